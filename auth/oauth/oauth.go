@@ -1,0 +1,103 @@
+// Package oauth is the client's side of the protocol: the loopback sign-in of
+// RFC 8252 with PKCE, exchange, refresh, revocation, discovery, ID tokens, and
+// the classes of what can go wrong.
+//
+// It keeps nothing: who calls decides when to refresh, counts, and stores.
+// Its one hard idea is that every failure has a [Class], because the caller
+// must know whether the refresh token may have been spent. Every request goes
+// through one guarding transport: no redirects, bounded time and size, JSON
+// only, duplicate keys refused.
+package oauth
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Config describes one account at one authorization server.
+type Config struct {
+	Provider string // preset name ("oidc", "spotify"); empty: "oidc"
+	Issuer   string // discovery (OIDC Discovery, RFC 8414); overrides the preset's
+
+	// Endpoints that override discovery and preset; empty: theirs.
+	AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint string
+
+	ClientID     string
+	ClientSecret Secret // zero for public clients
+	Scopes       []string
+	Redirect     string // default "http://127.0.0.1/callback"; a port is added when it has none
+
+	Transport http.RoundTripper // below the guard; nil: a private http.Transport
+	Logger    *slog.Logger      // nil: discard
+	Now       func() time.Time  // nil: time.Now
+}
+
+// Identity is who signed in, as the ID token says (or userinfo, where a
+// provider has no ID token).
+type Identity struct {
+	Issuer   string    `json:"issuer,omitempty"`
+	Subject  string    `json:"subject,omitempty"` // "sub"; empty without OIDC
+	Display  string    `json:"display,omitempty"` // e-mail, preferred name or sub: for people only
+	AuthTime time.Time `json:"auth_time,omitzero"`
+}
+
+// Grant is one successful answer of a token endpoint.
+type Grant struct {
+	AccessToken  Secret
+	RefreshToken Secret // zero: none came; keep the old one (RFC 6749 section 6)
+	TokenType    string // always "Bearer"
+	ReceivedAt   time.Time
+	ExpiresIn    time.Duration // 0: the server did not say
+	Scope        []string      // as granted; nil: as asked (RFC 6749 section 5.1)
+	Identity     Identity      // zero where no ID token came
+	Bounds       Bounds
+}
+
+// Bounds is what the server lets us know of the session's end. Zero fields
+// are unknown. They are read from the answer and, where the refresh token is
+// a JWT, from its claims without verification: they can only tighten.
+type Bounds struct {
+	EndsAt       time.Time `json:"ends_at,omitzero"`      // refresh_expires_in, refresh_token_expires_in, exp
+	OriginalIat  time.Time `json:"original_iat,omitzero"` // originalIat
+	RefreshCount int       `json:"refresh_count"`         // refreshCount; 0 also when unknown
+	ServerTime   time.Time `json:"server_time,omitzero"`  // Date header of the answer
+}
+
+// Class says what a failure means for the refresh token that was sent, and so
+// what the caller may do next (research: error classes).
+type Class int
+
+// The classes.
+const (
+	// NotSent: no byte of the request left the machine (DNS, connect, TLS).
+	NotSent Class = iota + 1
+	// Unknown: bytes were written and no usable answer came; the server may
+	// have rotated the token (time-out, reset, 5xx, HTML, truncated JSON).
+	Unknown
+	// Throttled: refused for now, nothing spent (429, 503, slow_down, temporarily_unavailable).
+	Throttled
+	// Protocol: an answer that no honest server gives (redirect, wrong token_type after rotation ...).
+	Protocol
+	// HeldBack: an OAuth error about client or configuration; the token is kept.
+	HeldBack
+	// Dead: the server says this grant is over: exactly invalid_grant, or a
+	// preset's own word for it.
+	Dead
+	// Denied: the person or a policy refused in the browser (access_denied).
+	Denied
+	// Cancelled: the caller or the person gave up.
+	Cancelled
+)
+
+// Error is a failed step of the protocol. Its text never holds a token, a
+// code, a secret or a response body.
+type Error struct {
+	Op          string // "discovery", "sign-in", "exchange", "refresh", "revoke", "userinfo"
+	Class       Class
+	Code        string // the OAuth error code, if the server gave one
+	Description string // error_description, cleaned: printable, at most 200 bytes
+	Status      int    // HTTP status, 0 without an answer
+	RetryAfter  time.Duration
+	Err         error
+}

@@ -1,0 +1,47 @@
+package oauth
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// Secret is a token, code or client secret. Its value sits behind a pointer
+// and every way of printing it (all fmt verbs, slog, JSON, text) gives
+// "[redacted]", also when it is an unexported field of a printed struct.
+// Only Reveal returns the value; grep for it to see where secrets go.
+//
+// The zero Secret is empty. Secrets are immutable and safe for concurrent use.
+type Secret struct{ value *string }
+
+const redacted = "[redacted]"
+
+// NewSecret wraps value. NewSecret("") is the zero Secret.
+func NewSecret(value string) Secret {
+	if value == "" {
+		return Secret{}
+	}
+	return Secret{&value}
+}
+
+// Reveal returns the value in clear.
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
+
+// IsZero reports whether s holds nothing.
+func (s Secret) IsZero() bool { return s.value == nil }
+
+// Format writes "[redacted]" whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// String returns "[redacted]".
+func (s Secret) String() string { return redacted }
+
+// LogValue returns "[redacted]".
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText returns "[redacted]".
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -1,0 +1,154 @@
+package auth
+
+import "time"
+
+// A Snapshot is everything a person or a program may see of one account: no
+// field holds a secret. It is the JSON of `curfew status --json`, of the
+// agent's /v1/accounts and of its /v1/watch, and the only input of ui/status,
+// the tray and the window.
+//
+// Durations are whole seconds, times are RFC 3339 in UTC; a time that is not
+// known is left out. Counts are always present.
+type Snapshot struct {
+	Name     string `json:"name"`
+	Provider string `json:"provider"` // preset name, or the issuer
+	Subject  string `json:"subject"`  // who is signed in, in words (e-mail, name or sub)
+
+	State   State  `json:"state"`
+	Reason  Reason `json:"reason"`  // why the session ended; empty unless State is Ended
+	Message string `json:"message"` // one sentence for people about State
+
+	SignedInAt time.Time `json:"signed_in_at,omitzero"`
+	EndsAt     time.Time `json:"ends_at,omitzero"` // the age limit, or the server's nearer end
+	AgeLeft    int64     `json:"age_left_s"`
+
+	RefreshesUsed int `json:"refreshes_used"`
+	RefreshesLeft int `json:"refreshes_left"`
+	MaxRefreshes  int `json:"max_refreshes"`
+
+	AccessExpiresAt time.Time `json:"access_expires_at,omitzero"`
+	AccessLeft      int64     `json:"access_left_s"`
+	AccessLifetime  int64     `json:"access_lifetime_s"` // as issued
+
+	NextRefreshAt time.Time `json:"next_refresh_at,omitzero"` // planned background refresh or retry
+	NextReason    string    `json:"next_reason"`              // why then, or why none is planned, in words
+	LastRefreshAt time.Time `json:"last_refresh_at,omitzero"`
+	LastUsedAt    time.Time `json:"last_used_at,omitzero"`
+	LastUsedBy    string    `json:"last_used_by"` // program that asked for the last token
+
+	LimitedBy   Limit        `json:"limited_by"` // the rule that will end the session first
+	RefreshMode Mode         `json:"refresh_mode"`
+	Paused      bool         `json:"paused"` // background refresh is paused by the user
+	Forecast    ForecastView `json:"forecast"`
+	Warnings    []string     `json:"warnings"`
+
+	SignIn *SignInView `json:"sign_in,omitempty"` // the running or last sign-in of this agent's life
+}
+
+// ForecastView says when the session will end at today's pace.
+type ForecastView struct {
+	EndsAt         time.Time `json:"ends_at,omitzero"`
+	By             Limit     `json:"by"`
+	SignInsPer30d  float64   `json:"sign_ins_per_30d"`
+	RefreshesPer1d float64   `json:"refreshes_per_1d"`
+}
+
+// SignInView is the progress of a sign-in. Its URL is in the answer to the
+// sign-in request only, not here.
+type SignInView struct {
+	Flow      string    `json:"flow"`
+	Phase     Phase     `json:"phase"`
+	StartedAt time.Time `json:"started_at"`
+	Message   string    `json:"message"`         // for people; says what to do when Phase is failed
+	Error     Kind      `json:"error,omitempty"` // set when Phase is failed
+}
+
+// Phase is where a sign-in stands.
+type Phase string
+
+// The phases of a sign-in.
+const (
+	PhaseBrowser  Phase = "browser"  // waiting for the person in the browser
+	PhaseExchange Phase = "exchange" // trading the code for tokens, saving them
+	PhaseDone     Phase = "done"
+	PhaseFailed   Phase = "failed"
+)
+
+// State is what an account is doing, derived by [Derive] and never stored.
+type State string
+
+// The states of design section 2.
+const (
+	SignedOut  State = "signed_out"
+	SigningIn  State = "signing_in"
+	Active     State = "active"     // the access token is good
+	Stale      State = "stale"      // the access token is over, a refresh can renew it
+	Refreshing State = "refreshing" // one refresh is in flight
+	Waiting    State = "waiting"    // offline or throttled; NextRefreshAt says when it tries again
+	Held       State = "held"       // the server refused for a reason a sign-in or a setting can mend
+	Locked     State = "locked"     // the keychain is locked or away
+	Suspect    State = "suspect"    // the clock cannot be right
+	Ended      State = "ended"      // over for good; Reason says why
+)
+
+// Reason is why a session ended.
+type Reason string
+
+// The reasons of design section 2.
+const (
+	ByAge            Reason = "age"
+	ByRefreshes      Reason = "refreshes"
+	ByIdle           Reason = "idle"
+	ByRevocation     Reason = "revoked"
+	ByRotationLost   Reason = "rotation_lost"
+	ByTampering      Reason = "tampered"
+	BySubjectChanged Reason = "subject_changed"
+	ByUser           Reason = "user"
+)
+
+// Limit names a rule that will end a session.
+type Limit string
+
+// The rules that can end a session. The server's own end is LimitServer.
+const (
+	LimitNone      Limit = ""
+	LimitAge       Limit = "age"
+	LimitRefreshes Limit = "refreshes"
+	LimitIdle      Limit = "idle"
+	LimitServer    Limit = "server"
+)
+
+// Mode is how an account spends its refreshes (`refresh` in the configuration).
+type Mode string
+
+// The refresh modes of design section 6.
+const (
+	InUse    Mode = "in-use"
+	Always   Mode = "always"
+	OnDemand Mode = "on-demand"
+)
+
+// An Event is one line of an account's log: what happened, in words, without
+// secrets. `curfew log`, GET .../events and the window's timeline show it.
+type Event struct {
+	At      time.Time `json:"at"`
+	Account string    `json:"account"`
+	Kind    EventKind `json:"kind"`
+	Program string    `json:"program,omitempty"` // who asked, where somebody did
+	Count   int       `json:"count,omitempty"`   // refreshes used after a refresh
+	Message string    `json:"message"`
+}
+
+// EventKind sorts events.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventSignIn  EventKind = "sign_in"
+	EventRefresh EventKind = "refresh"
+	EventToken   EventKind = "token" // a token was handed out
+	EventError   EventKind = "error"
+	EventEnd     EventKind = "end"
+	EventSignOut EventKind = "sign_out"
+	EventConfig  EventKind = "config"
+)
