@@ -20,8 +20,8 @@ type PlanInput struct {
 	Mode            Mode
 	Now             time.Time
 	SignedInAt      time.Time
-	EndsAt          time.Time     // the nearest absolute end (ours or the server's)
-	RefreshesLeft   int           // cycles that may still start
+	EndsAt          time.Time // the nearest absolute end (ours or the server's)
+	RefreshesLeft   int       // cycles that may still start
 	MaxRefreshes    int
 	AccessExpiresAt time.Time     // zero: expiry unknown, counts as expired
 	AccessLifetime  time.Duration // as issued; 0 unknown
