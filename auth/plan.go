@@ -115,7 +115,7 @@ func Plan(in PlanInput) Decision {
 	if !due.Before(in.AccessExpiresAt) {
 		return Decision{Why: "when a program asks"}
 	}
-	if in.EndsAt.Sub(due) < refreshBuffer(in.AccessLifetime) {
+	if in.EndsAt.Sub(due) <= refreshBuffer(in.AccessLifetime) {
 		return Decision{Why: "not again: this session ends first"}
 	}
 	why := "always kept fresh"
@@ -189,8 +189,10 @@ const (
 )
 
 // Serve decides a request for a token with at least minValid of life left
-// (below zero: the default). expiresAt and lifetime are those of the token at
-// hand; an unknown expiry (zero) counts as expired.
+// (below zero: the default). expiresAt is that of the token at hand; unknown
+// (zero) counts as expired. lifetime is what a fresh token would live: as
+// issued, or what is left of the session where that is less, so that a token
+// which lives to the session's end is not exchanged for another such token.
 //
 // After ServeRefresh the caller gets the token the refresh brought without
 // another look: seconds on the wire, or a lifetime the server shortened or
