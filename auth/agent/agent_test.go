@@ -26,6 +26,7 @@ type engine struct {
 	minValid []time.Duration
 	watchers []chan []auth.Snapshot
 	paused   bool
+	secret   string
 	err      error // what every call that can fail gives, when set
 	block    chan struct{}
 }
@@ -164,22 +165,24 @@ func (e *engine) Events(name string, n int) []auth.Event {
 
 func (e *engine) SetPaused(p bool) { e.mu.Lock(); e.paused = p; e.mu.Unlock() }
 
+func (e *engine) SetClientSecret(_ context.Context, name string, secret oauth.Secret) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.secret = name + " " + secret.Reveal()
+	return e.err
+}
+
 // serve runs a server on a socket of its own until the test ends.
 func serve(t *testing.T, e Engine) (*Client, Config) {
 	t.Helper()
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "curfew", "agent.sock")
 	t.Setenv("CURFEW_SOCKET", "") // a person's own agent stays out of this
-	secrets := map[string]string{}
 	c := Config{
 		Engine:  e,
 		Path:    filepath.Join(dir, "config.toml"),
 		Version: "test",
-		PutClientSecret: func(_ context.Context, account, secret string) error {
-			secrets[account] = secret
-			return nil
-		},
-		Doctor: func(context.Context) []Check { return []Check{{Name: "keychain", OK: true, Message: "it answers"}} },
+		Doctor:  func(context.Context) []Check { return []Check{{Name: "keychain", OK: true, Message: "it answers"}} },
 	}
 	l, err := Listen(t.Context(), socket)
 	if err != nil {
@@ -308,8 +311,8 @@ func TestClientAndServer(t *testing.T) {
 	if d, err := c.Doctor(ctx); err != nil || len(d) != 1 || !d[0].OK {
 		t.Errorf("Doctor: %+v, %v", d, err)
 	}
-	if err := c.PutClientSecret(ctx, "work", "hunter2"); err != nil {
-		t.Error(err)
+	if err := c.PutClientSecret(ctx, "work", "hunter2"); err != nil || e.secret != "work hunter2" {
+		t.Errorf("PutClientSecret: %q, %v", e.secret, err)
 	}
 }
 

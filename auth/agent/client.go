@@ -109,7 +109,7 @@ func (c *Client) Token(ctx context.Context, name string, minValidFor time.Durati
 	if minValidFor >= 0 {
 		in = tokenRequest{minValid(minValidFor)}
 	}
-	var a tokenAnswer
+	var a TokenAnswer
 	if err := c.account(ctx, long, "POST", name, "/token", program, in, &a); err != nil {
 		return auth.Token{}, err
 	}

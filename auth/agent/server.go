@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/oauth"
 )
 
 // Engine is what the server needs of [auth.Manager].
@@ -32,6 +33,7 @@ type Engine interface {
 	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
 	Events(name string, n int) []auth.Event
 	SetPaused(paused bool)
+	SetClientSecret(ctx context.Context, name string, secret oauth.Secret) error
 }
 
 // Config is what a Server is made of. Every field but Logger is needed.
@@ -40,8 +42,6 @@ type Config struct {
 	Path    string // of config.toml, where accounts are saved
 	Version string
 
-	// PutClientSecret keeps an account's client secret; "" removes it.
-	PutClientSecret func(ctx context.Context, account, secret string) error
 	// Doctor checks what only the agent can: its keychain, its directories.
 	Doctor func(ctx context.Context) []Check
 
@@ -312,15 +312,7 @@ func (s *Server) remove(r *http.Request, name string) (any, error) {
 		return nil, err
 	}
 	// A person who hangs up now still wants the account gone.
-	ctx := context.WithoutCancel(r.Context())
-	result, err := s.Engine.RemoveAccount(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.PutClientSecret(ctx, name, ""); err != nil {
-		s.Logger.Warn("a client secret stays in the keychain", "account", name, "error", err)
-	}
-	return result, nil
+	return s.Engine.RemoveAccount(context.WithoutCancel(r.Context()), name)
 }
 
 func (s *Server) lockConfig(ctx context.Context) (release func(), err error) {
@@ -340,7 +332,7 @@ func (s *Server) putSecret(r *http.Request, name string) (any, error) {
 	if in.ClientSecret == "" {
 		return nil, failure(auth.KindBadRequest, "the client secret is empty", "")
 	}
-	return nil, s.PutClientSecret(r.Context(), name, in.ClientSecret)
+	return nil, s.Engine.SetClientSecret(r.Context(), name, oauth.NewSecret(in.ClientSecret))
 }
 
 func (s *Server) signIn(r *http.Request, name string) (any, error) {
@@ -364,7 +356,7 @@ func (s *Server) token(r *http.Request, name string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newTokenAnswer(t, time.Now()), nil
+	return NewTokenAnswer(t, time.Now()), nil
 }
 
 func (s *Server) refresh(r *http.Request, name string) (any, error) {

@@ -74,8 +74,9 @@ func (m *minValid) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// tokenAnswer is the one answer that carries a secret.
-type tokenAnswer struct {
+// TokenAnswer is the one answer that carries a secret: that of POST .../token
+// and of `curfew token --json`. Never log it.
+type TokenAnswer struct {
 	AccessToken string    `json:"access_token"`
 	TokenType   string    `json:"token_type"`
 	ExpiresAt   time.Time `json:"expires_at,omitzero"`
@@ -83,8 +84,9 @@ type tokenAnswer struct {
 	Scope       string    `json:"scope,omitempty"` // space separated, as in RFC 6749 section 5.1
 }
 
-func newTokenAnswer(t auth.Token, now time.Time) tokenAnswer {
-	return tokenAnswer{
+// NewTokenAnswer reveals t.
+func NewTokenAnswer(t auth.Token, now time.Time) TokenAnswer {
+	return TokenAnswer{
 		AccessToken: t.AccessToken.Reveal(),
 		TokenType:   t.TokenType,
 		ExpiresAt:   t.ExpiresAt,
@@ -93,7 +95,7 @@ func newTokenAnswer(t auth.Token, now time.Time) tokenAnswer {
 	}
 }
 
-func (a tokenAnswer) token() auth.Token {
+func (a TokenAnswer) token() auth.Token {
 	return auth.Token{
 		AccessToken: oauth.NewSecret(a.AccessToken),
 		TokenType:   a.TokenType,
