@@ -334,16 +334,21 @@ func CheckAccount(a Account) error {
 }
 
 func checkAccount(a Account) problem {
+	var preset oauth.Provider
 	if a.Provider != "" {
 		var known []string
 		for _, p := range oauth.Providers() {
 			known = append(known, p.Name)
+			if p.Name == a.Provider {
+				preset = p
+			}
 		}
-		if !slices.Contains(known, a.Provider) {
+		if preset.Name == "" {
 			return problem{"provider", fmt.Sprintf("there is no provider %q", a.Provider), didYouMean(a.Provider, known)}
 		}
 	}
-	if (a.Provider == "" || a.Provider == "oidc") && a.Issuer == "" && (a.AuthorizationEndpoint == "" || a.TokenEndpoint == "") {
+	if a.Issuer == "" && preset.Issuer == "" && (a.AuthorizationEndpoint == "" || a.TokenEndpoint == "") &&
+		(preset.AuthorizationEndpoint == "" || preset.TokenEndpoint == "") {
 		return problem{"", fmt.Sprintf("account %q does not say where to sign in", a.Name), "give a provider, an issuer, or authorization_endpoint and token_endpoint"}
 	}
 	for _, u := range []struct{ key, value string }{
