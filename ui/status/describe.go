@@ -65,7 +65,7 @@ func Describe(s auth.Snapshot, now time.Time) View {
 	}
 	v.Action, v.ActionLabel = action(s)
 	if by := Clip(s.LastUsedBy, nameRunes); by != "" && !s.LastUsedAt.IsZero() {
-		v.LastUsed = tr("%s by %s", v.LastUsed, by)
+		v.LastUsed = Tr("%s by %s", v.LastUsed, by)
 	}
 	for _, w := range s.Warnings {
 		if w = sentence(w); w != "" {
@@ -80,17 +80,17 @@ func Describe(s auth.Snapshot, now time.Time) View {
 func SignInLabel(s auth.Snapshot) string {
 	switch {
 	case SigningIn(s):
-		return tr("Open sign-in page again")
+		return Tr("Open sign-in page again")
 	case HasSession(s), s.State == auth.Ended && s.Reason != auth.ByUser:
-		return tr("Sign in again")
+		return Tr("Sign in again")
 	}
-	return tr("Sign in")
+	return Tr("Sign in")
 }
 
 func action(s auth.Snapshot) (Action, string) {
 	switch {
 	case SigningIn(s):
-		return CancelSignIn, tr("Cancel sign-in")
+		return CancelSignIn, Tr("Cancel sign-in")
 	case s.State == auth.Locked, s.State == auth.Suspect:
 		return NoAction, "" // a sign-in could not be kept, or not be dated
 	}
@@ -99,30 +99,30 @@ func action(s auth.Snapshot) (Action, string) {
 
 func title(s auth.Snapshot) string {
 	if SigningIn(s) {
-		return tr("Signing in")
+		return Tr("Signing in")
 	}
 	switch s.State {
 	case auth.SignedOut:
-		return tr("Signed out")
+		return Tr("Signed out")
 	case auth.Active, auth.Stale:
-		return tr("Signed in")
+		return Tr("Signed in")
 	case auth.Refreshing:
-		return tr("Refreshing")
+		return Tr("Refreshing")
 	case auth.Waiting:
-		return tr("Waiting for the server")
+		return Tr("Waiting for the server")
 	case auth.Held:
-		return tr("Refused by the server")
+		return Tr("Refused by the server")
 	case auth.Locked:
-		return tr("Keychain locked")
+		return Tr("Keychain locked")
 	case auth.Suspect:
-		return tr("Check the clock")
+		return Tr("Check the clock")
 	case auth.Ended:
 		if s.Reason == auth.ByUser {
-			return tr("Signed out")
+			return Tr("Signed out")
 		}
-		return tr("Session over")
+		return Tr("Session over")
 	}
-	return tr("Unknown state")
+	return Tr("Unknown state")
 }
 
 // detail prefers the engine's own sentence, which knows the case at hand, and
@@ -130,9 +130,9 @@ func title(s auth.Snapshot) string {
 func detail(s auth.Snapshot, now time.Time) string {
 	if SigningIn(s) {
 		if s.SignIn != nil && s.SignIn.Phase == auth.PhaseExchange {
-			return tr("The browser is done; Curfew saves the new session.")
+			return Tr("The browser is done; Curfew saves the new session.")
 		}
-		return tr("Go on in your browser. The page can be opened again, and nothing is lost by cancelling.")
+		return Tr("Go on in your browser. The page can be opened again, and nothing is lost by cancelling.")
 	}
 	if s.State == auth.Ended { // fixed words, the same on the wire and on screen
 		switch s.Reason {
@@ -147,11 +147,11 @@ func detail(s auth.Snapshot, now time.Time) string {
 		words = stateDetail(s, now)
 	}
 	if wait, ok := left(s.NextRefreshAt, 0, now); ok && s.State == auth.Waiting {
-		words = tr("%s Next try in %s.", words, seconds(wait))
+		words = Tr("%s Next try in %s.", words, seconds(wait))
 	}
 	if f := s.SignIn; f != nil && f.Phase == auth.PhaseFailed {
 		if why := sentence(f.Message); why != "" {
-			words = tr("%s The last sign-in failed: %s", words, why)
+			words = Tr("%s The last sign-in failed: %s", words, why)
 		}
 	}
 	return words
@@ -160,34 +160,34 @@ func detail(s auth.Snapshot, now time.Time) string {
 func stateDetail(s auth.Snapshot, now time.Time) string {
 	switch s.State {
 	case auth.SignedOut:
-		return tr("Sign in once, in your own browser, and programs can have tokens.")
+		return Tr("Sign in once, in your own browser, and programs can have tokens.")
 	case auth.Active:
 		if n, _ := refreshes(s); n == 0 {
-			return tr("This is the last access token of the session. Sign in again before it ends.")
+			return Tr("This is the last access token of the session. Sign in again before it ends.")
 		}
 		if nearEnd(s, now) {
-			return tr("The session ends soon. Sign in again when it suits you.")
+			return Tr("The session ends soon. Sign in again when it suits you.")
 		}
-		return tr("Programs get tokens without asking you.")
+		return Tr("Programs get tokens without asking you.")
 	case auth.Stale:
-		return tr("The access token has expired. The next program that asks gets a new one.")
+		return Tr("The access token has expired. The next program that asks gets a new one.")
 	case auth.Refreshing:
-		return tr("A new access token is on its way.")
+		return Tr("A new access token is on its way.")
 	case auth.Waiting:
-		return tr("The server cannot be reached or asks to wait. Nothing is lost.")
+		return Tr("The server cannot be reached or asks to wait. Nothing is lost.")
 	case auth.Held:
-		return tr("The server refuses to refresh this session. Sign in again, or check the account's settings.")
+		return Tr("The server refuses to refresh this session. Sign in again, or check the account's settings.")
 	case auth.Locked:
-		return tr("The keychain is locked or does not answer. Unlock it, and Curfew goes on by itself.")
+		return Tr("The keychain is locked or does not answer. Unlock it, and Curfew goes on by itself.")
 	case auth.Suspect:
-		return tr("The clock of this computer cannot be right. Set the time, and Curfew goes on by itself.")
+		return Tr("The clock of this computer cannot be right. Set the time, and Curfew goes on by itself.")
 	case auth.Ended:
 		if s.Reason == auth.ByUser {
-			return tr("You signed out. Sign in whenever you need tokens.")
+			return Tr("You signed out. Sign in whenever you need tokens.")
 		}
-		return sentence(tr("sign in again: %s", over(s)))
+		return sentence(Tr("sign in again: %s", over(s)))
 	}
-	return tr("The agent is newer than this program. Restart Curfew to bring both to one version.")
+	return Tr("The agent is newer than this program. Restart Curfew to bring both to one version.")
 }
 
 func refreshRing(s auth.Snapshot) Ring {
@@ -197,8 +197,8 @@ func refreshRing(s auth.Snapshot) Ring {
 	}
 	return Ring{
 		Fraction: float64(left) / float64(most),
-		Value:    tr("%d of %d", left, most),
-		Caption:  tr("refreshes left"),
+		Value:    Tr("%d of %d", left, most),
+		Caption:  Tr("refreshes left"),
 	}
 }
 
@@ -206,18 +206,18 @@ func ageRing(s auth.Snapshot, now time.Time) Ring {
 	left, ok := ageLeft(s, now)
 	switch {
 	case !HasSession(s):
-		return Ring{Value: tr("–"), Caption: tr("no session")}
+		return Ring{Value: Tr("–"), Caption: Tr("no session")}
 	case !ok:
-		return Ring{Value: tr("–"), Caption: tr("end unknown")}
+		return Ring{Value: Tr("–"), Caption: Tr("end unknown")}
 	}
-	r := Ring{Fraction: min(float64(left)/float64(allowance(s)), 1), Caption: tr("left of this session")}
+	r := Ring{Fraction: min(float64(left)/float64(allowance(s)), 1), Caption: Tr("left of this session")}
 	if n := int(left / day); n >= 3 {
-		r.Value = trn(n, "%d day", "%d days", n)
+		r.Value = Trn(n, "%d day", "%d days", n)
 	} else {
 		r.Value = Fine(left)
 	}
 	if !s.EndsAt.IsZero() {
-		r.Caption = tr("until %s", When(s.EndsAt, now))
+		r.Caption = Tr("until %s", When(s.EndsAt, now))
 	}
 	return r
 }
@@ -226,29 +226,44 @@ func accessWords(s auth.Snapshot, now time.Time) string {
 	left, known := accessLeft(s, now)
 	switch {
 	case !HasSession(s):
-		return tr("none")
+		return Tr("none")
 	case s.State == auth.Stale, !known, left == 0:
-		return tr("expired")
+		return Tr("expired")
 	}
-	return tr("fresh for %s", Fine(left))
+	return Tr("fresh for %s", Fine(left))
+}
+
+// TokenLine says how the access token stands without counting down, so that
+// it changes with the token only: "Access token good until today, 15:11".
+func TokenLine(s auth.Snapshot, now time.Time) string {
+	left, known := accessLeft(s, now)
+	switch {
+	case !HasSession(s):
+		return Tr("No access token")
+	case s.State == auth.Stale, !known, left == 0:
+		return Tr("Access token expired")
+	case s.AccessExpiresAt.IsZero():
+		return Tr("Access token good")
+	}
+	return Tr("Access token good until %s", When(s.AccessExpiresAt, now))
 }
 
 func nextRefresh(s auth.Snapshot, now time.Time) string {
 	left, _ := refreshes(s)
 	switch {
 	case !HasSession(s):
-		return tr("none")
+		return Tr("none")
 	case s.State == auth.Refreshing:
-		return tr("now")
+		return Tr("now")
 	case left == 0:
-		return tr("none left")
+		return Tr("none left")
 	case s.Paused:
-		return tr("paused; when a program asks")
+		return Tr("paused; when a program asks")
 	}
 	if why := Clip(s.NextReason, 2*nameRunes); why != "" {
 		return why
 	}
-	return cmp.Or(When(s.NextRefreshAt, now), tr("when a program asks"))
+	return cmp.Or(When(s.NextRefreshAt, now), Tr("when a program asks"))
 }
 
 func endsBy(s auth.Snapshot, now time.Time) string {
@@ -258,16 +273,16 @@ func endsBy(s auth.Snapshot, now time.Time) string {
 	switch s.LimitedBy {
 	case auth.LimitRefreshes:
 		_, most := refreshes(s)
-		return trn(most, "%d refresh (ours)", "%d refreshes (ours)", most)
+		return Trn(most, "%d refresh (ours)", "%d refreshes (ours)", most)
 	case auth.LimitAge:
-		return tr("%s (ours)", days(allowance(s)))
+		return Tr("%s (ours)", days(allowance(s)))
 	case auth.LimitIdle:
-		return tr("time without use (ours)")
+		return Tr("time without use (ours)")
 	case auth.LimitServer:
 		if s.EndsAt.IsZero() {
-			return tr("the server's own limit")
+			return Tr("the server's own limit")
 		}
-		return tr("the server's own limit, %s", When(s.EndsAt, now))
+		return Tr("the server's own limit, %s", When(s.EndsAt, now))
 	}
 	return ""
 }
@@ -280,13 +295,13 @@ func forecast(s auth.Snapshot, now time.Time) string {
 	at := When(f.EndsAt, now)
 	switch f.By {
 	case auth.LimitRefreshes:
-		return tr("At today's pace the refreshes end first, %s", at)
+		return Tr("At today's pace the refreshes end first, %s", at)
 	case auth.LimitAge:
-		return tr("At today's pace the days end first, %s", at)
+		return Tr("At today's pace the days end first, %s", at)
 	case auth.LimitIdle:
-		return tr("At today's pace it ends for want of use, %s", at)
+		return Tr("At today's pace it ends for want of use, %s", at)
 	case auth.LimitServer:
-		return tr("At today's pace the server ends it first, %s", at)
+		return Tr("At today's pace the server ends it first, %s", at)
 	}
-	return tr("At today's pace the session ends %s", at)
+	return Tr("At today's pace the session ends %s", at)
 }

@@ -20,9 +20,9 @@ func Explain(err error) Problem {
 	e, ok := errors.AsType[*auth.Error](err)
 	if !ok {
 		if err == nil {
-			return Problem{Message: tr("Something went wrong.")}
+			return Problem{Message: Tr("Something went wrong.")}
 		}
-		return Problem{Message: cmp.Or(sentence(err.Error()), tr("Something went wrong."))}
+		return Problem{Message: cmp.Or(sentence(err.Error()), Tr("Something went wrong."))}
 	}
 	message, hint := kindWords(e.Kind)
 	return Problem{
@@ -34,21 +34,21 @@ func Explain(err error) Problem {
 func kindWords(k auth.Kind) (message, hint string) {
 	switch k {
 	case auth.KindBadRequest:
-		return tr("A name, value or setting is wrong."), tr("Check the account's settings.")
+		return Tr("A name, value or setting is wrong."), Tr("Check the account's settings.")
 	case auth.KindUnknown:
-		return tr("There is no account of that name."), tr("Add the account first.")
+		return Tr("There is no account of that name."), Tr("Add the account first.")
 	case auth.KindSignInNeeded:
-		return tr("This account needs a sign-in."), tr("Choose Sign in again.")
+		return Tr("This account needs a sign-in."), Tr("Choose Sign in again.")
 	case auth.KindUnavailable:
-		return tr("The server cannot be reached or asks to wait."), tr("Nothing is lost; Curfew tries again by itself.")
+		return Tr("The server cannot be reached or asks to wait."), Tr("Nothing is lost; Curfew tries again by itself.")
 	case auth.KindRefused:
-		return tr("The server refused."), tr("Check the account's settings, or ask whoever runs the server.")
+		return Tr("The server refused."), Tr("Check the account's settings, or ask whoever runs the server.")
 	case auth.KindKeychain:
-		return tr("The keychain is locked or does not answer."), tr("Unlock the keychain and try again.")
+		return Tr("The keychain is locked or does not answer."), Tr("Unlock the keychain and try again.")
 	case auth.KindNotRunning:
-		return tr("The Curfew agent is not running."), tr("Start it with: curfew agent")
+		return Tr("The Curfew agent is not running."), Tr("Start it with: curfew agent")
 	case auth.KindSignInRunning:
-		return tr("A sign-in of this account runs already."), tr("Finish it in your browser, or cancel it.")
+		return Tr("A sign-in of this account runs already."), Tr("Finish it in your browser, or cancel it.")
 	}
-	return tr("Something went wrong."), tr("See why with: curfew log")
+	return Tr("Something went wrong."), Tr("See why with: curfew log")
 }

@@ -61,18 +61,17 @@ func HasSession(s auth.Snapshot) bool {
 	return false
 }
 
-// UrgencyOf says how much the account wants a person.
+// UrgencyOf says how much the account wants a person. One who is signing in
+// right now has been told.
 func UrgencyOf(s auth.Snapshot, now time.Time) Urgency {
-	switch s.State {
-	case auth.Ended:
-		if s.Reason == auth.ByUser {
-			return Calm
-		}
+	switch {
+	case SigningIn(s):
+		return Calm
+	case s.State == auth.Ended && s.Reason != auth.ByUser:
 		return Over
-	case auth.Held, auth.Locked, auth.Suspect:
+	case s.State == auth.Held, s.State == auth.Locked, s.State == auth.Suspect:
 		return Attention
-	}
-	if HasSession(s) && nearEnd(s, now) {
+	case HasSession(s) && nearEnd(s, now):
 		return Soon
 	}
 	return Calm
@@ -100,46 +99,46 @@ func Sort(all []auth.Snapshot, now time.Time) []auth.Snapshot {
 
 // Name returns the account's name, short enough for a menu and never empty.
 func Name(s auth.Snapshot) string {
-	return cmp.Or(Clip(s.Name, nameRunes), tr("(no name)"))
+	return cmp.Or(Clip(s.Name, nameRunes), Tr("(no name)"))
 }
 
 // Line is the one line that says where an account stands:
 // "Spotify: 14 of 20 refreshes, 23 d left". It changes at most once a minute.
 func Line(s auth.Snapshot, now time.Time) string {
-	return tr("%s: %s", Name(s), Short(s, now))
+	return Tr("%s: %s", Name(s), Short(s, now))
 }
 
 // Short is [Line] without the name.
 func Short(s auth.Snapshot, now time.Time) string {
 	if SigningIn(s) {
 		if s.SignIn != nil && s.SignIn.Phase == auth.PhaseExchange {
-			return tr("signing in, almost done")
+			return Tr("signing in, almost done")
 		}
-		return tr("signing in, go on in your browser")
+		return Tr("signing in, go on in your browser")
 	}
 	switch s.State {
 	case auth.SignedOut:
-		return tr("signed out")
+		return Tr("signed out")
 	case auth.Active, auth.Stale, auth.Refreshing:
 		return countdown(s, now)
 	case auth.Waiting:
 		if wait, ok := left(s.NextRefreshAt, 0, now); ok {
-			return tr("%s; waiting for the server, next try in %s", countdown(s, now), Coarse(wait))
+			return Tr("%s; waiting for the server, next try in %s", countdown(s, now), Coarse(wait))
 		}
-		return tr("%s; waiting for the server", countdown(s, now))
+		return Tr("%s; waiting for the server", countdown(s, now))
 	case auth.Held:
-		return tr("refused by the server")
+		return Tr("refused by the server")
 	case auth.Locked:
-		return tr("keychain locked")
+		return Tr("keychain locked")
 	case auth.Suspect:
-		return tr("check the clock of this computer")
+		return Tr("check the clock of this computer")
 	case auth.Ended:
 		if s.Reason == auth.ByUser {
-			return tr("signed out")
+			return Tr("signed out")
 		}
-		return tr("sign in again: %s", over(s))
+		return Tr("sign in again: %s", over(s))
 	}
-	return tr("in a state that this version does not know")
+	return Tr("in a state that this version does not know")
 }
 
 // countdown is what is left of a live session.
@@ -148,36 +147,52 @@ func countdown(s auth.Snapshot, now time.Time) string {
 	age, known := ageLeft(s, now)
 	if left == 0 {
 		if access, ok := accessLeft(s, now); ok && s.State == auth.Active {
-			return tr("no refreshes left, the last token ends in %s", Coarse(access))
+			return Tr("no refreshes left, the last token ends in %s", Coarse(access))
 		}
-		return tr("no refreshes left")
+		return Tr("no refreshes left")
 	}
 	if !known {
-		return trn(most, "%d of %d refresh left", "%d of %d refreshes left", left, most)
+		return Trn(most, "%d of %d refresh left", "%d of %d refreshes left", left, most)
 	}
-	return trn(most, "%d of %d refresh, %s left", "%d of %d refreshes, %s left", left, most, Coarse(age))
+	return Trn(most, "%d of %d refresh, %s left", "%d of %d refreshes, %s left", left, most, Coarse(age))
 }
 
 // over says why a session ended, to follow "sign in again:".
 func over(s auth.Snapshot) string {
 	switch s.Reason {
 	case auth.ByAge:
-		return tr("the %s are over", days(allowance(s)))
+		return Tr("the %s are over", days(allowance(s)))
 	case auth.ByRefreshes:
 		_, most := refreshes(s)
-		return trn(most, "the %d refresh is used up", "the %d refreshes are used up", most)
+		return Trn(most, "the %d refresh is used up", "the %d refreshes are used up", most)
 	case auth.ByIdle:
-		return tr("not used for too long")
+		return Tr("not used for too long")
 	case auth.ByRevocation:
-		return tr("the server ended the session")
+		return Tr("the server ended the session")
 	case auth.ByRotationLost:
-		return tr("the newest token was lost on its way")
+		return Tr("the newest token was lost on its way")
 	case auth.ByTampering:
-		return tr("the stored session was changed by something else")
+		return Tr("the stored session was changed by something else")
 	case auth.BySubjectChanged:
-		return tr("the server answered for somebody else")
+		return Tr("the server answered for somebody else")
 	}
-	return tr("the session is over")
+	return Tr("the session is over")
+}
+
+// LeastLeft returns the smaller of what is left of the refreshes and of the
+// days, as a fraction from 0 to 1: what one ring can say of a live session.
+func LeastLeft(s auth.Snapshot, now time.Time) float64 {
+	fraction := refreshRing(s).Fraction
+	if _, known := ageLeft(s, now); known {
+		fraction = min(fraction, ageRing(s, now).Fraction)
+	}
+	return fraction
+}
+
+// RefreshesLeft returns how many refreshes a live session has left, at least 0.
+func RefreshesLeft(s auth.Snapshot) int {
+	n, _ := refreshes(s)
+	return n
 }
 
 // refreshes returns what is left and what there was, both sane: the built-in
@@ -201,7 +216,7 @@ const (
 // first that want a person, and how many did not fit.
 func Tooltip(all []auth.Snapshot, now time.Time) string {
 	if len(all) == 0 {
-		return tr("Curfew: no accounts yet")
+		return Tr("Curfew: no accounts yet")
 	}
 	var lines []string
 	for _, s := range Sort(all, now)[:min(len(all), tooltipLines)] {
@@ -211,7 +226,7 @@ func Tooltip(all []auth.Snapshot, now time.Time) string {
 		if shown == len(all) {
 			return ""
 		}
-		return "\n" + tr("and %d more", len(all)-shown)
+		return "\n" + Tr("and %d more", len(all)-shown)
 	}
 	for n := len(lines); n > 0; n-- {
 		if text := strings.Join(lines[:n], "\n") + rest(n); units(text) <= tooltipUnits {

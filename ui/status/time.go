@@ -13,20 +13,20 @@ const day = 24 * time.Hour
 // down and changes at most once a minute, so a menu may show it. Below zero is zero.
 func Coarse(d time.Duration) string {
 	if d < time.Minute {
-		return tr("under 1 min")
+		return Tr("under 1 min")
 	}
 	days, hours, minutes := int(d/day), int(d%day/time.Hour), int(d%time.Hour/time.Minute)
 	switch {
 	case days >= 3, days > 0 && hours == 0:
-		return tr("%d d", days)
+		return Tr("%d d", days)
 	case days > 0:
-		return tr("%d d %d h", days, hours)
+		return Tr("%d d %d h", days, hours)
 	case hours > 0 && minutes == 0:
-		return tr("%d h", hours)
+		return Tr("%d h", hours)
 	case hours > 0:
-		return tr("%d h %d min", hours, minutes)
+		return Tr("%d h %d min", hours, minutes)
 	}
-	return tr("%d min", minutes)
+	return Tr("%d min", minutes)
 }
 
 // Fine says a duration for a place that is redrawn every second: from a day
@@ -35,18 +35,18 @@ func Coarse(d time.Duration) string {
 func Fine(d time.Duration) string {
 	switch {
 	case d >= 3*day && d%day >= time.Hour:
-		return tr("%d d %d h", int(d/day), int(d%day/time.Hour))
+		return Tr("%d d %d h", int(d/day), int(d%day/time.Hour))
 	case d >= time.Hour:
 		return Coarse(d)
 	}
 	d = max(d, 0)
-	return tr("%d:%02d", int(d/time.Minute), int(d%time.Minute/time.Second))
+	return Tr("%d:%02d", int(d/time.Minute), int(d%time.Minute/time.Second))
 }
 
 // seconds says a short wait: "40 s", then like [Coarse].
 func seconds(d time.Duration) string {
 	if d < time.Minute {
-		return tr("%d s", int(max(d, 0)/time.Second))
+		return Tr("%d s", int(max(d, 0)/time.Second))
 	}
 	return Coarse(d)
 }
@@ -55,7 +55,7 @@ func seconds(d time.Duration) string {
 // no whole number of days.
 func days(d time.Duration) string {
 	if n := int(d / day); n > 0 && d%day == 0 {
-		return trn(n, "%d day", "%d days", n)
+		return Trn(n, "%d day", "%d days", n)
 	}
 	return Coarse(d)
 }
@@ -69,7 +69,7 @@ func When(t, now time.Time) string {
 	t = t.In(now.Location())
 	switch {
 	case sameDay(t, now):
-		return tr("today, %s", t.Format("15:04"))
+		return Tr("today, %s", t.Format("15:04"))
 	case t.Year() != now.Year():
 		return t.Format("Mon 2 Jan 2006, 15:04")
 	}
@@ -97,15 +97,15 @@ func Stamp(t, now time.Time) string {
 func Ago(t, now time.Time) string {
 	switch d := now.Sub(t); {
 	case t.IsZero():
-		return tr("never")
+		return Tr("never")
 	case d < time.Minute:
-		return tr("just now")
+		return Tr("just now")
 	case d >= day:
-		return tr("%d d ago", int(d/day))
+		return Tr("%d d ago", int(d/day))
 	case d >= time.Hour:
-		return tr("%d h ago", int(d/time.Hour))
+		return Tr("%d h ago", int(d/time.Hour))
 	default:
-		return tr("%s ago", Coarse(d))
+		return Tr("%s ago", Coarse(d))
 	}
 }
 

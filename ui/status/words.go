@@ -6,14 +6,14 @@ import (
 	"unicode"
 )
 
-// tr is the one door to a person's language: every sentence of this package
-// is an English format that passes through it, so a translation is a table
-// behind tr and no other change. A translated format may reorder its
-// arguments (%[2]s).
-func tr(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+// Tr is the one door to a person's language: every sentence of this package,
+// and the labels of what builds on it, is an English format that passes
+// through it. So a translation is a table behind Tr and no other change; it
+// may reorder the arguments (%[2]s).
+func Tr(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 
-// trn picks the form for n things; English has two.
-func trn(n int, one, many string, args ...any) string {
+// Trn picks the form for n things; English has two.
+func Trn(n int, one, many string, args ...any) string {
 	if n == 1 {
 		return fmt.Sprintf(one, args...)
 	}
