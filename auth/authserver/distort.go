@@ -147,7 +147,8 @@ func writeHTML(w http.ResponseWriter, status int, title, text string) {
 
 // hold waits, and reports false when the client or the server has gone.
 func (s *Server) hold(w http.ResponseWriter, r *http.Request, by time.Duration) bool {
-	io.Copy(io.Discard, r.Body) // only then does net/http notice that the client goes away
+	body, _ := io.ReadAll(r.Body) // only then does net/http notice that the client goes away
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	// The listener's own limit must not end what was asked to be slow. A
 	// writer without deadlines has none to lift.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
