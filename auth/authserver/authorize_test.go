@@ -147,6 +147,19 @@ func TestSignInPages(t *testing.T) {
 	}
 }
 
+func TestConsentSaysWhat(t *testing.T) {
+	for maxAge, want := range map[time.Duration]string{0: "for at most 30 days", time.Hour: "for at most 1 hour", 90 * time.Second: "for at most 90 seconds"} {
+		l := newLab(t, func(c *Config) { c.MaxAge = maxAge })
+		l.code()
+		l.browser.Close = true
+		page, err := l.browser.Visit(context.Background(), authorizeURL(map[string]string{"scope": "openid profile email offline_access tasks:read"}))
+		wantText := "Let Curfew in? You are signed in as alice. Not you? Know who you are See your name See your e-mail address Stay signed in while you are away, " + want + " Use tasks:read Allow Deny https://as.test"
+		if !errors.Is(err, robot.ErrClosed) || page.Text != wantText {
+			t.Errorf("got %q %v", page.Text, err)
+		}
+	}
+}
+
 func TestLoginHint(t *testing.T) {
 	l := newLab(t, nil)
 	for _, hint := range []string{"bob", "bob@example.org"} {
