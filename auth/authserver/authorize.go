@@ -148,7 +148,7 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		s.deny(w, a, badRequest(code, "The person has to be asked."))
 		return
 	}
-	if r.Method == http.MethodGet {
+	if r.Method != http.MethodPost {
 		s.showAuthorize(w, r, a, l, needsLogin, http.StatusOK, "")
 		return
 	}

@@ -538,3 +538,42 @@ func TestConfigErrors(t *testing.T) {
 		})
 	}
 }
+
+// What a person can do wrong on the pages is said on a page, and nobody is
+// sent anywhere.
+func TestDamagedForms(t *testing.T) {
+	l := newLab(t, nil)
+	device := l.request("/device_authorization", url.Values{"client_id": {DefaultClientID}})
+	l.wantError(l.request("/device_authorization", url.Values{}), 401, "invalid_client", "Client authentication failed.")
+	for _, tt := range []struct {
+		path string
+		form url.Values
+		want string
+	}{
+		{pathOf(authorizeURL(nil)), url.Values{"do": {"dance"}}, "That did not work"},
+		{pathOf(authorizeURL(nil)), url.Values{"do": {"allow", "deny"}}, "That did not work"},
+		{pathOf(authorizeURL(nil)), url.Values{"do": {"allow"}}, "Your sign-in is over. Please sign in again."},
+		{"/device", url.Values{"do": {"allow", "deny"}}, "That did not work"},
+		{"/device", url.Values{"do": {"allow"}, "user_code": {device.str("user_code")}, "username": {"alice"}, "password": {"x"}}, "That name and password do not belong together."},
+		{"/device", url.Values{"do": {"allow"}, "user_code": {device.str("user_code")}, "username": {"nobody"}}, "That name and password do not belong together."},
+	} {
+		got := l.request(tt.path, tt.form)
+		if !strings.Contains(string(got.body), tt.want) || got.header.Get("Location") != "" || len(got.header["Set-Cookie"]) != 0 {
+			t.Errorf("%s %v: %d %v %s", tt.path, tt.form, got.status, got.header, got.body)
+		}
+	}
+	if len(l.s.codes)+len(l.s.logins) != 0 {
+		t.Error("something came of it")
+	}
+}
+
+func TestRedirectKeepsItsQuery(t *testing.T) {
+	l := newLab(t, func(c *Config) {
+		c.AutoApprove = "alice"
+		c.Clients = []Client{{ID: DefaultClientID, Redirects: []string{"http://127.0.0.1/callback?tenant=a%20b"}}}
+	})
+	q := l.visit(authorizeURL(map[string]string{"redirect_uri": "http://127.0.0.1:7/callback?tenant=a%20b"}))
+	if q.Get("tenant") != "a b" || q.Get("code") == "" || q.Get("state") != "st" {
+		t.Errorf("got %v", q)
+	}
+}

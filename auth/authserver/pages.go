@@ -76,7 +76,7 @@ func (s *Server) serveHome(w http.ResponseWriter, _ *http.Request) {
 // describe says in words what a scope gives.
 func describe(scope string, maxAge time.Duration) []string {
 	var out []string
-	for _, one := range strings.Fields(scope) {
+	for one := range strings.FieldsSeq(scope) {
 		switch one {
 		case "openid":
 			one = "Know who you are"
