@@ -307,12 +307,9 @@ func (s *Store) append(t *session, n line) error {
 	if err != nil {
 		return err
 	}
-	switch err := s.disk.appendTo(t.id+suffixLedger, t.size, text); {
-	case errors.Is(err, errGrown), errors.Is(err, fs.ErrNotExist):
-		return s.fail(t, fmt.Errorf("%w: the ledger was changed while it was in use", ErrTampered))
-	case err != nil:
+	if err := s.disk.appendTo(t.id+suffixLedger, t.size, text); err != nil {
 		t.suspect = true
-		return err
+		return s.ours(t, err)
 	}
 	t.ledger, t.chain = next, c
 	t.size += int64(len(text))
@@ -322,6 +319,14 @@ func (s *Store) append(t *session, n line) error {
 		}
 	}
 	return nil
+}
+
+// ours refuses a session whose ledger is not as this program left it.
+func (s *Store) ours(t *session, err error) error {
+	if errors.Is(err, errGrown) || errors.Is(err, fs.ErrNotExist) {
+		return s.fail(t, fmt.Errorf("%w: the ledger was changed while it was in use", ErrTampered))
+	}
+	return err
 }
 
 // rewrite writes the ledger anew, as one line. It changes nothing that is known.
@@ -445,11 +450,15 @@ func (t *session) sealAccess(gen int, access []byte) string {
 	return t.keys.sealText(gen, purposeAccess, access)
 }
 
-// secret reads the secret from the keychain, or from the ledger while that is ahead.
+// secret reads the secret from the keychain, if that still holds what it
+// should, or from the ledger while that is ahead.
 func (s *Store) secret(ctx context.Context, t *session) ([]byte, error) {
 	gen, sealed := t.ledger.now().Gen, t.ledger.secret
 	if sealed == "" {
-		var err error
+		err := s.compare(ctx, t)
+		if err != nil {
+			return nil, s.fail(t, err)
+		}
 		if sealed, err = s.keychain.readSlot(ctx, slot(t.id, gen), gen); err != nil {
 			return nil, s.fail(t, changed("the sealed secret", err))
 		}
@@ -495,7 +504,7 @@ func (s *Store) reserve(ctx context.Context, t *session) error {
 		}
 	}
 	if err := s.disk.allocate(t.id+suffixLedger, t.size, reservedSpace); err != nil {
-		return err
+		return s.ours(t, err)
 	}
 	if err := s.append(t, line{Type: lineAttempt}); err != nil {
 		return err
