@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +35,7 @@ type world struct {
 	skew     time.Duration // what somebody turned the wall clock by
 	limits   Limits
 	mode     Mode
+	grace    time.Duration // of the server
 
 	m    *Manager
 	stop func() // ends the agent's life
@@ -110,15 +112,16 @@ var offline = &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no s
 
 // play runs a test in a bubble with a fresh world, in which the agent runs
 // and the account "work" is configured.
-func play(t *testing.T, setup func(*world), f func(*world)) {
+func play(t *testing.T, setup func(*world), f func(*testing.T, *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, faults: new(authserver.Faults), dir: t.TempDir(), limits: BuiltIn, mode: InUse}
+		w := &world{t: t, faults: new(authserver.Faults), grace: authserver.DefaultGrace, dir: filepath.Join(t.TempDir(), "state"), limits: BuiltIn, mode: InUse}
 		config := authserver.Config{Issuer: issuer, AutoApprove: "alice", Users: map[string]string{"alice": "secret"}, Faults: w.faults}
 		w.keychain = keystore.NewMemoryKeychain()
 		if setup != nil {
 			setup(w)
 		}
+		config.Grace = w.grace
 		var err error
 		if w.server, err = authserver.New(config); err != nil {
 			t.Fatal(err)
@@ -127,7 +130,7 @@ func play(t *testing.T, setup func(*world), f func(*world)) {
 		w.net = &network{server: w.server}
 		w.start()
 		defer func() { w.stop() }()
-		f(w)
+		f(t, w)
 	})
 }
 
