@@ -26,6 +26,7 @@ var layers = []struct {
 	{"assets", nil, "what is embedded knows nobody that shows it"},
 	{"assets/icons", nil, "the program that draws the icons stands alone"},
 	{"keystore", nil, "it keeps opaque bytes: what they mean could only tempt it"},
+	{"keystore/kctest", nil, "keychains for tests, as the system gives them"},
 	{"auth/oauth", []string{"assets"}, "the protocol knows neither sessions nor where they are kept; the pages of its listener are assets"},
 	{"auth", []string{"auth/oauth", "keystore"}, "the engine must run where nothing is shown"},
 	{"auth/agent", []string{"auth", "auth/oauth"}, "what goes over the socket is the engine's; secrets are a type of the protocol"},
