@@ -607,10 +607,13 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 // storeFailed notes that the keychain or the state directory failed.
 func (a *account) storeFailed(err error) error {
 	a.m.mu.Lock()
+	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
 	a.storeErr = err
 	a.retry.at = a.m.clock.Now().Add(pollInterval)
 	a.m.mu.Unlock()
-	a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
+	if news {
+		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
+	}
 	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
 		a.end(context.Background(), ByTampering)
 		return endedError(a.name, ByTampering)
