@@ -258,7 +258,7 @@ type problem struct{ key, message, hint string }
 // tighten applies the [limits] table, which can only tighten.
 func tighten(l *Limits, f settingsFile) problem {
 	if text := f.Limits.MaxAge; text != nil {
-		d, err := parseDuration(*text)
+		d, err := ParseSpan(*text)
 		if err != nil {
 			return problem{"max_age", "max_age: " + err.Error(), ""}
 		}
@@ -277,7 +277,7 @@ func tighten(l *Limits, f settingsFile) problem {
 		l.MaxRefreshes = *n
 	}
 	if text := f.Limits.MaxIdle; text != nil {
-		d, err := parseDuration(*text)
+		d, err := ParseSpan(*text)
 		if err != nil {
 			return problem{"max_idle", "max_idle: " + err.Error(), ""}
 		}
@@ -286,8 +286,9 @@ func tighten(l *Limits, f settingsFile) problem {
 	return problem{}
 }
 
-// parseDuration reads "30d", "12h", "1d12h": days, then what Go reads.
-func parseDuration(s string) (time.Duration, error) {
+// ParseSpan reads a time span of more than nothing: "30d", "12h", "1d12h" (days,
+// then what time.ParseDuration reads).
+func ParseSpan(s string) (time.Duration, error) {
 	bad := fmt.Errorf(`%q is not a time span such as "30d", "12h" or "90m"`, s)
 	var d time.Duration
 	rest := s

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +17,7 @@ import (
 // Access tokens: printing one, spending a refresh, handing one to a command.
 
 func (p *program) tokenCommand() *cobra.Command {
-	var life lifeFlag = -1
+	life := notGiven
 	cmd := &cobra.Command{
 		Use:   "token NAME",
 		Short: "Print an access token, nothing else",
@@ -30,7 +28,7 @@ func (p *program) tokenCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			t, err := ask(ctx, p, func() (auth.Token, error) {
-				return p.client.Token(ctx, args[0], time.Duration(life), caller())
+				return p.client.Token(ctx, args[0], life.duration(), caller())
 			})
 			if err != nil {
 				return err
@@ -44,30 +42,6 @@ func (p *program) tokenCommand() *cobra.Command {
 	}
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be good for (default 60s)")
 	return p.addJSON(cmd)
-}
-
-// lifeFlag is a duration, as Go writes it or in seconds; below zero: not given.
-type lifeFlag time.Duration
-
-func (f *lifeFlag) Type() string { return "duration" }
-
-func (f *lifeFlag) String() string {
-	if *f < 0 {
-		return ""
-	}
-	return time.Duration(*f).String()
-}
-
-func (f *lifeFlag) Set(s string) error {
-	d, err := time.ParseDuration(s)
-	if n, nerr := strconv.ParseUint(s, 10, 32); nerr == nil {
-		d, err = time.Duration(n)*time.Second, nil
-	}
-	if err != nil || d < 0 || d > 24*time.Hour {
-		return fmt.Errorf("%q is not a time span up to a day such as 60s or 10m", s)
-	}
-	*f = lifeFlag(d)
-	return nil
 }
 
 // caller names the program that runs this one, for the log: "git" says more
@@ -102,7 +76,7 @@ func (p *program) refreshCommand() *cobra.Command {
 }
 
 func (p *program) execCommand() *cobra.Command {
-	var life lifeFlag = -1
+	life := notGiven
 	cmd := &cobra.Command{
 		Use:   "exec NAME -- COMMAND...",
 		Short: "Run a command that can read an access token",
@@ -127,7 +101,7 @@ can see.
 		},
 		ValidArgsFunction: completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.exec(cmd.Context(), args[0], args[1:], time.Duration(life))
+			return p.exec(cmd.Context(), args[0], args[1:], life.duration())
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
