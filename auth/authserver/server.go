@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -85,6 +86,7 @@ func (c *Config) check() error {
 	if c.Users == nil {
 		c.Users = map[string]string{DefaultUser: DefaultPassword}
 	}
+	c.Clients, c.Users = slices.Clone(c.Clients), maps.Clone(c.Users)
 	if c.AutoApprove != "" {
 		if _, ok := c.Users[c.AutoApprove]; !ok {
 			return fmt.Errorf("auto-approve: there is no user %q", c.AutoApprove)
