@@ -94,6 +94,7 @@ const (
 // code, a secret or a response body.
 type Error struct {
 	Op          string // "discovery", "sign-in", "exchange", "refresh", "revoke", "userinfo"
+	Server      string // host of the server that was spoken to
 	Class       Class
 	Code        string // the OAuth error code, if the server gave one
 	Description string // error_description, cleaned: printable, at most 200 bytes
