@@ -71,15 +71,9 @@ func (s *Server) withFaults(p place, honest http.HandlerFunc) http.Handler {
 	})
 }
 
-// countPost counts a token request and says which grant's place it is. It
-// leaves the body as it found it.
+// countPost counts a token request and says which grant's place it is.
 func (s *Server) countPost(r *http.Request) []place {
-	body, _ := io.ReadAll(r.Body) // a failure is met again by the endpoint
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(body), r.Body), r.Body}
-	f, _ := url.ParseQuery(string(body))
+	f, _ := url.ParseQuery(string(peekBody(r))) // the endpoint says what is wrong with it
 	grant := f.Get("grant_type")
 	s.mu.Lock()
 	s.posts[grantName(grant)]++
@@ -93,6 +87,16 @@ func (s *Server) countPost(r *http.Request) []place {
 		return []place{atPoll}
 	}
 	return nil
+}
+
+// peekBody reads the body and leaves it as it was found, a failure included.
+func peekBody(r *http.Request) []byte {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(body), r.Body), r.Body}
+	return body
 }
 
 // recorded is an answer that has not been sent.
@@ -131,6 +135,10 @@ func (s *Server) replace(w http.ResponseWriter, r *http.Request, f *rule) {
 		if after, ok := f.options["retry-after"]; ok {
 			w.Header().Set("Retry-After", after)
 		}
+		if in, ok := f.options["retry-date"]; ok {
+			seconds, _ := strconv.Atoi(in) // checked by the parser
+			w.Header().Set("Retry-After", s.now().Add(time.Duration(seconds)*time.Second).Format(http.TimeFormat))
+		}
 		if code, ok := f.options["error"]; ok {
 			writeJSON(w, f.status, map[string]string{"error": code, "error_description": "The server was told to fail."})
 		} else {
@@ -147,7 +155,7 @@ func writeHTML(w http.ResponseWriter, status int, title, text string) {
 
 // hold waits, and reports false when the client or the server has gone.
 func (s *Server) hold(w http.ResponseWriter, r *http.Request, by time.Duration) bool {
-	io.Copy(io.Discard, r.Body) // only then does net/http notice that the client goes away
+	peekBody(r) // only then does net/http notice that the client goes away
 	// The listener's own limit must not end what was asked to be slow. A
 	// writer without deadlines has none to lift.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})

@@ -2,7 +2,6 @@ package authserver
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -35,7 +34,7 @@ import (
 //
 //	STATUS       that HTTP status (400 to 599) with a gateway's HTML page; with
 //	             error=CODE a JSON error body, and then also 200 is allowed;
-//	             retry-after=SECONDS or a date
+//	             retry-after=SECONDS, or retry-date=SECONDS for the date then
 //	drop         cut the connection; nothing was done
 //	hang         never answer
 //	slow         answer after by=DURATION
@@ -60,15 +59,16 @@ import (
 //	id-iss, id-aud, id-nonce, id-exp, id-sig   that part of the ID token is wrong
 //	id-alg             value=none, or HS256 keyed with the public key
 //	rollover           a new signing key, just before the answer
-//	strict             no grace for a replaced refresh token (token and refresh only)
-//	graceful           a grace without end (token and refresh only)
+//
+// At refresh, bending the server's own rule for one request: strict, no grace
+// for a replaced token; graceful, a grace without end.
 //
 // Elsewhere: wrong-iss at authorize and discovery; wrong-state and no-iss at
 // authorize; other-sub at userinfo; rollover at jwks.
 //
 // A distortion that finds nothing to distort (no ID token in the answer, an
 // error instead of tokens) leaves the answer as it is and does not count as
-// fired. graceful and strict fire per refresh request.
+// fired.
 type Faults struct {
 	mu    sync.Mutex
 	rules []*rule
@@ -94,7 +94,6 @@ const (
 var (
 	places     = []place{atDiscovery, atJWKS, atAuthorize, atToken, atCode, atRefresh, atPoll, atUserinfo, atMe, atRevoke, atDevice}
 	tokens     = []place{atToken, atCode, atRefresh, atPoll}
-	refreshing = []place{atToken, atRefresh}
 	jsonPlaces = []place{atDiscovery, atJWKS, atToken, atCode, atRefresh, atPoll, atUserinfo, atMe, atDevice}
 )
 
@@ -116,7 +115,7 @@ var faultKinds = map[string]struct {
 	places  []place
 	options map[string]bool
 }{
-	"status":           {places, map[string]bool{"retry-after": false, "error": false}},
+	"status":           {places, map[string]bool{"retry-after": false, "retry-date": false, "error": false}},
 	"drop":             {places, nil},
 	"hang":             {places, nil},
 	"slow":             {places, map[string]bool{"by": true}},
@@ -135,8 +134,8 @@ var faultKinds = map[string]struct {
 	"id-sig":           {tokens, nil},
 	"id-alg":           {tokens, map[string]bool{"value": true}},
 	"rollover":         {append(slices.Clone(tokens), atJWKS), nil},
-	"strict":           {refreshing, nil},
-	"graceful":         {refreshing, nil},
+	"strict":           {[]place{atRefresh}, nil},
+	"graceful":         {[]place{atRefresh}, nil},
 	"wrong-iss":        {[]place{atAuthorize, atDiscovery}, nil},
 	"wrong-state":      {[]place{atAuthorize}, nil},
 	"no-iss":           {[]place{atAuthorize}, nil},
@@ -255,11 +254,11 @@ func (r *rule) checkValues(name string) error {
 		if ok := r.status >= 400 && r.status <= 599 || r.status == 200 && withError; !ok {
 			return fmt.Errorf("a status is 400 to 599, or 200 with error=CODE")
 		}
-		if after, ok := r.options["retry-after"]; ok {
-			_, err1 := strconv.ParseUint(after, 10, 31)
-			_, err2 := http.ParseTime(after)
-			if err1 != nil && err2 != nil {
-				return fmt.Errorf("retry-after=%s is neither seconds nor a date", after)
+		for _, key := range []string{"retry-after", "retry-date"} {
+			if value, ok := r.options[key]; ok {
+				if _, err := strconv.ParseUint(value, 10, 31); err != nil {
+					return fmt.Errorf("%s=%s is not a number of seconds", key, value)
+				}
 			}
 		}
 	case "slow":
@@ -290,7 +289,7 @@ func (r *rule) String() string {
 	if r.after {
 		b.WriteString(afterRotate)
 	}
-	for _, key := range []string{"value", "by", "to", "retry-after", "error"} {
+	for _, key := range []string{"value", "by", "to", "retry-after", "retry-date", "error"} {
 		if value, ok := r.options[key]; ok {
 			fmt.Fprintf(&b, ";%s=%s", key, value)
 		}
