@@ -48,8 +48,9 @@ type Agent interface {
 
 // A Provider is one choice of the form that adds an account.
 type Provider struct {
-	Name  string // as the configuration names it
-	Title string // as people know it
+	Name        string // as the configuration names it
+	Title       string // as people know it
+	NeedsIssuer bool   // the preset knows no endpoints: the account gives an issuer
 }
 
 // Config is what a View is made of.
