@@ -43,11 +43,8 @@ const (
 	prefHeight     = "height"
 )
 
-// The size of the first window, and the least one.
-var (
-	usualSize = fyne.NewSize(900, 700)
-	leastSize = fyne.NewSize(720, 520)
-)
+// usualSize is that of the first window. The content itself says which is the least.
+var usualSize = fyne.NewSize(900, 700)
 
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("curfew-window", flag.ContinueOnError)
@@ -128,7 +125,7 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	w.SetContent(view.Content())
 	view.AddShortcuts(w.Canvas())
 	size := fyne.NewSize(float32(prefs.FloatWithFallback(prefWidth, float64(usualSize.Width))), float32(prefs.FloatWithFallback(prefHeight, float64(usualSize.Height))))
-	w.Resize(size.Max(leastSize))
+	w.Resize(size)
 	w.SetOnClosed(func() {
 		size := w.Canvas().Size()
 		prefs.SetFloat(prefWidth, float64(size.Width))

@@ -38,15 +38,15 @@ func newAddPage(v *View) *addPage {
 		options = append(options, provider.Title)
 	}
 	options = append(options, otherProvider)
-	p.provider = newChoice(options, v.keys, func(string) { p.changed() })
+	p.provider = newChoice(v, options, func(string) { p.changed() })
 	p.provider.PlaceHolder = "Choose a provider"
 	p.providerField = newFieldOf("Provider", "Where you sign in.", p.provider)
 	p.name = p.newField("Name", "What you call it, for example “work”. Tools ask for tokens by this name.", "work")
 	p.issuer = p.newField("Issuer address", "The server's https:// address; Curfew finds its endpoints there.", "https://id.example.com")
 	p.client = p.newField("Client ID", "The provider gave it to you, or to your team, when the program was registered.", "")
 	p.scopes = p.newField("Scopes", "What tokens may be used for, with spaces between. Leave empty for the provider's usual ones.", "openid offline_access")
-	p.save = newButton("Add and sign in", v.keys, p.submit).primary()
-	p.cancel = newButton("Cancel", v.keys, func() { v.turn(pageAccount) })
+	p.save = newButton(v, "Add and sign in", p.submit).primary()
+	p.cancel = newButton(v, "Cancel", func() { v.turn(pageAccount) })
 
 	title := newLine("Add account", theme.SizeNameHeadingText, colorInk).strong()
 	form := newCard(column(14, p.providerField.root, p.issuer.root, p.name.root, p.client.root, p.scopes.root, row(8, p.save, p.cancel)))
@@ -241,7 +241,7 @@ func newFieldOf(label, hint string, input fyne.CanvasObject) *field {
 }
 
 func (p *addPage) newField(label, hint, example string) *field {
-	e := &entry{keys: p.view.keys, shortcut: p.view.shortcut}
+	e := &entry{view: p.view}
 	e.Wrapping, e.Scroll, e.PlaceHolder = fyne.TextWrapOff, fyne.ScrollHorizontalOnly, example
 	e.ExtendBaseWidget(e)
 	f := newFieldOf(label, hint, e)
