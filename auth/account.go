@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -389,14 +390,16 @@ func (a *account) refresh(ctx context.Context) {
 var ambiguousRetries = []time.Duration{time.Second, 3 * time.Second, 8 * time.Second}
 
 const (
-	attemptLimit  = 15 * time.Second // one POST, all of it
-	confirmDelay  = 3 * time.Second  // before a dead token is asked about once more
-	throttleDelay = time.Minute
-	heldDelay     = 15 * time.Minute
-	heldDelayMax  = 6 * time.Hour
-	offlineDelay  = 2 * time.Second
+	attemptLimit = 15 * time.Second // one POST, all of it
+	confirmDelay = 3 * time.Second  // before a dead token is asked about once more
+
+	offlineDelay  = 2 * time.Second // doubles with every try, up to:
 	offlineMax    = 10 * time.Second
 	ambiguousMax  = 5 * time.Minute
+	throttleDelay = time.Minute
+	throttleMax   = 15 * time.Minute
+	heldDelay     = 15 * time.Minute
+	heldMax       = 6 * time.Hour
 )
 
 // cycle runs the open cycle, or reserves a new one.
@@ -452,7 +455,7 @@ func (a *account) cycle(ctx context.Context) error {
 			if !a.facts.OutcomeUnknown {
 				a.setFacts(func(f *facts) { f.OutcomeUnknown = true })
 			}
-			if try < len(ambiguousRetries) && sleep(ctx, jitter(ambiguousRetries[try])) {
+			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, jitter(ambiguousRetries[try])) {
 				continue
 			}
 			return a.failed(ctx, oerr, false)
@@ -587,14 +590,11 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 	var delay time.Duration
 	switch e.Class {
 	case oauth.Throttled:
-		delay = e.RetryAfter
-		if delay <= 0 {
-			delay = throttleDelay
-		}
+		delay = max(e.RetryAfter, backoff(cmp.Or(e.RetryAfter, throttleDelay), throttleMax, r.tries))
 	case oauth.HeldBack:
-		delay = min(heldDelay<<min(r.tries-1, 5), heldDelayMax)
+		delay = backoff(heldDelay, heldMax, r.tries)
 	case oauth.Protocol:
-		delay = throttleDelay
+		delay = backoff(throttleDelay, throttleMax, r.tries)
 	case oauth.NotSent:
 		delay = backoff(offlineDelay, offlineMax, r.tries)
 	default:
@@ -607,10 +607,13 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 // storeFailed notes that the keychain or the state directory failed.
 func (a *account) storeFailed(err error) error {
 	a.m.mu.Lock()
+	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
 	a.storeErr = err
 	a.retry.at = a.m.clock.Now().Add(pollInterval)
 	a.m.mu.Unlock()
-	a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
+	if news {
+		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
+	}
 	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
 		a.end(context.Background(), ByTampering)
 		return endedError(a.name, ByTampering)
@@ -853,8 +856,8 @@ func jitter(d time.Duration) time.Duration {
 	return d - d/5 + rand.N(2*d/5+1)
 }
 
-// backoff doubles base with every try, with full jitter above base, up to limit.
+// backoff doubles base with every try after the first, up to limit, spread so
+// that many machines do not come back at once.
 func backoff(base, limit time.Duration, tries int) time.Duration {
-	top := min(base<<min(tries, 12), limit)
-	return base + rand.N(max(top-base, 1))
+	return jitter(min(base<<min(tries-1, 12), limit))
 }

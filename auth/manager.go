@@ -129,7 +129,13 @@ func (m *Manager) startLocked(a *account) {
 // watchStore has what waits for the keychain tried again when the keychain
 // was unlocked, came back or changed.
 func (m *Manager) watchStore(ctx context.Context) {
-	for range m.store.Changes(ctx) {
+	changes := m.store.Changes(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changes:
+		}
 		m.mu.Lock()
 		m.retryStoreLocked()
 		m.mu.Unlock()

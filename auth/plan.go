@@ -1,9 +1,6 @@
 package auth
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // The rules of this file. They bind background refreshes and token requests;
 // only an explicit `curfew refresh` stands above them.
@@ -18,55 +15,92 @@ import (
 //   - A session whose end is nearer than the buffer is not refreshed in the
 //     background: the new token would die with it.
 //   - Starting up, waking from suspend and a change of network decide nothing:
-//     a plan depends on nothing but PlanInput, which they do not change.
+//     a plan depends on PlanInput alone, which they do not change.
 
 // DefaultMinValid is how much life a token must have left when a caller does
 // not say; for tokens shorter than two minutes it is half their life.
 const DefaultMinValid = 60 * time.Second
 
 const (
-	bufferMost    = 5 * time.Minute
-	retryRoom     = 30 * time.Second // for one slow attempt and its retry before default callers would notice
-	demandHistory = 14 * 24 * time.Hour
-	demandPrior   = 7 * 24 * time.Hour // a new account counts as having been silent this long
-	demandKept    = 512
+	bufferMost = 5 * time.Minute
+	retryRoom  = 30 * time.Second
+
+	// A silence longer than this ends a sitting, as far as a plan can tell.
+	sittingGap = 10 * time.Minute
+
+	demandWindow = 28 * 24 * time.Hour // whole weeks, so that weekends weigh what they should
+	demandPrior  = 7 * 24 * time.Hour  // the silence that a new account is taken to have behind it
+	demandKept   = 1024
 )
 
 // Demand is what Plan knows of the callers. It is small, bounded, and saved
-// with the account; a new sign-in keeps it.
+// with the account: a new sign-in keeps it, for the callers stay the same.
+// Times are Unix seconds.
+//
+// It is all about lives: what a client that refreshes only on demand would
+// have gone through. A life starts at a request that found no valid token and
+// lasts as long as the token fetched then.
 type Demand struct {
-	// Requests holds the requests at which a client that refreshes only on
-	// demand would have needed a new token: Unix seconds, oldest first, at
-	// most one per token life, bounded.
-	Requests []int64 `json:"requests,omitempty"`
-	Since    int64   `json:"since,omitempty"` // when the record begins, Unix seconds
-	Last     int64   `json:"last,omitempty"`  // the newest request, Unix seconds
+	Since    int64   `json:"since,omitempty"`    // when the record begins
+	Life     int64   `json:"life,omitempty"`     // when the newest life started
+	Requests []int64 `json:"requests,omitempty"` // the first and the last request of each life, oldest first
 }
 
 // Note records a token request; lifetime is that of the account's access
-// tokens, 0 if unknown. It reports whether the record grew, which happens at
-// most once per token life: the moment to save it.
+// tokens, 0 if unknown. It reports whether a new life began, which is the
+// moment to save the record.
 func (d *Demand) Note(at time.Time, lifetime time.Duration) bool {
-	t := at.Unix()
-	if t < d.Last {
+	t, n := at.Unix(), len(d.Requests)
+	switch {
+	case n == 0:
+		d.Since = t
+	case t < d.Requests[n-1]: // the clock went back; what it says of the order is worth nothing
+		return false
+	case t-d.Life <= lifeSeconds(lifetime) && d.Requests[n-1] == d.Life:
+		d.Requests = append(d.Requests, t)
+		return false
+	case t-d.Life <= lifeSeconds(lifetime):
+		d.Requests[n-1] = t
 		return false
 	}
-	d.Last = t
-	if d.Since == 0 {
-		d.Since = t
-	}
-	if n := len(d.Requests); n > 0 {
-		life := lifetime - minValidOr(-1, lifetime)
-		if t-d.Requests[n-1] <= int64(life/time.Second) {
-			return false
-		}
-	}
+	d.Life = t
 	d.Requests = append(d.Requests, t)
 	if n := len(d.Requests); n > demandKept {
-		d.Requests = slices.Clone(d.Requests[n-demandKept:])
+		d.Requests = append([]int64(nil), d.Requests[n-demandKept:]...)
 		d.Since = d.Requests[0]
 	}
 	return true
+}
+
+// last is the time of the newest request.
+func (d Demand) last() time.Time {
+	if len(d.Requests) == 0 {
+		return time.Time{}
+	}
+	return time.Unix(d.Requests[len(d.Requests)-1], 0)
+}
+
+// pace is how many refreshes a day the callers need when nothing is refreshed
+// without them. It is cautious with hope and slow to despair: until the window
+// is full, a week of silence counts as seen, so the first sitting of a new
+// account does not pass for a habit.
+func (d Demand) pace(lifetime time.Duration, now time.Time) float64 {
+	from := max(d.Since, now.Add(-demandWindow).Unix())
+	seen := min(time.Duration(now.Unix()-from)*time.Second+demandPrior, demandWindow)
+	lives, covered := 0, from
+	for _, t := range d.Requests {
+		if t >= covered {
+			lives++
+			covered = t + lifeSeconds(lifetime) + 1
+		}
+	}
+	return float64(lives) / (seen.Hours() / 24)
+}
+
+// lifeSeconds is how long a token serves callers who do not say how long they
+// need it.
+func lifeSeconds(lifetime time.Duration) int64 {
+	return int64((lifetime - minValidOr(-1, lifetime)) / time.Second)
 }
 
 // PlanInput is everything a plan may depend on.
@@ -87,8 +121,8 @@ type PlanInput struct {
 // Decision is what to do in the background.
 type Decision struct {
 	Refresh bool
-	WakeAt  time.Time // when the refresh is due as things stand; zero: only when something changes
-	Why     string    // one phrase for people: why then, or why not
+	WakeAt  time.Time // when the refresh is due as things stand; zero: none is
+	Why     string    // one phrase for people: why then, or why none is due
 }
 
 // Plan decides whether to refresh now in the background. It is pure. Ask it at
@@ -101,9 +135,7 @@ func Plan(in PlanInput) Decision {
 	case in.Mode == OnDemand:
 		return Decision{Why: "when a program asks"}
 	case in.AccessExpiresAt.IsZero() || in.AccessLifetime <= 0:
-		return Decision{Why: "when a program asks: the token does not say how long it lives"}
-	case !in.Now.Before(in.AccessExpiresAt):
-		return Decision{Why: "when a program asks"}
+		return Decision{Why: "when a program asks: how long the token lives is not known"}
 	}
 	due := in.AccessExpiresAt.Add(-refreshLead(in.AccessLifetime))
 	if soonest := in.LastRefreshAt.Add(in.AccessLifetime / 2); soonest.After(due) {
@@ -116,50 +148,61 @@ func Plan(in PlanInput) Decision {
 		return Decision{Why: "when a program asks"}
 	}
 	if in.EndsAt.Sub(due) <= refreshBuffer(in.AccessLifetime) {
-		return Decision{Why: "not again: this session ends first"}
+		return Decision{Why: "not again: the session ends first"}
 	}
 	why := "always kept fresh"
 	if in.Mode != Always {
 		var worth bool
 		if worth, why = worthWarming(in, due); !worth {
-			return Decision{Why: why}
+			return Decision{Why: "when a program asks: " + why}
 		}
 	}
 	return Decision{Refresh: !in.Now.Before(due), WakeAt: due, Why: why}
 }
 
 // worthWarming reports whether mode in-use spends a refresh at due, and why.
+//
+// Two questions decide. Is the account in use, so that the next request is
+// likely to come within the next token's life? And would the refresh go to
+// waste otherwise: does the pace of the callers leave any over at the
+// session's end? Where even twice their pace would, a longer silence still
+// counts as use.
 func worthWarming(in PlanInput, due time.Time) (bool, string) {
-	if in.Demand.Last <= in.LastRefreshAt.Unix() {
-		return false, "when a program asks: not in use"
+	left := float64(in.RefreshesLeft)
+	if in.ServerIdle > 0 && left >= refreshesToEnd(in) {
+		return true, "the provider ends a sign-in that is not used"
 	}
-	if spareRefreshes(in, due) < 1 {
-		return false, "when a program asks: the refreshes left are needed for that"
+	need := refreshesNeeded(in, due)
+	if left-need < 1 {
+		return false, "every refresh left is needed for that"
+	}
+	gap := min(sittingGap, in.AccessLifetime/2)
+	if left-2*need >= 1 {
+		gap = in.AccessLifetime / 2
+	}
+	if last := in.Demand.last(); !last.After(in.LastRefreshAt) || due.Sub(last) > gap {
+		return false, "not in use"
 	}
 	return true, "in use"
 }
 
-// spareRefreshes is how many refreshes would be left over at the session's
-// end if from now on only callers spent them, at their pace so far.
-func spareRefreshes(in PlanInput, at time.Time) float64 {
-	days := in.EndsAt.Sub(at).Hours() / 24
-	need := demandPace(in.Demand, at) * days
+// refreshesNeeded is how many refreshes callers will ask for from at until the
+// session's end, at their pace so far; or how many keep the provider from
+// ending the sign-in as unused, if that is more.
+func refreshesNeeded(in PlanInput, at time.Time) float64 {
+	left := in.EndsAt.Sub(at)
+	need := in.Demand.pace(in.AccessLifetime, at) * left.Hours() / 24
 	if in.ServerIdle > 0 {
-		need = max(need, days/(in.ServerIdle.Hours()/24))
+		need = max(need, float64(left/in.ServerIdle))
 	}
-	return float64(in.RefreshesLeft) - need
+	return need
 }
 
-// demandPace is how many refreshes a day the callers of d need on demand.
-func demandPace(d Demand, at time.Time) float64 {
-	from := max(d.Since, at.Add(-demandHistory).Unix())
-	i, _ := slices.BinarySearch(d.Requests, from)
-	seen := time.Duration(at.Unix()-from) * time.Second
-	if d.Since == 0 {
-		seen = 0
-	}
-	seen = min(seen+demandPrior, demandHistory)
-	return float64(len(d.Requests)-i) / (seen.Hours() / 24)
+// refreshesToEnd is how many refreshes keep the token at hand fresh without a
+// break until the session's end.
+func refreshesToEnd(in PlanInput) float64 {
+	step := in.AccessLifetime - refreshLead(in.AccessLifetime)
+	return float64(in.EndsAt.Sub(in.AccessExpiresAt)/step) + 1
 }
 
 // refreshBuffer is the time before expiry in which a background refresh may
@@ -169,10 +212,11 @@ func refreshBuffer(lifetime time.Duration) time.Duration {
 }
 
 // refreshLead is how long before expiry a background refresh is due. Every
-// second of it is a second of token life paid for and thrown away, but a
-// default caller finds no token in the last DefaultMinValid, so the refresh
-// comes half a minute before that: room for a slow attempt and a retry while
-// nobody waits, and a minute more before the old token is dead.
+// second of it is token life paid for and thrown away. But in the last
+// DefaultMinValid a caller finds no token, so the refresh comes half a minute
+// before that: room for a slow attempt and a retry while nobody has to wait,
+// and a minute for more of them before the old token is dead. At 15 minutes
+// that is 90 s of a buffer of 180 s.
 func refreshLead(lifetime time.Duration) time.Duration {
 	return min(refreshBuffer(lifetime), DefaultMinValid+retryRoom)
 }

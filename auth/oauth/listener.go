@@ -225,6 +225,7 @@ func writePage(w http.ResponseWriter, status int, page assets.Page) {
 	setPageHeaders(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", page.Policy)
+	w.Header().Set("Content-Length", strconv.Itoa(len(page.Body)))
 	w.WriteHeader(status)
 	w.Write(page.Body)
 }

@@ -116,6 +116,7 @@ func readTokens(g *guard, server string, r *reply) ([]byte, *Error) {
 	}
 	grant, idToken, err := readGrant(o, c.now().Round(0), c.provider.AccessLifetime)
 	grant.Bounds.ServerTime = r.date
+	grant.ExpiresIn = tightenLife(grant, r.date)
 	g.grant, g.idToken = grant, idToken
 	if err = errors.Join(ambiguous, err); err != nil {
 		// The old refresh token may be spent, so a new one must be saved all
@@ -212,16 +213,8 @@ func readBounds(o object, refreshToken Secret, now time.Time) (b Bounds) {
 			endsAt(now.Add(time.Duration(seconds) * time.Second))
 		}
 	}
-	parts := strings.Split(refreshToken.Reveal(), ".")
-	if len(parts) != 3 {
-		return b
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return b
-	}
-	claims, err := parseObject(payload)
-	if err != nil {
+	claims := unverifiedClaims(refreshToken)
+	if claims == nil {
 		return b
 	}
 	if exp, ok := claims.unixTime("exp"); ok {
@@ -314,4 +307,41 @@ func (c *Client) Refresh(ctx context.Context, rt Secret, prev Identity) (Grant, 
 func codeFrom(values url.Values) (Secret, bool) {
 	code := values.Get("code")
 	return NewSecret(code), validToken(code)
+}
+
+// tightenLife returns how long the access token of g lives. A server that
+// repeats a lost answer repeats its expires_in too, which then counts from
+// the first time; where the token is a JWT its exp tells, held against the
+// server's own clock.
+func tightenLife(g Grant, serverTime time.Time) time.Duration {
+	if g.ExpiresIn == 0 || serverTime.IsZero() {
+		return g.ExpiresIn
+	}
+	claims := unverifiedClaims(g.AccessToken)
+	if claims == nil {
+		return g.ExpiresIn
+	}
+	exp, ok := claims.unixTime("exp")
+	if !ok {
+		return g.ExpiresIn
+	}
+	return min(g.ExpiresIn, max(exp.Sub(serverTime), time.Second))
+}
+
+// unverifiedClaims returns the claims of a token that is a JWT, nil of any
+// other. Nobody checked them: they may only tighten.
+func unverifiedClaims(token Secret) object {
+	parts := strings.Split(token.Reveal(), ".")
+	if len(parts) != 3 {
+		return nil
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil
+	}
+	claims, err := parseObject(payload)
+	if err != nil {
+		return nil
+	}
+	return claims
 }
