@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"curfew/keystore"
 )
 
 func TestSignInServeRefreshEnd(t *testing.T) {
@@ -470,7 +468,7 @@ func TestClockTurned(t *testing.T) {
 		play(t, func(w *world) { w.mode = OnDemand }, func(t *testing.T, w *world) {
 			w.signIn()
 			start := time.Now()
-			w.skew = -60 * aDay
+			w.skew.Store(int64(-60 * aDay))
 			time.Sleep(time.Until(start.Add(29 * aDay)))
 			w.mustToken()
 			time.Sleep(time.Until(start.Add(30*aDay + 5*time.Second)))
@@ -481,12 +479,12 @@ func TestClockTurned(t *testing.T) {
 		play(t, func(w *world) { w.mode = OnDemand }, func(t *testing.T, w *world) {
 			w.signIn()
 			w.net.fail(offline)
-			w.skew = 60 * aDay
+			w.skew.Store(int64(60 * aDay))
 			time.Sleep(time.Minute)
 			w.wantState(Suspect, "")
 			_, err := w.token()
 			w.wantError(err, KindUnavailable, "")
-			w.skew = 0
+			w.skew.Store(int64(0))
 			time.Sleep(time.Minute)
 			w.wantState(Active, "")
 			w.mustToken()
@@ -495,7 +493,7 @@ func TestClockTurned(t *testing.T) {
 	t.Run("forward, and the server knows", func(t *testing.T) {
 		play(t, func(w *world) { w.mode = OnDemand }, func(t *testing.T, w *world) {
 			w.signIn()
-			w.skew = 60 * aDay
+			w.skew.Store(int64(60 * aDay))
 			time.Sleep(2 * time.Minute)
 			w.wantState(Active, "")
 			w.mustToken()
@@ -539,11 +537,7 @@ func TestImpossibleMinValid(t *testing.T) {
 func TestLockedKeychain(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
-		locked := &lockableKeychain{Keychain: w.keychain}
-		w.keychain = locked
-		w.restart()
-		w.mustToken()
-		locked.set(true)
+		w.keychain.SetLocked(true)
 		w.mustToken() // what is in memory is served
 		time.Sleep(time.Hour)
 		_, err := w.token()
@@ -554,53 +548,10 @@ func TestLockedKeychain(t *testing.T) {
 		}
 		w.restart()
 		w.wantState(Locked, "")
-		locked.set(false)
+		w.keychain.SetLocked(false)
 		w.mustToken()
 		w.wantState(Active, "")
 	})
-}
-
-// lockableKeychain is a keychain that a test locks.
-type lockableKeychain struct {
-	keystore.Keychain
-	mu     sync.Mutex
-	locked bool
-}
-
-func (k *lockableKeychain) set(locked bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.locked = locked
-}
-
-func (k *lockableKeychain) check() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.locked {
-		return keystore.ErrLocked
-	}
-	return nil
-}
-
-func (k *lockableKeychain) Probe(ctx context.Context) error {
-	if err := k.check(); err != nil {
-		return err
-	}
-	return k.Keychain.Probe(ctx)
-}
-
-func (k *lockableKeychain) Get(service, user string) (string, error) {
-	if err := k.check(); err != nil {
-		return "", err
-	}
-	return k.Keychain.Get(service, user)
-}
-
-func (k *lockableKeychain) Set(service, user, value string) error {
-	if err := k.check(); err != nil {
-		return err
-	}
-	return k.Keychain.Set(service, user, value)
 }
 
 // Events tell the story in words and without secrets.

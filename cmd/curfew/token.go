@@ -19,7 +19,7 @@ import (
 // Access tokens: printing one, spending a refresh, handing one to a command.
 
 func (p *program) tokenCommand() *cobra.Command {
-	var life lifeFlag = -1
+	life := notGiven
 	cmd := &cobra.Command{
 		Use:   "token NAME",
 		Short: "Print an access token, nothing else",
@@ -30,7 +30,7 @@ func (p *program) tokenCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			t, err := ask(ctx, p, func() (auth.Token, error) {
-				return p.client.Token(ctx, args[0], time.Duration(life), caller())
+				return p.client.Token(ctx, args[0], life.duration(), caller())
 			})
 			if err != nil {
 				return err
@@ -44,30 +44,6 @@ func (p *program) tokenCommand() *cobra.Command {
 	}
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be good for (default 60s)")
 	return p.addJSON(cmd)
-}
-
-// lifeFlag is a duration, as Go writes it or in seconds; below zero: not given.
-type lifeFlag time.Duration
-
-func (f *lifeFlag) Type() string { return "duration" }
-
-func (f *lifeFlag) String() string {
-	if *f < 0 {
-		return ""
-	}
-	return time.Duration(*f).String()
-}
-
-func (f *lifeFlag) Set(s string) error {
-	d, err := time.ParseDuration(s)
-	if n, nerr := strconv.ParseUint(s, 10, 32); nerr == nil {
-		d, err = time.Duration(n)*time.Second, nil
-	}
-	if err != nil || d < 0 || d > 24*time.Hour {
-		return fmt.Errorf("%q is not a time span up to a day such as 60s or 10m", s)
-	}
-	*f = lifeFlag(d)
-	return nil
 }
 
 // caller names the program that runs this one, for the log: "git" says more
@@ -102,7 +78,7 @@ func (p *program) refreshCommand() *cobra.Command {
 }
 
 func (p *program) execCommand() *cobra.Command {
-	var life lifeFlag = -1
+	life := notGiven
 	cmd := &cobra.Command{
 		Use:   "exec NAME -- COMMAND...",
 		Short: "Run a command that can read an access token",
@@ -120,19 +96,28 @@ can see.
 			if len(args) == 0 {
 				return oneName(cmd, args)
 			}
-			if len(args) == 1 {
+			if len(commandOf(args)) == 0 {
 				return usage(cmd, "which command? say: curfew exec %s -- COMMAND", args[0])
 			}
 			return auth.CheckName(args[0])
 		},
 		ValidArgsFunction: completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.exec(cmd.Context(), args[0], args[1:], time.Duration(life))
+			return p.exec(cmd.Context(), args[0], commandOf(args), life.duration())
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be good for (default 60s)")
 	return cmd
+}
+
+// commandOf returns what follows the name; "--" may stand between them.
+func commandOf(args []string) []string {
+	command := args[1:]
+	if len(command) > 0 && command[0] == "--" {
+		command = command[1:]
+	}
+	return command
 }
 
 func (p *program) exec(ctx context.Context, name string, command []string, minValid time.Duration) error {

@@ -15,9 +15,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/url"
 	"sync"
 	"time"
 
@@ -59,9 +57,16 @@ type Config struct {
 	Opened <-chan struct{} // the menu was opened, where the toolkit tells
 	Show   <-chan struct{} // the icon was clicked, or a second tray started
 
-	OpenURL    func(url string) error               // in the person's browser; may block for as long as that runs
-	OpenWindow func(account string, add bool) error // at an account, or at the page that adds one
+	OpenURL    func(ctx context.Context, url string) error // in the person's browser
+	OpenWindow func(ctx context.Context, at Place) error
 	Logger     *slog.Logger
+}
+
+// Place is where the window opens: at an account, at the page that adds one,
+// or where it was.
+type Place struct {
+	Account string
+	Add     bool
 }
 
 // program is how the tray signs its requests in the agent's log.
@@ -73,7 +78,6 @@ const (
 	noticeTime    = 30 * time.Second // how long the outcome of a click is shown
 	trouble       = 5 * time.Minute  // and how long an error is
 	clipboardTime = 45 * time.Second // how long a token stays in the clipboard
-	browserTime   = 3 * time.Second  // a browser that has not failed by now has started
 	retryLeast    = time.Second      // between attempts to reach the agent
 	retryMost     = 30 * time.Second
 	hangUp        = 3 * time.Second // how long the end of a click is waited for when the tray quits
@@ -140,7 +144,7 @@ func (t *Tray) Run(ctx context.Context) {
 				cancel()
 			}
 		case <-t.Show:
-			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow("", false) })
+			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow(ctx, Place{}) })
 		case <-t.Opened:
 			t.quietUntil = time.Now().Add(quiet)
 		case r := <-t.results:
@@ -269,13 +273,15 @@ func (t *Tray) compare(before []auth.Snapshot) {
 		}
 		switch a.SignIn.Phase {
 		case auth.PhaseDone:
-			t.notify(status.Tr("%s: signed in", status.Name(a)), noticeTime)
+			t.notify(status.Tr("%s: signed in", nameOf(a.Name)), noticeTime)
 		case auth.PhaseFailed:
 			words := status.Explain(&auth.Error{Kind: a.SignIn.Error, Message: a.SignIn.Message}).Message
-			t.notify(status.Tr("%s: %s", status.Name(a), words), trouble)
+			t.notify(status.Tr("%s: %s", nameOf(a.Name), words), trouble)
 		}
 	}
 }
+
+func nameOf(account string) string { return status.Name(auth.Snapshot{Name: account}) }
 
 func (t *Tray) notify(notice string, d time.Duration) {
 	t.state.Notice, t.noticeUntil = notice, time.Now().Add(d)
@@ -336,11 +342,11 @@ func (t *Tray) click(ctx context.Context, id ID) error {
 	case Quit:
 		return errQuit
 	case Open:
-		t.do(id, func() (string, error) { return "", t.OpenWindow("", false) })
+		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, Place{}) })
 	case OpenAccount:
-		t.do(id, func() (string, error) { return "", t.OpenWindow(id.Account, false) })
+		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, Place{Account: id.Account}) })
 	case AddAccount:
-		t.do(id, func() (string, error) { return "", t.OpenWindow("", true) })
+		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, Place{Add: true}) })
 	case Pause:
 		want := !paused(t.state)
 		t.do(id, func() (string, error) { return "", t.Agent.Pause(ctx, want) })
@@ -355,7 +361,7 @@ func (t *Tray) click(ctx context.Context, id ID) error {
 			if err != nil || r.Revoked {
 				return "", err
 			}
-			return status.Tr("%s: %s", status.Name(auth.Snapshot{Name: id.Account}), r.Message), nil
+			return status.Tr("%s: %s", nameOf(id.Account), r.Message), nil
 		})
 	case Refresh:
 		t.do(id, func() (string, error) {
@@ -383,30 +389,10 @@ func (t *Tray) signIn(ctx context.Context, account string, again bool) (notice s
 	if err != nil {
 		return "", err
 	}
-	if err := CheckURL(started.URL); err != nil {
+	if err := t.OpenURL(ctx, started.URL); err != nil {
 		return "", err
 	}
-	opened := make(chan error, 1)
-	go func() { opened <- t.OpenURL(started.URL) }() // ends with the browser, which may outlive the tray
-	select {
-	case err := <-opened:
-		if err != nil {
-			return "", fmt.Errorf("%s (%w)", status.Tr("no browser could be opened. Sign in from a terminal: curfew login %s --no-browser", account), err)
-		}
-	case <-time.After(browserTime):
-	case <-ctx.Done():
-	}
-	return status.Tr("%s: go on in your browser", status.Name(auth.Snapshot{Name: account})), nil
-}
-
-// CheckURL refuses what is not a web page: a sign-in page's address comes from
-// a configuration or a server, and a desktop opens any scheme it knows.
-func CheckURL(address string) error {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return errors.New(status.Tr("the sign-in page is no web address, so it was not opened. Check the account's settings"))
-	}
-	return nil
+	return status.Tr("%s: go on in your browser", nameOf(account)), nil
 }
 
 // copyToken puts the access token into the clipboard, and says for how long.
@@ -420,7 +406,7 @@ func (t *Tray) copyToken(ctx context.Context, account string) result {
 		return result{err: err}
 	}
 	return result{
-		notice: status.Tr("%s: access token copied. The clipboard is cleared in %d s", status.Name(auth.Snapshot{Name: account}), int(clipboardTime/time.Second)),
+		notice: status.Tr("%s: access token copied. The clipboard is cleared in %d s", nameOf(account), int(clipboardTime/time.Second)),
 		copied: &copied{hash: sha256.Sum256([]byte(text)), until: time.Now().Add(clipboardTime)},
 	}
 }

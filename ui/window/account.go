@@ -57,13 +57,13 @@ func newAccountPage(v *View) *accountPage {
 	p.title.clip = 60
 	p.subject = newLine("", sizeSmall, colorDim)
 	p.pill = newPill()
-	p.out = newButton("Sign out", v.keys, func() { v.askSignOut(name()) })
-	p.in = newButton("Sign in again", v.keys, func() { v.signIn(name(), false) }).primary()
+	p.out = newButton(v, "Sign out", func() { v.askSignOut(name()) })
+	p.in = newButton(v, "Sign in again", func() { v.signIn(name(), false) }).primary()
 	gap := container.New(fixedWidth(0))
 	head := rowOf(12, gap, p.title, p.pill.root, p.subject, gap, p.out, p.in)
 
-	p.yes = newButton("Sign out", v.keys, func() { v.signOut(name()) }).danger()
-	p.keep = newButton("Stay signed in", v.keys, v.escape)
+	p.yes = newButton(v, "Sign out", func() { v.signOut(name()) }).danger()
+	p.keep = newButton(v, "Stay signed in", v.escape)
 	p.question = newBar(v, p.keep, p.yes)
 	p.result = newBar(v)
 	p.copied = newBar(v)
@@ -82,15 +82,15 @@ func newAccountPage(v *View) *accountPage {
 		rowOf(16, p.forecast, chartTitle, p.forecast), p.chart))
 
 	p.access, p.next, p.used, p.ends = newFact("Access token"), newFact("Next refresh"), newFact("Last used"), newFact("Ends by")
-	p.copy = newButton("Copy access token", v.keys, func() { v.copyToken(name()) })
-	p.refresh = newButton("Refresh now", v.keys, func() { v.refreshNow(name()) })
+	p.copy = newButton(v, "Copy access token", func() { v.copyToken(name()) })
+	p.refresh = newButton(v, "Refresh now", func() { v.refreshNow(name()) })
 	p.cost = newPara("", theme.SizeNameCaptionText, colorDim)
 	filler := container.New(fixedWidth(0))
 	p.facts = newCard(container.New(&stackLayout{gap: 8, grow: []fyne.CanvasObject{filler}},
 		p.access.root, p.next.root, p.used.root, p.ends.root, filler, p.copy, p.refresh, p.cost))
 
 	p.recent = newTimeline(v, recentEvents)
-	p.all = newButton("All", v.keys, func() { v.turn(pageLog) })
+	p.all = newButton(v, "All", func() { v.turn(pageLog) })
 	recentTitle := caption("Recently")
 	recent := newCard(container.New(&stackLayout{gap: 2}, rowOf(8, recentTitle, recentTitle, link(p.all)), p.recent.root))
 	p.below = halves(14, p.facts, recent)
@@ -237,7 +237,7 @@ func refreshColor(s auth.Snapshot, words status.View) fyne.ThemeColorName {
 	switch {
 	case words.Refreshes.Fraction == 0:
 		return colorBad
-	case s.RefreshesLeft <= status.FewRefreshes:
+	case words.Urgency == status.Attention, s.RefreshesLeft <= status.FewRefreshes:
 		return colorWarn
 	}
 	return colorOK

@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -40,15 +38,15 @@ func newAddPage(v *View) *addPage {
 		options = append(options, provider.Title)
 	}
 	options = append(options, otherProvider)
-	p.provider = newChoice(options, v.keys, func(string) { p.changed() })
+	p.provider = newChoice(v, options, func(string) { p.changed() })
 	p.provider.PlaceHolder = "Choose a provider"
 	p.providerField = newFieldOf("Provider", "Where you sign in.", p.provider)
 	p.name = p.newField("Name", "What you call it, for example “work”. Tools ask for tokens by this name.", "work")
 	p.issuer = p.newField("Issuer address", "The server's https:// address; Curfew finds its endpoints there.", "https://id.example.com")
 	p.client = p.newField("Client ID", "The provider gave it to you, or to your team, when the program was registered.", "")
 	p.scopes = p.newField("Scopes", "What tokens may be used for, with spaces between. Leave empty for the provider's usual ones.", "openid offline_access")
-	p.save = newButton("Add and sign in", v.keys, p.submit).primary()
-	p.cancel = newButton("Cancel", v.keys, func() { v.turn(pageAccount) })
+	p.save = newButton(v, "Add and sign in", p.submit).primary()
+	p.cancel = newButton(v, "Cancel", func() { v.turn(pageAccount) })
 
 	title := newLine("Add account", theme.SizeNameHeadingText, colorInk).strong()
 	form := newCard(column(14, p.providerField.root, p.issuer.root, p.name.root, p.client.root, p.scopes.root, row(8, p.save, p.cancel)))
@@ -74,7 +72,7 @@ func (p *addPage) fields() []*field { return []*field{p.issuer, p.name, p.client
 // an address where there is no preset.
 func (p *addPage) changed() {
 	p.providerField.complain("")
-	if preset := p.preset(); preset != "" && p.name.entry.Text == "" {
+	if preset := p.preset().Name; preset != "" && p.name.entry.Text == "" {
 		if _, taken := p.view.snapshot(preset); !taken {
 			p.name.entry.SetText(preset)
 		}
@@ -82,19 +80,20 @@ func (p *addPage) changed() {
 	p.view.render()
 }
 
-// preset returns the chosen provider's name; "" for none or another.
-func (p *addPage) preset() string {
+// preset returns the chosen provider; the zero value for none, and one that
+// needs an issuer and has no name for another.
+func (p *addPage) preset() Provider {
 	for _, provider := range p.view.Providers {
 		if provider.Title == p.provider.Selected {
-			return provider.Name
+			return provider
 		}
 	}
-	return ""
+	return Provider{NeedsIssuer: p.provider.Selected == otherProvider}
 }
 
 func (p *addPage) render() {
 	p.result.set(p.note)
-	p.view.show(p.issuer.root, p.provider.Selected == otherProvider)
+	p.view.show(p.issuer.root, p.preset().NeedsIssuer)
 	label := "Add and sign in"
 	if p.saving {
 		label = "Adding…"
@@ -111,11 +110,11 @@ func (p *addPage) submit() {
 	}
 	a := auth.Account{
 		Name:     strings.TrimSpace(p.name.entry.Text),
-		Provider: p.preset(),
+		Provider: p.preset().Name,
 		ClientID: strings.TrimSpace(p.client.entry.Text),
 		Scopes:   strings.Fields(p.scopes.entry.Text),
 	}
-	if p.provider.Selected == otherProvider {
+	if p.preset().NeedsIssuer {
 		a.Issuer = strings.TrimRight(strings.TrimSpace(p.issuer.entry.Text), "/")
 	}
 	_, taken := v.snapshot(a.Name)
@@ -130,7 +129,7 @@ func (p *addPage) submit() {
 		complaint = "Choose where you sign in."
 	}
 	check(p.providerField, complaint)
-	if p.provider.Selected == otherProvider {
+	if p.preset().NeedsIssuer {
 		check(p.issuer, checkIssuer(a.Issuer))
 	}
 	check(p.name, checkName(a.Name, taken))
@@ -163,9 +162,6 @@ func (p *addPage) submit() {
 	})
 }
 
-// maxName is how many characters a name may have.
-const maxName = 64
-
 // checkName complains about a name that is no good; "" is no complaint.
 func checkName(name string, taken bool) string {
 	switch {
@@ -173,10 +169,8 @@ func checkName(name string, taken bool) string {
 		return "Give the account a name."
 	case taken:
 		return "There is an account of this name already. Choose another one."
-	case utf8.RuneCountInString(name) > maxName:
-		return "The name is too long: 64 characters at most."
-	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == '/' || r == '\\' }):
-		return "A name has no slashes and no control characters."
+	case auth.CheckName(name) != nil:
+		return "Use at most 64 letters, digits, dashes, underscores and dots, a letter or digit first."
 	}
 	return ""
 }
@@ -247,7 +241,7 @@ func newFieldOf(label, hint string, input fyne.CanvasObject) *field {
 }
 
 func (p *addPage) newField(label, hint, example string) *field {
-	e := &entry{keys: p.view.keys, shortcut: p.view.shortcut}
+	e := &entry{view: p.view}
 	e.Wrapping, e.Scroll, e.PlaceHolder = fyne.TextWrapOff, fyne.ScrollHorizontalOnly, example
 	e.ExtendBaseWidget(e)
 	f := newFieldOf(label, hint, e)

@@ -21,7 +21,7 @@ type bar struct {
 func newBar(v *View, buttons ...*button) *bar {
 	b := &bar{view: v, words: newPara("", theme.SizeNameText, colorInk), hint: newPara("", sizeSmall, colorDim), buttons: buttons}
 	if len(buttons) == 0 {
-		b.buttons = []*button{newButton("", v.keys, func() {
+		b.buttons = []*button{newButton(v, "", func() {
 			if b.act != nil {
 				b.act()
 			}

@@ -76,19 +76,15 @@ func (r *panelRenderer) Refresh() {
 	canvas.Refresh(r.panel)
 }
 
-// keys is told of the keys that a focused widget has no use for, so that Esc
-// and F5 work wherever the focus is.
-type keys func(*fyne.KeyEvent)
-
 // A button is Fyne's with an outline, a visible focus, and Enter.
 type button struct {
 	widget.Button
+	view    *View
 	focused bool
-	keys    keys
 }
 
-func newButton(words string, keys keys, tapped func()) *button {
-	b := &button{keys: keys}
+func newButton(v *View, words string, tapped func()) *button {
+	b := &button{view: v}
 	b.Text, b.OnTapped = words, tapped
 	b.ExtendBaseWidget(b)
 	return b
@@ -111,8 +107,12 @@ func (b *button) set(words string, usable bool) {
 	}
 }
 
-// FocusGained shows the focus.
-func (b *button) FocusGained() { b.focused = true; b.Button.FocusGained() }
+// FocusGained shows the focus, and scrolls to it.
+func (b *button) FocusGained() {
+	b.focused = true
+	b.Button.FocusGained()
+	b.view.reveal(b)
+}
 
 // FocusLost hides the focus.
 func (b *button) FocusLost() { b.focused = false; b.Button.FocusLost() }
@@ -126,7 +126,7 @@ func (b *button) TypedKey(e *fyne.KeyEvent) {
 			b.OnTapped()
 		}
 	default:
-		b.keys(e)
+		b.view.keys(e)
 	}
 }
 
@@ -139,46 +139,60 @@ func (b *button) Cursor() desktop.Cursor {
 }
 
 func (b *button) CreateRenderer() fyne.WidgetRenderer {
-	r := &buttonRenderer{b.Button.CreateRenderer(), b, &canvas.Rectangle{}}
-	r.Refresh()
-	return r
+	return &buttonRenderer{outline(b.Button.CreateRenderer(), func() (fyne.ThemeColorName, float32) {
+		switch {
+		case b.focused:
+			return focusColor(b.Importance), 2
+		case b.Importance == widget.MediumImportance, b.Disabled() && b.Importance != widget.LowImportance:
+			return colorRim, 1
+		}
+		return "", 0
+	})}
 }
 
-type buttonRenderer struct {
-	fyne.WidgetRenderer
-	button  *button
-	outline *canvas.Rectangle
-}
-
-func (r *buttonRenderer) Objects() []fyne.CanvasObject {
-	return append(r.WidgetRenderer.Objects(), r.outline)
-}
+type buttonRenderer struct{ fyne.WidgetRenderer }
 
 func (r *buttonRenderer) MinSize() fyne.Size {
-	size := r.WidgetRenderer.MinSize()
 	// Fyne pads a button as much above as beside, which looks cramped beside.
-	return fyne.NewSize(size.Width+10, size.Height-4)
+	return r.WidgetRenderer.MinSize().AddWidthHeight(10, -4)
 }
 
-func (r *buttonRenderer) Layout(size fyne.Size) {
+// outlined is a renderer with a line around the widget.
+type outlined struct {
+	fyne.WidgetRenderer
+	line *canvas.Rectangle
+	look func() (color fyne.ThemeColorName, width float32)
+}
+
+func outline(r fyne.WidgetRenderer, look func() (fyne.ThemeColorName, float32)) fyne.WidgetRenderer {
+	o := &outlined{r, &canvas.Rectangle{FillColor: color.Transparent}, look}
+	o.paint()
+	return o
+}
+
+func (r *outlined) Objects() []fyne.CanvasObject {
+	objects := r.WidgetRenderer.Objects()
+	return append(objects[:len(objects):len(objects)], r.line)
+}
+
+func (r *outlined) Layout(size fyne.Size) {
 	r.WidgetRenderer.Layout(size)
-	r.outline.Resize(size)
+	r.line.Resize(size)
 }
 
-func (r *buttonRenderer) Refresh() {
-	th, variant := r.button.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
-	r.outline.FillColor = color.Transparent
-	r.outline.CornerRadius = th.Size(theme.SizeNameButtonRadius)
-	switch {
-	case r.button.focused:
-		r.outline.StrokeColor, r.outline.StrokeWidth = th.Color(focusColor(r.button.Importance), variant), 2
-	case r.button.Importance == widget.MediumImportance, r.button.Disabled() && r.button.Importance != widget.LowImportance:
-		r.outline.StrokeColor, r.outline.StrokeWidth = th.Color(colorLine, variant), 1
-	default:
-		r.outline.StrokeColor, r.outline.StrokeWidth = color.Transparent, 0
-	}
+func (r *outlined) Refresh() {
+	r.paint()
 	r.WidgetRenderer.Refresh()
-	canvas.Refresh(r.outline)
+}
+
+func (r *outlined) paint() {
+	name, width := r.look()
+	r.line.StrokeColor, r.line.StrokeWidth = color.Transparent, width
+	if name != "" {
+		r.line.StrokeColor = theme.Current().Color(name, fyne.CurrentApp().Settings().ThemeVariant())
+	}
+	r.line.CornerRadius = theme.Current().Size(theme.SizeNameButtonRadius)
+	canvas.Refresh(r.line)
 }
 
 // focusColor is one that can be told from the button it surrounds.
@@ -192,13 +206,19 @@ func focusColor(i widget.Importance) fyne.ThemeColorName {
 // An entry is Fyne's, passing on the keys of the window.
 type entry struct {
 	widget.Entry
-	keys     keys
-	shortcut func(fyne.Shortcut) bool // reports whether it was the window's
+	view *View
 }
 
+// FocusGained scrolls to the entry.
+func (e *entry) FocusGained() {
+	e.Entry.FocusGained()
+	e.view.reveal(e)
+}
+
+// TypedKey types, but for the keys of the window.
 func (e *entry) TypedKey(k *fyne.KeyEvent) {
 	if k.Name == fyne.KeyEscape || k.Name == fyne.KeyF5 {
-		e.keys(k)
+		e.view.keys(k)
 		return
 	}
 	e.Entry.TypedKey(k)
@@ -206,28 +226,40 @@ func (e *entry) TypedKey(k *fyne.KeyEvent) {
 
 // TypedShortcut offers the shortcut to the window first: Fyne gives it to the focused text alone.
 func (e *entry) TypedShortcut(s fyne.Shortcut) {
-	if !e.shortcut(s) {
+	if !e.view.shortcut(s) {
 		e.Entry.TypedShortcut(s)
 	}
 }
 
-// A choice is Fyne's select, passing on the keys of the window, and Enter.
+// A choice is Fyne's select with an outline, Enter, and the keys of the window.
 type choice struct {
 	widget.Select
-	keys keys
+	view    *View
+	focused bool
 }
 
-func newChoice(options []string, keys keys, chosen func(string)) *choice {
-	c := &choice{keys: keys}
+func newChoice(v *View, options []string, chosen func(string)) *choice {
+	c := &choice{view: v}
 	c.Options, c.OnChanged = options, chosen
 	c.ExtendBaseWidget(c)
 	return c
 }
 
+// FocusGained shows the focus, and scrolls to it.
+func (c *choice) FocusGained() {
+	c.focused = true
+	c.Select.FocusGained()
+	c.view.reveal(c)
+}
+
+// FocusLost hides the focus.
+func (c *choice) FocusLost() { c.focused = false; c.Select.FocusLost() }
+
+// TypedKey opens on Enter as on Space.
 func (c *choice) TypedKey(e *fyne.KeyEvent) {
 	switch e.Name {
 	case fyne.KeyEscape, fyne.KeyF5:
-		c.keys(e)
+		c.view.keys(e)
 	case fyne.KeyReturn, fyne.KeyEnter:
 		c.Select.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
 	default:
@@ -235,19 +267,35 @@ func (c *choice) TypedKey(e *fyne.KeyEvent) {
 	}
 }
 
-// A check is Fyne's, passing on the keys of the window, and Enter.
-type check struct {
-	widget.Check
-	keys keys
+func (c *choice) CreateRenderer() fyne.WidgetRenderer {
+	return outline(c.Select.CreateRenderer(), func() (fyne.ThemeColorName, float32) {
+		if c.focused {
+			return theme.ColorNamePrimary, 2
+		}
+		return colorEdge, 1
+	})
 }
 
-func newCheck(words string, keys keys, changed func(bool)) *check {
-	c := &check{keys: keys}
+// A check is Fyne's with Enter and the keys of the window.
+type check struct {
+	widget.Check
+	view *View
+}
+
+func newCheck(v *View, words string, changed func(bool)) *check {
+	c := &check{view: v}
 	c.Text, c.OnChanged = words, changed
 	c.ExtendBaseWidget(c)
 	return c
 }
 
+// FocusGained scrolls to the check.
+func (c *check) FocusGained() {
+	c.Check.FocusGained()
+	c.view.reveal(c)
+}
+
+// TypedKey changes on Enter; Fyne does on Space.
 func (c *check) TypedKey(e *fyne.KeyEvent) {
 	switch e.Name {
 	case fyne.KeyReturn, fyne.KeyEnter:
@@ -255,7 +303,7 @@ func (c *check) TypedKey(e *fyne.KeyEvent) {
 			c.SetChecked(!c.Checked)
 		}
 	default:
-		c.keys(e)
+		c.view.keys(e)
 	}
 }
 
@@ -292,7 +340,6 @@ type align int
 const (
 	centre align = iota // each in the middle of the row's height
 	top                 // hanging from its top
-	full                // as high as the row
 )
 
 // aligned returns a row made by row or rowOf, with its objects aligned.
@@ -350,11 +397,8 @@ func (l *rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		}
 		height := o.MinSize().Height
 		y := (size.Height - height) / 2
-		switch l.align {
-		case top:
+		if l.align == top {
 			y = 0
-		case full:
-			y, height = 0, size.Height
 		}
 		o.Resize(fyne.NewSize(widths[i], height))
 		o.Move(fyne.NewPos(x, y))
@@ -370,8 +414,8 @@ const margin = 16
 func (v *View) newPage(head, body fyne.CanvasObject) *fyne.Container {
 	// The painter of the test driver shifts an outline that begins exactly
 	// at the edge of a scroll's clip, and that of the screen cuts it: 2 keeps clear.
-	v.bodies = append(v.bodies, body)
 	scroll := container.NewVScroll(container.New(paddings{2, margin, 2, 2}, body))
+	v.bodies, v.scrolls = append(v.bodies, body), append(v.scrolls, scroll)
 	return container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{scroll}},
 		container.New(paddings{0, margin, 0, 2}, head), scroll)
 }

@@ -46,13 +46,13 @@ var appearances = []struct {
 
 func newSettingsPage(v *View) *settingsPage {
 	p := &settingsPage{view: v, result: newBar(v)}
-	p.back = newButton("Back", v.keys, func() { v.turn(pageAccount) })
+	p.back = newButton(v, "Back", func() { v.turn(pageAccount) })
 
 	var options []string
 	for _, a := range appearances {
 		options = append(options, a.words)
 	}
-	p.appearance = newChoice(options, v.keys, nil)
+	p.appearance = newChoice(v, options, nil)
 	p.appearance.SetSelectedIndex(0)
 	for i, a := range appearances {
 		if a.appearance == v.Appearance {
@@ -66,14 +66,14 @@ func newSettingsPage(v *View) *settingsPage {
 			}
 		}
 	}
-	p.background = newCheck("Refresh in the background", v.keys, func(on bool) {
+	p.background = newCheck(v, "Refresh in the background", func(on bool) {
 		if !p.setting {
 			p.pause(!on)
 		}
 	})
 
-	p.yes = newButton("Remove", v.keys, p.remove).danger()
-	p.keep = newButton("Keep", v.keys, v.escape)
+	p.yes = newButton(v, "Remove", p.remove).danger()
+	p.keep = newButton(v, "Keep", v.escape)
 	p.question = newBar(v, p.keep, p.yes)
 	p.none = newPara("No accounts yet.", sizeSmall, colorDim)
 	p.accounts = column(10, p.none)
@@ -147,7 +147,7 @@ func (p *settingsPage) render() {
 
 func (p *settingsPage) newRow() *accountSetting {
 	r := &accountSetting{title: newLine("", theme.SizeNameText, colorInk), details: newLine("", theme.SizeNameCaptionText, colorDim)}
-	r.remove = newButton("Remove", p.view.keys, func() {
+	r.remove = newButton(p.view, "Remove", func() {
 		p.removing, p.note = r.name, nil
 		p.view.render()
 		p.view.focus(p.keep)

@@ -14,25 +14,22 @@ import (
 	"curfew/ui/status"
 )
 
-// sideWidth is the width of the left side.
-const sideWidth = 236
-
 // sidebar is the left side: the accounts, and what belongs to none of them.
 type sidebar struct {
 	view          *View
-	root          *fyne.Container
+	root          *panel
 	list          *accountList
 	add, settings *button
 }
 
 func newSidebar(v *View) *sidebar {
 	s := &sidebar{view: v, list: newAccountList(v)}
-	s.add = newButton("Add account", v.keys, func() { v.turn(pageAdd) })
-	s.settings = newButton("Settings", v.keys, func() { v.turn(pageSettings) })
+	s.add = newButton(v, "Add account", func() { v.turn(pageAdd) })
+	s.settings = newButton(v, "Settings", func() { v.turn(pageSettings) })
 	title := newLine("Curfew", theme.SizeNameSubHeadingText, colorInk).strong()
 	inside := container.New(&stackLayout{gap: 10, grow: []fyne.CanvasObject{s.list.scroll}},
-		pad(0, 10, title), s.list.scroll, pad(0, 2, column(4, s.add, link(s.settings))))
-	s.root = container.New(fixedWidth(sideWidth), newPanel(colorSide, "", 0, pad(16, 8, inside)))
+		pad(0, 10, title), s.list.scroll, container.New(paddings{0, 8, 0, 2}, column(4, s.add, link(s.settings))))
+	s.root = newPanel(colorSide, "", 0, container.New(paddings{16, 4, 16, 8}, inside))
 	return s
 }
 
@@ -71,7 +68,7 @@ type accountList struct {
 func newAccountList(v *View) *accountList {
 	l := &accountList{view: v, box: column(4)}
 	l.ExtendBaseWidget(l)
-	l.scroll = container.NewVScroll(pad(2, 2, l))
+	l.scroll = container.NewVScroll(container.New(paddings{2, 8, 2, 2}, l))
 	return l
 }
 
@@ -164,10 +161,10 @@ type accountRow struct {
 }
 
 func newAccountRow(l *accountList) *accountRow {
-	r := &accountRow{list: l, ring: newRing(26, 4),
+	r := &accountRow{list: l, ring: newRing(24, 4),
 		title: newLine("", theme.SizeNameText, colorInk).strong(), line: caption("")}
 	words := column(1, r.title, r.line)
-	r.content = pad(9, 10, rowOf(10, words, r.ring, words))
+	r.content = pad(9, 8, rowOf(8, words, r.ring, words))
 	r.ExtendBaseWidget(r)
 	return r
 }

@@ -32,9 +32,9 @@ func newSignInPanel(v *View) *signInPanel {
 		expires: newLine("", theme.SizeNameCaptionText, colorDim),
 	}
 	p.steps = [3]*stepLine{newStepLine("Sign in on the page in your browser"), newStepLine("Curfew fetches the tokens and checks them"), newStepLine("The session is saved in the keychain")}
-	p.open = newButton("Open again", v.keys, func() { v.openAgain(name()) }).primary()
-	p.link = newButton("Copy link", v.keys, func() { v.copyLink(name()) })
-	p.cancel_ = newButton("Cancel", v.keys, func() { v.cancelSignIn(name()) })
+	p.open = newButton(v, "Open again", func() { v.openAgain(name()) }).primary()
+	p.link = newButton(v, "Copy link", func() { v.copyLink(name()) })
+	p.cancel_ = newButton(v, "Cancel", func() { v.cancelSignIn(name()) })
 	steps := column(8, p.steps[0].root, p.steps[1].root, p.steps[2].root)
 	p.root = newCard(column(12, p.title, p.type_, p.code, steps, p.failed, row(8, p.open, p.link, p.cancel_), p.expires))
 	p.root.Hide()
@@ -142,8 +142,8 @@ func newCallPanel(v *View) *callPanel {
 	}
 	how := newPara("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background. "+
 		"The session ends for good after 30 days or 20 refreshes, whichever comes first.", sizeSmall, colorDim)
-	p.browser = newButton("Sign in", v.keys, func() { v.signIn(name(), false) }).primary()
-	p.other = newButton("Sign in with a code", v.keys, func() { v.signIn(name(), true) })
+	p.browser = newButton(v, "Sign in", func() { v.signIn(name(), false) }).primary()
+	p.other = newButton(v, "Sign in with a code", func() { v.signIn(name(), true) })
 	p.root = newCard(column(12, p.title, p.detail, how, row(8, p.browser, p.other)))
 	return p
 }
@@ -172,7 +172,7 @@ type welcomePage struct {
 
 func newWelcomePage(v *View) *welcomePage {
 	p := &welcomePage{view: v, title: newText("", theme.SizeNameHeadingText, colorInk).strong()}
-	p.add = newButton("Add account", v.keys, func() { v.turn(pageAdd) }).primary()
+	p.add = newButton(v, "Add account", func() { v.turn(pageAdd) }).primary()
 	mark := newRing(72, 8)
 	mark.set(.7, colorOK)
 	lines := []fyne.CanvasObject{}

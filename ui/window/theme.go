@@ -15,6 +15,7 @@ const (
 	colorCard  fyne.ThemeColorName = "curfewCard"  // behind what is being read
 	colorLine  fyne.ThemeColorName = "curfewLine"  // around cards, the chart's grid
 	colorEdge  fyne.ThemeColorName = "curfewEdge"  // around what can be typed into
+	colorRim   fyne.ThemeColorName = "curfewRim"   // around what can be pressed
 	colorDim   fyne.ThemeColorName = "curfewDim"   // captions
 	colorOK    fyne.ThemeColorName = "curfewOK"    // refreshes
 	colorTime  fyne.ThemeColorName = "curfewTime"  // days
@@ -62,30 +63,31 @@ type palette map[fyne.ThemeColorName]color.NRGBA
 
 var (
 	dark = newPalette(tones{
-		bg: 0x15181d, side: 0x101317, card: 0x1c2027, line: 0x2a3039, edge: 0x6a7485, ink: 0xe8ebf0, dim: 0x98a2b1,
+		bg: 0x15181d, side: 0x101317, card: 0x1c2027, line: 0x2a3039, edge: 0x6a7485, rim: 0x39414d, lift: 0x232931, ink: 0xe8ebf0, dim: 0x98a2b1,
 		ok: 0x4cc38a, time: 0x6ea8fe, warn: 0xf2b84b, bad: 0xf0655f, track: 0x2b313b, on: 0x0c1320, off: 0x7f8997,
 	})
 	light = newPalette(tones{
-		bg: 0xf7f8fa, side: 0xeef0f4, card: 0xffffff, line: 0xdde2ea, edge: 0x7c8799, ink: 0x1b2230, dim: 0x566172,
+		bg: 0xf7f8fa, side: 0xeef0f4, card: 0xffffff, line: 0xdde2ea, edge: 0x7c8799, rim: 0xc9d0db, lift: 0xffffff, ink: 0x1b2230, dim: 0x566172,
 		ok: 0x1a7f4e, time: 0x2463c8, warn: 0x8f5a00, bad: 0xc0322c, track: 0xe3e7ee, on: 0xffffff, off: 0x6f7989,
 	})
 )
 
-// tones is one palette as 0xRRGGBB. on is for text on a filled button, off for what cannot be used now.
+// tones is one palette as 0xRRGGBB. rim and lift are the outline and the
+// face of a button, on is for text on a filled button, off for what cannot be used now.
 type tones struct {
-	bg, side, card, line, edge, ink, dim, ok, time, warn, bad, track, on, off uint32
+	bg, side, card, line, edge, rim, lift, ink, dim, ok, time, warn, bad, track, on, off uint32
 }
 
 func newPalette(t tones) palette {
 	time := rgb(t.time)
 	return palette{
-		colorSide: rgb(t.side), colorCard: rgb(t.card), colorLine: rgb(t.line), colorEdge: rgb(t.edge), colorDim: rgb(t.dim),
+		colorSide: rgb(t.side), colorCard: rgb(t.card), colorLine: rgb(t.line), colorEdge: rgb(t.edge), colorRim: rgb(t.rim), colorDim: rgb(t.dim),
 		colorOK: rgb(t.ok), colorTime: time, colorWarn: rgb(t.warn), colorBad: rgb(t.bad), colorTrack: rgb(t.track),
 
 		theme.ColorNameBackground:          rgb(t.bg),
 		theme.ColorNameForeground:          rgb(t.ink),
-		theme.ColorNameButton:              rgb(t.card),
-		theme.ColorNameDisabledButton:      rgb(t.card),
+		theme.ColorNameButton:              rgb(t.lift),
+		theme.ColorNameDisabledButton:      rgb(t.lift),
 		theme.ColorNameDisabled:            rgb(t.off),
 		theme.ColorNamePlaceHolder:         rgb(t.dim),
 		theme.ColorNamePrimary:             time,

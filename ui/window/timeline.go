@@ -118,7 +118,7 @@ type logPage struct {
 
 func newLogPage(v *View) *logPage {
 	p := &logPage{view: v, title: newLine("", theme.SizeNameHeadingText, colorInk).strong(), lines: newTimeline(v, allEvents)}
-	p.back = newButton("Back", v.keys, func() { v.turn(pageAccount) })
+	p.back = newButton(v, "Back", func() { v.turn(pageAccount) })
 	p.root = v.newPage(rowOf(12, p.title, p.title, p.back), newCard(p.lines.root))
 	return p
 }

@@ -17,6 +17,7 @@ package window
 import (
 	"context"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,8 +49,9 @@ type Agent interface {
 
 // A Provider is one choice of the form that adds an account.
 type Provider struct {
-	Name  string // as the configuration names it
-	Title string // as people know it
+	Name        string // as the configuration names it
+	Title       string // as people know it
+	NeedsIssuer bool   // the preset knows no endpoints: the account gives an issuer
 }
 
 // Config is what a View is made of.
@@ -94,6 +96,7 @@ type View struct {
 	root     *fyne.Container
 	pages    *fyne.Container
 	bodies   []fyne.CanvasObject // what scrolls in the pages
+	scrolls  []*container.Scroll // of the bodies
 	moved    bool                // something was hidden or shown since the last layout
 	shape    fyne.Size           // the least room of the pages at the last layout
 	side     *sidebar
@@ -136,9 +139,32 @@ func New(c Config) *View {
 	body := &stackLayout{gap: 14, grow: []fyne.CanvasObject{v.pages}}
 	v.linkRoom = container.New(paddings{0, margin, 0, 2}, v.link.root)
 	right := container.New(paddings{16, 6, 8, 20}, container.New(body, v.linkRoom, v.pages))
-	v.root = aligned(full, rowOf(0, right, v.side.root, widget.NewSeparator(), right))
+	v.root = container.New(sidesLayout{}, v.side.root, widget.NewSeparator(), right)
 	v.render()
 	return v
+}
+
+// sidesLayout puts the left side, a line and the right side beside each other.
+type sidesLayout struct{}
+
+// The least window, and how wide its left side may be.
+const (
+	leastWidth, leastHeight = 720, 520
+	sideLeast, sideMost     = 224, 240
+)
+
+func (sidesLayout) MinSize([]fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(leastWidth, leastHeight)
+}
+
+func (sidesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	left := min(max(size.Width*.27, sideLeast), sideMost)
+	x := float32(0)
+	for i, width := range []float32{left, 1, size.Width - left - 1} {
+		objects[i].Resize(fyne.NewSize(width, size.Height))
+		objects[i].Move(fyne.NewPos(x, 0))
+		x += width
+	}
 }
 
 // Content returns what to put into the window.
@@ -197,6 +223,38 @@ func (v *View) focus(f fyne.Focusable) {
 	if c := v.Canvas(); c != nil {
 		c.Focus(f)
 	}
+}
+
+// reveal scrolls to o, which has just got the focus. Fyne leaves it where it is.
+func (v *View) reveal(o fyne.CanvasObject) {
+	driver := fyne.CurrentApp().Driver()
+	for i, scroll := range v.scrolls {
+		if !inside(o, v.bodies[i]) || !scroll.Visible() {
+			continue
+		}
+		const air = 8
+		y := driver.AbsolutePositionForObject(o).Y - driver.AbsolutePositionForObject(scroll).Y
+		over := y + o.Size().Height + air - scroll.Size().Height
+		if y < air {
+			over = y - air
+		}
+		if y < air || over > 0 {
+			scroll.ScrollToOffset(fyne.NewPos(0, max(0, scroll.Offset.Y+over)))
+		}
+	}
+}
+
+// inside reports whether o is somewhere in tree.
+func inside(o, tree fyne.CanvasObject) bool {
+	switch t := tree.(type) {
+	case *fyne.Container:
+		return slices.ContainsFunc(t.Objects, func(c fyne.CanvasObject) bool { return inside(o, c) })
+	case *panel:
+		return inside(o, t.content)
+	case *container.ThemeOverride:
+		return inside(o, t.Content)
+	}
+	return o == tree
 }
 
 // turn shows page p.

@@ -1,5 +1,3 @@
-//go:build !windows
-
 package tray
 
 import (
@@ -8,7 +6,7 @@ import (
 	"curfew/assets"
 )
 
-// setIcon sends a PNG, and to macOS a template that it colours itself.
+// setIcon sends a template, which macOS colours itself.
 func setIcon(name string, tone assets.Tone) {
 	systray.SetTemplateIcon(assets.TrayIcon(name, assets.Light), assets.TrayIcon(name, tone))
 }
