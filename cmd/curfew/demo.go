@@ -203,6 +203,7 @@ func (d *demo) program(name string) string { return filepath.Join(d.bin, name) }
 func (d *demo) start(name string, args ...string) (*exec.Cmd, error) {
 	cmd := exec.Command(d.program(name), args...)
 	cmd.Env = d.env
+	cmd.SysProcAttr = agent.Detached() // or Ctrl-C would end the agent before it can sign out
 	log, err := os.Create(filepath.Join(d.dir, strings.Join(append([]string{name}, args...), "-")+".log"))
 	if err != nil {
 		return nil, err
