@@ -31,11 +31,11 @@ test: setup-test ## run every test, with the race detector; what cannot run fail
 
 .PHONY: demo
 demo: build ## sign in, spend the refreshes, run into the limit; plays itself without a display
-	if [ -n "$${DISPLAY-}$${WAYLAND_DISPLAY-}" ]; then
+	@if [ -n "$${DISPLAY-}$${WAYLAND_DISPLAY-}" ]; then
 	  bin/curfew demo
 	else
 	  .ci/setup demo
-	  .ci/headless-desktop bin/curfew demo --play --out build/demo
+	  .ci/headless-desktop bin/curfew demo --play --access-ttl 30s --out build/demo
 	fi
 
 .PHONY: check
