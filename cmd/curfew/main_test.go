@@ -193,8 +193,8 @@ func (w *world) keychain(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// agent kill | term | hup acts on the agent that runs; agent socket FILE
-// makes the kind of socket that a killed agent leaves.
+// agent kill | term | hup acts on the agent that runs; agent up waits for one
+// that starts.
 func (w *world) agent(ts *testscript.TestScript, neg bool, args []string) {
 	socket := filepath.Join(ts.Getenv("RUN"), "agent.sock")
 	switch args[0] {
@@ -203,6 +203,14 @@ func (w *world) agent(ts *testscript.TestScript, neg bool, args []string) {
 		if endAgent(socket, sig) == neg {
 			ts.Fatalf("agent %s: neg %v", args[0], neg)
 		}
+	case "up":
+		for range 1000 {
+			if _, err := agent.NewClient(socket).Version(context.Background()); err == nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond) // a socket tells nobody that it is there
+		}
+		ts.Fatalf("no agent came")
 	case "hup":
 		v, err := agent.NewClient(socket).Version(context.Background())
 		ts.Check(err)
