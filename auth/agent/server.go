@@ -34,6 +34,7 @@ type Engine interface {
 	Events(name string, n int) []auth.Event
 	SetPaused(paused bool)
 	SetClientSecret(ctx context.Context, name string, secret oauth.Secret) error
+	UnlockKeychain(ctx context.Context) error
 }
 
 // Config is what a Server is made of. Every field but Logger is needed.
@@ -129,6 +130,7 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("GET "+account+"/events", named(s.events))
 	handle("GET /v1/events", func(r *http.Request) (any, error) { return s.events(r, "") })
 	handle("PUT /v1/pause", s.pause)
+	handle("POST /v1/unlock", func(r *http.Request) (any, error) { return nil, s.Engine.UnlockKeychain(r.Context()) })
 	handle("GET /v1/doctor", func(r *http.Request) (any, error) { return s.Doctor(r.Context()), nil })
 	handle("GET /v1/version", func(*http.Request) (any, error) { return Version{s.Version, os.Getpid()}, nil })
 	mux.HandleFunc("GET /v1/watch", func(w http.ResponseWriter, r *http.Request) { s.watch(stop, w, r) })

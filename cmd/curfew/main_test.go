@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -260,9 +261,7 @@ func (w *world) recorder(ts *testscript.TestScript, neg bool, args []string) {
 			w.issued = append(w.issued, answer.RefreshToken)
 			w.mu.Unlock()
 		}
-		for k, v := range rec.Header() {
-			rw.Header()[k] = v
-		}
+		maps.Copy(rw.Header(), rec.Header())
 		rw.WriteHeader(rec.Code)
 		rw.Write(rec.Body.Bytes())
 	}))
