@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"curfew/auth/oauth"
@@ -455,7 +454,7 @@ func (a *account) cycle(ctx context.Context) error {
 			if !a.facts.OutcomeUnknown {
 				a.setFacts(func(f *facts) { f.OutcomeUnknown = true })
 			}
-			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, jitter(ambiguousRetries[try])) {
+			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
 				continue
 			}
 			return a.failed(ctx, oerr, false)
@@ -540,7 +539,7 @@ func (a *account) save(ctx context.Context) error {
 	defer a.m.mu.Unlock()
 	if err != nil {
 		u.tries++
-		u.at = a.m.clock.Now().Add(backoff(time.Second, 30*time.Second, u.tries))
+		u.at = a.m.clock.Now().Add(a.m.backoff(time.Second, 30*time.Second, u.tries))
 		a.storeErr = err
 		a.m.log.Error("a refreshed session cannot be saved yet; trying again", "account", a.name, "error", err)
 		a.m.publishLocked()
@@ -590,15 +589,15 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 	var delay time.Duration
 	switch e.Class {
 	case oauth.Throttled:
-		delay = max(e.RetryAfter, backoff(cmp.Or(e.RetryAfter, throttleDelay), throttleMax, r.tries))
+		delay = max(e.RetryAfter, a.m.backoff(cmp.Or(e.RetryAfter, throttleDelay), throttleMax, r.tries))
 	case oauth.HeldBack:
-		delay = backoff(heldDelay, heldMax, r.tries)
+		delay = a.m.backoff(heldDelay, heldMax, r.tries)
 	case oauth.Protocol:
-		delay = backoff(throttleDelay, throttleMax, r.tries)
+		delay = a.m.backoff(throttleDelay, throttleMax, r.tries)
 	case oauth.NotSent:
-		delay = backoff(offlineDelay, offlineMax, r.tries)
+		delay = a.m.backoff(offlineDelay, offlineMax, r.tries)
 	default:
-		delay = backoff(offlineDelay, ambiguousMax, r.tries)
+		delay = a.m.backoff(offlineDelay, ambiguousMax, r.tries)
 	}
 	r.at = now.Add(delay)
 	return a.failureErrorLocked()
@@ -633,6 +632,7 @@ func (a *account) load(ctx context.Context) {
 	var facts facts
 	for _, peeked := range found {
 		if peeked.Ended != "" {
+			a.m.journal.endedUnnoted(peeked)
 			a.m.retire(peeked, a.server, peeked.Ended)
 			continue
 		}
@@ -851,13 +851,13 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// jitter spreads d by a fifth either way.
-func jitter(d time.Duration) time.Duration {
-	return d - d/5 + rand.N(2*d/5+1)
+// spread moves d by up to a fifth either way.
+func (m *Manager) spread(d time.Duration) time.Duration {
+	return d - d/5 + time.Duration(m.random()*float64(2*d/5))
 }
 
 // backoff doubles base with every try after the first, up to limit, spread so
 // that many machines do not come back at once.
-func backoff(base, limit time.Duration, tries int) time.Duration {
-	return jitter(min(base<<min(tries-1, 12), limit))
+func (m *Manager) backoff(base, limit time.Duration, tries int) time.Duration {
+	return m.spread(min(base<<min(tries-1, 12), limit))
 }
