@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -15,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"curfew/assets"
@@ -88,11 +86,13 @@ func (r redirect) listen() ([]net.Listener, string, error) {
 			return nil, "", r.listenError(err)
 		}
 		v6, err := net.Listen("tcp6", net.JoinHostPort("::1", portOf(v4)))
-		switch {
-		case err == nil:
+		if err == nil {
 			return []net.Listener{v4, v6}, portOf(v4), nil
-		case !errors.Is(err, syscall.EADDRINUSE):
+		}
+		if probe, none := net.Listen("tcp6", "[::1]:0"); none != nil {
 			return []net.Listener{v4}, portOf(v4), nil // no IPv6 on this machine
+		} else {
+			probe.Close()
 		}
 		v4.Close()
 		if r.port != "" || try == 9 {
@@ -102,8 +102,8 @@ func (r redirect) listen() ([]net.Listener, string, error) {
 }
 
 func (r redirect) listenError(err error) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("port %s of %s, which the redirect URI names, is in use by another program; close that program, or register a redirect URI with another port or none", r.port, r.host)
+	if r.port != "" {
+		return fmt.Errorf("port %s of %s, which the redirect URI names, cannot be opened, most likely because it is in use by another program (%w); close that program, or register a redirect URI with another port or none", r.port, r.host, err)
 	}
 	return fmt.Errorf("no port could be opened on %s for the browser to come back to: %w", r.host, err)
 }

@@ -635,6 +635,17 @@ func TestFixedPort(t *testing.T) {
 	}
 }
 
+// TestAuthority: a browser leaves the port out of Host when it is 80.
+func TestAuthority(t *testing.T) {
+	for _, test := range []struct{ host, port, want string }{
+		{"127.0.0.1", "80", "127.0.0.1"}, {"127.0.0.1", "8080", "127.0.0.1:8080"}, {"[::1]", "5", "[::1]:5"}, {"[::1]", "80", "[::1]"},
+	} {
+		if got := (redirect{host: test.host}).authority(test.port); got != test.want {
+			t.Errorf("%s, %s: %q", test.host, test.port, got)
+		}
+	}
+}
+
 // TestLocalhostTwin: under the name localhost nobody else can hold the same
 // port on the other address family.
 func TestLocalhostTwin(t *testing.T) {
