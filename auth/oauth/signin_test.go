@@ -324,6 +324,7 @@ func TestCrowd(t *testing.T) {
 }
 
 func TestSlowHeader(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	flow, _ := begin(t, s.client(t, nil), SignInOptions{})
 	conn, err := net.Dial("tcp", answerURL(t, flow).Host)
@@ -520,6 +521,16 @@ func TestPortCloses(t *testing.T) {
 	})
 }
 
+// TestSlowExchange: the browser waits longer than a visitor may take to ask.
+func TestSlowExchange(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	s.token = func(http.ResponseWriter, *http.Request) bool { <-time.After(6 * time.Second); return false }
+	if got, page := signIn(t, s.client(t, nil), SignInOptions{}); got.err != nil || page != string(assets.SignInDone.Body) {
+		t.Errorf("%v, page %.200s", got.err, page)
+	}
+}
+
 // TestCancelWhileExchanging: the server never answers, and the person gives up.
 func TestCancelWhileExchanging(t *testing.T) {
 	s := startServer(t)
@@ -600,15 +611,6 @@ func TestRedirects(t *testing.T) {
 			}
 		})
 	}
-}
-
-func hasIPv6() bool {
-	ln, err := net.Listen("tcp6", "[::1]:0")
-	if err != nil {
-		return false
-	}
-	ln.Close()
-	return true
 }
 
 func TestFixedPort(t *testing.T) {
