@@ -6,15 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -284,6 +288,32 @@ func TestAnswerOnce(t *testing.T) {
 	}
 }
 
+// TestReload: a browser that asks again during the exchange waits as well, and
+// sees the same page.
+func TestReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc := newReceiver(redirect{host: "127.0.0.1", path: "/callback"}, "5", NewSecret("right"), slog.New(slog.DiscardHandler))
+		var pages [3]*httptest.ResponseRecorder
+		for i := range pages {
+			pages[i] = httptest.NewRecorder()
+			r := httptest.NewRequest("GET", "/callback?state=right&code=x", nil)
+			r.Host = "127.0.0.1:5"
+			go rc.ServeHTTP(pages[i], r)
+		}
+		synctest.Wait()
+		if len(rc.answer) != 1 {
+			t.Errorf("%d answers", len(rc.answer))
+		}
+		rc.end(assets.SignInDenied)
+		synctest.Wait()
+		for _, page := range pages {
+			if page.Body.String() != string(assets.SignInDenied.Body) {
+				t.Errorf("page %.100s", page.Body)
+			}
+		}
+	})
+}
+
 // TestCrowd keeps two thousand idle and slow connections open: the browser
 // still gets through, and memory stays where it was.
 func TestCrowd(t *testing.T) {
@@ -293,6 +323,11 @@ func TestCrowd(t *testing.T) {
 	var before, during runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
+	first, err := net.Dial("tcp", answer.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
 	for i := range 2000 {
 		conn, err := net.Dial("tcp", answer.Host)
 		if err != nil {
@@ -312,6 +347,10 @@ func TestCrowd(t *testing.T) {
 		t.Errorf("the crowd cost %d KB", grown>>10)
 	}
 	start := time.Now()
+	first.SetReadDeadline(start.Add(2 * time.Second)) // sooner than an unfinished header is given up
+	if _, err := first.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the oldest of too many connections is still open: %v", err)
+	}
 	if _, page := get(t, answer.String(), nil); page != string(assets.SignInDone.Body) {
 		t.Errorf("final page %.200s", page)
 	}

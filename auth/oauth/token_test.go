@@ -431,6 +431,17 @@ func TestRefreshRequest(t *testing.T) {
 	check("confidential", func(c *Config) { c.ClientSecret = NewSecret("s:e cret") },
 		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"rt-secret"}}, "Basic "+base64.StdEncoding.EncodeToString([]byte("curfew:s%3Ae+cret")))
 
+	// No transport is given the means to send the body again.
+	bare := plainClient(t, fakeIssuer, roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.GetBody != nil {
+			t.Error("the request can be replayed")
+		}
+		return transportTo{http.HandlerFunc(respond(200, appJSON, `{"access_token":"a","token_type":"Bearer"}`))}.RoundTrip(r)
+	}))
+	if _, err := bare.Refresh(t.Context(), NewSecret("rt"), Identity{}); err != nil {
+		t.Error(err)
+	}
+
 	if _, err := (&Client{}).Refresh(t.Context(), Secret{}, Identity{}); classOf(err) != HeldBack {
 		t.Errorf("refresh without a token: %v", err)
 	}
