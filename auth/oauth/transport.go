@@ -69,7 +69,6 @@ func (c *Client) send(ctx context.Context, op string, req *http.Request, limit i
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteHeaderField: func(string, []string) { sent.Store(true) },
-		WroteHeaders:     func() { sent.Store(true) },
 	})
 	req = req.Clone(ctx)
 	req.Header.Set("Accept", "application/json")
