@@ -93,7 +93,7 @@ func (d *disk) explain(what string, err error) error {
 	hint := ""
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
-		hint = " (free some space there; nothing was lost)"
+		hint = " (free some space there)"
 	case errors.Is(err, syscall.EROFS):
 		hint = " (the file system is mounted read-only)"
 	case errors.Is(err, syscall.EIO):

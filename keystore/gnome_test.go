@@ -559,6 +559,24 @@ func TestFakeStalled(t *testing.T) {
 	}
 }
 
+// TestActivated: a provider that the bus can start is started.
+func TestActivated(t *testing.T) {
+	if os.Getenv("KEYSTORE_TEST_SERVE") != "" {
+		kctest.Serve(t, os.Getenv("DBUS_STARTER_ADDRESS"), kctest.Faults{})
+		return
+	}
+	t.Setenv("KEYSTORE_TEST_SERVE", "1")
+	session := kctest.New(t)
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	if err := s.Status(t.Context()); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "gnome-keyring") {
+		t.Errorf("nobody serves: %v", err)
+	}
+	session.Activatable(os.Args[0] + " -test.run=^TestActivated$")
+	must(t, s.Status(t.Context()))
+	_, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
+}
+
 func TestFakeBare(t *testing.T) {
 	session := kctest.New(t)
 	session.Fake(kctest.Faults{Bare: true})

@@ -256,12 +256,12 @@ func (s *Store) Create(ctx context.Context, account string, startedAt time.Time,
 	if len(secret) == 0 {
 		return Record{}, errors.New("no secret given")
 	}
-	t, err := s.create(ctx, account, startedAt, secret, s.fitting(access), meta)
+	r, err := s.create(ctx, account, startedAt, secret, s.fitting(access), meta)
 	if err != nil {
-		return Record{}, fmt.Errorf("keep a new session: %w", err)
+		return Record{}, fmt.Errorf("a new session cannot be kept: %w", err)
 	}
 	s.sweep(ctx)
-	return t.record(), nil
+	return r, nil
 }
 
 // Secret returns the current secret (the refresh token). The caller owns the
