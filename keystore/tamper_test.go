@@ -209,10 +209,12 @@ func TestEveryByteFlipped(t *testing.T) {
 	h.check(w)
 }
 
-// TestLastNewline tries every byte in place of the ledger's last newline.
+// TestLastNewline tries every byte in place of the ledger's last newline. The
+// last line is one that the keychain knows nothing of.
 func TestLastNewline(t *testing.T) {
 	w := newWorld(t)
 	h := aSession(t, w)
+	must(t, doNote(w, h))
 	good := w.snapshot()
 	name := h.id + suffixLedger
 	for b := range 256 {
