@@ -5,12 +5,14 @@ package keystore
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"curfew/keystore/kctest"
@@ -119,4 +121,72 @@ life:
 	data, err := json.Marshal(r)
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(dir, "report.json"), data, 0o600)) // by write, not pwrite64
+}
+
+// TestFullDisk fills a small file system between Reserve and Commit: what the
+// server answered must find its place all the same. It runs in a mount
+// namespace of its own.
+func TestFullDisk(t *testing.T) {
+	if os.Getenv("KEYSTORE_TEST_MOUNT") != "" {
+		fullDisk(t)
+		return
+	}
+	child := exec.Command(os.Args[0], "-test.run=^TestFullDisk$", "-test.v")
+	child.Env = append(os.Environ(), "KEYSTORE_TEST_MOUNT="+t.TempDir())
+	child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	if os.Geteuid() != 0 {
+		child.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		child.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+	}
+	out, err := child.CombinedOutput()
+	if errors.Is(err, syscall.EPERM) || bytes.Contains(out, []byte("cannot mount")) {
+		kctest.Missing(t, fmt.Sprintf("no file system can be mounted here: %v", err))
+	}
+	if err != nil || !bytes.Contains(out, []byte("--- PASS")) {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func fullDisk(t *testing.T) {
+	dir := os.Getenv("KEYSTORE_TEST_MOUNT")
+	err := syscall.Mount("", "/", "", syscall.MS_PRIVATE|syscall.MS_REC, "")
+	if err == nil {
+		err = syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=700")
+	}
+	if err != nil {
+		t.Fatalf("cannot mount: %v", err)
+	}
+	w, h := newWorldIn(t, dir), &history{}
+	fill := func() {
+		t.Helper()
+		f, err := os.Create(filepath.Join(dir, "ballast"))
+		must(t, err)
+		defer f.Close()
+		for err == nil {
+			_, err = f.Write(make([]byte, 1024))
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+	}
+	big := strings.Repeat("x", MaxSecret)
+	must(t, doCreate("first")(w, h))
+	must(t, doReserve(w, h))
+	fill()
+	must(t, doNote(w, h))
+	if r, err := w.s.Commit(t.Context(), h.id, []byte(big), []byte(big), nil); err != nil || r.Generation != 2 || r.Unpublished {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	// No cycle starts that could not be finished.
+	if r, err := w.s.Reserve(t.Context(), h.id); !errors.Is(err, syscall.ENOSPC) || r.Used != 1 || r.Pending {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	// Signing out works, and makes room.
+	must(t, w.s.Erase(t.Context(), h.id))
+	must(t, os.Remove(filepath.Join(dir, "ballast")))
+	h = &history{}
+	must(t, doCreate("first")(w, h))
+	must(t, doReserve(w, h))
+	must(t, doCommit("second")(w, h))
+	h.check(w)
 }
