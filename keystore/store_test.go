@@ -493,6 +493,20 @@ func TestLyingKeychain(t *testing.T) {
 	if ids := w.s.Sessions(); len(ids) != 0 || len(readDir(t, w.dir)) != 0 {
 		t.Errorf("%v, %v", ids, readDir(t, w.dir))
 	}
+	// One that keeps half of what it was given.
+	h := &history{}
+	must(t, doCreate("first")(w, h))
+	w.kc.After(func(c KeychainCall) error {
+		if c.Op == "set" {
+			items := w.kc.Items()
+			items["curfew/"+c.User] = c.Value[:len(c.Value)/2]
+			w.kc.SetItems(items)
+		}
+		return nil
+	})
+	if _, err := w.s.Reserve(t.Context(), h.id); !errors.Is(err, ErrDenied) {
+		t.Error(err)
+	}
 }
 
 func TestChanges(t *testing.T) {
