@@ -148,22 +148,22 @@ func FuzzSealed(f *testing.F) {
 		if len(plain) > MaxSecret || gen < 0 {
 			return
 		}
-		var sealed string
+		var sealed strings.Builder
 		chunks := split(gen, k.sealText(gen, purposeSecret, plain))
 		for i, c := range chunks {
 			part, n, err := parseChunk(c, gen, i)
 			if err != nil || n != len(chunks) {
 				t.Fatalf("chunk %d: %d, %v", i, n, err)
 			}
-			sealed += part
+			sealed.WriteString(part)
 		}
-		if got, err := k.openText(gen, purposeSecret, sealed); err != nil || !bytes.Equal(got, plain) {
+		if got, err := k.openText(gen, purposeSecret, sealed.String()); err != nil || !bytes.Equal(got, plain) {
 			t.Fatal(err)
 		}
-		if _, err := k.openText(gen+1, purposeSecret, sealed); err == nil {
+		if _, err := k.openText(gen+1, purposeSecret, sealed.String()); err == nil {
 			t.Error("it opens as another generation")
 		}
-		if _, err := k.openText(gen, purposeAccess, sealed); err == nil {
+		if _, err := k.openText(gen, purposeAccess, sealed.String()); err == nil {
 			t.Error("it opens as something else")
 		}
 		if _, err := k.openText(gen, purposeSecret, forged); err == nil {

@@ -368,7 +368,7 @@ func keepRefreshing(t *testing.T, dir string) {
 			must(t, err)
 			fmt.Println("reserved", r.Used)
 		}
-		r, err = s.Commit(t.Context(), id, []byte(fmt.Sprint("token ", r.Generation)), nil, nil)
+		r, err = s.Commit(t.Context(), id, fmt.Append(nil, "token ", r.Generation), nil, nil)
 		must(t, err)
 		fmt.Println("committed", r.Generation-1)
 	}
