@@ -452,7 +452,7 @@ func TestTray(t *testing.T) {
 	s.click("my_work", "Open")
 	s.next(s.reports, "curfew-window --account my_work")
 	s.click("Add account")
-	s.next(s.reports, "curfew-window --add")
+	s.next(s.reports, "curfew-window")
 	s.check(s.item.Activate())
 	s.next(s.reports, "curfew-window")
 
@@ -528,6 +528,7 @@ func TestWatcherRestart(t *testing.T) {
 	serve(t, s.socket, newEngine(account("spotify")))
 	s.start()
 	s.registered()
+	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open") // by now the tray has asked to be told of a new panel
 	s.check(s.desktop.StopWatcher())
 	s.check(s.desktop.StartWatcher(true))
 	s.registered()

@@ -40,6 +40,7 @@ type Item struct {
 	ID       ID // unique in the model
 	Label    string
 	Enabled  bool
+	Hidden   bool // it keeps its place
 	Checkbox bool
 	Checked  bool
 	Children []Item
@@ -82,9 +83,10 @@ const (
 	trayTooltip = 120 // runes of a note in the tooltip
 )
 
-// NewModel derives what to show. It is pure. Every account has the same rows
-// whatever its state, so the structure of the menu, whose change closes an open
-// menu on some panels, changes with the accounts and their order only.
+// NewModel derives what to show. It is pure. The rows are the same in every
+// state: what does not apply is off or hidden. So the menu is built anew only
+// when the accounts or their order change; a new menu closes an open one on
+// some panels, and loses the click that was on its way.
 func NewModel(s State, now time.Time) Model {
 	m := Model{Icon: icon(s, now), Tooltip: tooltip(s, now)}
 	note := s.Notice
@@ -96,9 +98,7 @@ func NewModel(s State, now time.Time) Model {
 	case len(s.Accounts) == 0:
 		note = cmp.Or(note, status.Tr("No accounts yet"))
 	}
-	if note != "" {
-		m.Items = append(m.Items, Item{ID: ID{Verb: Note}, Label: status.Clip(note, noteRunes)}, separator("note"))
-	}
+	m.Items = append(m.Items, Item{ID: ID{Verb: Note}, Label: status.Clip(note, noteRunes), Hidden: note == ""})
 	if s.Agent == Connected && len(s.Accounts) > 0 {
 		var lines []Item
 		for _, a := range status.Sort(s.Accounts, now) {

@@ -57,16 +57,9 @@ type Config struct {
 	Opened <-chan struct{} // the menu was opened, where the toolkit tells
 	Show   <-chan struct{} // the icon was clicked, or a second tray started
 
-	OpenURL    func(ctx context.Context, url string) error // in the person's browser
-	OpenWindow func(ctx context.Context, at Place) error
+	OpenURL    func(ctx context.Context, url string) error     // in the person's browser
+	OpenWindow func(ctx context.Context, account string) error // at an account, or where it was
 	Logger     *slog.Logger
-}
-
-// Place is where the window opens: at an account, at the page that adds one,
-// or where it was.
-type Place struct {
-	Account string
-	Add     bool
 }
 
 // program is how the tray signs its requests in the agent's log.
@@ -144,7 +137,7 @@ func (t *Tray) Run(ctx context.Context) {
 				cancel()
 			}
 		case <-t.Show:
-			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow(ctx, Place{}) })
+			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow(ctx, "") })
 		case <-t.Opened:
 			t.quietUntil = time.Now().Add(quiet)
 		case r := <-t.results:
@@ -221,7 +214,7 @@ func sameItems(a, b []Item) bool {
 	}
 	for i := range a {
 		x, y := a[i], b[i]
-		if x.ID != y.ID || x.Label != y.Label || x.Enabled != y.Enabled || x.Checkbox != y.Checkbox || x.Checked != y.Checked || !sameItems(x.Children, y.Children) {
+		if x.ID != y.ID || x.Label != y.Label || x.Enabled != y.Enabled || x.Hidden != y.Hidden || x.Checkbox != y.Checkbox || x.Checked != y.Checked || !sameItems(x.Children, y.Children) {
 			return false
 		}
 	}
@@ -341,12 +334,8 @@ func (t *Tray) click(ctx context.Context, id ID) error {
 	switch id.Verb {
 	case Quit:
 		return errQuit
-	case Open:
-		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, Place{}) })
-	case OpenAccount:
-		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, Place{Account: id.Account}) })
-	case AddAccount:
-		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, Place{Add: true}) })
+	case Open, OpenAccount, AddAccount: // the window is where accounts are added
+		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, id.Account) })
 	case Pause:
 		want := !paused(t.state)
 		t.do(id, func() (string, error) { return "", t.Agent.Pause(ctx, want) })
