@@ -1,11 +1,11 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"curfew/auth/oauth"
@@ -389,14 +389,16 @@ func (a *account) refresh(ctx context.Context) {
 var ambiguousRetries = []time.Duration{time.Second, 3 * time.Second, 8 * time.Second}
 
 const (
-	attemptLimit  = 15 * time.Second // one POST, all of it
-	confirmDelay  = 3 * time.Second  // before a dead token is asked about once more
-	throttleDelay = time.Minute
-	heldDelay     = 15 * time.Minute
-	heldDelayMax  = 6 * time.Hour
-	offlineDelay  = 2 * time.Second
+	attemptLimit = 15 * time.Second // one POST, all of it
+	confirmDelay = 3 * time.Second  // before a dead token is asked about once more
+
+	offlineDelay  = 2 * time.Second // doubles with every try, up to:
 	offlineMax    = 10 * time.Second
 	ambiguousMax  = 5 * time.Minute
+	throttleDelay = time.Minute
+	throttleMax   = 15 * time.Minute
+	heldDelay     = 15 * time.Minute
+	heldMax       = 6 * time.Hour
 )
 
 // cycle runs the open cycle, or reserves a new one.
@@ -452,7 +454,7 @@ func (a *account) cycle(ctx context.Context) error {
 			if !a.facts.OutcomeUnknown {
 				a.setFacts(func(f *facts) { f.OutcomeUnknown = true })
 			}
-			if try < len(ambiguousRetries) && sleep(ctx, jitter(ambiguousRetries[try])) {
+			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
 				continue
 			}
 			return a.failed(ctx, oerr, false)
@@ -537,7 +539,7 @@ func (a *account) save(ctx context.Context) error {
 	defer a.m.mu.Unlock()
 	if err != nil {
 		u.tries++
-		u.at = a.m.clock.Now().Add(backoff(time.Second, 30*time.Second, u.tries))
+		u.at = a.m.clock.Now().Add(a.m.backoff(time.Second, 30*time.Second, u.tries))
 		a.storeErr = err
 		a.m.log.Error("a refreshed session cannot be saved yet; trying again", "account", a.name, "error", err)
 		a.m.publishLocked()
@@ -587,18 +589,15 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 	var delay time.Duration
 	switch e.Class {
 	case oauth.Throttled:
-		delay = e.RetryAfter
-		if delay <= 0 {
-			delay = throttleDelay
-		}
+		delay = max(e.RetryAfter, a.m.backoff(cmp.Or(e.RetryAfter, throttleDelay), throttleMax, r.tries))
 	case oauth.HeldBack:
-		delay = min(heldDelay<<min(r.tries-1, 5), heldDelayMax)
+		delay = a.m.backoff(heldDelay, heldMax, r.tries)
 	case oauth.Protocol:
-		delay = throttleDelay
+		delay = a.m.backoff(throttleDelay, throttleMax, r.tries)
 	case oauth.NotSent:
-		delay = backoff(offlineDelay, offlineMax, r.tries)
+		delay = a.m.backoff(offlineDelay, offlineMax, r.tries)
 	default:
-		delay = backoff(offlineDelay, ambiguousMax, r.tries)
+		delay = a.m.backoff(offlineDelay, ambiguousMax, r.tries)
 	}
 	r.at = now.Add(delay)
 	return a.failureErrorLocked()
@@ -607,10 +606,13 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 // storeFailed notes that the keychain or the state directory failed.
 func (a *account) storeFailed(err error) error {
 	a.m.mu.Lock()
+	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
 	a.storeErr = err
 	a.retry.at = a.m.clock.Now().Add(pollInterval)
 	a.m.mu.Unlock()
-	a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
+	if news {
+		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
+	}
 	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
 		a.end(context.Background(), ByTampering)
 		return endedError(a.name, ByTampering)
@@ -630,6 +632,7 @@ func (a *account) load(ctx context.Context) {
 	var facts facts
 	for _, peeked := range found {
 		if peeked.Ended != "" {
+			a.m.journal.endedUnnoted(peeked)
 			a.m.retire(peeked, a.server, peeked.Ended)
 			continue
 		}
@@ -848,13 +851,13 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// jitter spreads d by a fifth either way.
-func jitter(d time.Duration) time.Duration {
-	return d - d/5 + rand.N(2*d/5+1)
+// spread moves d by up to a fifth either way.
+func (m *Manager) spread(d time.Duration) time.Duration {
+	return d - d/5 + time.Duration(m.random()*float64(2*d/5))
 }
 
-// backoff doubles base with every try, with full jitter above base, up to limit.
-func backoff(base, limit time.Duration, tries int) time.Duration {
-	top := min(base<<min(tries, 12), limit)
-	return base + rand.N(max(top-base, 1))
+// backoff doubles base with every try after the first, up to limit, spread so
+// that many machines do not come back at once.
+func (m *Manager) backoff(base, limit time.Duration, tries int) time.Duration {
+	return m.spread(min(base<<min(tries-1, 12), limit))
 }

@@ -45,8 +45,8 @@ func TestClockRunsAndSuspends(t *testing.T) {
 	c := m.clock()
 	m.run(time.Hour)
 	m.want(t, c, t0.Add(time.Hour), false, true)
-	m.run(31 * day)
-	m.want(t, c, t0.Add(31*day+time.Hour), false, true)
+	m.run(31 * aDay)
+	m.want(t, c, t0.Add(31*aDay+time.Hour), false, true)
 }
 
 func TestClockSlews(t *testing.T) {
@@ -66,10 +66,10 @@ func TestClockSetBack(t *testing.T) {
 	m := newMachine()
 	c := m.clock()
 	m.run(time.Hour)
-	m.wall = m.wall.Add(-60 * day)
+	m.wall = m.wall.Add(-60 * aDay)
 	m.want(t, c, t0.Add(time.Hour), true, false)
-	m.run(30 * day)
-	if got, want := c.Now(), t0.Add(30*day+time.Hour); !got.Equal(want) {
+	m.run(30 * aDay)
+	if got, want := c.Now(), t0.Add(30*aDay+time.Hour); !got.Equal(want) {
 		t.Errorf("30 days later Now = %v, want %v", got, want)
 	}
 }
@@ -78,10 +78,10 @@ func TestClockSetForwardAndBack(t *testing.T) {
 	m := newMachine()
 	c := m.clock()
 	m.run(time.Hour)
-	m.wall = m.wall.Add(60 * day)
+	m.wall = m.wall.Add(60 * aDay)
 	m.want(t, c, t0.Add(time.Hour), true, false)
 	m.run(time.Hour)
-	m.wall = m.wall.Add(-60 * day)
+	m.wall = m.wall.Add(-60 * aDay)
 	m.want(t, c, t0.Add(2*time.Hour), false, true)
 }
 
@@ -100,12 +100,12 @@ func TestClockServerSettles(t *testing.T) {
 	m := newMachine()
 	c := m.clock()
 	m.run(time.Hour)
-	m.wall = m.wall.Add(60 * day)
+	m.wall = m.wall.Add(60 * aDay)
 	c.Confirm(t0.Add(time.Hour)) // the wall clock is wrong, and known to be
 	m.want(t, c, t0.Add(time.Hour), false, true)
 	m.run(time.Hour)
 	m.want(t, c, t0.Add(2*time.Hour), false, true)
-	m.wall = m.wall.Add(-60 * day)
+	m.wall = m.wall.Add(-60 * aDay)
 	m.want(t, c, t0.Add(2*time.Hour), false, true)
 	m.run(time.Hour)
 	m.want(t, c, t0.Add(3*time.Hour), false, true)
@@ -120,9 +120,9 @@ func TestClockAfterReboot(t *testing.T) {
 		suspect bool
 	}{
 		{"a night", 8 * time.Hour, 0, 8 * time.Hour, false},
-		{"a month", 31 * day, 0, 31 * day, false},
-		{"an empty battery", 8 * time.Hour, -50 * 365 * day, 0, true},
-		{"a clock of the future", 8 * time.Hour, 60 * day, 60*day + 8*time.Hour, false},
+		{"a month", 31 * aDay, 0, 31 * aDay, false},
+		{"an empty battery", 8 * time.Hour, -50 * 365 * aDay, 0, true},
+		{"a clock of the future", 8 * time.Hour, 60 * aDay, 60*aDay + 8*time.Hour, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -141,18 +141,18 @@ func TestClockAfterReboot(t *testing.T) {
 func TestClockRestartInOneBoot(t *testing.T) {
 	m := newMachine()
 	kept := m.clock().Anchor()
-	m.run(3 * day)
-	m.wall = m.wall.Add(-60 * day)
+	m.run(3 * aDay)
+	m.wall = m.wall.Add(-60 * aDay)
 	c := m.clock() // the agent starts after the clock was turned
 	c.Recall(kept)
-	m.want(t, c, t0.Add(3*day), true, false)
+	m.want(t, c, t0.Add(3*aDay), true, false)
 }
 
 func TestClockConfirmOfAnotherOpinion(t *testing.T) {
 	m := newMachine()
 	c := m.clock()
 	m.run(time.Hour)
-	c.Confirm(t0.Add(-90 * day)) // the server's clock is wrong; ours agree with each other
+	c.Confirm(t0.Add(-90 * aDay)) // the server's clock is wrong; ours agree with each other
 	m.want(t, c, t0.Add(time.Hour), false, true)
 	c.Confirm(time.Time{})
 	m.want(t, c, t0.Add(time.Hour), false, true)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +26,9 @@ type Config struct {
 
 	// NewClient makes the protocol client of an account; nil means oauth.New.
 	NewClient func(oauth.Config) (*oauth.Client, error)
+	// Random spreads retries: a number in [0, 1), safe for concurrent use;
+	// nil means rand.Float64.
+	Random func() float64
 }
 
 // Manager owns all sessions and every goroutine that touches them. Its
@@ -36,6 +40,7 @@ type Manager struct {
 	log       *slog.Logger
 	clock     *Clock
 	newClient func(oauth.Config) (*oauth.Client, error)
+	random    func() float64
 	journal   *journal
 
 	// mu guards what follows and every field of an account that says so. It
@@ -60,6 +65,7 @@ func New(c Config) (*Manager, error) {
 		log:       c.Logger,
 		clock:     c.Clock,
 		newClient: c.NewClient,
+		random:    c.Random,
 		accounts:  map[string]*account{},
 		watchers:  map[chan []Snapshot]struct{}{},
 	}
@@ -71,6 +77,9 @@ func New(c Config) (*Manager, error) {
 	}
 	if m.newClient == nil {
 		m.newClient = oauth.New
+	}
+	if m.random == nil {
+		m.random = rand.Float64
 	}
 	var err error
 	if m.journal, err = openJournal(c.StateDir, m.log); err != nil {
@@ -129,7 +138,13 @@ func (m *Manager) startLocked(a *account) {
 // watchStore has what waits for the keychain tried again when the keychain
 // was unlocked, came back or changed.
 func (m *Manager) watchStore(ctx context.Context) {
-	for range m.store.Changes(ctx) {
+	changes := m.store.Changes(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changes:
+		}
 		m.mu.Lock()
 		m.retryStoreLocked()
 		m.mu.Unlock()

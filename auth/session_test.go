@@ -10,7 +10,7 @@ import (
 
 var t0 = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
-const day = 24 * time.Hour
+const aDay = 24 * time.Hour
 
 func TestTighten(t *testing.T) {
 	tests := []struct {
@@ -19,11 +19,11 @@ func TestTighten(t *testing.T) {
 		want Limits
 	}{
 		{"nothing said", Limits{}, BuiltIn},
-		{"stricter age", Limits{MaxAge: day}, Limits{MaxAge: day, MaxRefreshes: 20}},
-		{"looser age", Limits{MaxAge: 31 * day}, BuiltIn},
-		{"stricter count", Limits{MaxRefreshes: 3}, Limits{MaxAge: 30 * day, MaxRefreshes: 3}},
+		{"stricter age", Limits{MaxAge: aDay}, Limits{MaxAge: aDay, MaxRefreshes: 20}},
+		{"looser age", Limits{MaxAge: 31 * aDay}, BuiltIn},
+		{"stricter count", Limits{MaxRefreshes: 3}, Limits{MaxAge: 30 * aDay, MaxRefreshes: 3}},
 		{"looser count", Limits{MaxRefreshes: 21}, BuiltIn},
-		{"idle", Limits{MaxIdle: 14 * day}, Limits{MaxAge: 30 * day, MaxRefreshes: 20, MaxIdle: 14 * day}},
+		{"idle", Limits{MaxIdle: 14 * aDay}, Limits{MaxAge: 30 * aDay, MaxRefreshes: 20, MaxIdle: 14 * aDay}},
 		{"negative says nothing", Limits{MaxAge: -1, MaxRefreshes: -1, MaxIdle: -1}, BuiltIn},
 	}
 	for _, tt := range tests {
@@ -36,7 +36,7 @@ func TestTighten(t *testing.T) {
 }
 
 func TestOver(t *testing.T) {
-	idle := BuiltIn.Tighten(Limits{MaxIdle: 2 * day})
+	idle := BuiltIn.Tighten(Limits{MaxIdle: 2 * aDay})
 	fresh := Session{SignedInAt: t0, LastActivity: t0}
 	with := func(change func(*Session)) Session { s := fresh; change(&s); return s }
 	tests := []struct {
@@ -48,16 +48,16 @@ func TestOver(t *testing.T) {
 		wantBy Limit
 	}{
 		{"new", fresh, BuiltIn, t0, "", LimitAge},
-		{"age of exactly 30 days lives", fresh, BuiltIn, t0.Add(30 * day), "", LimitAge},
-		{"a nanosecond over is over", fresh, BuiltIn, t0.Add(30*day + 1), ByAge, LimitAge},
-		{"idle at the edge lives", fresh, idle, t0.Add(2 * day), "", LimitIdle},
-		{"idle over", fresh, idle, t0.Add(2*day + 1), ByIdle, LimitIdle},
-		{"use resets idleness, not age", with(func(s *Session) { s.LastActivity = t0.Add(29 * day) }), idle, t0.Add(30*day + 1), ByAge, LimitAge},
-		{"the server began earlier", with(func(s *Session) { s.Bounds.OriginalIat = t0.Add(-day) }), BuiltIn, t0.Add(29*day + 1), ByAge, LimitAge},
-		{"the server ends earlier", with(func(s *Session) { s.Bounds.EndsAt = t0.Add(7 * day) }), BuiltIn, t0.Add(7*day + 1), ByAge, LimitServer},
-		{"the server ends later", with(func(s *Session) { s.Bounds.EndsAt = t0.Add(90 * day) }), BuiltIn, t0.Add(30 * day), "", LimitAge},
-		{"the server's same 30 days, in whole seconds", with(func(s *Session) { s.Bounds.EndsAt = t0.Add(30*day - time.Second) }), BuiltIn, t0.Add(30 * day), "", LimitAge},
-		{"the provider's own end", with(func(s *Session) { s.ServerLifetime = day }), BuiltIn, t0.Add(day + 1), ByAge, LimitServer},
+		{"age of exactly 30 days lives", fresh, BuiltIn, t0.Add(30 * aDay), "", LimitAge},
+		{"a nanosecond over is over", fresh, BuiltIn, t0.Add(30*aDay + 1), ByAge, LimitAge},
+		{"idle at the edge lives", fresh, idle, t0.Add(2 * aDay), "", LimitIdle},
+		{"idle over", fresh, idle, t0.Add(2*aDay + 1), ByIdle, LimitIdle},
+		{"use resets idleness, not age", with(func(s *Session) { s.LastActivity = t0.Add(29 * aDay) }), idle, t0.Add(30*aDay + 1), ByAge, LimitAge},
+		{"the server began earlier", with(func(s *Session) { s.Bounds.OriginalIat = t0.Add(-aDay) }), BuiltIn, t0.Add(29*aDay + 1), ByAge, LimitAge},
+		{"the server ends earlier", with(func(s *Session) { s.Bounds.EndsAt = t0.Add(7 * aDay) }), BuiltIn, t0.Add(7*aDay + 1), ByAge, LimitServer},
+		{"the server ends later", with(func(s *Session) { s.Bounds.EndsAt = t0.Add(90 * aDay) }), BuiltIn, t0.Add(30 * aDay), "", LimitAge},
+		{"the server's same 30 days, in whole seconds", with(func(s *Session) { s.Bounds.EndsAt = t0.Add(30*aDay - time.Second) }), BuiltIn, t0.Add(30 * aDay), "", LimitAge},
+		{"the provider's own end", with(func(s *Session) { s.ServerLifetime = aDay }), BuiltIn, t0.Add(aDay + 1), ByAge, LimitServer},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestDerive(t *testing.T) {
 	spentGood := &Session{SignedInAt: t0, LastActivity: t0, AccessExpiresAt: t0.Add(time.Minute), Used: 20}
 	spent := &Session{SignedInAt: t0, LastActivity: t0, Used: 20}
 	spentOpen := &Session{SignedInAt: t0, LastActivity: t0, Used: 20, Pending: true}
-	old := &Session{SignedInAt: t0.Add(-31 * day), LastActivity: t0, AccessExpiresAt: t0.Add(time.Minute)}
+	old := &Session{SignedInAt: t0.Add(-31 * aDay), LastActivity: t0, AccessExpiresAt: t0.Add(time.Minute)}
 	tests := []struct {
 		name   string
 		f      Facts
@@ -145,7 +145,7 @@ func TestDerive(t *testing.T) {
 // refresh is gained over the built-in limits, and time only ever ends it.
 func TestLimitsOnlyTighten(t *testing.T) {
 	at := func(t *rapid.T, name string) time.Time {
-		return t0.Add(time.Duration(rapid.Int64Range(-int64(90*day), int64(90*day)).Draw(t, name)))
+		return t0.Add(time.Duration(rapid.Int64Range(-int64(90*aDay), int64(90*aDay)).Draw(t, name)))
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		s := Session{
@@ -161,19 +161,19 @@ func TestLimitsOnlyTighten(t *testing.T) {
 			},
 		}
 		l := BuiltIn.Tighten(Limits{
-			MaxAge:       time.Duration(rapid.Int64Range(-1, int64(60*day)).Draw(t, "max age")),
+			MaxAge:       time.Duration(rapid.Int64Range(-1, int64(60*aDay)).Draw(t, "max age")),
 			MaxRefreshes: rapid.IntRange(-1, 40).Draw(t, "max refreshes"),
-			MaxIdle:      time.Duration(rapid.Int64Range(-1, int64(60*day)).Draw(t, "max idle")),
+			MaxIdle:      time.Duration(rapid.Int64Range(-1, int64(60*aDay)).Draw(t, "max idle")),
 		})
 		if left := s.Left(l); left > 20-s.Used && left > 0 {
 			t.Fatalf("%d left after %d used", left, s.Used)
 		}
 		end, _ := s.EndsAt(l)
-		if end.After(t0.Add(30 * day)) {
+		if end.After(t0.Add(30 * aDay)) {
 			t.Fatalf("ends at %v, after 30 days", end)
 		}
 		now := at(t, "now")
-		if s.Over(l, now) != "" && s.Over(l, now.Add(time.Duration(rapid.Int64Range(0, int64(day)).Draw(t, "later")))) == "" {
+		if s.Over(l, now) != "" && s.Over(l, now.Add(time.Duration(rapid.Int64Range(0, int64(aDay)).Draw(t, "later")))) == "" {
 			t.Fatal("over, and alive again later")
 		}
 		if state, _ := Derive(Facts{Session: &s}, l, now); s.Over(l, now) != "" && state != Ended {

@@ -396,7 +396,7 @@ func (m *Manager) retireLocked(rec keystore.Record, s server, why string) <-chan
 				}
 				break
 			}
-			if !sleep(run, backoff(5*time.Second, 5*time.Minute, try)) {
+			if !sleep(run, m.backoff(5*time.Second, 5*time.Minute, try)) {
 				return
 			}
 		}
@@ -406,7 +406,7 @@ func (m *Manager) retireLocked(rec keystore.Record, s server, why string) <-chan
 				return
 			}
 			m.log.Warn("a closed session is not erased yet", "account", rec.Account, "error", err)
-			if !sleep(run, backoff(5*time.Second, 5*time.Minute, try)) {
+			if !sleep(run, m.backoff(5*time.Second, 5*time.Minute, try)) {
 				return
 			}
 		}

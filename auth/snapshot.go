@@ -50,9 +50,13 @@ type Snapshot struct {
 	SignIn *SignInView `json:"sign_in,omitempty"` // the running or last sign-in of this agent's life
 }
 
-// ForecastView says when the session will end at today's pace.
+// ForecastView says when the session will end at today's pace. EarliestAt and
+// LatestAt are the first and the last end among the futures that [Forecast]
+// tried: far apart where use is irregular, and no promise.
 type ForecastView struct {
 	EndsAt         time.Time `json:"ends_at,omitzero"`
+	EarliestAt     time.Time `json:"earliest_at,omitzero"`
+	LatestAt       time.Time `json:"latest_at,omitzero"`
 	By             Limit     `json:"by"`
 	SignInsPer30d  float64   `json:"sign_ins_per_30d"`
 	RefreshesPer1d float64   `json:"refreshes_per_1d"`

@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,11 +31,13 @@ type world struct {
 	server   *authserver.Server
 	faults   *authserver.Faults
 	net      *network
-	keychain keystore.Keychain
+	keychain *keystore.MemoryKeychain
 	dir      string
-	skew     time.Duration // what somebody turned the wall clock by
+	skew     atomic.Int64 // nanoseconds that somebody turned the wall clock by
 	limits   Limits
 	mode     Mode
+	grace    time.Duration // of the server
+	random   func() float64
 
 	m    *Manager
 	stop func() // ends the agent's life
@@ -44,9 +48,14 @@ const issuer = "http://127.0.0.1:4407"
 // network carries requests to the server without a socket.
 type network struct {
 	server http.Handler
-	mu     sync.Mutex
-	err    error // nothing is sent, this is why
-	sent   int   // refresh requests that reached the server
+
+	// onRefresh sees every refresh request before the server does, and the
+	// answer after it; nil: nobody looks.
+	onRefresh func(token string) (answered func(body []byte))
+
+	mu   sync.Mutex
+	err  error // nothing is sent, this is why
+	sent int   // refresh requests that reached the server
 }
 
 func (n *network) fail(err error) {
@@ -77,10 +86,14 @@ func (n *network) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 		}
 		body = string(b)
 	}
-	if strings.Contains(body, "grant_type=refresh_token") {
+	var answered func([]byte)
+	if form, err := url.ParseQuery(body); err == nil && form.Get("grant_type") == "refresh_token" {
 		n.mu.Lock()
 		n.sent++
 		n.mu.Unlock()
+		if n.onRefresh != nil {
+			answered = n.onRefresh(form.Get("refresh_token"))
+		}
 	}
 	in := r.Clone(r.Context())
 	in.Body = io.NopCloser(strings.NewReader(body))
@@ -89,6 +102,9 @@ func (n *network) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	in.RemoteAddr = "127.0.0.1:1"
 	w := httptest.NewRecorder()
 	defer func() {
+		if answered != nil {
+			answered(w.Body.Bytes())
+		}
 		if p := recover(); p != nil { // http.ErrAbortHandler: the connection was cut
 			resp, err = nil, io.ErrUnexpectedEOF
 		}
@@ -110,15 +126,16 @@ var offline = &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no s
 
 // play runs a test in a bubble with a fresh world, in which the agent runs
 // and the account "work" is configured.
-func play(t *testing.T, setup func(*world), f func(*world)) {
+func play(t *testing.T, setup func(*world), f func(*testing.T, *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, faults: new(authserver.Faults), dir: t.TempDir(), limits: BuiltIn, mode: InUse}
+		w := &world{t: t, faults: new(authserver.Faults), grace: authserver.DefaultGrace, dir: filepath.Join(t.TempDir(), "state"), limits: BuiltIn, mode: InUse}
 		config := authserver.Config{Issuer: issuer, AutoApprove: "alice", Users: map[string]string{"alice": "secret"}, Faults: w.faults}
 		w.keychain = keystore.NewMemoryKeychain()
 		if setup != nil {
 			setup(w)
 		}
+		config.Grace = w.grace
 		var err error
 		if w.server, err = authserver.New(config); err != nil {
 			t.Fatal(err)
@@ -127,7 +144,7 @@ func play(t *testing.T, setup func(*world), f func(*world)) {
 		w.net = &network{server: w.server}
 		w.start()
 		defer func() { w.stop() }()
-		f(w)
+		f(t, w)
 	})
 }
 
@@ -135,7 +152,7 @@ func play(t *testing.T, setup func(*world), f func(*world)) {
 func (w *world) start() {
 	w.t.Helper()
 	boot := func() (time.Duration, string) { return time.Since(time.Time{}.AddDate(1999, 0, 0)), "boot" }
-	clock := NewClock(func() time.Time { return time.Now().Add(w.skew) }, boot)
+	clock := NewClock(func() time.Time { return time.Now().Add(time.Duration(w.skew.Load())) }, boot)
 	store, err := keystore.Open(keystore.Config{Dir: w.dir, Keychain: w.keychain, Now: clock.Now})
 	if err != nil {
 		w.t.Fatal(err)
@@ -147,6 +164,7 @@ func (w *world) start() {
 		Clock:    clock,
 		Logger:   slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 		Accounts: []Account{{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}},
+		Random:   w.random,
 		NewClient: func(c oauth.Config) (*oauth.Client, error) {
 			c.Transport = w.net
 			return oauth.New(c)

@@ -55,7 +55,7 @@ type line struct {
 	Version int    `json:"v,omitempty"` // start
 	Type    string `json:"t"`
 	At      int64  `json:"at"`             // wall clock, Unix milliseconds
-	Held    int    `json:"held"`           // the step that the keychain was last seen to hold
+	Held    int    `json:"held"`           // the step that the keychain holds at least
 	ID      string `json:"id,omitempty"`   // start
 	Account string `json:"acct,omitempty"` // start
 	Steps   []step `json:"steps,omitempty"`
@@ -102,7 +102,7 @@ func (l *ledger) used() int {
 	return used
 }
 
-// hold drops the steps before seq: the keychain was seen to hold seq.
+// hold drops the steps before seq: the keychain holds seq, durably.
 func (l *ledger) hold(seq int) {
 	for len(l.steps) > 1 && l.steps[0].Seq < seq {
 		l.steps = l.steps[1:]
@@ -112,7 +112,7 @@ func (l *ledger) hold(seq int) {
 // legal decides whether a high-water item may lie beside this ledger. It is
 // the whole list of legal pairs; h's MAC has been verified. With n the number
 // of the ledger's newest event, and k <= n the step that the keychain was seen
-// to hold when the newest line was written:
+// to hold, durably, when the newest line was written:
 //
 //	item = step n        at rest
 //	item = step n-1...k  a crash, or a keychain that could not be written, between
@@ -121,7 +121,7 @@ func (l *ledger) hold(seq int) {
 //	                     brings the item up to n first.
 //	item > n             the item counted an event that the ledger does not have. Lines
 //	                     are durable before their items, so the ledger was cut or put back.
-//	item < k             the ledger saw the item beyond this, so the item was put back.
+//	item < k             the item was durably further than this, so it was put back.
 //	item = some step, but says something else than that step said: it is of another
 //	                     history of the same session, in which both were put back.
 func (l *ledger) legal(h step) error {

@@ -248,7 +248,8 @@ func (s *Store) readKeys(ctx context.Context, t *session) error {
 	return err
 }
 
-// compare holds the high-water item against the ledger.
+// compare holds the high-water item against the ledger. An item that is seen to
+// be further than the ledger knows is not yet durable: follow makes it so.
 func (s *Store) compare(ctx context.Context, t *session) error {
 	item, err := s.keychain.get(ctx, itemHighWater(t.id))
 	if err != nil {
@@ -261,7 +262,6 @@ func (s *Store) compare(ctx context.Context, t *session) error {
 	if err := t.ledger.legal(h); err != nil {
 		return fmt.Errorf("%w: %w", ErrTampered, err)
 	}
-	t.ledger.hold(h.Seq)
 	return nil
 }
 
@@ -307,12 +307,9 @@ func (s *Store) append(t *session, n line) error {
 	if err != nil {
 		return err
 	}
-	switch err := s.disk.appendTo(t.id+suffixLedger, t.size, text); {
-	case errors.Is(err, errGrown), errors.Is(err, fs.ErrNotExist):
-		return s.fail(t, fmt.Errorf("%w: the ledger was changed while it was in use", ErrTampered))
-	case err != nil:
+	if err := s.disk.appendTo(t.id+suffixLedger, t.size, text); err != nil {
 		t.suspect = true
-		return err
+		return s.ours(t, err)
 	}
 	t.ledger, t.chain = next, c
 	t.size += int64(len(text))
@@ -322,6 +319,14 @@ func (s *Store) append(t *session, n line) error {
 		}
 	}
 	return nil
+}
+
+// ours refuses a session whose ledger is not as this program left it.
+func (s *Store) ours(t *session, err error) error {
+	if errors.Is(err, errGrown) || errors.Is(err, fs.ErrNotExist) {
+		return s.fail(t, fmt.Errorf("%w: the ledger was changed while it was in use", ErrTampered))
+	}
+	return err
 }
 
 // rewrite writes the ledger anew, as one line. It changes nothing that is known.
@@ -388,41 +393,26 @@ func (s *Store) later(err error) {
 	}
 }
 
-func (s *Store) create(ctx context.Context, account string, startedAt time.Time, secret, access, meta []byte) (t *session, err error) {
-	t = newSession(rand.Text())
+func (s *Store) create(ctx context.Context, account string, startedAt time.Time, secret, access, meta []byte) (*session, error) {
+	t := newSession(rand.Text())
 	fileHalf, keychainHalf := newHalf(), newHalf()
 	fileText, keychainText := b64.AppendEncode(nil, fileHalf), b64.EncodeToString(keychainHalf)
 	defer clear(fileText)
+	var err error
 	if t.keys, err = deriveKeys(t.id, keychainHalf, fileHalf); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			if e := s.eraseFiles(t.id); e != nil {
-				s.log.Warn("cannot tidy up a session that could not be kept", "error", e)
-			}
-			s.sweep(ctx)
-		}
-	}()
-	now := step{Gen: 1, Started: startedAt.UnixMilli()}
 	t.ledger = ledger{
-		id: t.id, account: account, steps: []step{now}, meta: bytes.Clone(meta), latest: s.clock().UnixMilli(),
+		id: t.id, account: account, steps: []step{{Gen: 1, Started: startedAt.UnixMilli()}},
 		secret: t.keys.sealText(1, purposeSecret, secret), access: t.sealAccess(1, access),
+		meta: bytes.Clone(meta), latest: s.clock().UnixMilli(),
 	}
 	t.sealed = t.ledger.secret
-	if err := s.disk.replace(t.id+suffixKey, fileText); err != nil {
-		return nil, err
-	}
-	if err := s.keychain.set(ctx, itemKey(t.id), keychainText); err != nil {
-		return nil, err
-	}
-	if err := s.keychain.set(ctx, itemHighWater(t.id), t.keys.highWaterText(now)); err != nil {
-		return nil, err
-	}
-	if err := s.keychain.flush(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.rewrite(t); err != nil {
+	if err := s.establish(ctx, t, fileText, keychainText); err != nil {
+		if err := s.eraseFiles(t.id); err != nil {
+			s.log.Warn("cannot tidy up a session that could not be kept", "error", err)
+		}
+		s.sweep(ctx)
 		return nil, err
 	}
 	t.token <- struct{}{}
@@ -434,6 +424,24 @@ func (s *Store) create(ctx context.Context, account string, startedAt time.Time,
 	return t, nil
 }
 
+// establish stores a new session's keys, high-water item and ledger. The ledger is
+// last: with it the session is there, with the sealed secret in it.
+func (s *Store) establish(ctx context.Context, t *session, fileText []byte, keychainText string) error {
+	if err := s.disk.replace(t.id+suffixKey, fileText); err != nil {
+		return err
+	}
+	if err := s.keychain.set(ctx, itemKey(t.id), keychainText); err != nil {
+		return err
+	}
+	if err := s.keychain.set(ctx, itemHighWater(t.id), t.keys.highWaterText(t.ledger.now())); err != nil {
+		return err
+	}
+	if err := s.keychain.flush(ctx); err != nil {
+		return err
+	}
+	return s.rewrite(t)
+}
+
 // sealAccess seals an access token; none is "".
 func (t *session) sealAccess(gen int, access []byte) string {
 	if len(access) == 0 {
@@ -442,11 +450,15 @@ func (t *session) sealAccess(gen int, access []byte) string {
 	return t.keys.sealText(gen, purposeAccess, access)
 }
 
-// secret reads the secret from the keychain, or from the ledger while that is ahead.
+// secret reads the secret from the keychain, if that still holds what it
+// should, or from the ledger while that is ahead.
 func (s *Store) secret(ctx context.Context, t *session) ([]byte, error) {
 	gen, sealed := t.ledger.now().Gen, t.ledger.secret
 	if sealed == "" {
-		var err error
+		err := s.compare(ctx, t)
+		if err != nil {
+			return nil, s.fail(t, err)
+		}
 		if sealed, err = s.keychain.readSlot(ctx, slot(t.id, gen), gen); err != nil {
 			return nil, s.fail(t, changed("the sealed secret", err))
 		}
@@ -482,10 +494,8 @@ func (s *Store) reserve(ctx context.Context, t *session) error {
 	if err := s.compare(ctx, t); err != nil {
 		return s.fail(t, err)
 	}
-	if t.ledger.counting() {
-		return s.follow(ctx, t)
-	}
-	if err := s.follow(ctx, t); err != nil {
+	counting := t.ledger.counting() // by a Reserve that failed: this one completes it
+	if err := s.follow(ctx, t); err != nil || counting {
 		return err
 	}
 	if t.suspect {
@@ -494,7 +504,7 @@ func (s *Store) reserve(ctx context.Context, t *session) error {
 		}
 	}
 	if err := s.disk.allocate(t.id+suffixLedger, t.size, reservedSpace); err != nil {
-		return err
+		return s.ours(t, err)
 	}
 	if err := s.append(t, line{Type: lineAttempt}); err != nil {
 		return err
@@ -581,28 +591,26 @@ func (s *Store) end(ctx context.Context, t *session, reason string) error {
 	return nil
 }
 
-// eraseFiles removes a session's files, the file half of its key first, once
-// it is durably noted that its keychain items are to go too.
+// eraseFiles removes a session's files once it is durably noted that its
+// keychain items are to go too. What fails here is tried again by sweep.
 func (s *Store) eraseFiles(id string) error {
+	s.mu.Lock()
+	s.gone[id] = true
+	s.mu.Unlock()
 	noted := s.disk.replace(id+suffixGone, nil)
-	if err := s.disk.wipe(id + suffixKey); err != nil {
-		return err
-	}
-	for _, suffix := range []string{suffixLedger, suffixEnd} {
-		if err := s.disk.remove(id + suffix); err != nil {
-			return err
-		}
-	}
+	err := s.removeFiles(id)
 	if noted != nil { // a full disk, perhaps: there is room now
 		noted = s.disk.replace(id+suffixGone, nil)
 	}
 	if noted != nil {
 		s.log.Warn("cannot note that keychain items are to be deleted", "error", noted)
 	}
-	s.mu.Lock()
-	s.gone[id] = true
-	s.mu.Unlock()
-	return nil
+	return err
+}
+
+// removeFiles removes the file half of a session's key, then the rest.
+func (s *Store) removeFiles(id string) error {
+	return errors.Join(s.disk.wipe(id+suffixKey), s.disk.remove(id+suffixLedger), s.disk.remove(id+suffixEnd))
 }
 
 // sweep deletes what erased sessions left in the keychain, as far as it can now.
@@ -622,6 +630,9 @@ func (s *Store) sweep(ctx context.Context) {
 }
 
 func (s *Store) sweepOne(ctx context.Context, id string) error {
+	if err := s.removeFiles(id); err != nil {
+		return err
+	}
 	for _, name := range []string{itemKey(id), itemHighWater(id)} {
 		if err := s.keychain.drop(ctx, name); err != nil {
 			return err
@@ -631,6 +642,9 @@ func (s *Store) sweepOne(ctx context.Context, id string) error {
 		if err := s.keychain.clearSlot(ctx, slot); err != nil {
 			return err
 		}
+	}
+	if err := s.keychain.flush(ctx); err != nil {
+		return err
 	}
 	if err := s.disk.remove(id + suffixGone); err != nil {
 		return err

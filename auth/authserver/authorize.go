@@ -148,7 +148,7 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		s.deny(w, a, badRequest(code, "The person has to be asked."))
 		return
 	}
-	if r.Method == http.MethodGet {
+	if r.Method != http.MethodPost {
 		s.showAuthorize(w, r, a, l, needsLogin, http.StatusOK, "")
 		return
 	}
@@ -198,7 +198,7 @@ func (s *Server) showAuthorize(w http.ResponseWriter, r *http.Request, a *author
 	} else {
 		again := r.URL.Query()
 		again.Set("prompt", "login")
-		p.Name, p.User, p.Scopes, p.Other = "consent", l.sub, describe(a.scope), "/authorize?"+again.Encode()
+		p.Name, p.User, p.Scopes, p.Other = "consent", l.sub, describe(a.scope, s.cfg.MaxAge), "/authorize?"+again.Encode()
 	}
 	s.show(w, status, p)
 }

@@ -147,6 +147,19 @@ func TestSignInPages(t *testing.T) {
 	}
 }
 
+func TestConsentSaysWhat(t *testing.T) {
+	for maxAge, want := range map[time.Duration]string{0: "for at most 30 days", time.Hour: "for at most 1 hour", 90 * time.Second: "for at most 90 seconds"} {
+		l := newLab(t, func(c *Config) { c.MaxAge = maxAge })
+		l.code()
+		l.browser.Close = true
+		page, err := l.browser.Visit(context.Background(), authorizeURL(map[string]string{"scope": "openid profile email offline_access tasks:read"}))
+		wantText := "Let Curfew in? You are signed in as alice. Not you? Know who you are See your name See your e-mail address Stay signed in while you are away, " + want + " Use tasks:read Allow Deny https://as.test"
+		if !errors.Is(err, robot.ErrClosed) || page.Text != wantText {
+			t.Errorf("got %q %v", page.Text, err)
+		}
+	}
+}
+
 func TestLoginHint(t *testing.T) {
 	l := newLab(t, nil)
 	for _, hint := range []string{"bob", "bob@example.org"} {
@@ -225,7 +238,7 @@ func TestOtherHostRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.URL.Host = "rebound.example"
+	r.Host = "rebound.example"
 	resp, err := l.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
@@ -523,5 +536,44 @@ func TestConfigErrors(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// What a person can do wrong on the pages is said on a page, and nobody is
+// sent anywhere.
+func TestDamagedForms(t *testing.T) {
+	l := newLab(t, nil)
+	device := l.request("/device_authorization", url.Values{"client_id": {DefaultClientID}})
+	l.wantError(l.request("/device_authorization", url.Values{}), 401, "invalid_client", "Client authentication failed.")
+	for _, tt := range []struct {
+		path string
+		form url.Values
+		want string
+	}{
+		{pathOf(authorizeURL(nil)), url.Values{"do": {"dance"}}, "That did not work"},
+		{pathOf(authorizeURL(nil)), url.Values{"do": {"allow", "deny"}}, "That did not work"},
+		{pathOf(authorizeURL(nil)), url.Values{"do": {"allow"}}, "Your sign-in is over. Please sign in again."},
+		{"/device", url.Values{"do": {"allow", "deny"}}, "That did not work"},
+		{"/device", url.Values{"do": {"allow"}, "user_code": {device.str("user_code")}, "username": {"alice"}, "password": {"x"}}, "That name and password do not belong together."},
+		{"/device", url.Values{"do": {"allow"}, "user_code": {device.str("user_code")}, "username": {"nobody"}}, "That name and password do not belong together."},
+	} {
+		got := l.request(tt.path, tt.form)
+		if !strings.Contains(string(got.body), tt.want) || got.header.Get("Location") != "" || len(got.header["Set-Cookie"]) != 0 {
+			t.Errorf("%s %v: %d %v %s", tt.path, tt.form, got.status, got.header, got.body)
+		}
+	}
+	if len(l.s.codes)+len(l.s.logins) != 0 {
+		t.Error("something came of it")
+	}
+}
+
+func TestRedirectKeepsItsQuery(t *testing.T) {
+	l := newLab(t, func(c *Config) {
+		c.AutoApprove = "alice"
+		c.Clients = []Client{{ID: DefaultClientID, Redirects: []string{"http://127.0.0.1/callback?tenant=a%20b"}}}
+	})
+	q := l.visit(authorizeURL(map[string]string{"redirect_uri": "http://127.0.0.1:7/callback?tenant=a%20b"}))
+	if q.Get("tenant") != "a b" || q.Get("code") == "" || q.Get("state") != "st" {
+		t.Errorf("got %v", q)
 	}
 }

@@ -114,7 +114,7 @@ func (s *Server) deviceLocked(userCode string, now time.Time) *device {
 // section 5.4), so nothing happens by one click.
 func (s *Server) serveDevice(w http.ResponseWriter, r *http.Request) {
 	p := page{Name: "device", Action: "/device", UserCode: r.URL.Query().Get("user_code"), Demo: s.isDemo()}
-	if r.Method == http.MethodGet {
+	if r.Method != http.MethodPost {
 		s.mu.Lock()
 		d := s.deviceLocked(p.UserCode, s.now())
 		if d != nil && s.cfg.AutoApprove != "" {

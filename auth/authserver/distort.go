@@ -156,9 +156,11 @@ func writeHTML(w http.ResponseWriter, status int, title, text string) {
 // hold waits, and reports false when the client or the server has gone.
 func (s *Server) hold(w http.ResponseWriter, r *http.Request, by time.Duration) bool {
 	peekBody(r) // only then does net/http notice that the client goes away
-	// The listener's own limit must not end what was asked to be slow. A
-	// writer without deadlines has none to lift.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	// The listener's own limits must not end what was asked to be slow. A
+	// writer that knows no deadlines has none to lift.
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Time{})
+	_ = c.SetWriteDeadline(time.Time{})
 	t := time.NewTimer(by)
 	defer t.Stop()
 	select {

@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"fmt"
 	"html/template"
 	"net/http"
 	"strings"
+	"time"
 )
 
 //go:embed pages.html
@@ -72,20 +74,38 @@ func (s *Server) serveHome(w http.ResponseWriter, _ *http.Request) {
 }
 
 // describe says in words what a scope gives.
-func describe(scope string) []string {
-	words := map[string]string{
-		"openid":         "Know who you are",
-		"profile":        "See your name",
-		"email":          "See your e-mail address",
-		"offline_access": "Stay signed in while you are away, for 30 days at most",
-	}
+func describe(scope string, maxAge time.Duration) []string {
 	var out []string
-	for _, one := range strings.Fields(scope) {
-		if w, ok := words[one]; ok {
-			out = append(out, w)
-		} else {
-			out = append(out, "Use "+one)
+	for one := range strings.FieldsSeq(scope) {
+		switch one {
+		case "openid":
+			one = "Know who you are"
+		case "profile":
+			one = "See your name"
+		case "email":
+			one = "See your e-mail address"
+		case "offline_access":
+			one = "Stay signed in while you are away, for at most " + inWords(maxAge)
+		default:
+			one = "Use " + one
 		}
+		out = append(out, one)
 	}
 	return out
+}
+
+// inWords names a duration by the largest unit that divides it.
+func inWords(d time.Duration) string {
+	for _, unit := range []struct {
+		name string
+		size time.Duration
+	}{{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}} {
+		if n := d / unit.size; d%unit.size == 0 && n > 0 {
+			if n > 1 {
+				unit.name += "s"
+			}
+			return fmt.Sprintf("%d %s", n, unit.name)
+		}
+	}
+	return d.String()
 }

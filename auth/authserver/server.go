@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -85,6 +86,7 @@ func (c *Config) check() error {
 	if c.Users == nil {
 		c.Users = map[string]string{DefaultUser: DefaultPassword}
 	}
+	c.Clients, c.Users = slices.Clone(c.Clients), maps.Clone(c.Users)
 	if c.AutoApprove != "" {
 		if _, ok := c.Users[c.AutoApprove]; !ok {
 			return fmt.Errorf("auto-approve: there is no user %q", c.AutoApprove)
@@ -243,7 +245,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handler.ServeHTTP(w, r)
 }
 
-// Close lets go of the requests that a fault holds. It ends nothing else.
+// Close lets go of the requests that a fault holds, so that the http.Server
+// around it can shut down. It ends nothing else.
 func (s *Server) Close() { s.once.Do(func() { close(s.closed) }) }
 
 // Posts returns how many requests with that grant_type ("authorization_code",

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -213,6 +214,8 @@ func TestReplayEndsSession(t *testing.T) {
 		{"last of many", 5, time.Second, 4, 0, ""},
 		{"no. 0 of many", 5, time.Second, 0, 0, textReuse},
 		{"strict, at once", 1, 0, 0, None, textReuse},
+		{"strict, clock set back", 1, -time.Hour, 0, None, textReuse},
+		{"clock set back", 1, -time.Hour, 0, 0, textReuse},
 		{"long grace", 1, time.Hour, 0, 2 * time.Hour, ""},
 		{"last one of the 20th refresh", 20, time.Second, 19, 0, ""},
 	} {
@@ -273,9 +276,7 @@ func TestForgedTokens(t *testing.T) {
 	kid := header["kid"].(string)
 	sign := func(method jwt.SigningMethod, key any, typ string) string {
 		c := jwt.MapClaims{}
-		for k, v := range body {
-			c[k] = v
-		}
+		maps.Copy(c, body)
 		c["refreshCount"] = 0
 		tok := jwt.NewWithClaims(method, c)
 		tok.Header["kid"], tok.Header["typ"] = kid, typ
@@ -568,7 +569,7 @@ func TestForgets(t *testing.T) {
 func TestFullServer(t *testing.T) {
 	l := newLab(t, func(c *Config) { c.AutoApprove = "alice" })
 	for range maxKept {
-		l.visit(authorizeURL(nil))
+		l.request(pathOf(authorizeURL(nil)), nil)
 	}
 	q := l.visit(authorizeURL(nil))
 	if q.Get("error") != "temporarily_unavailable" {

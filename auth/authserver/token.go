@@ -176,7 +176,7 @@ func (s *Server) refresh(client *Client, f url.Values, grace time.Duration) ([]b
 	case v == nil:
 		return nil, badRequest("invalid_grant", "The session has been ended. Please login again.")
 	case t.ID == v.current:
-	case t.ID == v.previous && now.Sub(v.rotated) <= grace:
+	case t.ID == v.previous && now.Sub(v.rotated).Abs() <= grace:
 		s.cfg.Logger.Info("lost answer sent again", "client", client.ID, "count", v.count)
 		return v.answer, nil
 	default:
@@ -190,7 +190,7 @@ func (s *Server) refresh(client *Client, f url.Values, grace time.Duration) ([]b
 	scope := v.scope
 	if f.Has("scope") {
 		scope = f.Get("scope")
-		for _, one := range strings.Split(scope, " ") {
+		for one := range strings.SplitSeq(scope, " ") {
 			if !slices.Contains(strings.Fields(v.scope), one) {
 				return nil, badRequest("invalid_scope", "The scope was not granted at the sign-in.")
 			}

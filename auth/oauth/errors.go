@@ -188,9 +188,6 @@ func networkReason(err error, sent bool) (string, error) {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "does not answer with TLS; a captive portal or a wrong port may be the reason", nil
 	}
-	if alert, ok := errors.AsType[tls.AlertError](err); ok {
-		return "refused the TLS handshake: " + alert.Error(), err
-	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
 			return "is a name that cannot be resolved; check the spelling and the network", err
@@ -207,7 +204,17 @@ func networkReason(err error, sent bool) (string, error) {
 		return "broke the connection off before its answer was complete", nil
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return "could not be reached: " + op.Err.Error(), err
+		switch op.Op {
+		case "dial":
+			return "could not be reached: " + op.Err.Error(), err
+		case "proxyconnect":
+			return "could not be reached through the configured proxy: " + op.Err.Error(), err
+		case "remote error": // an alert
+			return "refused the TLS handshake: " + op.Err.Error(), err
+		}
+	}
+	if text := err.Error(); strings.HasPrefix(text, "tls: ") {
+		return "failed in the TLS handshake: " + clean(text), err
 	}
 	return "could not be reached", nil
 }

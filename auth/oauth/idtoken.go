@@ -107,8 +107,7 @@ func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw Secret, che
 func (c *Client) checkClaims(m *metadata, claims *idClaims, alg string, check idTokenCheck) error {
 	now := c.now()
 	if check.prev != nil { // OIDC Core 12.2
-		if claims.Issuer != m.issuer || check.prev.Issuer != "" && claims.Issuer != check.prev.Issuer ||
-			check.prev.Subject != "" && claims.Subject != check.prev.Subject {
+		if differs(claims.Issuer, m.issuer) || differs(claims.Issuer, check.prev.Issuer) || differs(claims.Subject, check.prev.Subject) {
 			return ErrSubjectChanged
 		}
 	}
@@ -137,6 +136,9 @@ func (c *Client) checkClaims(m *metadata, claims *idClaims, alg string, check id
 	}
 	return nil
 }
+
+// differs reports whether two known values are not the same.
+func differs(a, b string) bool { return a != "" && b != "" && a != b }
 
 // halfHash is the at_hash of OIDC Core 3.1.3.6.
 func halfHash(alg, accessToken string) string {

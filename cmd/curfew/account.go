@@ -146,7 +146,7 @@ func (p *program) removeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.signedOut(r, args[0]+" is removed")
+			return p.signedOut(r, args[0]+" is removed. "+r.Message)
 		},
 	})
 }
@@ -162,19 +162,17 @@ func (p *program) logoutCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.signedOut(r, args[0]+" is signed out")
+			return p.signedOut(r, r.Message)
 		},
 	})
 }
 
-func (p *program) signedOut(r auth.SignOutResult, fallback string) error {
+// signedOut says what a sign-out reached, and what is left to the person.
+func (p *program) signedOut(r auth.SignOutResult, words string) error {
 	if p.json {
 		return p.printJSON(r, false)
 	}
-	if r.Message == "" {
-		r.Message = fallback
-	}
-	if err := p.say("%s", r.Message); err != nil {
+	if err := p.say("%s", words); err != nil {
 		return err
 	}
 	if r.URL != "" {

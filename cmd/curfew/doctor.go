@@ -75,7 +75,7 @@ func (p *program) checkConfig() agent.Check {
 	if err != nil {
 		return problemCheck("config", err)
 	}
-	return agent.Check{Name: "config", OK: true, Message: fmt.Sprintf("%s, %d accounts", path, len(s.Accounts))}
+	return agent.Check{Name: "config", OK: true, Message: fmt.Sprintf("%s; accounts: %d", path, len(s.Accounts))}
 }
 
 func (p *program) checkAgent(ctx context.Context) agent.Check {

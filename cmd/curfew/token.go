@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -94,19 +96,28 @@ can see.
 			if len(args) == 0 {
 				return oneName(cmd, args)
 			}
-			if len(args) == 1 {
+			if len(commandOf(args)) == 0 {
 				return usage(cmd, "which command? say: curfew exec %s -- COMMAND", args[0])
 			}
 			return auth.CheckName(args[0])
 		},
 		ValidArgsFunction: completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.exec(cmd.Context(), args[0], args[1:], life.duration())
+			return p.exec(cmd.Context(), args[0], commandOf(args), life.duration())
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be good for (default 60s)")
 	return cmd
+}
+
+// commandOf returns what follows the name; "--" may stand between them.
+func commandOf(args []string) []string {
+	command := args[1:]
+	if len(command) > 0 && command[0] == "--" {
+		command = command[1:]
+	}
+	return command
 }
 
 func (p *program) exec(ctx context.Context, name string, command []string, minValid time.Duration) error {

@@ -104,7 +104,7 @@ func (d *document) walk(n *html.Node, f *form) {
 			}
 		}
 	}
-	for c := n.FirstChild; c != nil; c = c.NextSibling {
+	for c := range n.ChildNodes() {
 		d.walk(c, f)
 	}
 }
@@ -137,13 +137,29 @@ func (f *form) add(a map[string]string) {
 
 // words is the visible text below n, in one line.
 func words(n *html.Node) string {
-	var parts []string
-	for c := range n.Descendants() {
-		if c.Type == html.TextNode && c.Parent.Data != "script" && c.Parent.Data != "style" && c.Parent.Data != "title" {
-			parts = append(parts, strings.Fields(c.Data)...)
+	var b strings.Builder
+	var walk func(*html.Node)
+	walk = func(n *html.Node) {
+		switch {
+		case n.Type == html.TextNode:
+			b.WriteString(n.Data)
+			return
+		case n.Type == html.ElementNode && slices.Contains([]string{"script", "style", "title"}, n.Data):
+			return
+		}
+		inline := slices.Contains([]string{"a", "b", "code", "em", "i", "small", "span", "strong"}, n.Data)
+		if !inline {
+			b.WriteByte(' ')
+		}
+		for c := range n.ChildNodes() {
+			walk(c)
+		}
+		if !inline {
+			b.WriteByte(' ')
 		}
 	}
-	return strings.Join(parts, " ")
+	walk(n)
+	return strings.Join(strings.Fields(b.String()), " ")
 }
 
 // decide returns what to send, filled in, or nil when the page asks nothing.

@@ -54,7 +54,7 @@ type Browser struct {
 type Page struct {
 	URL     string // as in the address bar
 	Status  int
-	Text    string // what a person would read, in one line
+	Text    string // what a person would read, in one line; at most 2000 bytes
 	Arrived bool   // the redirect_uri of the first URL has been reached
 }
 
@@ -97,7 +97,7 @@ func (b *Browser) Visit(ctx context.Context, u string) (Page, error) {
 			continue
 		}
 		doc := read(resp.Header.Get("Content-Type"), body)
-		page.Text = doc.text
+		page.Text = fmt.Sprintf("%.2000s", doc.text)
 		if page.Arrived { // this is the waiting program's page: nothing on it is for us
 			return page, nil
 		}
