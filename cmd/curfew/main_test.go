@@ -159,17 +159,20 @@ func endAgent(socket string, sig syscall.Signal) bool {
 	if err != nil {
 		return false
 	}
-	// A pidfd becomes readable when the process is gone; it is not our child.
-	p, err := os.FindProcess(v.PID)
-	if err != nil {
+	if syscall.Kill(v.PID, sig) != nil {
 		return false
 	}
-	defer p.Release()
-	p.Signal(sig)
-	for ctx.Err() == nil && p.Signal(syscall.Signal(0)) == nil {
+	for ctx.Err() == nil && isAlive(v.PID) {
 		time.Sleep(5 * time.Millisecond) // no event tells of a stranger's end
 	}
 	return ctx.Err() == nil
+}
+
+// isAlive: a process that has ended and that init has not buried yet is not.
+func isAlive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, state, _ := strings.Cut(string(b), ") ")
+	return err == nil && !strings.HasPrefix(state, "Z")
 }
 
 // keychain unlocked | locked | lock
