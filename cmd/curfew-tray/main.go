@@ -107,10 +107,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 
 	icon := tray.NewSystray(assets.Name, assets.Tone(*tone))
+	notices := make(chan tray.Notice, 64)
 	t := tray.New(tray.Config{
 		Agent: client, Display: icon, Clipboard: desktop.Clipboard{},
 		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show,
 		OpenURL: desktop.OpenURL, OpenWindow: openWindow, Logger: logger,
+		Notify: func(n tray.Notice) {
+			select {
+			case notices <- n:
+			default: // the service has not taken 64: nobody looks
+			}
+		},
 	})
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -122,6 +129,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if first != nil {
 			wg.Go(func() { first.serve(ctx, icon.Show) })
 		}
+		wg.Go(func() { panel.ServeNotices(ctx, notices, icon.Clicks, logger) })
 		wg.Go(func() {
 			if err := watchPanel(ctx, panel, stderr, logger); err != nil {
 				cancel(err)

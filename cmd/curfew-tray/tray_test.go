@@ -521,6 +521,50 @@ func TestInPlace(t *testing.T) {
 	s.row("spotify: 2 of 20")
 }
 
+// TestNotices: a mark that is passed is announced once, and what is clicked in
+// the notification is done.
+func TestNotices(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	s.check(s.desktop.StartNotifications())
+	spotify := account("spotify")
+	e := newEngine(spotify, account("work"))
+	serve(t, s.socket, e)
+	s.start()
+	s.registered()
+	s.row("spotify: 14 of 20")
+	shown := func(n int) traytest.Notification {
+		t.Helper()
+		var last traytest.Notification
+		s.wait(fmt.Sprintf("notification %d", n), func() (string, bool) {
+			all := s.desktop.Notifications()
+			if len(all) > 0 {
+				last = all[len(all)-1]
+			}
+			return fmt.Sprintf("%+v", all), len(all) == n
+		})
+		return last
+	}
+	spotify.RefreshesLeft = 5
+	e.set(spotify, account("work"))
+	n := shown(1)
+	if n.App != "Curfew" || n.Summary != "spotify: 5 of 20 refreshes, 23 d left" || n.Body == "" ||
+		!slices.Equal(n.Actions, []string{"default", "Curfew", "sign-in", "Sign in again"}) || n.Timeout != -1 || n.Replaces != 0 {
+		t.Errorf("notification %+v", n)
+	}
+	s.check(s.desktop.Act(n, "sign-in"))
+	s.next(e.calls, "sign-in spotify force=true")
+	s.next(s.reports, "browser https://id.example.org/authorize?state=x&a='$(id)'")
+	s.check(s.desktop.Act(n, "default"))
+	s.next(s.reports, "curfew-window --account spotify")
+
+	ended(&spotify)
+	e.set(spotify, account("work"))
+	if over := shown(2); over.Replaces != n.ID || over.Summary != "spotify: sign in again: the 20 refreshes are used up" || over.Hints["urgency"].Value() != byte(2) {
+		t.Errorf("notification %+v", over)
+	}
+}
+
 // TestWatcherRestart: a panel that crashes and comes back has the icon again.
 func TestWatcherRestart(t *testing.T) {
 	t.Parallel()

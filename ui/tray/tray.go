@@ -59,6 +59,7 @@ type Config struct {
 
 	OpenURL    func(ctx context.Context, url string) error     // in the person's browser
 	OpenWindow func(ctx context.Context, account string) error // at an account, or where it was
+	Notify     func(Notice)                                    // must not block; nil: nobody to tell
 	Logger     *slog.Logger
 }
 
@@ -87,6 +88,7 @@ type Tray struct {
 	state       State
 	shown       Model
 	busy        map[ID]bool
+	levels      map[string]level
 	noticeUntil time.Time
 	quietUntil  time.Time
 	copied      *copied
@@ -185,6 +187,13 @@ func (t *Tray) show(now time.Time) time.Duration {
 		c := *t.copied
 		t.copied = nil
 		t.wg.Go(func() { t.clear(c) })
+	}
+	if t.Notify != nil && t.state.Agent == Connected {
+		var found []Notice
+		found, t.levels = notices(t.levels, t.state.Accounts, now)
+		for _, n := range found {
+			t.Notify(n)
+		}
 	}
 	m := NewModel(t.state, now)
 	if m.Icon != t.shown.Icon || m.Tooltip != t.shown.Tooltip {
@@ -347,7 +356,7 @@ func (t *Tray) click(ctx context.Context, id ID) error {
 	case SignOut:
 		t.do(id, func() (string, error) {
 			r, err := t.Agent.SignOut(ctx, id.Account)
-			if err != nil || r.Revoked {
+			if err != nil || r.Revoked || r.Message == "" {
 				return "", err
 			}
 			return status.Tr("%s: %s", nameOf(id.Account), r.Message), nil
