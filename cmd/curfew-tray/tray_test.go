@@ -202,16 +202,24 @@ type session struct {
 	item    traytest.Item
 }
 
-// newSession starts a private bus, and a panel on it if asked. Without its
-// parts the test is skipped, or fails where everything must be there.
+// need skips the test when a program is missing, or fails it where everything
+// must be there.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, name := range programs {
+		if _, err := exec.LookPath(name); err != nil {
+			if os.Getenv("CI") != "" || os.Getenv("CURFEW_TEST_ALL") != "" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+	}
+}
+
+// newSession starts a private bus, and a panel on it if asked.
 func newSession(t *testing.T, watcher bool) *session {
 	t.Helper()
-	if _, err := exec.LookPath("dbus-daemon"); err != nil {
-		if os.Getenv("CI") != "" || os.Getenv("CURFEW_TEST_ALL") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	need(t, "dbus-daemon")
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	s := &session{T: t, ctx: ctx, home: t.TempDir(), reports: make(chan string, 16)}
@@ -519,6 +527,49 @@ func TestInPlace(t *testing.T) {
 	s.click("Open Curfew") // closes it
 	s.next(s.reports, "curfew-window")
 	s.row("spotify: 2 of 20")
+}
+
+// TestCopy: the token is in the clipboard of a real X server, and gone from it
+// when the tray has ended.
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	need(t, "Xvfb", "xclip")
+	s := newSession(t, true)
+	r, w, err := os.Pipe()
+	s.check(err)
+	defer r.Close()
+	x := exec.Command("Xvfb", "-displayfd", "3", "-nolisten", "tcp")
+	x.ExtraFiles = []*os.File{w}
+	s.check(x.Start())
+	w.Close()
+	t.Cleanup(func() { x.Process.Kill(); x.Wait() })
+	number, err := bufio.NewReader(r).ReadString('\n')
+	s.check(err)
+	s.env = append(s.env, "DISPLAY=:"+strings.TrimSpace(number))
+	clipboard := func() string {
+		c := exec.Command("xclip", "-out", "-selection", "clipboard")
+		c.Env = s.env
+		text, _ := c.Output() // fails when it is empty
+		return string(text)
+	}
+
+	e := newEngine(account("spotify"))
+	serve(t, s.socket, e)
+	p := s.start()
+	s.registered()
+	s.click("spotify", "Copy access token")
+	s.next(e.calls, "token spotify by curfew-tray")
+	s.row("spotify: access token copied. The clipboard is cleared in 45 s")
+	if got := clipboard(); got != "token-of-spotify" {
+		t.Errorf("clipboard %q", got)
+	}
+	s.click("Quit")
+	if code := s.exit(p); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	if got := clipboard(); got != "" {
+		t.Errorf("clipboard %q after the end", got)
+	}
 }
 
 // TestNotices: a mark that is passed is announced once, and what is clicked in
