@@ -767,7 +767,7 @@ func TestManyAccounts(t *testing.T) {
 				s.row("a00: 14 of 20 refreshes, 23 d left", "Open")
 			case 30:
 				s.row("18 more accounts", "a29: 14 of 20 refreshes, 23 d left", "Open")
-				s.tooltip("a00: 14 of 20 refreshes, 23 d left\na01: 14 of 20 refreshes, 23 d left\na02: 14 of 20 refreshes, 23 d left\nand 27 more")
+				s.tooltip("a00: 14 of 20 refreshes, 23 d left\na01: 14 of 20 refreshes, 23 d left\na02: 14 of 20 refreshes, 23 d left\na03: 14 of 20 refreshes, 23 d left\na04: 14 of 20 refreshes, 23 d left\nand 25 more")
 			}
 		})
 	}

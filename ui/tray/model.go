@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"runtime"
 	"time"
 
 	"curfew/auth"
@@ -80,8 +81,11 @@ const (
 const (
 	linesAtTop  = 12 // accounts in the menu itself; the others are one level deeper
 	noteRunes   = 90
-	trayTooltip = 120 // runes of a note in the tooltip
+	tooltipNote = 120 // runes of a note in the tooltip
 )
+
+// tooltipRoom is how much a tooltip holds: Windows has 127 UTF-16 units and a zero.
+var tooltipRoom = map[string]int{"windows": 127}[runtime.GOOS]
 
 // NewModel derives what to show. It is pure. The rows are the same in every
 // state: what does not apply is off or hidden. So the menu is built anew only
@@ -181,13 +185,13 @@ func paused(s State) bool {
 func tooltip(s State, now time.Time) string {
 	switch {
 	case s.Notice != "":
-		return status.Clip(status.Tr("Curfew: %s", s.Notice), trayTooltip)
+		return status.Clip(status.Tr("Curfew: %s", s.Notice), tooltipNote)
 	case s.Agent == Starting:
 		return status.Tr("Curfew is starting")
 	case s.Agent == Gone:
-		return status.Clip(status.Tr("Curfew: %s", s.Trouble.Message), trayTooltip)
+		return status.Clip(status.Tr("Curfew: %s", s.Trouble.Message), tooltipNote)
 	}
-	return status.Tooltip(s.Accounts, now)
+	return status.Tooltip(s.Accounts, now, tooltipRoom)
 }
 
 // icon picks the one picture that says most: what wants a person comes before
