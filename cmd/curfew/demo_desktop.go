@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,8 +136,22 @@ func (d *desktop) notice(ctx context.Context) (image.Rectangle, error) {
 	return shown[0], nil
 }
 
-// openMenu clicks the icon with the right button.
+// openMenu waits until the menu stays as it is, and clicks the icon with the
+// right button. A row that comes while the menu is open would be cut off.
 func (d *desktop) openMenu(ctx context.Context) error {
+	var rows, last []row
+	var err error
+	waited := until(ctx, 10*time.Second, "the menu to stay as it is", func() bool {
+		last = rows
+		if rows, err = d.menu(ctx); err == nil && !reflect.DeepEqual(rows, last) {
+			time.Sleep(stillFor)
+			return false
+		}
+		return true
+	})
+	if err := errors.Join(err, waited); err != nil {
+		return err
+	}
 	icon, err := d.icon(ctx)
 	if err != nil {
 		return err
