@@ -348,6 +348,19 @@ func (m *Manager) SetPaused(paused bool) {
 	m.publishLocked()
 }
 
+// Wake has every account look at its clocks and try again what failed for want
+// of a network: the machine has just woken up, or the network has come back.
+func (m *Manager) Wake() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.accounts {
+		if a.retry.err != nil && a.retry.err.Class == oauth.NotSent {
+			a.retry.at = m.clock.Now()
+		}
+		a.poke()
+	}
+}
+
 // UnlockKeychain asks the person, through the OS's own prompt, to unlock the
 // keychain, and tries again what waited for it.
 func (m *Manager) UnlockKeychain(ctx context.Context) error {

@@ -128,6 +128,7 @@ func (p *program) runAgent(ctx context.Context, background bool) error {
 	group.Go(func() error { return server.Run(ctx, listener) })
 	group.Go(func() error { return reloadOnHangup(ctx, log, manager, configPath) })
 	group.Go(func() error { return warnOfKeychain(ctx, log, manager) })
+	group.Go(func() error { return watchResume(ctx, log, manager.Wake) })
 	err = group.Wait()
 
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
