@@ -98,7 +98,8 @@ func (p *program) runAgent(ctx context.Context, background bool) (err error) {
 	}
 	log := slog.New(handler)
 
-	store, err := keystore.Open(keystore.Config{Dir: stateDir, Logger: log})
+	clock := auth.NewClock(nil, nil)
+	store, err := keystore.Open(keystore.Config{Dir: stateDir, Logger: log, Now: clock.Now})
 	if err != nil {
 		return err
 	}
@@ -114,6 +115,7 @@ func (p *program) runAgent(ctx context.Context, background bool) (err error) {
 		Limits:   settings.Limits,
 		StateDir: stateDir,
 		Logger:   log,
+		Clock:    clock,
 	})
 	if err != nil {
 		return err
