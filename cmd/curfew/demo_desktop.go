@@ -63,12 +63,6 @@ func (d *desktop) xdo(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
-// A place is where a window is on the screen.
-type place struct {
-	window string
-	image.Rectangle
-}
-
 // windows finds the visible windows that xdotool's search options mean.
 func (d *desktop) windows(ctx context.Context, search ...string) ([]image.Rectangle, error) {
 	out, err := exec.CommandContext(ctx, "xdotool", append([]string{"search", "--onlyvisible"}, search...)...).Output()
