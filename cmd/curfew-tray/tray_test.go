@@ -479,7 +479,8 @@ func TestTray(t *testing.T) {
 	e.mu.Unlock()
 	s.click("spotify", "Refresh now")
 	s.next(e.calls, "refresh spotify by curfew-tray")
-	s.row("spotify: The server did not answer. Try again later.")
+	s.row("spotify: The server did not answer.")
+	s.row("Try again later.")
 	s.tooltip("Curfew: spotify: The server did not answer. Try again later.")
 
 	s.click("Quit")
@@ -681,6 +682,7 @@ func TestAgentDies(t *testing.T) {
 	stop()
 	s.icon("no-agent")
 	s.row("The agent is not running, and there is no program curfew to start it with.")
+	s.row("install curfew beside this program or in a directory of PATH")
 	serve(t, s.socket, e)
 	s.icon("ring-07")
 	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")

@@ -16,6 +16,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
+	"reflect"
 	"sync"
 	"time"
 
@@ -181,7 +182,7 @@ func (t *Tray) stop() {
 // clipboard is to be cleared.
 func (t *Tray) show(now time.Time) time.Duration {
 	if !t.noticeUntil.After(now) {
-		t.state.Notice = ""
+		t.state.Notice = status.Problem{}
 	}
 	if t.copied != nil && !t.copied.until.After(now) {
 		c := *t.copied
@@ -200,7 +201,7 @@ func (t *Tray) show(now time.Time) time.Duration {
 		t.Display.SetIcon(m.Icon, m.Tooltip)
 		t.shown.Icon, t.shown.Tooltip = m.Icon, m.Tooltip
 	}
-	if !t.quietUntil.After(now) && !sameItems(m.Items, t.shown.Items) {
+	if !t.quietUntil.After(now) && !reflect.DeepEqual(m.Items, t.shown.Items) {
 		t.Display.SetMenu(m.Items)
 		t.shown.Items = m.Items
 	}
@@ -215,19 +216,6 @@ func (t *Tray) show(now time.Time) time.Duration {
 		}
 	}
 	return next
-}
-
-func sameItems(a, b []Item) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		x, y := a[i], b[i]
-		if x.ID != y.ID || x.Label != y.Label || x.Enabled != y.Enabled || x.Hidden != y.Hidden || x.Checkbox != y.Checkbox || x.Checked != y.Checked || !sameItems(x.Children, y.Children) {
-			return false
-		}
-	}
-	return true
 }
 
 // watch follows the agent, starts it when none runs, and tries again for ever.
@@ -275,17 +263,27 @@ func (t *Tray) compare(before []auth.Snapshot) {
 		}
 		switch a.SignIn.Phase {
 		case auth.PhaseDone:
-			t.notify(status.Tr("%s: signed in", nameOf(a.Name)), noticeTime)
+			t.notify(status.Problem{Message: status.Tr("%s: signed in", nameOf(a.Name))}, noticeTime)
 		case auth.PhaseFailed:
-			words := status.Explain(&auth.Error{Kind: a.SignIn.Error, Message: a.SignIn.Message}).Message
-			t.notify(status.Tr("%s: %s", nameOf(a.Name), words), trouble)
+			p := problemOf(a.Name, &auth.Error{Kind: a.SignIn.Error, Message: a.SignIn.Message})
+			p.Hint = "" // the message says what to do
+			t.notify(p, trouble)
 		}
 	}
 }
 
 func nameOf(account string) string { return status.Name(auth.Snapshot{Name: account}) }
 
-func (t *Tray) notify(notice string, d time.Duration) {
+// problemOf explains an error that belongs to an account, or to none.
+func problemOf(account string, err error) status.Problem {
+	p := status.Explain(err)
+	if account != "" {
+		p.Message = status.Tr("%s: %s", nameOf(account), p.Message)
+	}
+	return p
+}
+
+func (t *Tray) notify(notice status.Problem, d time.Duration) {
 	t.state.Notice, t.noticeUntil = notice, time.Now().Add(d)
 }
 
@@ -298,17 +296,9 @@ func (t *Tray) finish(r result) {
 	switch {
 	case r.err != nil:
 		t.Logger.Warn("click failed", "verb", r.id.Verb, "account", r.id.Account, "err", r.err)
-		p := status.Explain(r.err)
-		words := p.Message
-		if p.Hint != "" {
-			words = status.Tr("%s %s", words, p.Hint)
-		}
-		if r.id.Account != "" {
-			words = status.Tr("%s: %s", status.Name(auth.Snapshot{Name: r.id.Account}), words)
-		}
-		t.notify(words, trouble)
+		t.notify(problemOf(r.id.Account, r.err), trouble)
 	case r.notice != "":
-		t.notify(r.notice, noticeTime)
+		t.notify(status.Problem{Message: r.notice}, noticeTime)
 	case r.id.Verb != Open && r.id.Verb != OpenAccount && r.id.Verb != AddAccount:
 		t.noticeUntil = time.Time{} // what an older click left is no longer true
 	}
