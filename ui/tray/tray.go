@@ -14,7 +14,6 @@ package tray
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"log/slog"
 	"reflect"
 	"sync"
@@ -107,16 +106,13 @@ type result struct {
 // remembering the token.
 type copied struct {
 	hash  [sha256.Size]byte
-	until time.Time
+	until time.Time // by the wall clock, which goes on in suspend
 }
 
 // New makes a Tray. Nothing runs before Run.
 func New(c Config) *Tray {
 	return &Tray{Config: c, results: make(chan result), ended: make(chan struct{}), busy: make(map[ID]bool)}
 }
-
-// errQuit ends Run: the person chose Quit.
-var errQuit = errors.New("quit")
 
 // Run shows the tray until ctx ends or the person chooses Quit. Both are no
 // error. Every goroutine that it started has ended when it returns, but for
@@ -136,9 +132,10 @@ func (t *Tray) Run(ctx context.Context) {
 			t.compare(before)
 		case id := <-t.Clicks:
 			t.quietUntil = time.Time{} // a click closes the menu
-			if t.click(ctx, id) == errQuit {
+			if id.Verb == Quit {
 				cancel()
 			}
+			t.click(ctx, id)
 		case <-t.Show:
 			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow(ctx, "") })
 		case <-t.Opened:
@@ -154,26 +151,18 @@ func (t *Tray) Run(ctx context.Context) {
 	}
 }
 
-// stop takes a copied token out of the clipboard and waits for what runs.
+// stop takes a copied token out of the clipboard and waits, not for ever, for
+// what runs.
 func (t *Tray) stop() {
-	defer close(t.ended)
+	close(t.ended)
 	if t.copied != nil {
-		t.clear(*t.copied)
+		t.wg.Go(func() { t.clear(*t.copied) })
 	}
 	done := make(chan struct{})
 	go func() { t.wg.Wait(); close(done) }()
-	limit := time.After(hangUp)
-	for {
-		select {
-		case r := <-t.results:
-			if r.copied != nil {
-				t.clear(*r.copied)
-			}
-		case <-done:
-			return
-		case <-limit:
-			return
-		}
+	select {
+	case <-done:
+	case <-time.After(hangUp):
 	}
 }
 
@@ -324,15 +313,16 @@ func (t *Tray) start(id ID, work func() result) {
 		select {
 		case t.results <- r:
 		case <-t.ended:
+			if r.copied != nil {
+				t.clear(*r.copied)
+			}
 		}
 	})
 }
 
 // click does what a row says.
-func (t *Tray) click(ctx context.Context, id ID) error {
+func (t *Tray) click(ctx context.Context, id ID) {
 	switch id.Verb {
-	case Quit:
-		return errQuit
 	case Open, OpenAccount, AddAccount: // the window is where accounts are added
 		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, id.Account) })
 	case Pause:
@@ -359,7 +349,6 @@ func (t *Tray) click(ctx context.Context, id ID) error {
 	case CopyToken:
 		t.start(id, func() result { return t.copyToken(ctx, id.Account) })
 	}
-	return nil
 }
 
 func (t *Tray) hasSession(account string) bool {
@@ -395,7 +384,7 @@ func (t *Tray) copyToken(ctx context.Context, account string) result {
 	}
 	return result{
 		notice: status.Tr("%s: access token copied. The clipboard is cleared in %d s", nameOf(account), int(clipboardTime/time.Second)),
-		copied: &copied{hash: sha256.Sum256([]byte(text)), until: time.Now().Add(clipboardTime)},
+		copied: &copied{hash: sha256.Sum256([]byte(text)), until: time.Now().Add(clipboardTime).Round(0)},
 	}
 }
 
