@@ -453,7 +453,7 @@ func TestTray(t *testing.T) {
 	s.next(e.calls, "sign-in spotify force=true")
 	s.next(s.reports, "browser https://id.example.org/authorize?state=x&a='$(id)'") // to the letter: no shell read it
 	s.click("my_work", "Sign in again")
-	s.next(e.calls, "sign-in my_work force=false")
+	s.next(e.calls, "sign-in my_work force=true")
 	s.next(s.reports, "browser https://id.example.org/authorize?state=x&a='$(id)'")
 	s.click("spotify", "Sign out")
 	s.next(e.calls, "sign-out spotify")

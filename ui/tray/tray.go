@@ -16,6 +16,7 @@ import (
 	"crypto/sha256"
 	"log/slog"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -227,7 +228,11 @@ func (t *Tray) watch(ctx context.Context, updates chan<- func(*State)) {
 		if ctx.Err() != nil {
 			return
 		}
-		t.Logger.Warn("agent lost", "err", err, "retry", wait)
+		level := slog.LevelDebug
+		if wait == retryLeast { // the first of a row
+			level = slog.LevelWarn
+		}
+		t.Logger.Log(ctx, level, "agent lost", "err", err, "retry", wait)
 		send(func(s *State) { s.Agent, s.Trouble = Gone, status.Explain(err) })
 		select {
 		case <-time.After(wait):
@@ -329,7 +334,7 @@ func (t *Tray) click(ctx context.Context, id ID) {
 		want := !paused(t.state)
 		t.do(id, func() (string, error) { return "", t.Agent.Pause(ctx, want) })
 	case SignIn:
-		again := t.hasSession(id.Account)
+		again := t.again(id.Account)
 		t.do(id, func() (string, error) { return t.signIn(ctx, id.Account, again) })
 	case CancelSignIn:
 		t.do(id, func() (string, error) { return "", t.Agent.CancelSignIn(ctx, id.Account) })
@@ -351,13 +356,9 @@ func (t *Tray) click(ctx context.Context, id ID) {
 	}
 }
 
-func (t *Tray) hasSession(account string) bool {
-	for _, a := range t.state.Accounts {
-		if a.Name == account {
-			return status.HasSession(a)
-		}
-	}
-	return false
+// again reports whether a sign-in of account follows a session.
+func (t *Tray) again(account string) bool {
+	return slices.ContainsFunc(t.state.Accounts, func(a auth.Snapshot) bool { return a.Name == account && status.Again(a) })
 }
 
 // signIn starts a sign-in, or joins the one that runs, and opens its page.
