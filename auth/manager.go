@@ -319,6 +319,23 @@ func (m *Manager) RemoveAccount(ctx context.Context, name string) (SignOutResult
 // means all accounts.
 func (m *Manager) Events(name string, n int) []Event { return m.journal.last(name, n) }
 
+// Forecast says when the account's session will end if use goes on as it was,
+// and what each refresh mode would cost. Errors are of type *Error.
+func (m *Manager) Forecast(name string) (ForecastReport, error) {
+	m.mu.Lock()
+	a, err := m.accountLocked(name)
+	if err == nil && a.rec == nil {
+		err = a.noSessionErrorLocked()
+	}
+	if err != nil {
+		m.mu.Unlock()
+		return ForecastReport{}, err
+	}
+	in := a.forecastInputLocked(m.clock.Now())
+	m.mu.Unlock()
+	return Forecast(in), nil
+}
+
 // SetPaused pauses or resumes background refresh of all accounts. Programs
 // that ask for a token still get one.
 func (m *Manager) SetPaused(paused bool) {

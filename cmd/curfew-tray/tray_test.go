@@ -796,3 +796,7 @@ func TestFlags(t *testing.T) {
 		}
 	}
 }
+
+func (e *engine) Forecast(string) (auth.ForecastReport, error) { return auth.ForecastReport{}, nil }
+
+func (e *engine) UnlockKeychain(context.Context) error { return nil }

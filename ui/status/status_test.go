@@ -234,7 +234,7 @@ func TestDurations(t *testing.T) {
 		{2*day + 5*time.Hour, "2 d 5 h", "2 d 5 h"},
 		{3*day + 5*time.Hour, "3 d", "3 d 5 h"},
 		{30 * day, "30 d", "30 d"},
-		{30*day - 1, "29 d", "29 d 23 h"},
+		{30*day - 1, "30 d", "29 d 23 h"},
 	} {
 		if got := Coarse(tt.d); got != tt.coarse {
 			t.Errorf("Coarse(%v) = %q, want %q", tt.d, got, tt.coarse)

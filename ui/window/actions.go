@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"time"
+	"unicode"
 
 	"fyne.io/fyne/v2"
 
@@ -84,9 +85,17 @@ func (v *View) local(name string) *local {
 }
 
 // fail puts err on screen, with what to do next.
-func (l *local) fail(err error) {
+func (l *local) fail(err error) { l.note = failure(err) }
+
+// failure puts err into words, with what to do next.
+func failure(err error) *note {
 	p := status.Explain(err)
-	l.note = &note{tone: colorBad, words: p.Message, hint: p.Hint}
+	// A hint may end in a command to type, so it gets a capital and no full stop.
+	hint := []rune(p.Hint)
+	if len(hint) > 0 {
+		hint[0] = unicode.ToUpper(hint[0])
+	}
+	return &note{tone: colorBad, words: p.Message, hint: string(hint)}
 }
 
 // ask runs work for an account unless something runs for it already, and

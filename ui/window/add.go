@@ -150,8 +150,7 @@ func (p *addPage) submit() {
 		return func() {
 			p.saving = false
 			if err != nil {
-				problem := status.Explain(err)
-				p.note = &note{tone: colorBad, words: problem.Message, hint: problem.Hint}
+				p.note = failure(err)
 				v.render()
 				return
 			}

@@ -182,8 +182,7 @@ func (p *settingsPage) remove() {
 		return func() {
 			p.busy, p.removing = false, ""
 			if err != nil {
-				problem := status.Explain(err)
-				p.note = &note{tone: colorBad, words: problem.Message, hint: problem.Hint}
+				p.note = failure(err)
 			} else {
 				p.note = v.signedOut(result)
 				delete(v.about, name)
@@ -206,8 +205,7 @@ func (p *settingsPage) pause(paused bool) {
 		return func() {
 			p.busy = false
 			if err != nil {
-				problem := status.Explain(err)
-				p.note = &note{tone: colorBad, words: problem.Message, hint: problem.Hint}
+				p.note = failure(err)
 			}
 			if listErr == nil {
 				v.Show(snaps, v.Now())

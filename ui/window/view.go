@@ -63,7 +63,7 @@ type Config struct {
 	Clipboard fyne.Clipboard
 	Providers []Provider
 
-	Selected   string             // the account to show first; "": the first one
+	Selected   string             // the account to show first, if it exists
 	OnSelect   func(name string)  // another account is shown; may be nil
 	Appearance Appearance         // as chosen before; zero: System
 	OnAppear   func(Appearance)   // another appearance was chosen; may be nil
@@ -89,6 +89,7 @@ type View struct {
 	starting bool // the agent is being started
 	snaps    []auth.Snapshot
 	selected string
+	wanted   string // what Select asked for, until the agent's answer shows whether it exists
 	page     page
 	about    map[string]*local // by account
 	copied   copied
@@ -288,19 +289,20 @@ func (v *View) Show(snaps []auth.Snapshot, now time.Time) {
 // keepSelection makes sure that an account that exists is selected.
 func (v *View) keepSelection() {
 	if _, ok := v.snapshot(v.selected); ok || len(v.snaps) == 0 {
+		if ok {
+			v.wanted = ""
+		}
 		return
 	}
-	if v.selected != "" && v.selected == v.Selected {
-		// Asked for from outside, and not there: say so once.
-		v.local(v.snaps[0].Name).note = &note{tone: colorWarn, words: "There is no account called “" + status.Clip(v.selected, 40) + "”."}
+	if v.wanted != "" {
+		v.local(v.snaps[0].Name).note = &note{tone: colorWarn, words: "There is no account called “" + status.Clip(v.wanted, 40) + "”."}
 	}
-	v.Selected = ""
-	v.selected = v.snaps[0].Name
+	v.selected, v.wanted = v.snaps[0].Name, ""
 }
 
-// Select shows the account called name, as soon as it exists.
+// Select shows the account called name, or says that there is none.
 func (v *View) Select(name string) {
-	v.selected, v.Selected = name, name
+	v.selected, v.wanted = name, name
 	if v.loaded {
 		v.keepSelection()
 	}
@@ -386,8 +388,8 @@ func (v *View) renderLink() {
 	case v.starting:
 		v.link.set(&note{tone: colorTime, words: "Starting the Curfew agent…"})
 	case v.down != nil:
-		p := status.Explain(v.down)
-		n := &note{tone: colorBad, words: p.Message, hint: p.Hint, label: "Try again", act: v.tryAgain}
+		n := failure(v.down)
+		n.label, n.act = "Try again", v.tryAgain
 		if kindOf(v.down) == auth.KindNotRunning {
 			n.hint = "Nothing is refreshed until it runs. What you see is from before."
 			if !v.loaded {
