@@ -481,7 +481,7 @@ func TestTray(t *testing.T) {
 	s.next(e.calls, "refresh spotify by curfew-tray")
 	s.row("spotify: The server did not answer.")
 	s.row("Try again later.")
-	s.tooltip("Curfew: spotify: The server did not answer. Try again later.")
+	s.tooltip("Curfew: spotify: The server did not answer.\nTry again later.")
 
 	s.click("Quit")
 	if code := s.exit(p); code != 0 || p.text.String() != "" && !strings.Contains(p.text.String(), "the server did not answer") {
@@ -682,7 +682,7 @@ func TestAgentDies(t *testing.T) {
 	stop()
 	s.icon("no-agent")
 	s.row("The agent is not running, and there is no program curfew to start it with.")
-	s.row("install curfew beside this program or in a directory of PATH")
+	s.row("Install curfew beside this program or in a directory of PATH")
 	serve(t, s.socket, e)
 	s.icon("ring-07")
 	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")

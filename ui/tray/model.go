@@ -113,12 +113,16 @@ func NewModel(s State, now time.Time) Model {
 		m.Items = append(append(m.Items, lines...), separator("accounts"))
 	}
 	connected := s.Agent == Connected
+	quit := status.Tr("Quit (tokens stay available)") // the agent goes on
+	if s.Agent == Gone {
+		quit = status.Tr("Quit")
+	}
 	m.Items = append(m.Items,
 		Item{ID: ID{Verb: AddAccount}, Label: status.Tr("Add account"), Enabled: connected},
 		Item{ID: ID{Verb: Pause}, Label: status.Tr("Pause background refresh"), Enabled: connected && len(s.Accounts) > 0, Checkbox: true, Checked: paused(s)},
 		Item{ID: ID{Verb: Open}, Label: status.Tr("Open Curfew"), Enabled: true},
 		separator("end"),
-		Item{ID: ID{Verb: Quit}, Label: status.Tr("Quit (tokens stay available)"), Enabled: true},
+		Item{ID: ID{Verb: Quit}, Label: quit, Enabled: true},
 	)
 	return m
 }
@@ -197,7 +201,11 @@ func tooltip(s State, now time.Time) string {
 		return status.Tooltip(s.Accounts, now, tooltipRoom)
 	}
 	n := note(s)
-	return status.Clip(status.Tr("Curfew: %s %s", n.Message, n.Hint), tooltipNote)
+	text := status.Clip(status.Tr("Curfew: %s", n.Message), tooltipNote)
+	if n.Hint != "" && tooltipRoom == 0 {
+		text += "\n" + status.Clip(n.Hint, tooltipNote)
+	}
+	return text
 }
 
 // icon picks the one picture that says most: what wants a person comes before

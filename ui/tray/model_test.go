@@ -149,7 +149,7 @@ func TestMenu(t *testing.T) {
 		{"no accounts", connected(), "No accounts yet (off)\n" + foot(" (off)")},
 		{"starting", State{}, "Starting… (off)\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
 		{"no agent", State{Agent: Gone, Accounts: []auth.Snapshot{live("work")}, Trouble: status.Problem{Message: "The Curfew agent is not running.", Hint: "Start it with: curfew agent"}},
-			"The Curfew agent is not running. (off)\nStart it with: curfew agent (off)\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
+			"The Curfew agent is not running. (off)\nStart it with: curfew agent (off)\nAdd account (off)\n[ ] Pause background refresh (off)\nOpen Curfew\n-\nQuit\n"},
 		{"one account", connected(live("Spotify")), `Spotify: 14 of 20 refreshes, 23 d left
   Access token good until today, 15:11 (off)
   Copy access token
@@ -306,7 +306,7 @@ func TestTooltip(t *testing.T) {
 		want  string
 	}{
 		{"starting", State{}, "Curfew: Starting…"},
-		{"no agent", State{Agent: Gone, Trouble: status.Problem{Message: "The agent is not running.", Hint: "Do this."}}, "Curfew: The agent is not running. Do this."},
+		{"no agent", State{Agent: Gone, Trouble: status.Problem{Message: "The agent is not running.", Hint: "Do this."}}, "Curfew: The agent is not running.\nDo this."},
 		{"no accounts", connected(), "Curfew: no accounts yet"},
 		{"one", connected(live("Spotify")), "Spotify: 14 of 20 refreshes, 23 d left"},
 		{"notice", State{Agent: Connected, Notice: status.Problem{Message: "Spotify: signed in"}}, "Curfew: Spotify: signed in"},
