@@ -307,7 +307,7 @@ func TestSignInStartedElsewhereCanBeJoined(t *testing.T) {
 func TestCancelSignIn(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
 		s.tap(s.account.in)
-		s.tap(s.account.signIn.cancel_)
+		s.tap(s.account.signIn.stop)
 		s.calls("cancel", 1)
 		s.reads("Sign-in cancelled. Nothing has changed.", "14 of 20")
 		s.readsNot("was cancelled.") // the agent's word for it, a second time

@@ -96,10 +96,9 @@ type View struct {
 
 	root     *fyne.Container
 	pages    *fyne.Container
-	bodies   []fyne.CanvasObject // what scrolls in the pages
-	scrolls  []*container.Scroll // of the bodies
-	moved    bool                // something was hidden or shown since the last layout
-	shape    fyne.Size           // the least room of the pages at the last layout
+	bodies   []body
+	moved    bool      // something was hidden or shown since the last layout
+	shape    fyne.Size // the least room of the pages at the last layout
 	side     *sidebar
 	link     *bar
 	linkRoom *fyne.Container
@@ -119,6 +118,12 @@ const (
 	pageSettings
 	pageLog
 )
+
+// body is the part of a page that grows with what it says.
+type body struct {
+	content fyne.CanvasObject
+	scroll  *container.Scroll // nil: it does not scroll
+}
 
 // A job is work that may block; what it returns runs on the UI goroutine.
 type job func(ctx context.Context) func()
@@ -229,8 +234,9 @@ func (v *View) focus(f fyne.Focusable) {
 // reveal scrolls to o, which has just got the focus. Fyne leaves it where it is.
 func (v *View) reveal(o fyne.CanvasObject) {
 	driver := fyne.CurrentApp().Driver()
-	for i, scroll := range v.scrolls {
-		if !inside(o, v.bodies[i]) || !scroll.Visible() {
+	for _, b := range v.bodies {
+		scroll := b.scroll
+		if scroll == nil || !inside(o, b.content) {
 			continue
 		}
 		const air = 8
@@ -295,7 +301,7 @@ func (v *View) keepSelection() {
 		return
 	}
 	if v.wanted != "" {
-		v.local(v.snaps[0].Name).note = &note{tone: colorWarn, words: "There is no account called “" + status.Clip(v.wanted, 40) + "”."}
+		v.local(v.snaps[0].Name).note = &note{tone: colorWarn, words: tr("There is no account called “%s”.", status.Clip(v.wanted, 40))}
 	}
 	v.selected, v.wanted = v.snaps[0].Name, ""
 }
@@ -367,10 +373,8 @@ func (v *View) show(o fyne.CanvasObject, yes bool) {
 func (v *View) place() {
 	for range 3 {
 		size := v.root.MinSize()
-		for _, body := range v.bodies {
-			if body.Visible() {
-				size = size.Add(body.MinSize())
-			}
+		for _, b := range v.bodies {
+			size = size.Add(b.content.MinSize())
 		}
 		if !v.moved && v.shape == size {
 			return
@@ -386,16 +390,16 @@ func (v *View) usable() bool { return v.loaded && v.down == nil }
 func (v *View) renderLink() {
 	switch {
 	case v.starting:
-		v.link.set(&note{tone: colorTime, words: "Starting the Curfew agent…"})
+		v.link.set(&note{tone: colorTime, words: tr("Starting the Curfew agent…")})
 	case v.down != nil:
 		n := failure(v.down)
-		n.label, n.act = "Try again", v.tryAgain
+		n.label, n.act = tr("Try again"), v.tryAgain
 		if kindOf(v.down) == auth.KindNotRunning {
-			n.hint = "Nothing is refreshed until it runs. What you see is from before."
+			n.hint = tr("Nothing is refreshed until it runs. What you see is from before.")
 			if !v.loaded {
-				n.hint = "It keeps your sign-ins; without it there is nothing to show."
+				n.hint = tr("It keeps your sign-ins; without it there is nothing to show.")
 			}
-			n.label, n.act = "Start the agent", v.startAgent
+			n.label, n.act = tr("Start the agent"), v.startAgent
 		}
 		v.link.set(n)
 	default:
@@ -484,7 +488,7 @@ func (v *View) watch(ctx context.Context) {
 // lost notes that the agent went away.
 func (v *View) lost(err error) {
 	if err == nil {
-		err = &auth.Error{Kind: auth.KindNotRunning, Message: "The Curfew agent has stopped."}
+		err = &auth.Error{Kind: auth.KindNotRunning, Message: tr("The Curfew agent has stopped.")}
 	}
 	v.down, v.starting = err, false
 	v.render()
