@@ -106,7 +106,7 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	if l.note != nil && !l.note.until.IsZero() && !now.Before(l.note.until) {
 		l.note = nil
 	}
-	signing := status.SigningIn(s) || l.busy == busySignIn || l.busy == busyCancel
+	signing := status.SigningIn(s) || l.flow != nil || l.busy == busySignIn || l.busy == busyCancel
 	told := s
 	if !status.SigningIn(s) {
 		told.SignIn = nil // how the last one ended is a note, not a state

@@ -57,6 +57,7 @@ type flow struct {
 	code    string // device sign-in: what to type
 	expires time.Time
 	openErr error // the browser did not open
+	seen    bool  // a snapshot has shown it
 }
 
 // fingerprint changes when there may be new events.
@@ -139,7 +140,7 @@ func (v *View) signIn(name string, device bool) {
 		}
 		opened := v.Open(page)
 		return func(l *local) {
-			l.flow = &flow{started.Flow, page, started.UserCode, started.ExpiresAt, opened}
+			l.flow = &flow{id: started.Flow, url: page, code: started.UserCode, expires: started.ExpiresAt, openErr: opened}
 			if s, ok := v.snapshot(name); ok {
 				v.follow(s) // it may have ended before the answer came
 			}
@@ -206,9 +207,18 @@ func (v *View) cancelSignIn(name string) {
 // follow turns the end of a sign-in that was seen here into words.
 func (v *View) follow(s auth.Snapshot) {
 	l := v.local(s.Name)
-	if l.flow == nil || s.SignIn == nil || s.SignIn.Flow != l.flow.id {
+	if l.flow == nil {
 		return
 	}
+	if s.SignIn == nil || s.SignIn.Flow != l.flow.id {
+		// Until the flow has been seen the snapshot may be older than it.
+		// After that the agent has forgotten it, or another one runs.
+		if l.flow.seen || status.SigningIn(s) {
+			l.flow = nil
+		}
+		return
+	}
+	l.flow.seen = true
 	switch s.SignIn.Phase {
 	case auth.PhaseDone:
 		words := tr("Signed in.")

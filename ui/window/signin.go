@@ -48,12 +48,12 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 		return
 	}
 	p.title.say(tr("Signing in to %s", status.Name(s)))
-	phase := auth.Phase("")
-	if status.SigningIn(s) {
+	phase := auth.Phase("") // not begun
+	switch {
+	case status.SigningIn(s) && s.SignIn != nil:
+		phase = s.SignIn.Phase
+	case status.SigningIn(s), l.flow != nil:
 		phase = auth.PhaseBrowser
-		if s.SignIn != nil {
-			phase = s.SignIn.Phase
-		}
 	}
 	p.steps[0].set(phase == auth.PhaseBrowser, phase == auth.PhaseExchange || phase == auth.PhaseDone)
 	p.steps[1].set(phase == auth.PhaseExchange, phase == auth.PhaseDone)

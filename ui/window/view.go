@@ -491,6 +491,9 @@ func (v *View) lost(err error) {
 		err = &auth.Error{Kind: auth.KindNotRunning, Message: tr("The Curfew agent has stopped.")}
 	}
 	v.down, v.starting = err, false
+	for _, l := range v.about {
+		l.flow = nil // a sign-in ends with its agent
+	}
 	v.render()
 }
 
