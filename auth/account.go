@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"slices"
 	"time"
 
 	"curfew/auth/oauth"
@@ -32,6 +32,7 @@ type account struct {
 
 	rec     *keystore.Record // the live session; nil: none
 	facts   facts
+	use     use // written by whoever asks for a token
 	access  oauth.Secret
 	unsaved *unsaved // an answer that could not be made durable yet
 
@@ -46,7 +47,10 @@ type account struct {
 	dirty  bool // facts hold news that the store does not have
 	noted  time.Time
 	asked  time.Time // when a server was last asked for the time
-	shown  State     // as last published because of time
+
+	forecast   ForecastView
+	forecastAt time.Time // when it was made; zero: a new one is due
+	shown      State     // as last published because of time
 }
 
 // facts is what the Manager keeps with a session beside the token. The store
@@ -58,12 +62,20 @@ type facts struct {
 	AccessExpiresAt time.Time      `json:"access_expires_at,omitzero"`
 	AccessLifetime  time.Duration  `json:"access_lifetime"`
 	LastRefreshAt   time.Time      `json:"last_refresh_at,omitzero"`
-	LastActivity    time.Time      `json:"last_activity"`
-	LastUsedBy      string         `json:"last_used_by,omitempty"`
 	Bounds          oauth.Bounds   `json:"bounds"`
-	Demand          Demand         `json:"demand"`
 	Clock           Anchor         `json:"clock"`
+	Use             use            `json:"use"`                       // as of the last time it was written down; account.use is newer
 	OutcomeUnknown  bool           `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
+	Warned          []string       `json:"warned,omitempty"`          // the warnings given, by id
+	Warnings        []string       `json:"warnings,omitempty"`        // the words of the last ones
+}
+
+// use is what programs do with an account. Unlike the other facts it changes
+// with every request.
+type use struct {
+	LastActivity time.Time `json:"last_activity"` // the last token handed out, refresh or sign-in
+	LastUsedBy   string    `json:"last_used_by,omitempty"`
+	Demand       Demand    `json:"demand"`
 }
 
 // flight is one refresh that any number of callers wait for.
@@ -92,6 +104,7 @@ type retry struct {
 // unsaved is an answer of the server that waits for the store.
 type unsaved struct {
 	secret, access []byte
+	meta           []byte // facts, encoded once: Commit wants the same again
 	facts          facts
 	token          oauth.Secret
 	tries          int
@@ -214,6 +227,10 @@ func (a *account) step(ctx context.Context) bool {
 		a.inFlight = true
 		op = a.refresh
 		a.m.publishLocked()
+	case len(a.dueWarningsLocked(now)) > 0:
+		op = a.warn
+	case a.forecastAt.IsZero() || now.Sub(a.forecastAt) >= forecastInterval:
+		op = a.makeForecast
 	case a.dirty && now.Sub(a.noted) >= noteInterval:
 		op = a.note
 	}
@@ -225,8 +242,10 @@ func (a *account) step(ctx context.Context) bool {
 	return true
 }
 
-// noteInterval bounds how often mere use of a token is written down.
-const noteInterval = 5 * time.Minute
+const (
+	noteInterval     = 5 * time.Minute // mere use of a token is written down this often at most
+	forecastInterval = time.Hour       // besides a new one after each sign-in and refresh
+)
 
 // wait is how long the owner may sleep.
 func (a *account) wait() time.Duration {
@@ -284,7 +303,7 @@ func (a *account) publishNewState() {
 func (a *account) sessionLocked() Session {
 	return Session{
 		SignedInAt:      a.rec.StartedAt,
-		LastActivity:    a.facts.LastActivity,
+		LastActivity:    a.use.LastActivity,
 		Used:            a.rec.Used,
 		Pending:         a.rec.Pending,
 		AccessExpiresAt: a.facts.AccessExpiresAt,
@@ -295,10 +314,12 @@ func (a *account) sessionLocked() Session {
 }
 
 // planLocked asks the plan about background refresh.
-func (a *account) planLocked(now time.Time) Decision {
+func (a *account) planLocked(now time.Time) Decision { return Plan(a.planInputLocked(now)) }
+
+func (a *account) planInputLocked(now time.Time) PlanInput {
 	s := a.sessionLocked()
 	end, _ := s.EndsAt(a.m.limits)
-	return Plan(PlanInput{
+	return PlanInput{
 		Mode:            a.config.Refresh,
 		Now:             now,
 		SignedInAt:      s.SignedInAt,
@@ -309,8 +330,75 @@ func (a *account) planLocked(now time.Time) Decision {
 		AccessLifetime:  s.AccessLifetime,
 		LastRefreshAt:   a.lastRefresh(),
 		ServerIdle:      a.server.Provider().IdleLifetime,
-		Demand:          a.facts.Demand,
-	})
+		Demand:          a.use.Demand,
+	}
+}
+
+// forecastInputLocked is what a forecast is made from: a copy, since making
+// one takes a while.
+func (a *account) forecastInputLocked(now time.Time) ForecastInput {
+	in := ForecastInput{PlanInput: a.planInputLocked(now.Local()), MaxAge: a.m.limits.MaxAge, MaxIdle: a.m.limits.MaxIdle}
+	in.Demand.Requests = slices.Clone(in.Demand.Requests)
+	noIdle := a.m.limits
+	noIdle.MaxIdle = 0 // which the forecast plays itself
+	in.EndsAt, in.EndsBy = a.sessionLocked().EndsAt(noIdle)
+	return in
+}
+
+// makeForecast makes a new forecast.
+func (a *account) makeForecast(context.Context) {
+	a.m.mu.Lock()
+	now := a.m.clock.Now()
+	in := a.forecastInputLocked(now)
+	a.m.mu.Unlock()
+	f := Forecast(in).ForecastView
+	f.EndsAt, f.EarliestAt, f.LatestAt = whole(f.EndsAt), whole(f.EarliestAt), whole(f.LatestAt)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.forecast, a.forecastAt = f, now
+	a.m.publishLocked()
+}
+
+// dueWarningsLocked are the warnings to give now.
+func (a *account) dueWarningsLocked(now time.Time) []Warning {
+	s, l := a.sessionLocked(), a.m.limits
+	f := WarningFacts{
+		Now:           now,
+		SignedInAt:    s.SignedInAt,
+		EndsAt:        s.SignedInAt.Add(l.MaxAge),
+		MaxIdle:       l.MaxIdle,
+		RefreshesLeft: s.Left(l),
+		MaxRefreshes:  l.MaxRefreshes,
+		LastRefreshAt: a.lastRefresh(),
+		ActiveAt:      s.LastActivity,
+	}
+	l.MaxIdle = 0
+	switch end, by := s.EndsAt(l); by {
+	case LimitServer:
+		f.ServerEndsAt = end
+	default:
+		f.EndsAt = end
+	}
+	if f.MaxIdle > 0 {
+		f.IdleEndsAt = s.LastActivity.Add(f.MaxIdle)
+	}
+	return DueWarnings(f, a.facts.Warned)
+}
+
+// warn gives the warnings that are due: each once in a session.
+func (a *account) warn(ctx context.Context) {
+	a.m.mu.Lock()
+	now := a.m.clock.Now()
+	var words []string
+	for _, w := range a.dueWarningsLocked(now) {
+		a.facts.Warned = append(a.facts.Warned, w.ID)
+		words = append(words, w.Message)
+		a.m.journal.add(Event{At: now, Account: a.name, Kind: EventWarning, Message: w.Message})
+	}
+	a.facts.Warnings = words
+	a.m.publishLocked()
+	a.m.mu.Unlock()
+	a.note(ctx)
 }
 
 func (a *account) lastRefresh() time.Time {
@@ -455,7 +543,7 @@ func (a *account) cycle(ctx context.Context) error {
 			if !a.facts.OutcomeUnknown {
 				a.setFacts(func(f *facts) { f.OutcomeUnknown = true })
 			}
-			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, jitter(ambiguousRetries[try])) {
+			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
 				continue
 			}
 			return a.failed(ctx, oerr, false)
@@ -521,6 +609,8 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error) er
 		u.access = []byte(a.access.Reveal())
 	}
 	a.m.mu.Lock()
+	a.use.LastActivity = now
+	u.meta = u.facts.encode(a.use)
 	a.unsaved = u
 	a.m.mu.Unlock()
 	if err := a.save(ctx); err != nil {
@@ -535,12 +625,12 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error) er
 // save commits the unsaved answer and publishes it.
 func (a *account) save(ctx context.Context) error {
 	u := a.unsaved
-	rec, err := a.m.store.Commit(context.WithoutCancel(ctx), a.rec.ID, u.secret, u.access, u.facts.encode())
+	rec, err := a.m.store.Commit(context.WithoutCancel(ctx), a.rec.ID, u.secret, u.access, u.meta)
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
 	if err != nil {
 		u.tries++
-		u.at = a.m.clock.Now().Add(backoff(time.Second, 30*time.Second, u.tries))
+		u.at = a.m.clock.Now().Add(a.m.backoff(time.Second, 30*time.Second, u.tries))
 		a.storeErr = err
 		a.m.log.Error("a refreshed session cannot be saved yet; trying again", "account", a.name, "error", err)
 		a.m.publishLocked()
@@ -550,7 +640,7 @@ func (a *account) save(ctx context.Context) error {
 	clear(u.access)
 	used := rec.Used
 	a.rec, a.facts, a.access, a.unsaved = &rec, u.facts, u.token, nil
-	a.retry, a.storeErr, a.dirty = retry{}, nil, false
+	a.retry, a.storeErr, a.dirty, a.forecastAt = retry{}, nil, false, time.Time{}
 	program := ""
 	if a.flight != nil {
 		program = a.flight.program
@@ -590,15 +680,15 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 	var delay time.Duration
 	switch e.Class {
 	case oauth.Throttled:
-		delay = max(e.RetryAfter, backoff(cmp.Or(e.RetryAfter, throttleDelay), throttleMax, r.tries))
+		delay = max(e.RetryAfter, a.m.backoff(cmp.Or(e.RetryAfter, throttleDelay), throttleMax, r.tries))
 	case oauth.HeldBack:
-		delay = backoff(heldDelay, heldMax, r.tries)
+		delay = a.m.backoff(heldDelay, heldMax, r.tries)
 	case oauth.Protocol:
-		delay = backoff(throttleDelay, throttleMax, r.tries)
+		delay = a.m.backoff(throttleDelay, throttleMax, r.tries)
 	case oauth.NotSent:
-		delay = backoff(offlineDelay, offlineMax, r.tries)
+		delay = a.m.backoff(offlineDelay, offlineMax, r.tries)
 	default:
-		delay = backoff(offlineDelay, ambiguousMax, r.tries)
+		delay = a.m.backoff(offlineDelay, ambiguousMax, r.tries)
 	}
 	r.at = now.Add(delay)
 	return a.failureErrorLocked()
@@ -633,6 +723,7 @@ func (a *account) load(ctx context.Context) {
 	var facts facts
 	for _, peeked := range found {
 		if peeked.Ended != "" {
+			a.m.journal.endedUnnoted(peeked)
 			a.m.retire(peeked, a.server, peeked.Ended)
 			continue
 		}
@@ -677,7 +768,7 @@ func (a *account) load(ctx context.Context) {
 	defer a.m.mu.Unlock()
 	a.found, a.retry, a.storeErr = nil, retry{}, nil
 	if best != nil {
-		a.rec, a.facts = best, facts
+		a.rec, a.facts, a.use = best, facts, facts.Use
 		a.access = oauth.NewSecret(string(access))
 		if a.access.IsZero() {
 			a.facts.AccessExpiresAt = time.Time{}
@@ -702,7 +793,7 @@ func (a *account) cannotLoad(err error) {
 func (a *account) note(ctx context.Context) {
 	a.m.mu.Lock()
 	a.facts.Clock = a.m.clock.Anchor()
-	meta := a.facts.encode()
+	meta := a.facts.encode(a.use)
 	id := a.rec.ID
 	a.noted = a.m.clock.Now()
 	a.dirty = false
@@ -750,13 +841,13 @@ func (a *account) end(ctx context.Context, reason Reason) {
 // recordEndLocked drops the session from memory and remembers how it ended.
 func (a *account) recordEndLocked(rec keystore.Record, reason Reason) {
 	now := a.m.clock.Now()
-	past := pastSession{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.facts.Demand}
+	past := pastSession{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.use.Demand}
 	if reason != ByUser { // who signs out wants to be forgotten
 		past.Subject, past.Identity = a.facts.Identity.Display, a.facts.Identity
 	}
 	a.m.journal.ended(past)
 	a.m.journal.add(Event{At: now, Account: a.name, Kind: EventEnd, Count: rec.Used, Message: endMessage(reason)})
-	a.rec, a.access, a.facts, a.unsaved = nil, oauth.Secret{}, facts{}, nil
+	a.rec, a.access, a.facts, a.use, a.unsaved = nil, oauth.Secret{}, facts{}, use{}, nil
 	a.retry, a.storeErr, a.dirty = retry{}, nil, false
 	a.failFlightLocked(endedError(a.name, reason))
 	a.m.publishLocked()
@@ -807,7 +898,6 @@ func (f *facts) apply(g oauth.Grant, now time.Time) {
 		f.Identity = g.Identity
 	}
 	f.Bounds = tightest(f.Bounds, g.Bounds)
-	f.LastActivity = now
 }
 
 // tightest keeps the strictest of what a server said over time.
@@ -826,7 +916,9 @@ func tightest(a, b oauth.Bounds) oauth.Bounds {
 	}
 }
 
-func (f facts) encode() []byte {
+// encode makes facts, with the use up to now, into what the store keeps.
+func (f facts) encode(u use) []byte {
+	f.Use = u
 	b, err := json.Marshal(f)
 	if err != nil {
 		panic("auth: facts do not encode: " + err.Error()) // no field can fail
@@ -851,13 +943,13 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// jitter spreads d by a fifth either way.
-func jitter(d time.Duration) time.Duration {
-	return d - d/5 + rand.N(2*d/5+1)
+// spread moves d by up to a fifth either way.
+func (m *Manager) spread(d time.Duration) time.Duration {
+	return d - d/5 + time.Duration(m.random()*float64(2*d/5))
 }
 
 // backoff doubles base with every try after the first, up to limit, spread so
 // that many machines do not come back at once.
-func backoff(base, limit time.Duration, tries int) time.Duration {
-	return jitter(min(base<<min(tries-1, 12), limit))
+func (m *Manager) backoff(base, limit time.Duration, tries int) time.Duration {
+	return m.spread(min(base<<min(tries-1, 12), limit))
 }

@@ -186,11 +186,15 @@ func (a *account) install(ctx context.Context, g oauth.Grant) error {
 	now := m.clock.Now()
 	f := facts{Bound: a.config.binding(), Clock: m.clock.Anchor()}
 	f.apply(g, now)
-	if f.Demand = a.facts.Demand; a.rec == nil {
-		f.Demand = m.journal.past(a.name).Demand
+	m.mu.Lock()
+	u := use{LastActivity: now, Demand: a.use.Demand} // the callers stay the same
+	if a.rec == nil {
+		u.Demand = m.journal.past(a.name).Demand
 	}
+	meta := f.encode(u)
+	m.mu.Unlock()
 	rec, err := m.store.Create(context.WithoutCancel(ctx), a.name, now,
-		[]byte(g.RefreshToken.Reveal()), []byte(g.AccessToken.Reveal()), f.encode())
+		[]byte(g.RefreshToken.Reveal()), []byte(g.AccessToken.Reveal()), meta)
 	if err != nil {
 		a.revokeGrant(ctx, g)
 		return keychainError(err)
@@ -205,8 +209,8 @@ func (a *account) install(ctx context.Context, g oauth.Grant) error {
 	if old != nil && a.facts.Identity.Subject != "" && a.facts.Identity.Subject != f.Identity.Subject {
 		words += ", in place of " + a.facts.Identity.Display
 	}
-	a.rec, a.facts, a.access, a.unsaved, a.found = &rec, f, g.AccessToken, nil, nil
-	a.retry, a.storeErr, a.dirty, a.noted = retry{}, nil, false, now
+	a.rec, a.facts, a.use, a.access, a.unsaved, a.found = &rec, f, u, g.AccessToken, nil, nil
+	a.retry, a.storeErr, a.dirty, a.noted, a.forecastAt = retry{}, nil, false, now, time.Time{}
 	if old != nil {
 		m.retireLocked(*old, a.server, endReplaced)
 	}
@@ -396,7 +400,7 @@ func (m *Manager) retireLocked(rec keystore.Record, s server, why string) <-chan
 				}
 				break
 			}
-			if !sleep(run, backoff(5*time.Second, 5*time.Minute, try)) {
+			if !sleep(run, m.backoff(5*time.Second, 5*time.Minute, try)) {
 				return
 			}
 		}
@@ -406,7 +410,7 @@ func (m *Manager) retireLocked(rec keystore.Record, s server, why string) <-chan
 				return
 			}
 			m.log.Warn("a closed session is not erased yet", "account", rec.Account, "error", err)
-			if !sleep(run, backoff(5*time.Second, 5*time.Minute, try)) {
+			if !sleep(run, m.backoff(5*time.Second, 5*time.Minute, try)) {
 				return
 			}
 		}

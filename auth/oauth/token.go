@@ -118,16 +118,16 @@ func readTokens(g *guard, server string, r *reply) ([]byte, *Error) {
 	grant.Bounds.ServerTime = r.date
 	grant.ExpiresIn = tightenLife(grant, r.date)
 	g.grant, g.idToken = grant, idToken
-	if err = errors.Join(ambiguous, err); err != nil {
+	if ambiguous != nil {
+		err = ambiguous
+	}
+	if err != nil {
 		// The old refresh token may be spent, so a new one must be saved all
 		// the same; nothing else of this answer is usable.
 		g.grant = Grant{RefreshToken: grant.RefreshToken, ReceivedAt: grant.ReceivedAt, Bounds: grant.Bounds}
 		class := Protocol
 		if ambiguous != nil && grant.RefreshToken.IsZero() {
 			class = Unknown
-		}
-		if ambiguous != nil {
-			err = ambiguous
 		}
 		return nil, &Error{Class: class, Err: fmt.Errorf("%s gave an answer that cannot be used: %w", server, err)}
 	}
@@ -147,11 +147,15 @@ func readTokens(g *guard, server string, r *reply) ([]byte, *Error) {
 // error, the grant still holds the refresh token if that could be read.
 func readGrant(o object, now time.Time, accessLifetime time.Duration) (g Grant, idToken Secret, err error) {
 	g = Grant{TokenType: "Bearer", ReceivedAt: now}
-	var errs []error
+	bad := func(format string, a ...any) { // the first fault is the one to tell
+		if err == nil {
+			err = fmt.Errorf(format, a...)
+		}
+	}
 	token := func(key string) Secret {
 		value, ok := o.str(key)
 		if o.has(key) && !ok || value != "" && !validToken(value) {
-			errs = append(errs, fmt.Errorf("its %s is not a token", key))
+			bad("its %s is not a token", key)
 			return Secret{}
 		}
 		return NewSecret(value)
@@ -159,17 +163,17 @@ func readGrant(o object, now time.Time, accessLifetime time.Duration) (g Grant, 
 	g.AccessToken = token("access_token")
 	g.RefreshToken = token("refresh_token")
 	idToken = token("id_token")
-	if g.AccessToken.IsZero() && len(errs) == 0 {
-		errs = append(errs, errors.New("it has no access_token"))
+	if g.AccessToken.IsZero() {
+		bad("it has no access_token")
 	}
 	if kind, _ := o.str("token_type"); !strings.EqualFold(kind, "Bearer") { // section 7.1: not a type we know, not usable
-		errs = append(errs, errors.New("its token_type is not Bearer"))
+		bad("its token_type is not Bearer")
 	}
 
-	seconds, found, err := o.seconds("expires_in")
+	seconds, found, malformed := o.seconds("expires_in")
 	switch {
-	case err != nil:
-		errs = append(errs, err)
+	case malformed != nil:
+		bad("its %w", malformed)
 	case !found:
 		g.ExpiresIn = accessLifetime
 	case seconds > 0:
@@ -182,7 +186,7 @@ func readGrant(o object, now time.Time, accessLifetime time.Duration) (g Grant, 
 		}
 	}
 	g.Bounds = readBounds(o, g.RefreshToken, now)
-	return g, idToken, errors.Join(errs...)
+	return g, idToken, err
 }
 
 // validToken reports whether s can be a token: RFC 6750's characters and more,
