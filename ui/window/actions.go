@@ -77,10 +77,10 @@ func kindOf(err error) auth.Kind {
 }
 
 func (v *View) local(name string) *local {
-	l := v.about[name]
+	l := v.locals[name]
 	if l == nil {
 		l = &local{}
-		v.about[name] = l
+		v.locals[name] = l
 	}
 	return l
 }

@@ -198,9 +198,12 @@ func (r *chartRenderer) label(words string, a, z fyne.Position, part float32, be
 		return
 	}
 	p := fyne.NewPos(a.X+(z.X-a.X)*part, a.Y+(z.Y-a.Y)*part)
-	if below {
+	switch {
+	case below:
 		w.Move(fyne.NewPos(p.X-w.MinSize().Width-6, p.Y+1))
-	} else {
+	case p.Y < plotTop+w.MinSize().Height: // no room above
+		w.Move(fyne.NewPos(p.X-w.MinSize().Width/2, p.Y+2))
+	default:
 		w.Move(fyne.NewPos(p.X+6, p.Y-w.MinSize().Height-1))
 	}
 	if w.Position().X+w.Size().Width > r.chart.Size().Width {

@@ -186,7 +186,7 @@ func (s *stage) calls(what string, want int) {
 
 func TestSignInOpensTheBrowserOnceAndSaysHowItEnded(t *testing.T) {
 	live(t, newFakeAgent(fresh()), func(s *stage) {
-		s.reads("Signed out", "Sign in once, in your own browser")
+		s.reads("Signed out", "Sign in to Notes", "Sign in once, in your own browser")
 		b := s.account.call.browser
 		s.mayTap(b)
 		test.Tap(b)

@@ -185,7 +185,7 @@ func (p *settingsPage) remove() {
 				p.note = failure(err)
 			} else {
 				p.note = v.signedOut(result)
-				delete(v.about, name)
+				delete(v.locals, name)
 			}
 			if listErr == nil {
 				v.Show(snaps, v.Now())

@@ -154,7 +154,12 @@ func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 		return
 	}
 	p.title.say(words.Title)
-	p.detail.say(words.Detail)
+	detail := words.Detail
+	if s.State == auth.SignedOut {
+		p.title.say(tr("Sign in to %s", words.Name))
+		detail = tr("Sign in once, in your own browser, and your programs get tokens from then on.")
+	}
+	p.detail.say(detail)
 	v.show(p.browser, words.Action == status.SignIn)
 	v.show(p.other, words.Action == status.SignIn)
 	p.browser.set(words.ActionLabel, usable)
@@ -185,7 +190,7 @@ func newWelcomePage(v *View) *welcomePage {
 		number := newText(strconv.Itoa(i+1)+".", theme.SizeNameText, colorDim)
 		lines = append(lines, aligned(top, rowOf(10, line, number, line)))
 	}
-	p.words = container.New(fixedWidth(440), column(8, lines...))
+	p.words = container.New(fixedWidth(480), column(8, lines...))
 	content := column(18, container.NewCenter(mark), container.NewCenter(p.title), p.words, container.NewCenter(p.add))
 	v.bodies = append(v.bodies, body{content, nil})
 	p.root = container.NewCenter(content)

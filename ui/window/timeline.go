@@ -72,7 +72,7 @@ func eventLines(events []auth.Event, now time.Time, most int) []entryLine {
 			words = tr("%s, %d times", words, times)
 		}
 		color := colorInk
-		if e.Kind == auth.EventError || e.Kind == auth.EventEnd {
+		if e.Kind == auth.EventError {
 			color = colorBad
 		}
 		lines = append(lines, entryLine{status.Stamp(e.At, now), words, color})

@@ -91,7 +91,7 @@ type View struct {
 	selected string
 	wanted   string // what Select asked for, until the agent's answer shows whether it exists
 	page     page
-	about    map[string]*local // by account
+	locals   map[string]*local // by account
 	copied   copied
 
 	root     *fyne.Container
@@ -130,7 +130,7 @@ type job func(ctx context.Context) func()
 
 // New returns a View that shows nothing yet.
 func New(c Config) *View {
-	v := &View{Config: c, selected: c.Selected, about: map[string]*local{}}
+	v := &View{Config: c, selected: c.Selected, locals: map[string]*local{}}
 	v.now = c.Now()
 	v.jobs = make(chan job, 64)
 	v.retry = make(chan struct{}, 1)
@@ -282,7 +282,7 @@ func (v *View) turn(p page) {
 
 // Show shows snapshots as they are at now. The order of snaps is the order on screen.
 func (v *View) Show(snaps []auth.Snapshot, now time.Time) {
-	v.loaded, v.down, v.starting = true, nil, false
+	v.loaded, v.down = true, nil
 	v.snaps, v.now = snaps, now
 	v.keepSelection()
 	for _, s := range snaps {
@@ -468,7 +468,9 @@ func (v *View) watch(ctx context.Context) {
 		}
 		if first && kindOf(err) == auth.KindNotRunning {
 			v.Do(func() { v.starting = true; v.render() })
-			if err = v.Agent.EnsureRunning(ctx); err == nil {
+			err = v.Agent.EnsureRunning(ctx)
+			v.Do(func() { v.starting = false })
+			if err == nil {
 				continue
 			}
 		}
@@ -490,8 +492,8 @@ func (v *View) lost(err error) {
 	if err == nil {
 		err = &auth.Error{Kind: auth.KindNotRunning, Message: tr("The Curfew agent has stopped.")}
 	}
-	v.down, v.starting = err, false
-	for _, l := range v.about {
+	v.down = err
+	for _, l := range v.locals {
 		l.flow = nil // a sign-in ends with its agent
 	}
 	v.render()
@@ -513,6 +515,7 @@ func (v *View) startAgent() {
 	v.background(func(ctx context.Context) func() {
 		err := v.Agent.EnsureRunning(ctx)
 		return func() {
+			v.starting = false
 			if err != nil {
 				v.lost(err)
 				return
