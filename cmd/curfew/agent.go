@@ -98,7 +98,8 @@ func (p *program) runAgent(ctx context.Context, background bool) error {
 	}
 	log := slog.New(handler)
 
-	store, err := keystore.Open(keystore.Config{Dir: stateDir, Logger: log})
+	clock := auth.NewClock(nil, nil)
+	store, err := keystore.Open(keystore.Config{Dir: stateDir, Logger: log, Now: clock.Now})
 	if err != nil {
 		return err
 	}
@@ -108,6 +109,7 @@ func (p *program) runAgent(ctx context.Context, background bool) error {
 		Limits:   settings.Limits,
 		StateDir: stateDir,
 		Logger:   log,
+		Clock:    clock,
 	})
 	if err != nil {
 		return err

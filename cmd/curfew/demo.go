@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -133,7 +134,7 @@ func startDemo(ctx context.Context, accessTTL time.Duration) (*demo, error) {
 		"XDG_CONFIG_HOME="+filepath.Join(d.dir, "config"),
 		"XDG_STATE_HOME="+filepath.Join(d.dir, "state"),
 		"PATH="+d.dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	if err := d.setBrowser(asBefore("xdg-open", "PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME")); err != nil {
+	if err := d.setBrowser(asBefore("xdg-open", "BROWSER", "PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME")); err != nil {
 		return fail(err)
 	}
 	if d.server, err = startDemoServer(ctx, accessTTL); err != nil {
@@ -243,7 +244,7 @@ func (d *demo) close(ctx context.Context) error {
 	if d.server != nil {
 		errs = append(errs, d.server.close(ctx))
 	}
-	return errors.Join(append(errs, d.endWindows(), os.RemoveAll(d.dir))...)
+	return errors.Join(append(errs, d.endWindows(ctx), os.RemoveAll(d.dir))...)
 }
 
 // end asks a program to end and waits until it has; nil has ended.
@@ -262,25 +263,33 @@ func end(ctx context.Context, cmd *exec.Cmd) error {
 	return nil
 }
 
-// endWindows ends the windows that the tray or a command opened: they are no
-// children of this program, but have the demo's environment.
-func (d *demo) endWindows() error {
-	var errs []error
-	procs, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, file := range procs {
+// endWindows ends the windows that the tray or a command opened, and waits
+// until they are gone: they write to the profile.
+func (d *demo) endWindows(ctx context.Context) error {
+	for _, pid := range d.inhabitants() {
+		if p, err := os.FindProcess(pid); err == nil {
+			p.Signal(os.Interrupt) // fails when it has ended meanwhile
+		}
+	}
+	return until(ctx, 5*time.Second, "the window to end", func() bool { return len(d.inhabitants()) == 0 })
+}
+
+// inhabitants finds the other programs that run in the demo's environment.
+// Windows are no children of this program.
+func (d *demo) inhabitants() []int {
+	var pids []int
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
 		env, err := os.ReadFile(file)
 		if err != nil || !bytes.Contains(env, []byte("\x00CURFEW_SOCKET="+d.client.Socket()+"\x00")) {
 			continue // most are not ours to read
 		}
-		var pid int
-		if _, err := fmt.Sscanf(file, "/proc/%d/environ", &pid); err != nil || pid == os.Getpid() {
-			continue
-		}
-		if p, err := os.FindProcess(pid); err == nil {
-			errs = append(errs, p.Signal(os.Interrupt))
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err == nil && pid != os.Getpid() {
+			pids = append(pids, pid)
 		}
 	}
-	return errors.Join(errs...)
+	return pids
 }
 
 // until waits until happened, which it asks again and again.
