@@ -1,12 +1,9 @@
 package auth
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"math/rand/v2"
+	"slices"
 	"time"
 
 	"curfew/auth/oauth"
@@ -32,6 +29,7 @@ type account struct {
 
 	rec     *keystore.Record // the live session; nil: none
 	facts   facts
+	use     use // written by whoever asks for a token
 	access  oauth.Secret
 	unsaved *unsaved // an answer that could not be made durable yet
 
@@ -46,31 +44,10 @@ type account struct {
 	dirty  bool // facts hold news that the store does not have
 	noted  time.Time
 	asked  time.Time // when a server was last asked for the time
-	shown  State     // as last published because of time
-}
 
-// facts is what the Manager keeps with a session beside the token. The store
-// authenticates it; it holds no secret.
-type facts struct {
-	Bound           binding        `json:"bound"` // whom the refresh token may be sent to
-	Identity        oauth.Identity `json:"identity"`
-	Scope           []string       `json:"scope,omitempty"`
-	AccessExpiresAt time.Time      `json:"access_expires_at,omitzero"`
-	AccessLifetime  time.Duration  `json:"access_lifetime"`
-	LastRefreshAt   time.Time      `json:"last_refresh_at,omitzero"`
-	LastActivity    time.Time      `json:"last_activity"`
-	LastUsedBy      string         `json:"last_used_by,omitempty"`
-	Bounds          oauth.Bounds   `json:"bounds"`
-	Demand          Demand         `json:"demand"`
-	Clock           Anchor         `json:"clock"`
-	OutcomeUnknown  bool           `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
-}
-
-// flight is one refresh that any number of callers wait for.
-type flight struct {
-	done    chan struct{} // closed when err is set
-	err     error
-	program string // who asked first; "" when nobody did
+	forecast   ForecastView
+	forecastAt time.Time // when it was made; zero: a new one is due
+	shown      State     // as last published because of time
 }
 
 // server is the authorization server of an account, and what a refresh token
@@ -79,23 +56,6 @@ type server struct {
 	*oauth.Client
 	bound  binding
 	secret bool // Client has the client secret
-}
-
-// retry is where a failed refresh stands.
-type retry struct {
-	at    time.Time // the next try; zero: none failed
-	last  time.Time // the last one
-	tries int
-	err   *oauth.Error
-}
-
-// unsaved is an answer of the server that waits for the store.
-type unsaved struct {
-	secret, access []byte
-	facts          facts
-	token          oauth.Secret
-	tries          int
-	at             time.Time // when to try again
 }
 
 func (m *Manager) newAccount(c Account) (*account, error) {
@@ -214,6 +174,10 @@ func (a *account) step(ctx context.Context) bool {
 		a.inFlight = true
 		op = a.refresh
 		a.m.publishLocked()
+	case len(a.dueWarningsLocked(now)) > 0:
+		op = a.warn
+	case a.forecastAt.IsZero() || now.Sub(a.forecastAt) >= forecastInterval:
+		op = a.makeForecast
 	case a.dirty && now.Sub(a.noted) >= noteInterval:
 		op = a.note
 	}
@@ -225,8 +189,10 @@ func (a *account) step(ctx context.Context) bool {
 	return true
 }
 
-// noteInterval bounds how often mere use of a token is written down.
-const noteInterval = 5 * time.Minute
+const (
+	noteInterval     = 5 * time.Minute // mere use of a token is written down this often at most
+	forecastInterval = time.Hour       // besides a new one after each sign-in and refresh
+)
 
 // wait is how long the owner may sleep.
 func (a *account) wait() time.Duration {
@@ -284,7 +250,7 @@ func (a *account) publishNewState() {
 func (a *account) sessionLocked() Session {
 	return Session{
 		SignedInAt:      a.rec.StartedAt,
-		LastActivity:    a.facts.LastActivity,
+		LastActivity:    a.use.LastActivity,
 		Used:            a.rec.Used,
 		Pending:         a.rec.Pending,
 		AccessExpiresAt: a.facts.AccessExpiresAt,
@@ -295,10 +261,12 @@ func (a *account) sessionLocked() Session {
 }
 
 // planLocked asks the plan about background refresh.
-func (a *account) planLocked(now time.Time) Decision {
+func (a *account) planLocked(now time.Time) Decision { return Plan(a.planInputLocked(now)) }
+
+func (a *account) planInputLocked(now time.Time) PlanInput {
 	s := a.sessionLocked()
 	end, _ := s.EndsAt(a.m.limits)
-	return Plan(PlanInput{
+	return PlanInput{
 		Mode:            a.config.Refresh,
 		Now:             now,
 		SignedInAt:      s.SignedInAt,
@@ -309,8 +277,75 @@ func (a *account) planLocked(now time.Time) Decision {
 		AccessLifetime:  s.AccessLifetime,
 		LastRefreshAt:   a.lastRefresh(),
 		ServerIdle:      a.server.Provider().IdleLifetime,
-		Demand:          a.facts.Demand,
-	})
+		Demand:          a.use.Demand,
+	}
+}
+
+// forecastInputLocked is what a forecast is made from: a copy, since making
+// one takes a while.
+func (a *account) forecastInputLocked(now time.Time) ForecastInput {
+	in := ForecastInput{PlanInput: a.planInputLocked(now.Local()), MaxAge: a.m.limits.MaxAge, MaxIdle: a.m.limits.MaxIdle}
+	in.Demand.Requests = slices.Clone(in.Demand.Requests)
+	noIdle := a.m.limits
+	noIdle.MaxIdle = 0 // which the forecast plays itself
+	in.EndsAt, in.EndsBy = a.sessionLocked().EndsAt(noIdle)
+	return in
+}
+
+// makeForecast makes a new forecast.
+func (a *account) makeForecast(context.Context) {
+	a.m.mu.Lock()
+	now := a.m.clock.Now()
+	in := a.forecastInputLocked(now)
+	a.m.mu.Unlock()
+	f := Forecast(in).ForecastView
+	f.EndsAt, f.EarliestAt, f.LatestAt = whole(f.EndsAt), whole(f.EarliestAt), whole(f.LatestAt)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.forecast, a.forecastAt = f, now
+	a.m.publishLocked()
+}
+
+// dueWarningsLocked are the warnings to give now.
+func (a *account) dueWarningsLocked(now time.Time) []Warning {
+	s, l := a.sessionLocked(), a.m.limits
+	f := WarningFacts{
+		Now:           now,
+		SignedInAt:    s.SignedInAt,
+		EndsAt:        s.SignedInAt.Add(l.MaxAge),
+		MaxIdle:       l.MaxIdle,
+		RefreshesLeft: s.Left(l),
+		MaxRefreshes:  l.MaxRefreshes,
+		LastRefreshAt: a.lastRefresh(),
+		ActiveAt:      s.LastActivity,
+	}
+	l.MaxIdle = 0
+	switch end, by := s.EndsAt(l); by {
+	case LimitServer:
+		f.ServerEndsAt = end
+	default:
+		f.EndsAt = end
+	}
+	if f.MaxIdle > 0 {
+		f.IdleEndsAt = s.LastActivity.Add(f.MaxIdle)
+	}
+	return DueWarnings(f, a.facts.Warned)
+}
+
+// warn gives the warnings that are due: each once in a session.
+func (a *account) warn(ctx context.Context) {
+	a.m.mu.Lock()
+	now := a.m.clock.Now()
+	var words []string
+	for _, w := range a.dueWarningsLocked(now) {
+		a.facts.Warned = append(a.facts.Warned, w.ID)
+		words = append(words, w.Message)
+		a.m.journal.add(Event{At: now, Account: a.name, Kind: EventWarning, Message: w.Message})
+	}
+	a.facts.Warnings = words
+	a.m.publishLocked()
+	a.m.mu.Unlock()
+	a.note(ctx)
 }
 
 func (a *account) lastRefresh() time.Time {
@@ -319,30 +354,6 @@ func (a *account) lastRefresh() time.Time {
 	}
 	return a.facts.LastRefreshAt
 }
-
-// refreshDueLocked reports whether a refresh should run now: somebody waits
-// for one, an open cycle wants its end, or the plan says so.
-func (a *account) refreshDueLocked(now time.Time) bool {
-	if a.flight != nil {
-		return true
-	}
-	if now.Before(a.retry.at) {
-		return false
-	}
-	switch {
-	case a.rec.Pending:
-		return true
-	case a.sessionLocked().Left(a.m.limits) == 0:
-		return false
-	case !a.retry.at.IsZero() && now.Sub(a.wantedAt) < wantedFor:
-		return true
-	}
-	return !a.m.paused && a.planLocked(now).Refresh
-}
-
-// wantedFor is how long after a request that failed for want of a network
-// the agent still tries on its own to have a token ready.
-const wantedFor = 10 * time.Minute
 
 // suspectLocked reports whether the clock keeps us from saying if the session
 // is over. A session is never ended for good on the word of a wall clock that
@@ -366,261 +377,6 @@ func (a *account) endedLocked(now time.Time) Reason {
 	return ""
 }
 
-func (a *account) failFlightLocked(err error) {
-	if f := a.flight; f != nil {
-		a.flight, a.inFlight = nil, false
-		f.err = err
-		close(f.done)
-	}
-}
-
-// refresh runs one cycle as far as it gets now: reserve, one POST at a time,
-// commit, serve.
-func (a *account) refresh(ctx context.Context) {
-	err := a.cycle(ctx)
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	a.failFlightLocked(err)
-	a.inFlight = false
-	a.m.publishLocked()
-}
-
-// The retry times (reliability of rotating servers): at once inside a
-// server's grace after an ambiguous failure, slowly after a clean refusal.
-var ambiguousRetries = []time.Duration{time.Second, 3 * time.Second, 8 * time.Second}
-
-const (
-	attemptLimit = 15 * time.Second // one POST, all of it
-	confirmDelay = 3 * time.Second  // before a dead token is asked about once more
-
-	offlineDelay  = 2 * time.Second // doubles with every try, up to:
-	offlineMax    = 10 * time.Second
-	ambiguousMax  = 5 * time.Minute
-	throttleDelay = time.Minute
-	throttleMax   = 15 * time.Minute
-	heldDelay     = 15 * time.Minute
-	heldMax       = 6 * time.Hour
-)
-
-// cycle runs the open cycle, or reserves a new one.
-func (a *account) cycle(ctx context.Context) error {
-	m := a.m
-	server, err := a.dial(ctx)
-	if err != nil {
-		return a.storeFailed(err)
-	}
-	if !a.rec.Pending {
-		if s := a.sessionLocked(); s.Left(m.limits) == 0 {
-			return endedError(a.name, ByRefreshes)
-		}
-		if a.retry.err != nil && a.retry.err.Class == oauth.NotSent {
-			// The last try did not reach the server. Look before counting.
-			if err := server.Reachable(ctx); err != nil {
-				return a.failed(ctx, a.retry.err, false)
-			}
-		}
-		rec, err := m.store.Reserve(ctx, a.rec.ID)
-		if err != nil {
-			return a.storeFailed(err)
-		}
-		a.setRecord(rec)
-	}
-	secret, err := m.store.Secret(ctx, a.rec.ID)
-	if err != nil {
-		return a.storeFailed(err)
-	}
-	token := oauth.NewSecret(string(secret))
-	clear(secret)
-	confirmed := false
-	for try := 0; ; try++ {
-		// A request that has left must not be cut by the agent's end.
-		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
-		grant, err := server.Refresh(attempt, token, a.facts.Identity)
-		cancel()
-		if err == nil {
-			return a.renew(ctx, grant, nil)
-		}
-		if errors.Is(err, oauth.ErrSubjectChanged) {
-			a.revokeGrant(ctx, grant)
-			a.end(ctx, BySubjectChanged)
-			return endedError(a.name, BySubjectChanged)
-		}
-		oerr, ok := errors.AsType[*oauth.Error](err)
-		if !ok {
-			oerr = &oauth.Error{Op: "refresh", Class: oauth.Unknown, Err: err}
-		}
-		m.log.Info("refresh failed", "account", a.name, "class", oerr.Class, "code", oerr.Code, "status", oerr.Status, "error", err)
-		switch oerr.Class {
-		case oauth.Unknown:
-			if !a.facts.OutcomeUnknown {
-				a.setFacts(func(f *facts) { f.OutcomeUnknown = true })
-			}
-			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, jitter(ambiguousRetries[try])) {
-				continue
-			}
-			return a.failed(ctx, oerr, false)
-		case oauth.Dead:
-			if !confirmed {
-				confirmed = true
-				if sleep(ctx, confirmDelay) {
-					continue
-				}
-				return a.failed(ctx, oerr, false)
-			}
-			reason := a.deathReason(oerr)
-			a.end(ctx, reason)
-			return endedError(a.name, reason)
-		case oauth.Protocol:
-			if !grant.RefreshToken.IsZero() { // unusable, but the token was rotated: keep that
-				return a.renew(ctx, grant, oerr)
-			}
-			return a.failed(ctx, oerr, false)
-		case oauth.NotSent:
-			return a.failed(ctx, oerr, !a.facts.OutcomeUnknown && try == 0)
-		default:
-			return a.failed(ctx, oerr, false)
-		}
-	}
-}
-
-// deathReason says why a server that called the token dead did so.
-func (a *account) deathReason(e *oauth.Error) Reason {
-	switch {
-	case e.Description == MessageAge:
-		return ByAge
-	case e.Description == MessageRefreshes:
-		return ByRefreshes
-	case a.facts.OutcomeUnknown:
-		return ByRotationLost
-	default:
-		return ByRevocation
-	}
-}
-
-// renew makes what a refresh brought durable and only then shows it to
-// anybody. bad is set when the answer holds a new refresh token but no usable
-// access token.
-func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error) error {
-	now := a.m.clock.Now()
-	a.m.clock.Confirm(g.Bounds.ServerTime)
-	f := a.facts
-	f.apply(g, now)
-	f.LastRefreshAt = now
-	f.OutcomeUnknown = false
-	f.Clock = a.m.clock.Anchor()
-	u := &unsaved{facts: f}
-	if !g.RefreshToken.IsZero() {
-		u.secret = []byte(g.RefreshToken.Reveal())
-	}
-	if bad == nil {
-		u.token = g.AccessToken
-		u.access = []byte(g.AccessToken.Reveal())
-	} else {
-		u.facts.AccessExpiresAt = a.facts.AccessExpiresAt
-		u.token = a.access
-		u.access = []byte(a.access.Reveal())
-	}
-	a.m.mu.Lock()
-	a.unsaved = u
-	a.m.mu.Unlock()
-	if err := a.save(ctx); err != nil {
-		return err
-	}
-	if bad != nil {
-		return a.failed(ctx, bad, false)
-	}
-	return nil
-}
-
-// save commits the unsaved answer and publishes it.
-func (a *account) save(ctx context.Context) error {
-	u := a.unsaved
-	rec, err := a.m.store.Commit(context.WithoutCancel(ctx), a.rec.ID, u.secret, u.access, u.facts.encode())
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	if err != nil {
-		u.tries++
-		u.at = a.m.clock.Now().Add(backoff(time.Second, 30*time.Second, u.tries))
-		a.storeErr = err
-		a.m.log.Error("a refreshed session cannot be saved yet; trying again", "account", a.name, "error", err)
-		a.m.publishLocked()
-		return keychainError(err)
-	}
-	clear(u.secret)
-	clear(u.access)
-	used := rec.Used
-	a.rec, a.facts, a.access, a.unsaved = &rec, u.facts, u.token, nil
-	a.retry, a.storeErr, a.dirty = retry{}, nil, false
-	program := ""
-	if a.flight != nil {
-		program = a.flight.program
-	}
-	words := fmt.Sprintf("refreshed, %d of %d", used, a.m.limits.MaxRefreshes)
-	if program != "" {
-		words += ", for " + program
-	}
-	a.m.journal.add(Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: EventRefresh, Program: program, Count: used, Message: words})
-	a.m.publishLocked()
-	return nil
-}
-
-func (a *account) saveAgain(ctx context.Context) { a.save(ctx) }
-
-// failed notes a failure that may pass: the cycle stays open, unless unsent
-// says that it is proven that no byte of it left the machine; then its count
-// is given back.
-func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error {
-	if unsent {
-		if rec, err := a.m.store.Refund(ctx, a.rec.ID); err != nil {
-			a.m.log.Warn("an unsent refresh stays counted", "account", a.name, "error", err)
-		} else {
-			a.setRecord(rec)
-		}
-	}
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	now := a.m.clock.Now()
-	r := &a.retry
-	if r.err == nil || r.err.Class != e.Class {
-		r.tries = 0
-		a.m.journal.add(Event{At: now, Account: a.name, Kind: EventError, Message: failureWords(e)})
-	}
-	r.tries++
-	r.err, r.last = e, now
-	var delay time.Duration
-	switch e.Class {
-	case oauth.Throttled:
-		delay = max(e.RetryAfter, backoff(cmp.Or(e.RetryAfter, throttleDelay), throttleMax, r.tries))
-	case oauth.HeldBack:
-		delay = backoff(heldDelay, heldMax, r.tries)
-	case oauth.Protocol:
-		delay = backoff(throttleDelay, throttleMax, r.tries)
-	case oauth.NotSent:
-		delay = backoff(offlineDelay, offlineMax, r.tries)
-	default:
-		delay = backoff(offlineDelay, ambiguousMax, r.tries)
-	}
-	r.at = now.Add(delay)
-	return a.failureErrorLocked()
-}
-
-// storeFailed notes that the keychain or the state directory failed.
-func (a *account) storeFailed(err error) error {
-	a.m.mu.Lock()
-	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
-	a.storeErr = err
-	a.retry.at = a.m.clock.Now().Add(pollInterval)
-	a.m.mu.Unlock()
-	if news {
-		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
-	}
-	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
-		a.end(context.Background(), ByTampering)
-		return endedError(a.name, ByTampering)
-	}
-	return keychainError(err)
-}
-
 // load brings the stored sessions of the account back: the newest live one
 // becomes its session, all others are retired.
 func (a *account) load(ctx context.Context) {
@@ -633,6 +389,7 @@ func (a *account) load(ctx context.Context) {
 	var facts facts
 	for _, peeked := range found {
 		if peeked.Ended != "" {
+			a.m.journal.endedUnnoted(peeked)
 			a.m.retire(peeked, a.server, peeked.Ended)
 			continue
 		}
@@ -677,7 +434,7 @@ func (a *account) load(ctx context.Context) {
 	defer a.m.mu.Unlock()
 	a.found, a.retry, a.storeErr = nil, retry{}, nil
 	if best != nil {
-		a.rec, a.facts = best, facts
+		a.rec, a.facts, a.use = best, facts, facts.Use
 		a.access = oauth.NewSecret(string(access))
 		if a.access.IsZero() {
 			a.facts.AccessExpiresAt = time.Time{}
@@ -702,7 +459,7 @@ func (a *account) cannotLoad(err error) {
 func (a *account) note(ctx context.Context) {
 	a.m.mu.Lock()
 	a.facts.Clock = a.m.clock.Anchor()
-	meta := a.facts.encode()
+	meta := a.facts.encode(a.use)
 	id := a.rec.ID
 	a.noted = a.m.clock.Now()
 	a.dirty = false
@@ -750,13 +507,13 @@ func (a *account) end(ctx context.Context, reason Reason) {
 // recordEndLocked drops the session from memory and remembers how it ended.
 func (a *account) recordEndLocked(rec keystore.Record, reason Reason) {
 	now := a.m.clock.Now()
-	past := pastSession{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.facts.Demand}
+	past := pastSession{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.use.Demand}
 	if reason != ByUser { // who signs out wants to be forgotten
 		past.Subject, past.Identity = a.facts.Identity.Display, a.facts.Identity
 	}
 	a.m.journal.ended(past)
 	a.m.journal.add(Event{At: now, Account: a.name, Kind: EventEnd, Count: rec.Used, Message: endMessage(reason)})
-	a.rec, a.access, a.facts, a.unsaved = nil, oauth.Secret{}, facts{}, nil
+	a.rec, a.access, a.facts, a.use, a.unsaved = nil, oauth.Secret{}, facts{}, use{}, nil
 	a.retry, a.storeErr, a.dirty = retry{}, nil, false
 	a.failFlightLocked(endedError(a.name, reason))
 	a.m.publishLocked()
@@ -768,96 +525,4 @@ func (a *account) setRecord(rec keystore.Record) {
 	a.rec = &rec
 	a.storeErr = nil
 	a.m.publishLocked()
-}
-
-func (a *account) setFacts(change func(*facts)) {
-	a.m.mu.Lock()
-	change(&a.facts)
-	a.m.mu.Unlock()
-	a.note(context.Background())
-}
-
-// revokeGrant gives back what must not be kept.
-func (a *account) revokeGrant(ctx context.Context, g oauth.Grant) {
-	if g.RefreshToken.IsZero() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
-	defer cancel()
-	if err := a.server.Revoke(ctx, g.RefreshToken); err != nil {
-		a.m.log.Warn("tokens that must not be kept were not revoked", "account", a.name, "error", err)
-	}
-}
-
-// apply takes over what an answer says. What an answer leaves out stays.
-func (f *facts) apply(g oauth.Grant, now time.Time) {
-	received := g.ReceivedAt
-	if received.IsZero() || received.After(now) {
-		received = now
-	}
-	f.AccessLifetime = g.ExpiresIn
-	f.AccessExpiresAt = time.Time{}
-	if g.ExpiresIn > 0 {
-		f.AccessExpiresAt = received.Add(g.ExpiresIn)
-	}
-	if g.Scope != nil {
-		f.Scope = g.Scope
-	}
-	if g.Identity.Subject != "" {
-		f.Identity = g.Identity
-	}
-	f.Bounds = tightest(f.Bounds, g.Bounds)
-	f.LastActivity = now
-}
-
-// tightest keeps the strictest of what a server said over time.
-func tightest(a, b oauth.Bounds) oauth.Bounds {
-	earlier := func(x, y time.Time) time.Time {
-		if x.IsZero() || !y.IsZero() && y.Before(x) {
-			return y
-		}
-		return x
-	}
-	return oauth.Bounds{
-		EndsAt:       earlier(a.EndsAt, b.EndsAt),
-		OriginalIat:  earlier(a.OriginalIat, b.OriginalIat),
-		RefreshCount: max(a.RefreshCount, b.RefreshCount),
-		ServerTime:   b.ServerTime,
-	}
-}
-
-func (f facts) encode() []byte {
-	b, err := json.Marshal(f)
-	if err != nil {
-		panic("auth: facts do not encode: " + err.Error()) // no field can fail
-	}
-	return b
-}
-
-func (f *facts) decode(b []byte) error {
-	*f = facts{}
-	return json.Unmarshal(b, f)
-}
-
-// sleep waits for d and reports false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// jitter spreads d by a fifth either way.
-func jitter(d time.Duration) time.Duration {
-	return d - d/5 + rand.N(2*d/5+1)
-}
-
-// backoff doubles base with every try after the first, up to limit, spread so
-// that many machines do not come back at once.
-func backoff(base, limit time.Duration, tries int) time.Duration {
-	return jitter(min(base<<min(tries-1, 12), limit))
 }

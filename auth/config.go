@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -164,36 +165,45 @@ func syntaxError(path string, err error) error {
 		e := missing.Errors[0]
 		line, _ := e.Position()
 		key := e.Key()
-		last := key[len(key)-1]
 		return &Error{
 			Kind:    KindBadRequest,
 			Message: fmt.Sprintf("%s:%d: there is no setting %q", path, line, strings.Join(key, ".")),
-			Hint:    didYouMean(last, knownKeys(key)),
+			Hint:    didYouMean(knownKeys(key)),
 		}
 	}
 	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := e.Position()
 		return &Error{
 			Kind:    KindBadRequest,
-			Message: fmt.Sprintf("%s:%d:%d: %s", path, line, column, strings.TrimPrefix(e.Error(), "toml: ")),
+			Message: fmt.Sprintf("%s:%d:%d: %s", path, line, column, decoderWords(e)),
 			Hint:    "mend that line, then try again",
 		}
 	}
-	return &Error{Kind: KindBadRequest, Message: path + ": " + strings.TrimPrefix(err.Error(), "toml: ")}
+	return &Error{Kind: KindBadRequest, Message: path + ": " + decoderWords(err)}
 }
 
-// knownKeys lists the keys that may stand where the unknown key stands. Of a
-// path with an unknown head, the head is what is wrong.
-func knownKeys(key []string) []string {
+// decoderWords is the decoder's message on one line: it may quote the file.
+func decoderWords(err error) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.TrimPrefix(err.Error(), "toml: "))
+}
+
+// knownKeys returns the part of the path that is not known, and what could
+// stand there.
+func knownKeys(key []string) (unknown string, known []string) {
 	top := reflect.TypeFor[settingsFile]()
 	switch {
 	case key[0] == "account" && len(key) > 2:
-		return tags(reflect.TypeFor[Account]())
+		return key[2], tags(reflect.TypeFor[Account]())
 	case key[0] == "limits" && len(key) > 1:
 		f, _ := top.FieldByName("Limits")
-		return tags(f.Type)
+		return key[1], tags(f.Type)
 	default:
-		return tags(top)
+		return key[0], tags(top)
 	}
 }
 
@@ -248,7 +258,7 @@ type problem struct{ key, message, hint string }
 // tighten applies the [limits] table, which can only tighten.
 func tighten(l *Limits, f settingsFile) problem {
 	if text := f.Limits.MaxAge; text != nil {
-		d, err := parseDuration(*text)
+		d, err := ParseSpan(*text)
 		if err != nil {
 			return problem{"max_age", "max_age: " + err.Error(), ""}
 		}
@@ -267,7 +277,7 @@ func tighten(l *Limits, f settingsFile) problem {
 		l.MaxRefreshes = *n
 	}
 	if text := f.Limits.MaxIdle; text != nil {
-		d, err := parseDuration(*text)
+		d, err := ParseSpan(*text)
 		if err != nil {
 			return problem{"max_idle", "max_idle: " + err.Error(), ""}
 		}
@@ -276,8 +286,9 @@ func tighten(l *Limits, f settingsFile) problem {
 	return problem{}
 }
 
-// parseDuration reads "30d", "12h", "1d12h": days, then what Go reads.
-func parseDuration(s string) (time.Duration, error) {
+// ParseSpan reads a time span of more than nothing: "30d", "12h", "1d12h" (days,
+// then what time.ParseDuration reads).
+func ParseSpan(s string) (time.Duration, error) {
 	bad := fmt.Errorf(`%q is not a time span such as "30d", "12h" or "90m"`, s)
 	var d time.Duration
 	rest := s
@@ -334,16 +345,21 @@ func CheckAccount(a Account) error {
 }
 
 func checkAccount(a Account) problem {
+	var preset oauth.Provider
 	if a.Provider != "" {
 		var known []string
 		for _, p := range oauth.Providers() {
 			known = append(known, p.Name)
+			if p.Name == a.Provider {
+				preset = p
+			}
 		}
-		if !slices.Contains(known, a.Provider) {
+		if preset.Name == "" {
 			return problem{"provider", fmt.Sprintf("there is no provider %q", a.Provider), didYouMean(a.Provider, known)}
 		}
 	}
-	if (a.Provider == "" || a.Provider == "oidc") && a.Issuer == "" && (a.AuthorizationEndpoint == "" || a.TokenEndpoint == "") {
+	if a.Issuer == "" && preset.Issuer == "" && (a.AuthorizationEndpoint == "" || a.TokenEndpoint == "") &&
+		(preset.AuthorizationEndpoint == "" || preset.TokenEndpoint == "") {
 		return problem{"", fmt.Sprintf("account %q does not say where to sign in", a.Name), "give a provider, an issuer, or authorization_endpoint and token_endpoint"}
 	}
 	for _, u := range []struct{ key, value string }{
@@ -634,7 +650,7 @@ func (l places) table(text []byte, path ...string) (start, end int, ok bool) {
 		limit = lineStart(text, l[i+1+j].offset)
 	}
 	// Walk back over what stands between the last setting and the next table.
-	lines := bytes.SplitAfter(text[start:limit], []byte("\n"))
+	lines := slices.Collect(bytes.Lines(text[start:limit]))
 	n := len(lines)
 	for n > 1 && isBlankOrComment(lines[n-1]) {
 		n--

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"curfew/auth/oauth"
+	"curfew/keystore"
 )
 
 // The journal is what the state directory remembers for people: the log of
@@ -194,6 +195,15 @@ func (j *journal) ended(p pastSession) {
 	defer j.mu.Unlock()
 	j.pasts[p.Account] = p
 	j.writePasts()
+}
+
+// endedUnnoted notes the end of a stored session that has its tombstone, for
+// the case that a crash came between that and the note.
+func (j *journal) endedUnnoted(rec keystore.Record) {
+	if rec.Ended == endReplaced || j.past(rec.Account).Reason != "" {
+		return
+	}
+	j.ended(pastSession{Account: rec.Account, Reason: Reason(rec.Ended), At: rec.HighWater, SignedInAt: rec.StartedAt, Used: rec.Used})
 }
 
 // forget forgets how the last session ended: a new one lives, or the account

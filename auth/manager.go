@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +26,9 @@ type Config struct {
 
 	// NewClient makes the protocol client of an account; nil means oauth.New.
 	NewClient func(oauth.Config) (*oauth.Client, error)
+	// Random spreads retries: a number in [0, 1), safe for concurrent use;
+	// nil means rand.Float64.
+	Random func() float64
 }
 
 // Manager owns all sessions and every goroutine that touches them. Its
@@ -36,6 +40,7 @@ type Manager struct {
 	log       *slog.Logger
 	clock     *Clock
 	newClient func(oauth.Config) (*oauth.Client, error)
+	random    func() float64
 	journal   *journal
 
 	// mu guards what follows and every field of an account that says so. It
@@ -60,6 +65,7 @@ func New(c Config) (*Manager, error) {
 		log:       c.Logger,
 		clock:     c.Clock,
 		newClient: c.NewClient,
+		random:    c.Random,
 		accounts:  map[string]*account{},
 		watchers:  map[chan []Snapshot]struct{}{},
 	}
@@ -71,6 +77,9 @@ func New(c Config) (*Manager, error) {
 	}
 	if m.newClient == nil {
 		m.newClient = oauth.New
+	}
+	if m.random == nil {
+		m.random = rand.Float64
 	}
 	var err error
 	if m.journal, err = openJournal(c.StateDir, m.log); err != nil {
@@ -309,6 +318,23 @@ func (m *Manager) RemoveAccount(ctx context.Context, name string) (SignOutResult
 // Events returns the newest n events of an account, oldest first; name ""
 // means all accounts.
 func (m *Manager) Events(name string, n int) []Event { return m.journal.last(name, n) }
+
+// Forecast says when the account's session will end if use goes on as it was,
+// and what each refresh mode would cost. Errors are of type *Error.
+func (m *Manager) Forecast(name string) (ForecastReport, error) {
+	m.mu.Lock()
+	a, err := m.accountLocked(name)
+	if err == nil && a.rec == nil {
+		err = a.noSessionErrorLocked()
+	}
+	if err != nil {
+		m.mu.Unlock()
+		return ForecastReport{}, err
+	}
+	in := a.forecastInputLocked(m.clock.Now())
+	m.mu.Unlock()
+	return Forecast(in), nil
+}
 
 // SetPaused pauses or resumes background refresh of all accounts. Programs
 // that ask for a token still get one.

@@ -172,24 +172,31 @@ func TestRestartCostsNothing(t *testing.T) {
 }
 
 func TestBackgroundRefresh(t *testing.T) {
-	play(t, nil, func(t *testing.T, w *world) {
+	play(t, func(w *world) { w.mode = Always }, func(t *testing.T, w *world) {
 		w.signIn()
-		time.Sleep(time.Minute)
-		w.mustToken()
 		expires := w.status().AccessExpiresAt
 		for w.net.refreshes() == 0 {
 			time.Sleep(time.Second)
 			if time.Now().After(expires) {
-				t.Fatal("no background refresh though the token is in use")
+				t.Fatal("no background refresh")
 			}
 		}
 		if early := time.Until(expires); early > 5*time.Minute {
 			t.Errorf("refreshed %v before expiry, outside the buffer", early)
 		}
-		// Nobody asks from here on: the session may cost nothing more.
+		if s := w.status(); s.RefreshesUsed != 1 {
+			t.Errorf("%d used", s.RefreshesUsed)
+		}
+	})
+}
+
+func TestNobodyAsksNothingSpent(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		w.mustToken()
 		time.Sleep(24 * time.Hour)
-		if n := w.net.refreshes(); n != 1 {
-			t.Errorf("%d refreshes in a day without callers, want the one", n)
+		if n := w.net.refreshes(); n != 0 {
+			t.Errorf("%d refreshes in a day without callers", n)
 		}
 	})
 }

@@ -50,9 +50,13 @@ type Snapshot struct {
 	SignIn *SignInView `json:"sign_in,omitempty"` // the running or last sign-in of this agent's life
 }
 
-// ForecastView says when the session will end at today's pace.
+// ForecastView says when the session will end at today's pace. EarliestAt and
+// LatestAt are the first and the last end among the futures that [Forecast]
+// tried: far apart where use is irregular, and no promise.
 type ForecastView struct {
 	EndsAt         time.Time `json:"ends_at,omitzero"`
+	EarliestAt     time.Time `json:"earliest_at,omitzero"`
+	LatestAt       time.Time `json:"latest_at,omitzero"`
 	By             Limit     `json:"by"`
 	SignInsPer30d  float64   `json:"sign_ins_per_30d"`
 	RefreshesPer1d float64   `json:"refreshes_per_1d"`
@@ -156,6 +160,7 @@ const (
 	EventEnd     EventKind = "end"
 	EventSignOut EventKind = "sign_out"
 	EventConfig  EventKind = "config"
+	EventWarning EventKind = "warning" // once per session and warning
 )
 
 // factsLocked gathers what the account's state follows from.
@@ -213,7 +218,7 @@ func (a *account) snapshotLocked(now time.Time) Snapshot {
 // describeSessionLocked fills in what a live session adds.
 func (a *account) describeSessionLocked(v *Snapshot, s Session, now time.Time) {
 	l := a.m.limits
-	end, _ := s.EndsAt(l)
+	end, by := s.EndsAt(l)
 	v.Subject = a.facts.Identity.Display
 	v.SignedInAt = whole(s.SignedInAt)
 	v.EndsAt = whole(end)
@@ -226,8 +231,8 @@ func (a *account) describeSessionLocked(v *Snapshot, s Session, now time.Time) {
 		v.AccessLeft = seconds(s.AccessExpiresAt.Sub(now))
 	}
 	v.LastRefreshAt = whole(a.facts.LastRefreshAt)
-	v.LastUsedAt = whole(a.facts.LastActivity)
-	v.LastUsedBy = a.facts.LastUsedBy
+	v.LastUsedAt = whole(a.use.LastActivity)
+	v.LastUsedBy = a.use.LastUsedBy
 	d := a.planLocked(now)
 	switch {
 	case a.retry.at.After(now):
@@ -237,7 +242,11 @@ func (a *account) describeSessionLocked(v *Snapshot, s Session, now time.Time) {
 	default:
 		v.NextRefreshAt, v.NextReason = whole(d.WakeAt), d.Why
 	}
-	v.Forecast = a.forecastLocked(s, now)
+	v.Forecast = a.forecast
+	if a.forecastAt.IsZero() { // not made yet: the nearest fixed end
+		v.Forecast = ForecastView{EndsAt: v.EndsAt, By: by}
+	}
+	v.Warnings = append(v.Warnings, a.facts.Warnings...)
 	v.LimitedBy = s.LimitedBy(l, v.Forecast)
 	switch {
 	case a.unsaved != nil:
@@ -301,8 +310,3 @@ func whole(t time.Time) time.Time {
 
 // seconds is d in whole seconds, never below zero.
 func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }
-
-func (a *account) forecastLocked(s Session, now time.Time) ForecastView {
-	end, by := s.EndsAt(a.m.limits)
-	return ForecastView{EndsAt: whole(end), By: by}
-}

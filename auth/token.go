@@ -37,7 +37,7 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 	if !waited {
 		a.wantedAt = now
 		if a.rec != nil {
-			a.facts.Demand.Note(now, a.facts.AccessLifetime)
+			a.use.Demand.Note(now, a.facts.AccessLifetime)
 			a.dirty = true
 		}
 	}
@@ -104,10 +104,10 @@ func (a *account) retryBarsLocked(now time.Time) bool {
 
 // serveLocked hands the token out and remembers who took it.
 func (a *account) serveLocked(program string, now time.Time) Token {
-	a.facts.LastActivity = now
-	if a.facts.LastUsedBy != program || a.m.journal.tokenIsNews(a.name, program, now) {
+	a.use.LastActivity = now
+	if a.use.LastUsedBy != program || a.m.journal.tokenIsNews(a.name, program, now) {
 		a.m.journal.add(Event{At: now, Account: a.name, Kind: EventToken, Program: program, Message: "token for " + programWords(program)})
-		a.facts.LastUsedBy = program
+		a.use.LastUsedBy = program
 		a.m.publishLocked()
 	}
 	a.dirty = true

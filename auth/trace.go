@@ -75,13 +75,17 @@ func runTrace(requests []time.Time, o TraceOptions) TraceResult {
 	}
 	res.Optimum, res.OptimumSignIns = optimum(requests, o)
 	for _, mode := range []Mode{InUse, Always, OnDemand} {
-		res.Modes[mode] = replay(requests, mode, o).ModeResult
+		res.Modes[mode] = replay(requests, requests[0].Add(o.Limits.MaxAge), mode, o)
 	}
 	if res.OptimumSignIns > 0 {
-		res.Note = fmt.Sprintf("A client that knew the future would need %d more sign-ins, too: the refreshes are scarce here.", res.OptimumSignIns)
-		if silence := longestSilence(requests); silence <= o.AccessTTL {
-			res.Note = fmt.Sprintf("These programs never pause for as long as a token lives (their longest silence is %s), so every token is followed by the next and no plan can help. "+
-				"Longer-lived tokens would, or programs that ask less often.", silence.Round(time.Second))
+		res.Note = fmt.Sprintf("Refreshes are scarce here: even a client that knew the future would have to sign in %s.", times(res.OptimumSignIns))
+		unix := make([]int64, len(requests))
+		for i, t := range requests {
+			unix[i] = t.Unix()
+		}
+		if silence := time.Duration(longestSilence(unix)) * time.Second; silence <= o.AccessTTL {
+			res.Note = fmt.Sprintf("These programs never pause for as long as a token lives (their longest silence is %s), so no plan can save refreshes. "+
+				"Longer-lived tokens would, or programs that ask less often.", silence)
 		}
 	}
 	return res
@@ -105,6 +109,13 @@ func (t TraceResult) WriteText(w io.Writer) error {
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", t.Note)
 	return err
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once more"
+	}
+	return fmt.Sprintf("%d more times", n)
 }
 
 // maxTraceTime keeps milliseconds, the usual mistake, from passing as seconds.
@@ -138,9 +149,10 @@ func readTrace(r io.Reader) ([]time.Time, error) {
 	return times, nil
 }
 
-func longestSilence(requests []time.Time) (longest time.Duration) {
+// longestSilence is the longest time in seconds without a request.
+func longestSilence(requests []int64) (longest int64) {
 	for i, t := range requests[1:] {
-		longest = max(longest, t.Sub(requests[i]))
+		longest = max(longest, t-requests[i])
 	}
 	return longest
 }
@@ -179,19 +191,17 @@ type replayed struct {
 	onSpend func()    // called before each refresh and each sign-in, if set
 }
 
-func replay(requests []time.Time, mode Mode, o TraceOptions) *replayed {
+// replay signs in at the first request, plays them all, and lets the
+// background go on until an end.
+func replay(requests []time.Time, until time.Time, mode Mode, o TraceOptions) ModeResult {
 	r := &replayed{o: o, session: PlanInput{Mode: mode}}
-	r.run(requests)
-	return r
-}
-
-func (r *replayed) run(requests []time.Time) {
 	r.signIn(requests[0])
 	for _, t := range requests {
 		r.idleUntil(t)
 		r.request(t)
 	}
-	r.idleUntil(requests[0].Add(r.o.Limits.MaxAge))
+	r.idleUntil(until)
+	return r.ModeResult
 }
 
 // idleUntil lets the background work until t.

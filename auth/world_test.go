@@ -37,6 +37,7 @@ type world struct {
 	limits   Limits
 	mode     Mode
 	grace    time.Duration // of the server
+	random   func() float64
 
 	m    *Manager
 	stop func() // ends the agent's life
@@ -163,6 +164,7 @@ func (w *world) start() {
 		Clock:    clock,
 		Logger:   slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 		Accounts: []Account{{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}},
+		Random:   w.random,
 		NewClient: func(c oauth.Config) (*oauth.Client, error) {
 			c.Transport = w.net
 			return oauth.New(c)

@@ -141,6 +141,9 @@ func tray() map[string]icon {
 	for tenths := 0; tenths <= 10; tenths += 2 {
 		r := ring(float64(tenths) / 10)
 		set[fmt.Sprintf("attention-%02d", tenths)] = r.with(exclamation)
+		if tenths == 0 { // nothing left wants attention, whatever else is so
+			continue
+		}
 		set[fmt.Sprintf("paused-%02d", tenths)] = r.with(bars)
 		set[fmt.Sprintf("offline-%02d", tenths)] = r.struck(slash)
 	}

@@ -26,6 +26,7 @@ import (
 // and there is never a dead one left over from an agent that was restarted.
 type Client struct {
 	socket string
+	chosen bool        // by the caller: an agent started for it must be told
 	err    *auth.Error // why there is no socket to speak to
 	http   *http.Client
 }
@@ -33,7 +34,7 @@ type Client struct {
 // NewClient returns a client of the agent behind socket; "" means
 // [DefaultSocket].
 func NewClient(socket string) *Client {
-	c := &Client{socket: socket}
+	c := &Client{socket: socket, chosen: socket != ""}
 	if socket == "" {
 		var err error
 		if c.socket, err = DefaultSocket(); err != nil {
@@ -141,6 +142,12 @@ func (c *Client) Events(ctx context.Context, name string, n int) ([]auth.Event, 
 // Pause pauses or resumes background refresh for every account.
 func (c *Client) Pause(ctx context.Context, paused bool) error {
 	return c.do(ctx, quick, "PUT", "/v1/pause", "", pauseRequest{paused}, nil)
+}
+
+// Unlock has the agent ask the person, through the OS's own prompt, to unlock
+// the keychain, and waits for them.
+func (c *Client) Unlock(ctx context.Context) error {
+	return c.do(ctx, long, "POST", "/v1/unlock", "", nil, nil)
 }
 
 // Doctor returns what the agent found when it checked itself.

@@ -58,9 +58,9 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 // start starts the agent. The channel tells once how it ended, if it does:
 // nil when it left the field to another agent.
 func (c *Client) start() (<-chan error, error) {
-	program, err := findProgram()
+	program, err := FindProgram("curfew")
 	if err != nil {
-		return nil, err
+		return nil, failure(auth.KindNotRunning, "the agent is not running, and there is no program curfew to start it with", "install curfew beside this program or in a directory of PATH")
 	}
 	cannot := func(err error) error {
 		return failure(auth.KindNotRunning, "the agent cannot be started: "+err.Error(), "start it yourself, in a terminal: curfew agent")
@@ -76,8 +76,10 @@ func (c *Client) start() (<-chan error, error) {
 	cmd := exec.Command(program, "agent", "--background")
 	cmd.Stderr = said
 	cmd.Dir = filepath.VolumeName(program) + string(filepath.Separator)
-	cmd.Env = append(os.Environ(), "CURFEW_SOCKET="+c.socket)
-	cmd.SysProcAttr = detached
+	if c.chosen {
+		cmd.Env = append(os.Environ(), "CURFEW_SOCKET="+c.socket)
+	}
+	cmd.SysProcAttr = Detached()
 	if err := cmd.Start(); err != nil {
 		forget()
 		return nil, cannot(err)
@@ -94,9 +96,8 @@ func (c *Client) start() (<-chan error, error) {
 	return exited, nil
 }
 
-// findProgram finds the command line beside this program, else on PATH.
-func findProgram() (string, error) {
-	name := "curfew"
+// FindProgram finds one of Curfew's programs beside this one, else on PATH.
+func FindProgram(name string) (string, error) {
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
@@ -107,13 +108,10 @@ func findProgram() (string, error) {
 		}
 	}
 	path, err := exec.LookPath(name)
-	if err == nil {
-		path, err = filepath.Abs(path)
-	}
 	if err != nil {
-		return "", failure(auth.KindNotRunning, "the agent is not running, and there is no program "+name+" to start it with", "install "+name+" beside this program or in a directory of PATH")
+		return "", err
 	}
-	return path, nil
+	return filepath.Abs(path)
 }
 
 // whatItSaid turns the last words of an agent that ended into an error.

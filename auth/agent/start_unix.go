@@ -4,5 +4,6 @@ package agent
 
 import "syscall"
 
-// detached: a session of its own, so that no terminal's hang-up reaches it.
-var detached = &syscall.SysProcAttr{Setsid: true}
+// Detached has a program run in a session of its own, so that no terminal's
+// hang-up reaches it.
+func Detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }

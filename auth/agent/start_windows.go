@@ -6,7 +6,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-var detached = &syscall.SysProcAttr{
-	CreationFlags: windows.DETACHED_PROCESS | windows.CREATE_NEW_PROCESS_GROUP,
-	HideWindow:    true,
+// Detached has a program run without this one's console.
+func Detached() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{
+		CreationFlags: windows.DETACHED_PROCESS | windows.CREATE_NEW_PROCESS_GROUP,
+		HideWindow:    true,
+	}
 }

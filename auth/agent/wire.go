@@ -89,7 +89,7 @@ func NewTokenAnswer(t auth.Token, now time.Time) TokenAnswer {
 	return TokenAnswer{
 		AccessToken: t.AccessToken.Reveal(),
 		TokenType:   t.TokenType,
-		ExpiresAt:   t.ExpiresAt,
+		ExpiresAt:   t.ExpiresAt.UTC().Truncate(time.Second),
 		ExpiresIn:   max(0, int64(t.ExpiresAt.Sub(now)/time.Second)),
 		Scope:       strings.Join(t.Scope, " "),
 	}

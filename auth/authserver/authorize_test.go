@@ -238,7 +238,7 @@ func TestOtherHostRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.URL.Host = "rebound.example"
+	r.Host = "rebound.example"
 	resp, err := l.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)

@@ -11,14 +11,14 @@
 //
 // # The session model
 //
-// A session starts when tokens are first issued and is never extended. It ends
-// 30 days after that moment or with its 20th refresh, whichever comes first.
-// The refresh token is a JWT that says so: originalIat (when the session
-// started, which no refresh changes), refreshCount, and an exp that is what is
-// left of the 30 days, not 30 days from now. Access tokens live 15 minutes and
-// never past the end of the session. The edges are exact: at an age of 30 days
-// a refresh still works and just after it none does; the 20th refresh works and
-// the 21st is refused.
+// A session starts when tokens are first issued and is never extended. It can
+// be refreshed until it is 30 days old or has been refreshed 20 times,
+// whichever comes first. The refresh token is a JWT that says so: originalIat
+// (when the session started, which no refresh changes), refreshCount, and an
+// exp that is what is left of the 30 days, not 30 days from now. Access tokens
+// live 15 minutes and never past the 30 days. The edges are exact: at an age of
+// 30 days a refresh still works and just after it none does; the 20th refresh
+// works and the 21st is refused.
 //
 // # The two holes
 //
@@ -27,17 +27,24 @@
 // The first: a counter inside a stateless token limits nothing. Refresh token
 // number 0 says "0 used", and whoever replays it gets a token that says "1",
 // for ever. So the server remembers, per session (sid), the one refresh token
-// that is current; the claims are what the client is told, never what the
-// server counts with. An older token coming back means that two parties hold
-// the session's tokens, and the server cannot know which is the thief, so the
+// that is current. An older token coming back means that two parties hold the
+// session's tokens, and the server cannot know which is the thief, so the
 // whole session ends (RFC 9700 section 4.14.2).
 //
-// Strictness opens the second: the answer to a refresh can be lost on its way.
-// The server has rotated, the client holds only the old token, and its honest
-// retry looks exactly like theft. So for a short grace after a rotation, the
-// token just replaced (never an older one) is answered again, with the same
-// bytes: no new token, nothing counted, no fork of the session for a thief to
-// live in. Once the new token has been used, the one before it is out.
+// The second: a client that counts its refreshes after their answers forgets
+// one whenever it dies in between, and believes that more are left than are.
+// So the count that decides is the session's own, kept here and raised with
+// the rotation itself, whether or not the answer arrives. The claims tell the
+// client where it stands; nothing is ever counted from what a client sends.
+//
+// # The grace
+//
+// Both answers would punish an honest client whose answer was lost: the server
+// has rotated and counted, the client holds only the old token, and its retry
+// looks exactly like theft. So for a short grace after a rotation the token
+// just replaced (never an older one) is answered again, with the same bytes: no
+// new token, nothing counted, no fork of the session for a thief to live in.
+// Once the new token has been used, the one before it is out.
 //
 // An authorization code is the same problem in small: presented twice, it ends
 // the session it gave (RFC 6749 section 4.1.2).

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
@@ -479,7 +480,49 @@ func TestSlow(t *testing.T) {
 	})
 }
 
-// One thousand parallel retries of one lost answer are one refresh.
+// Transport shows what a socket would.
+func TestTransport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, r, _ := faulty(t, "refresh:drop-after-rotate*1,refresh:hang*1,refresh:slow;by=1h*1")
+		send := func(limit time.Duration) (wrote bool, took time.Duration, err error) {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { wrote = true }})
+			body := url.Values{"grant_type": {grantRefresh}, "client_id": {DefaultClientID}, "refresh_token": {r.str("refresh_token")}}.Encode()
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, testIssuer+"/token", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			start := time.Now()
+			resp, err := (&http.Client{Transport: l.s.Transport()}).Do(req)
+			if err == nil {
+				l.wantError(readReply(t, resp), 200, "", "")
+			}
+			return wrote, time.Since(start), err
+		}
+		for _, tt := range []struct {
+			name  string
+			limit time.Duration
+			took  time.Duration
+			wrote bool
+			want  error
+		}{
+			{"dropped", time.Minute, 0, true, io.EOF},
+			{"hanging", time.Minute, time.Minute, true, context.DeadlineExceeded},
+			{"slower than we wait", time.Minute, time.Minute, true, context.DeadlineExceeded},
+			{"good", time.Minute, 0, true, nil},
+			{"given up before", 0, 0, false, context.DeadlineExceeded},
+		} {
+			wrote, took, err := send(tt.limit)
+			if wrote != tt.wrote || took != tt.took || !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
+				t.Errorf("%s: wrote %v, took %v, %v", tt.name, wrote, took, err)
+			}
+		}
+	})
+}
+
+// Many parallel retries of one lost answer are one refresh.
 func TestParallelRefresh(t *testing.T) {
 	l := newLab(t, nil)
 	first := l.signIn()

@@ -71,18 +71,12 @@ func newLab(t *testing.T, change func(*Config)) *lab {
 
 // RoundTrip is the network: the server, and a program waiting on 127.0.0.1.
 func (l *lab) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
 	if r.URL.Hostname() == "127.0.0.1" {
+		w := httptest.NewRecorder()
 		w.WriteString("callback")
 		return w.Result(), nil
 	}
-	r = r.Clone(r.Context())
-	r.Host = r.URL.Host
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	l.s.ServeHTTP(w, r)
-	return w.Result(), nil
+	return l.s.Transport().RoundTrip(r)
 }
 
 func (l *lab) after(d time.Duration) { l.now = l.now.Add(d) }
@@ -132,18 +126,21 @@ func (l *lab) request(path string, f url.Values, header ...string) reply {
 	if f != nil {
 		method, body = http.MethodPost, f.Encode()
 	}
-	r := httptest.NewRequest(method, testIssuer+path, strings.NewReader(body))
+	r, err := http.NewRequest(method, testIssuer+path, strings.NewReader(body))
+	if err != nil {
+		l.t.Fatal(err)
+	}
 	if f != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	w := httptest.NewRecorder()
-	l.s.ServeHTTP(w, r)
-	out := reply{status: w.Code, header: w.Header(), body: w.Body.Bytes()}
-	json.Unmarshal(out.body, &out.json) // pages are no JSON
-	return out
+	resp, err := l.RoundTrip(r)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return readReply(l.t, resp)
 }
 
 func form2(base map[string]string, changes map[string]string) url.Values {

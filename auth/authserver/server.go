@@ -245,7 +245,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handler.ServeHTTP(w, r)
 }
 
-// Close lets go of the requests that a fault holds. It ends nothing else.
+// Close lets go of the requests that a fault holds, so that the http.Server
+// around it can shut down. It ends nothing else.
 func (s *Server) Close() { s.once.Do(func() { close(s.closed) }) }
 
 // Posts returns how many requests with that grant_type ("authorization_code",

@@ -569,7 +569,7 @@ func TestForgets(t *testing.T) {
 func TestFullServer(t *testing.T) {
 	l := newLab(t, func(c *Config) { c.AutoApprove = "alice" })
 	for range maxKept {
-		l.visit(authorizeURL(nil))
+		l.request(pathOf(authorizeURL(nil)), nil)
 	}
 	q := l.visit(authorizeURL(nil))
 	if q.Get("error") != "temporarily_unavailable" {

@@ -203,10 +203,15 @@ func networkReason(err error, sent bool) (string, error) {
 	if sent {
 		return "broke the connection off before its answer was complete", nil
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return "could not be reached: " + op.Err.Error(), err
-	} else if ok && op.Op == "remote error" { // an alert
-		return "refused the TLS handshake: " + op.Err.Error(), err
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		switch op.Op {
+		case "dial":
+			return "could not be reached: " + op.Err.Error(), err
+		case "proxyconnect":
+			return "could not be reached through the configured proxy: " + op.Err.Error(), err
+		case "remote error": // an alert
+			return "refused the TLS handshake: " + op.Err.Error(), err
+		}
 	}
 	if text := err.Error(); strings.HasPrefix(text, "tls: ") {
 		return "failed in the TLS handshake: " + clean(text), err
