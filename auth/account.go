@@ -36,6 +36,7 @@ type account struct {
 	access  oauth.Secret
 	unsaved *unsaved // an answer that could not be made durable yet
 
+	sent     bool    // a request of the open cycle may have left the machine
 	flight   *flight // a refresh that is wanted or under way
 	inFlight bool    // it is under way
 	retry    retry   // after a passing failure
@@ -482,7 +483,7 @@ const (
 	confirmDelay = 3 * time.Second  // before a dead token is asked about once more
 
 	offlineDelay  = 2 * time.Second // doubles with every try, up to:
-	offlineMax    = 10 * time.Second
+	offlineMax    = 8 * time.Second // 10 s with the spread: how long after the network's return
 	ambiguousMax  = 5 * time.Minute
 	throttleDelay = time.Minute
 	throttleMax   = 15 * time.Minute
@@ -512,6 +513,7 @@ func (a *account) cycle(ctx context.Context) error {
 			return a.storeFailed(err)
 		}
 		a.setRecord(rec)
+		a.sent = false
 	}
 	secret, err := m.store.Secret(ctx, a.rec.ID)
 	if err != nil {
@@ -538,11 +540,12 @@ func (a *account) cycle(ctx context.Context) error {
 			oerr = &oauth.Error{Op: "refresh", Class: oauth.Unknown, Err: err}
 		}
 		m.log.Info("refresh failed", "account", a.name, "class", oerr.Class, "code", oerr.Code, "status", oerr.Status, "error", err)
+		a.sent = a.sent || oerr.Class != oauth.NotSent
+		if ambiguous := oerr.Class == oauth.Unknown || oerr.Status >= 500; ambiguous && !a.facts.OutcomeUnknown {
+			a.setFacts(func(f *facts) { f.OutcomeUnknown = true }) // a gateway's 503 may hide a refresh
+		}
 		switch oerr.Class {
 		case oauth.Unknown:
-			if !a.facts.OutcomeUnknown {
-				a.setFacts(func(f *facts) { f.OutcomeUnknown = true })
-			}
 			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
 				continue
 			}
@@ -564,7 +567,7 @@ func (a *account) cycle(ctx context.Context) error {
 			}
 			return a.failed(ctx, oerr, false)
 		case oauth.NotSent:
-			return a.failed(ctx, oerr, !a.facts.OutcomeUnknown && try == 0)
+			return a.failed(ctx, oerr, !a.sent)
 		default:
 			return a.failed(ctx, oerr, false)
 		}
@@ -769,6 +772,9 @@ func (a *account) load(ctx context.Context) {
 	a.found, a.retry, a.storeErr = nil, retry{}, nil
 	if best != nil {
 		a.rec, a.facts, a.use = best, facts, facts.Use
+		if best.Pending { // the agent died in a cycle: its request may have left, and been answered
+			a.sent, a.facts.OutcomeUnknown = true, true
+		}
 		a.access = oauth.NewSecret(string(access))
 		if a.access.IsZero() {
 			a.facts.AccessExpiresAt = time.Time{}
