@@ -82,16 +82,46 @@ func (c *Client) verificationKeys(ctx context.Context, m *metadata, kid, alg str
 		if !due {
 			return set, &Error{Op: "discovery", Server: hostOf(m.jwks), Class: Protocol, Err: fmt.Errorf("%s has %w", hostOf(m.jwks), errNoKey)}
 		}
-		o, failed := c.getJSON(ctx, "discovery", m.jwks, "", metaLimit)
-		if failed != nil {
+		var failed *Error
+		if keys, failed = c.getKeys(ctx, m); failed != nil {
 			return set, failed
 		}
-		keys = readKeys(o)
-		c.mu.Lock()
-		c.keys.keys = keys
-		c.mu.Unlock()
 	}
 }
+
+// getKeys fetches the key set.
+func (c *Client) getKeys(ctx context.Context, m *metadata) ([]publicKey, *Error) {
+	o, failed := c.getJSON(ctx, "discovery", m.jwks, "", metaLimit)
+	if failed != nil {
+		return nil, failed
+	}
+	keys := readKeys(o)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keys.keys = keys
+	return keys, nil
+}
+
+// fetchKeys gets the server's keys if none are known yet. It comes before a
+// refresh, so that nothing has to be fetched between the answer, which may
+// have made the old refresh token useless, and the moment the new one is
+// saved. Without them the refresh goes on: they are tried again when needed.
+func (c *Client) fetchKeys(ctx context.Context, m *metadata) {
+	c.mu.Lock()
+	known := c.keys.keys != nil
+	c.mu.Unlock()
+	if known || !c.openID(m) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, keysLimit)
+	defer cancel()
+	if _, failed := c.getKeys(ctx, m); failed != nil {
+		c.log.Info("the server's keys cannot be read yet", "error", failed)
+	}
+}
+
+// keysLimit bounds the fetch of keys ahead of a refresh, of whose time it is taken.
+const keysLimit = 4 * time.Second
 
 // readKeys returns the usable keys of a JWKS, never nil.
 func readKeys(o object) []publicKey {
