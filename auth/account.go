@@ -523,6 +523,9 @@ func (a *account) cycle(ctx context.Context) error {
 	clear(secret)
 	confirmed := false
 	for try := 0; ; try++ {
+		if reason := a.over(); reason != "" { // the machine slept between two tries
+			return endedError(a.name, reason)
+		}
 		// A request that has left must not be cut by the agent's end.
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
 		grant, err := server.Refresh(attempt, token, a.facts.Identity)
@@ -572,6 +575,13 @@ func (a *account) cycle(ctx context.Context) error {
 			return a.failed(ctx, oerr, false)
 		}
 	}
+}
+
+// over says why the session is over by time, or "".
+func (a *account) over() Reason {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return a.sessionLocked().Over(a.m.limits, a.m.clock.Now())
 }
 
 // deathReason says why a server that called the token dead did so.

@@ -204,3 +204,22 @@ func TestSuspend(t *testing.T) {
 		})
 	}
 }
+
+// A machine that sleeps past the end of the session between two tries of a
+// refresh does not send the second.
+func TestSuspendBetweenTries(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:500"))
+		w.net.onRefresh = func(string) func([]byte) {
+			return func([]byte) { w.slept.Store(int64(31 * aDay)) }
+		}
+		_, err := w.token()
+		w.wantError(err, KindSignInNeeded, ByAge)
+		if n := w.net.refreshes(); n != 1 {
+			t.Errorf("%d requests left the machine, want 1", n)
+		}
+		w.wantState(Ended, ByAge)
+	})
+}

@@ -306,14 +306,10 @@ func (l *life) signInAmid() {
 	l.while(10 * time.Minute)
 	died := crash && l.crashNow()
 	l.faults.Set("")
-	switch {
-	case died: // which one is there the next refresh tells
-		l.watch.know("")
-	case err != nil:
-		l.watch.know("")
-	case before != "":
+	if !died && err == nil && before != "" {
 		l.watch.close(before)
 	}
+	l.watch.know("") // which one is there the next refresh tells
 	if err == nil {
 		l.tally.n.SignIns++
 	}
