@@ -33,6 +33,7 @@ type account struct {
 	access  oauth.Secret
 	unsaved *unsaved // an answer that could not be made durable yet
 
+	sent     bool    // a request of the open cycle may have left the machine
 	flight   *flight // a refresh that is wanted or under way
 	inFlight bool    // it is under way
 	retry    retry   // after a passing failure
@@ -435,6 +436,9 @@ func (a *account) load(ctx context.Context) {
 	a.found, a.retry, a.storeErr = nil, retry{}, nil
 	if best != nil {
 		a.rec, a.facts, a.use = best, facts, facts.Use
+		if best.Pending { // the agent died in a cycle: its request may have left, and been answered
+			a.sent, a.facts.OutcomeUnknown = true, true
+		}
 		a.access = oauth.NewSecret(string(access))
 		if a.access.IsZero() {
 			a.facts.AccessExpiresAt = time.Time{}
