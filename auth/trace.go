@@ -202,6 +202,9 @@ func replay(requests []time.Time, until time.Time, mode Mode, o TraceOptions) Mo
 
 // idleUntil lets the background work until t.
 func (r *replayed) idleUntil(t time.Time) {
+	if t.Before(r.session.AccessExpiresAt.Add(-refreshBuffer(r.session.AccessLifetime))) {
+		return // Plan would refuse, at more expense
+	}
 	for {
 		d := Plan(r.session)
 		switch {
