@@ -51,10 +51,24 @@ func TestForecast(t *testing.T) {
 			in.Demand.Note(planEpoch.Add(10*time.Minute), in.AccessLifetime)
 		}), 2*day + 10*time.Minute, LimitIdle, ""},
 		{"the provider's idle rule", forecastAt(time.Hour, func(in *ForecastInput) { in.ServerIdle = 7 * day }), 7 * day, LimitServer, ""},
-		{"a request every six hours", forecastAt(10*day+time.Hour, func(in *ForecastInput) {
+		{"our idle rule, and a request a day", forecastAt(10*day+13*time.Hour, func(in *ForecastInput) {
+			in.MaxIdle = 2 * day
+			noted(in, 0, 10, nil, 12)
+			in.RefreshesLeft = 3 // at noon, but today's is over
+		}), 13*day + 12*time.Hour + 15*time.Minute, LimitRefreshes, ""},
+		// The first request repeats right away, in a life that has a last request.
+		{"in the middle of a life", forecastAt(63*time.Minute, func(in *ForecastInput) {
+			for _, m := range []int{0, 61, 62} {
+				in.Demand.Note(planEpoch.Add(time.Duration(m)*time.Minute), in.AccessLifetime)
+			}
+			in.LastRefreshAt, in.AccessExpiresAt = planEpoch.Add(61*time.Minute), planEpoch.Add(76*time.Minute)
+			in.RefreshesLeft, in.Mode = 1, OnDemand // 63 minutes and a second after the one at 61
+		}), 139*time.Minute + time.Second, LimitRefreshes, "Rough"},
+		{"a request every six hours", forecastAt(10*day+9*time.Hour, func(in *ForecastInput) {
 			noted(in, 0, 10, nil, 2, 8, 14, 20)
-			in.LastRefreshAt, in.AccessExpiresAt = planEpoch.Add(9*day+20*time.Hour), planEpoch.Add(9*day+20*time.Hour+15*time.Minute)
-			in.RefreshesLeft = 6 // at 2, 8, 14, 20, 2, 8
+			noted(in, 10, 11, nil, 2, 8)
+			in.LastRefreshAt, in.AccessExpiresAt = planEpoch.Add(10*day+8*time.Hour), planEpoch.Add(10*day+8*time.Hour+15*time.Minute)
+			in.RefreshesLeft = 4 // at 14, 20, 2, 8
 		}), 11*day + 8*time.Hour + 15*time.Minute, LimitRefreshes, "Made from the last 10 days"},
 		{"rarely enough for thirty days", forecastAt(20*day, func(in *ForecastInput) {
 			noted(in, 0, 20, func(d time.Weekday) bool { return d == time.Monday }, 9)

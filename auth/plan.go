@@ -175,9 +175,8 @@ func worthWarming(in PlanInput, due time.Time) (bool, string) {
 	if in.ServerIdle > 0 && left >= refreshesToEnd(in) {
 		return true, "the provider ends a sign-in that is not used"
 	}
-	last := in.Demand.last()
-	silence := due.Sub(last)
-	if !last.After(in.LastRefreshAt) || silence > in.AccessLifetime/2 {
+	silence := due.Sub(in.Demand.last())
+	if silence >= in.AccessLifetime/2 { // so it was asked for since it was fetched
 		return false, "not in use"
 	}
 	need := refreshesNeeded(in, due)

@@ -46,6 +46,16 @@ func TestPlan(t *testing.T) {
 		week = 7 * 24 * time.Hour
 	)
 	always := func(in *PlanInput) { in.Mode = Always }
+	// A token of an hour, not asked for in the last 20 minutes of it. One life
+	// in a week of 30 days makes 4.3 that callers need; twice that is 8.6.
+	const hourDue = time.Hour - 90*time.Second
+	hourly := func(left int) func(*PlanInput) {
+		return func(in *PlanInput) {
+			in.AccessLifetime, in.AccessExpiresAt = time.Hour, planEpoch.Add(time.Hour)
+			in.RefreshesLeft = left
+			usedAt(m, hourDue-20*m)(in)
+		}
+	}
 	tests := []struct {
 		name    string
 		in      PlanInput
@@ -81,7 +91,10 @@ func TestPlan(t *testing.T) {
 		{"in-use, it will be due", planAt(9*m, usedAt(8*m)), false, due, "in use"},
 		{"in-use, nobody asked since the sign-in", planAt(due, nil), false, 0, "when a program asks: not in use"},
 		{"in-use, the only request is the one that refreshed", planAt(due, usedAt(0)), false, 0, "when a program asks: not in use"},
-		{"in-use, silent for more than half the life", planAt(due, usedAt(0, 5*m)), false, 0, "when a program asks: not in use"},
+		{"in-use, silent for half the life", planAt(due, usedAt(0, 6*m)), false, 0, "when a program asks: not in use"},
+		{"in-use, silent for almost half the life", planAt(due, usedAt(0, 6*m+time.Second)), true, due, "in use"},
+		{"in-use, a long silence, refreshes to waste", planAt(hourDue, hourly(10)), true, hourDue, "in use"},
+		{"in-use, a long silence, none to waste", planAt(hourDue, hourly(9)), false, 0, "when a program asks: not in use"},
 		{"in-use, awake again after a night", planAt(10*time.Hour, usedAt(due-m)), false, 0, "when a program asks"},
 		{"in-use, the last but one is kept for a caller", planAt(due, func(in *PlanInput) {
 			usedAt(due - m)(in)

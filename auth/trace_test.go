@@ -13,11 +13,11 @@ import (
 func TestRunTrace(t *testing.T) {
 	// Tokens of 15 minutes; times in minutes; r is a refresh, s a sign-in.
 	//
-	//	on-demand: 0 s, 1, 14, 15 r, 20, 29, 40 r, 300 r
+	//	on-demand: 0 s, 1, 14, 15 r, 21, 29, 40 r, 300 r
 	//	in-use:    0 s, 1, 14, then r in the background because that was in the
-	//	           buffer, 15, 20, 27.5 r, 29, 40, 41 r, 300 r
+	//	           buffer, 15, 21, 27.5 r, 29, 40, 41 r, 300 r
 	//	always:    20 refreshes, 13.5 minutes each, end at 285; 300 s, and 20 more
-	trace := "# minutes 0 1 14 15 20 29 40 300\n0\n60.25\n840\n\n900\n1200\n1740\n2400\n 18000 \n"
+	trace := "# minutes 0 1 14 15 21 29 40 300\n0\n60.25\n840\n\n900\n1260\n1740\n2400\n 18000 \n"
 	got, err := RunTrace(strings.NewReader(trace), TraceOptions{AccessTTL: 15 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
