@@ -44,6 +44,7 @@ func TestForecast(t *testing.T) {
 			in.EndsAt, in.EndsBy = planEpoch.Add(9*day), LimitServer
 		}), 9 * day, LimitServer, ""},
 		{"none left", forecastAt(10*time.Minute, func(in *ForecastInput) { in.RefreshesLeft = 0 }), 15 * time.Minute, LimitRefreshes, ""},
+		{"always fresh, for nobody", forecastAt(time.Minute, func(in *ForecastInput) { in.Mode = Always }), 20*810*time.Second + 15*time.Minute, LimitRefreshes, ""},
 		{"our idle rule", forecastAt(time.Hour, func(in *ForecastInput) { in.MaxIdle = 2 * day }), 2 * day, LimitIdle, ""},
 		{"our idle rule, from the last use", forecastAt(time.Hour, func(in *ForecastInput) {
 			in.MaxIdle = 2 * day
@@ -52,7 +53,7 @@ func TestForecast(t *testing.T) {
 		}), 2*day + 10*time.Minute, LimitIdle, ""},
 		{"the provider's idle rule", forecastAt(time.Hour, func(in *ForecastInput) { in.ServerIdle = 7 * day }), 7 * day, LimitServer, ""},
 		{"our idle rule, and a request a day", forecastAt(10*day+13*time.Hour, func(in *ForecastInput) {
-			in.MaxIdle = 2 * day
+			in.MaxIdle = 2*day + time.Hour
 			noted(in, 0, 10, nil, 12)
 			in.RefreshesLeft = 3 // at noon, but today's is over
 		}), 13*day + 12*time.Hour + 15*time.Minute, LimitRefreshes, ""},
@@ -123,6 +124,30 @@ func TestForecast(t *testing.T) {
 				t.Errorf("the second time it says %+v, the first time %+v", again, f)
 			}
 		})
+	}
+}
+
+func TestForecastText(t *testing.T) {
+	f := ForecastReport{
+		ForecastView: ForecastView{EndsAt: planEpoch.Add(50 * time.Hour), By: LimitRefreshes, EarliestAt: planEpoch.Add(40 * time.Hour), LatestAt: planEpoch.Add(70 * time.Hour)},
+		Modes:        map[Mode]ModeForecast{InUse: {7.25, 10.5, 7}, Always: {20, 29, 0.5}, OnDemand: {7, 10, 7.25}},
+		Note:         "Made from 5 days of use.",
+	}
+	var got strings.Builder
+	if err := f.WriteText(&got, planEpoch); err != nil {
+		t.Fatal(err)
+	}
+	want := `This sign-in ends about Wed 30 Sep 02:00, in 2 days: then its refreshes are used.
+It may be as early as Tue 29 Sep 16:00, or as late as Wed 30 Sep 22:00.
+Made from 5 days of use.
+
+               refreshes a day   sign-ins in 30 days   waits a day
+in-use                     7.2                  10.5           7.0
+always                    20.0                  29.0           0.5
+on-demand                  7.0                  10.0           7.2
+`
+	if got.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
 	}
 }
 
