@@ -2,12 +2,10 @@ package auth
 
 import (
 	"fmt"
-	"io"
 	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -78,30 +76,6 @@ func Forecast(in ForecastInput) ForecastReport {
 	}
 	f.Note = in.note(past, f.HistoryDays)
 	return f
-}
-
-// WriteText writes the report for people.
-func (f ForecastReport) WriteText(w io.Writer, now time.Time) error {
-	const when = "Mon 2 Jan 15:04"
-	why := map[Limit]string{
-		LimitAge:       "then its time is over",
-		LimitRefreshes: "then its refreshes are used",
-		LimitIdle:      "if it stays unused",
-		LimitServer:    "then the provider ends it",
-	}
-	at := func(t time.Time) string { return t.In(now.Location()).Format(when) }
-	var b strings.Builder
-	fmt.Fprintf(&b, "This sign-in ends about %s, in %s: %s.\n", at(f.EndsAt), roughly(f.EndsAt.Sub(now)), why[f.By])
-	if f.LatestAt.Sub(f.EarliestAt) > time.Hour {
-		fmt.Fprintf(&b, "It may be as early as %s, or as late as %s.\n", at(f.EarliestAt), at(f.LatestAt))
-	}
-	fmt.Fprintf(&b, "%s\n\n%-12s%18s%22s%14s\n", f.Note, "", "refreshes a day", "sign-ins in 30 days", "waits a day")
-	for _, mode := range []Mode{InUse, Always, OnDemand} {
-		m := f.Modes[mode]
-		fmt.Fprintf(&b, "%-12s%18.1f%22.1f%14.1f\n", mode, m.RefreshesPer1d, m.SignInsPer30d, m.WaitedPer1d)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // end plays a future to the session and returns when and by which rule it ends.
