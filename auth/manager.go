@@ -2,7 +2,13 @@ package auth
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
 	"time"
 
 	"curfew/auth/oauth"
@@ -13,67 +19,370 @@ import (
 type Config struct {
 	Store    *keystore.Store
 	Accounts []Account
-	Limits   Limits // tightened built-in limits; zero means BuiltIn
-	StateDir string // for the audit log
-	Logger   *slog.Logger
-	Now      func() time.Time
-	// NewClient makes the protocol client of an account; nil: oauth.New.
+	Limits   Limits       // the zero Limits means BuiltIn; they can only tighten
+	StateDir string       // for the log of events and of ended sessions; "" keeps none
+	Logger   *slog.Logger // nil: discard
+	Clock    *Clock       // nil: the machine's
+
+	// NewClient makes the protocol client of an account; nil means oauth.New.
 	NewClient func(oauth.Config) (*oauth.Client, error)
+	// Random spreads retries: a number in [0, 1), safe for concurrent use;
+	// nil means rand.Float64.
+	Random func() float64
 }
 
-// Manager owns all sessions and every goroutine that touches them.
-type Manager struct{}
+// Manager owns all sessions and every goroutine that touches them. Its
+// methods are safe for concurrent use, and those that need a goroutine of the
+// Manager return an error unless Run is running.
+type Manager struct {
+	store     *keystore.Store
+	limits    Limits
+	log       *slog.Logger
+	clock     *Clock
+	newClient func(oauth.Config) (*oauth.Client, error)
+	random    func() float64
+	journal   *journal
 
-// New makes a Manager. Nothing runs and nothing is read before Run.
-func New(c Config) (*Manager, error) { panic("not yet") }
+	// mu guards what follows and every field of an account that says so. It
+	// is never held across network or keychain.
+	mu       sync.Mutex
+	running  context.Context // Run's; nil outside of it
+	wg       sync.WaitGroup  // counts the goroutines that Run waits for
+	accounts map[string]*account
+	paused   bool
+	watchers map[chan []Snapshot]struct{}
+}
+
+// New makes a Manager. It starts nothing; it reads the log of events and of
+// ended sessions only.
+func New(c Config) (*Manager, error) {
+	if c.Store == nil {
+		return nil, errors.New("auth: a Manager needs a store")
+	}
+	m := &Manager{
+		store:     c.Store,
+		limits:    BuiltIn.Tighten(c.Limits),
+		log:       c.Logger,
+		clock:     c.Clock,
+		newClient: c.NewClient,
+		random:    c.Random,
+		accounts:  map[string]*account{},
+		watchers:  map[chan []Snapshot]struct{}{},
+	}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	if m.clock == nil {
+		m.clock = NewClock(nil, nil)
+	}
+	if m.newClient == nil {
+		m.newClient = oauth.New
+	}
+	if m.random == nil {
+		m.random = rand.Float64
+	}
+	var err error
+	if m.journal, err = openJournal(c.StateDir, m.log); err != nil {
+		return nil, err
+	}
+	for _, a := range c.Accounts {
+		acc, err := m.newAccount(a)
+		if err != nil {
+			return nil, fmt.Errorf("account %s: %w", a.Name, err)
+		}
+		m.accounts[a.Name] = acc
+	}
+	return m, nil
+}
 
 // Run loads the sessions and keeps them until ctx ends, then finishes what
-// must not be cut (a refresh in flight) and returns.
-func (m *Manager) Run(ctx context.Context) error { panic("not yet") }
+// must not be cut (a refresh whose request has left) and returns nil.
+func (m *Manager) Run(ctx context.Context) error {
+	m.mu.Lock()
+	if m.running != nil {
+		m.mu.Unlock()
+		return errors.New("auth: the Manager runs already")
+	}
+	m.running = ctx
+	for _, a := range m.accounts {
+		m.startLocked(a)
+	}
+	m.adoptSessionsLocked()
+	m.wg.Go(func() { m.watchStore(ctx) })
+	m.mu.Unlock()
+
+	<-ctx.Done()
+	m.mu.Lock()
+	m.running = nil
+	for _, a := range m.accounts {
+		if a.signIn != nil {
+			a.signIn.cancel()
+		}
+	}
+	m.mu.Unlock()
+	m.wg.Wait()
+	m.journal.close()
+	return nil
+}
+
+// startLocked starts the goroutine that owns a's session.
+func (m *Manager) startLocked(a *account) {
+	ctx, stop := context.WithCancel(m.running)
+	a.stop = stop
+	m.wg.Go(func() {
+		defer stop()
+		a.run(ctx)
+	})
+}
+
+// watchStore has what waits for the keychain tried again when the keychain
+// was unlocked, came back or changed.
+func (m *Manager) watchStore(ctx context.Context) {
+	changes := m.store.Changes(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changes:
+		}
+		m.mu.Lock()
+		m.retryStoreLocked()
+		m.mu.Unlock()
+	}
+}
+
+func (m *Manager) retryStoreLocked() {
+	for _, a := range m.accounts {
+		if a.storeErr != nil && a.retry.err == nil {
+			a.retry.at = time.Time{}
+		}
+		if a.unsaved != nil {
+			a.unsaved.at = time.Time{}
+		}
+		a.poke()
+	}
+}
+
+// adoptSessionsLocked hands every stored session to its account, which loads
+// the newest live one and closes the others: a crash may have cut that short.
+func (m *Manager) adoptSessionsLocked() {
+	byAccount := map[string][]keystore.Record{}
+	for _, id := range m.store.Sessions() {
+		rec, err := m.store.Peek(id)
+		if err != nil {
+			m.log.Warn("a stored session cannot be read", "session", id, "error", err)
+		}
+		byAccount[rec.Account] = append(byAccount[rec.Account], rec)
+	}
+	for name, a := range m.accounts {
+		a.found = byAccount[name]
+		a.loading = false
+		delete(byAccount, name)
+		a.poke()
+	}
+	for name, recs := range byAccount {
+		for _, rec := range recs {
+			m.log.Info("a stored session belongs to no account", "account", name, "session", rec.ID)
+			m.retireLocked(rec, server{}, "the account is no longer configured")
+		}
+	}
+	m.publishLocked()
+}
 
 // Snapshots returns every account's snapshot, by name.
-func (m *Manager) Snapshots() []Snapshot { panic("not yet") }
+func (m *Manager) Snapshots() []Snapshot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.snapshotsLocked()
+}
+
+func (m *Manager) snapshotsLocked() []Snapshot {
+	now := m.clock.Now()
+	all := make([]Snapshot, 0, len(m.accounts))
+	for _, name := range slices.Sorted(maps.Keys(m.accounts)) {
+		all = append(all, m.accounts[name].snapshotLocked(now))
+	}
+	return all
+}
 
 // Snapshot returns one account's snapshot.
-func (m *Manager) Snapshot(name string) (Snapshot, error) { panic("not yet") }
+func (m *Manager) Snapshot(name string) (Snapshot, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, err := m.accountLocked(name)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return a.snapshotLocked(m.clock.Now()), nil
+}
 
 // Watch delivers all snapshots, at once and after every change, the newest
 // always winning, until ctx ends; then the channel is closed.
-func (m *Manager) Watch(ctx context.Context) <-chan []Snapshot { panic("not yet") }
+func (m *Manager) Watch(ctx context.Context) <-chan []Snapshot {
+	ch := make(chan []Snapshot, 1)
+	m.mu.Lock()
+	m.watchers[ch] = struct{}{}
+	ch <- m.snapshotsLocked()
+	m.mu.Unlock()
+	context.AfterFunc(ctx, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.watchers, ch)
+		close(ch)
+	})
+	return ch
+}
 
-// SetAccount adds an account or changes its configuration; the caller has
-// already saved it. A change of issuer or client of a signed-in account is refused.
-func (m *Manager) SetAccount(a Account) error { panic("not yet") }
+// publishLocked gives every watcher the present snapshots; one that has not
+// read the last ones gets these in their place.
+func (m *Manager) publishLocked() {
+	if len(m.watchers) == 0 {
+		return
+	}
+	all := m.snapshotsLocked()
+	for ch := range m.watchers {
+		select {
+		case <-ch:
+		default:
+		}
+		ch <- all
+	}
+}
+
+// accountLocked finds an account or says which ones there are.
+func (m *Manager) accountLocked(name string) (*account, error) {
+	if a := m.accounts[name]; a != nil {
+		return a, nil
+	}
+	hint := "add one with `curfew add " + cleanName(name) + " --issuer URL --client-id ID`"
+	if len(m.accounts) > 0 {
+		hint = "accounts: " + joinWords(slices.Sorted(maps.Keys(m.accounts)))
+	}
+	return nil, &Error{Kind: KindUnknown, Message: fmt.Sprintf("there is no account %q", cleanName(name)), Hint: hint}
+}
+
+// SetAccount adds an account or changes its configuration, which the caller
+// has checked. What a stored refresh token is bound to (issuer, endpoints,
+// client) cannot change under a live session: that could send it elsewhere.
+func (m *Manager) SetAccount(c Account) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.accounts[c.Name]
+	if old != nil && old.config.binding() != c.binding() {
+		if old.rec != nil || old.signIn != nil {
+			return &Error{
+				Kind:    KindBadRequest,
+				Message: fmt.Sprintf("%s is signed in, so its provider and client cannot change", c.Name),
+				Hint:    "sign out first: `curfew logout " + c.Name + "`",
+			}
+		}
+	}
+	fresh, err := m.newAccount(c)
+	if err != nil {
+		return err
+	}
+	if old == nil {
+		fresh.loading = false
+		m.accounts[c.Name] = fresh
+		if m.running != nil {
+			m.startLocked(fresh)
+		}
+	} else {
+		old.config, old.server, old.retry = fresh.config, fresh.server, retry{}
+		old.poke()
+	}
+	m.journal.add(Event{At: m.clock.Now(), Account: c.Name, Kind: EventConfig, Message: "account configured"})
+	m.publishLocked()
+	return nil
+}
 
 // RemoveAccount signs the account out and forgets it.
 func (m *Manager) RemoveAccount(ctx context.Context, name string) (SignOutResult, error) {
-	panic("not yet")
+	res, err := m.SignOut(ctx, name)
+	if err != nil {
+		return res, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a := m.accounts[name]; a != nil {
+		if a.stop != nil {
+			a.stop()
+		}
+		delete(m.accounts, name)
+		m.journal.forget(name)
+	}
+	m.publishLocked()
+	return res, nil
 }
 
-// StartSignIn starts a sign-in, or joins the one that runs.
-func (m *Manager) StartSignIn(ctx context.Context, name string, r SignInRequest) (SignInStarted, error) {
-	panic("not yet")
+// Events returns the newest n events of an account, oldest first; name ""
+// means all accounts.
+func (m *Manager) Events(name string, n int) []Event { return m.journal.last(name, n) }
+
+// Forecast says when the account's session will end if use goes on as it was,
+// and what each refresh mode would cost. Errors are of type *Error.
+func (m *Manager) Forecast(name string) (ForecastReport, error) {
+	m.mu.Lock()
+	a, err := m.accountLocked(name)
+	if err == nil && a.rec == nil {
+		err = a.noSessionErrorLocked()
+	}
+	if err != nil {
+		m.mu.Unlock()
+		return ForecastReport{}, err
+	}
+	in := a.forecastInputLocked(m.clock.Now())
+	m.mu.Unlock()
+	return Forecast(in), nil
 }
 
-// CancelSignIn ends a running sign-in; the session that was there stays.
-func (m *Manager) CancelSignIn(name string) error { panic("not yet") }
-
-// Token returns an access token good for at least minValid (below zero: the
-// default of 60 s). program names who asks, for the log.
-func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration, program string) (Token, error) {
-	panic("not yet")
+// SetPaused pauses or resumes background refresh of all accounts. Programs
+// that ask for a token still get one.
+func (m *Manager) SetPaused(paused bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.paused = paused
+	for _, a := range m.accounts {
+		a.poke()
+	}
+	m.publishLocked()
 }
 
-// Refresh spends one refresh now, whatever the plan says.
-func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, error) {
-	panic("not yet")
+// UnlockKeychain asks the person, through the OS's own prompt, to unlock the
+// keychain, and tries again what waited for it.
+func (m *Manager) UnlockKeychain(ctx context.Context) error {
+	if err := m.store.Unlock(ctx); err != nil {
+		return keychainError(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.retryStoreLocked()
+	return nil
 }
 
-// SignOut ends the session here first, then revokes it, then erases it.
-func (m *Manager) SignOut(ctx context.Context, name string) (SignOutResult, error) { panic("not yet") }
+// KeychainStatus says whether the keychain can be used now, as an *Error; it
+// never prompts.
+func (m *Manager) KeychainStatus(ctx context.Context) error {
+	if err := m.store.Status(ctx); err != nil {
+		return keychainError(err)
+	}
+	return nil
+}
 
-// Events returns the newest n events of an account, oldest first; name "" means all.
-func (m *Manager) Events(name string, n int) []Event { panic("not yet") }
+// binding is what a refresh token must never leave.
+func (a Account) binding() binding {
+	return binding{a.Provider, a.Issuer, a.AuthorizationEndpoint, a.TokenEndpoint, a.RevocationEndpoint, a.ClientID}
+}
 
-// SetPaused pauses or resumes background refresh.
-func (m *Manager) SetPaused(paused bool) { panic("not yet") }
+type binding struct {
+	Provider              string `json:"provider,omitempty"`
+	Issuer                string `json:"issuer,omitempty"`
+	AuthorizationEndpoint string `json:"authorization_endpoint,omitempty"`
+	TokenEndpoint         string `json:"token_endpoint,omitempty"`
+	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
+	ClientID              string `json:"client_id,omitempty"`
+}
+
+// pollInterval bounds every wait: Go's timers stand still while the machine
+// is suspended, so nothing sleeps longer than this past a resume.
+const pollInterval = 15 * time.Second

@@ -1,6 +1,11 @@
 package auth
 
-import "time"
+import (
+	"errors"
+	"time"
+
+	"curfew/auth/oauth"
+)
 
 // A Snapshot is everything a person or a program may see of one account: no
 // field holds a secret. It is the JSON of `curfew status --json`, of the
@@ -155,4 +160,153 @@ const (
 	EventEnd     EventKind = "end"
 	EventSignOut EventKind = "sign_out"
 	EventConfig  EventKind = "config"
+	EventWarning EventKind = "warning" // once per session and warning
 )
+
+// factsLocked gathers what the account's state follows from.
+func (a *account) factsLocked(now time.Time) Facts {
+	f := Facts{
+		Past:       a.m.journal.past(a.name).Reason,
+		SigningIn:  a.signIn.running(),
+		Refreshing: a.inFlight,
+	}
+	if e, ok := errors.AsType[*Error](a.storeErr); ok && e.Kind == KindBadRequest {
+		f.Held = true
+	} else {
+		f.Locked = a.storeErr != nil
+	}
+	if a.retry.err != nil {
+		f.RetryAt = a.retry.at
+	}
+	if a.rec != nil {
+		s := a.sessionLocked()
+		f.Session = &s
+		f.Suspect = a.suspectLocked(now)
+		f.Held = f.Held || a.retry.err != nil && a.retry.err.Class == oauth.HeldBack
+	}
+	return f
+}
+
+// snapshotLocked builds the account's snapshot at now.
+func (a *account) snapshotLocked(now time.Time) Snapshot {
+	f := a.factsLocked(now)
+	v := Snapshot{
+		Name:         a.name,
+		Provider:     providerName(a.config),
+		MaxRefreshes: a.m.limits.MaxRefreshes,
+		RefreshMode:  a.config.Refresh,
+		Paused:       a.m.paused,
+		Warnings:     []string{},
+	}
+	v.State, v.Reason = Derive(f, a.m.limits, now)
+	if a.signIn != nil {
+		view := a.signIn.view
+		view.StartedAt = view.StartedAt.UTC().Truncate(time.Second)
+		v.SignIn = &view
+	}
+	if f.Session != nil {
+		a.describeSessionLocked(&v, *f.Session, now)
+	} else if past := a.m.journal.past(a.name); past.Reason != "" {
+		v.Subject = past.Subject
+		v.SignedInAt = whole(past.SignedInAt)
+		v.RefreshesUsed = past.Used
+	}
+	v.Message = a.messageLocked(v, now)
+	return v
+}
+
+// describeSessionLocked fills in what a live session adds.
+func (a *account) describeSessionLocked(v *Snapshot, s Session, now time.Time) {
+	l := a.m.limits
+	end, by := s.EndsAt(l)
+	v.Subject = a.facts.Identity.Display
+	v.SignedInAt = whole(s.SignedInAt)
+	v.EndsAt = whole(end)
+	v.AgeLeft = seconds(end.Sub(now))
+	v.RefreshesUsed = l.MaxRefreshes - s.Left(l)
+	v.RefreshesLeft = s.Left(l)
+	v.AccessExpiresAt = whole(s.AccessExpiresAt)
+	v.AccessLifetime = seconds(s.AccessLifetime)
+	if s.AccessGood(now) {
+		v.AccessLeft = seconds(s.AccessExpiresAt.Sub(now))
+	}
+	v.LastRefreshAt = whole(a.facts.LastRefreshAt)
+	v.LastUsedAt = whole(a.use.LastActivity)
+	v.LastUsedBy = a.use.LastUsedBy
+	d := a.planLocked(now)
+	switch {
+	case a.retry.at.After(now):
+		v.NextRefreshAt, v.NextReason = whole(a.retry.at), "next try"
+	case a.m.paused:
+		v.NextReason = "background refresh is paused"
+	default:
+		v.NextRefreshAt, v.NextReason = whole(d.WakeAt), d.Why
+	}
+	v.Forecast = a.forecast
+	if a.forecastAt.IsZero() { // not made yet: the nearest fixed end
+		v.Forecast = ForecastView{EndsAt: v.EndsAt, By: by}
+	}
+	v.Warnings = append(v.Warnings, a.facts.Warnings...)
+	v.LimitedBy = s.LimitedBy(l, v.Forecast)
+	switch {
+	case a.unsaved != nil:
+		v.Warnings = append(v.Warnings, "The refreshed session is not saved yet; Curfew keeps trying. Do not shut down.")
+	case a.storeErr != nil:
+		v.Warnings = append(v.Warnings, sentence(keychainError(a.storeErr).Message))
+	}
+	if a.retry.err != nil {
+		v.Warnings = append(v.Warnings, sentence(failureWords(a.retry.err)))
+	}
+}
+
+// messageLocked is one sentence for people about the state.
+func (a *account) messageLocked(v Snapshot, now time.Time) string {
+	switch v.State {
+	case SignedOut:
+		return "Not signed in."
+	case SigningIn:
+		return v.SignIn.Message
+	case Active:
+		return "The access token is good."
+	case Stale:
+		return "The access token is over; the next request renews it."
+	case Refreshing:
+		return "Refreshing."
+	case Waiting:
+		return sentence(a.failureErrorLocked().Message)
+	case Held:
+		if a.retry.err == nil {
+			return sentence(keychainError(a.storeErr).Message)
+		}
+		return sentence(a.failureErrorLocked().Message)
+	case Locked:
+		return sentence(keychainError(a.storeErr).Message)
+	case Suspect:
+		return sentence(suspectError().Message)
+	case Ended:
+		return endMessage(v.Reason)
+	}
+	return ""
+}
+
+func providerName(c Account) string {
+	switch {
+	case c.Issuer != "":
+		return c.Issuer
+	case c.Provider != "":
+		return c.Provider
+	default:
+		return c.TokenEndpoint
+	}
+}
+
+// whole is t in UTC, to the second; the zero time stays zero.
+func whole(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Truncate(time.Second)
+}
+
+// seconds is d in whole seconds, never below zero.
+func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }

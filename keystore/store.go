@@ -1,9 +1,15 @@
 package keystore
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -51,89 +57,364 @@ type Config struct {
 
 // Store owns the state directory (by lock) and the keychain items of all
 // sessions. Its methods are safe for concurrent use; calls on one session
-// must not overlap. Keychain calls are made one at a time by a worker.
-type Store struct{}
+// should not overlap (they wait for each other). Keychain calls are made one
+// at a time by a worker, whose goroutine starts with the first of them and
+// ends with Close. No other goroutine outlives a method, save that of Changes.
+type Store struct {
+	disk     *disk
+	keychain *worker
+	log      *slog.Logger
+	clock    func() time.Time
+	closing  sync.Once
+
+	mu       sync.Mutex          // guards the maps, not what the sessions hold
+	sessions map[string]*session // by ID: every session with a ledger
+	gone     map[string]bool     // IDs whose keychain items are still to be deleted
+
+	named chan struct{} // one token: held by the call that works on named secrets
+}
 
 // A Record is the durable truth of one session, without its secrets.
 type Record struct {
 	ID         string    // opaque, random
 	Account    string    // the caller's name for whose session it is
-	StartedAt  time.Time // the sign-in; never changes
+	StartedAt  time.Time // the sign-in, in whole milliseconds; never changes
 	Generation int       // of the stored secret: 1 after Create, +1 per Commit
 	Used       int       // cycles reserved (not refunded): the larger of ledger and high-water item
 	Pending    bool      // a cycle is reserved and neither committed nor refunded
 	HighWater  time.Time // the latest wall-clock time any line was written at
-	Meta       []byte    // the caller's opaque facts as of the last Create, Commit or Note
+	Meta       []byte    // the caller's opaque facts as of the last Create, Commit or Note; kept in clear
 	Ended      string    // why, once End was called; "" while it lives
+
+	// Unpublished: everything is durable, but the keychain has yet to be brought up
+	// to it. The next call that can reach the keychain does so; no cycle starts before.
+	Unpublished bool
+	// Unverified: this is what the ledger claims. The keychain, which could prove
+	// it, could not be asked (locked, not there), or it or the ledger was refused.
+	Unverified bool
 }
 
-// Open locks the state directory and replays every ledger. It makes no
-// keychain call. ErrInUse: another agent runs.
-func Open(c Config) (*Store, error) { panic("not yet") }
+// Open locks the state directory and lists its sessions. It makes no keychain
+// call, so nothing is verified before Load. ErrInUse: another agent runs.
+func Open(c Config) (*Store, error) {
+	d, err := openDisk(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if c.Keychain == nil {
+		c.Keychain = OSKeychain()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	s := &Store{
+		disk:     d,
+		keychain: newWorker(c.Keychain, cmp.Or(c.Service, "curfew"), c.Logger),
+		log:      c.Logger,
+		clock:    c.Now,
+		sessions: map[string]*session{},
+		gone:     map[string]bool{},
+		named:    make(chan struct{}, 1),
+	}
+	if err := s.scan(); err != nil {
+		d.close()
+		return nil, err
+	}
+	return s, nil
+}
 
-// Close waits for the call in flight, at most until ctx ends, and unlocks.
-func (s *Store) Close(ctx context.Context) error { panic("not yet") }
+// scan lists what lies in the state directory, and tidies up what a crash in
+// Create, Erase or PutSecret left.
+func (s *Store) scan() error {
+	names, err := s.disk.names()
+	if err != nil {
+		return err
+	}
+	there, live := map[string]bool{}, map[string]bool{} // files; IDs of named secrets
+	for _, name := range names {
+		there[name] = true
+		if strings.HasSuffix(name, suffixNamed) {
+			n, err := s.readNamed(name)
+			if err != nil {
+				s.log.Warn("a named secret cannot be read", "file", name, "error", err)
+			}
+			live[n.ID] = true
+		}
+	}
+	for _, name := range names {
+		if err := s.adopt(name, there, live); err != nil {
+			s.log.Warn("cannot tidy up the state directory", "file", name, "error", err)
+		}
+	}
+	return nil
+}
+
+// adopt decides what becomes of one file. Whatever is not ours stays.
+func (s *Store) adopt(name string, there, live map[string]bool) error {
+	if strings.HasSuffix(name, ".tmp") {
+		return s.disk.wipe(name)
+	}
+	id, suffix, _ := strings.Cut(name, ".")
+	if !validID(id) {
+		return nil
+	}
+	switch "." + suffix {
+	case suffixGone:
+		if live[id] { // the named secret that PutSecret was about to replace, or did
+			return s.disk.remove(name)
+		}
+		return s.eraseFiles(id)
+	case suffixKey:
+		if !there[id+suffixLedger] { // a Create that did not come as far, and so never succeeded
+			return s.eraseFiles(id)
+		}
+	case suffixLedger:
+		if !there[id+suffixGone] {
+			s.sessions[id] = newSession(id)
+		}
+	}
+	return nil
+}
+
+// Close waits for the keychain call in flight, at most until ctx ends, and
+// unlocks the state directory. Later calls of any method fail; later calls of
+// Close do nothing.
+func (s *Store) Close(ctx context.Context) (err error) {
+	s.closing.Do(func() { err = errors.Join(s.keychain.close(ctx), s.disk.close()) })
+	return err
+}
 
 // Status says whether the keychain can be used now; it never prompts.
-func (s *Store) Status(ctx context.Context) error { panic("not yet") }
+// ErrLocked, ErrUnavailable, ErrNoCollection, ErrTimeout.
+func (s *Store) Status(ctx context.Context) error { return s.keychain.probe(ctx) }
 
-// Unlock asks the person, through the OS's own prompt, to unlock the keychain.
-func (s *Store) Unlock(ctx context.Context) error { panic("not yet") }
+// Unlock asks the person, through the OS's own prompt, to unlock the
+// keychain, and waits up to two minutes. ErrDenied: the person said no.
+func (s *Store) Unlock(ctx context.Context) error { return s.keychain.unlock(ctx) }
+
+// A watcher is a keychain that tells when it was locked, unlocked, replaced or
+// restarted. Watch calls f at each of these, from one goroutine, until ctx ends.
+type watcher interface {
+	Watch(ctx context.Context, f func())
+}
+
+// Changes ticks when the OS says that the keychain was locked or unlocked, or
+// came, went or was replaced; ask Status then. Ticks that nobody takes become
+// one. The channel is closed when ctx ends; it is nil, and so never ticks,
+// where the OS does not tell.
+func (s *Store) Changes(ctx context.Context) <-chan struct{} {
+	w, ok := s.keychain.kc.(watcher)
+	if !ok {
+		return nil
+	}
+	ticks := make(chan struct{}, 1)
+	go func() {
+		defer close(ticks)
+		w.Watch(ctx, func() {
+			select {
+			case ticks <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	return ticks
+}
 
 // Sessions lists the IDs of all sessions that have a ledger, also ended ones
 // that are not erased yet, and damaged ones.
-func (s *Store) Sessions() []string { panic("not yet") }
+func (s *Store) Sessions() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.sessions))
+}
 
 // Load verifies one session (ledger chain, high-water item, slots), finishes
-// an interrupted publish, and returns its record. A session that breaks a rule gives
-// ErrTampered, ErrCorrupt, ErrChanged or ErrVersion with as much of the
-// record as is certain, and its secret is never returned again.
-func (s *Store) Load(ctx context.Context, id string) (Record, error) { panic("not yet") }
+// what a crash interrupted, and returns its record.
+//
+// A session that breaks a rule gives ErrTampered, ErrCorrupt, ErrChanged or
+// ErrVersion with as much of the record as is certain or, marked Unverified,
+// claimed. A tampered one stays refused even when everything is put back as
+// it was; its secret is never returned again. ErrChanged is none of the
+// session's doing: with the right keychain it loads again. When the keychain cannot be
+// asked, the error says so (ErrLocked, ErrUnavailable, ErrNoCollection,
+// ErrTimeout, ErrDenied), nothing is lost, and Load is to be called again later.
+func (s *Store) Load(ctx context.Context, id string) (Record, error) {
+	t, err := s.take(ctx, id)
+	if err != nil {
+		return Record{ID: id, Unverified: true}, err
+	}
+	defer t.release()
+	if err = s.load(ctx, t); err == nil {
+		s.sweep(ctx)
+	}
+	return t.record(), err
+}
 
 // Create makes a new session durable: key halves, ledger, high-water item, slot.
 // Nothing of the account's earlier sessions is touched. access is kept sealed
-// beside it so that a restart costs no refresh.
+// beside it so that a restart costs no refresh. On error nothing is left that
+// could be used. ErrTooBig: secret above MaxSecret, account or meta above 64 KB.
+// An access token above MaxSecret is not kept, and a restart then costs a refresh.
 func (s *Store) Create(ctx context.Context, account string, startedAt time.Time, secret, access, meta []byte) (Record, error) {
-	panic("not yet")
+	if err := checkSizes(secret, append([]byte(account), meta...)); err != nil {
+		return Record{}, err
+	}
+	if len(secret) == 0 {
+		return Record{}, errors.New("no secret given")
+	}
+	r, err := s.create(ctx, account, startedAt, secret, s.fitting(access), meta)
+	if err != nil {
+		return Record{}, fmt.Errorf("a new session cannot be kept: %w", err)
+	}
+	s.sweep(ctx)
+	return r, nil
 }
 
-// Secret returns the current secret (the refresh token).
-func (s *Store) Secret(ctx context.Context, id string) ([]byte, error) { panic("not yet") }
+// Secret returns the current secret (the refresh token). The caller owns the
+// bytes and may clear them. It stays readable after End, for revocation, until Erase.
+func (s *Store) Secret(ctx context.Context, id string) ([]byte, error) {
+	t, err := s.loaded(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer t.release()
+	return s.secret(ctx, t)
+}
 
 // Access returns the sealed access token of the current generation; nil when there is none.
-func (s *Store) Access(ctx context.Context, id string) ([]byte, error) { panic("not yet") }
+func (s *Store) Access(ctx context.Context, id string) ([]byte, error) {
+	t, err := s.loaded(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer t.release()
+	return s.access(t)
+}
 
 // Reserve counts a new cycle durably, in ledger and keychain. It must succeed
 // before the first request of the cycle. With a cycle pending it is an error.
-func (s *Store) Reserve(ctx context.Context, id string) (Record, error) { panic("not yet") }
+//
+// It first looks whether the keychain still holds what it should: ErrChanged,
+// ErrTampered. After any other error no request may leave either, and calling
+// again costs no second count: it completes the cycle that was begun.
+func (s *Store) Reserve(ctx context.Context, id string) (Record, error) {
+	t, err := s.loaded(ctx, id)
+	if err != nil {
+		return Record{ID: id, Unverified: true}, err
+	}
+	defer t.release()
+	err = s.reserve(ctx, t)
+	return t.record(), err
+}
 
 // Refund takes back the pending cycle's count; only when it is proven that no
-// byte of any request of the cycle left the machine.
-func (s *Store) Refund(ctx context.Context, id string) (Record, error) { panic("not yet") }
+// byte of any request of the cycle left the machine. It is durable when the
+// ledger has it; until the keychain has it too, Used still counts the cycle.
+func (s *Store) Refund(ctx context.Context, id string) (Record, error) {
+	t, err := s.loaded(ctx, id)
+	if err != nil {
+		return Record{ID: id, Unverified: true}, err
+	}
+	defer t.release()
+	err = s.refund(ctx, t)
+	return t.record(), err
+}
 
 // Commit makes what a cycle brought durable and closes it: the new secret
 // (nil: the old one stays) under the next generation, the access token, meta. On error the caller keeps
 // what it has in memory and calls Commit again with the same arguments; it must not start a new cycle.
+//
+// Commit succeeds as soon as everything is durable. When the keychain cannot be
+// written just then, Record.Unpublished says so and a later call catches up.
+// Committing again what is already committed changes nothing. A cycle that was
+// pending when End was called can still be committed, so that what it brought can be revoked.
 func (s *Store) Commit(ctx context.Context, id string, secret, access, meta []byte) (Record, error) {
-	panic("not yet")
+	if err := checkSizes(secret, meta); err != nil {
+		return Record{ID: id, Unverified: true}, err
+	}
+	t, err := s.loaded(ctx, id)
+	if err != nil {
+		return Record{ID: id, Unverified: true}, err
+	}
+	defer t.release()
+	err = s.commit(ctx, t, secret, s.fitting(access), meta)
+	return t.record(), err
 }
 
 // Note appends meta (for instance last activity); it makes no keychain call.
-func (s *Store) Note(ctx context.Context, id string, meta []byte) (Record, error) { panic("not yet") }
+// A session that is not loaded gives the error of its last Load.
+func (s *Store) Note(ctx context.Context, id string, meta []byte) (Record, error) {
+	if err := checkSizes(nil, meta); err != nil {
+		return Record{ID: id, Unverified: true}, err
+	}
+	t, err := s.take(ctx, id)
+	if err != nil {
+		return Record{ID: id, Unverified: true}, err
+	}
+	defer t.release()
+	if t.keys == nil {
+		return t.record(), t.failure
+	}
+	err = s.append(t, line{Type: lineNote, Meta: meta})
+	return t.record(), err
+}
 
 // End is the tombstone: after it the session never comes back. The secret
-// stays readable for revocation until Erase.
-func (s *Store) End(ctx context.Context, id, reason string) (Record, error) { panic("not yet") }
+// stays readable for revocation until Erase. It works without the keychain,
+// too, and on a session that cannot be loaded. The first reason stays.
+func (s *Store) End(ctx context.Context, id, reason string) (Record, error) {
+	t, err := s.take(ctx, id)
+	if err != nil {
+		return Record{ID: id, Unverified: true}, err
+	}
+	defer t.release()
+	err = s.end(ctx, t, cmp.Or(reason, "unknown"))
+	return t.record(), err
+}
 
 // Erase removes everything of a session, the file half of its key first, so
-// that every copy that a keychain keeps becomes unreadable.
-func (s *Store) Erase(ctx context.Context, id string) error { panic("not yet") }
+// that every copy that a keychain keeps becomes unreadable. When the keychain
+// cannot be reached its items, unreadable now, are deleted later. Erasing what
+// is not there is no error.
+func (s *Store) Erase(ctx context.Context, id string) error {
+	t, err := s.take(ctx, id)
+	switch {
+	case errors.Is(err, errNoSession):
+		return nil
+	case err != nil:
+		return err
+	}
+	defer t.release()
+	if err := s.eraseFiles(id); err != nil {
+		return err
+	}
+	t.forget(errNoSession)
+	s.mu.Lock()
+	delete(s.sessions, id)
+	s.mu.Unlock()
+	s.sweep(ctx)
+	return nil
+}
 
-// PutSecret, GetSecret and DeleteSecret keep one named secret that is no session (a client secret).
-func (s *Store) PutSecret(ctx context.Context, name string, value []byte) error { panic("not yet") }
+// checkSizes refuses what cannot be kept.
+func checkSizes(secret, meta []byte) error {
+	if len(secret) > MaxSecret {
+		return fmt.Errorf("%w: a secret of %d bytes, at most %d can be kept", ErrTooBig, len(secret), MaxSecret)
+	}
+	if len(meta) > maxMeta {
+		return fmt.Errorf("%w: facts of %d bytes, at most %d can be kept", ErrTooBig, len(meta), maxMeta)
+	}
+	return nil
+}
 
-// GetSecret returns a named secret, or ErrNotFound.
-func (s *Store) GetSecret(ctx context.Context, name string) ([]byte, error) { panic("not yet") }
-
-// DeleteSecret removes a named secret; one that is not there is no error.
-func (s *Store) DeleteSecret(ctx context.Context, name string) error { panic("not yet") }
+// fitting returns an access token that can be kept, or nil.
+func (s *Store) fitting(access []byte) []byte {
+	if len(access) > MaxSecret {
+		s.log.Warn("the access token is too big to keep; a restart will cost a refresh", "bytes", len(access))
+		return nil
+	}
+	return access
+}

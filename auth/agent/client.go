@@ -1,7 +1,18 @@
 package agent
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"curfew/auth"
@@ -10,61 +21,306 @@ import (
 // Client speaks the local API. Its methods return an [*auth.Error] for
 // everything that went wrong, with Kind auth.KindNotRunning when no agent
 // answers. It is safe for concurrent use.
-type Client struct{ socket string }
+//
+// Each request has its own connection: a dial costs 50 µs on a UNIX socket,
+// and there is never a dead one left over from an agent that was restarted.
+type Client struct {
+	socket string
+	chosen bool        // by the caller: an agent started for it must be told
+	err    *auth.Error // why there is no socket to speak to
+	http   *http.Client
+}
 
 // NewClient returns a client of the agent behind socket; "" means
 // [DefaultSocket].
-func NewClient(socket string) *Client { panic("not yet") }
+func NewClient(socket string) *Client {
+	c := &Client{socket: socket, chosen: socket != ""}
+	if socket == "" {
+		var err error
+		if c.socket, err = DefaultSocket(); err != nil {
+			c.err = failure(auth.KindNotRunning, err.Error(), "set CURFEW_SOCKET to a path in a directory that only you can write to")
+		}
+	}
+	c.http = &http.Client{
+		Transport: &http.Transport{
+			DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return dialPatiently(ctx, c.socket) },
+			DisableKeepAlives:      true,
+			DisableCompression:     true,
+			MaxResponseHeaderBytes: 64 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c
+}
+
+// Socket returns the path (Windows: the pipe's name) that c speaks to.
+func (c *Client) Socket() string { return c.socket }
+
+// Time limits of the agent's answer: quick for what it has in memory, long
+// for what may wait for the network, the keychain, or a person unlocking it.
+const (
+	quick = 10 * time.Second
+	long  = 150 * time.Second
+)
 
 // Accounts lists every account's snapshot, by name.
-func (c *Client) Accounts(ctx context.Context) ([]auth.Snapshot, error) { panic("not yet") }
+func (c *Client) Accounts(ctx context.Context) ([]auth.Snapshot, error) {
+	var s []auth.Snapshot
+	return s, c.do(ctx, quick, "GET", "/v1/accounts", "", nil, &s)
+}
 
 // Account returns one account's snapshot.
-func (c *Client) Account(ctx context.Context, name string) (auth.Snapshot, error) { panic("not yet") }
+func (c *Client) Account(ctx context.Context, name string) (auth.Snapshot, error) {
+	var s auth.Snapshot
+	return s, c.account(ctx, quick, "GET", name, "", "", nil, &s)
+}
 
 // Put adds or changes an account's configuration.
-func (c *Client) Put(ctx context.Context, a auth.Account) error { panic("not yet") }
+func (c *Client) Put(ctx context.Context, a auth.Account) error {
+	return c.account(ctx, long, "PUT", a.Name, "", "", a, nil)
+}
+
+// PutClientSecret keeps an account's client secret in the keychain. The
+// account need not exist yet: its secret is put first.
+func (c *Client) PutClientSecret(ctx context.Context, name, secret string) error {
+	return c.account(ctx, long, "PUT", name, "/client-secret", "", secretRequest{secret}, nil)
+}
 
 // Remove signs the account out and removes it from the configuration.
 func (c *Client) Remove(ctx context.Context, name string) (auth.SignOutResult, error) {
-	panic("not yet")
+	var r auth.SignOutResult
+	return r, c.account(ctx, long, "DELETE", name, "", "", nil, &r)
 }
 
 // SignIn starts a sign-in, or joins the one that runs.
 func (c *Client) SignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error) {
-	panic("not yet")
+	var s auth.SignInStarted
+	return s, c.account(ctx, long, "POST", name, "/sign-in", "", r, &s)
 }
 
 // CancelSignIn ends a running sign-in; the session that was there stays.
-func (c *Client) CancelSignIn(ctx context.Context, name string) error { panic("not yet") }
+func (c *Client) CancelSignIn(ctx context.Context, name string) error {
+	return c.account(ctx, quick, "DELETE", name, "/sign-in", "", nil, nil)
+}
 
-// Token returns an access token good for at least minValid; program names who asks, for the log.
-func (c *Client) Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error) {
-	panic("not yet")
+// Token returns an access token good for at least minValid (below zero: the
+// agent's default); program names who asks, for the log ("": the agent looks).
+func (c *Client) Token(ctx context.Context, name string, minValidFor time.Duration, program string) (auth.Token, error) {
+	var in any
+	if minValidFor >= 0 {
+		in = tokenRequest{minValid(minValidFor)}
+	}
+	var a TokenAnswer
+	if err := c.account(ctx, long, "POST", name, "/token", program, in, &a); err != nil {
+		return auth.Token{}, err
+	}
+	return a.token(), nil
 }
 
 // Refresh spends one refresh now, whatever the plan says.
 func (c *Client) Refresh(ctx context.Context, name, program string) (auth.Snapshot, error) {
-	panic("not yet")
+	var s auth.Snapshot
+	return s, c.account(ctx, long, "POST", name, "/refresh", program, nil, &s)
 }
 
 // SignOut ends the session here, revokes it at the server and erases it.
 func (c *Client) SignOut(ctx context.Context, name string) (auth.SignOutResult, error) {
-	panic("not yet")
+	var r auth.SignOutResult
+	return r, c.account(ctx, long, "POST", name, "/sign-out", "", nil, &r)
 }
 
 // Events returns the newest n events of an account, oldest first; name "" means all accounts.
 func (c *Client) Events(ctx context.Context, name string, n int) ([]auth.Event, error) {
-	panic("not yet")
+	var e []auth.Event
+	query := "?n=" + strconv.Itoa(n)
+	if name == "" {
+		return e, c.do(ctx, quick, "GET", "/v1/events"+query, "", nil, &e)
+	}
+	return e, c.account(ctx, quick, "GET", name, "/events"+query, "", nil, &e)
+}
+
+// Forecast says when the account's session will end if use goes on as it was,
+// and what each refresh mode would cost.
+func (c *Client) Forecast(ctx context.Context, name string) (auth.ForecastReport, error) {
+	var r auth.ForecastReport
+	return r, c.account(ctx, quick, "GET", name, "/forecast", "", nil, &r)
 }
 
 // Pause pauses or resumes background refresh for every account.
-func (c *Client) Pause(ctx context.Context, paused bool) error { panic("not yet") }
+func (c *Client) Pause(ctx context.Context, paused bool) error {
+	return c.do(ctx, quick, "PUT", "/v1/pause", "", pauseRequest{paused}, nil)
+}
+
+// Unlock has the agent ask the person, through the OS's own prompt, to unlock
+// the keychain, and waits for them.
+func (c *Client) Unlock(ctx context.Context) error {
+	return c.do(ctx, long, "POST", "/v1/unlock", "", nil, nil)
+}
+
+// Doctor returns what the agent found when it checked itself.
+func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
+	var checks []Check
+	return checks, c.do(ctx, long, "GET", "/v1/doctor", "", nil, &checks)
+}
+
+// Version says which agent answers.
+func (c *Client) Version(ctx context.Context) (Version, error) {
+	var v Version
+	return v, c.do(ctx, quick, "GET", "/v1/version", "", nil, &v)
+}
 
 // Watch calls f with all snapshots, at once and after every change, until ctx
-// ends or the agent goes away (the error says so).
-func (c *Client) Watch(ctx context.Context, f func([]auth.Snapshot)) error { panic("not yet") }
+// ends or the agent goes away or falls silent (the error says so).
+func (c *Client) Watch(ctx context.Context, f func([]auth.Snapshot)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silent := time.AfterFunc(quick, func() { cancel(errSilent) })
+	defer silent.Stop()
 
-// EnsureRunning starts the agent when none answers: the `curfew` beside this
-// program's own file, else on PATH; and waits until it answers.
-func (c *Client) EnsureRunning(ctx context.Context) error { panic("not yet") }
+	res, err := c.send(ctx, "GET", "/v1/watch", "", nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	lines.Buffer(nil, maxAnswer)
+	for lines.Scan() {
+		silent.Reset(3 * heartbeat)
+		if len(lines.Bytes()) == 0 {
+			continue
+		}
+		var s []auth.Snapshot
+		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
+			return garbled(err)
+		}
+		f(s)
+	}
+	err = lines.Err()
+	if err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return c.broken(ctx, err)
+}
+
+var errSilent = errors.New("no answer in time")
+
+// account is do for a path below /v1/accounts/{name}.
+func (c *Client) account(ctx context.Context, limit time.Duration, method, name, rest, program string, in, out any) error {
+	if err := auth.CheckName(name); err != nil {
+		return err
+	}
+	return c.do(ctx, limit, method, "/v1/accounts/"+url.PathEscape(name)+rest, program, in, out)
+}
+
+// do sends one request and decodes its answer into out (nil: dropped).
+func (c *Client) do(ctx context.Context, limit time.Duration, method, path, program string, in, out any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errSilent)
+	defer cancel()
+	res, err := c.send(ctx, method, path, program, in)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(out); err != nil {
+		if ctx.Err() != nil {
+			return c.broken(ctx, err)
+		}
+		return garbled(err)
+	}
+	return nil
+}
+
+// send returns a successful response, whose body the caller closes.
+func (c *Client) send(ctx context.Context, method, path, program string, in any) (*http.Response, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, failure(auth.KindBadRequest, "the request cannot be written as JSON: "+err.Error(), "")
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+host+path, body)
+	if err != nil {
+		return nil, failure(auth.KindBadRequest, "the request cannot be built: "+err.Error(), "")
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if p := cleanProgram(program); p != "" {
+		req.Header.Set(programHeader, url.PathEscape(p))
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.broken(ctx, err)
+	}
+	if res.StatusCode < 300 {
+		return res, nil
+	}
+	defer res.Body.Close()
+	var e auth.Error
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxBody)).Decode(&e); err != nil || e.Kind == "" {
+		return nil, failure(auth.KindFailed, "the agent answered "+res.Status, "is another program listening at "+c.socket+"?")
+	}
+	return nil, &e
+}
+
+// broken turns a transport error into words.
+func (c *Client) broken(ctx context.Context, err error) *auth.Error {
+	var refused *peerError
+	switch {
+	case errors.Is(context.Cause(ctx), errSilent):
+		return failure(auth.KindNotRunning, "the agent does not answer", "restart it: end its process, then run any curfew command")
+	case ctx.Err() != nil:
+		return failure(auth.KindFailed, "stopped while waiting for the agent", "")
+	case errors.As(err, &refused):
+		return failure(auth.KindNotRunning, refused.Error(), "remove the socket, or set CURFEW_SOCKET")
+	case isBusy(err):
+		return failure(auth.KindUnavailable, "the agent has too much to do to answer", "try again in a moment")
+	case isNobody(err):
+		return failure(auth.KindNotRunning, "the agent is not running", "start it with: curfew agent")
+	default:
+		return failure(auth.KindNotRunning, fmt.Sprintf("the agent at %s went away: %v", c.socket, rootCause(err)), "see its log, "+logHint())
+	}
+}
+
+func garbled(err error) *auth.Error {
+	return failure(auth.KindFailed, "the agent's answer makes no sense: "+err.Error(), "restart it: it may be of another version")
+}
+
+// rootCause drops the URL that net/http puts before every error.
+func rootCause(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// dialPatiently dials socket. A UNIX socket whose backlog is full refuses at
+// once (measured: half of 10,000 simultaneous connects) where TCP would wait;
+// so we wait, with jitter, for as long as ctx lives.
+func dialPatiently(ctx context.Context, socket string) (net.Conn, error) {
+	for wait := time.Millisecond; ; wait = min(2*wait, 64*time.Millisecond) {
+		conn, err := dial(ctx, socket)
+		if err == nil || !isBusy(err) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(rand.N(2 * wait)):
+		}
+	}
+}
+
+// A peerError: whoever answers at the socket is not this user.
+type peerError struct{ what string }
+
+func (e *peerError) Error() string { return e.what }

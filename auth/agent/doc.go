@@ -1,3 +1,31 @@
 // Package agent is the local API: HTTP and JSON over a UNIX socket (a named
 // pipe on Windows), server and typed client side by side.
+//
+// Its one hard idea is who may speak. The socket lies in a directory that
+// only its owner can change, both ends check the other's user id before a
+// byte is read, and a request that a browser could have made (Origin,
+// Referer, another Host) is refused. Programs of the same user are trusted:
+// they could drive the browser as well.
+//
+// The API is HTTP/1.1 with `Host: curfew`; every answer is JSON and every
+// error is an [auth.Error]:
+//
+//	GET    /v1/accounts                  all snapshots, by name
+//	GET    /v1/accounts/{name}           one snapshot
+//	PUT    /v1/accounts/{name}           add or change: an auth.Account
+//	DELETE /v1/accounts/{name}           sign out and forget
+//	PUT    /v1/accounts/{name}/client-secret   {"client_secret": "..."}, kept in the keychain
+//	POST   /v1/accounts/{name}/sign-in   {force, device}: the URL to open
+//	DELETE /v1/accounts/{name}/sign-in   cancel the running sign-in
+//	POST   /v1/accounts/{name}/token     {min_valid}: seconds, or "90s"
+//	POST   /v1/accounts/{name}/refresh   spend one refresh now
+//	POST   /v1/accounts/{name}/sign-out
+//	GET    /v1/accounts/{name}/events?n=100, /v1/events?n=100
+//	GET    /v1/watch                     one line of all snapshots, at once and after each change
+//	PUT    /v1/pause                     {"paused": true}
+//	POST   /v1/unlock                    show the OS's prompt to unlock the keychain
+//	GET    /v1/doctor                    what the agent can check of itself
+//	GET    /v1/version
+//
+// Try it: curl --unix-socket "$XDG_RUNTIME_DIR/curfew/agent.sock" http://curfew/v1/accounts
 package agent

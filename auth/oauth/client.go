@@ -1,85 +1,187 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/oauth2"
 )
-
-// Error returns a sentence without secrets.
-func (e *Error) Error() string { return e.Op + ": " + e.Code }
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
-
-// ErrNoRevocation: the provider has no revocation endpoint; Provider.RemoveAccessURL says where a person removes access.
-var ErrNoRevocation = errors.New("the provider has no revocation endpoint")
 
 // Client speaks to one authorization server for one account. Safe for
 // concurrent use. It caches discovery and JWKS.
-type Client struct{}
+type Client struct {
+	config    Config
+	provider  Provider
+	redirect  redirect
+	transport http.RoundTripper
+	log       *slog.Logger
+	now       func() time.Time
+
+	mu   sync.Mutex // guards what follows; never held across the network
+	meta *metadata  // nil until the first successful discovery
+	keys keyCache
+}
 
 // New checks the configuration; it makes no request.
-func New(c Config) (*Client, error) { panic("not yet") }
+func New(c Config) (*Client, error) {
+	if c.Provider == "" {
+		c.Provider = "oidc"
+	}
+	provider, err := LookupProvider(c.Provider)
+	if err != nil {
+		return nil, err
+	}
+	if c.ClientID == "" {
+		return nil, errors.New("client_id is missing: register an application at the provider and copy its client id")
+	}
+	if c.Issuer != "" && c.Issuer != provider.Issuer || c.AuthorizationEndpoint != "" || c.TokenEndpoint != "" {
+		// Another server than the preset's: its tokens must not reach the preset's endpoints.
+		provider.Issuer, provider.AuthorizationEndpoint, provider.TokenEndpoint = "", "", ""
+		provider.RevocationEndpoint, provider.DeviceEndpoint, provider.UserinfoEndpoint = "", "", ""
+	}
+	c.Issuer = cmp.Or(c.Issuer, provider.Issuer)
+	for _, field := range []struct{ name, address string }{
+		{"issuer", c.Issuer},
+		{"authorization_endpoint", c.AuthorizationEndpoint},
+		{"token_endpoint", c.TokenEndpoint},
+		{"revocation_endpoint", c.RevocationEndpoint},
+	} {
+		if field.address == "" {
+			continue
+		}
+		if _, err := parseURL(field.address); err != nil {
+			return nil, fmt.Errorf("%s: %w", field.name, err)
+		}
+	}
+	// An issuer is compared byte for byte, so it is not written anew. A query
+	// is forbidden in it (RFC 8414 section 2).
+	if strings.Contains(c.Issuer, "?") {
+		return nil, errors.New("issuer: an issuer has no query")
+	}
+	if c.Issuer == "" {
+		c.AuthorizationEndpoint = cmp.Or(c.AuthorizationEndpoint, provider.AuthorizationEndpoint)
+		c.TokenEndpoint = cmp.Or(c.TokenEndpoint, provider.TokenEndpoint)
+		if c.AuthorizationEndpoint == "" || c.TokenEndpoint == "" {
+			return nil, errors.New("issuer is missing: give the issuer's address, or both authorization_endpoint and token_endpoint")
+		}
+	}
+	redirect, err := parseRedirect(cmp.Or(c.Redirect, provider.Redirect))
+	if err != nil {
+		return nil, err
+	}
+	if len(provider.RedirectHosts) > 0 && !slices.Contains(provider.RedirectHosts, redirect.host) {
+		return nil, fmt.Errorf("redirect: %s accepts only the hosts %s, not %s", provider.Title, strings.Join(provider.RedirectHosts, " and "), redirect.host)
+	}
+	client := &Client{config: c, provider: provider, redirect: redirect, transport: c.Transport, log: c.Logger, now: c.Now}
+	if client.transport == nil {
+		client.transport = newTransport()
+	}
+	if client.log == nil {
+		client.log = slog.New(slog.DiscardHandler)
+	}
+	if client.now == nil {
+		client.now = time.Now
+	}
+	return client, nil
+}
 
 // Provider returns the preset in use.
-func (c *Client) Provider() Provider { panic("not yet") }
+func (c *Client) Provider() Provider { return c.provider }
 
-// SignInOptions shape one sign-in.
-type SignInOptions struct {
-	ForceLogin bool          // prompt=login
-	LoginHint  string        // login_hint
-	Timeout    time.Duration // 0: 5 min
+// conf is the x/oauth2 configuration for one call. AuthStyle is always set:
+// its auto-detection sends a failing token request twice.
+func (c *Client) conf(m *metadata, redirectURI string) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID:     c.config.ClientID,
+		ClientSecret: c.config.ClientSecret.Reveal(),
+		RedirectURL:  redirectURI,
+		Scopes:       c.scopes(m),
+		Endpoint: oauth2.Endpoint{
+			AuthURL:       m.authorization,
+			TokenURL:      m.token,
+			DeviceAuthURL: m.device,
+			AuthStyle:     c.authStyle(m),
+		},
+	}
 }
 
-// Flow is a running loopback sign-in: its listener is open before URL exists.
-type Flow struct {
-	URL       string // for the system browser
-	ExpiresAt time.Time
+// authStyle decides where the client id and the secret go. A public client has
+// no secret and names itself in the body (RFC 6749 section 3.2.1). The default
+// of a server that does not say is HTTP Basic (RFC 8414 section 2).
+func (c *Client) authStyle(m *metadata) oauth2.AuthStyle {
+	method := c.provider.ClientAuth
+	if method == "" && !slices.Contains(m.authMethods, "client_secret_basic") && slices.Contains(m.authMethods, "client_secret_post") {
+		method = "post"
+	}
+	if c.config.ClientSecret.IsZero() || method == "post" {
+		return oauth2.AuthStyleInParams
+	}
+	return oauth2.AuthStyleInHeader
 }
 
-// StartSignIn opens the loopback listener and returns the URL to open.
-func (c *Client) StartSignIn(ctx context.Context, o SignInOptions) (*Flow, error) { panic("not yet") }
-
-// Wait waits for the redirect, exchanges the code, verifies the ID token and
-// returns the grant. exchanging is called (if not nil) when the redirect has come. When Wait returns the port is closed.
-func (f *Flow) Wait(ctx context.Context, exchanging func()) (Grant, error) { panic("not yet") }
-
-// Close ends the flow early; Wait returns a Cancelled error.
-func (f *Flow) Close() { panic("not yet") }
-
-// DeviceFlow is a running device sign-in (RFC 8628).
-type DeviceFlow struct {
-	UserCode, VerificationURI, VerificationURIComplete string
-	ExpiresAt                                          time.Time
+// scopes are the configured scopes, or the preset's as far as the server lists them.
+func (c *Client) scopes(m *metadata) []string {
+	if c.config.Scopes != nil {
+		return c.config.Scopes
+	}
+	return slices.DeleteFunc(slices.Clone(c.provider.Scopes), func(s string) bool {
+		return m.scopes != nil && !slices.Contains(m.scopes, s)
+	})
 }
 
-// StartDevice asks for a device code.
-func (c *Client) StartDevice(ctx context.Context) (*DeviceFlow, error) { panic("not yet") }
-
-// Wait polls until the person is done.
-func (f *DeviceFlow) Wait(ctx context.Context) (Grant, error) { panic("not yet") }
-
-// Refresh makes exactly one POST with rt (RFC 6749 section 6). prev is the session's identity: an ID token with another issuer or subject gives a Grant and ErrSubjectChanged.
-func (c *Client) Refresh(ctx context.Context, rt Secret, prev Identity) (Grant, error) {
-	panic("not yet")
+// openID reports whether a sign-in at m is one of OpenID Connect: it asks for
+// an ID token, and there are keys to check it with.
+func (c *Client) openID(m *metadata) bool {
+	return m.issuer != "" && m.jwks != "" && slices.Contains(c.scopes(m), "openid")
 }
 
-// ErrSubjectChanged: the refreshed ID token is for somebody else (OIDC Core 12.2).
-var ErrSubjectChanged = errors.New("the server answered for another subject")
-
-// Revoke revokes the refresh token (RFC 7009), or returns ErrNoRevocation.
-func (c *Client) Revoke(ctx context.Context, rt Secret) error { panic("not yet") }
-
-// Provider is one entry of the provider data file.
-type Provider struct {
-	Name            string
-	Title           string
-	RemoveAccessURL string        // where a person removes access
-	Lifetime        time.Duration // the provider's own end, from sign-in; 0 unknown
-	IdleLifetime    time.Duration // the refresh token dies when unused this long; 0: no
-	AccessLifetime  time.Duration // when expires_in is missing; 0 unknown
+// Revoke revokes the refresh token (RFC 7009), or returns ErrNoRevocation. Any
+// 2xx answer is success: the server also says 200 for a token it does not know.
+func (c *Client) Revoke(ctx context.Context, rt Secret) error {
+	const op = "revoke"
+	m, failed := c.discover(ctx)
+	if failed != nil {
+		return failed
+	}
+	if m.revocation == "" {
+		return ErrNoRevocation
+	}
+	form := url.Values{"token": {rt.Reveal()}, "token_type_hint": {"refresh_token"}}
+	style := c.authStyle(m)
+	if style == oauth2.AuthStyleInParams {
+		form.Set("client_id", c.config.ClientID)
+		if !c.config.ClientSecret.IsZero() {
+			form.Set("client_secret", c.config.ClientSecret.Reveal())
+		}
+	}
+	req, err := http.NewRequest(http.MethodPost, m.revocation, strings.NewReader(form.Encode()))
+	if err != nil {
+		return &Error{Op: op, Class: HeldBack, Err: errors.New("the revocation endpoint's address cannot be parsed")}
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if style == oauth2.AuthStyleInHeader {
+		c.setBasicAuth(req)
+	}
+	r, failed := c.send(ctx, op, req, tokenLimit)
+	if failed != nil {
+		return failed
+	}
+	if !r.ok() {
+		return refusal(op, req.URL.Host, r, nil)
+	}
+	return nil
 }
 
-// Providers lists the presets, by name.
-func Providers() []Provider { panic("not yet") }
+// setBasicAuth names the client in a header, encoded as RFC 6749 section 2.3.1 asks.
+func (c *Client) setBasicAuth(req *http.Request) {
+	req.SetBasicAuth(url.QueryEscape(c.config.ClientID), url.QueryEscape(c.config.ClientSecret.Reveal()))
+}

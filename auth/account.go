@@ -1,0 +1,528 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"curfew/auth/oauth"
+	"curfew/keystore"
+)
+
+// account is one configured account and the session it may have. Its
+// goroutine (run) is the only one that changes the session, in memory and in
+// the store: everybody else leaves a wish (a flight, an op) and pokes it.
+type account struct {
+	m    *Manager
+	name string
+	wake chan struct{} // of capacity 1: a poke
+
+	// All below is guarded by m.mu. The owner goroutine may read rec, facts
+	// and access without it, being the only writer.
+	config Account
+	server server
+	stop   context.CancelFunc
+
+	loading bool              // the stored sessions were not looked at yet
+	found   []keystore.Record // stored sessions of this account, still to be loaded
+
+	rec     *keystore.Record // the live session; nil: none
+	facts   facts
+	use     use // written by whoever asks for a token
+	access  oauth.Secret
+	unsaved *unsaved // an answer that could not be made durable yet
+
+	flight   *flight // a refresh that is wanted or under way
+	inFlight bool    // it is under way
+	retry    retry   // after a passing failure
+	wantedAt time.Time
+	storeErr error // the last keychain call failed like this; nil: it did not
+
+	signIn *signIn // running, or the last one
+	ops    []func(context.Context)
+	dirty  bool // facts hold news that the store does not have
+	noted  time.Time
+	asked  time.Time // when a server was last asked for the time
+
+	forecast   ForecastView
+	forecastAt time.Time // when it was made; zero: a new one is due
+	shown      State     // as last published because of time
+}
+
+// server is the authorization server of an account, and what a refresh token
+// must have been got with to be sent there.
+type server struct {
+	*oauth.Client
+	bound  binding
+	secret bool // Client has the client secret
+}
+
+func (m *Manager) newAccount(c Account) (*account, error) {
+	if c.Refresh == "" {
+		c.Refresh = InUse
+	}
+	client, err := m.newClient(m.clientConfig(c))
+	if err != nil {
+		return nil, &Error{Kind: KindBadRequest, Message: err.Error(), Hint: "see `curfew providers`, and the account's table in config.toml", cause: err}
+	}
+	return &account{m: m, name: c.Name, wake: make(chan struct{}, 1), config: c, server: server{client, c.binding(), false}, loading: true}, nil
+}
+
+func (m *Manager) clientConfig(c Account) oauth.Config {
+	return oauth.Config{
+		Provider:              c.Provider,
+		Issuer:                c.Issuer,
+		AuthorizationEndpoint: c.AuthorizationEndpoint,
+		TokenEndpoint:         c.TokenEndpoint,
+		RevocationEndpoint:    c.RevocationEndpoint,
+		ClientID:              c.ClientID,
+		Scopes:                c.Scopes,
+		Redirect:              c.Redirect,
+		Logger:                m.log.With("account", c.Name),
+		Now:                   m.clock.Now,
+	}
+}
+
+// dial returns the account's server, ready to be spoken to: a client secret
+// is fetched from the keychain when it is first needed.
+func (a *account) dial(ctx context.Context) (server, error) {
+	a.m.mu.Lock()
+	c, s := a.config, a.server
+	a.m.mu.Unlock()
+	if !c.ClientSecretKeychain || s.secret {
+		return s, nil
+	}
+	secret, err := a.m.clientSecret(ctx, c.Name)
+	if err != nil {
+		return server{}, err
+	}
+	oc := a.m.clientConfig(c)
+	oc.ClientSecret = secret
+	client, err := a.m.newClient(oc)
+	if err != nil {
+		return server{}, err
+	}
+	s = server{client, c.binding(), true}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	if a.config.binding() == s.bound {
+		a.server = s
+	}
+	return s, nil
+}
+
+// poke makes the owner goroutine look again.
+func (a *account) poke() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run is the owner goroutine.
+func (a *account) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			a.close()
+			return
+		case <-a.wake:
+		case <-timer.C:
+		}
+		for a.step(ctx) {
+			if ctx.Err() != nil {
+				break
+			}
+		}
+		a.publishNewState()
+		timer.Reset(a.wait())
+	}
+}
+
+// step does the most urgent thing, and reports whether it did one.
+func (a *account) step(ctx context.Context) bool {
+	a.m.mu.Lock()
+	now := a.m.clock.Now()
+	var op func(context.Context)
+	switch {
+	case len(a.ops) > 0:
+		op = a.ops[0]
+		a.ops = a.ops[1:]
+	case len(a.found) > 0 && !now.Before(a.retry.at):
+		op = a.load
+	case a.rec == nil:
+		a.failFlightLocked(a.noSessionErrorLocked())
+	case a.unsaved != nil && !now.Before(a.unsaved.at):
+		op = a.saveAgain
+	case a.suspectLocked(now) && now.Sub(a.asked) >= time.Minute:
+		a.asked = now
+		op = a.askTime
+	case a.suspectLocked(now):
+		a.failFlightLocked(suspectError())
+	case a.endedLocked(now) != "":
+		reason := a.endedLocked(now)
+		op = func(ctx context.Context) { a.end(ctx, reason) }
+	case a.unsaved != nil:
+		a.failFlightLocked(keychainError(a.storeErr))
+	case a.refreshDueLocked(now):
+		if a.flight == nil {
+			a.flight = &flight{done: make(chan struct{})}
+		}
+		a.inFlight = true
+		op = a.refresh
+		a.m.publishLocked()
+	case len(a.dueWarningsLocked(now)) > 0:
+		op = a.warn
+	case a.forecastAt.IsZero() || now.Sub(a.forecastAt) >= forecastInterval:
+		op = a.makeForecast
+	case a.dirty && now.Sub(a.noted) >= noteInterval:
+		op = a.note
+	}
+	a.m.mu.Unlock()
+	if op == nil {
+		return false
+	}
+	op(ctx)
+	return true
+}
+
+const (
+	noteInterval     = 5 * time.Minute // mere use of a token is written down this often at most
+	forecastInterval = time.Hour       // besides a new one after each sign-in and refresh
+)
+
+// wait is how long the owner may sleep.
+func (a *account) wait() time.Duration {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	wait := pollInterval
+	if a.rec == nil && len(a.found) == 0 {
+		return wait
+	}
+	now := a.m.clock.Now()
+	until := func(t time.Time) {
+		if t.After(now) {
+			wait = min(wait, t.Sub(now))
+		}
+	}
+	until(a.retry.at)
+	if a.unsaved != nil {
+		until(a.unsaved.at)
+	}
+	if a.rec != nil {
+		s := a.sessionLocked()
+		end, _ := s.EndsAt(a.m.limits)
+		until(end.Add(time.Nanosecond))
+		until(s.AccessExpiresAt)
+		if !a.m.paused {
+			until(a.planLocked(now).WakeAt)
+		}
+	}
+	return wait
+}
+
+// close writes down what the store does not have and lets go of everybody
+// who waits.
+func (a *account) close() {
+	if a.dirty && a.rec != nil {
+		a.note(context.Background())
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.failFlightLocked(&Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"})
+}
+
+// publishNewState publishes when mere time has changed the state.
+func (a *account) publishNewState() {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	state, _ := Derive(a.factsLocked(a.m.clock.Now()), a.m.limits, a.m.clock.Now())
+	if state != a.shown {
+		a.shown = state
+		a.m.publishLocked()
+	}
+}
+
+// sessionLocked is the live session as the rules see it.
+func (a *account) sessionLocked() Session {
+	return Session{
+		SignedInAt:      a.rec.StartedAt,
+		LastActivity:    a.use.LastActivity,
+		Used:            a.rec.Used,
+		Pending:         a.rec.Pending,
+		AccessExpiresAt: a.facts.AccessExpiresAt,
+		AccessLifetime:  a.facts.AccessLifetime,
+		Bounds:          a.facts.Bounds,
+		ServerLifetime:  a.server.Provider().Lifetime,
+	}
+}
+
+// planLocked asks the plan about background refresh.
+func (a *account) planLocked(now time.Time) Decision { return Plan(a.planInputLocked(now)) }
+
+func (a *account) planInputLocked(now time.Time) PlanInput {
+	s := a.sessionLocked()
+	end, _ := s.EndsAt(a.m.limits)
+	return PlanInput{
+		Mode:            a.config.Refresh,
+		Now:             now,
+		SignedInAt:      s.SignedInAt,
+		EndsAt:          end,
+		RefreshesLeft:   s.Left(a.m.limits),
+		MaxRefreshes:    a.m.limits.MaxRefreshes,
+		AccessExpiresAt: s.AccessExpiresAt,
+		AccessLifetime:  s.AccessLifetime,
+		LastRefreshAt:   a.lastRefresh(),
+		ServerIdle:      a.server.Provider().IdleLifetime,
+		Demand:          a.use.Demand,
+	}
+}
+
+// forecastInputLocked is what a forecast is made from: a copy, since making
+// one takes a while.
+func (a *account) forecastInputLocked(now time.Time) ForecastInput {
+	in := ForecastInput{PlanInput: a.planInputLocked(now.Local()), MaxAge: a.m.limits.MaxAge, MaxIdle: a.m.limits.MaxIdle}
+	in.Demand.Requests = slices.Clone(in.Demand.Requests)
+	noIdle := a.m.limits
+	noIdle.MaxIdle = 0 // which the forecast plays itself
+	in.EndsAt, in.EndsBy = a.sessionLocked().EndsAt(noIdle)
+	return in
+}
+
+// makeForecast makes a new forecast.
+func (a *account) makeForecast(context.Context) {
+	a.m.mu.Lock()
+	now := a.m.clock.Now()
+	in := a.forecastInputLocked(now)
+	a.m.mu.Unlock()
+	f := Forecast(in).ForecastView
+	f.EndsAt, f.EarliestAt, f.LatestAt = whole(f.EndsAt), whole(f.EarliestAt), whole(f.LatestAt)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.forecast, a.forecastAt = f, now
+	a.m.publishLocked()
+}
+
+// dueWarningsLocked are the warnings to give now.
+func (a *account) dueWarningsLocked(now time.Time) []Warning {
+	s, l := a.sessionLocked(), a.m.limits
+	f := WarningFacts{
+		Now:           now,
+		SignedInAt:    s.SignedInAt,
+		EndsAt:        s.SignedInAt.Add(l.MaxAge),
+		MaxIdle:       l.MaxIdle,
+		RefreshesLeft: s.Left(l),
+		MaxRefreshes:  l.MaxRefreshes,
+		LastRefreshAt: a.lastRefresh(),
+		ActiveAt:      s.LastActivity,
+	}
+	l.MaxIdle = 0
+	switch end, by := s.EndsAt(l); by {
+	case LimitServer:
+		f.ServerEndsAt = end
+	default:
+		f.EndsAt = end
+	}
+	if f.MaxIdle > 0 {
+		f.IdleEndsAt = s.LastActivity.Add(f.MaxIdle)
+	}
+	return DueWarnings(f, a.facts.Warned)
+}
+
+// warn gives the warnings that are due: each once in a session.
+func (a *account) warn(ctx context.Context) {
+	a.m.mu.Lock()
+	now := a.m.clock.Now()
+	var words []string
+	for _, w := range a.dueWarningsLocked(now) {
+		a.facts.Warned = append(a.facts.Warned, w.ID)
+		words = append(words, w.Message)
+		a.m.journal.add(Event{At: now, Account: a.name, Kind: EventWarning, Message: w.Message})
+	}
+	a.facts.Warnings = words
+	a.m.publishLocked()
+	a.m.mu.Unlock()
+	a.note(ctx)
+}
+
+func (a *account) lastRefresh() time.Time {
+	if a.facts.LastRefreshAt.IsZero() {
+		return a.rec.StartedAt
+	}
+	return a.facts.LastRefreshAt
+}
+
+// suspectLocked reports whether the clock keeps us from saying if the session
+// is over. A session is never ended for good on the word of a wall clock that
+// has no witness.
+func (a *account) suspectLocked(now time.Time) bool {
+	if a.m.clock.Suspect() {
+		return true
+	}
+	return a.sessionLocked().Over(a.m.limits, now) != "" && !a.m.clock.Sure()
+}
+
+// endedLocked says why the session must be closed now, or "".
+func (a *account) endedLocked(now time.Time) Reason {
+	s := a.sessionLocked()
+	if r := s.Over(a.m.limits, now); r != "" {
+		return r
+	}
+	if s.Exhausted(a.m.limits) && !s.AccessGood(now) {
+		return ByRefreshes
+	}
+	return ""
+}
+
+// load brings the stored sessions of the account back: the newest live one
+// becomes its session, all others are retired.
+func (a *account) load(ctx context.Context) {
+	if _, err := a.dial(ctx); err != nil {
+		a.cannotLoad(err)
+		return
+	}
+	found := a.found
+	var best *keystore.Record
+	var facts facts
+	for _, peeked := range found {
+		if peeked.Ended != "" {
+			a.m.journal.endedUnnoted(peeked)
+			a.m.retire(peeked, a.server, peeked.Ended)
+			continue
+		}
+		if best != nil && !peeked.StartedAt.After(best.StartedAt) {
+			a.m.retire(peeked, a.server, endReplaced)
+			continue
+		}
+		rec, err := a.m.store.Load(ctx, peeked.ID)
+		switch {
+		case errors.Is(err, keystore.ErrTampered), errors.Is(err, keystore.ErrCorrupt):
+			a.m.log.Error("a stored session contradicts itself and is closed", "account", a.name, "session", peeked.ID, "error", err)
+			a.m.mu.Lock()
+			a.recordEndLocked(peeked, ByTampering)
+			a.m.mu.Unlock()
+			a.m.eraseTampered(ctx, peeked.ID)
+			continue
+		case err != nil:
+			a.cannotLoad(err)
+			return
+		}
+		if err := facts.decode(rec.Meta); err != nil {
+			a.m.log.Error("the facts of a session cannot be read", "account", a.name, "error", err)
+		}
+		if facts.Bound != a.server.bound {
+			a.cannotLoad(bindingError(a.name))
+			return
+		}
+		if best != nil {
+			a.m.retire(*best, a.server, endReplaced)
+		}
+		best = &rec
+	}
+	var access []byte
+	if best != nil {
+		a.m.clock.Recall(facts.Clock)
+		var err error
+		if access, err = a.m.store.Access(ctx, best.ID); err != nil {
+			a.m.log.Warn("the kept access token cannot be read", "account", a.name, "error", err)
+		}
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.found, a.retry, a.storeErr = nil, retry{}, nil
+	if best != nil {
+		a.rec, a.facts, a.use = best, facts, facts.Use
+		a.access = oauth.NewSecret(string(access))
+		if a.access.IsZero() {
+			a.facts.AccessExpiresAt = time.Time{}
+		}
+		clear(access)
+		a.m.journal.forget(a.name)
+	}
+	a.m.publishLocked()
+}
+
+// cannotLoad keeps the stored sessions for a later try.
+func (a *account) cannotLoad(err error) {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.storeErr = err
+	a.retry = retry{at: a.m.clock.Now().Add(pollInterval)}
+	a.failFlightLocked(keychainError(err))
+	a.m.publishLocked()
+}
+
+// note writes the facts down.
+func (a *account) note(ctx context.Context) {
+	a.m.mu.Lock()
+	a.facts.Clock = a.m.clock.Anchor()
+	meta := a.facts.encode(a.use)
+	id := a.rec.ID
+	a.noted = a.m.clock.Now()
+	a.dirty = false
+	a.m.mu.Unlock()
+	if _, err := a.m.store.Note(ctx, id, meta); err != nil {
+		a.m.log.Warn("the last use of a session was not written down", "account", a.name, "error", err)
+	}
+}
+
+// askTime asks the server for the time, to settle what the clocks contradict.
+func (a *account) askTime(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
+	defer cancel()
+	t, err := a.server.ServerTime(ctx)
+	if err != nil {
+		a.m.log.Info("no server could settle the time", "account", a.name, "error", err)
+	}
+	a.m.clock.Confirm(t)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.m.publishLocked()
+}
+
+// end closes the session for good: tombstone first, then revocation and
+// erasure, which go on by themselves.
+func (a *account) end(ctx context.Context, reason Reason) {
+	rec := *a.rec
+	if ended, err := a.m.store.End(context.WithoutCancel(ctx), rec.ID, string(reason)); err != nil {
+		a.m.log.Error("the end of a session is not written down yet", "account", a.name, "error", err)
+		rec.Ended = string(reason)
+	} else {
+		rec = ended
+	}
+	a.m.mu.Lock()
+	a.recordEndLocked(rec, reason)
+	server := a.server
+	a.m.mu.Unlock()
+	if reason == ByTampering {
+		a.m.eraseTampered(ctx, rec.ID)
+		return
+	}
+	a.m.retire(rec, server, string(reason))
+}
+
+// recordEndLocked drops the session from memory and remembers how it ended.
+func (a *account) recordEndLocked(rec keystore.Record, reason Reason) {
+	now := a.m.clock.Now()
+	past := pastSession{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.use.Demand}
+	if reason != ByUser { // who signs out wants to be forgotten
+		past.Subject, past.Identity = a.facts.Identity.Display, a.facts.Identity
+	}
+	a.m.journal.ended(past)
+	a.m.journal.add(Event{At: now, Account: a.name, Kind: EventEnd, Count: rec.Used, Message: endMessage(reason)})
+	a.rec, a.access, a.facts, a.use, a.unsaved = nil, oauth.Secret{}, facts{}, use{}, nil
+	a.retry, a.storeErr, a.dirty = retry{}, nil, false
+	a.failFlightLocked(endedError(a.name, reason))
+	a.m.publishLocked()
+}
+
+func (a *account) setRecord(rec keystore.Record) {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.rec = &rec
+	a.storeErr = nil
+	a.m.publishLocked()
+}

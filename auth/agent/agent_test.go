@@ -1,0 +1,437 @@
+//go:build unix
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+)
+
+// engine stands for the Manager: it answers from memory and notes what it was
+// asked, so that these tests are about the wire alone.
+type engine struct {
+	mu       sync.Mutex
+	snaps    map[string]auth.Snapshot
+	accounts map[string]auth.Account
+	programs []string
+	minValid []time.Duration
+	watchers []chan []auth.Snapshot
+	paused   bool
+	secret   string
+	err      error // what every call that can fail gives, when set
+	block    chan struct{}
+}
+
+func newEngine(names ...string) *engine {
+	e := &engine{snaps: map[string]auth.Snapshot{}, accounts: map[string]auth.Account{}}
+	for _, n := range names {
+		e.snaps[n] = auth.Snapshot{Name: n, State: auth.Active, RefreshesLeft: 20, MaxRefreshes: 20, Warnings: []string{}}
+	}
+	return e
+}
+
+func (e *engine) Snapshots() []auth.Snapshot {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.snapshotsLocked()
+}
+
+func (e *engine) snapshotsLocked() []auth.Snapshot {
+	var list []auth.Snapshot
+	for _, s := range e.snaps {
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b auth.Snapshot) int { return len(a.Name) - len(b.Name) })
+	return list
+}
+
+func (e *engine) Snapshot(name string) (auth.Snapshot, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s, ok := e.snaps[name]
+	if !ok {
+		return s, &auth.Error{Kind: auth.KindUnknown, Message: "no account " + name, Hint: "curfew add " + name}
+	}
+	return s, e.err
+}
+
+func (e *engine) Watch(ctx context.Context) <-chan []auth.Snapshot {
+	in, out := make(chan []auth.Snapshot, 1), make(chan []auth.Snapshot)
+	e.mu.Lock()
+	e.watchers = append(e.watchers, in)
+	in <- e.snapshotsLocked()
+	e.mu.Unlock()
+	go func() {
+		defer close(out)
+		for {
+			select {
+			case s := <-in:
+				select {
+				case out <- s:
+				case <-ctx.Done():
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
+}
+
+func (e *engine) change(f func(*engine)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f(e)
+	for _, w := range e.watchers {
+		select {
+		case <-w:
+		default:
+		}
+		w <- e.snapshotsLocked()
+	}
+}
+
+func (e *engine) SetAccount(a auth.Account) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.err != nil {
+		return e.err
+	}
+	e.accounts[a.Name] = a
+	e.snaps[a.Name] = auth.Snapshot{Name: a.Name, State: auth.SignedOut}
+	return nil
+}
+
+func (e *engine) RemoveAccount(_ context.Context, name string) (auth.SignOutResult, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.accounts, name)
+	delete(e.snaps, name)
+	return auth.SignOutResult{Message: "gone"}, e.err
+}
+
+func (e *engine) StartSignIn(_ context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error) {
+	return auth.SignInStarted{Flow: "f1", URL: fmt.Sprintf("https://id.example.com/?force=%v&device=%v", r.Force, r.Device)}, e.err
+}
+
+func (e *engine) CancelSignIn(string) error { return e.err }
+
+func (e *engine) Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error) {
+	if e.block != nil {
+		<-e.block // once to say it is here, once to go on
+		select {
+		case <-e.block:
+		case <-ctx.Done():
+			return auth.Token{}, ctx.Err()
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if name == "panics" {
+		panic("planted")
+	}
+	e.programs = append(e.programs, program)
+	e.minValid = append(e.minValid, minValid)
+	return auth.Token{
+		AccessToken: oauth.NewSecret("access-" + name), TokenType: "Bearer",
+		ExpiresAt: time.Now().Add(time.Hour).Truncate(time.Second).UTC(), Scope: []string{"a", "b"},
+	}, e.err
+}
+
+func (e *engine) Refresh(_ context.Context, name, program string) (auth.Snapshot, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.programs = append(e.programs, program)
+	return e.snaps[name], e.err
+}
+
+func (e *engine) SignOut(context.Context, string) (auth.SignOutResult, error) {
+	return auth.SignOutResult{Revoked: true, Message: "signed out"}, e.err
+}
+
+func (e *engine) Events(name string, n int) []auth.Event {
+	return []auth.Event{{Account: name, Kind: auth.EventToken, Count: n}}
+}
+
+func (e *engine) SetPaused(p bool) { e.mu.Lock(); e.paused = p; e.mu.Unlock() }
+
+func (e *engine) SetClientSecret(_ context.Context, name string, secret oauth.Secret) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.secret = name + " " + secret.Reveal()
+	return e.err
+}
+
+func (e *engine) UnlockKeychain(context.Context) error { return e.err }
+
+// serve runs a server on a socket of its own until the test ends.
+func serve(t *testing.T, e Engine) (*Client, Config) {
+	t.Helper()
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "curfew", "agent.sock")
+	t.Setenv("CURFEW_SOCKET", "") // a person's own agent stays out of this
+	c := Config{
+		Engine:  e,
+		Path:    filepath.Join(dir, "config.toml"),
+		Version: "test",
+		Doctor:  func(context.Context) []Check { return []Check{{Name: "keychain", OK: true, Message: "it answers"}} },
+	}
+	l, err := Listen(t.Context(), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- NewServer(c).Run(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if _, err := os.Lstat(socket); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the socket stays after the end: %v", err)
+		}
+	})
+	return NewClient(socket), c
+}
+
+func kindOf(t *testing.T, err error) auth.Kind {
+	t.Helper()
+	e, ok := errors.AsType[*auth.Error](err)
+	if !ok {
+		t.Fatalf("error is %T (%v), not *auth.Error", err, err)
+	}
+	return e.Kind
+}
+
+func TestClientAndServer(t *testing.T) {
+	e := newEngine("work")
+	c, cfg := serve(t, e)
+	ctx := t.Context()
+
+	if s, err := c.Accounts(ctx); err != nil || len(s) != 1 || s[0].Name != "work" || s[0].RefreshesLeft != 20 {
+		t.Errorf("Accounts: %+v, %v", s, err)
+	}
+	if s, err := c.Account(ctx, "work"); err != nil || s.State != auth.Active {
+		t.Errorf("Account: %+v, %v", s, err)
+	}
+	if _, err := c.Account(ctx, "home"); kindOf(t, err) != auth.KindUnknown || err.(*auth.Error).Hint != "curfew add home" {
+		t.Errorf("unknown account: %#v", err)
+	}
+	for _, bad := range []string{"", "..", "a/b", "a b", "-x"} {
+		if _, err := c.Account(ctx, bad); kindOf(t, err) != auth.KindBadRequest {
+			t.Errorf("name %q: %v", bad, err)
+		}
+	}
+
+	tok, err := c.Token(ctx, "work", 90*time.Second, "git\x1b[31m push")
+	if err != nil || tok.AccessToken.Reveal() != "access-work" || tok.TokenType != "Bearer" || !slices.Equal(tok.Scope, []string{"a", "b"}) {
+		t.Errorf("Token: %v, %v", tok, err)
+	}
+	if left := time.Until(tok.ExpiresAt); left < 59*time.Minute {
+		t.Errorf("the token's end went astray: %v left", left)
+	}
+	if _, err := c.Token(ctx, "work", -1, ""); err != nil {
+		t.Error(err)
+	}
+	e.mu.Lock()
+	if want := []time.Duration{90 * time.Second, -1}; !slices.Equal(e.minValid, want) {
+		t.Errorf("min_valid: %v, want %v", e.minValid, want)
+	}
+	if e.programs[0] != "git[31m push" {
+		t.Errorf("program: %q", e.programs[0])
+	}
+	self, _ := os.Executable()
+	if want := cleanProgram(filepath.Base(self)); e.programs[1] != want {
+		t.Errorf("program by the kernel: %q, want %q", e.programs[1], want)
+	}
+	e.mu.Unlock()
+
+	a := auth.Account{Name: "home", Issuer: "https://id.example.com", ClientID: "cid", Scopes: []string{"openid"}}
+	if err := c.Put(ctx, a); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := auth.LoadSettings(cfg.Path); err != nil || len(s.Accounts) != 1 || !auth.SameAccount(s.Accounts[0], a) {
+		t.Errorf("saved: %+v, %v", s, err)
+	}
+	if err := c.Put(ctx, auth.Account{Name: "bad", Issuer: "http://id.example.com", ClientID: "x"}); kindOf(t, err) != auth.KindBadRequest {
+		t.Errorf("http issuer: %v", err)
+	}
+
+	// A refusal of the engine leaves the file as it was.
+	before, _ := os.ReadFile(cfg.Path)
+	e.err = &auth.Error{Kind: auth.KindRefused, Message: "signed in there"}
+	a.ClientID = "other"
+	if err := c.Put(ctx, a); kindOf(t, err) != auth.KindRefused {
+		t.Errorf("refused change: %v", err)
+	}
+	if after, _ := os.ReadFile(cfg.Path); string(after) != string(before) {
+		t.Errorf("a refused change was saved:\n%s", after)
+	}
+	e.err = nil
+
+	if r, err := c.Remove(ctx, "home"); err != nil || r.Message != "gone" {
+		t.Errorf("Remove: %+v, %v", r, err)
+	}
+	if s, err := auth.LoadSettings(cfg.Path); err != nil || len(s.Accounts) != 0 {
+		t.Errorf("after Remove: %+v, %v", s, err)
+	}
+	if st, err := c.SignIn(ctx, "work", auth.SignInRequest{Force: true}); err != nil || st.URL != "https://id.example.com/?force=true&device=false" {
+		t.Errorf("SignIn: %+v, %v", st, err)
+	}
+	if err := c.CancelSignIn(ctx, "work"); err != nil {
+		t.Error(err)
+	}
+	if s, err := c.Refresh(ctx, "work", "test"); err != nil || s.Name != "work" {
+		t.Errorf("Refresh: %+v, %v", s, err)
+	}
+	if r, err := c.SignOut(ctx, "work"); err != nil || !r.Revoked {
+		t.Errorf("SignOut: %+v, %v", r, err)
+	}
+	if ev, err := c.Events(ctx, "work", 7); err != nil || ev[0].Account != "work" || ev[0].Count != 7 {
+		t.Errorf("Events: %+v, %v", ev, err)
+	}
+	if ev, err := c.Events(ctx, "", 3); err != nil || ev[0].Account != "" {
+		t.Errorf("Events of all: %+v, %v", ev, err)
+	}
+	if err := c.Pause(ctx, true); err != nil || !e.paused {
+		t.Errorf("Pause: %v, %v", e.paused, err)
+	}
+	if v, err := c.Version(ctx); err != nil || v.Version != "test" || v.PID != os.Getpid() {
+		t.Errorf("Version: %+v, %v", v, err)
+	}
+	if err := c.Unlock(ctx); err != nil {
+		t.Error(err)
+	}
+	if d, err := c.Doctor(ctx); err != nil || len(d) != 1 || !d[0].OK {
+		t.Errorf("Doctor: %+v, %v", d, err)
+	}
+	if err := c.PutClientSecret(ctx, "work", "hunter2"); err != nil || e.secret != "work hunter2" {
+		t.Errorf("PutClientSecret: %q, %v", e.secret, err)
+	}
+}
+
+// Every kind survives the wire, with its reason and hint.
+func TestErrorsOnTheWire(t *testing.T) {
+	e := newEngine("work")
+	c, _ := serve(t, e)
+	for _, k := range []auth.Kind{
+		auth.KindFailed, auth.KindBadRequest, auth.KindUnknown, auth.KindSignInNeeded,
+		auth.KindUnavailable, auth.KindRefused, auth.KindKeychain, auth.KindSignInRunning,
+	} {
+		want := auth.Error{Kind: k, Reason: auth.ByRefreshes, Message: auth.MessageRefreshes, Hint: "curfew login work"}
+		e.err = &want
+		_, err := c.Token(t.Context(), "work", -1, "")
+		got, ok := err.(*auth.Error)
+		if !ok || *got != want {
+			t.Errorf("%s: got %#v", k, err)
+		}
+	}
+	e.err = errors.New("a plain one")
+	if _, err := c.Token(t.Context(), "work", -1, ""); kindOf(t, err) != auth.KindFailed || err.Error() != "a plain one" {
+		t.Errorf("plain error: %v", err)
+	}
+	e.err = nil
+	if _, err := c.Token(t.Context(), "panics", -1, ""); kindOf(t, err) != auth.KindFailed {
+		t.Errorf("panic: %v", err)
+	}
+	if _, err := c.Accounts(t.Context()); err != nil {
+		t.Errorf("after a panic: %v", err)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	e := newEngine("work")
+	c, _ := serve(t, e)
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan []auth.Snapshot)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Watch(ctx, func(s []auth.Snapshot) { got <- s }) }()
+	if s := <-got; len(s) != 1 || s[0].State != auth.Active {
+		t.Errorf("at once: %+v", s)
+	}
+	e.change(func(e *engine) { e.snaps["work"] = auth.Snapshot{Name: "work", State: auth.Ended} })
+	if s := <-got; s[0].State != auth.Ended {
+		t.Errorf("after the change: %+v", s)
+	}
+	cancel()
+	if err := <-ended; kindOf(t, err) != auth.KindFailed {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	dir := t.TempDir()
+	c := NewClient(filepath.Join(dir, "agent.sock"))
+	if _, err := c.Accounts(t.Context()); kindOf(t, err) != auth.KindNotRunning {
+		t.Errorf("no socket: %v", err)
+	}
+	// A socket that a killed agent left.
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: c.Socket(), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	if _, err := c.Accounts(t.Context()); kindOf(t, err) != auth.KindNotRunning {
+		t.Errorf("stale socket: %v", err)
+	}
+	t.Setenv("CURFEW_SOCKET", "")
+	t.Setenv("XDG_RUNTIME_DIR", "relative")
+	if _, err := NewClient("").Accounts(t.Context()); kindOf(t, err) != auth.KindNotRunning {
+		t.Errorf("no runtime directory: %v", err)
+	}
+}
+
+// The agent's end is seen by watchers at once, and by no request in flight.
+func TestStopLetsAnswersFinish(t *testing.T) {
+	e := newEngine("work")
+	e.block = make(chan struct{})
+	socket := filepath.Join(t.TempDir(), "curfew", "agent.sock")
+	l, err := Listen(t.Context(), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- NewServer(Config{Engine: e}).Run(ctx, l) }()
+	c := NewClient(socket)
+	watched, ended := make(chan struct{}, 1), make(chan error, 1)
+	go func() { ended <- c.Watch(t.Context(), func([]auth.Snapshot) { watched <- struct{}{} }) }()
+	<-watched
+	type answer struct {
+		tok auth.Token
+		err error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		tok, err := c.Token(t.Context(), "work", -1, "x")
+		answered <- answer{tok, err}
+	}()
+	e.block <- struct{}{} // the request has reached the engine
+	cancel()
+	if err := <-ended; kindOf(t, err) != auth.KindNotRunning {
+		t.Errorf("watch: %v", err)
+	}
+	close(e.block)
+	if a := <-answered; a.err != nil || a.tok.AccessToken.Reveal() != "access-work" {
+		t.Errorf("token in flight: %v", a.err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func (e *engine) Forecast(string) (auth.ForecastReport, error) { return auth.ForecastReport{}, nil }

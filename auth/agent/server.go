@@ -1,0 +1,459 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+)
+
+// Engine is what the server needs of [auth.Manager].
+type Engine interface {
+	Snapshots() []auth.Snapshot
+	Snapshot(name string) (auth.Snapshot, error)
+	Watch(ctx context.Context) <-chan []auth.Snapshot
+	SetAccount(a auth.Account) error
+	RemoveAccount(ctx context.Context, name string) (auth.SignOutResult, error)
+	StartSignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error)
+	CancelSignIn(name string) error
+	Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error)
+	Refresh(ctx context.Context, name, program string) (auth.Snapshot, error)
+	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
+	Events(name string, n int) []auth.Event
+	Forecast(name string) (auth.ForecastReport, error)
+	SetPaused(paused bool)
+	SetClientSecret(ctx context.Context, name string, secret oauth.Secret) error
+	UnlockKeychain(ctx context.Context) error
+}
+
+// Config is what a Server is made of. Every field but Logger is needed.
+type Config struct {
+	Engine  Engine
+	Path    string // of config.toml, where accounts are saved
+	Version string
+
+	// Doctor checks what only the agent can: its keychain, its directories.
+	Doctor func(ctx context.Context) []Check
+
+	Logger *slog.Logger // nil: discard
+}
+
+// Server is the agent's end of the local API.
+type Server struct {
+	Config
+	writing  chan struct{} // held while an account is being saved: file and engine change together
+	watchers chan struct{} // one slot each
+	patience patience
+}
+
+// maxWatchers is how many programs may watch at a time.
+const maxWatchers = 64
+
+// NewServer makes a Server.
+func NewServer(c Config) *Server {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Server{Config: c, writing: make(chan struct{}, 1), watchers: make(chan struct{}, maxWatchers), patience: usual}
+}
+
+// patience is how long a Server waits for a peer. An answer may take as long
+// as the engine needs; only who is slow to speak or to listen is cut off.
+type patience struct {
+	header, body, write time.Duration
+	drain               time.Duration // for answers in progress, at the end
+	beat                time.Duration // between lines of a watch, at most
+}
+
+var usual = patience{header: 5 * time.Second, body: 5 * time.Second, write: 10 * time.Second, drain: 5 * time.Second, beat: heartbeat}
+
+// Run serves l until ctx ends, then lets answers in progress finish, for a
+// few seconds. It closes l.
+func (s *Server) Run(ctx context.Context, l net.Listener) error {
+	h := &http.Server{
+		Handler:           s.handler(ctx),
+		ReadHeaderTimeout: s.patience.header,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
+	}
+	served := make(chan error, 1)
+	go func() { served <- h.Serve(l) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("the agent's socket failed: %w", err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.patience.drain)
+	defer cancel()
+	if err := h.Shutdown(drain); err != nil {
+		h.Close()
+	}
+	<-served
+	return nil
+}
+
+type connKey struct{}
+
+// handler is the whole API; watches end when stop does.
+func (s *Server) handler(stop context.Context) http.Handler {
+	mux := http.NewServeMux()
+	handle := func(pattern string, h func(r *http.Request) (any, error)) {
+		mux.Handle(pattern, s.answer(h))
+	}
+	const account = "/v1/accounts/{name}"
+	handle("GET /v1/accounts", s.accounts)
+	handle("GET "+account, named(s.account))
+	handle("PUT "+account, named(s.put))
+	handle("DELETE "+account, named(s.remove))
+	handle("PUT "+account+"/client-secret", named(s.putSecret))
+	handle("POST "+account+"/sign-in", named(s.signIn))
+	handle("DELETE "+account+"/sign-in", named(s.cancelSignIn))
+	handle("POST "+account+"/token", named(s.token))
+	handle("POST "+account+"/refresh", named(s.refresh))
+	handle("POST "+account+"/sign-out", named(s.signOut))
+	handle("GET "+account+"/events", named(s.events))
+	handle("GET "+account+"/forecast", named(func(_ *http.Request, name string) (any, error) { return s.Engine.Forecast(name) }))
+	handle("GET /v1/events", func(r *http.Request) (any, error) { return s.events(r, "") })
+	handle("PUT /v1/pause", s.pause)
+	handle("POST /v1/unlock", func(r *http.Request) (any, error) { return nil, s.Engine.UnlockKeychain(r.Context()) })
+	handle("GET /v1/doctor", func(r *http.Request) (any, error) { return s.Doctor(r.Context()), nil })
+	handle("GET /v1/version", func(*http.Request) (any, error) { return Version{s.Version, os.Getpid()}, nil })
+	mux.HandleFunc("GET /v1/watch", func(w http.ResponseWriter, r *http.Request) { s.watch(stop, w, r) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, http.StatusNotFound, failure(auth.KindBadRequest, "the agent has no "+strconv.Quote(r.Method+" "+r.URL.Path), "is this program of the same version?"))
+	})
+	return s.guard(mux)
+}
+
+// guard refuses what a browser could have sent, and contains panics.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				s.Logger.Error("a request failed badly", "method", r.Method, "route", r.Pattern, "panic", p, "stack", string(debug.Stack()))
+				s.fail(w, r, 0, failure(auth.KindFailed, "the agent has a bug: this request failed badly", "see its log, "+logHint()))
+			}
+		}()
+		// A deadline of the request before would still hold.
+		rc := http.NewResponseController(w)
+		rc.SetWriteDeadline(time.Time{})
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		_, origin := r.Header["Origin"]
+		_, referer := r.Header["Referer"]
+		if origin || referer || r.Host != host {
+			s.fail(w, r, http.StatusForbidden, failure(auth.KindRefused, "requests of browsers are refused", "send Host: curfew, and neither Origin nor Referer"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// answer writes what h returns as JSON; nil as {}.
+func (s *Server) answer(h func(r *http.Request) (any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.readBody(w, r); err != nil {
+			s.fail(w, r, 0, err)
+			return
+		}
+		v, err := h(r)
+		if err != nil {
+			s.fail(w, r, 0, err)
+			return
+		}
+		if v == nil {
+			v = struct{}{}
+		}
+		s.write(w, http.StatusOK, v)
+	})
+}
+
+// fail writes err; code 0 means the one of its kind.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, code int, err error) {
+	e, ok := errors.AsType[*auth.Error](err)
+	if !ok {
+		if r.Context().Err() != nil {
+			return // nobody is listening
+		}
+		s.Logger.Warn("a request failed", "method", r.Method, "route", r.Pattern, "error", err)
+		e = failure(auth.KindFailed, err.Error(), "see the agent's log, "+logHint())
+	}
+	if code == 0 {
+		code = status(e.Kind)
+	}
+	s.write(w, code, e)
+}
+
+func (s *Server) write(w http.ResponseWriter, code int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		s.Logger.Error("an answer cannot be written", "error", err)
+		code, b = http.StatusInternalServerError, []byte(`{"error":"failed","message":"the agent has a bug: its answer cannot be written"}`)
+	}
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.patience.write))
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	w.Write(append(b, '\n'))
+}
+
+// readBody reads the whole body, bounded in size and time, before the engine
+// is bothered; the handlers find it in r.Body.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) error {
+	rc := http.NewResponseController(w)
+	rc.SetReadDeadline(time.Now().Add(s.patience.body))
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		// The deadline stays: net/http would wait for the rest of the body.
+		w.Header().Set("Connection", "close")
+		return failure(auth.KindBadRequest, "the body of the request is cut off or larger than 64 KB", "")
+	}
+	rc.SetReadDeadline(time.Time{}) // the engine may take its time
+	r.Body = body(b)
+	return nil
+}
+
+// body is a request body that is all there.
+type body []byte
+
+func (body) Read([]byte) (int, error) { return 0, io.EOF }
+func (body) Close() error             { return nil }
+
+// decode reads the body into v. No body leaves v as it is; anything but one
+// JSON object of known fields is an error.
+func decode(r *http.Request, v any) error {
+	b, _ := r.Body.(body)
+	if len(b) == 0 {
+		return nil
+	}
+	return decodeStrict(b, v)
+}
+
+func named(h func(r *http.Request, name string) (any, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		name := r.PathValue("name")
+		if err := auth.CheckName(name); err != nil {
+			return nil, err
+		}
+		return h(r, name)
+	}
+}
+
+// program names who asks: what it says of itself, else what the kernel says.
+func program(r *http.Request) string {
+	if p, err := url.PathUnescape(r.Header.Get(programHeader)); err == nil {
+		if p = cleanProgram(p); p != "" {
+			return p
+		}
+	}
+	c, _ := r.Context().Value(connKey{}).(net.Conn)
+	return programOf(c)
+}
+
+func (s *Server) accounts(*http.Request) (any, error) {
+	if snaps := s.Engine.Snapshots(); snaps != nil {
+		return snaps, nil
+	}
+	return []auth.Snapshot{}, nil
+}
+
+func (s *Server) account(_ *http.Request, name string) (any, error) { return s.Engine.Snapshot(name) }
+
+// put saves the account before the engine hears of it, and takes it back when
+// the engine refuses.
+func (s *Server) put(r *http.Request, name string) (any, error) {
+	a := auth.Account{}
+	if err := decode(r, &a); err != nil {
+		return nil, err
+	}
+	if a.Name != "" && a.Name != name {
+		return nil, failure(auth.KindBadRequest, fmt.Sprintf("the request is for %q, its body for %q", name, a.Name), "")
+	}
+	a.Name = name
+	release, err := s.lockConfig(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	undo, err := auth.SaveAccount(s.Path, a)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Engine.SetAccount(a); err != nil {
+		if undoErr := undo(); undoErr != nil {
+			s.Logger.Error("a refused account stays in the configuration", "account", name, "error", undoErr)
+		}
+		return nil, err
+	}
+	return s.Engine.Snapshot(name)
+}
+
+// remove forgets the configuration first: if the sign-out is interrupted, the
+// account does not come back to life at the next start.
+func (s *Server) remove(r *http.Request, name string) (any, error) {
+	release, err := s.lockConfig(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if _, err := s.Engine.Snapshot(name); err != nil {
+		return nil, err
+	}
+	if err := auth.DeleteAccount(s.Path, name); err != nil {
+		return nil, err
+	}
+	// A person who hangs up now still wants the account gone.
+	return s.Engine.RemoveAccount(context.WithoutCancel(r.Context()), name)
+}
+
+func (s *Server) lockConfig(ctx context.Context) (release func(), err error) {
+	select {
+	case s.writing <- struct{}{}:
+		return func() { <-s.writing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *Server) putSecret(r *http.Request, name string) (any, error) {
+	var in secretRequest
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	if in.ClientSecret == "" {
+		return nil, failure(auth.KindBadRequest, "the client secret is empty", "")
+	}
+	return nil, s.Engine.SetClientSecret(r.Context(), name, oauth.NewSecret(in.ClientSecret))
+}
+
+func (s *Server) signIn(r *http.Request, name string) (any, error) {
+	var in auth.SignInRequest
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	return s.Engine.StartSignIn(r.Context(), name, in)
+}
+
+func (s *Server) cancelSignIn(_ *http.Request, name string) (any, error) {
+	return nil, s.Engine.CancelSignIn(name)
+}
+
+func (s *Server) token(r *http.Request, name string) (any, error) {
+	in := tokenRequest{MinValid: unset}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	t, err := s.Engine.Token(r.Context(), name, time.Duration(in.MinValid), program(r))
+	if err != nil {
+		return nil, err
+	}
+	return NewTokenAnswer(t, time.Now()), nil
+}
+
+func (s *Server) refresh(r *http.Request, name string) (any, error) {
+	return s.Engine.Refresh(r.Context(), name, program(r))
+}
+
+func (s *Server) signOut(r *http.Request, name string) (any, error) {
+	return s.Engine.SignOut(context.WithoutCancel(r.Context()), name)
+}
+
+func (s *Server) events(r *http.Request, name string) (any, error) {
+	n := defaultEvents
+	if q := r.URL.Query().Get("n"); q != "" {
+		var err error
+		if n, err = strconv.Atoi(q); err != nil || n < 1 || n > maxEvents {
+			return nil, failure(auth.KindBadRequest, "n must be a number from 1 to "+strconv.Itoa(maxEvents), "")
+		}
+	}
+	if name != "" {
+		if _, err := s.Engine.Snapshot(name); err != nil {
+			return nil, err
+		}
+	}
+	if e := s.Engine.Events(name, n); e != nil {
+		return e, nil
+	}
+	return []auth.Event{}, nil
+}
+
+func (s *Server) pause(r *http.Request) (any, error) {
+	var in struct {
+		Paused *bool `json:"paused"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Paused == nil {
+		return nil, failure(auth.KindBadRequest, "the request does not say whether to pause", `send {"paused": true} or {"paused": false}`)
+	}
+	s.Engine.SetPaused(*in.Paused)
+	return pauseRequest{*in.Paused}, nil
+}
+
+// watch writes all snapshots on one line, now and after every change, and an
+// empty line when nothing happened for a while: each end notices when the
+// other is gone. Who does not read is cut off.
+func (s *Server) watch(stop context.Context, w http.ResponseWriter, r *http.Request) {
+	select {
+	case s.watchers <- struct{}{}:
+		defer func() { <-s.watchers }()
+	default:
+		s.fail(w, r, 0, failure(auth.KindUnavailable, "too many programs watch the agent", "close some of them"))
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(stop, cancel)()
+
+	rc := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	send := func(line []byte) bool {
+		rc.SetWriteDeadline(time.Now().Add(s.patience.write))
+		_, err := w.Write(append(line, '\n'))
+		return err == nil && rc.Flush() == nil
+	}
+	changes := s.Engine.Watch(ctx)
+	for {
+		beat := time.NewTimer(s.patience.beat)
+		select {
+		case snaps, ok := <-changes:
+			beat.Stop()
+			if !ok {
+				return
+			}
+			line, err := json.Marshal(snaps)
+			if err != nil {
+				s.Logger.Error("a snapshot cannot be written", "error", err)
+				return
+			}
+			if !send(line) {
+				return
+			}
+		case <-beat.C:
+			if !send(nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,244 @@
+//go:build unix
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// DefaultSocket says where the agent listens: CURFEW_SOCKET, else
+// curfew/agent.sock in the user's runtime directory. There is no fallback to
+// a directory that others can write to.
+func DefaultSocket() (string, error) {
+	if s := os.Getenv("CURFEW_SOCKET"); s != "" {
+		if !filepath.IsAbs(s) {
+			return "", fmt.Errorf("CURFEW_SOCKET is %q, which is not an absolute path", s)
+		}
+		return s, nil
+	}
+	dir, err := runtimeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "curfew", "agent.sock"), nil
+}
+
+// dial connects once and checks that this user answers.
+func dial(ctx context.Context, socket string) (net.Conn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	p, err := peerOf(c.(*net.UnixConn))
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	if p.uid != os.Geteuid() {
+		c.Close()
+		return nil, &peerError{fmt.Sprintf("the program that listens at %s is of user %d, not yours", socket, p.uid)}
+	}
+	return c, nil
+}
+
+func isNobody(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOTSOCK)
+}
+
+func isBusy(err error) bool { return errors.Is(err, unix.EAGAIN) }
+
+// ErrRunning: another agent answers at the socket, or is about to.
+var ErrRunning = errors.New("an agent is already running")
+
+// Listen opens the agent's socket, mode 0600, for this user's programs only.
+// A socket that a dead agent left is removed; a live one gives ErrRunning.
+func Listen(ctx context.Context, socket string) (net.Listener, error) {
+	if err := checkDir(filepath.Dir(socket), os.Getenv("CURFEW_SOCKET") == socket); err != nil {
+		return nil, err
+	}
+	// The lock settles which of two agents that start together may remove
+	// the old socket: without it, one could remove the other's new one.
+	lock, err := os.OpenFile(socket+".lock", os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		lock.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w at %s", ErrRunning, socket)
+		}
+		return nil, fmt.Errorf("lock %s: %w", lock.Name(), err)
+	}
+	l, err := listenLocked(ctx, socket)
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return &listener{UnixListener: l, lock: lock, slots: make(chan struct{}, maxConns()), closed: make(chan struct{})}, nil
+}
+
+func listenLocked(ctx context.Context, socket string) (*net.UnixListener, error) {
+	if err := removeStale(ctx, socket); err != nil {
+		return nil, err
+	}
+	old := unix.Umask(0o177)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	unix.Umask(old)
+	if err != nil {
+		if errors.Is(err, unix.EINVAL) || len(socket) > 100 {
+			return nil, fmt.Errorf("%s: the path of a socket may have about 100 bytes (%w)", socket, err)
+		}
+		return nil, err
+	}
+	return l, nil
+}
+
+// removeStale removes a socket at which nobody answers, and nothing else.
+func removeStale(ctx context.Context, socket string) error {
+	fi, err := os.Lstat(socket)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if fi.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("%s is in the way: it is not a socket", socket)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	c, err := dial(ctx, socket)
+	if err == nil {
+		c.Close()
+		return fmt.Errorf("%w at %s", ErrRunning, socket)
+	}
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		return fmt.Errorf("somebody may be listening at %s: %w", socket, err)
+	}
+	return os.Remove(socket)
+}
+
+// checkDir makes sure that nobody else can put a socket where ours will be.
+// The directory is made when missing. Its owner must be this user and nobody
+// else may enter it; a directory that the person chose by CURFEW_SOCKET may
+// be readable, and root's when sticky (/tmp), since both ends check each
+// other's user anyway.
+func checkDir(dir string, chosen bool) error {
+	if parent, err := os.Stat(filepath.Dir(dir)); err != nil {
+		return err
+	} else if parent.Mode().Perm()&0o022 != 0 && parent.Mode()&fs.ModeSticky == 0 {
+		return fmt.Errorf("%s is open to others (mode %04o): they could swap the directory of the agent's socket", filepath.Dir(dir), parent.Mode().Perm())
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	fi, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !fi.IsDir() {
+		return fmt.Errorf("%s is not a directory", dir)
+	}
+	owner, mode := ownerOf(fi), fi.Mode()
+	switch {
+	case owner == os.Geteuid() && mode.Perm()&0o077 == 0:
+		return nil
+	case chosen && owner == os.Geteuid() && mode.Perm()&0o022 == 0:
+		return nil
+	case chosen && owner == 0 && (mode.Perm()&0o022 == 0 || mode&fs.ModeSticky != 0):
+		return nil
+	case owner != os.Geteuid():
+		return fmt.Errorf("%s belongs to user %d, not to you", dir, owner)
+	default:
+		return fmt.Errorf("%s is open to others (mode %04o): run chmod 700 %s", dir, mode.Perm(), dir)
+	}
+}
+
+func ownerOf(fi fs.FileInfo) int { return int(fi.Sys().(*syscall.Stat_t).Uid) }
+
+// maxConns leaves half of the file descriptors to the rest of the agent.
+func maxConns() int {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil || uint64(r.Cur) > 2048 {
+		return 1024
+	}
+	return max(1, int(r.Cur)/2)
+}
+
+// listener hands out connections of this user's programs only, at most
+// cap(slots) at a time; who comes later waits in the kernel's queue.
+type listener struct {
+	*net.UnixListener
+	lock   *os.File
+	slots  chan struct{}
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Accept waits for the next connection of this user. A stranger's is closed
+// unread.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		select {
+		case l.slots <- struct{}{}:
+		case <-l.closed:
+			return nil, net.ErrClosed
+		}
+		c, err := l.AcceptUnix()
+		if err != nil {
+			<-l.slots
+			return nil, err
+		}
+		p, err := peerOf(c)
+		if err != nil || p.uid != os.Geteuid() {
+			c.Close()
+			<-l.slots
+			continue
+		}
+		return &conn{UnixConn: c, peer: p, release: sync.OnceFunc(func() { <-l.slots })}, nil
+	}
+}
+
+// Close stops listening, removes the socket and lets another agent start.
+func (l *listener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return errors.Join(l.UnixListener.Close(), l.lock.Close())
+}
+
+// conn is a connection whose other end is known.
+type conn struct {
+	*net.UnixConn
+	peer    peer
+	release func()
+}
+
+func (c *conn) Close() error {
+	defer c.release()
+	return c.UnixConn.Close()
+}
+
+// peer is the program at the other end, as the kernel knows it.
+type peer struct {
+	uid int
+	pid int // 0 where the system does not tell; advisory, since pids are reused
+}
+
+// programOf names the program at the other end, "" when not known.
+func programOf(c net.Conn) string {
+	if c, ok := c.(*conn); ok && c.peer.pid != 0 {
+		return cleanProgram(processName(c.peer.pid))
+	}
+	return ""
+}

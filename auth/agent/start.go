@@ -1,0 +1,141 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"curfew/auth"
+)
+
+// LogName is the agent's log, in the state directory.
+const LogName = "agent.log"
+
+// startTime is how long EnsureRunning waits for a new agent to answer.
+const startTime = 10 * time.Second
+
+// EnsureRunning starts the agent when none answers: the `curfew` beside this
+// program's own file, else on PATH; and waits until it answers. Any number of
+// programs may call it at once: one agent stays, the others see that and end.
+//
+// The agent outlives its starter: it runs in a session of its own, speaks to
+// no terminal, and logs to [LogName] in the state directory.
+func (c *Client) EnsureRunning(ctx context.Context) error {
+	_, err := c.Version(ctx)
+	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Kind != auth.KindNotRunning || c.err != nil {
+		return err // it runs (nil), or starting one would not help
+	}
+	exited, err := c.start()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for wait := 2 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
+		if _, err := c.Version(ctx); err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(wait):
+		case failed := <-exited:
+			if failed != nil {
+				return failed
+			}
+			exited = nil // it ended because another one runs: wait for that
+		case <-ctx.Done():
+			return failure(auth.KindNotRunning, fmt.Sprintf("the agent was started and does not answer after %s", startTime), "see its log, "+logHint())
+		}
+	}
+}
+
+// start starts the agent. The channel tells once how it ended, if it does:
+// nil when it left the field to another agent.
+func (c *Client) start() (<-chan error, error) {
+	program, err := FindProgram("curfew")
+	if err != nil {
+		return nil, failure(auth.KindNotRunning, "the agent is not running, and there is no program curfew to start it with", "install curfew beside this program or in a directory of PATH")
+	}
+	cannot := func(err error) error {
+		return failure(auth.KindNotRunning, "the agent cannot be started: "+err.Error(), "start it yourself, in a terminal: curfew agent")
+	}
+	// What the agent says before it has a log goes to a file that has no name
+	// any more: a pipe would kill it when its reader is gone.
+	said, err := os.CreateTemp("", "curfew-start-*")
+	if err != nil {
+		return nil, cannot(err)
+	}
+	forget := func() { said.Close(); os.Remove(said.Name()) }
+	os.Remove(said.Name()) // Windows waits for forget
+	cmd := exec.Command(program, "agent", "--background")
+	cmd.Stderr = said
+	cmd.Dir = filepath.VolumeName(program) + string(filepath.Separator)
+	if c.chosen {
+		cmd.Env = append(os.Environ(), "CURFEW_SOCKET="+c.socket)
+	}
+	cmd.SysProcAttr = Detached()
+	if err := cmd.Start(); err != nil {
+		forget()
+		return nil, cannot(err)
+	}
+	exited := make(chan error, 1)
+	go func() { // ends with the agent, or with this program
+		defer forget()
+		if cmd.Wait() == nil {
+			exited <- nil
+			return
+		}
+		exited <- whatItSaid(said, cmd.ProcessState.String())
+	}()
+	return exited, nil
+}
+
+// FindProgram finds one of Curfew's programs beside this one, else on PATH.
+func FindProgram(name string) (string, error) {
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), name)
+		if fi, err := os.Stat(beside); err == nil && fi.Mode().IsRegular() && (runtime.GOOS == "windows" || fi.Mode()&0o111 != 0) {
+			return beside, nil
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
+}
+
+// whatItSaid turns the last words of an agent that ended into an error.
+func whatItSaid(said io.ReaderAt, state string) error {
+	e := failure(auth.KindNotRunning, "the agent ended at once ("+state+")", "see its log, "+logHint())
+	b := make([]byte, 4096)
+	n, _ := said.ReadAt(b, 0)
+	for line := range strings.Lines(string(b[:n])) {
+		line = strings.TrimSpace(line)
+		if text, ok := strings.CutPrefix(line, "curfew: "); ok {
+			e.Message = "the agent cannot start: " + text
+			e.Hint = "start it in a terminal to see more: curfew agent"
+		} else if text, ok := strings.CutPrefix(line, "hint: "); ok {
+			e.Hint = text
+		}
+	}
+	return e
+}
+
+// logHint names the agent's log, for people.
+func logHint() string {
+	dir, err := auth.StateDir()
+	if err != nil {
+		return LogName
+	}
+	return filepath.Join(dir, LogName)
+}

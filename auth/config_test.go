@@ -1,0 +1,358 @@
+package auth
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParseSettings(t *testing.T) {
+	const text = `
+# mine
+[limits]
+max_age = "14d"
+max_refreshes = 10
+max_idle = "1d12h"
+
+[account.work]
+issuer = "https://id.example.com"
+client_id = "abc"
+scopes = ["openid", "offline_access"]
+redirect = "http://127.0.0.1/callback"
+refresh = "on-demand"
+
+[account."a.b"]
+provider = "spotify"
+client_id = "xyz"
+client_secret_keychain = true
+`
+	s, err := parseSettings("config.toml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Limits{14 * 24 * time.Hour, 10, 36 * time.Hour}); s.Limits != want {
+		t.Errorf("limits: %+v, want %+v", s.Limits, want)
+	}
+	want := []Account{
+		{Name: "a.b", Provider: "spotify", ClientID: "xyz", ClientSecretKeychain: true},
+		{Name: "work", Issuer: "https://id.example.com", ClientID: "abc", Scopes: []string{"openid", "offline_access"}, Redirect: "http://127.0.0.1/callback", Refresh: OnDemand},
+	}
+	if len(s.Accounts) != 2 || !SameAccount(s.Accounts[0], want[0]) || !SameAccount(s.Accounts[1], want[1]) {
+		t.Errorf("accounts: %+v", s.Accounts)
+	}
+	if s, err := parseSettings("config.toml", nil); err != nil || s.Limits != BuiltIn || len(s.Accounts) != 0 {
+		t.Errorf("empty file: %+v, %v", s, err)
+	}
+}
+
+// Every mistake names the file, the line and what to do.
+func TestMistakes(t *testing.T) {
+	account := func(lines string) string {
+		return "[account.work]\nclient_id = \"abc\"\nissuer = \"https://id.example.com\"\n" + lines
+	}
+	for _, test := range []struct{ name, text, want, hint string }{
+		{"unknown key", account(`isuer = "x"`), `c.toml:4: there is no setting "account.work.isuer"`, `did you mean "issuer"?`},
+		{"unknown table", "[acount.work]\nclient_id = \"abc\"", `c.toml:1: there is no setting "acount`, `did you mean "account"?`},
+		{"unknown limit", "[limits]\nmax_refresh = 3", `c.toml:2: there is no setting "limits.max_refresh"`, "did you mean"},
+		{"nothing near", "[limits]\ncolour = 3", `c.toml:2:`, "known are: max_age, max_refreshes, max_idle"},
+		{"secret in the file", account(`client_secret = "x"`), `c.toml:4: there is no setting "account.work.client_secret"`, "known are:"},
+		{"syntax", "[account.work\n", "c.toml:1:", "mend that line"},
+		{"type", account("scopes = \"openid\""), "c.toml:4:", "mend that line"},
+		{"twice", account("[account.work]\n"), "c.toml", ""},
+		{"looser age", "[limits]\n\nmax_age = \"31d\"", `c.toml:3: max_age = "31d" is looser than the built-in 30 days`, "tightened"},
+		{"looser refreshes", "[limits]\nmax_refreshes = 21", `c.toml:2: max_refreshes = 21 is looser than the built-in 20`, "tightened"},
+		{"no refreshes", "[limits]\nmax_refreshes = 0", "c.toml:2: max_refreshes = 0 is less than 1", "on-demand"},
+		{"bad span", "[limits]\nmax_idle = \"two weeks\"", `c.toml:2: max_idle: "two weeks" is not a time span`, ""},
+		{"negative span", "[limits]\nmax_age = \"-3h\"", `c.toml:2: max_age: "-3h" is not a time span`, ""},
+		{"bad name", "[account.\"a b\"]\nclient_id = \"abc\"", `c.toml:1: "a b" cannot be the name`, "letters"},
+		{"dots only", "[account.\"..\"]\nclient_id = \"abc\"", `c.toml:1: ".." cannot be the name`, "letters"},
+		{"flag as name", "[account.-x]\nclient_id = \"abc\"", `c.toml:1: "-x" cannot be the name`, "letters"},
+		{"no client", "[account.work]\nissuer = \"https://id.example.com\"", `c.toml:1: account "work" has no client_id`, "register"},
+		{"nowhere", "\n[account.work]\nclient_id = \"abc\"", `c.toml:2: account "work" does not say where to sign in`, "issuer"},
+		{"unknown provider", account(`provider = "spotifi"`), `c.toml:4: there is no provider "spotifi"`, `did you mean "spotify"?`},
+		{"unlike provider", account(`provider = "x"`), `c.toml:4: there is no provider "x"`, "known are: oidc, spotify"},
+		{"http issuer", "[account.w]\nclient_id = \"x\"\nissuer = \"http://id.example.com\"", `c.toml:3: issuer "http://id.example.com" is not encrypted`, "127.0.0.1"},
+		{"http localhost", "[account.w]\nclient_id = \"x\"\nissuer = \"http://localhost:8080\"", "is not encrypted", "127.0.0.1"},
+		{"http look-alike", "[account.w]\nclient_id = \"x\"\nissuer = \"http://127.0.0.1.evil.test\"", "is not encrypted", ""},
+		{"javascript", account(`authorization_endpoint = "javascript:alert(1)"`), "c.toml:4: authorization_endpoint", "https"},
+		{"file", account(`token_endpoint = "file:///etc/passwd"`), "c.toml:4: token_endpoint", ""},
+		{"userinfo", account(`token_endpoint = "https://a:b@id.example.com"`), "holds a user name", ""},
+		{"bare redirect", account(`redirect = "https://app.example.com/cb"`), "c.toml:4: redirect", "127.0.0.1"},
+		{"redirect look-alike", account(`redirect = "http://localhost.evil.test/cb"`), "c.toml:4: redirect", ""},
+		{"redirect query", account(`redirect = "http://127.0.0.1/cb?x=1"`), "more than a host", ""},
+		{"redirect port", account(`redirect = "http://127.0.0.1:99999/cb"`), "no usable port", ""},
+		{"mode", account(`refresh = "alway"`), `c.toml:4: there is no refresh mode "alway"`, `did you mean "always"?`},
+		{"scopes in one", account(`scopes = ["openid profile"]`), `c.toml:4: "openid profile" is not a scope`, "one word"},
+		{"client id with newline", "[account.w]\nclient_id = \"a\\nb\"\nissuer = \"https://x.example\"", "c.toml:2: client_id", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := parseSettings("c.toml", []byte(test.text))
+			e, ok := errors.AsType[*Error](err)
+			if !ok {
+				t.Fatalf("error %v is no *Error", err)
+			}
+			if e.Kind != KindBadRequest || !strings.Contains(e.Message, test.want) || !strings.Contains(e.Hint, test.hint) {
+				t.Errorf("got  %s: %q, hint %q\nwant %q, hint %q", e.Kind, e.Message, e.Hint, test.want, test.hint)
+			}
+			if strings.ContainsAny(e.Message+e.Hint, "\n\r") {
+				t.Errorf("more than one line: %q", e.Message)
+			}
+		})
+	}
+}
+
+func TestGoodURLs(t *testing.T) {
+	for _, a := range []Account{
+		{Name: "a", Issuer: "http://127.0.0.1:8080", ClientID: "x"},
+		{Name: "a", Issuer: "http://[::1]:8080/realm", ClientID: "x"},
+		{Name: "a", Issuer: "https://id.example.com/realms/a", ClientID: "x", Redirect: "http://localhost:8888/cb"},
+		{Name: "a", Issuer: "https://id.example.com", ClientID: "x", Redirect: "http://[::1]/cb"},
+		{Name: "a", AuthorizationEndpoint: "https://a.example/authorize?p=1", TokenEndpoint: "https://a.example/token", ClientID: "x"},
+		{Name: strings.Repeat("n", 64), Provider: "spotify", ClientID: "x", Refresh: Always},
+	} {
+		if err := CheckAccount(a); err != nil {
+			t.Errorf("%+v: %v", a, err)
+		}
+	}
+	if err := CheckAccount(Account{Name: strings.Repeat("n", 65), Provider: "spotify", ClientID: "x"}); err == nil {
+		t.Error("a name of 65 letters passes")
+	}
+}
+
+const commented = `# Curfew of Ann
+
+[limits]
+max_refreshes = 12   # I am careful
+
+# the day job
+[account.work]   # since May
+issuer = "https://id.example.com"
+client_id = "abc" # public
+scopes = [
+  "openid", # who
+  # "email",
+  "offline_access",
+]
+# refresh = "always"
+
+# music
+[account.music]
+provider = "spotify"
+client_id = "xyz"
+`
+
+// Adding and removing leave what a person wrote.
+func TestEdit(t *testing.T) {
+	added := Account{Name: "new.one", Issuer: "https://x.example", ClientID: "c", Scopes: []string{"a", "b"}}
+	for _, test := range []struct {
+		name, before string
+		edit         func(path string) error
+		after        string
+	}{
+		{"add to nothing", "", save(added), "[account.\"new.one\"]\nissuer = 'https://x.example'\nclient_id = 'c'\nscopes = ['a', 'b']\n"},
+		{"add", commented, save(added), commented + "\n[account.\"new.one\"]\nissuer = 'https://x.example'\nclient_id = 'c'\nscopes = ['a', 'b']\n"},
+		{"add after no newline", strings.TrimSuffix(commented, "\n"), save(added), commented + "\n[account.\"new.one\"]\nissuer = 'https://x.example'\nclient_id = 'c'\nscopes = ['a', 'b']\n"},
+		{"remove the first", commented, drop("work"), `# Curfew of Ann
+
+[limits]
+max_refreshes = 12   # I am careful
+
+# the day job
+
+# music
+[account.music]
+provider = "spotify"
+client_id = "xyz"
+`},
+		{"remove the last", commented, drop("music"), strings.TrimSuffix(commented, "[account.music]\nprovider = \"spotify\"\nclient_id = \"xyz\"\n")},
+		{"remove what is not there", commented, drop("nobody"), commented},
+		{"remove the only one", "[account.a]\nprovider = \"spotify\"\nclient_id = \"x\"\n", drop("a"), ""},
+		{"the next table's comment stays", "[account.a]\nprovider = \"spotify\"\nclient_id = \"x\"\n# b\n[account.b]\nprovider = \"spotify\"\nclient_id = \"y\"\n", drop("a"), "# b\n[account.b]\nprovider = \"spotify\"\nclient_id = \"y\"\n"},
+		{"replace", commented, save(Account{Name: "work", Issuer: "https://id.example.com", ClientID: "abc"}), `# Curfew of Ann
+
+[limits]
+max_refreshes = 12   # I am careful
+
+# the day job
+[account.work]
+issuer = 'https://id.example.com'
+client_id = 'abc'
+
+# music
+[account.music]
+provider = "spotify"
+client_id = "xyz"
+`},
+		{"replace by the same", commented, save(Account{Name: "music", Provider: "spotify", ClientID: "xyz"}), commented},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "sub", "config.toml")
+			if test.before != "" {
+				os.Mkdir(filepath.Dir(path), 0o700)
+				if err := os.WriteFile(path, []byte(test.before), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := test.edit(path); err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got) != test.after {
+				t.Errorf("got:\n%s\nwant:\n%s", got, test.after)
+			}
+			if fi, err := os.Stat(path); err == nil && test.before != test.after && fi.Mode().Perm() != 0o600 {
+				t.Errorf("mode %v", fi.Mode())
+			}
+			if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".config-*")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+func save(a Account) func(string) error {
+	return func(path string) error { _, err := SaveAccount(path, a); return err }
+}
+
+func drop(name string) func(string) error {
+	return func(path string) error { return DeleteAccount(path, name) }
+}
+
+// A file that is right but too clever to edit stays as it is.
+func TestEditRefused(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		edit       func(string) error
+	}{
+		{"remove an inline table", "account = { a = { provider = \"spotify\", client_id = \"x\" } }\n", drop("a")},
+		{"add beside an inline table", "account = { a = { provider = \"spotify\", client_id = \"x\" } }\n", save(Account{Name: "b", Provider: "spotify", ClientID: "y"})},
+		{"remove dotted keys", "account.a.provider = \"spotify\"\naccount.a.client_id = \"x\"\n", drop("a")},
+		{"replace dotted keys", "[account]\na.provider = \"spotify\"\na.client_id = \"x\"\n", save(Account{Name: "a", Provider: "spotify", ClientID: "y"})},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "config.toml")
+			if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := test.edit(path)
+			if e, ok := errors.AsType[*Error](err); !ok || !strings.Contains(e.Message, path) || !strings.Contains(e.Hint, "[account.") {
+				t.Errorf("got %v", err)
+			}
+			if got, _ := os.ReadFile(path); string(got) != test.text {
+				t.Errorf("the file changed:\n%s", got)
+			}
+		})
+	}
+}
+
+func TestEditUndo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.toml")
+	a := Account{Name: "a", Provider: "spotify", ClientID: "x"}
+	undo, err := SaveAccount(path, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := undo(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a new file stays: %v", err)
+	}
+	os.WriteFile(path, []byte(commented), 0o600)
+	if undo, err = SaveAccount(path, a); err != nil {
+		t.Fatal(err)
+	}
+	if err := undo(); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != commented {
+		t.Errorf("not what it was:\n%s", got)
+	}
+}
+
+// People who keep their dot files elsewhere have a link there.
+func TestEditThroughLink(t *testing.T) {
+	dir := t.TempDir()
+	target, path := filepath.Join(dir, "dotfiles.toml"), filepath.Join(dir, "config.toml")
+	if err := os.WriteFile(target, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, path); err != nil {
+		t.Skip(err)
+	}
+	if _, err := SaveAccount(path, Account{Name: "a", Provider: "spotify", ClientID: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if fi, err := os.Lstat(path); err != nil || fi.Mode().Type() != os.ModeSymlink {
+		t.Errorf("the link is gone: %v, %v", fi.Mode(), err)
+	}
+	if s, err := LoadSettings(target); err != nil || len(s.Accounts) != 1 {
+		t.Errorf("the target: %+v, %v", s, err)
+	}
+}
+
+func TestPaths(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", "/state")
+	if dir, err := StateDir(); err != nil || dir != filepath.Join("/state", "curfew") {
+		t.Errorf("StateDir: %q, %v", dir, err)
+	}
+	t.Setenv("XDG_STATE_HOME", "relative")
+	if dir, err := StateDir(); err == nil {
+		t.Errorf("a relative XDG_STATE_HOME gives %q", dir)
+	}
+	t.Setenv("XDG_STATE_HOME", "")
+	t.Setenv("HOME", "/home/ann")
+	if dir, err := StateDir(); err != nil || !strings.HasPrefix(dir, "/home/ann/") {
+		t.Errorf("StateDir: %q, %v", dir, err)
+	}
+}
+
+// Whatever a file holds: no panic; a mistake is one line that names the file;
+// and what can be read can be edited without changing what else it means, or
+// stays as it is.
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte(commented))
+	f.Add([]byte("account = { a = { provider = \"spotify\", client_id = \"x\" } }\n"))
+	f.Add([]byte("[account.a]\r\nprovider = \"spotify\"\r\nclient_id = '''\r\nx'''\r\n"))
+	f.Add([]byte("[account.a]\nclient_id = \"\"\"\n[account.b]\n# x\"\"\"\nprovider=\"spotify\""))
+	f.Add([]byte("[[account]]\n"))
+	f.Add([]byte("[limits]\nmax_age = \"1d\"\n\xff"))
+	f.Add([]byte("[account.a]\nx=\"\" \n\""))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		before, err := parseSettings("c.toml", text)
+		if err != nil {
+			e, ok := errors.AsType[*Error](err)
+			if !ok || !strings.HasPrefix(e.Message, "c.toml") || strings.ContainsAny(e.Message, "\n") {
+				t.Fatalf("mistake: %v", err)
+			}
+			return
+		}
+		if before.Limits != BuiltIn.Tighten(before.Limits) || before.Limits.MaxAge <= 0 || before.Limits.MaxRefreshes <= 0 {
+			t.Fatalf("limits were loosened: %+v", before.Limits)
+		}
+		path := filepath.Join(t.TempDir(), "c.toml")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a := Account{Name: "added.by.fuzz", Provider: "spotify", ClientID: "x"}
+		if _, err := SaveAccount(path, a); err != nil {
+			if got, _ := os.ReadFile(path); string(got) != string(text) {
+				t.Fatalf("a refused edit changed the file: %v", err)
+			}
+			return
+		}
+		if err := DeleteAccount(path, a.Name); err != nil {
+			t.Fatal(err)
+		}
+		after, err := LoadSettings(path)
+		if err != nil || len(after.Accounts) != len(before.Accounts) || after.Limits != before.Limits {
+			t.Fatalf("there and back: %+v, %v", after, err)
+		}
+	})
+}

@@ -1,0 +1,616 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestSignInServeRefreshEnd(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.wantState(SignedOut, "")
+		_, err := w.token()
+		w.wantError(err, KindSignInNeeded, "")
+
+		w.signIn()
+		s := w.wantState(Active, "")
+		if s.RefreshesLeft != 20 || s.RefreshesUsed != 0 || s.Subject == "" || s.AgeLeft != 30*24*3600 && s.AgeLeft != 30*24*3600-1 {
+			t.Errorf("after the sign-in: %+v", s)
+		}
+		first := w.mustToken()
+		if code := w.me(first); code != 200 {
+			t.Errorf("the resource answered %d", code)
+		}
+		if again := w.mustToken(); again.AccessToken.Reveal() != first.AccessToken.Reveal() {
+			t.Error("a good token was replaced")
+		}
+
+		for i := 1; i <= 20; i++ {
+			s, err := w.m.Refresh(t.Context(), "work", "test")
+			if err != nil {
+				t.Fatalf("refresh %d: %v", i, err)
+			}
+			if s.RefreshesUsed != i || s.RefreshesLeft != 20-i {
+				t.Errorf("after refresh %d: used %d, left %d", i, s.RefreshesUsed, s.RefreshesLeft)
+			}
+		}
+		posts := w.net.refreshes()
+		_, err = w.m.Refresh(t.Context(), "work", "test")
+		w.wantError(err, KindSignInNeeded, ByRefreshes)
+		if err.Error() != "Refresh token has reached maximum usage limit. Please login again." {
+			t.Errorf("the 21st says %q", err)
+		}
+		if n := w.net.refreshes(); n != posts || n != 20 {
+			t.Errorf("%d refresh requests reached the server, want 20", n)
+		}
+		w.wantState(Active, "") // the last token lives on
+		w.mustToken()
+		time.Sleep(16 * time.Minute)
+		w.wantState(Ended, ByRefreshes)
+		_, err = w.token()
+		w.wantError(err, KindSignInNeeded, ByRefreshes)
+		if n := w.server.Sessions(); n != 0 {
+			t.Errorf("%d sessions live at the server after the end, want 0: it was not revoked", n)
+		}
+		w.restart()
+		w.wantState(Ended, ByRefreshes)
+
+		w.signIn()
+		if s := w.wantState(Active, ""); s.RefreshesLeft != 20 {
+			t.Errorf("a new sign-in has %d refreshes", s.RefreshesLeft)
+		}
+	})
+}
+
+func TestThirtyDays(t *testing.T) {
+	play(t, func(w *world) { w.mode = OnDemand }, func(t *testing.T, w *world) {
+		w.signIn()
+		start := w.status().SignedInAt
+		time.Sleep(time.Until(start.Add(30*aDay - 10*time.Minute)))
+		w.mustToken()
+		time.Sleep(time.Until(start.Add(30*aDay - 10*time.Second)))
+		w.wantState(Active, "")
+		time.Sleep(time.Until(start.Add(30*aDay + 2*time.Second)))
+		w.wantState(Ended, ByAge)
+		_, err := w.token()
+		w.wantError(err, KindSignInNeeded, ByAge)
+		if err.Error() != "Refresh token has expired. Please login again." {
+			t.Errorf("it says %q", err)
+		}
+		if n := w.server.Sessions(); n != 0 {
+			t.Errorf("%d sessions live at the server", n)
+		}
+	})
+}
+
+func TestIdle(t *testing.T) {
+	play(t, func(w *world) { w.limits.MaxIdle = 2 * aDay }, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(aDay)
+		w.mustToken()
+		time.Sleep(2*aDay - time.Minute)
+		w.wantState(Stale, "")
+		time.Sleep(2 * time.Minute)
+		w.wantState(Ended, ByIdle)
+	})
+}
+
+func TestManyCallersOneRefresh(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		var wg sync.WaitGroup
+		tokens := make([]string, 1000)
+		for i := range tokens {
+			wg.Go(func() {
+				tok, err := w.token()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				tokens[i] = tok.AccessToken.Reveal()
+			})
+		}
+		wg.Wait()
+		for _, tok := range tokens {
+			if tok != tokens[0] {
+				t.Fatal("callers got different tokens")
+			}
+		}
+		if n := w.net.refreshes(); n != 1 {
+			t.Errorf("%d refreshes, want 1", n)
+		}
+	})
+}
+
+// A caller who gives up takes nobody else with him.
+func TestImpatientCaller(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:slow;by=5s*1"))
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := w.m.Token(impatient, "work", -1, "impatient")
+			w.wantError(err, KindUnavailable, "")
+		})
+		time.Sleep(time.Millisecond)
+		w.mustToken()
+		wg.Wait()
+		if n := w.net.refreshes(); n != 1 {
+			t.Errorf("%d refreshes, want 1", n)
+		}
+	})
+}
+
+func TestRestartCostsNothing(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		before := w.mustToken()
+		w.restart()
+		w.wantState(Active, "")
+		if after := w.mustToken(); after.AccessToken.Reveal() != before.AccessToken.Reveal() {
+			t.Error("another token after a restart")
+		}
+		if n := w.net.refreshes(); n != 0 {
+			t.Errorf("the restart cost %d refreshes", n)
+		}
+		time.Sleep(time.Hour)
+		w.restart()
+		w.mustToken()
+		if s := w.status(); s.RefreshesUsed != 1 || w.net.refreshes() != 1 {
+			t.Errorf("used %d, sent %d, want 1 and 1", s.RefreshesUsed, w.net.refreshes())
+		}
+	})
+}
+
+func TestBackgroundRefresh(t *testing.T) {
+	play(t, func(w *world) { w.mode = Always }, func(t *testing.T, w *world) {
+		w.signIn()
+		expires := w.status().AccessExpiresAt
+		for w.net.refreshes() == 0 {
+			time.Sleep(time.Second)
+			if time.Now().After(expires) {
+				t.Fatal("no background refresh")
+			}
+		}
+		if early := time.Until(expires); early > 5*time.Minute {
+			t.Errorf("refreshed %v before expiry, outside the buffer", early)
+		}
+		if s := w.status(); s.RefreshesUsed != 1 {
+			t.Errorf("%d used", s.RefreshesUsed)
+		}
+	})
+}
+
+func TestNobodyAsksNothingSpent(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		w.mustToken()
+		time.Sleep(24 * time.Hour)
+		if n := w.net.refreshes(); n != 0 {
+			t.Errorf("%d refreshes in a day without callers", n)
+		}
+	})
+}
+
+func TestPause(t *testing.T) {
+	play(t, func(w *world) { w.mode = Always }, func(t *testing.T, w *world) {
+		w.signIn()
+		w.m.SetPaused(true)
+		time.Sleep(2 * time.Hour)
+		if n := w.net.refreshes(); n != 0 {
+			t.Errorf("%d refreshes while paused", n)
+		}
+		if !w.status().Paused {
+			t.Error("the snapshot does not say so")
+		}
+		w.mustToken()
+		w.m.SetPaused(false)
+		time.Sleep(20 * time.Minute)
+		if n := w.net.refreshes(); n < 2 {
+			t.Errorf("%d refreshes after the pause", n)
+		}
+	})
+}
+
+func TestForcedSignIn(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		for range 3 {
+			if _, err := w.m.Refresh(t.Context(), "work", "test"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		old := w.mustToken()
+		if err := w.trySignIn(SignInRequest{Device: true, Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if s := w.status(); s.RefreshesUsed != 0 || s.RefreshesLeft != 20 {
+			t.Errorf("after the forced sign-in: %+v", s)
+		}
+		if code := w.me(old); code != 401 {
+			t.Errorf("the old session's token still works: %d", code)
+		}
+		if n := w.server.Sessions(); n != 1 {
+			t.Errorf("%d sessions at the server, want 1", n)
+		}
+		w.restart()
+		w.wantState(Active, "")
+	})
+}
+
+// A sign-in that fails, is cancelled or runs out leaves the session alone.
+func TestFailedSignInLosesNothing(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		before := w.mustToken()
+		must(t, w.faults.Set("poll:400;error=access_denied"))
+		if err := w.trySignIn(SignInRequest{Device: true}); err == nil {
+			t.Error("a denied sign-in succeeded")
+		}
+		must(t, w.faults.Set(""))
+
+		started, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true})
+		must(t, err)
+		w.wantState(SigningIn, "")
+		joined, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true})
+		must(t, err)
+		if !joined.Joined || joined.Flow != started.Flow || joined.URL != started.URL {
+			t.Errorf("the second sign-in got %+v, want to join %+v", joined, started)
+		}
+		must(t, w.m.CancelSignIn("work"))
+		time.Sleep(10 * time.Second)
+		w.wantState(Active, "")
+		if v := w.status().SignIn; v.Phase != PhaseFailed {
+			t.Errorf("the cancelled sign-in is %s", v.Phase)
+		}
+
+		_, err = w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true})
+		must(t, err)
+		time.Sleep(6 * time.Minute)
+		if v := w.status().SignIn; v.Phase != PhaseFailed {
+			t.Errorf("the sign-in that nobody finished is %s", v.Phase)
+		}
+		if after := w.mustToken(); after.AccessToken.Reveal() != before.AccessToken.Reveal() {
+			t.Error("the session changed")
+		}
+	})
+}
+
+func TestSignOut(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		tok := w.mustToken()
+		res, err := w.m.SignOut(t.Context(), "work")
+		must(t, err)
+		if !res.Revoked {
+			t.Errorf("not revoked: %+v", res)
+		}
+		w.wantState(SignedOut, ByUser)
+		if code := w.me(tok); code != 401 {
+			t.Errorf("the token still works: %d", code)
+		}
+		_, err = w.token()
+		w.wantError(err, KindSignInNeeded, ByUser)
+		w.restart()
+		w.wantState(SignedOut, ByUser)
+	})
+}
+
+// Offline, the session ends here at once, and at the server as soon as it can
+// be reached, over a restart too.
+func TestSignOutOffline(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		w.net.fail(offline)
+		res, err := w.m.SignOut(t.Context(), "work")
+		must(t, err)
+		if res.Revoked {
+			t.Error("revoked without a network")
+		}
+		w.wantState(SignedOut, ByUser)
+		time.Sleep(time.Hour)
+		w.restart()
+		w.wantState(SignedOut, ByUser)
+		if n := w.server.Sessions(); n != 1 {
+			t.Fatalf("%d sessions at the server", n)
+		}
+		w.net.fail(nil)
+		time.Sleep(6 * time.Minute)
+		if n := w.server.Sessions(); n != 0 {
+			t.Errorf("%d sessions at the server after the network came back", n)
+		}
+	})
+}
+
+func TestOfflineCostsNothing(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		w.net.fail(offline)
+		for range 100 {
+			_, err := w.token()
+			w.wantError(err, KindUnavailable, "")
+			time.Sleep(15 * time.Minute)
+		}
+		s := w.status()
+		if s.RefreshesUsed != 0 {
+			t.Errorf("%d refreshes used without a network", s.RefreshesUsed)
+		}
+		_, err := w.token()
+		w.wantError(err, KindUnavailable, "")
+		w.net.fail(nil)
+		time.Sleep(11 * time.Second)
+		if s := w.wantState(Active, ""); s.RefreshesUsed != 1 {
+			t.Errorf("used %d after the network came back, want 1", s.RefreshesUsed)
+		}
+	})
+}
+
+// Ambiguous failures of every kind keep the session and cost one count.
+func TestOutages(t *testing.T) {
+	for _, fault := range []string{
+		"refresh:500", "refresh:502", "refresh:503", "refresh:429;retry-after=30", "refresh:drop", "refresh:hang",
+		"refresh:html", "refresh:truncated", "refresh:redirect;to=http://127.0.0.1:1/", "refresh:400;error=temporarily_unavailable",
+		"refresh:401", "refresh:400;error=invalid_client", "refresh:400;error=server_error",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			play(t, func(w *world) { w.grace = 2 * aDay }, func(t *testing.T, w *world) {
+				w.signIn()
+				time.Sleep(time.Hour)
+				must(t, w.faults.Set(fault))
+				for range 48 {
+					if _, err := w.token(); err == nil {
+						t.Fatal("a token came through the outage")
+					}
+					time.Sleep(30 * time.Minute)
+				}
+				if s := w.status(); s.State == Ended || s.RefreshesUsed > 1 {
+					t.Fatalf("after a day: %s, %d used", s.State, s.RefreshesUsed)
+				}
+				if n := w.net.refreshes(); n > 600 {
+					t.Errorf("%d requests in a day of outage", n)
+				}
+				must(t, w.faults.Set(""))
+				if fault == "refresh:401" || strings.Contains(fault, "invalid_client") { // held: a person has to look
+					_, err := w.m.Refresh(t.Context(), "work", "test")
+					must(t, err)
+				}
+				time.Sleep(16 * time.Minute)
+				w.mustToken()
+				if s := w.status(); s.RefreshesUsed > 2 {
+					t.Errorf("%d used after the outage", s.RefreshesUsed)
+				}
+			})
+		})
+	}
+}
+
+// A lost answer is asked for again inside the server's grace.
+func TestLostAnswer(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:drop-after-rotate*1"))
+		w.mustToken()
+		if s := w.status(); s.RefreshesUsed != 1 {
+			t.Errorf("used %d, want 1", s.RefreshesUsed)
+		}
+		time.Sleep(time.Hour)
+		w.mustToken()
+	})
+}
+
+// Without a grace the session is lost, and called by its name.
+func TestLostAnswerStrict(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:drop-after-rotate*1,refresh:strict"))
+		_, err := w.token()
+		w.wantError(err, KindSignInNeeded, ByRotationLost)
+		w.wantState(Ended, ByRotationLost)
+	})
+}
+
+func TestRevokedAtTheServer(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		w.server.EndSession("alice")
+		time.Sleep(time.Hour)
+		_, err := w.token()
+		w.wantError(err, KindSignInNeeded, ByRevocation)
+		w.wantState(Ended, ByRevocation)
+		posts := w.net.refreshes()
+		for range 50 {
+			_, err := w.token()
+			w.wantError(err, KindSignInNeeded, ByRevocation)
+		}
+		if n := w.net.refreshes(); n != posts {
+			t.Errorf("%d more requests for a dead session", n-posts)
+		}
+	})
+}
+
+func TestAnotherSubject(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:other-sub"))
+		_, err := w.token()
+		w.wantError(err, KindSignInNeeded, BySubjectChanged)
+	})
+}
+
+// A server that issues second-long or endless tokens does not empty the budget.
+func TestHostileLifetimes(t *testing.T) {
+	for _, value := range []string{"1", "2", "10", "60", "0", "-1", "missing", "huge", "float", "string"} {
+		t.Run(value, func(t *testing.T) {
+			play(t, func(w *world) { w.mode = Always }, func(t *testing.T, w *world) {
+				must(t, w.faults.Set("token:expires-in;value="+value))
+				w.signIn()
+				time.Sleep(10 * time.Minute)
+				if n := w.net.refreshes(); value == "missing" && n > 0 {
+					t.Errorf("%d refreshes of a token whose expiry is unknown", n)
+				}
+				if s := w.status(); s.State == Ended && value != "1" && value != "2" && value != "10" {
+					t.Errorf("ended after ten minutes: %s", s.Reason)
+				}
+			})
+		})
+	}
+}
+
+func TestClockTurned(t *testing.T) {
+	t.Run("back", func(t *testing.T) {
+		play(t, func(w *world) { w.mode = OnDemand }, func(t *testing.T, w *world) {
+			w.signIn()
+			start := time.Now()
+			w.skew.Store(int64(-60 * aDay))
+			time.Sleep(time.Until(start.Add(29 * aDay)))
+			w.mustToken()
+			time.Sleep(time.Until(start.Add(30*aDay + 5*time.Second)))
+			w.wantState(Ended, ByAge)
+		})
+	})
+	t.Run("forward and back", func(t *testing.T) {
+		play(t, func(w *world) { w.mode = OnDemand }, func(t *testing.T, w *world) {
+			w.signIn()
+			w.net.fail(offline)
+			w.skew.Store(int64(60 * aDay))
+			time.Sleep(time.Minute)
+			w.wantState(Suspect, "")
+			_, err := w.token()
+			w.wantError(err, KindUnavailable, "")
+			w.skew.Store(int64(0))
+			time.Sleep(time.Minute)
+			w.wantState(Active, "")
+			w.mustToken()
+		})
+	})
+	t.Run("forward, and the server knows", func(t *testing.T) {
+		play(t, func(w *world) { w.mode = OnDemand }, func(t *testing.T, w *world) {
+			w.signIn()
+			w.skew.Store(int64(60 * aDay))
+			time.Sleep(2 * time.Minute)
+			w.wantState(Active, "")
+			w.mustToken()
+		})
+	})
+}
+
+func TestConfigurationBindsTheToken(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		err := w.m.SetAccount(Account{Name: "work", Issuer: "https://elsewhere.example", ClientID: "x"})
+		w.wantError(err, KindBadRequest, "")
+		must(t, w.m.SetAccount(Account{Name: "work", Issuer: issuer, ClientID: "curfew", Refresh: OnDemand}))
+		if s := w.status(); s.RefreshMode != OnDemand {
+			t.Errorf("mode %s", s.RefreshMode)
+		}
+	})
+}
+
+func TestUnknownAccount(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		_, err := w.m.Token(t.Context(), "wrok", -1, "")
+		w.wantError(err, KindUnknown, "")
+		if e, _ := errors.AsType[*Error](err); !strings.Contains(e.Hint, "work") {
+			t.Errorf("the hint does not name the accounts: %q", e.Hint)
+		}
+	})
+}
+
+func TestImpossibleMinValid(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		_, err := w.m.Token(t.Context(), "work", time.Hour, "test")
+		w.wantError(err, KindBadRequest, "")
+		if n := w.net.refreshes(); n != 0 {
+			t.Errorf("%d refreshes for a wish that nothing can grant", n)
+		}
+	})
+}
+
+func TestLockedKeychain(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		w.keychain.SetLocked(true)
+		w.mustToken() // what is in memory is served
+		time.Sleep(time.Hour)
+		_, err := w.token()
+		w.wantError(err, KindKeychain, "")
+		w.wantState(Locked, "")
+		if n := w.net.refreshes(); n != 0 {
+			t.Errorf("%d refreshes without a keychain to count in", n)
+		}
+		w.restart()
+		w.wantState(Locked, "")
+		w.keychain.SetLocked(false)
+		w.mustToken()
+		w.wantState(Active, "")
+	})
+}
+
+// Events tell the story in words and without secrets.
+func TestEvents(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		tok := w.mustToken()
+		_, err := w.m.Refresh(t.Context(), "work", "test")
+		must(t, err)
+		_, err = w.m.SignOut(t.Context(), "work")
+		must(t, err)
+		var kinds []EventKind
+		for _, e := range w.m.Events("work", 100) {
+			kinds = append(kinds, e.Kind)
+			if e.Message == "" || strings.Contains(e.Message, tok.AccessToken.Reveal()) {
+				t.Errorf("event %+v", e)
+			}
+		}
+		if got, want := fmt.Sprint(kinds), "[sign_in token refresh end]"; got != want {
+			t.Errorf("events %s, want %s", got, want)
+		}
+		before := w.m.Events("", 100)
+		w.restart()
+		if after := w.m.Events("", 100); len(after) != len(before) {
+			t.Errorf("%d events after a restart, want %d", len(after), len(before))
+		}
+	})
+}
+
+func TestWatch(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ch := w.m.Watch(ctx)
+		if all := <-ch; len(all) != 1 || all[0].State != SignedOut {
+			t.Errorf("first: %+v", all)
+		}
+		w.signIn()
+		synctest.Wait()
+		if all := <-ch; all[0].State != Active { // the newest wins
+			t.Errorf("then: %s", all[0].State)
+		}
+		cancel()
+		synctest.Wait()
+		if _, open := <-ch; open {
+			t.Error("the channel is still open")
+		}
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

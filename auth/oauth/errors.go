@@ -1,0 +1,297 @@
+package oauth
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Error says in one sentence what failed and where. It holds no token, no
+// code, no secret and no response body.
+func (e *Error) Error() string {
+	server := e.Server
+	if server == "" {
+		server = "the server"
+	}
+	text := e.Op + ": "
+	switch {
+	case e.Code != "":
+		text += server + " answered " + e.Code
+		if e.Description != "" {
+			text += " (" + e.Description + ")"
+		}
+	case e.Err != nil:
+		text += e.Err.Error()
+	case e.Status != 0:
+		text += server + " answered " + statusText(e.Status)
+	default:
+		text += e.Class.String()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ErrNoRevocation: the provider has no revocation endpoint; Provider.RemoveAccessURL says where a person removes access.
+var ErrNoRevocation = errors.New("the provider has no revocation endpoint")
+
+// ErrSubjectChanged: the refreshed ID token is for somebody else (OIDC Core 12.2).
+var ErrSubjectChanged = errors.New("the server answered for another subject")
+
+// String names the class for logs.
+func (c Class) String() string {
+	switch c {
+	case NotSent:
+		return "not sent"
+	case Unknown:
+		return "outcome unknown"
+	case Throttled:
+		return "throttled"
+	case Protocol:
+		return "protocol violation"
+	case HeldBack:
+		return "held back"
+	case Dead:
+		return "dead"
+	case Denied:
+		return "denied"
+	case Cancelled:
+		return "cancelled"
+	}
+	return "class " + strconv.Itoa(int(c))
+}
+
+// deadCode is the only OAuth error code that ends a grant at every provider
+// (RFC 6749 section 5.2). It is compared exactly: servers and proxies use many
+// words that merely contain it.
+const deadCode = "invalid_grant"
+
+// entraLoop is Entra's AADSTS50196, "the client is in a request loop". It comes
+// as invalid_grant and passes by itself after some minutes.
+const entraLoop = 50196
+
+// codeClass sorts an OAuth error code that came with a refusal, not with a
+// server failure. dead lists a preset's own words for a dead token.
+func codeClass(code string, dead []string) Class {
+	switch code {
+	case deadCode:
+		return Dead
+	case "temporarily_unavailable", "slow_down":
+		return Throttled
+	case "server_error":
+		return Unknown
+	case "access_denied":
+		return Denied
+	}
+	for _, word := range dead {
+		if code == word {
+			return Dead
+		}
+	}
+	return HeldBack
+}
+
+// refusal turns an answer that is not a success into an Error.
+//
+// The status goes first where it says that the server, or a gateway before it,
+// failed: an OAuth code in such an answer proves nothing about the token.
+// An OAuth code needs a JSON object; without one only 401 and 403 are taken as
+// a refusal, and everything else (HTML of a captive portal, a gateway's page)
+// as no answer at all.
+func refusal(op, server string, r *reply, dead []string) *Error {
+	e := &Error{Op: op, Server: server, Status: r.status, RetryAfter: r.retryAfter}
+	if r.isJSON() {
+		if o, err := parseObject(r.body); err == nil {
+			e.Code, _ = o.str("error")
+			description, _ := o.str("error_description")
+			e.Description = clean(description)
+			e.Class = codeClass(e.Code, dead)
+			if e.Class == Dead && o.numbers("error_codes")[entraLoop] {
+				e.Class = Throttled
+			}
+			e.Code = cleanCode(e.Code)
+		}
+	}
+	switch {
+	case r.status == http.StatusTooManyRequests, r.status == http.StatusServiceUnavailable:
+		e.Class = Throttled
+	case r.status >= 500, r.status == http.StatusRequestTimeout:
+		if e.Class != Throttled {
+			e.Class = Unknown
+		}
+	case e.Code != "":
+	case r.status == http.StatusUnauthorized, r.status == http.StatusForbidden:
+		e.Class = HeldBack
+	default:
+		e.Class = Unknown
+	}
+	if e.Code == "" {
+		e.Description = ""
+	}
+	return e
+}
+
+// failure turns an error of the network into an Error. sent says whether a
+// byte of the request may have left.
+func failure(op, server string, err error, sent bool) *Error {
+	e := &Error{Op: op, Server: server, Class: NotSent}
+	if sent {
+		e.Class = Unknown
+	}
+	reason, cause := networkReason(err, sent)
+	e.Err = &networkError{server + " " + reason, cause}
+	if !sent && errors.Is(err, context.Canceled) {
+		e.Class = Cancelled
+	}
+	return e
+}
+
+// networkError pairs a sentence that is safe to show with the error it came
+// from, which is kept for errors.Is and never printed: net/http quotes what a
+// broken server sent.
+type networkError struct {
+	text  string
+	cause error
+}
+
+func (e *networkError) Error() string { return e.text }
+func (e *networkError) Unwrap() error { return e.cause }
+
+// networkReason continues a sentence that starts with the server's name. The
+// second result is err if its text cannot hold bytes of the exchange, else nil.
+func networkReason(err error, sent bool) (string, error) {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "has a TLS certificate of an authority that this machine does not trust; if that is new, the network or a security program may be intercepting TLS", err
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "has a TLS certificate for another name; the network may be intercepting TLS, or the address is wrong", err
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		if invalid.Reason == x509.Expired {
+			return "has a TLS certificate that is not valid today; check this machine's clock, else the server's owner must renew it", err
+		}
+		return "has an invalid TLS certificate", err
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "has a TLS certificate that cannot be verified", err
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return "does not answer with TLS; a captive portal or a wrong port may be the reason", nil
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		if dns.IsNotFound {
+			return "is a name that cannot be resolved; check the spelling and the network", err
+		}
+		return "could not be looked up; check the network", err
+	}
+	switch timeout, ok := errors.AsType[net.Error](err); {
+	case errors.Is(err, context.Canceled):
+		return "was not waited for: cancelled", context.Canceled
+	case errors.Is(err, context.DeadlineExceeded), ok && timeout.Timeout():
+		return "did not answer in time", context.DeadlineExceeded
+	}
+	if sent {
+		return "broke the connection off before its answer was complete", nil
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		switch op.Op {
+		case "dial":
+			return "could not be reached: " + op.Err.Error(), err
+		case "proxyconnect":
+			return "could not be reached through the configured proxy: " + op.Err.Error(), err
+		case "remote error": // an alert
+			return "refused the TLS handshake: " + op.Err.Error(), err
+		}
+	}
+	if text := err.Error(); strings.HasPrefix(text, "tls: ") {
+		return "failed in the TLS handshake: " + clean(text), err
+	}
+	return "could not be reached", nil
+}
+
+// statusText is "404 Not Found".
+func statusText(status int) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+}
+
+// The bounds of a Retry-After that we follow.
+const (
+	minRetryAfter = time.Second
+	maxRetryAfter = 15 * time.Minute
+)
+
+// parseRetryAfter reads a Retry-After header (RFC 9110 section 10.2.3): seconds
+// or a date, clamped to a second and a quarter of an hour; 0 when there is none.
+func parseRetryAfter(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	if value == "" {
+		return 0
+	}
+	if strings.Trim(value, "0123456789") == "" {
+		seconds, err := strconv.Atoi(value)
+		if err != nil || seconds > int(maxRetryAfter/time.Second) {
+			return maxRetryAfter // more digits than an int holds
+		}
+		return max(minRetryAfter, time.Duration(seconds)*time.Second)
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return min(max(minRetryAfter, at.Sub(now)), maxRetryAfter)
+}
+
+// maxDescription is how many bytes of a server's words we show.
+const maxDescription = 200
+
+// clean makes a server's words safe to show and to log: only printable
+// characters (no control, bidi or zero-width ones), single spaces, at most 200 bytes.
+func clean(s string) string {
+	if len(s) > 4*maxDescription {
+		s = s[:4*maxDescription]
+	}
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == utf8.RuneError:
+			return -1
+		case unicode.IsPrint(r):
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		}
+		return -1
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) <= maxDescription {
+		return s
+	}
+	cut := maxDescription - len("…")
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+// cleanCode keeps an OAuth error code if it has the characters of RFC 6749
+// section 5.2 and a sane length.
+func cleanCode(code string) string {
+	if len(code) > 64 {
+		return "an error code of absurd length"
+	}
+	for _, b := range []byte(code) {
+		if b < 0x20 || b > 0x7e || b == '"' || b == '\\' {
+			return "an error code with forbidden characters"
+		}
+	}
+	return code
+}

@@ -1,0 +1,187 @@
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"crypto"
+	_ "crypto/sha256" // at_hash
+	_ "crypto/sha512"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// clockSkew is how far this machine's clock and the server's may differ.
+const clockSkew = 10 * time.Minute
+
+// idTokenAlgs are the signatures that we accept: asymmetric ones. An HMAC
+// would make the server's public key, or a public client's empty secret, a
+// signing key; "none" is none.
+var idTokenAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
+// idTokenCheck is what an ID token must fit.
+type idTokenCheck struct {
+	op          string
+	nonce       Secret    // of a sign-in; zero: none was sent
+	prev        *Identity // of the session, at a refresh
+	accessToken Secret
+}
+
+// idClaims are the claims that we read. golang-jwt checks only the signature;
+// the rules are in [Client.checkClaims].
+type idClaims struct {
+	jwt.RegisteredClaims
+	Nonce             string           `json:"nonce"`
+	AuthorizedParty   string           `json:"azp"`
+	AccessTokenHash   *string          `json:"at_hash"`
+	AuthTime          *jwt.NumericDate `json:"auth_time"`
+	Email             string           `json:"email"`
+	PreferredUsername string           `json:"preferred_username"`
+	Name              string           `json:"name"`
+}
+
+// verifyIDToken checks an ID token by OIDC Core 3.1.3.7, or 12.2 at a refresh,
+// and returns who it is about.
+//
+// At a refresh, if the keys cannot be fetched now, the TLS connection that the
+// token came by stands in for its signature (3.1.3.7 rule 6): the old refresh
+// token is spent, and the network must not cost a session.
+func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw Secret, check idTokenCheck) (Identity, *Error) {
+	refuse := func(err error) (Identity, *Error) {
+		return Identity{}, &Error{Op: check.op, Server: hostOf(m.token), Class: Protocol,
+			Err: fmt.Errorf("the ID token of %s cannot be trusted: %w", hostOf(m.token), err)}
+	}
+	if raw.IsZero() {
+		return refuse(errors.New("none came, although openid was asked for"))
+	}
+	var claims idClaims
+	var keysFailed *Error
+	parser := jwt.NewParser(jwt.WithValidMethods(idTokenAlgs), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
+	token, err := parser.ParseWithClaims(raw.Reveal(), &claims, func(t *jwt.Token) (any, error) {
+		if _, ok := t.Header["crit"]; ok { // RFC 7515 section 4.1.11: we understand no extension
+			return nil, errors.New("it demands an extension")
+		}
+		kid, _ := t.Header["kid"].(string)
+		keys, failed := c.verificationKeys(ctx, m, kid, t.Method.Alg())
+		if failed != nil {
+			keysFailed = failed
+			return nil, failed
+		}
+		return keys, nil
+	})
+	switch {
+	case err == nil:
+	case keysFailed != nil && check.prev != nil && !errors.Is(keysFailed, errNoKey):
+		c.log.Warn("the signature of a refreshed ID token could not be checked", "error", keysFailed)
+	case keysFailed != nil:
+		keysFailed.Op = check.op
+		return Identity{}, keysFailed
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return refuse(errors.New("it is malformed"))
+	default:
+		return refuse(errors.New("its signature is missing, wrong, or of a kind that is not accepted"))
+	}
+	if err := c.checkClaims(m, &claims, token.Method.Alg(), check); err != nil {
+		if errors.Is(err, ErrSubjectChanged) {
+			return Identity{}, &Error{Op: check.op, Server: hostOf(m.token), Class: Protocol, Err: ErrSubjectChanged}
+		}
+		return refuse(err)
+	}
+	identity := Identity{
+		Issuer:  claims.Issuer,
+		Subject: claims.Subject,
+		Display: cmp.Or(clean(claims.Email), clean(claims.PreferredUsername), clean(claims.Name), clean(claims.Subject)),
+	}
+	if claims.AuthTime != nil {
+		identity.AuthTime = claims.AuthTime.Time.UTC()
+	}
+	return identity, nil
+}
+
+// checkClaims checks everything but the signature.
+func (c *Client) checkClaims(m *metadata, claims *idClaims, alg string, check idTokenCheck) error {
+	now := c.now()
+	if check.prev != nil { // OIDC Core 12.2
+		if differs(claims.Issuer, m.issuer) || differs(claims.Issuer, check.prev.Issuer) || differs(claims.Subject, check.prev.Subject) {
+			return ErrSubjectChanged
+		}
+	}
+	switch {
+	case claims.Issuer != m.issuer:
+		return errors.New("it is of another issuer")
+	case !slices.Contains(claims.Audience, c.config.ClientID):
+		return errors.New("it is for another client")
+	case claims.AuthorizedParty != "" && claims.AuthorizedParty != c.config.ClientID,
+		len(claims.Audience) > 1 && claims.AuthorizedParty == "":
+		return errors.New("it was issued to another client")
+	case claims.Subject == "" || len(claims.Subject) > 255 || strings.ContainsFunc(claims.Subject, unicode.IsControl):
+		return errors.New("it names no subject")
+	case claims.ExpiresAt == nil || claims.IssuedAt == nil:
+		return errors.New("it does not say when it was issued and when it expires")
+	case now.After(claims.ExpiresAt.Add(clockSkew)):
+		return errors.New("it has expired; check this machine's clock")
+	case claims.IssuedAt.Sub(now).Abs() > clockSkew:
+		return errors.New("it was not issued just now; check this machine's clock")
+	case claims.NotBefore != nil && claims.NotBefore.After(now.Add(clockSkew)):
+		return errors.New("it is not valid yet; check this machine's clock")
+	case !check.nonce.IsZero() && subtle.ConstantTimeCompare([]byte(claims.Nonce), []byte(check.nonce.Reveal())) != 1:
+		return errors.New("it belongs to another sign-in (nonce)")
+	case claims.AccessTokenHash != nil && *claims.AccessTokenHash != halfHash(alg, check.accessToken.Reveal()):
+		return errors.New("it belongs to another access token (at_hash)")
+	}
+	return nil
+}
+
+// differs reports whether two known values are not the same.
+func differs(a, b string) bool { return a != "" && b != "" && a != b }
+
+// halfHash is the at_hash of OIDC Core 3.1.3.6.
+func halfHash(alg, accessToken string) string {
+	hash := crypto.SHA512 // Ed25519 hashes with SHA-512
+	switch {
+	case strings.HasSuffix(alg, "256"):
+		hash = crypto.SHA256
+	case strings.HasSuffix(alg, "384"):
+		hash = crypto.SHA384
+	}
+	h := hash.New()
+	h.Write([]byte(accessToken))
+	sum := h.Sum(nil)
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+}
+
+// addDisplay asks the userinfo endpoint for a name to show, when no ID token
+// gave one. It fails quietly: nothing depends on it.
+func (c *Client) addDisplay(ctx context.Context, m *metadata, g *Grant) {
+	fields := c.provider.DisplayFields
+	if fields == nil {
+		fields = []string{"email", "preferred_username", "name"}
+	}
+	named := g.Identity.Display != "" && g.Identity.Display != clean(g.Identity.Subject)
+	if m.userinfo == "" || named || g.Identity.Subject == "" && c.provider.UserinfoEndpoint == "" {
+		return
+	}
+	o, failed := c.getJSON(ctx, "userinfo", m.userinfo, g.AccessToken.Reveal(), tokenLimit)
+	if failed != nil {
+		c.log.Info("no name from the userinfo endpoint", "error", failed)
+		return
+	}
+	// Another sub means another person's claims (OIDC Core 5.3.2).
+	if sub, _ := o.str("sub"); g.Identity.Subject != "" && sub != g.Identity.Subject {
+		c.log.Warn("the userinfo endpoint answered for another subject; its answer is not used")
+		return
+	}
+	for _, field := range fields {
+		if value, _ := o.str(field); clean(value) != "" {
+			g.Identity.Display = clean(value)
+			return
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package oauth
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// object is a JSON object as an honest server sends it: no key twice, at any
+// depth, and nothing after it. Keys are compared exactly; encoding/json's own
+// matching ignores case and lets the last of two keys win, which lets two
+// readers of one answer see different tokens.
+type object map[string]json.RawMessage
+
+// The ways in which a body is not an object. With errAmbiguous the object is
+// readable, without the keys that came twice.
+var (
+	errNotObject = errors.New("not a JSON object")
+	errAmbiguous = errors.New("a JSON object with duplicate keys or data after it")
+)
+
+// parseObject reads data as an object.
+func parseObject(data []byte) (object, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	var whole json.RawMessage
+	if err := dec.Decode(&whole); err != nil {
+		return nil, errNotObject
+	}
+	var o object
+	if err := json.Unmarshal(whole, &o); err != nil || o == nil {
+		return nil, errNotObject
+	}
+	twice, nested := duplicateKeys(whole)
+	for _, key := range twice {
+		delete(o, key)
+	}
+	trailing := len(bytes.TrimSpace(data[dec.InputOffset():])) > 0
+	if len(twice) > 0 || nested || trailing {
+		return o, errAmbiguous
+	}
+	return o, nil
+}
+
+// duplicateKeys returns the keys that come twice at the top of a valid
+// document, and whether any come twice deeper down.
+func duplicateKeys(valid []byte) (top []string, nested bool) {
+	type level struct {
+		keys map[string]bool // nil in an array
+		next bool            // the next string is a key
+	}
+	var stack []level
+	dec := json.NewDecoder(bytes.NewReader(valid))
+	dec.UseNumber()
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return top, nested || !errors.Is(err, io.EOF)
+		}
+		here := len(stack) - 1
+		if key, ok := token.(string); ok && here >= 0 && stack[here].next {
+			if stack[here].keys[key] {
+				if here == 0 {
+					top = append(top, key)
+				} else {
+					nested = true
+				}
+			}
+			stack[here].keys[key] = true
+			stack[here].next = false
+			continue
+		}
+		switch token {
+		case json.Delim('{'):
+			stack = append(stack, level{map[string]bool{}, true})
+			continue
+		case json.Delim('['):
+			stack = append(stack, level{})
+			continue
+		case json.Delim('}'), json.Delim(']'):
+			stack = stack[:here]
+			here--
+		}
+		if here >= 0 && stack[here].keys != nil { // a value is over
+			stack[here].next = true
+		}
+	}
+}
+
+// has reports whether key is there and not null.
+func (o object) has(key string) bool {
+	raw, ok := o[key]
+	return ok && string(raw) != "null"
+}
+
+// str returns a string member. ok is false when it is missing, null or
+// something else.
+func (o object) str(key string) (value string, ok bool) {
+	if !o.has(key) || json.Unmarshal(o[key], &value) != nil {
+		return "", false
+	}
+	return value, true
+}
+
+// strs returns a member that is an array of strings; nil when it is anything else.
+func (o object) strs(key string) (values []string) {
+	if json.Unmarshal(o[key], &values) != nil {
+		return nil
+	}
+	return values
+}
+
+// numbers returns the set of a member that is an array of numbers.
+func (o object) numbers(key string) map[float64]bool {
+	var values []float64
+	if json.Unmarshal(o[key], &values) != nil {
+		return nil
+	}
+	set := map[float64]bool{}
+	for _, v := range values {
+		set[v] = true
+	}
+	return set
+}
+
+// yes reports whether a member is true.
+func (o object) yes(key string) bool { return string(o[key]) == "true" }
+
+// seconds returns a member that counts seconds: a number (a fraction is cut
+// off) or a string of digits. A missing or null member is 0; found tells them
+// apart. Numbers beyond an int32 become its largest value.
+func (o object) seconds(key string) (seconds int64, found bool, err error) {
+	if !o.has(key) {
+		return 0, false, nil
+	}
+	text := string(o[key])
+	if quoted, ok := o.str(key); ok {
+		if quoted == "" || strings.Trim(quoted, "0123456789") != "" {
+			return 0, true, errors.New(key + " is not a number")
+		}
+		text = quoted
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil && !math.IsInf(f, 0) {
+		return 0, true, errors.New(key + " is not a number")
+	}
+	return int64(max(math.MinInt32, min(math.Trunc(f), math.MaxInt32))), true, nil
+}
+
+// unixTime returns a member that counts seconds since 1970, if it is a
+// positive one below the year 10000.
+func (o object) unixTime(key string) (time.Time, bool) {
+	var seconds float64
+	if !o.has(key) || json.Unmarshal(o[key], &seconds) != nil || seconds < 1 || seconds > 253402300799 {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(seconds), 0).UTC(), true
+}

@@ -1,0 +1,204 @@
+package oauth
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// publicKey is a usable key of a JWKS (RFC 7517).
+type publicKey struct {
+	kid string
+	alg string // empty: any that fits the key
+	key crypto.PublicKey
+}
+
+// fits reports whether the key may have made a signature of this alg.
+func (k publicKey) fits(kid, alg string) bool {
+	if kid != "" && k.kid != kid || k.alg != "" && k.alg != alg {
+		return false
+	}
+	switch key := k.key.(type) {
+	case *rsa.PublicKey:
+		return strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")
+	case *ecdsa.PublicKey:
+		return alg == map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[key.Curve.Params().BitSize]
+	case ed25519.PublicKey:
+		return alg == "EdDSA"
+	}
+	return false
+}
+
+// keyCache is the issuer's key set.
+type keyCache struct {
+	keys      []publicKey // nil before the first fetch
+	refetched time.Time   // when an unknown key last made us fetch again
+}
+
+// errNoKey: the key set has been read, and none of its keys can have signed.
+var errNoKey = errors.New("no key that fits the ID token")
+
+// refetchPause keeps tokens with made-up key ids from making us fetch.
+const refetchPause = time.Minute
+
+// verificationKeys returns the keys that may have signed a token; without a kid
+// every key that fits the alg may be tried. An unknown key makes it fetch the
+// set again: servers roll their keys.
+func (c *Client) verificationKeys(ctx context.Context, m *metadata, kid, alg string) (set jwt.VerificationKeySet, failed *Error) {
+	c.mu.Lock()
+	keys := c.keys.keys
+	c.mu.Unlock()
+	fresh := keys == nil
+	if fresh {
+		if keys, failed = c.fetchKeys(ctx, m); failed != nil {
+			return set, failed
+		}
+	}
+	set = fitting(keys, kid, alg)
+	if len(set.Keys) == 0 && !fresh && c.mayRefetch() {
+		if keys, failed = c.fetchKeys(ctx, m); failed != nil {
+			return set, failed
+		}
+		set = fitting(keys, kid, alg)
+	}
+	if len(set.Keys) == 0 {
+		return set, &Error{Op: "discovery", Server: hostOf(m.jwks), Class: Protocol, Err: fmt.Errorf("%s has %w", hostOf(m.jwks), errNoKey)}
+	}
+	return set, nil
+}
+
+// mayRefetch reports whether the last time that an unknown key made us fetch is
+// long enough ago, and notes this one.
+func (c *Client) mayRefetch() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if now.Sub(c.keys.refetched).Abs() < refetchPause {
+		return false
+	}
+	c.keys.refetched = now
+	return true
+}
+
+// fetchKeys reads the issuer's key set and keeps it.
+func (c *Client) fetchKeys(ctx context.Context, m *metadata) ([]publicKey, *Error) {
+	o, failed := c.getJSON(ctx, "discovery", m.jwks, "", metaLimit)
+	if failed != nil {
+		return nil, failed
+	}
+	keys := readKeys(o)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keys.keys = keys
+	return keys, nil
+}
+
+// fitting returns the keys that may have made a signature.
+func fitting(keys []publicKey, kid, alg string) (set jwt.VerificationKeySet) {
+	for _, k := range keys {
+		if k.fits(kid, alg) {
+			set.Keys = append(set.Keys, k.key)
+		}
+	}
+	return set
+}
+
+// readKeys returns the usable keys of a JWKS, never nil.
+func readKeys(o object) []publicKey {
+	keys := []publicKey{}
+	var list []json.RawMessage
+	if json.Unmarshal(o["keys"], &list) != nil {
+		return keys
+	}
+	for _, raw := range list {
+		jwk, err := parseObject(raw)
+		if err != nil {
+			continue
+		}
+		if key, err := readKey(jwk); err == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+var errKey = errors.New("not a key that we can verify with")
+
+// readKey reads a public key for signatures.
+func readKey(jwk object) (publicKey, error) {
+	kty, _ := jwk.str("kty")
+	kid, _ := jwk.str("kid")
+	alg, _ := jwk.str("alg")
+	k := publicKey{kid: kid, alg: alg}
+	if use, ok := jwk.str("use"); ok && use != "sig" {
+		return k, errKey
+	}
+	if jwk.has("key_ops") && !slices.Contains(jwk.strs("key_ops"), "verify") {
+		return k, errKey
+	}
+	var err error
+	switch crv, _ := jwk.str("crv"); {
+	case kty == "RSA":
+		k.key, err = readRSA(jwk)
+	case kty == "EC":
+		k.key, err = readEC(jwk, crv)
+	case kty == "OKP" && crv == "Ed25519":
+		x, bad := jwk.bytes("x")
+		if bad != nil || len(x) != ed25519.PublicKeySize {
+			return k, errKey
+		}
+		k.key = ed25519.PublicKey(x)
+	default:
+		err = errKey
+	}
+	return k, err
+}
+
+func readRSA(jwk object) (*rsa.PublicKey, error) {
+	n, err1 := jwk.bytes("n")
+	e, err2 := jwk.bytes("e")
+	exponent := new(big.Int).SetBytes(e)
+	key := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}
+	// Shorter keys can be factored, longer ones stall us; exponent 1 signs nothing.
+	if err1 != nil || err2 != nil || key.N.BitLen() < 2048 || key.N.BitLen() > 8192 ||
+		exponent.BitLen() > 31 || key.E < 3 || key.E%2 == 0 {
+		return nil, errKey
+	}
+	return key, nil
+}
+
+func readEC(jwk object, crv string) (*ecdsa.PublicKey, error) {
+	curve := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[crv]
+	x, err1 := jwk.bytes("x")
+	y, err2 := jwk.bytes("y")
+	if curve == nil || err1 != nil || err2 != nil {
+		return nil, errKey
+	}
+	size := (curve.Params().BitSize + 7) / 8
+	if len(x) != size || len(y) != size { // RFC 7518 section 6.2.1.2
+		return nil, errKey
+	}
+	return ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, x, y)) // checks that the point is on the curve
+}
+
+// bytes returns a member in base64url.
+func (o object) bytes(key string) ([]byte, error) {
+	s, ok := o.str(key)
+	if !ok || s == "" {
+		return nil, errKey
+	}
+	return base64.RawURLEncoding.DecodeString(s)
+}

@@ -1,0 +1,313 @@
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"curfew/assets"
+)
+
+// This file is the loopback end of a redirect (RFC 8252 section 7.3). Its one
+// rule: only a request with the right state may change anything. Whatever else
+// comes (scans, favicons, prefetches, web pages, other programs) gets a 4xx
+// answer, and the sign-in lives on.
+
+// redirect is a configured redirect URI, taken apart.
+type redirect struct {
+	host string // as written: "127.0.0.1", "[::1]" or "localhost"
+	port string // empty: a free one each time
+	path string // as written, escaped; may be empty
+}
+
+// parseRedirect reads a redirect URI: http, a loopback host, no query.
+func parseRedirect(s string) (redirect, error) {
+	u, err := url.Parse(s)
+	if err != nil {
+		return redirect{}, fmt.Errorf("redirect: %q is not a usable address", clean(s))
+	}
+	r := redirect{host: u.Hostname(), port: u.Port(), path: u.EscapedPath()}
+	if strings.Contains(r.host, ":") {
+		r.host = "[" + r.host + "]"
+	}
+	if u.Scheme != "http" || !isLoopback(u.Hostname()) && r.host != "localhost" || r.uri(r.port) != s {
+		return redirect{}, fmt.Errorf("redirect: %q is not of the form http://127.0.0.1/callback (or [::1], or localhost where a provider insists on it; a port may follow)", clean(s))
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.String() != u.Hostname() {
+		return redirect{}, fmt.Errorf("redirect: write %s as %s, as browsers do", r.host, ip)
+	}
+	if port, err := strconv.ParseUint(r.port, 10, 16); r.port != "" && (err != nil || port == 0) {
+		return redirect{}, fmt.Errorf("redirect: %q is not a port", r.port)
+	}
+	return r, nil
+}
+
+// authority is the Host header of a browser that was sent to the redirect URI.
+func (r redirect) authority(port string) string {
+	if port == "" || port == "80" {
+		return r.host
+	}
+	return r.host + ":" + port
+}
+
+// uri is the redirect URI with a port.
+func (r redirect) uri(port string) string {
+	if port != "" {
+		port = ":" + port
+	}
+	return "http://" + r.host + port + r.path
+}
+
+// listen opens the port of the redirect URI and returns it. The name localhost
+// is opened on 127.0.0.1 and on [::1], since a browser may try either, and what
+// we leave open another program could take.
+func (r redirect) listen() ([]net.Listener, string, error) {
+	if r.host != "localhost" {
+		ln, err := net.Listen("tcp", net.JoinHostPort(strings.Trim(r.host, "[]"), cmp.Or(r.port, "0")))
+		if err != nil {
+			return nil, "", r.listenError(err)
+		}
+		return []net.Listener{ln}, portOf(ln), nil
+	}
+	for try := 0; ; try++ {
+		v4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", cmp.Or(r.port, "0")))
+		if err != nil {
+			return nil, "", r.listenError(err)
+		}
+		v6, err := net.Listen("tcp6", net.JoinHostPort("::1", portOf(v4)))
+		if err == nil {
+			return []net.Listener{v4, v6}, portOf(v4), nil
+		}
+		if !hasIPv6() {
+			return []net.Listener{v4}, portOf(v4), nil
+		}
+		v4.Close()
+		if r.port != "" || try == 9 {
+			return nil, "", r.listenError(err)
+		}
+	}
+}
+
+// hasIPv6 reports whether this machine has an IPv6 loopback address.
+func hasIPv6() bool {
+	ln, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	ln.Close()
+	return true
+}
+
+func (r redirect) listenError(err error) error {
+	if r.port != "" {
+		return fmt.Errorf("port %s of %s, which the redirect URI names, cannot be opened, most likely because it is in use by another program (%w); close that program, or register a redirect URI with another port or none", r.port, r.host, err)
+	}
+	return fmt.Errorf("no port could be opened on %s for the browser to come back to: %w", r.host, err)
+}
+
+func portOf(ln net.Listener) string {
+	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
+}
+
+// receiver is the HTTP server behind the redirect URI of one sign-in.
+type receiver struct {
+	host, path string // exactly what the browser must ask for
+	state      Secret
+	log        *slog.Logger
+
+	answer  chan url.Values // gets the one answer with the right state
+	claimed atomic.Bool
+
+	ended chan struct{} // closed when page is known
+	page  assets.Page
+}
+
+func newReceiver(r redirect, port string, state Secret, log *slog.Logger) *receiver {
+	path := cmp.Or(r.path, "/")
+	return &receiver{
+		host: r.authority(port), path: path, state: state, log: log,
+		answer: make(chan url.Values, 1), ended: make(chan struct{}),
+	}
+}
+
+// ServeHTTP takes the answer, or refuses the request. A browser that brought
+// the answer waits until end says how the sign-in went; so does one that asks
+// again meanwhile.
+func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	values, status, why := rc.check(r)
+	if status != http.StatusOK {
+		rc.log.Debug("visit to the sign-in port refused", "status", status, "why", why)
+		if status == http.StatusBadRequest {
+			writePage(w, status, assets.SignInExpired)
+		} else {
+			setPageHeaders(w.Header())
+			http.Error(w, http.StatusText(status), status)
+		}
+		return
+	}
+	if v, ok := r.Context().Value(visitorKey{}).(*visitor); ok {
+		v.kept.Store(true)
+	}
+	if rc.claimed.CompareAndSwap(false, true) {
+		rc.answer <- values
+	}
+	<-rc.ended // within the limits of Flow.Wait
+	writePage(w, http.StatusOK, rc.page)
+}
+
+// end releases the browsers that wait. It is called once.
+func (rc *receiver) end(page assets.Page) {
+	rc.page = page
+	close(rc.ended)
+}
+
+// check sorts a request: StatusOK for the answer of this sign-in, else the
+// status to refuse it with and the reason, which holds nothing of the request.
+func (rc *receiver) check(r *http.Request) (values url.Values, status int, why string) {
+	header := r.Header
+	switch {
+	case r.Host != rc.host || r.URL.Host != "":
+		return nil, http.StatusForbidden, "another host: DNS rebinding" // CVE-2025-66414 and many more
+	case len(header["Origin"]) > 0:
+		return nil, http.StatusForbidden, "sent by a script of a web page"
+	case !absentOr(header, "Sec-Fetch-Mode", "navigate"), !absentOr(header, "Sec-Fetch-Dest", "document"):
+		return nil, http.StatusForbidden, "not a navigation"
+	case header.Get("Sec-Purpose") != "" || header.Get("Purpose") != "" || header.Get("X-Moz") != "":
+		return nil, http.StatusForbidden, "a prefetch"
+	case r.URL.EscapedPath() != rc.path:
+		return nil, http.StatusNotFound, "another path"
+	case r.Method != http.MethodGet:
+		return nil, http.StatusMethodNotAllowed, "not a GET"
+	}
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, http.StatusBadRequest, "a malformed query"
+	}
+	for _, v := range values {
+		if len(v) != 1 { // RFC 6749 section 3.1
+			return nil, http.StatusBadRequest, "a parameter came twice"
+		}
+	}
+	if subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(rc.state.Reveal())) != 1 {
+		return nil, http.StatusBadRequest, "wrong or no state"
+	}
+	return values, http.StatusOK, ""
+}
+
+// absentOr reports whether a header is missing or has exactly this one value.
+func absentOr(header http.Header, name, value string) bool {
+	got := header[name]
+	return len(got) == 0 || len(got) == 1 && got[0] == value
+}
+
+func setPageHeaders(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer") // RFC 9700 section 4.2.4
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+}
+
+func writePage(w http.ResponseWriter, status int, page assets.Page) {
+	setPageHeaders(w.Header())
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", page.Policy)
+	w.Header().Set("Content-Length", strconv.Itoa(len(page.Body)))
+	w.WriteHeader(status)
+	w.Write(page.Body)
+}
+
+// serve answers on the listeners until ctx ends, then lets pages that are
+// being written go out for half a second, closes everything, and returns.
+func (rc *receiver) serve(ctx context.Context, listeners []net.Listener) {
+	server := &http.Server{
+		Handler:        rc,
+		ReadTimeout:    5 * time.Second, // of the header too
+		MaxHeaderBytes: 16 << 10,
+		ErrorLog:       slog.NewLogLogger(rc.log.Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(ctx, visitorKey{}, conn)
+		},
+	}
+	server.SetKeepAlivesEnabled(false)
+	door := &door{}
+	var serving sync.WaitGroup
+	for _, ln := range listeners {
+		serving.Go(func() { server.Serve(&guardedListener{ln, door}) })
+	}
+	<-ctx.Done()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 500*time.Millisecond)
+	defer cancel()
+	server.Shutdown(last)
+	server.Close()
+	serving.Wait()
+}
+
+// maxVisitors is how many connections may be open at once.
+const maxVisitors = 32
+
+// door keeps the number of open connections small without ever keeping the
+// browser out: one connection too many closes the oldest, so a crowd of idle
+// ones cannot block the port. A connection that brought the answer is kept.
+type door struct {
+	mu     sync.Mutex
+	inside []*visitor // oldest first
+}
+
+type guardedListener struct {
+	net.Listener
+	door *door
+}
+
+type visitorKey struct{}
+
+type visitor struct {
+	net.Conn
+	door *door
+	kept atomic.Bool
+}
+
+func (l *guardedListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	v := &visitor{Conn: conn, door: l.door}
+	l.door.enter(v)
+	return v, nil
+}
+
+func (d *door) enter(v *visitor) {
+	d.mu.Lock()
+	d.inside = append(d.inside, v)
+	var oldest *visitor
+	if len(d.inside) > maxVisitors {
+		if i := slices.IndexFunc(d.inside, func(v *visitor) bool { return !v.kept.Load() }); i >= 0 {
+			oldest = d.inside[i]
+		}
+	}
+	d.mu.Unlock()
+	if oldest != nil {
+		oldest.Close()
+	}
+}
+
+func (v *visitor) Close() error {
+	d := v.door
+	d.mu.Lock()
+	d.inside = slices.DeleteFunc(d.inside, func(other *visitor) bool { return other == v })
+	d.mu.Unlock()
+	return v.Conn.Close()
+}

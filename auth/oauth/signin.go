@@ -1,0 +1,232 @@
+package oauth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"curfew/assets"
+)
+
+// SignInOptions shape one sign-in.
+type SignInOptions struct {
+	ForceLogin bool          // prompt=login, or the provider's own way to say it
+	LoginHint  string        // login_hint
+	Timeout    time.Duration // 0: 5 min
+}
+
+const (
+	signInLimit = 5 * time.Minute
+	// finishLimit bounds exchange, keys and userinfo together; so long a
+	// browser waits for the final page.
+	finishLimit = 30 * time.Second
+)
+
+// Flow is a running loopback sign-in: its listener is open before URL exists.
+// Call Wait, or Close.
+type Flow struct {
+	URL       string // for the system browser
+	ExpiresAt time.Time
+
+	client      *Client
+	meta        *metadata
+	redirectURI string
+	verifier    Secret
+	nonce       Secret // zero without OpenID Connect
+	deadline    time.Time
+	listeners   []net.Listener
+	receiver    *receiver
+
+	waited atomic.Bool
+	life   context.Context // ends with Close
+	end    context.CancelFunc
+}
+
+// StartSignIn opens the loopback listener and returns the URL to open. ctx is
+// for discovery only.
+func (c *Client) StartSignIn(ctx context.Context, o SignInOptions) (*Flow, error) {
+	const op = "sign-in"
+	m, failed := c.discover(ctx)
+	if failed != nil {
+		return nil, failed
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = signInLimit
+	}
+	listeners, port, err := c.redirect.listen()
+	if err != nil {
+		return nil, &Error{Op: op, Class: HeldBack, Err: err}
+	}
+	state := NewSecret(rand.Text())
+	f := &Flow{
+		ExpiresAt:   c.now().Add(o.Timeout).Round(0),
+		client:      c,
+		meta:        m,
+		redirectURI: c.redirect.uri(port),
+		verifier:    NewSecret(oauth2.GenerateVerifier()),
+		deadline:    time.Now().Add(o.Timeout),
+		listeners:   listeners,
+		receiver:    newReceiver(c.redirect, port, state, c.log),
+	}
+	f.life, f.end = context.WithCancel(context.WithoutCancel(ctx))
+	if c.openID(m) {
+		f.nonce = NewSecret(rand.Text())
+	}
+	f.URL = c.authorizationURL(f, state, o)
+	return f, nil
+}
+
+// authorizationURL is the request of RFC 6749 section 4.1.1, with PKCE S256
+// (RFC 7636) always.
+func (c *Client) authorizationURL(f *Flow, state Secret, o SignInOptions) string {
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(f.verifier.Reveal())}
+	set := func(key, value string) { options = append(options, oauth2.SetAuthURLParam(key, value)) }
+	for key, value := range c.provider.Authorize {
+		set(key, value)
+	}
+	if !f.nonce.IsZero() {
+		set("nonce", f.nonce.Reveal())
+	}
+	var prompt []string
+	switch {
+	case o.ForceLogin && c.provider.ForceLogin != nil:
+		for key, value := range c.provider.ForceLogin {
+			set(key, value)
+		}
+	case o.ForceLogin:
+		prompt = append(prompt, "login")
+	}
+	if !f.nonce.IsZero() && slices.Contains(c.scopes(f.meta), "offline_access") {
+		prompt = append(prompt, "consent") // OIDC Core 11: without it offline_access is ignored
+	}
+	if len(prompt) > 0 {
+		set("prompt", strings.Join(prompt, " "))
+	}
+	if o.LoginHint != "" {
+		set("login_hint", o.LoginHint)
+	}
+	return c.conf(f.meta, f.redirectURI).AuthCodeURL(state.Reveal(), options...)
+}
+
+// Wait waits for the redirect, exchanges the code, verifies the ID token and
+// returns the grant. exchanging is called (if not nil) when the redirect has
+// come. When Wait returns the port is closed.
+//
+// The browser is answered last, when the tokens are verified or refused, so
+// that its page tells the truth; it waits 30 s at most. What it cannot know is
+// whether the caller can save the grant.
+func (f *Flow) Wait(ctx context.Context, exchanging func()) (Grant, error) {
+	if f.waited.Swap(true) {
+		return Grant{}, &Error{Op: "sign-in", Class: Cancelled, Err: errors.New("this sign-in has already been waited for")}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(f.life, cancel)()
+
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var server sync.WaitGroup
+	server.Go(func() { f.receiver.serve(serving, f.listeners) })
+	defer server.Wait()
+	defer stop()
+
+	timeout := time.NewTimer(time.Until(f.deadline))
+	defer timeout.Stop()
+	var grant Grant
+	var err error
+	select {
+	case values := <-f.receiver.answer:
+		if exchanging != nil {
+			exchanging()
+		}
+		grant, err = f.finish(ctx, values)
+	case <-ctx.Done():
+		err = errSignInCancelled
+	case <-timeout.C:
+		err = &Error{Op: "sign-in", Class: Cancelled, Err: errors.New("nobody finished it in the browser in time; start it again")}
+	}
+	f.receiver.end(pageFor(err))
+	return grant, err
+}
+
+// finish turns the answer that the browser brought into a grant.
+func (f *Flow) finish(ctx context.Context, values url.Values) (Grant, error) {
+	code, err := f.readAnswer(values)
+	if err != nil {
+		return Grant{}, err
+	}
+	limited, cancel := context.WithTimeout(ctx, finishLimit)
+	defer cancel()
+	grant, err := f.client.exchange(limited, f.meta, f.redirectURI, code, f.verifier, f.nonce)
+	if err != nil && ctx.Err() != nil {
+		return Grant{}, errSignInCancelled
+	}
+	return grant, err
+}
+
+// readAnswer checks an authorization answer with the right state and returns
+// its code (RFC 6749 section 4.1.2).
+func (f *Flow) readAnswer(values url.Values) (Secret, error) {
+	server := hostOf(f.meta.authorization)
+	refuse := func(format string, a ...any) (Secret, error) {
+		return Secret{}, &Error{Op: "sign-in", Server: server, Class: Protocol, Err: fmt.Errorf(format, a...)}
+	}
+	// RFC 9207 section 2.4: an answer of another server, sent here to have its
+	// code traded at the wrong place. Errors carry iss as well.
+	if iss, ok := values["iss"]; ok && f.meta.issuer != "" && iss[0] != f.meta.issuer {
+		return refuse("the answer came from another server than %s; do not sign in there", f.meta.issuer)
+	} else if !ok && f.meta.namesItself {
+		return refuse("the answer does not say that it is from %s, although that server always does", f.meta.issuer)
+	}
+	if values.Has("error") {
+		if values.Has("code") {
+			return refuse("%s answered with both a code and an error", server)
+		}
+		code := values.Get("error")
+		e := &Error{Op: "sign-in", Server: server, Class: codeClass(code, nil),
+			Code: cleanCode(code), Description: clean(values.Get("error_description"))}
+		if e.Class == Dead { // there is no token yet that could be
+			e.Class = HeldBack
+		}
+		return Secret{}, e
+	}
+	code, ok := codeFrom(values)
+	if !ok {
+		return refuse("%s answered with neither a code nor an error", server)
+	}
+	return code, nil
+}
+
+// Close ends the flow early; Wait returns a Cancelled error. It may be called
+// more than once.
+func (f *Flow) Close() {
+	f.end()
+	for _, ln := range f.listeners {
+		ln.Close()
+	}
+}
+
+var errSignInCancelled error = &Error{Op: "sign-in", Class: Cancelled, Err: errors.New("it was cancelled")}
+
+// pageFor is the page that a browser ends on.
+func pageFor(err error) assets.Page {
+	e, failed := errors.AsType[*Error](err)
+	switch {
+	case err == nil:
+		return assets.SignInDone
+	case failed && e.Class == Denied:
+		return assets.SignInDenied
+	case failed && e.Class == Cancelled:
+		return assets.SignInExpired
+	}
+	return assets.SignInFailed
+}

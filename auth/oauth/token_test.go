@@ -1,0 +1,549 @@
+package oauth
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// fakeIssuer is an address that no request leaves this process for.
+const fakeIssuer = "https://id.example.test"
+
+// refreshWith answers one refresh with h and returns its outcome and the
+// number of token requests.
+func refreshWith(t *testing.T, h http.HandlerFunc, change func(*Config)) (Grant, error, int) {
+	t.Helper()
+	s := newServer()
+	s.URL = fakeIssuer
+	s.token = func(w http.ResponseWriter, r *http.Request) bool { h(w, r); return true }
+	c := s.client(t, func(c *Config) {
+		c.Transport = transportTo{s}
+		if change != nil {
+			change(c)
+		}
+	})
+	g, err := c.Refresh(t.Context(), NewSecret("rt-secret"), Identity{})
+	return g, err, len(s.posts)
+}
+
+// respond is a handler with a fixed answer.
+func respond(status int, contentType, body string, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Content-Type"] = []string{contentType}
+		for i := 0; i < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		w.Write([]byte(body))
+	}
+}
+
+const appJSON = "application/json;charset=UTF-8"
+
+// TestRefreshClasses is the table of error classes: what a caller may conclude
+// about the refresh token that was sent.
+func TestRefreshClasses(t *testing.T) {
+	oauthError := func(status int, code string) http.HandlerFunc {
+		return respond(status, appJSON, `{"error":"`+code+`","error_description":"no"}`)
+	}
+	tests := []struct {
+		name   string
+		answer http.HandlerFunc
+		class  Class
+		code   string
+	}{
+		{"invalid_grant", oauthError(400, "invalid_grant"), Dead, "invalid_grant"},
+		{"invalid_grant, 401", oauthError(401, "invalid_grant"), Dead, "invalid_grant"},
+		{"invalid_grant, 403 as Atlassian", oauthError(403, "invalid_grant"), Dead, "invalid_grant"},
+		{"invalid_grant, 200", oauthError(200, "invalid_grant"), Dead, "invalid_grant"},
+		{"invalid_grant inside another word", oauthError(400, "not_invalid_grant"), HeldBack, "not_invalid_grant"},
+		{"invalid_grant in capitals", oauthError(400, "Invalid_Grant"), HeldBack, "Invalid_Grant"},
+		{"invalid_grant with a space", oauthError(400, "invalid_grant "), HeldBack, "invalid_grant "},
+		{"invalid_grant from a failing server", oauthError(500, "invalid_grant"), Unknown, "invalid_grant"},
+		{"invalid_grant in HTML", respond(400, "text/html", `{"error":"invalid_grant"}`), Unknown, ""},
+		{"invalid_grant with garbage behind", respond(400, appJSON, `{"error":"invalid_grant"}x`), Unknown, ""},
+		{"invalid_grant twice", respond(400, appJSON, `{"error":"invalid_grant","error":"slow_down"}`), Unknown, ""},
+		{"Entra's request loop", respond(400, appJSON, `{"error":"invalid_grant","error_codes":[50196]}`), Throttled, "invalid_grant"},
+		{"Entra, another reason", respond(400, appJSON, `{"error":"invalid_grant","error_codes":[700082]}`), Dead, "invalid_grant"},
+		{"invalid_client", oauthError(401, "invalid_client"), HeldBack, "invalid_client"},
+		{"unauthorized_client", oauthError(400, "unauthorized_client"), HeldBack, "unauthorized_client"},
+		{"invalid_request", oauthError(400, "invalid_request"), HeldBack, "invalid_request"},
+		{"invalid_scope", oauthError(400, "invalid_scope"), HeldBack, "invalid_scope"},
+		{"unsupported_grant_type", oauthError(400, "unsupported_grant_type"), HeldBack, "unsupported_grant_type"},
+		{"access_denied: nobody was asked", oauthError(400, "access_denied"), HeldBack, "access_denied"},
+		{"error in a 200", oauthError(200, "bad_refresh_token"), HeldBack, "bad_refresh_token"},
+		{"temporarily_unavailable", oauthError(400, "temporarily_unavailable"), Throttled, "temporarily_unavailable"},
+		{"temporarily_unavailable, 500", oauthError(500, "temporarily_unavailable"), Throttled, "temporarily_unavailable"},
+		{"slow_down", oauthError(400, "slow_down"), Throttled, "slow_down"},
+		{"server_error", oauthError(400, "server_error"), Unknown, "server_error"},
+		{"429", respond(429, "text/html", "<h1>"), Throttled, ""},
+		{"429 with invalid_grant", oauthError(429, "invalid_grant"), Throttled, "invalid_grant"},
+		{"503", respond(503, "text/plain", ""), Throttled, ""},
+		{"500", respond(500, "text/html", "<h1>"), Unknown, ""},
+		{"502", respond(502, "text/html", "<h1>"), Unknown, ""},
+		{"504", respond(504, "text/html", "<h1>"), Unknown, ""},
+		{"408", respond(408, "text/html", "<h1>"), Unknown, ""},
+		{"bare 401", respond(401, "text/plain", ""), HeldBack, ""},
+		{"bare 403", respond(403, "text/html", "<h1>"), HeldBack, ""},
+		{"bare 400", respond(400, "text/html", "<h1>"), Unknown, ""},
+		{"404", respond(404, "text/html", "<h1>"), Unknown, ""},
+		{"301", respond(301, "", "", "Location", "/elsewhere"), Protocol, ""},
+		{"302", respond(302, "", "", "Location", "https://evil.test/"), Protocol, ""},
+		{"303", respond(303, "", "", "Location", "https://evil.test/"), Protocol, ""},
+		{"307", respond(307, "", "", "Location", "https://evil.test/"), Protocol, ""},
+		{"308", respond(308, "", "", "Location", "http://id.example.test/token"), Protocol, ""},
+		{"captive portal", respond(200, "text/html", "<html>Log in to Wi-Fi</html>"), Unknown, ""},
+		{"no content type", respond(200, "", `{"access_token":"a","token_type":"Bearer"}`), Unknown, ""},
+		{"form encoded", respond(200, "application/x-www-form-urlencoded", "access_token=a&token_type=Bearer"), Unknown, ""},
+		{"text/plain", respond(200, "text/plain", "access_token=a&token_type=Bearer"), Unknown, ""},
+		{"JSON called text", respond(200, "text/plain", `{"access_token":"a","token_type":"Bearer"}`), Unknown, ""},
+		{"empty", respond(200, appJSON, ""), Unknown, ""},
+		{"array", respond(200, appJSON, "[]"), Unknown, ""},
+		{"null", respond(200, appJSON, "null"), Unknown, ""},
+		{"truncated", respond(200, appJSON, `{"access_token":"a","refresh_token":"rt-new","token_ty`), Unknown, ""},
+		{"no access token", respond(200, appJSON, `{"token_type":"Bearer"}`), Protocol, ""},
+		{"capitals", respond(200, appJSON, `{"Access_Token":"a","token_type":"Bearer"}`), Protocol, ""},
+		{"300 KB", respond(200, appJSON, `{"access_token":"a","token_type":"Bearer","pad":"`+strings.Repeat("x", 300<<10)+`"}`), Unknown, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			g, err, posts := refreshWith(t, test.answer, nil)
+			e, ok := errors.AsType[*Error](err)
+			if !ok {
+				t.Fatalf("error %v, grant %+v", err, g)
+			}
+			if e.Class != test.class || e.Code != test.code || e.Op != "refresh" || e.Server != "id.example.test" {
+				t.Errorf("%v: class %v, code %q, op %q, server %q; want %v, %q", e, e.Class, e.Code, e.Op, e.Server, test.class, test.code)
+			}
+			if posts != 1 {
+				t.Errorf("%d token requests", posts)
+			}
+			if text := err.Error(); strings.Contains(text, "<h1>") || strings.Contains(text, "rt-") || strings.Contains(text, "xxx") || len(text) > 400 {
+				t.Errorf("text %q", text)
+			}
+		})
+	}
+}
+
+func TestDeadCodesOfProvider(t *testing.T) {
+	s := newServer()
+	s.URL = fakeIssuer
+	s.token = func(w http.ResponseWriter, _ *http.Request) bool {
+		writeJSON(w, 400, map[string]any{"error": "unauthorized_client"})
+		return true
+	}
+	c := s.client(t, func(c *Config) { c.Transport = transportTo{s} })
+	c.provider.DeadCodes = []string{"unauthorized_client"}
+	if _, err := c.Refresh(t.Context(), NewSecret("rt"), Identity{}); classOf(err) != Dead {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestTokenAnswers reads good and bad answers with status 200. In each the
+// server has rotated the refresh token to rt-new.
+func TestTokenAnswers(t *testing.T) {
+	answer := func(members string) http.HandlerFunc {
+		return respond(200, appJSON, `{"access_token":"at-new","token_type":"Bearer","refresh_token":"rt-new"`+members+`}`)
+	}
+	token := func(access, kind string) http.HandlerFunc {
+		return respond(200, appJSON, fmt.Sprintf(`{"access_token":%s,"token_type":%s,"refresh_token":"rt-new"}`, access, kind))
+	}
+	tests := []struct {
+		name   string
+		answer http.HandlerFunc
+		class  Class // 0: good
+		life   time.Duration
+	}{
+		{"900", answer(`,"expires_in":900`), 0, 15 * time.Minute},
+		{"digits", answer(`,"expires_in":"3600"`), 0, time.Hour},
+		{"integral float", answer(`,"expires_in":3600.0`), 0, time.Hour},
+		{"exponent", answer(`,"expires_in":1e3`), 0, 1000 * time.Second},
+		{"fraction is cut off", answer(`,"expires_in":3599.9`), 0, 3599 * time.Second},
+		{"missing", answer(``), 0, 0},
+		{"null", answer(`,"expires_in":null`), 0, 0},
+		{"zero", answer(`,"expires_in":0`), 0, 0},
+		{"negative", answer(`,"expires_in":-1`), 0, 0},
+		{"wraps an int32", answer(`,"expires_in":-4294963696`), 0, 0},
+		{"1e9", answer(`,"expires_in":1000000000`), 0, 24 * time.Hour},
+		{"2^63", answer(`,"expires_in":9223372036854775808`), 0, 24 * time.Hour},
+		{"1e999", answer(`,"expires_in":1e999`), 0, 24 * time.Hour},
+		{"68 years in digits", answer(`,"expires_in":"99999999999999999999999"`), 0, 24 * time.Hour},
+		{"another spelling does not count", answer(`,"Expires_In":10,"expires_in":900`), 0, 15 * time.Minute},
+		{"word", answer(`,"expires_in":"abc"`), Protocol, 0},
+		{"empty string", answer(`,"expires_in":""`), Protocol, 0},
+		{"signed string", answer(`,"expires_in":"-5"`), Protocol, 0},
+		{"bool", answer(`,"expires_in":true`), Protocol, 0},
+		{"object", answer(`,"expires_in":{}`), Protocol, 0},
+		{"NaN", answer(`,"expires_in":NaN`), Unknown, 0},
+		{"bearer", token(`"at-new"`, `"bearer"`), 0, 0},
+		{"BEARER", token(`"at-new"`, `"BEARER"`), 0, 0},
+		{"mac", token(`"at-new"`, `"mac"`), Protocol, 0},
+		{"DPoP", token(`"at-new"`, `"DPoP"`), Protocol, 0},
+		{"no type", token(`"at-new"`, `null`), Protocol, 0},
+		{"line break in the token", token(`"at\nnew"`, `"Bearer"`), Protocol, 0},
+		{"NUL in the token", token(`"at\u0000new"`, `"Bearer"`), Protocol, 0},
+		{"space in the token", token(`"at new"`, `"Bearer"`), Protocol, 0},
+		{"not ASCII", token(`"é"`, `"Bearer"`), Protocol, 0},
+		{"16 KB token", token(`"`+strings.Repeat("a", 16<<10)+`"`, `"Bearer"`), 0, 0},
+		{"a byte more", token(`"`+strings.Repeat("a", 16<<10+1)+`"`, `"Bearer"`), Protocol, 0},
+		{"number as token", token(`5`, `"Bearer"`), Protocol, 0},
+		{"object as token", token(`{"a":"b"}`, `"Bearer"`), Protocol, 0},
+		{"empty token", token(`""`, `"Bearer"`), Protocol, 0},
+		{"a key twice", answer(`,"expires_in":900,"expires_in":5`), Protocol, 0},
+		{"access token twice", answer(`,"access_token":"evil"`), Protocol, 0},
+		{"a key twice deep down", answer(`,"extra":[{"a":1,"a":2}]`), Protocol, 0},
+		{"data behind", respond(200, appJSON, `{"access_token":"a","token_type":"Bearer","refresh_token":"rt-new"} {}`), Protocol, 0},
+		{"unknown members", answer(`,"extra":{"a":[1,{"b":null}]},"expires_in":900`), 0, 15 * time.Minute},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			g, err, posts := refreshWith(t, test.answer, nil)
+			if classOf(err) != test.class {
+				t.Fatalf("error %v", err)
+			}
+			if test.class == 0 && (g.ExpiresIn != test.life || g.AccessToken.IsZero() || g.TokenType != "Bearer") {
+				t.Errorf("grant %+v", g)
+			}
+			if test.class != 0 && !g.AccessToken.IsZero() {
+				t.Error("an access token came with the error")
+			}
+			// Whatever is wrong with the rest, the rotated token is not lost.
+			if test.class != Unknown && g.RefreshToken.Reveal() != "rt-new" {
+				t.Errorf("refresh token %q", g.RefreshToken.Reveal())
+			}
+			if posts != 1 {
+				t.Errorf("%d token requests", posts)
+			}
+		})
+	}
+}
+
+func TestRefreshTokens(t *testing.T) {
+	for _, test := range []struct {
+		name, member string
+		class        Class
+		want         string
+	}{
+		{"absent: keep the old one", ``, 0, ""},
+		{"empty: keep the old one", `,"refresh_token":""`, 0, ""},
+		{"null: keep the old one", `,"refresh_token":null`, 0, ""},
+		{"the same again", `,"refresh_token":"rt-secret"`, 0, "rt-secret"},
+		{"20 KB", `,"refresh_token":"` + strings.Repeat("r", 20<<10) + `"`, Protocol, ""},
+		{"with a line break", `,"refresh_token":"a\nb"`, Protocol, ""},
+		{"twice", `,"refresh_token":"a","refresh_token":"b"`, Unknown, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g, err, _ := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer"`+test.member+`}`), nil)
+			if classOf(err) != test.class || g.RefreshToken.Reveal() != test.want {
+				t.Errorf("%q, %v", g.RefreshToken.Reveal(), err)
+			}
+		})
+	}
+}
+
+func TestScope(t *testing.T) {
+	for scope, want := range map[string][]string{
+		`"a b"`: {"a", "b"}, `""`: nil, `null`: nil, `7`: nil, `["a"]`: nil, `" a  b\n"`: {"a", "b"}, `"a \u202eb"`: {"a"},
+	} {
+		g, err, _ := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer","scope":`+scope+`}`), nil)
+		if err != nil || !slices.Equal(g.Scope, want) {
+			t.Errorf("%s: %q, %v", scope, g.Scope, err)
+		}
+	}
+}
+
+func TestAccessLifetimeOfPreset(t *testing.T) {
+	h := http.HandlerFunc(respond(200, appJSON, `{"access_token":"a","token_type":"Bearer"}`))
+	c, err := New(Config{Provider: "spotify", ClientID: "x", Transport: transportTo{h}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, err := c.Refresh(t.Context(), NewSecret("rt"), Identity{}); err != nil || g.ExpiresIn != time.Hour {
+		t.Errorf("%v, %v", g.ExpiresIn, err)
+	}
+}
+
+func TestBounds(t *testing.T) {
+	now := time.Now()
+	encode := base64.RawURLEncoding.EncodeToString
+	ours := func(claims string) string { return "e30." + encode([]byte(claims)) + ".c2ln" }
+	for _, test := range []struct {
+		name, members string
+		want          Bounds
+	}{
+		{"opaque", `"refresh_token":"opaque"`, Bounds{}},
+		{"Keycloak", `"refresh_token":"opaque","refresh_expires_in":1800`, Bounds{EndsAt: now.Add(30 * time.Minute)}},
+		{"Keycloak offline", `"refresh_token":"opaque","refresh_expires_in":0`, Bounds{}},
+		{"GitHub", `"refresh_token":"opaque","refresh_token_expires_in":"1800"`, Bounds{EndsAt: now.Add(30 * time.Minute)}},
+		{"the nearer", `"refresh_token":"opaque","refresh_token_expires_in":1800,"refresh_expires_in":600`, Bounds{EndsAt: now.Add(10 * time.Minute)}},
+		{"JWT", `"refresh_token":"` + ours(fmt.Sprintf(`{"exp":%d,"originalIat":1700000000,"refreshCount":7}`, now.Add(time.Hour).Unix())) + `"`,
+			Bounds{EndsAt: now.Add(time.Hour), OriginalIat: time.Unix(1700000000, 0).UTC(), RefreshCount: 7}},
+		{"JWT and answer", `"refresh_expires_in":60,"refresh_token":"` + ours(fmt.Sprintf(`{"exp":%d}`, now.Add(time.Hour).Unix())) + `"`, Bounds{EndsAt: now.Add(time.Minute)}},
+		{"nonsense", `"refresh_token":"` + ours(`{"exp":"x","originalIat":-1,"refreshCount":-3}`) + `"`, Bounds{}},
+		{"not JSON", `"refresh_token":"` + ours(`nope`) + `"`, Bounds{}},
+		{"claims twice", `"refresh_token":"` + ours(`{"refreshCount":1,"refreshCount":2}`) + `"`, Bounds{}},
+		{"dots", `"refresh_token":"a.b.c"`, Bounds{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			date := now.Add(-3 * time.Second).UTC().Truncate(time.Second)
+			g, err, _ := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer",`+test.members+`}`, "Date", date.Format(http.TimeFormat)), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := g.Bounds
+			if !got.ServerTime.Equal(date) {
+				t.Errorf("server time %v, want %v", got.ServerTime, date)
+			}
+			if got.EndsAt.Sub(test.want.EndsAt).Abs() > 5*time.Second {
+				t.Errorf("ends at %v, want %v", got.EndsAt, test.want.EndsAt)
+			}
+			got.EndsAt, got.ServerTime, test.want.EndsAt = time.Time{}, time.Time{}, time.Time{}
+			if got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestRepeatedAnswer: a server in its grace repeats an answer, and with it an
+// expires_in that has begun to run; the token itself tells.
+func TestRepeatedAnswer(t *testing.T) {
+	date := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		name, claims, expiresIn string
+		want                    time.Duration
+	}{
+		{"repeated", `{"exp":%d}`, `,"expires_in":900`, 5 * time.Minute},
+		{"first time", `{"exp":%d}`, `,"expires_in":200`, 200 * time.Second},
+		{"exp in the past", `{"exp":5}`, `,"expires_in":900`, time.Second},
+		{"no exp", `{}`, `,"expires_in":900`, 15 * time.Minute},
+		{"not claims", `[]`, `,"expires_in":900`, 15 * time.Minute},
+		{"life unknown", `{"exp":%d}`, ``, 0},
+	} {
+		claims := strings.ReplaceAll(test.claims, "%d", fmt.Sprint(date.Add(5*time.Minute).Unix()))
+		token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+		answer := respond(200, appJSON, `{"access_token":"`+token+`","token_type":"Bearer"`+test.expiresIn+`}`, "Date", date.Format(http.TimeFormat))
+		if g, err, _ := refreshWith(t, answer, nil); err != nil || g.ExpiresIn != test.want {
+			t.Errorf("%s: %v, %v", test.name, g.ExpiresIn, err)
+		}
+	}
+}
+
+func TestRefreshIDToken(t *testing.T) {
+	prev := func(s *testServer) Identity { return Identity{Issuer: s.URL, Subject: "alice"} }
+	tests := []struct {
+		name    string
+		change  func(jwt.MapClaims)
+		class   Class
+		changed bool
+	}{
+		{"same, no nonce", func(jwt.MapClaims) {}, 0, false},
+		{"another subject", func(c jwt.MapClaims) { c["sub"] = "mallory" }, Protocol, true},
+		{"another issuer", func(c jwt.MapClaims) { c["iss"] = "https://evil.test" }, Protocol, true},
+		{"another audience", func(c jwt.MapClaims) { c["aud"] = "other" }, Protocol, false},
+		{"no subject", func(c jwt.MapClaims) { delete(c, "sub") }, Protocol, false},
+		{"issued yesterday", func(c jwt.MapClaims) { c["iat"] = time.Now().Add(-24 * time.Hour).Unix() }, Protocol, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := startServer(t)
+			s.claims = test.change
+			g, err := s.client(t, nil).Refresh(t.Context(), NewSecret("rt-0"), prev(s))
+			if classOf(err) != test.class || errors.Is(err, ErrSubjectChanged) != test.changed {
+				t.Fatalf("error %v", err)
+			}
+			if g.RefreshToken.Reveal() != "rt-1" {
+				t.Error("the new refresh token is lost")
+			}
+			if wantAccess := test.class == 0 || test.changed; g.AccessToken.IsZero() == wantAccess {
+				t.Errorf("grant %+v", g)
+			}
+			if test.class == 0 && g.Identity.Subject != "alice" {
+				t.Errorf("identity %+v", g.Identity)
+			}
+		})
+	}
+	t.Run("no ID token", func(t *testing.T) {
+		s := startServer(t)
+		s.answer = func(_ url.Values, doc map[string]any) { delete(doc, "id_token") }
+		g, err := s.client(t, nil).Refresh(t.Context(), NewSecret("rt-0"), prev(s))
+		if err != nil || g.Identity != (Identity{}) {
+			t.Errorf("%+v, %v", g, err)
+		}
+	})
+	t.Run("keys cannot be fetched", func(t *testing.T) {
+		s := startServer(t)
+		s.handle["/jwks"] = respond(503, "text/plain", "")
+		g, err := s.client(t, nil).Refresh(t.Context(), NewSecret("rt-0"), prev(s))
+		if err != nil || g.Identity.Subject != "alice" || g.AccessToken.IsZero() {
+			t.Errorf("an outage of the keys costs the session: %+v, %v", g, err)
+		}
+		s.claims = func(c jwt.MapClaims) { c["sub"] = "mallory" }
+		if _, err := s.client(t, nil).Refresh(t.Context(), NewSecret("rt-0"), prev(s)); !errors.Is(err, ErrSubjectChanged) {
+			t.Errorf("another subject passes: %v", err)
+		}
+		if got, _ := signIn(t, s.client(t, nil), SignInOptions{}); got.err == nil {
+			t.Error("a sign-in passes without a checked signature")
+		}
+	})
+	t.Run("forged", func(t *testing.T) {
+		s := startServer(t)
+		s.sign = func(c jwt.MapClaims) string { return signed(newECKey("k1"), c) }
+		g, err := s.client(t, nil).Refresh(t.Context(), NewSecret("rt-0"), prev(s))
+		if classOf(err) != Protocol || g.RefreshToken.Reveal() != "rt-1" || !g.AccessToken.IsZero() {
+			t.Errorf("%+v, %v", g, err)
+		}
+	})
+}
+
+func TestRefreshRequest(t *testing.T) {
+	var form url.Values
+	var header http.Header
+	h := func(w http.ResponseWriter, r *http.Request) {
+		form, header = r.PostForm, r.Header
+		respond(200, appJSON, `{"access_token":"a","token_type":"Bearer"}`)(w, r)
+	}
+	check := func(name string, change func(*Config), want url.Values, basic string) {
+		if _, err, _ := refreshWith(t, h, change); err != nil {
+			t.Fatal(err)
+		}
+		if form.Encode() != want.Encode() {
+			t.Errorf("%s: sent %v", name, form)
+		}
+		if header.Get("Authorization") != basic {
+			t.Errorf("%s: Authorization %q", name, header.Get("Authorization"))
+		}
+		if header.Get("Accept") != "application/json" {
+			t.Errorf("%s: Accept %q", name, header.Get("Accept"))
+		}
+	}
+	public := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"rt-secret"}, "client_id": {"curfew"}}
+	check("public", nil, public, "")
+	check("confidential", func(c *Config) { c.ClientSecret = NewSecret("s:e cret") },
+		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"rt-secret"}}, "Basic "+base64.StdEncoding.EncodeToString([]byte("curfew:s%3Ae+cret")))
+
+	// No transport is given the means to send the body again.
+	bare := plainClient(t, fakeIssuer, roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.GetBody != nil {
+			t.Error("the request can be replayed")
+		}
+		return transportTo{http.HandlerFunc(respond(200, appJSON, `{"access_token":"a","token_type":"Bearer"}`))}.RoundTrip(r)
+	}))
+	if _, err := bare.Refresh(t.Context(), NewSecret("rt"), Identity{}); err != nil {
+		t.Error(err)
+	}
+
+	if _, err := (&Client{}).Refresh(t.Context(), Secret{}, Identity{}); classOf(err) != HeldBack {
+		t.Errorf("refresh without a token: %v", err)
+	}
+}
+
+func TestAuthStyleFromDiscovery(t *testing.T) {
+	for _, test := range []struct {
+		methods []string
+		secret  string
+		want    string
+	}{
+		{nil, "x", "header"}, {[]string{"client_secret_post"}, "x", "body"},
+		{[]string{"client_secret_post", "client_secret_basic"}, "x", "header"}, {[]string{"client_secret_basic"}, "", "body"},
+	} {
+		s := startServer(t)
+		s.metadata = func(doc map[string]any) {
+			if test.methods != nil {
+				doc["token_endpoint_auth_methods_supported"] = test.methods
+			}
+		}
+		c := s.client(t, func(c *Config) { c.ClientSecret = NewSecret(test.secret) })
+		if _, err := c.Refresh(t.Context(), NewSecret("rt-0"), Identity{}); err != nil {
+			t.Fatal(err)
+		}
+		got := "header"
+		if s.posts[0].Has("client_id") {
+			got = "body"
+		}
+		if got != test.want {
+			t.Errorf("%v: client in the %s", test.methods, got)
+		}
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		answer http.HandlerFunc
+		class  Class
+		retry  time.Duration
+	}{
+		{"empty 200", respond(200, "", ""), 0, 0},
+		{"200 with a page", respond(200, "text/html", "<h1>"), 0, 0},
+		{"204", respond(204, "", ""), 0, 0},
+		{"unsupported_token_type", respond(400, appJSON, `{"error":"unsupported_token_type"}`), HeldBack, 0},
+		{"later", respond(503, "", "", "Retry-After", "30"), Throttled, 30 * time.Second},
+		{"404", respond(404, "text/html", ""), Unknown, 0},
+		{"redirect", respond(307, "", "", "Location", "https://evil.test"), Protocol, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := startServer(t)
+			var form url.Values
+			s.handle["/revoke"] = func(w http.ResponseWriter, r *http.Request) {
+				r.ParseForm()
+				form = r.PostForm
+				test.answer(w, r)
+			}
+			err := s.client(t, nil).Revoke(t.Context(), NewSecret("rt-0"))
+			if classOf(err) != test.class || err != nil && err.(*Error).RetryAfter != test.retry {
+				t.Errorf("error %v", err)
+			}
+			if want := "client_id=curfew&token=rt-0&token_type_hint=refresh_token"; form.Encode() != want {
+				t.Errorf("sent %v", form)
+			}
+		})
+	}
+	t.Run("with a secret", func(t *testing.T) {
+		s := startServer(t)
+		var user string
+		s.handle["/revoke"] = func(w http.ResponseWriter, r *http.Request) { user, _, _ = r.BasicAuth() }
+		if err := s.client(t, func(c *Config) { c.ClientSecret = NewSecret("x") }).Revoke(t.Context(), NewSecret("rt")); err != nil || user != "curfew" {
+			t.Errorf("user %q, %v", user, err)
+		}
+	})
+	t.Run("no endpoint", func(t *testing.T) {
+		s := startServer(t)
+		s.metadata = func(doc map[string]any) { delete(doc, "revocation_endpoint") }
+		if err := s.client(t, nil).Revoke(t.Context(), NewSecret("rt")); err != ErrNoRevocation {
+			t.Errorf("error %v", err)
+		}
+		c := s.client(t, func(c *Config) { c.RevocationEndpoint = s.URL + "/revoke" }) // not advertised, but there
+		if err := c.Revoke(t.Context(), NewSecret("rt")); err != nil || s.count("/revoke") != 1 {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// TestCancelledRefresh: a caller that gives up must still learn whether the
+// token may be spent.
+func TestCancelledRefresh(t *testing.T) {
+	s := startServer(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.token = func(w http.ResponseWriter, r *http.Request) bool {
+		cancel()
+		<-r.Context().Done()
+		return true
+	}
+	c := s.client(t, nil)
+	if _, err := c.Refresh(ctx, NewSecret("rt-0"), Identity{}); classOf(err) != Unknown || !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled on the way: %v", err)
+	}
+	if _, err := c.Refresh(ctx, NewSecret("rt-0"), Identity{}); classOf(err) != Cancelled || len(s.posts) != 1 {
+		t.Errorf("cancelled before: %v, %d requests", err, len(s.posts))
+	}
+}

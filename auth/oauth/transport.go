@@ -1,0 +1,205 @@
+package oauth
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Limits of one request.
+const (
+	attemptLimit = 12 * time.Second // from dialling to the last byte of the answer
+	tokenLimit   = 256 << 10        // bytes of an answer with tokens, of userinfo and of an error
+	metaLimit    = 1 << 20          // bytes of a discovery document or a JWKS
+)
+
+// newTransport makes the transport of a Client that was given none. A refresh
+// happens once in an hour, so a connection is never worth keeping; and on a
+// fresh HTTP/1.1 connection nothing below us can send a request twice.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 4 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    4 * time.Second,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		ResponseHeaderTimeout:  8 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableKeepAlives:      true,
+		DisableCompression:     true, // a few kilobytes at most; no room for gzip bombs
+	}
+}
+
+// reply is a complete answer of a server.
+type reply struct {
+	status     int
+	mediaType  string // without parameters, lower case
+	body       []byte
+	date       time.Time // the Date header; zero when missing or wrong
+	retryAfter time.Duration
+}
+
+func (r *reply) ok() bool     { return r.status/100 == 2 }
+func (r *reply) isJSON() bool { return r.mediaType == "application/json" }
+
+// send makes one attempt at req and reads the answer whole: at most limit
+// bytes in at most 12 seconds, no redirect followed, nothing sent twice.
+// Every status but 3xx is a reply; every other outcome is an *Error.
+//
+// Its Class is NotSent only if the transport neither began to write the header
+// nor took a byte of the body.
+func (c *Client) send(ctx context.Context, op string, req *http.Request, limit int64) (*reply, *Error) {
+	server := req.URL.Host
+	if err := checkURL(req.URL); err != nil {
+		return nil, &Error{Op: op, Server: server, Class: NotSent, Err: err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
+	defer cancel()
+
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaderField: func(string, []string) { sent.Store(true) },
+	})
+	req = req.Clone(ctx)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "curfew")
+	req.GetBody = nil // without it, no transport can replay the body
+	if req.Body != nil {
+		req.Body = &watchedBody{req.Body, &sent}
+	}
+
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return nil, failure(op, server, err, sent.Load())
+	}
+	defer resp.Body.Close()
+	now := c.now()
+	r := &reply{status: resp.StatusCode, retryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), now)}
+	r.mediaType, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		r.date = date
+	}
+	if r.status/100 == 3 {
+		// Following it would hand the token to whoever is named there.
+		return nil, &Error{Op: op, Server: server, Class: Protocol, Status: r.status,
+			Err: fmt.Errorf("%s answered with a redirect (%s), which is never followed; check the address of the server", server, statusText(r.status))}
+	}
+	r.body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err != nil {
+		e := failure(op, server, err, true)
+		e.Status = r.status
+		return nil, e
+	}
+	if int64(len(r.body)) > limit {
+		return nil, &Error{Op: op, Server: server, Class: Unknown, Status: r.status,
+			Err: fmt.Errorf("%s answered with more than %d KB", server, limit>>10)}
+	}
+	return r, nil
+}
+
+// watchedBody notes when a transport takes the first byte of a request.
+type watchedBody struct {
+	io.ReadCloser
+	sent *atomic.Bool
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	b.sent.Store(true)
+	return b.ReadCloser.Read(p)
+}
+
+// getJSON fetches a JSON object that is not secret. Nothing is spent by a GET,
+// so an unknown outcome counts as not sent.
+func (c *Client) getJSON(ctx context.Context, op, address, bearer string, limit int64) (object, *Error) {
+	req, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		return nil, &Error{Op: op, Class: HeldBack, Err: errors.New("the address cannot be parsed")}
+	}
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	server := req.URL.Host
+	r, failed := c.send(ctx, op, req, limit)
+	var o object
+	switch {
+	case failed != nil:
+	case !r.ok():
+		failed = refusal(op, server, r, nil)
+		if r.status/100 == 4 && failed.Class != Throttled {
+			failed.Class = HeldBack // even if it speaks of tokens: none was sent
+		}
+	case r.mediaType != "application/json" && r.mediaType != "application/jwk-set+json":
+		failed = &Error{Op: op, Server: server, Class: Unknown, Status: r.status,
+			Err: fmt.Errorf("%s answered with %s instead of JSON; a captive portal may be in the way, or the address is wrong", server, kind(r.mediaType))}
+	default:
+		if o, err = parseObject(r.body); err != nil {
+			failed = &Error{Op: op, Server: server, Class: Protocol, Status: r.status, Err: fmt.Errorf("%s answered with %w", server, err)}
+		}
+	}
+	if failed == nil {
+		return o, nil
+	}
+	if failed.Class == Unknown {
+		failed.Class = NotSent
+		if errors.Is(failed, context.Canceled) {
+			failed.Class = Cancelled
+		}
+	}
+	return nil, failed
+}
+
+// kind names a media type for people.
+func kind(mediaType string) string {
+	switch mediaType {
+	case "":
+		return "no content type"
+	case "text/html", "application/xhtml+xml":
+		return "a web page"
+	}
+	return clean(mediaType)
+}
+
+// checkURL refuses an address that a secret must not travel to: only https,
+// except plain http to a literal loopback address (RFC 8252 section 8.3), with
+// no user name and no fragment.
+func checkURL(u *url.URL) error {
+	switch {
+	case u.Scheme == "https" && u.Hostname() != "":
+	case u.Scheme == "http" && isLoopback(u.Hostname()):
+	default:
+		return fmt.Errorf("%q is not an https address (http is for 127.0.0.1 and [::1] only)", clean(u.Scheme+"://"+u.Host))
+	}
+	if u.User != nil || u.Fragment != "" || u.Opaque != "" {
+		return fmt.Errorf("the address at %s must have neither user name nor fragment", u.Host)
+	}
+	return nil
+}
+
+// parseURL parses and checks an address, and writes it anew.
+func parseURL(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || strings.Contains(s, "#") {
+		return "", fmt.Errorf("%q is not a usable address", clean(s))
+	}
+	if err := checkURL(u); err != nil {
+		return "", err
+	}
+	return u.String(), nil
+}
+
+// isLoopback reports whether host is a literal loopback address. The name
+// localhost is none: what it resolves to is up to others.
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback() && ip.Zone() == ""
+}

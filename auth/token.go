@@ -1,0 +1,180 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"curfew/auth/oauth"
+)
+
+// Token returns an access token good for at least minValid (below zero: for
+// [DefaultMinValid]). A token in memory is handed out at once; else the
+// caller waits, with everybody else who asks meanwhile, for one refresh.
+// program names who asks, for the log. Errors are of type *Error.
+func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration, program string) (Token, error) {
+	program = cleanName(program)
+	for waited := false; ; waited = true {
+		t, f, err := m.tokenOrFlight(name, minValid, program, waited)
+		if f == nil {
+			return t, err
+		}
+		if err := f.wait(ctx); err != nil {
+			return Token{}, err
+		}
+	}
+}
+
+// tokenOrFlight answers with a token, an error, or the refresh to wait for.
+func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program string, waited bool) (Token, *flight, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, err := m.accountLocked(name)
+	if err != nil {
+		return Token{}, nil, err
+	}
+	now := m.clock.Now()
+	if !waited {
+		a.wantedAt = now
+		if a.rec != nil {
+			a.use.Demand.Note(now, a.facts.AccessLifetime)
+			a.dirty = true
+		}
+	}
+	switch {
+	case m.running == nil:
+		return Token{}, nil, &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
+	case a.loading || len(a.found) > 0:
+		a.retry.at = time.Time{} // look at the keychain again
+		return Token{}, a.joinLocked(program), nil
+	case a.rec == nil:
+		return Token{}, nil, a.noSessionErrorLocked()
+	case a.suspectLocked(now):
+		return Token{}, nil, suspectError()
+	case a.sessionLocked().Over(m.limits, now) != "":
+		return Token{}, nil, endedError(name, a.sessionLocked().Over(m.limits, now))
+	}
+	s := a.sessionLocked()
+	end, _ := s.EndsAt(m.limits)
+	fresh := min(s.AccessLifetime, end.Sub(now))
+	switch serving := Serve(s.AccessExpiresAt, fresh, minValid, now); {
+	case serving == ServeToken, waited && (s.AccessExpiresAt.IsZero() || s.AccessGood(now)):
+		return a.serveLocked(program, now), nil, nil
+	case serving == ServeImpossible:
+		return Token{}, nil, &Error{
+			Kind: KindBadRequest,
+			Message: fmt.Sprintf("no token of %s can be good for %s: a fresh one lives %s",
+				name, shortDuration(minValid), shortDuration(fresh)),
+			Hint: "ask for less with --min-valid",
+		}
+	case serving == ServeTooSoon:
+		return Token{}, nil, &Error{
+			Kind: KindUnavailable,
+			Message: fmt.Sprintf("the token of %s is good for %s only, and too young to be replaced",
+				name, shortDuration(s.AccessExpiresAt.Sub(now))),
+			Hint: "ask for less with --min-valid, or spend one with `curfew refresh " + name + "`",
+		}
+	case waited: // a refresh has just worked, and what it brought is over or does not say when
+		return Token{}, nil, &Error{
+			Kind:    KindUnavailable,
+			Message: "the server's new token of " + name + " is not usable: it does not say how long it lives, or is over",
+			Hint:    "look at the provider's settings for the lifetime of access tokens",
+		}
+	case s.Exhausted(m.limits):
+		return Token{}, nil, endedError(name, ByRefreshes)
+	case a.flight == nil && a.retryBarsLocked(now):
+		return Token{}, nil, a.failureErrorLocked()
+	}
+	return Token{}, a.joinLocked(program), nil
+}
+
+// retryBarsLocked reports whether a failure is too fresh to try again because
+// somebody asks: a server that said when, or a try a moment ago.
+func (a *account) retryBarsLocked(now time.Time) bool {
+	r := a.retry
+	if r.err == nil || !now.Before(r.at) {
+		return false
+	}
+	switch r.err.Class {
+	case oauth.Throttled, oauth.HeldBack, oauth.Protocol:
+		return true
+	}
+	return now.Sub(r.last) < offlineDelay
+}
+
+// serveLocked hands the token out and remembers who took it.
+func (a *account) serveLocked(program string, now time.Time) Token {
+	a.use.LastActivity = now
+	if a.use.LastUsedBy != program || a.m.journal.tokenIsNews(a.name, program, now) {
+		a.m.journal.add(Event{At: now, Account: a.name, Kind: EventToken, Program: program, Message: "token for " + programWords(program)})
+		a.use.LastUsedBy = program
+		a.m.publishLocked()
+	}
+	a.dirty = true
+	return Token{
+		AccessToken: a.access,
+		TokenType:   "Bearer",
+		ExpiresAt:   a.facts.AccessExpiresAt,
+		Scope:       a.facts.Scope,
+	}
+}
+
+// Refresh spends one refresh now, whatever the plan says, and returns what is
+// left. An open cycle is brought to its end instead of starting another.
+// Errors are of type *Error.
+func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, error) {
+	m.mu.Lock()
+	a, err := m.accountLocked(name)
+	if err != nil {
+		m.mu.Unlock()
+		return Snapshot{}, err
+	}
+	now := m.clock.Now()
+	a.wantedAt = now
+	switch {
+	case m.running == nil:
+		err = &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
+	case a.loading || len(a.found) > 0:
+		a.retry.at = time.Time{}
+	case a.rec == nil:
+		err = a.noSessionErrorLocked()
+	case a.suspectLocked(now):
+		err = suspectError()
+	case a.sessionLocked().Over(m.limits, now) != "":
+		err = endedError(name, a.sessionLocked().Over(m.limits, now))
+	case a.sessionLocked().Exhausted(m.limits):
+		err = endedError(name, ByRefreshes)
+	case a.flight == nil && a.retry.err != nil && a.retry.err.Class == oauth.Throttled && now.Before(a.retry.at):
+		err = a.failureErrorLocked()
+	}
+	if err != nil {
+		m.mu.Unlock()
+		return Snapshot{}, err
+	}
+	f := a.joinLocked(cleanName(program))
+	m.mu.Unlock()
+	if err := f.wait(ctx); err != nil {
+		return Snapshot{}, err
+	}
+	return m.Snapshot(name)
+}
+
+// joinLocked joins the refresh under way, or asks for one.
+func (a *account) joinLocked(program string) *flight {
+	if a.flight == nil {
+		a.flight = &flight{done: make(chan struct{}), program: program}
+	}
+	a.poke()
+	return a.flight
+}
+
+// wait waits for the refresh, or until ctx ends. The refresh goes on: it
+// belongs to the Manager, not to the caller who asked first.
+func (f *flight) wait(ctx context.Context) error {
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return &Error{Kind: KindUnavailable, Message: "the refresh takes longer than the caller waits", Hint: "try again; the refresh goes on", cause: ctx.Err()}
+	}
+}

@@ -1,0 +1,292 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"curfew/auth/authserver"
+	"curfew/auth/oauth"
+	"curfew/keystore"
+)
+
+// world is a machine with a keychain, a Manager and, behind a network that
+// can fail, an authorization server. It lives in a synctest bubble, so a test
+// plays days in milliseconds; only the network's sockets and the keychain's
+// daemon are left out.
+type world struct {
+	t        *testing.T
+	server   *authserver.Server
+	faults   *authserver.Faults
+	net      *network
+	keychain *keystore.MemoryKeychain
+	dir      string
+	skew     atomic.Int64 // nanoseconds that somebody turned the wall clock by
+	limits   Limits
+	mode     Mode
+	grace    time.Duration // of the server
+	random   func() float64
+
+	m    *Manager
+	stop func() // ends the agent's life
+}
+
+const issuer = "http://127.0.0.1:4407"
+
+// network carries requests to the server without a socket.
+type network struct {
+	server http.Handler
+
+	// onRefresh sees every refresh request before the server does, and the
+	// answer after it; nil: nobody looks.
+	onRefresh func(token string) (answered func(body []byte))
+
+	mu   sync.Mutex
+	err  error // nothing is sent, this is why
+	sent int   // refresh requests that reached the server
+}
+
+func (n *network) fail(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.err = err
+}
+
+func (n *network) refreshes() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.sent
+}
+
+// RoundTrip serves r, or fails as a network does.
+func (n *network) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	n.mu.Lock()
+	down := n.err
+	n.mu.Unlock()
+	if down != nil {
+		return nil, down
+	}
+	var body string
+	if r.Body != nil {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = string(b)
+	}
+	var answered func([]byte)
+	if form, err := url.ParseQuery(body); err == nil && form.Get("grant_type") == "refresh_token" {
+		n.mu.Lock()
+		n.sent++
+		n.mu.Unlock()
+		if n.onRefresh != nil {
+			answered = n.onRefresh(form.Get("refresh_token"))
+		}
+	}
+	in := r.Clone(r.Context())
+	in.Body = io.NopCloser(strings.NewReader(body))
+	in.RequestURI = r.URL.RequestURI()
+	in.Host = r.URL.Host
+	in.RemoteAddr = "127.0.0.1:1"
+	w := httptest.NewRecorder()
+	defer func() {
+		if answered != nil {
+			answered(w.Body.Bytes())
+		}
+		if p := recover(); p != nil { // http.ErrAbortHandler: the connection was cut
+			resp, err = nil, io.ErrUnexpectedEOF
+		}
+	}()
+	n.server.ServeHTTP(w, in)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	resp = w.Result()
+	resp.Request = r
+	if resp.Header.Get("Date") == "" {
+		resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	}
+	return resp, nil
+}
+
+// offline is what a dialer says without a network.
+var offline = &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "id.example.com", IsNotFound: true}}
+
+// play runs a test in a bubble with a fresh world, in which the agent runs
+// and the account "work" is configured.
+func play(t *testing.T, setup func(*world), f func(*testing.T, *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, faults: new(authserver.Faults), grace: authserver.DefaultGrace, dir: filepath.Join(t.TempDir(), "state"), limits: BuiltIn, mode: InUse}
+		config := authserver.Config{Issuer: issuer, AutoApprove: "alice", Users: map[string]string{"alice": "secret"}, Faults: w.faults}
+		w.keychain = keystore.NewMemoryKeychain()
+		if setup != nil {
+			setup(w)
+		}
+		config.Grace = w.grace
+		var err error
+		if w.server, err = authserver.New(config); err != nil {
+			t.Fatal(err)
+		}
+		defer w.server.Close()
+		w.net = &network{server: w.server}
+		w.start()
+		defer func() { w.stop() }()
+		f(t, w)
+	})
+}
+
+// start starts the agent on what the last one left.
+func (w *world) start() {
+	w.t.Helper()
+	boot := func() (time.Duration, string) { return time.Since(time.Time{}.AddDate(1999, 0, 0)), "boot" }
+	clock := NewClock(func() time.Time { return time.Now().Add(time.Duration(w.skew.Load())) }, boot)
+	store, err := keystore.Open(keystore.Config{Dir: w.dir, Keychain: w.keychain, Now: clock.Now})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.m, err = New(Config{
+		Store:    store,
+		StateDir: w.dir,
+		Limits:   w.limits,
+		Clock:    clock,
+		Logger:   slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+		Accounts: []Account{{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}},
+		Random:   w.random,
+		NewClient: func(c oauth.Config) (*oauth.Client, error) {
+			c.Transport = w.net
+			return oauth.New(c)
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(w.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.m.Run(ctx)
+	}()
+	w.stop = func() {
+		cancel()
+		<-done
+		if err := store.Close(context.Background()); err != nil {
+			w.t.Error(err)
+		}
+	}
+	synctest.Wait()
+}
+
+// restart ends the agent and starts it anew.
+func (w *world) restart() {
+	w.t.Helper()
+	w.stop()
+	w.start()
+}
+
+// signIn signs in, the person playing along.
+func (w *world) signIn() {
+	w.t.Helper()
+	if err := w.trySignIn(SignInRequest{Device: true}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) trySignIn(r SignInRequest) error {
+	w.t.Helper()
+	started, err := w.m.StartSignIn(w.t.Context(), "work", r)
+	if err != nil {
+		return err
+	}
+	w.visit(started.URL)
+	for {
+		v := w.status().SignIn
+		switch v.Phase {
+		case PhaseDone:
+			return nil
+		case PhaseFailed:
+			return errors.New(v.Message)
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// visit opens a page of the server as a browser does.
+func (w *world) visit(address string) {
+	w.t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r := httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, u.String(), nil)
+	rec := httptest.NewRecorder()
+	w.server.ServeHTTP(rec, r)
+	if rec.Code >= 400 {
+		w.t.Fatalf("visiting %s: %d %s", address, rec.Code, rec.Body)
+	}
+}
+
+func (w *world) status() Snapshot {
+	w.t.Helper()
+	s, err := w.m.Snapshot("work")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+func (w *world) token() (Token, error) {
+	return w.m.Token(w.t.Context(), "work", -1, "test")
+}
+
+func (w *world) mustToken() Token {
+	w.t.Helper()
+	tok, err := w.token()
+	if err != nil {
+		w.t.Fatalf("token at %v: %v", time.Now(), err)
+	}
+	return tok
+}
+
+// wantError checks kind and reason of an error.
+func (w *world) wantError(err error, kind Kind, reason Reason) {
+	w.t.Helper()
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Kind != kind || e.Reason != reason {
+		w.t.Fatalf("error = %v (%+v), want kind %s, reason %q", err, e, kind, reason)
+	}
+	if e.Hint == "" {
+		w.t.Errorf("%q has no hint", e.Message)
+	}
+}
+
+func (w *world) wantState(state State, reason Reason) Snapshot {
+	w.t.Helper()
+	synctest.Wait()
+	s := w.status()
+	if s.State != state || s.Reason != reason {
+		w.t.Fatalf("state = %s %q (%s), want %s %q", s.State, s.Reason, s.Message, state, reason)
+	}
+	return s
+}
+
+// me asks the protected resource with a token.
+func (w *world) me(tok Token) int {
+	r := httptest.NewRequest(http.MethodGet, issuer+"/api/me", nil)
+	r.Header.Set("Authorization", "Bearer "+tok.AccessToken.Reveal())
+	rec := httptest.NewRecorder()
+	w.server.ServeHTTP(rec, r)
+	return rec.Code
+}

@@ -1,0 +1,191 @@
+// Command curfew-tray is what sits in the tray: an icon whose ring empties, a
+// tooltip and a menu. It starts the agent when none runs, and curfew-window on
+// demand. It needs neither cgo nor, on Linux, a display of its own, and holds
+// no secret.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"curfew/assets"
+	"curfew/auth/agent"
+	"curfew/ui/desktop"
+	"curfew/ui/tray"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // there is nowhere to show an icon, or what there was went away
+	exitUsage  = 2
+)
+
+const usage = `Usage: curfew-tray [flags]
+
+Shows how much is left of your sign-ins in the tray: refreshes and days. A
+second start shows the window of the first.
+
+  --icons=any|light  any: legible on every panel (default); light: dark icons for light panels
+  --verbose          log what the tray does to standard error
+  --version          print the version
+`
+
+// run is the whole program. It ends when ctx does, when the person chooses
+// Quit, or when the desktop goes away.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("curfew-tray", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	tone := flags.String("icons", string(assets.Any), "")
+	verbose := flags.Bool("verbose", false, "")
+	version := flags.Bool("version", false, "")
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
+		return exitOK
+	case err == nil && flags.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case err == nil && *tone != string(assets.Any) && *tone != string(assets.Light):
+		err = fmt.Errorf("there are no icons %q", *tone)
+	}
+	if err != nil {
+		return fail(stderr, exitUsage, err, "see: curfew-tray --help")
+	}
+	if *version {
+		fmt.Fprintf(stdout, "curfew-tray %s (%s %s/%s)\n", assets.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return exitOK
+	}
+
+	level := slog.LevelWarn
+	if *verbose {
+		level = slog.LevelDebug
+	}
+	handler := slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})
+	logger := slog.New(handler)
+	// The tray library speaks through package log, mostly of what we say better.
+	log.SetFlags(0)
+	log.SetOutput(slog.NewLogLogger(handler, slog.LevelDebug).Writer())
+
+	panel, err := findPanel(ctx)
+	if err != nil {
+		return fail(stderr, exitFailed, err, "start curfew-tray from your desktop, or use: curfew window")
+	}
+	defer panel.Close()
+
+	client := agent.NewClient("")
+	first, err := claim(ctx, client.Socket())
+	switch {
+	case errors.Is(err, agent.ErrRunning):
+		if err := showFirst(ctx, client.Socket()); err != nil {
+			return fail(stderr, exitFailed, err, "end the other curfew-tray and start it again")
+		}
+		fmt.Fprintln(stderr, "curfew-tray: it runs already; its window is shown")
+		return exitOK
+	case err != nil:
+		logger.Warn("a second tray will not be noticed", "err", err)
+	default:
+		defer first.Close()
+	}
+
+	icon := tray.NewSystray(assets.Name, assets.Tone(*tone))
+	notices := make(chan tray.Notice, 64)
+	t := tray.New(tray.Config{
+		Agent: client, Display: icon, Clipboard: desktop.Clipboard{},
+		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show,
+		OpenURL: desktop.OpenURL, OpenWindow: openWindow, Logger: logger,
+		Notify: func(n tray.Notice) {
+			select {
+			case notices <- n:
+			default: // the service has not taken 64: nobody looks
+			}
+		},
+	})
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	icon.Run(ctx, func(ctx context.Context) {
+		var wg sync.WaitGroup
+		ctx, end := context.WithCancel(ctx)
+		defer wg.Wait()
+		defer end()
+		if first != nil {
+			wg.Go(func() { first.serve(ctx, icon.Show) })
+		}
+		wg.Go(func() { panel.ServeNotices(ctx, notices, icon.Clicks, logger) })
+		wg.Go(func() {
+			if err := watchPanel(ctx, panel, stderr, logger); err != nil {
+				cancel(err)
+			}
+		})
+		t.Run(ctx)
+	})
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return fail(stderr, exitFailed, err, "start curfew-tray again once the desktop is there")
+	}
+	return exitOK
+}
+
+func fail(stderr io.Writer, code int, err error, hint string) int {
+	fmt.Fprintf(stderr, "curfew-tray: %v\nhint: %s\n", err, hint)
+	return code
+}
+
+// openWindow starts curfew-window, at an account where one is named.
+func openWindow(ctx context.Context, account string) error {
+	if account == "" {
+		return desktop.ShowWindow(ctx)
+	}
+	return desktop.ShowWindow(ctx, "--account", account)
+}
+
+// patience is how long a panel may take to come: at login it often starts
+// after the programs that want to be in it.
+const patience = 5 * time.Second
+
+// watchPanel says once when there is nowhere to show an icon, and shows the
+// window instead. The icon appears by itself when a panel comes. It returns
+// when ctx ends, or with an error when the desktop has gone.
+func watchPanel(ctx context.Context, p panel, stderr io.Writer, logger *slog.Logger) error {
+	present, gone := p.Watch(ctx)
+	var overdue <-chan time.Time
+	said := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-gone:
+			return err
+		case there := <-present:
+			logger.Debug("panel", "there", there)
+			overdue = nil
+			if !there && !said {
+				overdue = time.After(patience)
+			}
+		case <-overdue:
+			said, overdue = true, nil
+			fmt.Fprintln(stderr, "curfew-tray: this desktop has no place for tray icons, so the window opens instead; the icon comes when there is one\n"+
+				"hint: on GNOME, enable the AppIndicator extension; elsewhere, add a tray (status notifier) to the panel")
+			if err := openWindow(ctx, ""); err != nil {
+				logger.Warn("no window either", "err", err)
+			}
+		}
+	}
+}

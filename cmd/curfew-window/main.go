@@ -1,0 +1,249 @@
+// Curfew-window is the window of Curfew: one process per user, started by the
+// tray or by `curfew window`, gone when it is closed. It holds no secret.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/app"
+
+	"curfew/assets"
+	"curfew/auth"
+	"curfew/auth/agent"
+	"curfew/auth/oauth"
+	"curfew/ui/window"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// The exit codes, those of the command line.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// What is remembered from one window to the next.
+const (
+	prefAccount    = "account"
+	prefAppearance = "appearance"
+	prefWidth      = "width"
+	prefHeight     = "height"
+)
+
+// usualSize is that of the first window. The content itself says which is the least.
+var usualSize = fyne.NewSize(900, 700)
+
+func run(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("curfew-window", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	account := flags.String("account", "", "show this `account` first")
+	version := flags.Bool("version", false, "print the version")
+	usage := func(w io.Writer) {
+		fmt.Fprintln(w, "usage: curfew-window [--account NAME]\n\nShows the accounts that Curfew keeps signed in. A second start brings the window forward.")
+		flags.SetOutput(w)
+		flags.PrintDefaults()
+	}
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		usage(stdout)
+		return exitOK
+	case err != nil:
+		return fail(stderr, exitUsage, err, "see curfew-window --help")
+	case flags.NArg() > 0:
+		return fail(stderr, exitUsage, fmt.Errorf("unexpected argument %q", flags.Arg(0)), "name an account with --account")
+	case *version:
+		fmt.Fprintln(stdout, assets.Name, assets.Version)
+		return exitOK
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := checkDisplay(ctx); err != nil {
+		return fail(stderr, exitFailed, err, "run it in a desktop session; without one, use: curfew status")
+	}
+	client := agent.NewClient("")
+	dir, err := runtimeDir(client.Socket())
+	if err != nil {
+		return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
+	}
+	instance, err := window.Claim(ctx, dir, *account)
+	switch {
+	case errors.Is(err, window.ErrShown):
+		return exitOK
+	case err != nil:
+		return fail(stderr, exitFailed, err, "close the other window, or look at "+dir)
+	}
+	show(ctx, cancel, client, instance, *account)
+	return exitOK
+}
+
+// show shows the window until it is closed.
+func show(ctx context.Context, cancel func(), client *agent.Client, instance *window.Instance, account string) {
+	icon := fyne.NewStaticResource("curfew.png", assets.AppIcon)
+	app.SetMetadata(fyne.AppMetadata{
+		ID: assets.AppID, Name: assets.Name, Version: assets.Version, Build: assets.Build, Icon: icon, Release: true,
+		Migrations: map[string]bool{"fyneDo": true},
+	})
+	a := app.NewWithID(assets.AppID)
+	a.SetIcon(icon)
+	prefs := a.Preferences()
+	appearance := window.Appearance(prefs.StringWithFallback(prefAppearance, string(window.System)))
+	a.Settings().SetTheme(window.NewTheme(appearance))
+
+	w := a.NewWindow(assets.Name)
+	w.SetMaster()
+	w.SetPadded(false)
+	view := window.New(window.Config{
+		Agent: client, Do: fyne.Do, Now: time.Now, Open: a.OpenURL, Clipboard: a.Clipboard(), Canvas: w.Canvas,
+		Providers:  providers(),
+		Selected:   prefs.String(prefAccount),
+		OnSelect:   func(name string) { prefs.SetString(prefAccount, name) },
+		Appearance: appearance,
+		OnAppear: func(chosen window.Appearance) {
+			prefs.SetString(prefAppearance, string(chosen))
+			a.Settings().SetTheme(window.NewTheme(chosen))
+		},
+		Close: w.Close,
+		About: about(),
+	})
+	if account != "" {
+		view.Select(account)
+	}
+	w.SetContent(view.Content())
+	view.AddShortcuts(w.Canvas())
+	size := fyne.NewSize(float32(prefs.FloatWithFallback(prefWidth, float64(usualSize.Width))), float32(prefs.FloatWithFallback(prefHeight, float64(usualSize.Height))))
+	w.Resize(size)
+	w.SetOnClosed(func() {
+		size := w.Canvas().Size()
+		prefs.SetFloat(prefWidth, float64(size.Width))
+		prefs.SetFloat(prefHeight, float64(size.Height))
+		view.Closing()
+	})
+
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	group.Go(func() { view.Run(ctx) })
+	group.Go(func() {
+		instance.Run(ctx, func(account string) {
+			fyne.Do(func() {
+				if account != "" {
+					view.Select(account)
+				}
+				w.Show()
+				w.RequestFocus()
+			})
+		})
+	})
+	w.ShowAndRun()
+}
+
+// providers lists the presets. "oidc" is none: it is what an account without
+// a preset is, and the form offers that itself.
+func providers() []window.Provider {
+	var list []window.Provider
+	for _, p := range oauth.Providers() {
+		if p.Name == "oidc" {
+			continue
+		}
+		list = append(list, window.Provider{
+			Name: p.Name, Title: p.Title,
+			NeedsIssuer: p.Issuer == "" && (p.AuthorizationEndpoint == "" || p.TokenEndpoint == ""),
+		})
+	}
+	return list
+}
+
+// about is the foot of the settings.
+func about() []string {
+	lines := []string{assets.Name + " " + assets.Version}
+	if path, err := auth.ConfigPath(); err == nil {
+		lines = append(lines, "Accounts and limits are in "+path)
+	}
+	if dir, err := auth.StateDir(); err == nil {
+		lines = append(lines, "What happened is in "+dir)
+	}
+	return lines
+}
+
+// runtimeDir is where the claim to be the only window lies: beside the
+// agent's socket, since it is a window onto that agent.
+func runtimeDir(socket string) (string, error) {
+	if runtime.GOOS == "windows" { // the socket is a pipe, and in no directory
+		dir, err := os.UserCacheDir()
+		return filepath.Join(dir, "curfew"), err
+	}
+	if socket == "" {
+		_, err := agent.DefaultSocket()
+		return "", err
+	}
+	return filepath.Dir(socket), nil
+}
+
+// checkDisplay makes sure that a display answers, because Fyne panics when none does.
+func checkDisplay(ctx context.Context) error {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		return nil
+	}
+	x11, wayland := os.Getenv("DISPLAY"), os.Getenv("WAYLAND_DISPLAY")
+	if x11 == "" && wayland == "" {
+		return errors.New("there is no display to show a window on")
+	}
+	var d net.Dialer
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var failed error
+	for _, address := range append(waylandSockets(wayland), x11Sockets(x11)...) {
+		c, err := d.DialContext(ctx, "unix", address)
+		if err == nil {
+			c.Close()
+			return nil
+		}
+		failed = err
+	}
+	if failed == nil {
+		return nil // a display on another machine: nothing to knock at here
+	}
+	return fmt.Errorf("the display does not answer: %w", failed)
+}
+
+func waylandSockets(display string) []string {
+	switch {
+	case display == "":
+		return nil
+	case filepath.IsAbs(display):
+		return []string{display}
+	}
+	return []string{filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), display)}
+}
+
+// x11Sockets returns where the server of a display like ":0" or "unix:0.1"
+// listens, on Linux in the abstract name space too; nothing for one on
+// another host.
+func x11Sockets(display string) []string {
+	host, number, ok := strings.Cut(display, ":")
+	if !ok || host != "" && host != "unix" {
+		return nil
+	}
+	number, _, _ = strings.Cut(number, ".")
+	path := "/tmp/.X11-unix/X" + number
+	return []string{path, "@" + path}
+}
+
+func fail(stderr io.Writer, code int, err error, hint string) int {
+	fmt.Fprintf(stderr, "curfew-window: %v\nhint: %s\n", err, hint)
+	return code
+}

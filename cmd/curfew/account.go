@@ -1,0 +1,360 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+	"curfew/ui/status"
+)
+
+// Adding, removing, signing in, signing out.
+
+func (p *program) addCommand() *cobra.Command {
+	var a auth.Account
+	var mode string
+	var secret bool
+	cmd := &cobra.Command{
+		Use:   "add NAME [--provider P | --issuer URL] --client-id ID [--scope S]...",
+		Short: "Add an account to the configuration",
+		Long: `Add an account to config.toml. The client id is the one that the provider gave
+you when you registered a native (desktop) application there.
+
+A client secret, where a provider insists on one, is read from the terminal or
+from standard input and kept in the keychain, never in the configuration.`,
+		Example: `  curfew add work --issuer https://id.example.com --client-id abc --scope openid --scope offline_access
+  curfew add music --provider spotify --client-id abc`,
+		Args:              oneName,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a.Name, a.Refresh = args[0], auth.Mode(mode)
+			return p.add(cmd.Context(), a, secret)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&a.Provider, "provider", "", "a preset; see: curfew providers")
+	f.StringVar(&a.Issuer, "issuer", "", "the server's address, for discovery")
+	f.StringVar(&a.AuthorizationEndpoint, "authorization-endpoint", "", "instead of discovery")
+	f.StringVar(&a.TokenEndpoint, "token-endpoint", "", "instead of discovery")
+	f.StringVar(&a.RevocationEndpoint, "revocation-endpoint", "", "instead of discovery")
+	f.StringVar(&a.ClientID, "client-id", "", "the client id (required)")
+	f.StringArrayVar(&a.Scopes, "scope", nil, "a scope to ask for; may be repeated")
+	f.StringVar(&a.Redirect, "redirect", "", "the registered redirect (default http://127.0.0.1/callback)")
+	f.StringVar(&mode, "refresh", "", "how to spend refreshes: in-use (default), always or on-demand")
+	f.BoolVar(&secret, "client-secret-stdin", false, "read a client secret from standard input")
+	return p.addJSON(cmd)
+}
+
+// add saves the account through the agent, which is the one that writes
+// config.toml.
+func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
+	// "--scope 'a b'" means what "--scope a --scope b" means.
+	a.Scopes = strings.Fields(strings.Join(a.Scopes, " "))
+	if len(a.Scopes) == 0 {
+		a.Scopes = nil
+	}
+	a.ClientSecretKeychain = secret
+	if err := auth.CheckAccount(a); err != nil {
+		return err
+	}
+	path, err := auth.ConfigPath()
+	if err != nil {
+		return err
+	}
+	settings, err := auth.LoadSettings(path)
+	if err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(settings.Accounts, func(b auth.Account) bool { return b.Name == a.Name }); i >= 0 && !auth.SameAccount(settings.Accounts[i], a) {
+		return &auth.Error{
+			Kind:    auth.KindBadRequest,
+			Message: fmt.Sprintf("there is an account %q already, with other settings", a.Name),
+			Hint:    fmt.Sprintf("edit it in %s, or remove it first: curfew remove %s", path, a.Name),
+		}
+	}
+	if secret {
+		s, err := p.readSecret("Client secret of " + a.Name + ": ")
+		if err != nil {
+			return err
+		}
+		if _, err := ask(ctx, p, func() (struct{}, error) {
+			return struct{}{}, p.client.PutClientSecret(ctx, a.Name, s)
+		}); err != nil {
+			return err
+		}
+	}
+	if _, err := ask(ctx, p, func() (struct{}, error) { return struct{}{}, p.client.Put(ctx, a) }); err != nil {
+		return err
+	}
+	if p.json {
+		snap, err := p.client.Account(ctx, a.Name)
+		if err != nil {
+			return err
+		}
+		return p.printJSON(snap, false)
+	}
+	if err := p.say("%s is in %s", a.Name, path); err != nil {
+		return err
+	}
+	p.hint("sign in with: curfew login %s", a.Name)
+	return nil
+}
+
+// readSecret reads one line: from a terminal without showing it, else from
+// whatever standard input is.
+func (p *program) readSecret(prompt string) (string, error) {
+	var b []byte
+	var err error
+	if f, ok := p.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(p.stderr, prompt)
+		b, err = term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(p.stderr)
+	} else {
+		b, err = bufio.NewReader(io.LimitReader(p.stdin, 16<<10)).ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("the client secret cannot be read: %w", err)
+	}
+	if s := strings.TrimRight(string(b), "\r\n"); s != "" {
+		return s, nil
+	}
+	return "", &auth.Error{Kind: auth.KindBadRequest, Message: "standard input holds no client secret", Hint: "for example: pass show client-secret | curfew add ... --client-secret-stdin"}
+}
+
+func (p *program) removeCommand() *cobra.Command {
+	return p.addJSON(&cobra.Command{
+		Use:               "remove NAME",
+		Short:             "Sign out and remove an account from the configuration",
+		Args:              oneName,
+		ValidArgsFunction: completeName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := ask(cmd.Context(), p, func() (auth.SignOutResult, error) { return p.client.Remove(cmd.Context(), args[0]) })
+			if err != nil {
+				return err
+			}
+			return p.signedOut(r, args[0]+" is removed. "+r.Message)
+		},
+	})
+}
+
+func (p *program) logoutCommand() *cobra.Command {
+	return p.addJSON(&cobra.Command{
+		Use:               "logout NAME",
+		Short:             "Sign out: end the session here and at the server",
+		Args:              oneName,
+		ValidArgsFunction: completeName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := ask(cmd.Context(), p, func() (auth.SignOutResult, error) { return p.client.SignOut(cmd.Context(), args[0]) })
+			if err != nil {
+				return err
+			}
+			return p.signedOut(r, r.Message)
+		},
+	})
+}
+
+// signedOut says what a sign-out reached, and what is left to the person.
+func (p *program) signedOut(r auth.SignOutResult, words string) error {
+	if p.json {
+		return p.printJSON(r, false)
+	}
+	if err := p.say("%s", words); err != nil {
+		return err
+	}
+	if r.URL != "" {
+		p.hint("remove Curfew's access there: %s", r.URL)
+	}
+	return nil
+}
+
+func (p *program) loginCommand() *cobra.Command {
+	var o loginOptions
+	cmd := &cobra.Command{
+		Use:   "login NAME",
+		Short: "Sign in, in your browser",
+		Long: `Sign in, in your browser. The new session replaces the old one only when it is
+safe; Ctrl-C leaves the old one as it was.
+
+--no-browser prints the address on the first line of standard output and waits
+for whoever opens it, on this computer. On another computer, use --device.`,
+		Args:              oneName,
+		ValidArgsFunction: completeName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.name = args[0]
+			return p.login(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.noBrowser, "no-browser", false, "print the address instead of opening it")
+	f.BoolVar(&o.device, "device", false, "sign in on another device, with a code")
+	f.BoolVar(&o.force, "force", false, "start a new session even if the present one is good")
+	return p.addJSON(cmd)
+}
+
+type loginOptions struct {
+	name                     string
+	noBrowser, device, force bool
+}
+
+func (p *program) login(ctx context.Context, o loginOptions) error {
+	snap, err := ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Account(ctx, o.name) })
+	if err != nil {
+		return err
+	}
+	if !o.force && live(snap) && !status.SigningIn(snap) {
+		if p.json {
+			return p.printJSON(snap, false)
+		}
+		p.hint("for a new session: curfew login %s --force", o.name)
+		return p.say("%s is already signed in%s: %s", o.name, as(snap), status.Short(snap, now()))
+	}
+	started, err := p.client.SignIn(ctx, o.name, auth.SignInRequest{Force: o.force, Device: o.device})
+	if err != nil {
+		return err
+	}
+	if err := p.showSignIn(o, started); err != nil {
+		return err
+	}
+	snap, err = p.awaitSignIn(ctx, o.name, started.Flow)
+	if err != nil {
+		if ctx.Err() != nil && !started.Joined {
+			// The person gave up on the flow that this command started.
+			quick, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+			defer cancel()
+			if err := p.client.CancelSignIn(quick, o.name); err == nil {
+				return &auth.Error{Kind: auth.KindFailed, Message: "sign-in cancelled; " + o.name + " is as it was"}
+			}
+		}
+		return err
+	}
+	if p.json {
+		return p.printJSON(snap, o.noBrowser)
+	}
+	return p.say("%s is signed in%s: %s", o.name, as(snap), status.Short(snap, now()))
+}
+
+// live reports whether a sign-in would replace a session that works.
+func live(s auth.Snapshot) bool {
+	switch s.State {
+	case auth.Active, auth.Stale, auth.Refreshing, auth.Waiting:
+		return true
+	}
+	return false
+}
+
+func as(s auth.Snapshot) string {
+	if s.Subject == "" {
+		return ""
+	}
+	return " as " + s.Subject
+}
+
+// showSignIn brings the person to the URL.
+func (p *program) showSignIn(o loginOptions, s auth.SignInStarted) error {
+	if s.Joined {
+		p.note("a sign-in of %s runs already; this is the same one", o.name)
+	}
+	switch {
+	case o.noBrowser && p.json:
+		return p.printJSON(s, true)
+	case o.noBrowser:
+		if _, err := fmt.Fprintln(p.stdout, s.URL); err != nil {
+			return err
+		}
+		if s.UserCode != "" {
+			p.note("enter this code there: %s", s.UserCode)
+		}
+		return nil
+	case s.UserCode != "":
+		p.note("open %s on any device and enter this code: %s", s.URL, s.UserCode)
+		return nil
+	}
+	p.note("opening your browser; if none appears, open this address:")
+	fmt.Fprintln(p.stderr, s.URL)
+	failed, err := openBrowser(s.URL)
+	if err != nil {
+		return err
+	}
+	go func() {
+		if err := <-failed; err != nil {
+			p.note("no browser could be opened (%s)", err)
+		}
+	}()
+	return nil
+}
+
+// awaitSignIn waits for the end of the flow and returns the account as it is then.
+func (p *program) awaitSignIn(ctx context.Context, name, flow string) (auth.Snapshot, error) {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	var done *auth.Snapshot
+	var failed error
+	err := p.client.Watch(watching, func(all []auth.Snapshot) {
+		i := slices.IndexFunc(all, func(s auth.Snapshot) bool { return s.Name == name })
+		switch {
+		case i < 0:
+			failed = &auth.Error{Kind: auth.KindFailed, Message: name + " was removed meanwhile"}
+		case all[i].SignIn == nil || all[i].SignIn.Flow != flow:
+			failed = &auth.Error{Kind: auth.KindFailed, Message: "another sign-in of " + name + " took the place of this one", Hint: "see: curfew status " + name}
+		case all[i].SignIn.Phase == auth.PhaseDone:
+			done = &all[i]
+		case all[i].SignIn.Phase == auth.PhaseFailed:
+			v := all[i].SignIn
+			failed = &auth.Error{Kind: v.Error, Message: v.Message, Hint: "try again: curfew login " + name}
+		default:
+			return
+		}
+		stop()
+	})
+	switch {
+	case done != nil:
+		return *done, nil
+	case failed != nil:
+		return auth.Snapshot{}, failed
+	default:
+		return auth.Snapshot{}, err
+	}
+}
+
+func (p *program) providersCommand() *cobra.Command {
+	return p.addJSON(&cobra.Command{
+		Use:   "providers",
+		Short: "List the providers that Curfew knows by name",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			type row struct {
+				Name            string `json:"name"`
+				Title           string `json:"title"`
+				RemoveAccessURL string `json:"remove_access_url,omitempty"`
+				LifetimeS       int64  `json:"lifetime_s,omitempty"`
+				IdleLifetimeS   int64  `json:"idle_lifetime_s,omitempty"`
+			}
+			rows := []row{}
+			for _, v := range oauth.Providers() {
+				rows = append(rows, row{v.Name, v.Title, v.RemoveAccessURL, int64(v.Lifetime / time.Second), int64(v.IdleLifetime / time.Second)})
+			}
+			if p.json {
+				return p.printJSON(rows, false)
+			}
+			t := p.table()
+			for _, r := range rows {
+				t.row(r.Name, r.Title)
+			}
+			return t.flush()
+		},
+	})
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"curfew/assets"
+	"curfew/auth"
+	"curfew/auth/agent"
+	"curfew/keystore"
+)
+
+// This file wires the agent: every part is made here, by hand, and everything
+// that runs has one line in run's group.
+
+func (p *program) agentCommand() *cobra.Command {
+	var background bool
+	cmd := &cobra.Command{
+		Use:   "agent",
+		Short: "Run the agent that keeps the sessions",
+		Long: `Run the agent that keeps the sessions, in the foreground. Other commands start
+it by themselves when none runs. SIGHUP makes it read config.toml again; SIGTERM
+and SIGINT end it cleanly. It logs to agent.log in the state directory.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := p.runAgent(cmd.Context(), background)
+			if background && errors.Is(err, agent.ErrRunning) {
+				return nil // an agent runs, which is all that was wanted
+			}
+			return agentError(err)
+		},
+	}
+	cmd.Flags().BoolVar(&background, "background", false, "log to agent.log only; leave in silence when an agent runs")
+	cmd.Flags().MarkHidden("background")
+	return cmd
+}
+
+// agentError says what a person can do about an agent that does not start.
+func agentError(err error) error {
+	switch {
+	case errors.Is(err, agent.ErrRunning):
+		return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "use it as it is, or end it first; see: curfew status"}
+	case errors.Is(err, keystore.ErrInUse):
+		return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "end the other agent, which listens at another socket, or give this one its own XDG_STATE_HOME"}
+	}
+	return err
+}
+
+func (p *program) runAgent(ctx context.Context, background bool) error {
+	if err := harden(); err != nil {
+		return fmt.Errorf("the memory of the agent cannot be protected: %w", err)
+	}
+	configPath, err := auth.ConfigPath()
+	if err != nil {
+		return err
+	}
+	stateDir, err := auth.StateDir()
+	if err != nil {
+		return err
+	}
+	settings, err := auth.LoadSettings(configPath)
+	if err != nil {
+		return err
+	}
+	socket, err := agent.DefaultSocket()
+	if err != nil {
+		return err
+	}
+	// From here on who asks waits in the socket's queue until the agent serves.
+	listener, err := agent.Listen(ctx, socket)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	if err := os.MkdirAll(stateDir, 0o700); err != nil {
+		return err
+	}
+	logFile, err := openLog(filepath.Join(stateDir, agent.LogName))
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+	var handler slog.Handler = slog.NewTextHandler(logFile, nil)
+	if !background {
+		handler = slog.NewMultiHandler(handler, slog.NewTextHandler(p.stderr, nil))
+	}
+	log := slog.New(handler)
+
+	clock := auth.NewClock(nil, nil)
+	store, err := keystore.Open(keystore.Config{Dir: stateDir, Logger: log, Now: clock.Now})
+	if err != nil {
+		return err
+	}
+	manager, err := auth.New(auth.Config{
+		Store:    store,
+		Accounts: settings.Accounts,
+		Limits:   settings.Limits,
+		StateDir: stateDir,
+		Logger:   log,
+		Clock:    clock,
+	})
+	if err != nil {
+		return err
+	}
+	server := agent.NewServer(agent.Config{
+		Engine:  manager,
+		Path:    configPath,
+		Version: assets.Version,
+		Doctor:  func(ctx context.Context) []agent.Check { return agentChecks(ctx, manager, stateDir) },
+		Logger:  log,
+	})
+
+	log.Info("the agent starts", "version", assets.Version, "pid", os.Getpid(), "socket", socket, "accounts", len(settings.Accounts))
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return manager.Run(ctx) })
+	group.Go(func() error { return server.Run(ctx, listener) })
+	group.Go(func() error { return reloadOnHangup(ctx, log, manager, configPath) })
+	group.Go(func() error { return warnOfKeychain(ctx, log, manager) })
+	err = group.Wait()
+
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err = errors.Join(err, store.Close(closing))
+	log.Info("the agent ends", "error", err)
+	return err
+}
+
+// warnOfKeychain says once, at the start, that sessions cannot be kept.
+func warnOfKeychain(ctx context.Context, log *slog.Logger, m *auth.Manager) error {
+	if err := m.KeychainStatus(ctx); err != nil && ctx.Err() == nil {
+		e, _ := errors.AsType[*auth.Error](err)
+		log.Warn(e.Message+"; the agent goes on, and tries again", "hint", e.Hint)
+	}
+	return nil
+}
+
+// reloadOnHangup reads config.toml again on SIGHUP. A file with a mistake
+// changes nothing.
+func reloadOnHangup(ctx context.Context, log *slog.Logger, m *auth.Manager, path string) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+		}
+		settings, err := auth.LoadSettings(path)
+		if err != nil {
+			log.Error("the configuration is not read again", "error", err)
+			continue
+		}
+		for _, a := range settings.Accounts {
+			if err := m.SetAccount(a); err != nil {
+				log.Error("an account keeps its old configuration", "account", a.Name, "error", err)
+			}
+		}
+		for _, s := range m.Snapshots() {
+			if !slices.ContainsFunc(settings.Accounts, func(a auth.Account) bool { return a.Name == s.Name }) {
+				log.Warn("an account is gone from the configuration and stays until the agent ends", "account", s.Name, "hint", "curfew remove "+s.Name)
+			}
+		}
+		log.Info("the configuration is read again; a change of limits waits for the next start", "accounts", len(settings.Accounts))
+	}
+}
+
+// agentChecks is what `curfew doctor` cannot see from outside.
+func agentChecks(ctx context.Context, m *auth.Manager, stateDir string) []agent.Check {
+	keychain := agent.Check{Name: "keychain", OK: true, Message: "it is there and unlocked"}
+	if err := m.KeychainStatus(ctx); err != nil {
+		e, _ := errors.AsType[*auth.Error](err)
+		keychain = agent.Check{Name: "keychain", Message: e.Message, Hint: e.Hint}
+	}
+	state := agent.Check{Name: "state", OK: true, Message: stateDir + " can be written"}
+	if f, err := os.CreateTemp(stateDir, ".doctor-*"); err != nil {
+		state = agent.Check{Name: "state", Message: "the state directory cannot be written: " + err.Error(), Hint: "make room, or mend the permissions of " + stateDir}
+	} else {
+		f.Close()
+		os.Remove(f.Name())
+	}
+	return []agent.Check{keychain, state, hardened()}
+}
+
+// maxLog is how large agent.log gets before it becomes agent.log.1.
+const maxLog = 1 << 20
+
+// logFile is a log that never takes more than twice maxLog. slog calls Write
+// from one goroutine at a time.
+type logFile struct {
+	path string
+	f    *os.File
+	size int64
+}
+
+// openLog opens the log; a crash of the runtime is written to it too.
+func openLog(path string) (*logFile, error) {
+	l := &logFile{path: path}
+	return l, l.open()
+}
+
+func (l *logFile) open() error {
+	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return err
+	}
+	l.f, l.size = f, fi.Size()
+	return debug.SetCrashOutput(f, debug.CrashOptions{})
+}
+
+// Write appends one line, in a fresh file when the old one is full.
+func (l *logFile) Write(b []byte) (int, error) {
+	if l.size+int64(len(b)) > maxLog {
+		if err := l.rotate(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := l.f.Write(b)
+	l.size += int64(n)
+	return n, err
+}
+
+func (l *logFile) rotate() error {
+	l.f.Close()
+	if err := os.Rename(l.path, l.path+".1"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		// Better one long log than none.
+		return errors.Join(err, l.open())
+	}
+	return l.open()
+}
+
+// Close closes the log.
+func (l *logFile) Close() error { return l.f.Close() }

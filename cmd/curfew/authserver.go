@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"curfew/auth/authserver"
+)
+
+func (p *program) authserverCommand() *cobra.Command {
+	var addr string
+	c := authserver.Config{Faults: new(authserver.Faults)}
+	access, age, grace := spanFlag(authserver.DefaultAccess), spanFlag(authserver.DefaultMaxAge), spanFlag(authserver.DefaultGrace)
+	cmd := &cobra.Command{
+		Use:   "authserver",
+		Short: "Run a small authorization server, to try things out",
+		Long: `Run a small authorization server on this computer, to try things out. When it is
+ready it prints one line of JSON with its address. It keeps nothing.`,
+		Example: `  curfew authserver --addr 127.0.0.1:9000 --auto-approve
+  curfew add demo --issuer http://127.0.0.1:9000 --client-id ` + authserver.DefaultClientID,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c.AccessLifetime, c.MaxAge, c.Grace = access.duration(), age.duration(), grace.duration()
+			if c.Grace == 0 {
+				c.Grace = authserver.None
+			}
+			if c.MaxRefreshes == 0 {
+				c.MaxRefreshes = authserver.None
+			}
+			if c.AccessLifetime == 0 || c.MaxAge == 0 || c.MaxRefreshes < authserver.None {
+				return usage(cmd, "--access-ttl and --max-age must be more than nothing, --max-refreshes not less")
+			}
+			c.Logger = slog.New(slog.NewTextHandler(p.stderr, nil))
+			return p.authserver(cmd.Context(), addr, c)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&addr, "addr", "127.0.0.1:0", "where to listen, on a loopback address; port 0 is a free one")
+	f.Var(&access, "access-ttl", "how long an access token lives")
+	f.Var(&age, "max-age", "how long a session lives")
+	f.IntVar(&c.MaxRefreshes, "max-refreshes", authserver.DefaultMaxRefreshes, "how many refreshes a session has")
+	f.Var(&grace, "grace", "how long the token before the current one gets the same answer again; 0 is never")
+	f.StringVar(&c.AutoApprove, "auto-approve", "", "grant every request as this user at once, without a page")
+	f.Lookup("auto-approve").NoOptDefVal = authserver.DefaultUser
+	f.Var(c.Faults, "faults", `fail on purpose, for instance "refresh:503*2"; see the package's documentation`)
+	return cmd
+}
+
+func (p *program) authserver(ctx context.Context, addr string, c authserver.Config) error {
+	if c.AutoApprove == "" {
+		p.note("sign in there as %s with the password %s", authserver.DefaultUser, authserver.DefaultPassword)
+	}
+	var printed error
+	err := authserver.ListenAndServe(ctx, addr, c, func(issuer string) {
+		printed = p.printJSON(struct {
+			Issuer   string `json:"issuer"`
+			ClientID string `json:"client_id"`
+		}{issuer, authserver.DefaultClientID}, true)
+	})
+	if err != nil {
+		return err
+	}
+	return printed
+}

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"curfew/auth"
+	"curfew/auth/agent"
+	"curfew/auth/authserver"
+)
+
+// The demo is Curfew as a person has it, each program started as they would
+// start it, with an authorization server of its own and in a profile that is
+// thrown away. It shares nothing with the real profile but the keychain, where
+// it keeps its one session under names of its own and erases it at the end.
+
+// demoAccount is the account that the demo signs in to.
+const demoAccount = "demo"
+
+type demoOptions struct {
+	accessTTL time.Duration
+	play      bool
+	out       string
+}
+
+func (p *program) demoCommand() *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Try Curfew with a server of its own, in a profile that is thrown away",
+		Long: `Try Curfew with a server of its own, in a profile that is thrown away. Access
+tokens there live for a minute only and are always kept fresh, so that the 20
+refreshes of a session last a quarter of an hour and you see it end.
+
+Your own accounts are not touched. The session lies in your keychain while the
+demo runs; Ctrl-C signs out and removes everything.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context(), o) },
+	}
+	f := cmd.Flags()
+	f.DurationVar(&o.accessTTL, "access-ttl", time.Minute, "how long an access token lives")
+	f.BoolVar(&o.play, "play", false, "play the person too, and check what happens (.ci/headless-desktop gives it a desktop)")
+	f.StringVar(&o.out, "out", "", "with --play: where to leave pictures")
+	return cmd
+}
+
+func (p *program) demo(ctx context.Context, o demoOptions) (err error) {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		return &auth.Error{Kind: auth.KindFailed, Message: "the demo cannot have a profile of its own on this system",
+			Hint: "run curfew authserver, and add the account that it names"}
+	}
+	if !hasDesktop() {
+		return &auth.Error{Kind: auth.KindFailed, Message: "there is no display to show the tray and the window on",
+			Hint: "give it one: .ci/headless-desktop curfew demo --play"}
+	}
+	d, err := startDemo(ctx, o.accessTTL)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close(context.WithoutCancel(ctx))) }()
+	if o.play {
+		return d.play(ctx, p.stdout, o.out)
+	}
+	if err := d.startTray(); err != nil {
+		return err
+	}
+	p.explainDemo(d, o)
+	<-ctx.Done()
+	p.note("signing out and removing %s", d.dir)
+	return nil
+}
+
+// explainDemo says what there is to click.
+func (p *program) explainDemo(d *demo, o demoOptions) {
+	fmt.Fprintf(p.stdout, `The demo runs; its icon is in your tray.
+
+  1. Click the icon with the right button, choose %q and "Sign in".
+     Your browser asks who you are: %s, password %s.
+  2. Watch the two countdowns. A token lives %s here and is refreshed before
+     it ends; each time one of 20 refreshes is gone. "Refresh now" spends more.
+  3. "Open Curfew" shows the same in a window.
+  4. After the 20th refresh the session is over: only "Sign in" brings a new one.
+
+In another terminal, what programs do:
+
+     export CURFEW_SOCKET=%s
+     curl -H "Authorization: Bearer $(%s token %s)" %s/api/me
+
+Ctrl-C ends the demo, signs out and removes everything.
+`, demoAccount, authserver.DefaultUser, authserver.DefaultPassword, o.accessTTL,
+		d.client.Socket(), d.program("curfew"), demoAccount, d.server.Issuer())
+}
+
+// A demo is a running server and agent, and what else was started for them.
+type demo struct {
+	dir    string   // the profile
+	bin    string   // where the three programs are
+	env    []string // in which they run
+	client *agent.Client
+	server *demoServer
+
+	agent, tray *exec.Cmd // tray: nil until startTray
+}
+
+// startDemo makes the profile, and starts the server and the agent with one
+// account that nobody has signed in to.
+func startDemo(ctx context.Context, accessTTL time.Duration) (*demo, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	d := &demo{bin: filepath.Dir(self)}
+	fail := func(err error) (*demo, error) {
+		return nil, errors.Join(err, d.close(context.WithoutCancel(ctx)))
+	}
+	if d.dir, err = os.MkdirTemp("", "curfew-demo-*"); err != nil {
+		return nil, err
+	}
+	socket := filepath.Join(d.dir, "agent.sock")
+	d.client = agent.NewClient(socket)
+	d.env = append(os.Environ(),
+		"CURFEW_SOCKET="+socket,
+		"XDG_CONFIG_HOME="+filepath.Join(d.dir, "config"),
+		"XDG_STATE_HOME="+filepath.Join(d.dir, "state"),
+		"PATH="+d.dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	if err := d.setBrowser(asBefore("xdg-open", "BROWSER", "PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME")); err != nil {
+		return fail(err)
+	}
+	if d.server, err = startDemoServer(ctx, accessTTL); err != nil {
+		return fail(err)
+	}
+	if d.agent, err = d.start("curfew", "agent"); err != nil {
+		return fail(err)
+	}
+	err = until(ctx, 10*time.Second, "the agent to answer", func() bool {
+		_, err := d.client.Version(ctx)
+		return err == nil
+	})
+	if err != nil {
+		return fail(fmt.Errorf("%w: %s", err, d.lastWords("agent")))
+	}
+	return d, nil
+}
+
+// setBrowser makes the programs open web pages with a script, which gets the
+// address as its first argument.
+func (d *demo) setBrowser(script string) error {
+	d.env = append(d.env, "BROWSER=") // it would come first
+	return os.WriteFile(filepath.Join(d.dir, "xdg-open"), []byte("#!/bin/sh\n"+script), 0o700)
+}
+
+// asBefore is a script that runs a command with the environment variables
+// that this program has, so that the browser finds the person's own profile.
+func asBefore(command string, names ...string) string {
+	var b strings.Builder
+	for _, name := range names {
+		if value, ok := os.LookupEnv(name); ok {
+			fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+		} else {
+			fmt.Fprintf(&b, "unset %s\n", name)
+		}
+	}
+	fmt.Fprintf(&b, "exec %s \"$@\"\n", command)
+	return b.String()
+}
+
+// account is the configuration of the demo's account. It is always kept
+// fresh: a person who watches is no program that asks for tokens.
+func (d *demo) account() auth.Account {
+	return auth.Account{
+		Name:     demoAccount,
+		Issuer:   d.server.Issuer(),
+		ClientID: authserver.DefaultClientID,
+		Scopes:   []string{"openid", "profile", "email", "offline_access"},
+		Refresh:  auth.Always,
+	}
+}
+
+func (d *demo) startTray() (err error) {
+	d.tray, err = d.start("curfew-tray")
+	return err
+}
+
+// program returns the path of one of the three programs.
+func (d *demo) program(name string) string { return filepath.Join(d.bin, name) }
+
+// start starts one of the three programs. What it prints goes to a file.
+func (d *demo) start(name string, args ...string) (*exec.Cmd, error) {
+	cmd := exec.Command(d.program(name), args...)
+	cmd.Env = d.env
+	log, err := os.Create(filepath.Join(d.dir, strings.Join(append([]string{name}, args...), "-")+".log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, &auth.Error{Kind: auth.KindFailed, Message: fmt.Sprintf("there is no program %s", cmd.Path), Hint: "build all three: make build"}
+		}
+		return nil, err
+	}
+	return cmd, nil
+}
+
+// lastWords returns the end of what a program printed.
+func (d *demo) lastWords(name string) string {
+	logs, _ := filepath.Glob(filepath.Join(d.dir, "*"+name+".log"))
+	if len(logs) == 0 {
+		return "it said nothing"
+	}
+	b, err := os.ReadFile(logs[0])
+	if err != nil {
+		return err.Error()
+	}
+	return string(b[max(0, len(b)-2000):])
+}
+
+// close signs out, ends what runs and removes the profile, as far as each was
+// come to.
+func (d *demo) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var errs []error
+	errs = append(errs, end(ctx, d.tray))
+	if d.agent != nil {
+		// Removing signs out: it revokes at the server and erases in the keychain.
+		if _, err := d.client.Remove(ctx, demoAccount); err != nil && !isKind(err, auth.KindUnknown) {
+			errs = append(errs, fmt.Errorf("the demo's session stays in the keychain: %w", err))
+		}
+		errs = append(errs, end(ctx, d.agent))
+	}
+	if d.server != nil {
+		errs = append(errs, d.server.close(ctx))
+	}
+	return errors.Join(append(errs, d.endWindows(ctx), os.RemoveAll(d.dir))...)
+}
+
+// end asks a program to end and waits until it has; nil has ended.
+func end(ctx context.Context, cmd *exec.Cmd) error {
+	if cmd == nil || cmd.ProcessState != nil {
+		return nil
+	}
+	stuck := context.AfterFunc(ctx, func() { cmd.Process.Kill() })
+	defer stuck()
+	if err := cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(cmd.Path), err)
+	}
+	return nil
+}
+
+// endWindows ends the windows that the tray or a command opened, and waits
+// until they are gone: they write to the profile.
+func (d *demo) endWindows(ctx context.Context) error {
+	for _, pid := range d.inhabitants() {
+		if p, err := os.FindProcess(pid); err == nil {
+			p.Signal(os.Interrupt) // fails when it has ended meanwhile
+		}
+	}
+	return until(ctx, 5*time.Second, "the window to end", func() bool { return len(d.inhabitants()) == 0 })
+}
+
+// inhabitants finds the other programs that run in the demo's environment.
+// Windows are no children of this program.
+func (d *demo) inhabitants() []int {
+	var pids []int
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
+		env, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(env, []byte("\x00CURFEW_SOCKET="+d.client.Socket()+"\x00")) {
+			continue // most are not ours to read
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err == nil && pid != os.Getpid() {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// until waits until happened, which it asks again and again.
+func until(ctx context.Context, limit time.Duration, what string, happened func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for !happened() {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("waited %s for %s", limit, what)
+		}
+	}
+	return nil
+}
+
+// isKind reports whether err is an [auth.Error] of that kind.
+func isKind(err error, k auth.Kind) bool {
+	e, ok := errors.AsType[*auth.Error](err)
+	return ok && e.Kind == k
+}

@@ -1,0 +1,354 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// A desktop is what the person whom the demo plays has in front of them: the
+// X display, seen through ImageMagick's import and touched through xdotool,
+// and what the tray says of itself on the session bus. The panel must be
+// xfce4-panel.
+type desktop struct {
+	bus *dbus.Conn
+	out string // where pictures are left; "" leaves none
+}
+
+func openDesktop(out string) (*desktop, error) {
+	for _, name := range []string{"xdotool", "xwininfo", "import", "xclip"} {
+		if _, err := exec.LookPath(name); err != nil {
+			return nil, fmt.Errorf("%s is missing (make setup-demo installs it)", name)
+		}
+	}
+	if out != "" {
+		if err := os.MkdirAll(out, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	bus, err := dbus.ConnectSessionBus()
+	if err != nil {
+		return nil, fmt.Errorf("the session bus does not answer: %w", err)
+	}
+	return &desktop{bus: bus, out: out}, nil
+}
+
+func (d *desktop) close() error { return d.bus.Close() }
+
+// clipboard returns the text in the clipboard.
+func (d *desktop) clipboard(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "xclip", "-o", "-selection", "clipboard").Output()
+	return string(out), err
+}
+
+// xdo runs one chain of xdotool commands and returns what they printed.
+func (d *desktop) xdo(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, "xdotool", args...).Output()
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
+		return "", fmt.Errorf("xdotool %s: %w: %s", args[0], err, e.Stderr)
+	}
+	return string(out), err
+}
+
+// A place is where a window is on the screen.
+type place struct {
+	window string
+	image.Rectangle
+}
+
+// windows finds the visible windows that xdotool's search options mean.
+func (d *desktop) windows(ctx context.Context, search ...string) ([]image.Rectangle, error) {
+	out, err := exec.CommandContext(ctx, "xdotool", append([]string{"search", "--onlyvisible"}, search...)...).Output()
+	if e, ok := errors.AsType[*exec.ExitError](err); ok && e.ExitCode() == 1 {
+		return nil, nil // xdotool's way to say there are none
+	} else if err != nil {
+		return nil, err
+	}
+	var found []image.Rectangle
+	for id := range strings.FieldsSeq(string(out)) {
+		// Not by xdotool, which adds a window's frame twice.
+		info, err := exec.CommandContext(ctx, "xwininfo", "-id", id).Output()
+		if err != nil {
+			continue // it has gone meanwhile
+		}
+		n := map[string]int{}
+		for line := range strings.Lines(string(info)) {
+			if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+				n[name], _ = strconv.Atoi(strings.TrimSpace(value)) // most lines hold no number
+			}
+		}
+		corner := image.Pt(n["Absolute upper-left X"], n["Absolute upper-left Y"])
+		found = append(found, image.Rectangle{corner, corner.Add(image.Pt(n["Width"], n["Height"]))})
+	}
+	return found, nil
+}
+
+// panelHeight is less than that of any menu, and more than the panel's.
+const panelHeight = 40
+
+// icon finds the tray's icon in the panel, where there is but one.
+func (d *desktop) icon(ctx context.Context) (image.Rectangle, error) {
+	all, err := d.windows(ctx, "--classname", "^wrapper-2.0$")
+	for _, p := range all {
+		if p.Min.Y == 0 && p.Dy() < panelHeight && p.Dx() > 20 { // narrower is a tray without icons
+			return p, nil
+		}
+	}
+	return image.Rectangle{}, errors.Join(err, errors.New("there is no icon in the panel"))
+}
+
+// menus finds the tray's open menus, a submenu after its menu.
+func (d *desktop) menus(ctx context.Context) ([]image.Rectangle, error) {
+	all, err := d.windows(ctx, "--class", "^Wrapper-2.0$")
+	all = slices.DeleteFunc(all, func(p image.Rectangle) bool { return p.Min.Y < panelHeight/2 || p.Dy() < panelHeight })
+	slices.SortFunc(all, func(a, b image.Rectangle) int { return b.Min.X - a.Min.X })
+	return all, err
+}
+
+// awaitMenus waits until n menus are open and returns where they are.
+func (d *desktop) awaitMenus(ctx context.Context, n int) (open []image.Rectangle, err error) {
+	waited := until(ctx, 5*time.Second, fmt.Sprintf("%d open menus", n), func() bool {
+		open, err = d.menus(ctx)
+		return err != nil || len(open) == n
+	})
+	return open, errors.Join(err, waited)
+}
+
+// openMenu clicks the icon with the right button.
+func (d *desktop) openMenu(ctx context.Context) error {
+	icon, err := d.icon(ctx)
+	if err != nil {
+		return err
+	}
+	middle := icon.Min.Add(icon.Size().Div(2))
+	if _, err := d.xdo(ctx, "mousemove", strconv.Itoa(middle.X), strconv.Itoa(middle.Y), "click", "3"); err != nil {
+		return err
+	}
+	_, err = d.awaitMenus(ctx, 1)
+	return err
+}
+
+// closeMenu closes the menu and its submenu.
+func (d *desktop) closeMenu(ctx context.Context) error {
+	open, err := d.menus(ctx)
+	for range open {
+		_, pressed := d.xdo(ctx, "key", "Escape")
+		err = errors.Join(err, pressed)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = d.awaitMenus(ctx, 0)
+	return err
+}
+
+// choose opens the menu, walks with the arrow keys to the row whose words
+// start with the first of path, in its submenu to the second, and so on, and
+// presses Return there.
+func (d *desktop) choose(ctx context.Context, path ...string) error {
+	if err := d.openMenu(ctx); err != nil {
+		return err
+	}
+	if err := d.walk(ctx, path...); err != nil {
+		return err
+	}
+	if _, err := d.xdo(ctx, "key", "Return"); err != nil {
+		return err
+	}
+	_, err := d.awaitMenus(ctx, 0)
+	return err
+}
+
+// walk goes from row to row of the open menu, into a submenu at each but the last.
+func (d *desktop) walk(ctx context.Context, path ...string) error {
+	rows, err := d.menu(ctx)
+	if err != nil {
+		return err
+	}
+	var keys []string
+	for level, words := range path {
+		down := 0
+		i := slices.IndexFunc(rows, func(r row) bool {
+			if !r.enabled || r.separator {
+				return false // the arrow keys pass over it
+			}
+			down++
+			return strings.HasPrefix(r.words, words)
+		})
+		if i < 0 {
+			return fmt.Errorf("the menu has no row %q that can be chosen, but %q", words, rows)
+		}
+		if level > 0 {
+			down-- // a submenu opens with its first row chosen
+		}
+		for range down {
+			keys = append(keys, "Down")
+		}
+		if level < len(path)-1 {
+			keys = append(keys, "Right")
+		}
+		rows = rows[i].children
+	}
+	if len(path) > 1 {
+		defer func() { _, err = d.awaitMenus(ctx, len(path)) }()
+	}
+	_, err = d.xdo(ctx, append([]string{"key", "--delay", "40"}, keys...)...)
+	return err
+}
+
+// A row is a row of the tray's menu, as the panel knows it.
+type row struct {
+	words              string
+	enabled, separator bool
+	children           []row
+}
+
+// String is the row's words, with "(off)" where it cannot be chosen.
+func (r row) String() string {
+	switch {
+	case r.separator:
+		return "---"
+	case !r.enabled:
+		return r.words + " (off)"
+	}
+	return r.words
+}
+
+// menu asks the tray for its menu, as the panel does.
+func (d *desktop) menu(ctx context.Context) ([]row, error) {
+	const item, dbusmenu = "org.kde.StatusNotifierItem", "com.canonical.dbusmenu"
+	name, path, err := d.trayName(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var menuPath dbus.Variant
+	err = d.bus.Object(name, path).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, item, "Menu").Store(&menuPath)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := menuPath.Value().(dbus.ObjectPath)
+	if !ok {
+		return nil, fmt.Errorf("the tray's menu is at %v", menuPath)
+	}
+	var revision uint32
+	var root menuNode
+	err = d.bus.Object(name, object).CallWithContext(ctx, dbusmenu+".GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root)
+	if err != nil {
+		return nil, err
+	}
+	return rowsOf(root.Children)
+}
+
+// trayName asks the panel which tray icon there is.
+func (d *desktop) trayName(ctx context.Context) (name string, path dbus.ObjectPath, err error) {
+	const watcher = "org.kde.StatusNotifierWatcher"
+	var items dbus.Variant
+	err = d.bus.Object(watcher, "/StatusNotifierWatcher").CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, watcher, "RegisteredStatusNotifierItems").Store(&items)
+	if err != nil {
+		return "", "", err
+	}
+	names, _ := items.Value().([]string)
+	if len(names) != 1 {
+		return "", "", fmt.Errorf("the panel has the icons %q, not one", names)
+	}
+	name, object, ok := strings.Cut(names[0], "/")
+	if !ok {
+		return "", "", fmt.Errorf("the panel names the icon %q, without a path", names[0])
+	}
+	return name, dbus.ObjectPath("/" + object), nil
+}
+
+// menuNode is a row as com.canonical.dbusmenu lays it out.
+type menuNode struct {
+	ID       int32
+	Props    map[string]dbus.Variant
+	Children []dbus.Variant
+}
+
+func rowsOf(nodes []dbus.Variant) ([]row, error) {
+	var rows []row
+	for _, v := range nodes {
+		var n menuNode
+		if err := dbus.Store([]any{v.Value()}, &n); err != nil {
+			return nil, err
+		}
+		r := row{enabled: true}
+		r.words, _ = n.Props["label"].Value().(string)
+		r.words = strings.ReplaceAll(r.words, "__", "_")
+		if enabled, ok := n.Props["enabled"].Value().(bool); ok {
+			r.enabled = enabled
+		}
+		if kind, _ := n.Props["type"].Value().(string); kind == "separator" {
+			r.separator = true
+		}
+		var err error
+		if r.children, err = rowsOf(n.Children); err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// picture takes a picture of an area of the screen, once something is drawn
+// there that stays the same for a moment, and returns how many colours it has.
+func (d *desktop) picture(ctx context.Context, name string, area image.Rectangle) (colours int, err error) {
+	crop := fmt.Sprintf("%dx%d+%d+%d", area.Dx(), area.Dy(), area.Min.X, area.Min.Y)
+	var last, shot []byte
+	same := 0
+	waited := until(ctx, 15*time.Second, name+" to be drawn", func() bool {
+		shot, err = exec.CommandContext(ctx, "import", "-window", "root", "-crop", crop, "+repage", "-define", "png:exclude-chunks=date,time", "png:-").Output()
+		if err == nil {
+			colours, err = countColours(shot)
+		}
+		if same++; !bytes.Equal(shot, last) || colours < leastColours {
+			same = 0
+		}
+		last = shot
+		return err != nil || same == stillFor
+	})
+	if err := errors.Join(err, waited); err != nil || d.out == "" {
+		return colours, err
+	}
+	return colours, os.WriteFile(filepath.Join(d.out, name+".png"), shot, 0o644)
+}
+
+const (
+	// leastColours is how many colours a picture of something has at the
+	// least: an empty window has one, a panel without icons a few.
+	leastColours = 24
+
+	// stillFor is for how many looks, each about a tenth of a second, a
+	// picture must stay the same: longer than a frame or an animation's step,
+	// shorter than a second of a countdown.
+	stillFor = 4
+)
+
+// countColours counts the colours of a picture, up to a thousand.
+func countColours(picture []byte) (int, error) {
+	img, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		return 0, fmt.Errorf("a picture of the screen: %w", err)
+	}
+	seen := map[color.Color]bool{}
+	b := img.Bounds()
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X && len(seen) < 1000; x++ {
+			seen[img.At(x, y)] = true
+		}
+	}
+	return len(seen), nil
+}

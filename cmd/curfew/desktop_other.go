@@ -1,0 +1,24 @@
+//go:build !linux
+
+package main
+
+import (
+	"context"
+	"runtime"
+
+	"curfew/auth/agent"
+)
+
+// openers are what github.com/cli/browser uses; on Windows and macOS it is
+// part of the system.
+var openers = map[string][]string{
+	"darwin":  {"open"},
+	"windows": {"rundll32"},
+	"freebsd": {"xdg-open"},
+}[runtime.GOOS]
+
+func hasDesktop() bool { return true }
+
+func checkTray(context.Context) agent.Check {
+	return agent.Check{Name: "tray", OK: true, Message: "this system has one"}
+}

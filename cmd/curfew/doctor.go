@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"curfew/assets"
+	"curfew/auth"
+	"curfew/auth/agent"
+)
+
+func (p *program) doctorCommand() *cobra.Command {
+	return p.addJSON(&cobra.Command{
+		Use:   "doctor",
+		Short: "Check everything that Curfew needs",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return p.doctor(cmd.Context()) },
+	})
+}
+
+func (p *program) unlockCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "unlock",
+		Short: "Show the desktop's own prompt to unlock the keychain",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			_, err := ask(ctx, p, func() (struct{}, error) { return struct{}{}, p.client.Unlock(ctx) })
+			return err
+		},
+	}
+}
+
+// doctor prints every check, and exits with 1 when one found a problem.
+func (p *program) doctor(ctx context.Context) error {
+	checks := []agent.Check{p.checkConfig(), p.checkAgent(ctx)}
+	if checks[1].OK {
+		more, err := p.client.Doctor(ctx)
+		if err != nil {
+			return err
+		}
+		checks = append(checks, more...)
+	}
+	checks = append(checks, checkBrowser(), checkTray(ctx))
+
+	var failed error
+	t := p.table()
+	for _, c := range checks {
+		word := "ok"
+		if !c.OK {
+			word, failed = "problem", exitSilently(exitFailed)
+		}
+		t.row(word, c.Name, c.Message)
+		if c.Hint != "" && !c.OK {
+			t.row("", "", "hint: "+c.Hint)
+		}
+	}
+	if p.json {
+		if err := p.printJSON(checks, false); err != nil {
+			return err
+		}
+		return failed
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return failed
+}
+
+// problemCheck is a check that found err.
+func problemCheck(name string, err error) agent.Check {
+	c := agent.Check{Name: name, Message: err.Error()}
+	if e, ok := errors.AsType[*auth.Error](err); ok {
+		c.Hint = e.Hint
+	}
+	return c
+}
+
+func (p *program) checkConfig() agent.Check {
+	path, err := auth.ConfigPath()
+	if err != nil {
+		return problemCheck("config", err)
+	}
+	s, err := auth.LoadSettings(path)
+	if err != nil {
+		return problemCheck("config", err)
+	}
+	return agent.Check{Name: "config", OK: true, Message: fmt.Sprintf("%s; accounts: %d", path, len(s.Accounts))}
+}
+
+func (p *program) checkAgent(ctx context.Context) agent.Check {
+	v, err := ask(ctx, p, func() (agent.Version, error) { return p.client.Version(ctx) })
+	switch {
+	case err != nil:
+		return problemCheck("agent", err)
+	case v.Version != assets.Version:
+		return agent.Check{
+			Name:    "agent",
+			Message: fmt.Sprintf("process %d is version %s, this program is %s", v.PID, v.Version, assets.Version),
+			Hint:    fmt.Sprintf("end process %d; the next command starts the new agent", v.PID),
+		}
+	}
+	return agent.Check{Name: "agent", OK: true, Message: fmt.Sprintf("process %d answers at %s", v.PID, p.client.Socket())}
+}
+
+func checkBrowser() agent.Check {
+	switch {
+	case hasOpener():
+		return agent.Check{Name: "browser", OK: true, Message: "sign-in pages can be opened"}
+	case !hasDesktop():
+		return agent.Check{Name: "browser", OK: true, Message: "none, and no desktop: sign in with --device, or with --no-browser"}
+	}
+	return agent.Check{Name: "browser", Message: "nothing is there to open a browser with", Hint: "install xdg-utils, or set BROWSER"}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+func (p *program) forecastCommand() *cobra.Command {
+	var trace string
+	ttl := notGiven
+	cmd := &cobra.Command{
+		Use:   "forecast NAME | --trace FILE --access-ttl 15m",
+		Short: "Say when a session will end, or what a pattern of use would cost",
+		Long: `Say when an account's session will end at today's pace, and by which limit.
+
+With --trace, replay a file of token requests (one Unix time in seconds a line; -
+is standard input) through every refresh mode, and say what each would cost.
+That needs no agent and no account.`,
+		Args:              optionalName,
+		ValidArgsFunction: completeName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case trace == "" && len(args) == 0:
+				return usage(cmd, "which account? say: curfew forecast NAME, or: curfew forecast --trace FILE")
+			case trace == "" && ttl != notGiven:
+				return usage(cmd, "--access-ttl belongs to --trace")
+			case trace == "":
+				return p.forecast(cmd.Context(), args[0])
+			case len(args) > 0:
+				return usage(cmd, "either an account or --trace, not both")
+			case ttl == notGiven:
+				return usage(cmd, "--trace needs --access-ttl: how long an access token lives, for instance 15m")
+			}
+			return p.replay(trace, ttl.duration())
+		},
+	}
+	cmd.Flags().StringVar(&trace, "trace", "", "a file of request times")
+	cmd.Flags().Var(&ttl, "access-ttl", "how long an access token lives")
+	return p.addJSON(cmd)
+}
+
+// replay tells what a trace would have cost under the configured limits.
+func (p *program) replay(file string, ttl time.Duration) error {
+	path, err := auth.ConfigPath()
+	if err != nil {
+		return err
+	}
+	settings, err := auth.LoadSettings(path)
+	if err != nil {
+		return err
+	}
+	in := p.stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return &auth.Error{Kind: auth.KindBadRequest, Message: err.Error(), Hint: "give a file of request times, or - for standard input"}
+		}
+		defer f.Close()
+		in = f
+	}
+	r, err := auth.RunTrace(in, auth.TraceOptions{AccessTTL: ttl, Limits: settings.Limits})
+	if err != nil {
+		return &auth.Error{Kind: auth.KindBadRequest, Message: file + ": " + err.Error(), Hint: "one Unix time in seconds a line, for instance: date +%s"}
+	}
+	if p.json {
+		return p.printJSON(r, false)
+	}
+	return r.WriteText(p.stdout)
+}
+
+// forecast tells what the agent foresees for an account.
+func (p *program) forecast(ctx context.Context, name string) error {
+	s, err := ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Account(ctx, name) })
+	if err != nil {
+		return err
+	}
+	report, err := ask(ctx, p, func() (auth.ForecastReport, error) { return p.client.Forecast(ctx, name) })
+	if err != nil {
+		return err
+	}
+	if p.json {
+		return p.printJSON(struct {
+			Name string `json:"name"`
+			auth.ForecastReport
+			RefreshMode   auth.Mode `json:"refresh_mode"`
+			RefreshesLeft int       `json:"refreshes_left"`
+		}{name, report, s.RefreshMode, s.RefreshesLeft}, false)
+	}
+	s.Forecast = report.ForecastView
+	if err := p.say("%s: %s", name, cmp.Or(status.Describe(s, now()).Forecast, status.Short(s, now()))); err != nil {
+		return err
+	}
+	if report.Note != "" {
+		if err := p.say("%s", report.Note); err != nil {
+			return err
+		}
+	}
+	t := p.table()
+	t.row("MODE", "REFRESHES A DAY", "SIGN-INS IN 30 DAYS", "WAITS A DAY")
+	for _, mode := range []auth.Mode{auth.InUse, auth.OnDemand, auth.Always} {
+		m := report.Modes[mode]
+		mark := ""
+		if mode == s.RefreshMode {
+			mark = " (yours)"
+		}
+		t.row(string(mode)+mark, fmt.Sprintf("%.1f", m.RefreshesPer1d), fmt.Sprintf("%.1f", m.SignInsPer30d), fmt.Sprintf("%.1f", m.WaitedPer1d))
+	}
+	return t.flush()
+}

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"golang.org/x/sys/unix"
+
+	"curfew/auth/agent"
+)
+
+// harden keeps the memory of the agent, which holds tokens, from other
+// programs of the same user (no ptrace, no /proc/PID/mem) and from the disk
+// (no core dump). It comes before the first secret.
+func harden() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return err
+	}
+	return unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+}
+
+func hardened() agent.Check {
+	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	if err != nil || dumpable != 0 {
+		return agent.Check{Name: "memory", Message: "other programs of yours can read the agent's memory", Hint: "restart the agent: something undid its protection"}
+	}
+	return agent.Check{Name: "memory", OK: true, Message: "other programs cannot read the agent's"}
+}

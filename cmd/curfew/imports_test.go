@@ -1,0 +1,197 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// module is the prefix of our own packages.
+const module = "curfew/"
+
+// layers says which of our packages each of our packages may import, and why
+// not more. Imports point down: a package stands above all that it may import.
+// A new package needs a line here, and the thought that goes with it.
+var layers = []struct {
+	pkg string
+	may []string
+	why string
+}{
+	{"assets", nil, "what is embedded knows nobody that shows it"},
+	{"assets/icons", nil, "the program that draws the icons stands alone"},
+	{"keystore", nil, "it keeps opaque bytes: what they mean could only tempt it"},
+	{"keystore/kctest", nil, "keychains for tests, as the system gives them"},
+	{"auth/oauth", []string{"assets"}, "the protocol knows neither sessions nor where they are kept; the pages of its listener are assets"},
+	{"auth", []string{"auth/oauth", "keystore"}, "the engine must run where nothing is shown"},
+	{"auth/agent", []string{"auth", "auth/oauth"}, "what goes over the socket is the engine's; secrets are a type of the protocol"},
+	{"auth/authserver", nil, "the client is tested against an independent reading of the rules"},
+	{"auth/authserver/robot", nil, "it judges pages by what they ask, and knows no server's"},
+	{"ui/status", []string{"auth"}, "the words come from a snapshot alone, so that tray, window and command line say the same"},
+	{"ui/desktop", []string{"auth", "auth/agent", "ui/status"}, "it starts programs and says why one does not start"},
+	{"ui/tray", []string{"assets", "auth", "auth/agent", "ui/status"}, "the tray sees snapshots and holds no secret"},
+	{"ui/tray/traytest", nil, "it sees the tray as a panel does: over the bus"},
+	{"ui/window", []string{"assets", "auth", "auth/agent", "ui/status"}, "the window sees snapshots and holds no secret"},
+	{"cmd/curfew", []string{"assets", "auth", "auth/agent", "auth/authserver", "auth/authserver/robot", "auth/oauth", "keystore", "ui/status"}, "the command line and the agent wire up everything but the two that are shown"},
+	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent", "ui/desktop", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
+	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent", "auth/oauth", "ui/desktop", "ui/status", "ui/window"}, "a program that people look at holds no secret; of the protocol it shows the list of providers"},
+}
+
+// unreachable says what must not be linked in, however indirectly. A trailing
+// "/..." stands for the package and all below it.
+var unreachable = []struct {
+	from string
+	what string
+	why  string
+}{
+	{"ui/status", "fyne.io/...", "words need no toolkit; the command line says them too"},
+	{"cmd/curfew", "fyne.io/...", "it starts in milliseconds, on machines without a display and without libGL"},
+	{"ui/tray", "fyne.io/fyne/v2/...", "a tray with Fyne costs 94 MB and 450 wake-ups a second; without, 5 MB and none"},
+	{"cmd/curfew-tray", "fyne.io/fyne/v2/...", "a tray with Fyne costs 94 MB and 450 wake-ups a second; without, 5 MB and none"},
+	{"ui/window", "fyne.io/fyne/v2/app", "its tests need neither cgo nor a display"},
+	{"ui/window", "github.com/go-gl/...", "its tests need neither cgo nor a display"},
+}
+
+// bins are names of packages that own nothing, and so collect everything.
+var bins = []string{"util", "utils", "common", "helpers", "misc", "shared", "service", "lib", "internal"}
+
+// listed is what `go list` says of a package.
+type listed struct {
+	ImportPath, Name        string
+	Imports, Deps, CgoFiles []string
+	Standard                bool
+}
+
+func TestImports(t *testing.T) {
+	for _, system := range []string{"linux", "windows", "darwin"} {
+		t.Run(system, func(t *testing.T) {
+			all := list(t, system)
+			ours := map[string]listed{}
+			for _, p := range all {
+				if name, ok := strings.CutPrefix(p.ImportPath, module); ok {
+					ours[name] = p
+				}
+			}
+			if len(ours) == 0 {
+				t.Fatal("go list lists nothing of ours")
+			}
+			checkLayers(t, ours)
+			checkUnreachable(t, ours)
+			checkPure(t, system, ours, all)
+			for name := range ours {
+				for elem := range strings.SplitSeq(name, "/") {
+					if slices.Contains(bins, elem) {
+						t.Errorf("%s: a package is named after the one thing it owns, not %q", name, elem)
+					}
+				}
+			}
+		})
+	}
+}
+
+func checkLayers(t *testing.T, ours map[string]listed) {
+	known := map[string]bool{}
+	for _, layer := range layers {
+		known[layer.pkg] = true
+		for _, imported := range ours[layer.pkg].Imports {
+			name, ok := strings.CutPrefix(imported, module)
+			if ok && !slices.Contains(layer.may, name) {
+				t.Errorf("%s imports %s and may import %v only: %s", layer.pkg, name, layer.may, layer.why)
+			}
+		}
+	}
+	for name := range ours {
+		if !known[name] {
+			t.Errorf("%s is new: give it its place in layers, with the reason", name)
+		}
+	}
+}
+
+func checkUnreachable(t *testing.T, ours map[string]listed) {
+	for _, rule := range unreachable {
+		for _, dep := range ours[rule.from].Deps {
+			if matches(rule.what, dep) {
+				t.Errorf("%s reaches %s: %s", rule.from, dep, rule.why)
+			}
+		}
+	}
+	for name, p := range ours {
+		if name != "cmd/curfew-window" && slices.Contains(p.Imports, "fyne.io/fyne/v2/app") {
+			t.Errorf("%s imports fyne.io/fyne/v2/app: it brings OpenGL and cgo, which live in cmd/curfew-window alone", name)
+		}
+	}
+}
+
+// checkPure checks that the programs that are to run anywhere need no C
+// compiler. The tray of macOS is the exception: it speaks to Cocoa.
+func checkPure(t *testing.T, system string, ours map[string]listed, all map[string]listed) {
+	programs := []string{"cmd/curfew", "cmd/curfew-tray"}
+	if system == "darwin" {
+		programs = programs[:1]
+	}
+	for _, program := range programs {
+		for _, dep := range ours[program].Deps {
+			if p := all[dep]; len(p.CgoFiles) > 0 && !p.Standard {
+				t.Errorf("%s reaches %s, which needs cgo: cgo lives in cmd/curfew-window alone", program, dep)
+			}
+		}
+	}
+}
+
+// list asks the go command for all packages that any of ours needs on system,
+// as if there were a C compiler for it.
+func list(t *testing.T, system string) map[string]listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-deps", "-json=ImportPath,Name,Imports,Deps,CgoFiles,Standard", module+"...")
+	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH=amd64", "CGO_ENABLED=1")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]listed{}
+	for d := json.NewDecoder(out); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all[p.ImportPath] = p
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal("go list: ", err)
+	}
+	return all
+}
+
+// matches reports whether the package dep is meant by pattern.
+func matches(pattern, dep string) bool {
+	tree, ok := strings.CutSuffix(pattern, "/...")
+	return dep == tree || ok && strings.HasPrefix(dep, tree+"/")
+}
+
+// TestLayersPointDown checks the table itself: what a package may import
+// stands above it in the table, so there is an order in which to read them.
+func TestLayersPointDown(t *testing.T) {
+	seen := map[string]bool{}
+	for _, layer := range layers {
+		for _, name := range layer.may {
+			if !seen[name] {
+				t.Errorf("%s may import %s, which stands below it in the table", layer.pkg, name)
+			}
+		}
+		if path.Clean(layer.pkg) != layer.pkg || seen[layer.pkg] || layer.why == "" {
+			t.Errorf("layer %q: must be a clean path, be there once and have a reason", layer.pkg)
+		}
+		seen[layer.pkg] = true
+	}
+}

@@ -1,0 +1,342 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+// Looking: the overview, status, log, forecast. The words for states come
+// from ui/status, as they do in the tray and the window.
+
+// overview is what `curfew` alone shows: what is signed in, what is left,
+// what to do next.
+func (p *program) overview(ctx context.Context) error {
+	all, err := ask(ctx, p, func() ([]auth.Snapshot, error) { return p.client.Accounts(ctx) })
+	if err != nil {
+		return err
+	}
+	if p.json {
+		return p.printJSON(all, false)
+	}
+	if len(all) == 0 {
+		if err := p.say("no accounts yet"); err != nil {
+			return err
+		}
+		p.hint("add one: curfew add NAME --issuer URL --client-id ID (or --provider P; see curfew providers)")
+		return nil
+	}
+	t := now()
+	if err := writeTable(p.stdout, all, t); err != nil {
+		return err
+	}
+	next := 0
+	for _, s := range status.Sort(all, t) {
+		if (!status.HasSession(s) || status.UrgencyOf(s, t) > status.Soon) && !status.SigningIn(s) {
+			if s.State == auth.Locked || s.State == auth.Suspect {
+				p.hint("see what is wrong with %s: curfew status %s", s.Name, s.Name)
+			} else {
+				p.hint("sign in: curfew login %s", s.Name)
+			}
+			next++
+		} else if status.UrgencyOf(s, t) == status.Soon {
+			p.hint("sign in again when it suits you: curfew login %s --force", s.Name)
+			next++
+		}
+	}
+	if next == 0 {
+		p.hint("print a token: curfew token %s", all[0].Name)
+	}
+	return nil
+}
+
+func (p *program) statusCommand() *cobra.Command {
+	var watch bool
+	cmd := &cobra.Command{
+		Use:               "status [NAME]",
+		Short:             "Show what is signed in and what is left",
+		Args:              optionalName,
+		ValidArgsFunction: completeName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := ""
+			if len(args) > 0 {
+				name = args[0]
+			}
+			if watch {
+				return p.watchStatus(cmd.Context(), name)
+			}
+			return p.status(cmd.Context(), name)
+		},
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "go on, and show every change")
+	return p.addJSON(cmd)
+}
+
+func (p *program) status(ctx context.Context, name string) error {
+	if name != "" {
+		s, err := ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Account(ctx, name) })
+		if err != nil {
+			return err
+		}
+		if p.json {
+			return p.printJSON(s, false)
+		}
+		return writeAccount(p.stdout, s, now())
+	}
+	all, err := ask(ctx, p, func() ([]auth.Snapshot, error) { return p.client.Accounts(ctx) })
+	if err != nil {
+		return err
+	}
+	if p.json {
+		return p.printJSON(all, false)
+	}
+	if len(all) == 0 {
+		return p.say("no accounts yet")
+	}
+	return writeTable(p.stdout, all, now())
+}
+
+// watchStatus shows every change until it is stopped. On a terminal the
+// countdown is redrawn in place, once a second.
+func (p *program) watchStatus(ctx context.Context, name string) error {
+	if _, err := ask(ctx, p, func() (any, error) {
+		if name == "" {
+			return nil, p.client.EnsureRunning(ctx)
+		}
+		return p.client.Account(ctx, name)
+	}); err != nil {
+		return err
+	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	changes := make(chan []auth.Snapshot)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- p.client.Watch(watching, func(all []auth.Snapshot) {
+			select {
+			case changes <- all:
+			case <-watching.Done():
+			}
+		})
+	}()
+	var tick <-chan time.Time
+	if f, ok := p.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !p.json {
+		t := time.NewTicker(time.Second)
+		defer t.Stop()
+		tick = t.C
+	}
+	var all []auth.Snapshot
+	var shown []byte
+	for {
+		select {
+		case all = <-changes:
+		case <-tick:
+		case err := <-ended:
+			if ctx.Err() != nil {
+				return nil // Ctrl-C is how a watch ends
+			}
+			return err
+		}
+		text, err := p.renderStatus(all, name)
+		if err != nil {
+			return err
+		}
+		if bytes.Equal(text, shown) {
+			continue
+		}
+		shown = text
+		if tick != nil {
+			text = slices.Concat([]byte("\x1b[H\x1b[2J"), text) // home, clear
+		}
+		if _, err := p.stdout.Write(text); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *program) renderStatus(all []auth.Snapshot, name string) ([]byte, error) {
+	var b bytes.Buffer
+	q := &program{stdout: &b}
+	i := slices.IndexFunc(all, func(s auth.Snapshot) bool { return s.Name == name })
+	var err error
+	switch {
+	case name != "" && i < 0 && all != nil:
+		err = &auth.Error{Kind: auth.KindUnknown, Message: name + " was removed"}
+	case all == nil:
+	case name != "" && p.json:
+		err = q.printJSON(all[i], true)
+	case name != "":
+		err = writeAccount(&b, all[i], now())
+	case p.json:
+		err = q.printJSON(all, true)
+	case len(all) == 0:
+		err = q.say("no accounts yet")
+	default:
+		err = writeTable(&b, all, now())
+	}
+	return b.Bytes(), err
+}
+
+// writeTable shows several accounts, a line each.
+func writeTable(w io.Writer, all []auth.Snapshot, at time.Time) error {
+	t := newTable(w)
+	t.row("ACCOUNT", "WHAT IS LEFT", "ACCESS TOKEN", "LAST USED")
+	for _, s := range all {
+		v := status.Describe(s, at)
+		t.row(v.Name, status.Short(s, at), v.AccessToken, v.LastUsed)
+	}
+	return t.flush()
+}
+
+// writeAccount shows one account in full.
+func writeAccount(w io.Writer, s auth.Snapshot, at time.Time) error {
+	v := status.Describe(s, at)
+	t := newTable(w)
+	t.row(v.Name+":", status.Short(s, at))
+	if v.Subject != "" {
+		t.row("  who", v.Subject)
+	}
+	t.row("  state", v.Title+". "+v.Detail)
+	if status.HasSession(s) {
+		t.row("  refreshes", v.Refreshes.Value+" left")
+		t.row("  session", v.Age.Value+" left, "+v.Age.Caption)
+		t.row("  access token", v.AccessToken)
+		t.row("  next refresh", v.NextRefresh)
+		t.row("  last used", v.LastUsed)
+		t.row("  ends by", v.EndsBy)
+		if v.Forecast != "" {
+			t.row("  forecast", v.Forecast)
+		}
+	}
+	for _, warning := range v.Warnings {
+		t.row("  warning", warning)
+	}
+	return t.flush()
+}
+
+func (p *program) logCommand() *cobra.Command {
+	var follow bool
+	var n int
+	cmd := &cobra.Command{
+		Use:               "log [NAME]",
+		Short:             "Show what happened: sign-ins, refreshes, who took tokens",
+		Args:              optionalName,
+		ValidArgsFunction: completeName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if n < 1 || n > 1000 {
+				return usage(cmd, "--lines must be from 1 to 1000")
+			}
+			name := ""
+			if len(args) > 0 {
+				name = args[0]
+			}
+			return p.log(cmd.Context(), name, n, follow)
+		},
+	}
+	cmd.Flags().IntVarP(&n, "lines", "n", 50, "how many of the newest events")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on, and show what happens")
+	return p.addJSON(cmd)
+}
+
+func (p *program) log(ctx context.Context, name string, n int, follow bool) error {
+	events, err := ask(ctx, p, func() ([]auth.Event, error) { return p.client.Events(ctx, name, n) })
+	if err != nil {
+		return err
+	}
+	if p.json && !follow {
+		return p.printJSON(events, false)
+	}
+	if err := p.printEvents(events, name == ""); err != nil || !follow {
+		return err
+	}
+	last := events
+	var failed error
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	// Every event changes a snapshot, so a change is when to look.
+	err = p.client.Watch(watching, func([]auth.Snapshot) {
+		events, err := p.client.Events(ctx, name, 1000)
+		if err == nil {
+			err = p.printEvents(since(events, last), name == "")
+		}
+		if err != nil {
+			failed = err
+			stop()
+		}
+		last = events
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// since returns the events that came after those seen.
+func since(events, seen []auth.Event) []auth.Event {
+	if len(seen) == 0 {
+		return events
+	}
+	last := seen[len(seen)-1]
+	for i := len(events) - 1; i >= 0; i-- {
+		e := events[i]
+		same := e.At.Equal(last.At)
+		e.At = last.At
+		if same && e == last {
+			return events[i+1:]
+		}
+	}
+	return events
+}
+
+func (p *program) printEvents(events []auth.Event, all bool) error {
+	for _, e := range events {
+		if p.json {
+			if err := p.printJSON(e, true); err != nil {
+				return err
+			}
+			continue
+		}
+		line := e.At.Local().Format("2006-01-02 15:04:05")
+		if all {
+			line += "  " + e.Account
+		}
+		line += "  " + e.Message
+		if err := p.say("%s", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// table aligns columns.
+type table struct{ w *tabwriter.Writer }
+
+func (p *program) table() table { return newTable(p.stdout) }
+
+func newTable(w io.Writer) table { return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
+
+func (t table) row(cells ...string) {
+	for i, c := range cells {
+		if i > 0 {
+			fmt.Fprint(t.w, "\t")
+		}
+		fmt.Fprint(t.w, oneLine(c))
+	}
+	fmt.Fprintln(t.w)
+}
+
+func (t table) flush() error { return t.w.Flush() }

@@ -1,0 +1,354 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"curfew/auth/agent"
+	"curfew/auth/authserver"
+	"curfew/auth/authserver/robot"
+	"curfew/keystore/kctest"
+)
+
+// The scripts of testdata run the real program: its own agent, a real
+// gnome-keyring on a private bus, a real authorization server, and a person
+// played by robot.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"curfew":  main,
+		"browser": func() { os.Exit(browserMain(os.Args[1:])) },
+		"person":  func() { os.Exit(personMain(os.Args[1:])) },
+		"code":    func() { os.Exit(codeMain(os.Args[1:])) },
+	})
+}
+
+// browserMain opens one address: `BROWSER=browser curfew login`. How the
+// person behaves is in PERSON: "", "deny" or "close".
+func browserMain(args []string) int {
+	page, err := aPerson().Visit(context.Background(), args[0])
+	if err != nil && !errors.Is(err, robot.ErrClosed) {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Fprintln(os.Stderr, page.Text)
+	fmt.Println("a browser prints this, and it must not get into anybody's standard output")
+	return 0
+}
+
+func aPerson() *robot.Browser {
+	how := os.Getenv("PERSON")
+	return &robot.Browser{User: authserver.DefaultUser, Password: authserver.DefaultPassword, Deny: how == "deny", Close: how == "close"}
+}
+
+// personMain runs a command and opens the address on the first line that it
+// prints. A person whom the page does not lead on gives up: Ctrl-C.
+func personMain(args []string) int {
+	c := exec.Command(args[0], args[1:]...)
+	c.Stderr = os.Stderr
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	lines := bufio.NewReader(out)
+	first, err := lines.ReadString('\n')
+	fmt.Print(first)
+	if err == nil && strings.HasPrefix(first, "http") {
+		page, err := aPerson().Visit(context.Background(), strings.TrimSpace(first))
+		if !page.Arrived {
+			fmt.Fprintln(os.Stderr, "the person gives up:", page.Status, page.Text, err)
+			c.Process.Signal(os.Interrupt)
+		}
+	}
+	io.Copy(os.Stdout, lines)
+	c.Wait()
+	return c.ProcessState.ExitCode()
+}
+
+// codeMain runs a command and checks its exit code: code 3 curfew token x.
+func codeMain(args []string) int {
+	c := exec.Command(args[1], args[2:]...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	c.Run()
+	if got := c.ProcessState.ExitCode(); strconv.Itoa(got) != args[0] {
+		fmt.Fprintf(os.Stderr, "exit code %d, want %s\n", got, args[0])
+		return 1
+	}
+	return 0
+}
+
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			w := &world{session: kctest.New(t)}
+			testscript.Run(t, testscript.Params{
+				Files:               []string{file},
+				RequireExplicitExec: true,
+				Setup:               w.setUp,
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"keychain":   w.keychain,
+					"authserver": w.authserver,
+					"recorder":   w.recorder,
+					"replay":     w.replay,
+					"agent":      w.agent,
+					"json":       jsonCmd,
+					"settle":     settle,
+				},
+			})
+		})
+	}
+}
+
+// world is what surrounds one script.
+type world struct {
+	session *kctest.Session
+
+	mu     sync.Mutex
+	issued []string // refresh tokens that the recorder saw go by
+	issuer string
+}
+
+func (w *world) setUp(env *testscript.Env) error {
+	for _, name := range []string{"HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS"} {
+		env.Setenv(name, os.Getenv(name))
+	}
+	env.Setenv("CONFIG", filepath.Join(os.Getenv("XDG_CONFIG_HOME"), "curfew", "config.toml"))
+	env.Setenv("STATE", filepath.Join(os.Getenv("XDG_STATE_HOME"), "curfew"))
+	env.Setenv("RUN", filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "curfew"))
+	env.Setenv("TZ", "UTC")
+	env.Setenv("BROWSER", "browser")
+	env.Defer(func() { endAgent(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "curfew", "agent.sock"), syscall.SIGTERM) })
+	return nil
+}
+
+// endAgent ends the agent at a socket, which some command started, and waits
+// until it is gone. It returns whether there was one.
+func endAgent(socket string, sig syscall.Signal) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	v, err := agent.NewClient(socket).Version(ctx)
+	if err != nil {
+		return false
+	}
+	if syscall.Kill(v.PID, sig) != nil {
+		return false
+	}
+	for ctx.Err() == nil && isAlive(v.PID) {
+		time.Sleep(5 * time.Millisecond) // no event tells of a stranger's end
+	}
+	return ctx.Err() == nil
+}
+
+// isAlive: a process that has ended and that init has not buried yet is not.
+func isAlive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, state, _ := strings.Cut(string(b), ") ")
+	return err == nil && !strings.HasPrefix(state, "Z")
+}
+
+// keychain unlocked | locked | lock
+func (w *world) keychain(ts *testscript.TestScript, neg bool, args []string) {
+	switch strings.Join(args, " ") {
+	case "unlocked":
+		w.session.Unlocked("keyring-pw")
+	case "locked":
+		w.session.Unlocked("keyring-pw") // so that there is something to lock
+		w.session.Kill()
+		w.session.Locked()
+	case "lock":
+		w.session.Lock()
+	case "kill":
+		w.session.Kill()
+	default:
+		ts.Fatalf("keychain %v?", args)
+	}
+}
+
+// agent kill | term | hup acts on the agent that runs; agent up waits for one
+// that starts.
+func (w *world) agent(ts *testscript.TestScript, neg bool, args []string) {
+	socket := filepath.Join(ts.Getenv("RUN"), "agent.sock")
+	switch args[0] {
+	case "kill", "term":
+		sig := map[string]syscall.Signal{"kill": syscall.SIGKILL, "term": syscall.SIGTERM}[args[0]]
+		if endAgent(socket, sig) == neg {
+			ts.Fatalf("agent %s: neg %v", args[0], neg)
+		}
+	case "up":
+		for range 1000 {
+			if _, err := agent.NewClient(socket).Version(context.Background()); err == nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond) // a socket tells nobody that it is there
+		}
+		ts.Fatalf("no agent came")
+	case "hup":
+		v, err := agent.NewClient(socket).Version(context.Background())
+		ts.Check(err)
+		ts.Check(syscall.Kill(v.PID, syscall.SIGHUP))
+	default:
+		ts.Fatalf("agent %v?", args)
+	}
+}
+
+// authserver FLAGS... runs `curfew authserver` until the script ends, and sets
+// ISSUER and CLIENT from the line that it prints.
+func (w *world) authserver(ts *testscript.TestScript, neg bool, args []string) {
+	c := exec.Command("curfew", append([]string{"authserver"}, args...)...)
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := c.StdoutPipe()
+	ts.Check(err)
+	ts.Check(c.Start())
+	ts.Defer(func() {
+		c.Process.Signal(os.Interrupt)
+		if err := c.Wait(); err != nil {
+			ts.Logf("the authorization server ended with %v", err)
+		}
+	})
+	var ready struct {
+		Issuer   string `json:"issuer"`
+		ClientID string `json:"client_id"`
+	}
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	ts.Check(err)
+	ts.Check(json.Unmarshal(line, &ready))
+	ts.Setenv("ISSUER", ready.Issuer)
+	ts.Setenv("CLIENT", ready.ClientID)
+}
+
+// recorder serves the authorization server from this process and notes every
+// refresh token that it issues, as no honest program could.
+func (w *world) recorder(ts *testscript.TestScript, neg bool, args []string) {
+	var server http.Handler
+	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		server.ServeHTTP(rec, r)
+		var answer struct {
+			RefreshToken string `json:"refresh_token"`
+		}
+		if json.Unmarshal(rec.Body.Bytes(), &answer) == nil && answer.RefreshToken != "" {
+			w.mu.Lock()
+			w.issued = append(w.issued, answer.RefreshToken)
+			w.mu.Unlock()
+		}
+		maps.Copy(rw.Header(), rec.Header())
+		rw.WriteHeader(rec.Code)
+		rw.Write(rec.Body.Bytes())
+	}))
+	ts.Defer(front.Close)
+	s, err := authserver.New(authserver.Config{Issuer: front.URL, AutoApprove: authserver.DefaultUser})
+	ts.Check(err)
+	ts.Defer(s.Close)
+	server, w.issuer = s, front.URL
+	ts.Setenv("ISSUER", front.URL)
+	ts.Setenv("CLIENT", authserver.DefaultClientID)
+}
+
+// replay sends the newest recorded refresh token to the server, as a thief would.
+func (w *world) replay(ts *testscript.TestScript, neg bool, args []string) {
+	w.mu.Lock()
+	issued := slices.Clone(w.issued)
+	w.mu.Unlock()
+	if len(issued) == 0 {
+		ts.Fatalf("no refresh token was issued")
+	}
+	res, err := http.PostForm(w.issuer+"/token", url.Values{
+		"grant_type": {"refresh_token"}, "client_id": {authserver.DefaultClientID}, "refresh_token": {issued[len(issued)-1]},
+	})
+	ts.Check(err)
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	if worked := res.StatusCode == http.StatusOK; worked == neg {
+		ts.Fatalf("the old refresh token: %s %s", res.Status, body)
+	}
+	// No refresh token that was ever issued lies in clear where programs look.
+	for _, dir := range []string{ts.Getenv("HOME"), ts.Getenv("STATE"), ts.Getenv("XDG_CONFIG_HOME"), ts.Getenv("XDG_DATA_HOME"), ts.Getenv("RUN")} {
+		filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return nil
+			}
+			b, _ := os.ReadFile(path)
+			for _, token := range issued {
+				if bytes.Contains(b, []byte(token)) {
+					ts.Fatalf("a refresh token lies in clear in %s", path)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// json FILE KEY[.KEY...] WANT checks one value of a JSON document ("-" and
+// numbers index arrays; the value is compared as JSON prints it).
+func jsonCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: json FILE PATH WANT")
+	}
+	var v any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &v))
+	for key := range strings.SplitSeq(args[1], ".") {
+		switch at := v.(type) {
+		case map[string]any:
+			inner, ok := at[key]
+			if !ok {
+				ts.Fatalf("no %q in %s", key, ts.ReadFile(args[0]))
+			}
+			v = inner
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil || i >= len(at) {
+				ts.Fatalf("no %q in an array of %d", key, len(at))
+			}
+			v = at[i]
+		default:
+			ts.Fatalf("%q is below nothing", key)
+		}
+	}
+	got, _ := json.Marshal(v)
+	if text := strings.Trim(string(got), `"`); (text == args[2]) == neg {
+		ts.Fatalf("%s is %s, want %s (negated: %v)", args[1], text, args[2], neg)
+	}
+}
+
+// settle FILE TEXT waits until a file that a background command writes holds
+// the text.
+func settle(ts *testscript.TestScript, neg bool, args []string) {
+	for range 1000 {
+		b, _ := os.ReadFile(ts.MkAbs(args[0]))
+		if strings.Contains(string(b), args[1]) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // a file tells nobody that it has grown
+	}
+	ts.Fatalf("%s never held %q", args[0], args[1])
+}

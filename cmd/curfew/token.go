@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"curfew/auth"
+	"curfew/auth/agent"
+	"curfew/ui/status"
+)
+
+// Access tokens: printing one, spending a refresh, handing one to a command.
+
+func (p *program) tokenCommand() *cobra.Command {
+	life := notGiven
+	cmd := &cobra.Command{
+		Use:   "token NAME",
+		Short: "Print an access token, nothing else",
+		Example: `  curfew token work --min-valid 10m
+  curfew exec work -- curl -H @{header_file} https://api.example.com/me`,
+		Args:              oneName,
+		ValidArgsFunction: completeName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			t, err := ask(ctx, p, func() (auth.Token, error) {
+				return p.client.Token(ctx, args[0], life.duration(), caller())
+			})
+			if err != nil {
+				return err
+			}
+			if p.json {
+				return p.printJSON(agent.NewTokenAnswer(t, now()), false)
+			}
+			_, err = fmt.Fprintln(p.stdout, t.AccessToken.Reveal())
+			return err
+		},
+	}
+	cmd.Flags().Var(&life, "min-valid", "how long the token must still be good for (default 60s)")
+	return p.addJSON(cmd)
+}
+
+// caller names the program that runs this one, for the log: "git" says more
+// than "curfew". "" leaves it to the agent.
+func caller() string {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(os.Getppid()) + "/comm")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+func (p *program) refreshCommand() *cobra.Command {
+	return p.addJSON(&cobra.Command{
+		Use:               "refresh NAME",
+		Short:             "Spend one refresh now",
+		Long:              "Spend one refresh now, whatever the plan says, and say what is left of them.",
+		Args:              oneName,
+		ValidArgsFunction: completeName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			s, err := ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Refresh(ctx, args[0], caller()) })
+			if err != nil {
+				return err
+			}
+			if p.json {
+				return p.printJSON(s, false)
+			}
+			return p.say("%s is refreshed, for one of its refreshes: %s", args[0], status.Short(s, now()))
+		},
+	})
+}
+
+func (p *program) execCommand() *cobra.Command {
+	life := notGiven
+	cmd := &cobra.Command{
+		Use:   "exec NAME -- COMMAND...",
+		Short: "Run a command that can read an access token",
+		Long: `Run a command with an access token that it reads from a file descriptor, once.
+The token is never in the arguments or in the environment, which other programs
+can see.
+
+  CURFEW_ACCESS_TOKEN_FILE   in the environment: a file that holds the token
+  {token_file}               in the arguments: a file that holds the token
+  {header_file}              in the arguments: a file that holds the header line
+                             "Authorization: Bearer TOKEN", as curl's -H @FILE wants it`,
+		Example: `  curfew exec work -- curl -H @{header_file} https://api.example.com/me
+  curfew exec work -- sh -c 'gh auth login --with-token < "$CURFEW_ACCESS_TOKEN_FILE"'`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if dash := cmd.ArgsLenAtDash(); len(args) < 2 || dash != 1 {
+				return usage(cmd, "say: curfew exec NAME -- COMMAND")
+			}
+			return auth.CheckName(args[0])
+		},
+		ValidArgsFunction: completeName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.exec(cmd.Context(), args[0], args[1:], life.duration())
+		},
+	}
+	cmd.Flags().Var(&life, "min-valid", "how long the token must still be good for (default 60s)")
+	return cmd
+}
+
+func (p *program) exec(ctx context.Context, name string, command []string, minValid time.Duration) error {
+	path, err := lookPath(command[0])
+	if err != nil {
+		return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("there is no command %q", command[0]), Hint: "give a path, or put its directory in PATH"}
+	}
+	t, err := ask(ctx, p, func() (auth.Token, error) {
+		return p.client.Token(ctx, name, minValid, filepath.Base(path))
+	})
+	if err != nil {
+		return err
+	}
+	return replaceWith(path, command, t.AccessToken)
+}

@@ -1,0 +1,646 @@
+//go:build linux
+
+package keystore
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/zalando/go-keyring"
+
+	"curfew/keystore/kctest"
+)
+
+// openGnome opens a store on the OS's keychain.
+func openGnome(t testing.TB, dir string) *Store {
+	t.Helper()
+	s, err := Open(Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close(context.Background()) })
+	return s
+}
+
+func reopen(t testing.TB, s *Store) *Store {
+	t.Helper()
+	dir := s.disk.dir
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return openGnome(t, dir)
+}
+
+func token(n int, mark string) []byte {
+	return []byte(strings.Repeat(mark+"-", n/(len(mark)+1)+1)[:n])
+}
+
+func TestGnomeRoundTrips(t *testing.T) {
+	session := kctest.New(t)
+	session.Unlocked("pw")
+	dir := filepath.Join(t.TempDir(), "state")
+	s := openGnome(t, dir)
+	for _, size := range []int{16, 1500, 1772, 1773, 6000, MaxSecret} {
+		secret, access, meta := token(size, "refresh"), token(900, "access"), []byte(`{"subject":"ann"}`)
+		r, err := s.Create(t.Context(), "work", time.Now(), secret, access, meta)
+		if err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		id := r.ID
+		for gen := 2; gen < 5; gen++ {
+			if got, err := s.Secret(t.Context(), id); err != nil || !bytes.Equal(got, secret) {
+				t.Fatalf("%d bytes, generation %d: %v", size, gen-1, err)
+			}
+			if _, err := s.Reserve(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			secret, access = token(size, "refresh"+string(rune('a'+gen))), token(900, "access"+string(rune('a'+gen)))
+			r, err := s.Commit(t.Context(), id, secret, access, meta)
+			if err != nil || r.Generation != gen || r.Used != gen-1 || r.Pending || r.Unpublished {
+				t.Fatalf("%+v, %v", r, err)
+			}
+		}
+		s = reopen(t, s)
+		if r, err := s.Load(t.Context(), id); err != nil || r.Generation != 4 || r.Used != 3 || r.Account != "work" || string(r.Meta) != string(meta) {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if got, err := s.Secret(t.Context(), id); err != nil || !bytes.Equal(got, secret) {
+			t.Fatal(err)
+		}
+		if got, err := s.Access(t.Context(), id); err != nil || !bytes.Equal(got, access) {
+			t.Fatal(err)
+		}
+	}
+	shown := session.SecretTool("", "search", "--all", "--unlock", "service", "curfew")
+	if strings.Count(shown, "secret = ") < 3*6 {
+		t.Fatalf("secret-tool shows too little:\n%s", shown)
+	}
+	for _, clear := range []string{"refresh", "access-", "work", "ann"} {
+		if strings.Contains(shown, clear) {
+			t.Errorf("secret-tool shows %q", clear)
+		}
+	}
+	for _, id := range s.Sessions() {
+		if err := s.Erase(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if shown := session.SecretTool("", "search", "--all", "service", "curfew"); strings.Contains(shown, "[/") {
+		t.Errorf("left in the keychain:\n%s", shown)
+	}
+	if names, err := s.disk.names(); err != nil || len(names) != 1 {
+		t.Errorf("left in the state directory: %v, %v", names, err)
+	}
+}
+
+func TestGnomeLocked(t *testing.T) {
+	session := kctest.New(t)
+	session.Unlocked("pw")
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	r, err := s.Create(t.Context(), "work", time.Now(), []byte("refresh"), []byte("access"), []byte("meta"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Reserve(t.Context(), r.ID); err != nil {
+		t.Fatal(err)
+	}
+	session.Lock()
+	if err := s.Status(t.Context()); !errors.Is(err, ErrLocked) {
+		t.Fatalf("status: %v", err)
+	}
+	// The answer came just as the screen was locked: it is safe all the same.
+	r, err = s.Commit(t.Context(), r.ID, []byte("refresh2"), []byte("access2"), nil)
+	if err != nil || !r.Unpublished || r.Generation != 2 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if _, err := s.Reserve(t.Context(), r.ID); !errors.Is(err, ErrLocked) {
+		t.Fatalf("reserve: %v", err)
+	}
+	s = reopen(t, s)
+	if r, err := s.Load(t.Context(), r.ID); !errors.Is(err, ErrLocked) || !r.Unverified || r.Account != "work" || r.Used != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if err := s.Unlock(t.Context()); err == nil || errors.Is(err, ErrTimeout) {
+		t.Fatalf("nobody can show a prompt here, and it is not slow: %v", err)
+	}
+	session.Kill()
+	if err := s.Status(t.Context()); !errors.Is(err, ErrUnavailable) {
+		t.Fatalf("status: %v", err)
+	}
+	session.Unlocked("pw")
+	if r, err := s.Load(t.Context(), r.ID); err != nil || r.Unverified || r.Unpublished || r.Generation != 2 || r.Used != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if got, err := s.Secret(t.Context(), r.ID); err != nil || string(got) != "refresh2" {
+		t.Fatalf("%q, %v", got, err)
+	}
+}
+
+// TestGnomeKilled kills gnome-keyring at random within calls, as a crash of the
+// desktop would, for 20 refreshes: nothing is lost, nothing is uncounted.
+func TestGnomeKilled(t *testing.T) {
+	session := kctest.New(t)
+	session.Unlocked("pw")
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	ctx := t.Context()
+	r, err := s.Create(ctx, "work", time.Now(), []byte("token 0"), nil, nil)
+	must(t, err)
+	id, secret, kills := r.ID, "token 0", 0
+	random := rand.New(rand.NewPCG(1, 2))
+	for n := 1; n <= 20; n++ {
+		killed := make(chan struct{})
+		if n%2 == 0 {
+			time.AfterFunc(time.Duration(random.IntN(25))*time.Millisecond, func() { session.Kill(); close(killed) })
+			kills++
+		} else {
+			close(killed)
+		}
+		restarted := false
+		again := func(what string, f func() error) {
+			t.Helper()
+			err := f()
+			for err != nil {
+				if restarted || isVerdict(err) {
+					t.Fatalf("refresh %d, %s: %v", n, what, err)
+				}
+				<-killed
+				session.Unlocked("pw")
+				restarted = true
+				err = f()
+			}
+		}
+		again("reserve", func() error {
+			r, err := s.Reserve(ctx, id)
+			if r.Used > n {
+				t.Fatalf("counted twice: %+v", r)
+			}
+			return err
+		})
+		again("secret", func() error {
+			got, err := s.Secret(ctx, id)
+			if err == nil && string(got) != secret {
+				t.Fatalf("refresh %d with %q, not %q", n, got, secret)
+			}
+			return err
+		})
+		secret = fmt.Sprint("token ", n)
+		again("commit", func() error { _, err := s.Commit(ctx, id, []byte(secret), nil, nil); return err })
+		<-killed
+		if n%2 == 0 && !restarted {
+			session.Unlocked("pw")
+		}
+		if n%5 == 0 {
+			s = reopen(t, s)
+		}
+	}
+	if r, err := s.Load(ctx, id); err != nil || r.Used != 20 || r.Generation != 21 || r.Unpublished {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	t.Logf("%d kills", kills)
+}
+
+// TestGnomeChanged: an item deleted by hand, and another keychain altogether.
+func TestGnomeChanged(t *testing.T) {
+	session := kctest.New(t)
+	session.Unlocked("pw")
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	ctx := t.Context()
+	r, err := s.Create(ctx, "work", time.Now(), []byte("refresh"), nil, nil)
+	must(t, err)
+	for _, item := range []string{".k", ".h", ".a.0"} {
+		value := session.SecretTool("", "lookup", "service", "curfew", "username", r.ID+item)
+		session.SecretTool("", "clear", "service", "curfew", "username", r.ID+item)
+		s = reopen(t, s)
+		if _, err := s.Load(ctx, r.ID); !errors.Is(err, ErrChanged) {
+			t.Errorf("without %s: %v", item, err)
+		}
+		session.SecretTool(value, "store", "--label=back", "service", "curfew", "username", r.ID+item)
+		if _, err := s.Load(ctx, r.ID); err != nil {
+			t.Errorf("with %s back: %v", item, err)
+		}
+	}
+	session.Kill()
+	must(t, os.Rename(session.Keyrings(), session.Keyrings()+".away"))
+	session.Unlocked("other")
+	if _, err := s.Load(ctx, r.ID); !errors.Is(err, ErrChanged) {
+		t.Errorf("another keychain: %v", err)
+	}
+	session.Kill()
+	must(t, os.RemoveAll(session.Keyrings()))
+	session.Locked() // there is no collection now
+	if err := s.Status(ctx); !errors.Is(err, ErrNoCollection) {
+		t.Errorf("no collection: %v", err)
+	}
+	session.Kill()
+	must(t, os.RemoveAll(session.Keyrings()))
+	must(t, os.Rename(session.Keyrings()+".away", session.Keyrings()))
+	session.Unlocked("pw")
+	if secret, err := s.Secret(ctx, r.ID); err != nil || string(secret) != "refresh" {
+		t.Errorf("the right one again: %q, %v", secret, err)
+	}
+	session.SecretTool("2.0.0.0.0.0.x", "store", "--label=forged", "service", "curfew", "username", r.ID+".h")
+	if _, err := s.Reserve(ctx, r.ID); !errors.Is(err, ErrVersion) {
+		t.Errorf("forged: %v", err)
+	}
+}
+
+// TestGnomeRolledBack puts an old keyring file back under a session.
+func TestGnomeRolledBack(t *testing.T) {
+	session := kctest.New(t)
+	session.Unlocked("pw")
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	ctx := t.Context()
+	r, err := s.Create(ctx, "work", time.Now(), []byte("old"), nil, nil)
+	must(t, err)
+	old, err := os.ReadFile(filepath.Join(session.Keyrings(), "login.keyring"))
+	must(t, err)
+	_, err = s.Reserve(ctx, r.ID)
+	must(t, err)
+	_, err = s.Commit(ctx, r.ID, []byte("new"), nil, nil)
+	must(t, err)
+	session.Kill()
+	must(t, os.WriteFile(filepath.Join(session.Keyrings(), "login.keyring"), old, 0o600))
+	session.Unlocked("pw")
+	if got, err := s.Secret(ctx, r.ID); !errors.Is(err, ErrTampered) {
+		t.Fatalf("%q, %v", got, err)
+	}
+	s = reopen(t, s)
+	if r, err := s.Load(ctx, r.ID); !errors.Is(err, ErrTampered) || !r.Unverified {
+		t.Fatalf("%+v, %v", r, err)
+	}
+}
+
+// TestGnomeStopped: the daemon hangs. The caller is free after three seconds,
+// and when the daemon goes on so does the session.
+func TestGnomeStopped(t *testing.T) {
+	session := kctest.New(t)
+	session.Unlocked("pw")
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	r, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
+	session.Signal(syscall.SIGSTOP)
+	began := time.Now()
+	if _, err := s.Reserve(t.Context(), r.ID); !errors.Is(err, ErrTimeout) {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > backgroundLimit+2*time.Second {
+		t.Errorf("gave up after %v", took)
+	}
+	session.Signal(syscall.SIGCONT)
+	if r, err := s.Reserve(t.Context(), r.ID); err != nil || r.Used != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestGnomeProcessKilled kills a program that keeps refreshing, at random, and
+// looks what is left; the child tells over its stdout what it was promised.
+func TestGnomeProcessKilled(t *testing.T) {
+	if dir := os.Getenv("KEYSTORE_TEST_REFRESH"); dir != "" {
+		keepRefreshing(t, dir)
+		return
+	}
+	session := kctest.New(t)
+	session.Unlocked("pw")
+	dir := filepath.Join(t.TempDir(), "state")
+	s := openGnome(t, dir)
+	r, err := s.Create(t.Context(), "work", time.Now(), []byte("token 0"), nil, nil)
+	must(t, err)
+	must(t, s.Close(t.Context()))
+	random := rand.New(rand.NewPCG(3, 4))
+	reserved, committed, kills := 0, 0, 0
+	for range 15 {
+		child := exec.Command(os.Args[0], "-test.run=^TestGnomeProcessKilled$", "-test.v")
+		child.Env = append(session.Vars, "KEYSTORE_TEST_REFRESH="+dir)
+		out, err := child.StdoutPipe()
+		must(t, err)
+		must(t, child.Start())
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if lines.Text() == "loaded" {
+				time.AfterFunc(time.Duration(random.IntN(80_000))*time.Microsecond, func() { child.Process.Kill() })
+			}
+			fmt.Sscanf(lines.Text(), "reserved %d", &reserved)
+			fmt.Sscanf(lines.Text(), "committed %d", &committed)
+			if strings.Contains(lines.Text(), "FAIL") || strings.Contains(lines.Text(), "_test.go") {
+				t.Errorf("child: %s", lines.Text())
+			}
+		}
+		child.Wait()
+		kills++
+		s := openGnome(t, dir)
+		r, err := s.Load(t.Context(), r.ID)
+		if err != nil || r.Used < reserved || r.Used > reserved+1 || r.Generation-1 < committed || r.Generation-1 > committed+1 {
+			t.Fatalf("after kill %d, %d reserved, %d committed: %+v, %v", kills, reserved, committed, r, err)
+		}
+		if secret, err := s.Secret(t.Context(), r.ID); err != nil || string(secret) != fmt.Sprint("token ", r.Generation-1) {
+			t.Fatalf("generation %d: %q, %v", r.Generation, secret, err)
+		}
+		must(t, s.Close(t.Context()))
+		reserved, committed = r.Used, r.Generation-1 // done, though the child could not say so
+	}
+	t.Logf("%d kills, %d cycles reserved, %d committed", kills, reserved, committed)
+}
+
+// keepRefreshing is the child of TestGnomeProcessKilled.
+func keepRefreshing(t *testing.T, dir string) {
+	s := openGnome(t, dir)
+	id := s.Sessions()[0]
+	r, err := s.Load(t.Context(), id)
+	must(t, err)
+	fmt.Println("loaded")
+	for {
+		if !r.Pending {
+			r, err = s.Reserve(t.Context(), id)
+			must(t, err)
+			fmt.Println("reserved", r.Used)
+		}
+		r, err = s.Commit(t.Context(), id, fmt.Append(nil, "token ", r.Generation), nil, nil)
+		must(t, err)
+		fmt.Println("committed", r.Generation-1)
+	}
+}
+
+func TestGnomeChanges(t *testing.T) {
+	session := kctest.New(t)
+	session.Unlocked("pw")
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	ctx, cancel := context.WithCancel(t.Context())
+	ticks := s.Changes(ctx)
+	wait := func(what string) {
+		t.Helper()
+		select {
+		case <-ticks:
+		case <-time.After(5 * time.Second):
+			t.Fatalf("no tick: %s", what)
+		}
+	}
+	wait("it listens")
+	session.Lock()
+	wait("locked")
+	session.Kill()
+	for {
+		wait("killed")
+		if errors.Is(s.Status(ctx), ErrUnavailable) {
+			break
+		}
+	}
+	session.Unlocked("pw")
+	for {
+		wait("back")
+		if s.Status(ctx) == nil {
+			break
+		}
+	}
+	for len(ticks) > 0 {
+		<-ticks
+	}
+	_, err := s.Create(ctx, "work", time.Now(), []byte("x"), nil, nil) // our own writes are no news
+	must(t, err)
+	if len(ticks) != 0 {
+		t.Error("a tick for an item of our own")
+	}
+	cancel()
+	for range ticks {
+	}
+}
+
+func TestNoBus(t *testing.T) {
+	old := runtimeDir
+	defer func() { runtimeDir = old }()
+	dir := t.TempDir()
+	runtimeDir = func() string { return dir }
+	bin := t.TempDir() // a dbus-launch that tells
+	must(t, os.WriteFile(filepath.Join(bin, "dbus-launch"), []byte("#!/bin/sh\ntouch "+bin+"/launched\nexit 1\n"), 0o755))
+	t.Setenv("PATH", bin)
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	for _, address := range []string{"", "autolaunch:", "unix:path=/nonexistent/bus", "nonsense"} {
+		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
+		for name, err := range map[string]error{
+			"status": s.Status(t.Context()),
+			"unlock": s.Unlock(t.Context()),
+			"get":    func() error { _, err := OSKeychain().Get("curfew", "x"); return err }(),
+			"set":    OSKeychain().Set("curfew", "x", "y"),
+			"delete": OSKeychain().Delete("curfew", "x"),
+		} {
+			if !errors.Is(err, ErrUnavailable) {
+				t.Errorf("%q: %s: %v", address, name, err)
+			}
+		}
+		if _, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(bin, "launched")); err == nil {
+		t.Error("dbus-launch was run")
+	}
+}
+
+// TestRuntimeBus: systemd's bus is found without the environment naming it.
+func TestRuntimeBus(t *testing.T) {
+	session := kctest.New(t)
+	session.Unlocked("pw")
+	dir := t.TempDir()
+	path, _, _ := strings.Cut(strings.TrimPrefix(session.Address, "unix:path="), ",")
+	must(t, os.Symlink(path, filepath.Join(dir, "bus")))
+	old := runtimeDir
+	defer func() { runtimeDir = old }()
+	runtimeDir = func() string { return dir }
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	_, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
+}
+
+func TestBusRestarted(t *testing.T) {
+	first := kctest.New(t)
+	first.Unlocked("pw")
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	must(t, s.Status(t.Context()))
+	first.KillBus()
+	if err := s.Status(t.Context()); !errors.Is(err, ErrUnavailable) {
+		t.Error(err)
+	}
+	second := kctest.New(t)
+	second.Unlocked("pw")
+	_, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
+}
+
+func TestFakePrompts(t *testing.T) {
+	session := kctest.New(t)
+	fake := session.Fake(kctest.Faults{Locked: true, Unanswered: true})
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	// The background never prompts.
+	if err := s.Status(t.Context()); !errors.Is(err, ErrLocked) {
+		t.Error(err)
+	}
+	if _, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil); !errors.Is(err, ErrLocked) {
+		t.Error(err)
+	}
+	if n := fake.Prompts(); n != 0 {
+		t.Errorf("%d prompts", n)
+	}
+	// Nobody answers: the caller decides how long to wait, and the prompt is left alone.
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-fake.Asked(); cancel() }()
+	if err := s.Unlock(ctx); !errors.Is(err, ErrTimeout) {
+		t.Error(err)
+	}
+	fake.Set(kctest.Faults{Locked: true, Dismissed: true})
+	if err := s.Unlock(t.Context()); !errors.Is(err, ErrDenied) {
+		t.Error(err)
+	}
+	fake.Set(kctest.Faults{Locked: true})
+	must(t, s.Unlock(t.Context()))
+	must(t, s.Unlock(t.Context())) // nothing to do
+	if n := fake.Prompts(); n != 3 {
+		t.Errorf("%d prompts", n)
+	}
+	r, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
+	// The user declines what go-keyring then says was done.
+	fake.Set(kctest.Faults{DeclineWrite: true})
+	if _, err := s.Reserve(t.Context(), r.ID); !errors.Is(err, ErrDenied) {
+		t.Error(err)
+	}
+	fake.Set(kctest.Faults{DeclineDrop: true})
+	must(t, s.Erase(t.Context(), r.ID))
+	if fake.Items() == 0 {
+		t.Error("it was to decline")
+	}
+	fake.Set(kctest.Faults{})
+	r, err = s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
+	if n := fake.Items(); n != 3 {
+		t.Errorf("%d items: those of the erased session are still there", n)
+	}
+	// Its provider leaves while it asks.
+	fake.Set(kctest.Faults{Locked: true, Unanswered: true})
+	go func() { <-fake.Asked(); fake.Leave() }()
+	for len(fake.Asked()) > 0 {
+		<-fake.Asked()
+	}
+	if err := s.Unlock(t.Context()); !errors.Is(err, ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
+func TestFakeStalled(t *testing.T) {
+	session := kctest.New(t)
+	stall := make(chan struct{})
+	fake := session.Fake(kctest.Faults{})
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	r, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
+	fake.Set(kctest.Faults{Stall: stall})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := s.Reserve(ctx, r.ID); !errors.Is(err, ErrTimeout) {
+		t.Error(err)
+	}
+	fake.Set(kctest.Faults{})
+	close(stall)
+	if r, err := s.Reserve(t.Context(), r.ID); err != nil || r.Used != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestActivated: a provider that the bus can start is started.
+func TestActivated(t *testing.T) {
+	if os.Getenv("KEYSTORE_TEST_SERVE") != "" {
+		kctest.Serve(t, os.Getenv("DBUS_STARTER_ADDRESS"), kctest.Faults{})
+		return
+	}
+	t.Setenv("KEYSTORE_TEST_SERVE", "1")
+	session := kctest.New(t)
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	if err := s.Status(t.Context()); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "gnome-keyring") {
+		t.Errorf("nobody serves: %v", err)
+	}
+	session.Activatable(os.Args[0] + " -test.run=^TestActivated$")
+	must(t, s.Status(t.Context()))
+	_, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
+}
+
+func TestFakeBare(t *testing.T) {
+	session := kctest.New(t)
+	session.Fake(kctest.Faults{Bare: true})
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	if err := s.Status(t.Context()); !errors.Is(err, ErrNoCollection) {
+		t.Error(err)
+	}
+}
+
+// TestClassify maps what go-keyring, D-Bus and the OS were seen to say.
+func TestClassify(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want error
+	}{
+		{keyring.ErrNotFound, ErrNotFound},
+		{keyring.ErrSetDataTooBig, ErrTooBig},
+		{keyring.ErrUnsupportedPlatform, ErrUnavailable},
+		{dbus.Error{Name: "org.freedesktop.DBus.Error.ServiceUnknown"}, ErrUnavailable},
+		{dbus.Error{Name: "org.freedesktop.DBus.Error.NoReply"}, ErrTimeout},
+		{dbus.Error{Name: "org.freedesktop.DBus.Error.TimedOut"}, ErrTimeout},
+		{dbus.Error{Name: "org.freedesktop.DBus.Error.AccessDenied"}, ErrDenied},
+		{dbus.Error{Name: "org.freedesktop.Secret.Error.IsLocked"}, ErrLocked},
+		{dbus.Error{Name: "org.freedesktop.Secret.Error.NoSuchObject"}, ErrNotFound},
+		{dbus.Error{Name: "org.freedesktop.Secret.Error.NoSession"}, ErrUnavailable},
+		{errors.New("failed to unlock correct collection '/org/freedesktop/secrets/aliases/default'"), ErrNoCollection},
+		{errors.New("failed to unlock correct collection '/org/freedesktop/secrets/collection/login'"), ErrLocked},
+		{&net.OpError{Op: "write", Err: syscall.EPIPE}, ErrUnavailable},
+		{&exec.Error{Name: "dbus-launch", Err: exec.ErrNotFound}, ErrUnavailable},
+		{io.EOF, ErrUnavailable},
+		{dbus.ErrClosed, ErrUnavailable},
+		{errors.New("anything else"), ErrUnavailable},
+	} {
+		if err := classify(c.err); !errors.Is(err, c.want) {
+			t.Errorf("%v: %v, not %v", c.err, err, c.want)
+		}
+	}
+	if classify(nil) != nil {
+		t.Error("nil is an error")
+	}
+}
+
+// BenchmarkCycle is one Reserve and Commit against gnome-keyring.
+func BenchmarkCycle(b *testing.B) {
+	for _, size := range []int{100, 1500, 6000} {
+		b.Run(fmt.Sprint(size, " B"), func(b *testing.B) {
+			session := kctest.New(b)
+			session.Unlocked("pw")
+			s := openGnome(b, filepath.Join(b.TempDir(), "state"))
+			r, err := s.Create(b.Context(), "work", time.Now(), token(size, "x"), token(900, "y"), nil)
+			must(b, err)
+			var reserve, commit time.Duration
+			for b.Loop() {
+				began := time.Now()
+				_, err := s.Reserve(b.Context(), r.ID)
+				must(b, err)
+				reserve += time.Since(began)
+				began = time.Now()
+				_, err = s.Commit(b.Context(), r.ID, token(size, "z"), token(900, "y"), nil)
+				must(b, err)
+				commit += time.Since(began)
+			}
+			b.ReportMetric(float64(reserve.Microseconds())/float64(b.N), "µs/reserve")
+			b.ReportMetric(float64(commit.Microseconds())/float64(b.N), "µs/commit")
+		})
+	}
+}

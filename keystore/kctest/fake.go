@@ -1,0 +1,274 @@
+//go:build linux
+
+package kctest
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/godbus/dbus/v5/prop"
+)
+
+const (
+	fakeRoot  = dbus.ObjectPath("/org/freedesktop/secrets")
+	fakeLogin = fakeRoot + "/collection/login"
+	iface     = "org.freedesktop.Secret."
+)
+
+// Faults are what a Fake does wrong.
+type Faults struct {
+	Locked       bool            // Unlock needs a prompt
+	Unanswered   bool            // prompts are never answered
+	Dismissed    bool            // prompts are answered with no
+	DeclineWrite bool            // CreateItem asks, and the answer is no
+	DeclineDrop  bool            // Delete asks, and the answer is no
+	Stall        <-chan struct{} // methods wait until it is closed; nil: they do not
+	Bare         bool            // there is no collection at all
+}
+
+// A Fake is a Secret Service with faults that gnome-keyring cannot be brought
+// to show. It has one collection, login, and does as much as go-keyring uses.
+type Fake struct {
+	conn  *dbus.Conn
+	props *prop.Properties
+
+	mu      sync.Mutex // guards all below
+	faults  Faults
+	items   map[dbus.ObjectPath]*fakeItem
+	n       int
+	prompts int
+	asked   chan struct{}
+}
+
+type fakeItem struct {
+	attributes map[string]string
+	value      []byte
+}
+
+// secret is the structure that the Secret Service passes around.
+type secret struct {
+	Session     dbus.ObjectPath
+	Parameters  []byte
+	Value       []byte
+	ContentType string
+}
+
+// Fake serves a fake Secret Service on the session's bus.
+func (s *Session) Fake(faults Faults) *Fake {
+	s.t.Helper()
+	return serve(s.t, s.connect(), faults)
+}
+
+// Serve is a whole Secret Service: it serves a fake on a bus until that ends.
+// A program that the bus starts (see Activatable) calls it.
+func Serve(t testing.TB, address string, faults Faults) {
+	t.Helper()
+	conn, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, conn, faults)
+	<-conn.Context().Done()
+}
+
+func serve(t testing.TB, conn *dbus.Conn, faults Faults) *Fake {
+	t.Helper()
+	f := &Fake{conn: conn, faults: faults, items: map[dbus.ObjectPath]*fakeItem{}, asked: make(chan struct{}, 64)}
+	t.Cleanup(func() { f.conn.Close() })
+	collections := []dbus.ObjectPath{fakeLogin}
+	if faults.Bare {
+		collections = nil
+	}
+	f.export(t, fakeService{f}, fakeRoot, "Service")
+	f.export(t, fakeCollection{f}, fakeLogin, "Collection")
+	f.export(t, fakeSession{}, fakeRoot+"/session/1", "Session")
+	if _, err := prop.Export(f.conn, fakeRoot, prop.Map{iface + "Service": {"Collections": {Value: collections}}}); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	f.props, err = prop.Export(f.conn, fakeLogin, prop.Map{iface + "Collection": {"Locked": {Value: faults.Locked, Emit: prop.EmitTrue}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reply, err := f.conn.RequestName(secretsName, dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
+		t.Fatalf("%v, %v", reply, err)
+	}
+	return f
+}
+
+func (f *Fake) export(t testing.TB, v any, path dbus.ObjectPath, name string) {
+	t.Helper()
+	if err := f.conn.Export(v, path, iface+name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Set changes the faults.
+func (f *Fake) Set(faults Faults) {
+	f.mu.Lock()
+	changed := f.faults.Locked != faults.Locked
+	f.faults = faults
+	f.mu.Unlock()
+	if changed {
+		f.props.SetMust(iface+"Collection", "Locked", faults.Locked)
+	}
+}
+
+// Prompts is how many prompts were shown.
+func (f *Fake) Prompts() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.prompts
+}
+
+// Asked receives a value for every prompt shown.
+func (f *Fake) Asked() <-chan struct{} { return f.asked }
+
+// Leave ends the service.
+func (f *Fake) Leave() { f.conn.Close() }
+
+// Items is how many items it holds.
+func (f *Fake) Items() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.items)
+}
+
+// now returns the faults, after a stall.
+func (f *Fake) now() Faults {
+	f.mu.Lock()
+	faults := f.faults
+	f.mu.Unlock()
+	if faults.Stall != nil {
+		<-faults.Stall
+	}
+	return faults
+}
+
+// prompt makes a prompt object that will be answered with yes or no.
+func (f *Fake) prompt(yes bool, result any) dbus.ObjectPath {
+	f.mu.Lock()
+	f.n++
+	path := dbus.ObjectPath(fmt.Sprintf("%s/prompt/%d", fakeRoot, f.n))
+	f.mu.Unlock()
+	f.conn.Export(fakePrompt{f, path, yes, dbus.MakeVariant(result)}, path, iface+"Prompt")
+	return path
+}
+
+type fakePrompt struct {
+	f      *Fake
+	path   dbus.ObjectPath
+	yes    bool
+	result dbus.Variant
+}
+
+func (p fakePrompt) Prompt(string) *dbus.Error {
+	faults := p.f.now()
+	p.f.mu.Lock()
+	p.f.prompts++
+	p.f.mu.Unlock()
+	p.f.asked <- struct{}{}
+	if faults.Unanswered {
+		return nil
+	}
+	if p.yes && faults.Locked {
+		unlocked := faults
+		unlocked.Locked = false
+		p.f.Set(unlocked)
+	}
+	// An answer may come before the call returns; clients must cope.
+	p.f.conn.Emit(p.path, iface+"Prompt.Completed", !p.yes, p.result)
+	return nil
+}
+
+// Dismiss must never be called: it aborts gnome-keyring.
+func (p fakePrompt) Dismiss() *dbus.Error { panic("Prompt.Dismiss was called") }
+
+type fakeSession struct{}
+
+func (fakeSession) Close() *dbus.Error { return nil }
+
+type fakeService struct{ f *Fake }
+
+func (x fakeService) OpenSession(algorithm string, _ dbus.Variant) (dbus.Variant, dbus.ObjectPath, *dbus.Error) {
+	x.f.now()
+	if algorithm != "plain" {
+		return dbus.MakeVariant(""), "/", dbus.NewError("org.freedesktop.DBus.Error.NotSupported", nil)
+	}
+	return dbus.MakeVariant(""), fakeRoot + "/session/1", nil
+}
+
+func (x fakeService) ReadAlias(string) (dbus.ObjectPath, *dbus.Error) { return "/", nil }
+
+func (x fakeService) Unlock(objects []dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
+	if faults := x.f.now(); faults.Locked {
+		return []dbus.ObjectPath{}, x.f.prompt(!faults.Dismissed, objects), nil
+	}
+	return objects, "/", nil
+}
+
+type fakeCollection struct{ f *Fake }
+
+func (c fakeCollection) SearchItems(attributes map[string]string) ([]dbus.ObjectPath, *dbus.Error) {
+	c.f.now()
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	found := []dbus.ObjectPath{}
+	for path, item := range c.f.items {
+		if maps.Equal(item.attributes, attributes) {
+			found = append(found, path)
+		}
+	}
+	return found, nil
+}
+
+func (c fakeCollection) CreateItem(properties map[string]dbus.Variant, s secret, replace bool) (dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
+	if c.f.now().DeclineWrite {
+		return "/", c.f.prompt(false, dbus.ObjectPath("/")), nil
+	}
+	var attributes map[string]string
+	if err := properties[iface+"Item.Attributes"].Store(&attributes); err != nil {
+		return "/", "/", dbus.MakeFailedError(err)
+	}
+	found, _ := c.SearchItems(attributes)
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	if replace && len(found) > 0 {
+		c.f.items[found[0]].value = s.Value
+		return found[0], "/", nil
+	}
+	c.f.n++
+	path := dbus.ObjectPath(fmt.Sprintf("%s/%d", fakeLogin, c.f.n))
+	c.f.items[path] = &fakeItem{attributes, s.Value}
+	c.f.conn.Export(fakeItemObject{c.f, path}, path, iface+"Item")
+	return path, "/", nil
+}
+
+type fakeItemObject struct {
+	f    *Fake
+	path dbus.ObjectPath
+}
+
+func (i fakeItemObject) GetSecret(session dbus.ObjectPath) (secret, *dbus.Error) {
+	i.f.now()
+	i.f.mu.Lock()
+	defer i.f.mu.Unlock()
+	item := i.f.items[i.path]
+	if item == nil {
+		return secret{}, dbus.NewError(iface+"Error.NoSuchObject", nil)
+	}
+	return secret{session, []byte{}, item.value, "text/plain"}, nil
+}
+
+func (i fakeItemObject) Delete() (dbus.ObjectPath, *dbus.Error) {
+	if i.f.now().DeclineDrop {
+		return i.f.prompt(false, ""), nil
+	}
+	i.f.mu.Lock()
+	defer i.f.mu.Unlock()
+	delete(i.f.items, i.path)
+	return "/", nil
+}

@@ -1,0 +1,253 @@
+//go:build linux
+
+// Package kctest gives a test a session bus of its own with a real
+// gnome-keyring on it, ready in milliseconds, or with a fake Secret Service
+// that has the faults gnome-keyring cannot be brought to show (fake.go).
+//
+// Nothing of it reaches the real session: home, data and bus are private, the
+// bus starts no services, and what runs is killed with the test, or with the
+// test binary if that dies first.
+package kctest
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// busConfig starts nothing but what Activatable names: activation would race
+// with the daemon that the test starts, and leave two of them.
+const busConfig = `<busconfig><type>session</type><listen>unix:dir=%s</listen><servicedir>%s</servicedir>` +
+	`<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`
+
+const secretsName = "org.freedesktop.secrets"
+
+// Need skips the test when a program is missing. Where everything must be
+// tested (CI or CURFEW_TEST_ALL is set) it fails it.
+func Need(t testing.TB, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			Missing(t, p+" is not installed")
+		}
+	}
+}
+
+// Missing skips the test for a reason, or fails it where everything must be tested.
+func Missing(t testing.TB, reason string) {
+	t.Helper()
+	if os.Getenv("CI") != "" || os.Getenv("CURFEW_TEST_ALL") != "" {
+		t.Fatal(reason)
+	}
+	t.Skip(reason)
+}
+
+// A Session is a private session bus and the directories of a private user.
+type Session struct {
+	Dir     string   // everything lies below
+	Address string   // of the bus
+	Vars    []string // the environment for child processes
+
+	t        testing.TB
+	services string // the directory of what the bus may start
+	bus      *exec.Cmd
+	keyring  *exec.Cmd
+}
+
+// New starts a bus without any keychain on it, and points the environment of
+// the test's process to it (by t.Setenv, so not in parallel tests).
+func New(t testing.TB) *Session {
+	t.Helper()
+	Need(t, "dbus-daemon")
+	s := &Session{t: t, Dir: t.TempDir()}
+	vars := map[string]string{"DISPLAY": "", "WAYLAND_DISPLAY": ""}
+	for name, sub := range map[string]string{
+		"HOME": "home", "XDG_RUNTIME_DIR": "run", "XDG_DATA_HOME": "data", "XDG_CONFIG_HOME": "config",
+		"XDG_CACHE_HOME": "cache", "XDG_STATE_HOME": "state",
+	} {
+		vars[name] = filepath.Join(s.Dir, sub)
+		if err := os.Mkdir(vars[name], 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A socket's path is short; a test's directory need not be.
+	sockets, err := os.MkdirTemp("", "bus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(sockets) })
+	config := filepath.Join(s.Dir, "bus.conf")
+	if err := os.WriteFile(config, fmt.Appendf(nil, busConfig, sockets, sockets), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.services = sockets
+	s.bus = exec.Command("dbus-daemon", "--config-file="+config, "--nofork", "--print-address=1")
+	out, err := s.bus.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.start(s.bus)
+	t.Cleanup(s.KillBus)
+	address, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("dbus-daemon gave no address: %v", err)
+	}
+	s.Address = strings.TrimSpace(address)
+	vars["DBUS_SESSION_BUS_ADDRESS"] = s.Address
+	s.Vars = os.Environ()
+	for name, value := range vars {
+		t.Setenv(name, value)
+		s.Vars = append(s.Vars, name+"="+value)
+	}
+	return s
+}
+
+// Activatable has the bus start a program when somebody asks for the Secret
+// Service. It gets the environment that the test had at New.
+func (s *Session) Activatable(command string) {
+	s.t.Helper()
+	service := fmt.Appendf(nil, "[D-BUS Service]\nName=%s\nExec=%s\n", secretsName, command)
+	if err := os.WriteFile(filepath.Join(s.services, secretsName+".service"), service, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	conn := s.connect()
+	defer conn.Close()
+	if err := conn.BusObject().Call("org.freedesktop.DBus.ReloadConfig", 0).Err; err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// start starts a program that dies with the test binary.
+func (s *Session) start(c *exec.Cmd) {
+	s.t.Helper()
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := c.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Unlocked starts gnome-keyring with an unlocked login collection, made with
+// this password the first time, and returns when it serves.
+func (s *Session) Unlocked(password string) {
+	s.t.Helper()
+	if password == "" {
+		s.t.Fatal("gnome-keyring takes no empty password")
+	}
+	s.serve(password, "--unlock")
+}
+
+// Locked starts gnome-keyring with whatever collections there are, all locked
+// (none at all the first time).
+func (s *Session) Locked() {
+	s.t.Helper()
+	s.serve("")
+}
+
+func (s *Session) serve(input string, args ...string) {
+	s.t.Helper()
+	Need(s.t, "gnome-keyring-daemon")
+	conn := s.connect()
+	defer conn.Close()
+	came := nameComes(s.t, conn)
+	s.keyring = exec.Command("gnome-keyring-daemon", append([]string{"--foreground", "--components=secrets"}, args...)...)
+	s.keyring.Env, s.keyring.Stdin = s.Vars, strings.NewReader(input)
+	s.start(s.keyring)
+	s.t.Cleanup(s.Kill)
+	select {
+	case <-came:
+	case <-time.After(10 * time.Second):
+		s.t.Fatal("gnome-keyring did not come up within 10 s")
+	}
+}
+
+// nameComes is closed when somebody owns the Secret Service's name.
+func nameComes(t testing.TB, conn *dbus.Conn) <-chan struct{} {
+	t.Helper()
+	signals := make(chan *dbus.Signal, 8)
+	conn.Signal(signals)
+	err := conn.AddMatchSignal(dbus.WithMatchInterface("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, secretsName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	came := make(chan struct{})
+	go func() {
+		for sig := range signals {
+			if len(sig.Body) == 3 && sig.Body[0] == secretsName && sig.Body[2] != "" {
+				close(came)
+				return
+			}
+		}
+	}()
+	return came
+}
+
+func (s *Session) connect() *dbus.Conn {
+	s.t.Helper()
+	conn, err := dbus.Connect(s.Address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return conn
+}
+
+// Kill ends gnome-keyring at once (SIGKILL); what it acknowledged stays on disk.
+func (s *Session) Kill() {
+	if s.keyring != nil {
+		s.keyring.Process.Kill()
+		s.keyring.Wait()
+		s.keyring = nil
+	}
+}
+
+// Signal sends gnome-keyring a signal, for instance SIGSTOP.
+func (s *Session) Signal(sig os.Signal) {
+	s.t.Helper()
+	if err := s.keyring.Process.Signal(sig); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// KillBus ends the bus.
+func (s *Session) KillBus() {
+	if s.bus != nil {
+		s.bus.Process.Kill()
+		s.bus.Wait()
+		s.bus = nil
+	}
+}
+
+// Lock locks the login collection, as a screen lock may.
+func (s *Session) Lock() {
+	s.t.Helper()
+	conn := s.connect()
+	defer conn.Close()
+	login := dbus.ObjectPath("/org/freedesktop/secrets/collection/login")
+	call := conn.Object(secretsName, "/org/freedesktop/secrets").Call("org.freedesktop.Secret.Service.Lock", 0, []dbus.ObjectPath{login})
+	if call.Err != nil {
+		s.t.Fatal(call.Err)
+	}
+}
+
+// Keyrings is where gnome-keyring keeps its files.
+func (s *Session) Keyrings() string { return filepath.Join(s.Dir, "data", "keyrings") }
+
+// SecretTool runs secret-tool and returns all it printed; input goes to its stdin.
+func (s *Session) SecretTool(input string, args ...string) string {
+	s.t.Helper()
+	Need(s.t, "secret-tool")
+	c := exec.Command("secret-tool", args...)
+	c.Env, c.Stdin = s.Vars, strings.NewReader(input)
+	out, err := c.CombinedOutput()
+	if err != nil && len(out) > 0 {
+		s.t.Fatalf("secret-tool %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}

@@ -1,0 +1,32 @@
+package keystore
+
+import "strings"
+
+// Peek returns what the files alone claim of a session, without asking the
+// keychain and so Unverified: good for finding out whose session it is, and
+// for nothing that a rule depends on. The error says what of it cannot be
+// read; the ID is always there.
+func (s *Store) Peek(id string) (Record, error) {
+	s.mu.Lock()
+	t := s.sessions[id]
+	s.mu.Unlock()
+	if t == nil {
+		return Record{ID: id, Unverified: true}, errNoSession
+	}
+	peeked := &session{id: id}
+	if mark, err := s.disk.read(id+suffixEnd, 4096); err == nil {
+		peeked.ended, _ = strings.CutPrefix(string(mark), markEnded)
+		if peeked.ended == string(mark) { // refused: Load says so
+			peeked.ended = ""
+		}
+	}
+	data, err := s.disk.read(id+suffixLedger, maxLedger)
+	if err != nil {
+		return peeked.record(), missingFile("its ledger", err)
+	}
+	claim, _, err := replay(data, id, nil)
+	if claim.id == id {
+		peeked.ledger = claim
+	}
+	return peeked.record(), err
+}

@@ -1,0 +1,152 @@
+// Package desktop is where a front end leaves its own process: the person's
+// browser, the window program, the clipboard. Nothing goes through a shell,
+// and every failure says what to do instead.
+package desktop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/atotto/clipboard"
+	"github.com/cli/browser"
+
+	"curfew/auth"
+	"curfew/auth/agent"
+	"curfew/ui/status"
+)
+
+// How long a program is watched for failing at once: one that has not by then
+// has started.
+const startTime = 2 * time.Second
+
+// OpenURL opens a web page in the person's browser: by $BROWSER (commands
+// separated by colons, %s for the address, as xdg-open reads it), else by the
+// system's opener. It returns when the browser was started, be that of the
+// kind that ends at once or that stays. It refuses what is not a web page: a
+// sign-in page's address comes from a configuration or a server, and a desktop
+// opens any scheme that it knows.
+func OpenURL(ctx context.Context, address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+		return &auth.Error{
+			Kind:    auth.KindRefused,
+			Message: status.Tr("The sign-in page is no web address, so it was not opened."),
+			Hint:    status.Tr("Check the account's settings."),
+		}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- runBrowser(u.String()) }() // ends with the browser, which may outlive this program
+	if err := settle(ctx, ended); err != nil {
+		return &auth.Error{
+			Kind:    auth.KindFailed,
+			Message: status.Tr("No browser could be opened (%v).", err),
+			Hint:    status.Tr("Sign in from a terminal: curfew login NAME --no-browser"),
+		}
+	}
+	return nil
+}
+
+func runBrowser(address string) error {
+	for command := range strings.SplitSeq(os.Getenv("BROWSER"), ":") {
+		args := strings.Fields(command)
+		if len(args) == 0 {
+			continue
+		}
+		placed := false
+		for i := range args {
+			if strings.Contains(args[i], "%s") {
+				args[i], placed = strings.ReplaceAll(args[i], "%s", address), true
+			}
+		}
+		if !placed {
+			args = append(args, address)
+		}
+		if exec.Command(args[0], args[1:]...).Run() == nil {
+			return nil
+		}
+	}
+	browser.Stdout, browser.Stderr = nil, nil
+	return browser.OpenURL(address)
+}
+
+// ShowWindow starts curfew-window, which shows the one that is open already
+// where there is one. The window outlives this program.
+func ShowWindow(ctx context.Context, args ...string) error {
+	path, err := agent.FindProgram("curfew-window")
+	if err != nil {
+		return &auth.Error{
+			Kind:    auth.KindFailed,
+			Message: status.Tr("There is no program curfew-window."),
+			Hint:    status.Tr("Install it beside this program or in a directory of PATH."),
+		}
+	}
+	c := exec.Command(path, args...)
+	c.SysProcAttr = agent.Detached()
+	err = c.Start()
+	if err == nil {
+		ended := make(chan error, 1)
+		go func() { ended <- c.Wait() }()
+		err = settle(ctx, ended)
+	}
+	if err != nil {
+		return &auth.Error{
+			Kind:    auth.KindFailed,
+			Message: status.Tr("The window cannot open (%v).", err),
+			Hint:    status.Tr("Run curfew-window in a terminal to see why."),
+		}
+	}
+	return nil
+}
+
+// settle waits until a program has ended or has run for long enough to have
+// started.
+func settle(ctx context.Context, ended <-chan error) error {
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(startTime):
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// Clipboard is the desktop's clipboard, by the program that the system has for
+// it: the token goes through its standard input.
+type Clipboard struct{}
+
+// Write puts text into the clipboard; "" empties it.
+func (Clipboard) Write(text string) error {
+	if clipboard.Unsupported {
+		return &auth.Error{
+			Kind:    auth.KindFailed,
+			Message: status.Tr("There is no program that puts text into the clipboard."),
+			Hint:    status.Tr("Install xclip, or wl-clipboard on Wayland; or use: curfew token NAME"),
+		}
+	}
+	if err := clipboard.WriteAll(text); err != nil {
+		return &auth.Error{
+			Kind:    auth.KindFailed,
+			Message: status.Tr("The clipboard did not take the token (%v).", err),
+			Hint:    status.Tr("Use: curfew token NAME"),
+		}
+	}
+	return nil
+}
+
+// Read returns what the clipboard holds, "" when that is no text.
+func (Clipboard) Read() (string, error) {
+	text, err := clipboard.ReadAll()
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
+		return "", nil // xclip and its like fail on an empty clipboard
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the clipboard: %w", err)
+	}
+	return text, nil
+}

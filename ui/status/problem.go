@@ -1,0 +1,54 @@
+package status
+
+import (
+	"cmp"
+	"errors"
+
+	"curfew/auth"
+)
+
+// A Problem is an error in words: what went wrong and what to do next. Either
+// text is clean, one line, and of bounded length.
+type Problem struct {
+	Message string // a sentence; never empty
+	Hint    string // a sentence or a command; empty where there is nothing to do
+}
+
+// Explain puts an error into words. An [*auth.Error] keeps its message, and
+// its hint or the one that fits its kind.
+func Explain(err error) Problem {
+	e, ok := errors.AsType[*auth.Error](err)
+	if !ok {
+		if err == nil {
+			return Problem{Message: Tr("Something went wrong.")}
+		}
+		return Problem{Message: cmp.Or(sentence(err.Error()), Tr("Something went wrong."))}
+	}
+	message, hint := kindWords(e.Kind)
+	return Problem{
+		Message: cmp.Or(sentence(e.Message), message),
+		Hint:    cmp.Or(Clip(e.Hint, sentenceRunes), hint),
+	}
+}
+
+func kindWords(k auth.Kind) (message, hint string) {
+	switch k {
+	case auth.KindBadRequest:
+		return Tr("A name, value or setting is wrong."), Tr("Check the account's settings.")
+	case auth.KindUnknown:
+		return Tr("There is no account of that name."), Tr("Add the account first.")
+	case auth.KindSignInNeeded:
+		return Tr("This account needs a sign-in."), Tr("Choose Sign in again.")
+	case auth.KindUnavailable:
+		return Tr("The server cannot be reached or asks to wait."), Tr("Nothing is lost; Curfew tries again by itself.")
+	case auth.KindRefused:
+		return Tr("The server refused."), Tr("Check the account's settings, or ask whoever runs the server.")
+	case auth.KindKeychain:
+		return Tr("The keychain is locked or does not answer."), Tr("Unlock the keychain and try again.")
+	case auth.KindNotRunning:
+		return Tr("The Curfew agent is not running."), Tr("Start it with: curfew agent")
+	case auth.KindSignInRunning:
+		return Tr("A sign-in of this account runs already."), Tr("Finish it in your browser, or cancel it.")
+	}
+	return Tr("Something went wrong."), Tr("See why with: curfew log")
+}

@@ -1,0 +1,237 @@
+// Package status puts an account into words: one snapshot and a time in, the
+// sentences, countdowns and urgency that a person reads out. The tray, the
+// window, the notices and the command line all speak through it, so they
+// cannot disagree.
+//
+// Its functions are pure. Absolute times are in the zone of the now that is
+// passed in. Its one hard idea is that a snapshot is not trusted to be sane:
+// whatever counts, times or text it holds, nothing negative, absurd, empty or
+// unbounded reaches a screen. The refreshes lead and the days follow, because
+// for anybody who works daily the count ends the session first.
+package status
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf16"
+
+	"curfew/auth"
+)
+
+// Urgency says how much an account wants a person, from not at all upwards.
+type Urgency int
+
+// The urgencies. A colour may follow them, but never alone.
+const (
+	Calm      Urgency = iota // nothing to do
+	Soon                     // works, and its end is near
+	Attention                // stopped until a person does something, and not over
+	Over                     // the session has ended; only a sign-in helps
+)
+
+// String returns the name of u, for logs and tests.
+func (u Urgency) String() string {
+	return [...]string{"calm", "soon", "attention", "over"}[u]
+}
+
+// The marks below which the end of a session counts as near.
+const (
+	FewRefreshes = 5
+	FewDays      = 3 * day
+)
+
+// SigningIn reports whether a sign-in of the account runs right now, be it
+// the first one or one that is to replace a live session.
+func SigningIn(s auth.Snapshot) bool {
+	return s.State == auth.SigningIn ||
+		s.SignIn != nil && (s.SignIn.Phase == auth.PhaseBrowser || s.SignIn.Phase == auth.PhaseExchange)
+}
+
+// HasSession reports whether the account has a session that is not over: only
+// then are there refreshes to count, a token to copy and something to sign out of.
+func HasSession(s auth.Snapshot) bool {
+	switch s.State {
+	case auth.Active, auth.Stale, auth.Refreshing, auth.Waiting, auth.Held, auth.Locked, auth.Suspect:
+		return true
+	case auth.SigningIn:
+		return !s.SignedInAt.IsZero()
+	}
+	return false
+}
+
+// UrgencyOf says how much the account wants a person. One who is signing in
+// right now has been told.
+func UrgencyOf(s auth.Snapshot, now time.Time) Urgency {
+	switch {
+	case SigningIn(s):
+		return Calm
+	case s.State == auth.Ended && s.Reason != auth.ByUser:
+		return Over
+	case s.State == auth.Held, s.State == auth.Locked, s.State == auth.Suspect:
+		return Attention
+	case HasSession(s) && nearEnd(s, now):
+		return Soon
+	}
+	return Calm
+}
+
+func nearEnd(s auth.Snapshot, now time.Time) bool {
+	left, _ := refreshes(s)
+	age, known := ageLeft(s, now)
+	return left <= FewRefreshes || known && age <= FewDays
+}
+
+// Sort returns the snapshots with those first that want a person most, and by
+// name within one urgency.
+func Sort(all []auth.Snapshot, now time.Time) []auth.Snapshot {
+	sorted := slices.Clone(all)
+	slices.SortStableFunc(sorted, func(a, b auth.Snapshot) int {
+		return cmp.Or(
+			cmp.Compare(UrgencyOf(b, now), UrgencyOf(a, now)),
+			cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)),
+			cmp.Compare(a.Name, b.Name),
+		)
+	})
+	return sorted
+}
+
+// Name returns the account's name, short enough for a menu and never empty.
+func Name(s auth.Snapshot) string {
+	return cmp.Or(Clip(s.Name, nameRunes), Tr("(no name)"))
+}
+
+// Line is the one line that says where an account stands:
+// "Spotify: 14 of 20 refreshes, 23 d left". It changes at most once a minute.
+func Line(s auth.Snapshot, now time.Time) string {
+	return Tr("%s: %s", Name(s), Short(s, now))
+}
+
+// Short is [Line] without the name.
+func Short(s auth.Snapshot, now time.Time) string {
+	if SigningIn(s) {
+		if s.SignIn != nil && s.SignIn.Phase == auth.PhaseExchange {
+			return Tr("signing in, almost done")
+		}
+		return Tr("signing in, go on in your browser")
+	}
+	switch s.State {
+	case auth.SignedOut:
+		return Tr("signed out")
+	case auth.Active, auth.Stale, auth.Refreshing:
+		return countdown(s, now)
+	case auth.Waiting:
+		if wait, ok := left(s.NextRefreshAt, 0, now); ok {
+			return Tr("%s; waiting for the server, next try in %s", countdown(s, now), Coarse(wait))
+		}
+		return Tr("%s; waiting for the server", countdown(s, now))
+	case auth.Held:
+		return Tr("refused by the server")
+	case auth.Locked:
+		return Tr("keychain locked")
+	case auth.Suspect:
+		return Tr("check the clock of this computer")
+	case auth.Ended:
+		if s.Reason == auth.ByUser {
+			return Tr("signed out")
+		}
+		return Tr("sign in again: %s", over(s))
+	}
+	return Tr("in a state that this version does not know")
+}
+
+// countdown is what is left of a live session.
+func countdown(s auth.Snapshot, now time.Time) string {
+	left, most := refreshes(s)
+	age, known := ageLeft(s, now)
+	if left == 0 {
+		if access, ok := accessLeft(s, now); ok && s.State == auth.Active {
+			return Tr("no refreshes left, the last token ends in %s", Coarse(access))
+		}
+		return Tr("no refreshes left")
+	}
+	if !known {
+		return Trn(most, "%d of %d refresh left", "%d of %d refreshes left", left, most)
+	}
+	return Trn(most, "%d of %d refresh, %s left", "%d of %d refreshes, %s left", left, most, Coarse(age))
+}
+
+// over says why a session ended, to follow "sign in again:".
+func over(s auth.Snapshot) string {
+	switch s.Reason {
+	case auth.ByAge:
+		return Tr("the %s are over", days(allowance(s)))
+	case auth.ByRefreshes:
+		_, most := refreshes(s)
+		return Trn(most, "the %d refresh is used up", "the %d refreshes are used up", most)
+	case auth.ByIdle:
+		return Tr("not used for too long")
+	case auth.ByRevocation:
+		return Tr("the server ended the session")
+	case auth.ByRotationLost:
+		return Tr("the newest token was lost on its way")
+	case auth.ByTampering:
+		return Tr("the stored session was changed by something else")
+	case auth.BySubjectChanged:
+		return Tr("the server answered for somebody else")
+	}
+	return Tr("the session is over")
+}
+
+// LeastLeft returns the smaller of what is left of the refreshes and of the
+// days, as a fraction from 0 to 1: what one ring can say of a live session.
+func LeastLeft(s auth.Snapshot, now time.Time) float64 {
+	fraction := refreshRing(s).Fraction
+	if _, known := ageLeft(s, now); known {
+		fraction = min(fraction, ageRing(s, now).Fraction)
+	}
+	return fraction
+}
+
+// RefreshesLeft returns how many refreshes a live session has left, at least 0.
+func RefreshesLeft(s auth.Snapshot) int {
+	n, _ := refreshes(s)
+	return n
+}
+
+// refreshes returns what is left and what there was, both sane: the built-in
+// limit can only be tightened.
+func refreshes(s auth.Snapshot) (left, most int) {
+	most = s.MaxRefreshes
+	if most <= 0 || most > auth.BuiltIn.MaxRefreshes {
+		most = auth.BuiltIn.MaxRefreshes
+	}
+	return min(max(s.RefreshesLeft, 0), most), most
+}
+
+// tooltipLines is how many accounts a tooltip names.
+const tooltipLines = 5
+
+// Tooltip is what the tray icon says of all accounts: a line each, those first
+// that want a person, and how many did not fit. room is how many UTF-16 units
+// the desktop shows, which is how Windows counts; 0 means any number.
+func Tooltip(all []auth.Snapshot, now time.Time, room int) string {
+	if len(all) == 0 {
+		return Tr("Curfew: no accounts yet")
+	}
+	var lines []string
+	for _, s := range Sort(all, now)[:min(len(all), tooltipLines)] {
+		lines = append(lines, Line(s, now))
+	}
+	rest := func(shown int) string {
+		if shown == len(all) {
+			return ""
+		}
+		return "\n" + Tr("and %d more", len(all)-shown)
+	}
+	for n := len(lines); n > 0; n-- {
+		if text := strings.Join(lines[:n], "\n") + rest(n); room == 0 || units(text) <= room {
+			return text
+		}
+	}
+	// One line that is too long even alone. No rune takes more than two units.
+	return Clip(lines[0], (room-units(rest(1)))/2) + rest(1)
+}
+
+func units(s string) int { return len(utf16.Encode([]rune(s))) }

@@ -1,0 +1,449 @@
+package status
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"curfew/auth"
+)
+
+var (
+	zone  = time.FixedZone("CET", 3600)
+	now   = time.Date(2026, 11, 22, 14, 30, 0, 0, zone)
+	start = now.Add(-7 * day)
+)
+
+// live is a session in its eighth day with six refreshes spent; edits change it.
+func live(edits ...func(*auth.Snapshot)) auth.Snapshot {
+	s := auth.Snapshot{
+		Name: "Spotify", Provider: "spotify", Subject: "alice@example.org", State: auth.Active,
+		SignedInAt: start, EndsAt: start.Add(30 * day),
+		RefreshesUsed: 6, RefreshesLeft: 14, MaxRefreshes: 20,
+		AccessExpiresAt: now.Add(41*time.Minute + 7*time.Second), AccessLifetime: 3600,
+		NextReason: "when a program asks", LastUsedAt: now.Add(-2 * time.Minute), LastUsedBy: "curl",
+		LimitedBy: auth.LimitRefreshes,
+	}
+	for _, edit := range edits {
+		edit(&s)
+	}
+	return s
+}
+
+func in(state auth.State) func(*auth.Snapshot) {
+	return func(s *auth.Snapshot) { s.State = state }
+}
+
+func ended(r auth.Reason) func(*auth.Snapshot) {
+	return func(s *auth.Snapshot) { s.State, s.Reason = auth.Ended, r }
+}
+
+func used(n int) func(*auth.Snapshot) {
+	return func(s *auth.Snapshot) { s.RefreshesUsed, s.RefreshesLeft = n, 20-n }
+}
+
+func endsIn(d time.Duration) func(*auth.Snapshot) {
+	return func(s *auth.Snapshot) { s.EndsAt, s.SignedInAt = now.Add(d), now.Add(d-30*day) }
+}
+
+func signIn(p auth.Phase, message string) func(*auth.Snapshot) {
+	return func(s *auth.Snapshot) { s.SignIn = &auth.SignInView{Flow: "f", Phase: p, Message: message} }
+}
+
+func nextAt(d time.Duration) func(*auth.Snapshot) {
+	return func(s *auth.Snapshot) { s.NextRefreshAt = now.Add(d) }
+}
+
+func TestWords(t *testing.T) {
+	for _, tt := range []struct {
+		name                 string
+		s                    auth.Snapshot
+		short, title, detail string
+		urgency              Urgency
+		action               string
+	}{
+		{"active", live(), "14 of 20 refreshes, 23 d left", "Signed in", "Programs get tokens without asking you.", Calm, "Sign in again"},
+		{"stale", live(in(auth.Stale)), "14 of 20 refreshes, 23 d left", "Signed in", "The access token has expired. The next program that asks gets a new one.", Calm, "Sign in again"},
+		{"refreshing", live(in(auth.Refreshing)), "14 of 20 refreshes, 23 d left", "Refreshing", "A new access token is on its way.", Calm, "Sign in again"},
+		{"waiting", live(in(auth.Waiting), nextAt(40*time.Second)), "14 of 20 refreshes, 23 d left; waiting for the server, next try in under 1 min", "Waiting for the server",
+			"The server cannot be reached or asks to wait. Nothing is lost. Next try in 40 s.", Calm, "Sign in again"},
+		{"waiting, no time", live(in(auth.Waiting)), "14 of 20 refreshes, 23 d left; waiting for the server", "Waiting for the server",
+			"The server cannot be reached or asks to wait. Nothing is lost.", Calm, "Sign in again"},
+		{"held", live(in(auth.Held), func(s *auth.Snapshot) { s.Message = "the server says invalid_client" }), "refused by the server", "Refused by the server",
+			"The server says invalid_client.", Attention, "Sign in again"},
+		{"locked", live(in(auth.Locked)), "keychain locked", "Keychain locked", "The keychain is locked or does not answer. Unlock it, and Curfew goes on by itself.", Attention, ""},
+		{"suspect", live(in(auth.Suspect)), "check the clock of this computer", "Check the clock", "The clock of this computer cannot be right. Set the time, and Curfew goes on by itself.", Attention, ""},
+		{"signed out", auth.Snapshot{Name: "x", State: auth.SignedOut}, "signed out", "Signed out", "Sign in once, in your own browser, and programs can have tokens.", Calm, "Sign in"},
+		{"signing in", auth.Snapshot{Name: "x", State: auth.SigningIn}, "signing in, go on in your browser", "Signing in",
+			"Go on in your browser. The page can be opened again, and nothing is lost by cancelling.", Calm, "Cancel sign-in"},
+		{"signing in, exchange", auth.Snapshot{Name: "x", State: auth.SigningIn, SignIn: &auth.SignInView{Phase: auth.PhaseExchange}}, "signing in, almost done", "Signing in",
+			"The browser is done; Curfew saves the new session.", Calm, "Cancel sign-in"},
+		{"signing in again beside a live session", live(signIn(auth.PhaseBrowser, "")), "signing in, go on in your browser", "Signing in",
+			"Go on in your browser. The page can be opened again, and nothing is lost by cancelling.", Calm, "Cancel sign-in"},
+		{"sign-in done", live(signIn(auth.PhaseDone, "")), "14 of 20 refreshes, 23 d left", "Signed in", "Programs get tokens without asking you.", Calm, "Sign in again"},
+		{"sign-in failed", auth.Snapshot{Name: "x", State: auth.SignedOut, SignIn: &auth.SignInView{Phase: auth.PhaseFailed, Message: "you said no in the browser"}}, "signed out", "Signed out",
+			"Sign in once, in your own browser, and programs can have tokens. The last sign-in failed: You said no in the browser.", Calm, "Sign in"},
+		{"signing in after the end", live(ended(auth.ByAge), signIn(auth.PhaseBrowser, "")), "signing in, go on in your browser", "Signing in",
+			"Go on in your browser. The page can be opened again, and nothing is lost by cancelling.", Calm, "Cancel sign-in"},
+		{"ended by age", live(ended(auth.ByAge)), "sign in again: the 30 days are over", "Session over", "Refresh token has expired. Please login again.", Over, "Sign in again"},
+		{"ended by tightened age", live(ended(auth.ByAge), func(s *auth.Snapshot) { s.EndsAt = s.SignedInAt.Add(7 * day) }), "sign in again: the 7 days are over", "Session over",
+			"Refresh token has expired. Please login again.", Over, "Sign in again"},
+		{"ended by refreshes", live(ended(auth.ByRefreshes), used(20)), "sign in again: the 20 refreshes are used up", "Session over",
+			"Refresh token has reached maximum usage limit. Please login again.", Over, "Sign in again"},
+		{"ended by one refresh", live(ended(auth.ByRefreshes), func(s *auth.Snapshot) { s.MaxRefreshes, s.RefreshesLeft = 1, 0 }), "sign in again: the 1 refresh is used up", "Session over",
+			"Refresh token has reached maximum usage limit. Please login again.", Over, "Sign in again"},
+		{"ended by idle", live(ended(auth.ByIdle)), "sign in again: not used for too long", "Session over", "Sign in again: not used for too long.", Over, "Sign in again"},
+		{"ended, revoked", live(ended(auth.ByRevocation)), "sign in again: the server ended the session", "Session over", "Sign in again: the server ended the session.", Over, "Sign in again"},
+		{"ended, rotation lost", live(ended(auth.ByRotationLost)), "sign in again: the newest token was lost on its way", "Session over", "Sign in again: the newest token was lost on its way.", Over, "Sign in again"},
+		{"ended, tampered", live(ended(auth.ByTampering)), "sign in again: the stored session was changed by something else", "Session over",
+			"Sign in again: the stored session was changed by something else.", Over, "Sign in again"},
+		{"ended, somebody else", live(ended(auth.BySubjectChanged)), "sign in again: the server answered for somebody else", "Session over",
+			"Sign in again: the server answered for somebody else.", Over, "Sign in again"},
+		{"ended by the user", live(ended(auth.ByUser)), "signed out", "Signed out", "You signed out. Sign in whenever you need tokens.", Calm, "Sign in"},
+		{"ended, reason of a newer agent", live(ended("eclipse")), "sign in again: the session is over", "Session over", "Sign in again: the session is over.", Over, "Sign in again"},
+		{"state of a newer agent", live(in("dreaming")), "in a state that this version does not know", "Unknown state",
+			"The agent is newer than this program. Restart Curfew to bring both to one version.", Calm, "Sign in"},
+
+		{"fresh", live(used(0), endsIn(30*day)), "20 of 20 refreshes, 30 d left", "Signed in", "Programs get tokens without asking you.", Calm, "Sign in again"},
+		{"six left", live(used(14)), "6 of 20 refreshes, 23 d left", "Signed in", "Programs get tokens without asking you.", Calm, "Sign in again"},
+		{"five left", live(used(15)), "5 of 20 refreshes, 23 d left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
+		{"one left", live(used(19)), "1 of 20 refreshes, 23 d left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
+		{"one of one", live(func(s *auth.Snapshot) { s.MaxRefreshes, s.RefreshesLeft = 1, 1 }), "1 of 1 refresh, 23 d left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
+		{"none left", live(used(20)), "no refreshes left, the last token ends in 41 min", "Signed in", "This is the last access token of the session. Sign in again before it ends.", Soon, "Sign in again"},
+		{"none left, stale", live(used(20), in(auth.Stale)), "no refreshes left", "Signed in", "The access token has expired. The next program that asks gets a new one.", Soon, "Sign in again"},
+		{"three days", live(endsIn(3 * day)), "14 of 20 refreshes, 3 d left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
+		{"59 s", live(endsIn(59 * time.Second)), "14 of 20 refreshes, under 1 min left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
+		{"age exactly 30 d, still alive", live(endsIn(0)), "14 of 20 refreshes, under 1 min left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
+		{"end unknown", live(func(s *auth.Snapshot) { s.EndsAt = time.Time{} }), "14 of 20 refreshes left", "Signed in", "Programs get tokens without asking you.", Calm, "Sign in again"},
+		{"end unknown, age told", live(func(s *auth.Snapshot) { s.EndsAt, s.AgeLeft = time.Time{}, 86400 }), "14 of 20 refreshes, 1 d left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
+		{"counts below zero", live(func(s *auth.Snapshot) { s.RefreshesLeft = -3 }), "no refreshes left, the last token ends in 41 min", "Signed in", "This is the last access token of the session. Sign in again before it ends.", Soon, "Sign in again"},
+		{"counts beyond the limit", live(func(s *auth.Snapshot) { s.RefreshesLeft, s.MaxRefreshes = 5000, 9000 }), "20 of 20 refreshes, 23 d left", "Signed in", "Programs get tokens without asking you.", Calm, "Sign in again"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := Describe(tt.s, now)
+			if got := Short(tt.s, now); got != tt.short {
+				t.Errorf("Short = %q, want %q", got, tt.short)
+			}
+			if got, want := Line(tt.s, now), tt.s.Name+": "+tt.short; got != want {
+				t.Errorf("Line = %q, want %q", got, want)
+			}
+			if v.Title != tt.title {
+				t.Errorf("Title = %q, want %q", v.Title, tt.title)
+			}
+			if v.Detail != tt.detail {
+				t.Errorf("Detail = %q, want %q", v.Detail, tt.detail)
+			}
+			if v.Urgency != tt.urgency {
+				t.Errorf("Urgency = %v, want %v", v.Urgency, tt.urgency)
+			}
+			if v.ActionLabel != tt.action {
+				t.Errorf("ActionLabel = %q, want %q", v.ActionLabel, tt.action)
+			}
+		})
+	}
+}
+
+func TestDescribeFields(t *testing.T) {
+	get := func(s auth.Snapshot) View { return Describe(s, now) }
+	for _, tt := range []struct{ name, got, want string }{
+		{"access", get(live()).AccessToken, "fresh for 41:07"},
+		{"access by reported seconds", get(live(func(s *auth.Snapshot) { s.AccessExpiresAt, s.AccessLeft = time.Time{}, 61 })).AccessToken, "fresh for 1:01"},
+		{"access unknown", get(live(func(s *auth.Snapshot) { s.AccessExpiresAt = time.Time{} })).AccessToken, "expired"},
+		{"access past", get(live(func(s *auth.Snapshot) { s.AccessExpiresAt = now })).AccessToken, "expired"},
+		{"access stale", get(live(in(auth.Stale))).AccessToken, "expired"},
+		{"access signed out", get(auth.Snapshot{State: auth.SignedOut}).AccessToken, "none"},
+		{"token line", TokenLine(live(), now), "Access token good until today, 15:11"},
+		{"token line, end unknown", TokenLine(live(func(s *auth.Snapshot) { s.AccessExpiresAt, s.AccessLeft = time.Time{}, 61 }), now), "Access token good"},
+		{"token line, stale", TokenLine(live(in(auth.Stale)), now), "Access token expired"},
+		{"token line, signed out", TokenLine(auth.Snapshot{State: auth.SignedOut}, now), "No access token"},
+		{"next, why", get(live()).NextRefresh, "when a program asks"},
+		{"next, when", get(live(nextAt(time.Hour), func(s *auth.Snapshot) { s.NextReason = "" })).NextRefresh, "today, 15:30"},
+		{"next, nothing known", get(live(func(s *auth.Snapshot) { s.NextReason = "" })).NextRefresh, "when a program asks"},
+		{"next, paused", get(live(func(s *auth.Snapshot) { s.Paused = true })).NextRefresh, "paused; when a program asks"},
+		{"next, none left", get(live(used(20))).NextRefresh, "none left"},
+		{"next, now", get(live(in(auth.Refreshing))).NextRefresh, "now"},
+		{"next, no session", get(live(ended(auth.ByAge))).NextRefresh, "none"},
+		{"used", get(live()).LastUsed, "2 min ago by curl"},
+		{"used, nobody named", get(live(func(s *auth.Snapshot) { s.LastUsedBy = "" })).LastUsed, "2 min ago"},
+		{"used never", get(live(func(s *auth.Snapshot) { s.LastUsedAt = time.Time{} })).LastUsed, "never"},
+		{"ends by count", get(live()).EndsBy, "20 refreshes (ours)"},
+		{"ends by age", get(live(func(s *auth.Snapshot) { s.LimitedBy = auth.LimitAge })).EndsBy, "30 days (ours)"},
+		{"ends by idle", get(live(func(s *auth.Snapshot) { s.LimitedBy = auth.LimitIdle })).EndsBy, "time without use (ours)"},
+		{"ends by server", get(live(func(s *auth.Snapshot) { s.LimitedBy = auth.LimitServer })).EndsBy, "the server's own limit, Tue 15 Dec, 14:30"},
+		{"ends by server, unknown", get(live(func(s *auth.Snapshot) { s.LimitedBy, s.EndsAt = auth.LimitServer, time.Time{} })).EndsBy, "the server's own limit"},
+		{"ends, no session", get(live(ended(auth.ByAge))).EndsBy, ""},
+		{"ring refreshes", get(live()).Refreshes.Value, "14 of 20"},
+		{"ring days", get(live()).Age.Value, "23 days"},
+		{"ring days caption", get(live()).Age.Caption, "until Tue 15 Dec, 14:30"},
+		{"ring hours", get(live(endsIn(5*time.Hour + 12*time.Minute))).Age.Value, "5 h 12 min"},
+		{"ring clock", get(live(endsIn(59 * time.Second))).Age.Value, "0:59"},
+		{"ring unknown", get(live(func(s *auth.Snapshot) { s.EndsAt = time.Time{} })).Age.Value, "–"},
+		{"ring over", get(live(ended(auth.ByAge))).Refreshes.Value, "0 of 20"},
+		{"forecast", get(live(func(s *auth.Snapshot) {
+			s.Forecast = auth.ForecastView{EndsAt: time.Date(2026, 12, 10, 15, 40, 0, 0, time.UTC), By: auth.LimitRefreshes}
+		})).Forecast, "At today's pace the refreshes end first, Thu 10 Dec, 16:40"},
+		{"forecast none", get(live()).Forecast, ""},
+		{"warning", strings.Join(get(live(func(s *auth.Snapshot) { s.Warnings = []string{"no keychain:\n memory only", ""} })).Warnings, "|"), "No keychain: memory only."},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, tt.got, tt.want)
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		got  float64
+		want float64
+	}{
+		{"refreshes", get(live()).Refreshes.Fraction, 0.7},
+		{"days", get(live()).Age.Fraction, 23.0 / 30},
+		{"least, refreshes", LeastLeft(live(), now), 0.7},
+		{"least, days", LeastLeft(live(endsIn(3*day)), now), 0.1},
+		{"least, days unknown", LeastLeft(live(func(s *auth.Snapshot) { s.EndsAt = time.Time{} }), now), 0.7},
+		{"full", get(live(endsIn(30 * day))).Age.Fraction, 1},
+		{"over", get(live(ended(auth.ByAge))).Refreshes.Fraction, 0},
+	} {
+		if math.Abs(tt.got-tt.want) > 1e-9 {
+			t.Errorf("ring of %s: %v, want %v", tt.name, tt.got, tt.want)
+		}
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for _, tt := range []struct {
+		d            time.Duration
+		coarse, fine string
+	}{
+		{-time.Hour, "under 1 min", "0:00"},
+		{0, "under 1 min", "0:00"},
+		{59*time.Second + 999*time.Millisecond, "under 1 min", "0:59"},
+		{time.Minute, "1 min", "1:00"},
+		{41*time.Minute + 7*time.Second, "41 min", "41:07"},
+		{time.Hour - 1, "59 min", "59:59"},
+		{time.Hour, "1 h", "1 h"},
+		{5*time.Hour + 12*time.Minute, "5 h 12 min", "5 h 12 min"},
+		{day - 1, "23 h 59 min", "23 h 59 min"},
+		{day, "1 d", "1 d"},
+		{2*day + 5*time.Hour, "2 d 5 h", "2 d 5 h"},
+		{3*day + 5*time.Hour, "3 d", "3 d 5 h"},
+		{30 * day, "30 d", "30 d"},
+		{30*day - 1, "30 d", "29 d 23 h"},
+	} {
+		if got := Coarse(tt.d); got != tt.coarse {
+			t.Errorf("Coarse(%v) = %q, want %q", tt.d, got, tt.coarse)
+		}
+		if got := Fine(tt.d); got != tt.fine {
+			t.Errorf("Fine(%v) = %q, want %q", tt.d, got, tt.fine)
+		}
+	}
+}
+
+func TestMoments(t *testing.T) {
+	for _, tt := range []struct {
+		t                time.Time
+		when, stamp, ago string
+	}{
+		{time.Time{}, "", "", "never"},
+		{now, "today, 14:30", "14:30", "just now"},
+		{now.Add(time.Hour), "today, 15:30", "15:30", "just now"},
+		{now.Add(-59 * time.Second), "today, 14:29", "14:29", "just now"},
+		{now.Add(-5 * time.Hour), "today, 09:30", "09:30", "5 h ago"},
+		{now.Add(-17 * time.Hour), "Sat 21 Nov, 21:30", "Sat 21:30", "17 h ago"},
+		{now.Add(-8 * day), "Sat 14 Nov, 14:30", "14 Nov 14:30", "8 d ago"},
+		{time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC), "Mon 23 Nov, 00:30", "23 Nov 00:30", "just now"}, // another day in now's zone
+		{time.Date(2026, 12, 10, 15, 40, 0, 0, time.UTC), "Thu 10 Dec, 16:40", "10 Dec 16:40", "just now"},
+		{time.Date(2027, 1, 2, 3, 4, 0, 0, zone), "Sat 2 Jan 2027, 03:04", "2 Jan 03:04", "just now"},
+	} {
+		if got := When(tt.t, now); got != tt.when {
+			t.Errorf("When(%v) = %q, want %q", tt.t, got, tt.when)
+		}
+		if got := Stamp(tt.t, now); got != tt.stamp {
+			t.Errorf("Stamp(%v) = %q, want %q", tt.t, got, tt.stamp)
+		}
+		if got := Ago(tt.t, now); got != tt.ago {
+			t.Errorf("Ago(%v) = %q, want %q", tt.t, got, tt.ago)
+		}
+	}
+}
+
+func TestClip(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		n    int
+		want string
+	}{
+		{"work", 40, "work"},
+		{"  two\r\n lines\t", 40, "two lines"},
+		{"a\u202egnp.exe", 40, "a gnp.exe"}, // no text that turns around
+		{"\x00\x1b[31m", 40, "[31m"},
+		{strings.Repeat("ä", 4096), 10, strings.Repeat("ä", 9) + "…"},
+		{"exactly ten", 11, "exactly ten"},
+		{"cut at a space", 5, "cut…"},
+		{"x", 0, "…"},
+		{"", 5, ""},
+		{"\xff\xfe", 5, "��"},
+	} {
+		if got := Clip(tt.text, tt.n); got != tt.want {
+			t.Errorf("Clip(%.20q, %d) = %q, want %q", tt.text, tt.n, got, tt.want)
+		}
+	}
+}
+
+func TestSort(t *testing.T) {
+	named := func(name string, edits ...func(*auth.Snapshot)) auth.Snapshot {
+		s := live(edits...)
+		s.Name = name
+		return s
+	}
+	all := []auth.Snapshot{named("b"), named("over", ended(auth.ByAge)), named("A"), named("held", in(auth.Held)), named("few", used(18)), named("out", ended(auth.ByUser))}
+	before := slices.Clone(all)
+	var got []string
+	for _, s := range Sort(all, now) {
+		got = append(got, s.Name)
+	}
+	if want := []string{"over", "held", "few", "A", "b", "out"}; !slices.Equal(got, want) {
+		t.Errorf("Sort = %v, want %v", got, want)
+	}
+	if all[0].Name != before[0].Name {
+		t.Error("Sort changed its argument")
+	}
+}
+
+func TestTooltip(t *testing.T) {
+	many := make([]auth.Snapshot, 30)
+	for i := range many {
+		many[i] = live(func(s *auth.Snapshot) { s.Name = fmt.Sprintf("account-%02d", i) })
+	}
+	many[17].State, many[17].Reason = auth.Ended, auth.ByRefreshes
+	const windows = 127
+	line := func(n int) string { return fmt.Sprintf("account-%02d: 14 of 20 refreshes, 23 d left\n", n) }
+	const over = "account-17: sign in again: the 20 refreshes are used up\n"
+	for _, tt := range []struct {
+		name string
+		all  []auth.Snapshot
+		room int
+		want string
+	}{
+		{"none", nil, windows, "Curfew: no accounts yet"},
+		{"one", many[:1], windows, strings.TrimSpace(line(0))},
+		{"five", many[:5], 0, strings.TrimSpace(line(0) + line(1) + line(2) + line(3) + line(4))},
+		{"six", many[:6], 0, line(0) + line(1) + line(2) + line(3) + line(4) + "and 1 more"},
+		{"thirty", many, 0, over + line(0) + line(1) + line(2) + line(3) + "and 25 more"},
+		{"thirty on Windows", many, windows, over + line(0) + "and 28 more"},
+	} {
+		if got := Tooltip(tt.all, now, tt.room); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		want Problem
+	}{
+		{"words of the agent", &auth.Error{Kind: auth.KindSignInNeeded, Message: auth.MessageRefreshes, Hint: "curfew login work"},
+			Problem{"Refresh token has reached maximum usage limit. Please login again.", "curfew login work"}},
+		{"wrapped, bare kind", fmt.Errorf("copy: %w", &auth.Error{Kind: auth.KindNotRunning}), Problem{"The Curfew agent is not running.", "Start it with: curfew agent"}},
+		{"bad request", &auth.Error{Kind: auth.KindBadRequest}, Problem{"A name, value or setting is wrong.", "Check the account's settings."}},
+		{"unknown account", &auth.Error{Kind: auth.KindUnknown}, Problem{"There is no account of that name.", "Add the account first."}},
+		{"sign-in needed", &auth.Error{Kind: auth.KindSignInNeeded}, Problem{"This account needs a sign-in.", "Choose Sign in again."}},
+		{"unavailable", &auth.Error{Kind: auth.KindUnavailable}, Problem{"The server cannot be reached or asks to wait.", "Nothing is lost; Curfew tries again by itself."}},
+		{"refused", &auth.Error{Kind: auth.KindRefused}, Problem{"The server refused.", "Check the account's settings, or ask whoever runs the server."}},
+		{"keychain", &auth.Error{Kind: auth.KindKeychain}, Problem{"The keychain is locked or does not answer.", "Unlock the keychain and try again."}},
+		{"sign-in running", &auth.Error{Kind: auth.KindSignInRunning}, Problem{"A sign-in of this account runs already.", "Finish it in your browser, or cancel it."}},
+		{"failed", &auth.Error{Kind: auth.KindFailed}, Problem{"Something went wrong.", "See why with: curfew log"}},
+		{"plain", errors.New("no browser found"), Problem{"No browser found.", ""}},
+		{"nil", nil, Problem{"Something went wrong.", ""}},
+	} {
+		got := Explain(tt.err)
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	if p := Explain(&auth.Error{Message: strings.Repeat("x\n", 9000)}); utf8.RuneCountInString(p.Message) > sentenceRunes || strings.Contains(p.Message, "\n") {
+		t.Errorf("a long message came through: %d runes", utf8.RuneCountInString(p.Message))
+	}
+}
+
+// absurd finds what no countdown may say, whatever the snapshot held: numbers
+// below zero, not-numbers, and counts of more digits than any limit has.
+var absurd = regexp.MustCompile(`NaN|Inf|%!|(^|[\s(])-\d|\d{5,}`)
+
+// TestNothingAbsurd: no snapshot, however broken, makes an empty, negative or
+// endless sentence.
+func TestNothingAbsurd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		moment := rapid.Custom(func(t *rapid.T) time.Time {
+			if rapid.Bool().Draw(t, "unknown") {
+				return time.Time{}
+			}
+			return now.Add(time.Duration(rapid.Int64Range(int64(-90*day), int64(90*day)).Draw(t, "offset")))
+		})
+		word := rapid.StringN(-1, -1, 5000)
+		s := auth.Snapshot{
+			Name: word.Draw(t, "name"), State: auth.State(rapid.SampledFrom([]auth.State{
+				auth.SignedOut, auth.SigningIn, auth.Active, auth.Stale, auth.Refreshing, auth.Waiting, auth.Held, auth.Locked, auth.Suspect, auth.Ended, "", "new"}).Draw(t, "state")),
+			Reason: rapid.SampledFrom([]auth.Reason{"", auth.ByAge, auth.ByRefreshes, auth.ByIdle, auth.ByRevocation, auth.ByRotationLost,
+				auth.ByTampering, auth.BySubjectChanged, auth.ByUser, "new"}).Draw(t, "reason"),
+			SignedInAt: moment.Draw(t, "signed in"), EndsAt: moment.Draw(t, "ends"), AgeLeft: rapid.Int64().Draw(t, "age"),
+			RefreshesLeft: rapid.Int().Draw(t, "left"), MaxRefreshes: rapid.IntRange(-5, 50).Draw(t, "max"),
+			AccessExpiresAt: moment.Draw(t, "access"), AccessLeft: rapid.Int64().Draw(t, "access left"),
+			NextRefreshAt: moment.Draw(t, "next"), LastUsedAt: moment.Draw(t, "used"),
+			LimitedBy: rapid.SampledFrom([]auth.Limit{"", auth.LimitAge, auth.LimitRefreshes, auth.LimitIdle, auth.LimitServer, "new"}).Draw(t, "by"),
+			Paused:    rapid.Bool().Draw(t, "paused"),
+			Forecast:  auth.ForecastView{EndsAt: moment.Draw(t, "forecast"), By: auth.LimitRefreshes},
+		}
+		v := Describe(s, now)
+		for what, text := range map[string]string{
+			"Short": Short(s, now), "Title": v.Title, "Detail": v.Detail, "Refreshes.Value": v.Refreshes.Value, "Refreshes.Caption": v.Refreshes.Caption,
+			"Age.Value": v.Age.Value, "Age.Caption": v.Age.Caption, "AccessToken": v.AccessToken, "NextRefresh": v.NextRefresh, "LastUsed": v.LastUsed,
+		} {
+			if strings.TrimSpace(text) == "" || absurd.MatchString(text) || utf8.RuneCountInString(text) > 2*sentenceRunes {
+				t.Fatalf("%s = %q", what, text)
+			}
+		}
+		for what, text := range map[string]string{"EndsBy": v.EndsBy, "Forecast": v.Forecast} {
+			if absurd.MatchString(text) {
+				t.Fatalf("%s = %q", what, text)
+			}
+		}
+		if v.Name == "" || utf8.RuneCountInString(v.Name) > nameRunes || strings.ContainsAny(v.Name, "\n\r\x00") {
+			t.Fatalf("Name = %q", v.Name)
+		}
+		for what, f := range map[string]float64{"refreshes": v.Refreshes.Fraction, "age": v.Age.Fraction} {
+			if !(f >= 0 && f <= 1) {
+				t.Fatalf("ring of %s = %v", what, f)
+			}
+		}
+		if (v.Action == NoAction) != (v.ActionLabel == "") {
+			t.Fatalf("action %q has label %q", v.Action, v.ActionLabel)
+		}
+		if tip := Tooltip([]auth.Snapshot{s, s}, now, 127); units(tip) > 127 {
+			t.Fatalf("tooltip of %d units: %q", units(tip), tip)
+		}
+	})
+}
+
+func FuzzClip(f *testing.F) {
+	f.Add("work", 40)
+	f.Add("a\u202e\x00\xff\nb", 3)
+	f.Fuzz(func(t *testing.T, text string, n int) {
+		n = int(uint(n) % 1000)
+		got := Clip(text, n)
+		if !utf8.ValidString(got) || utf8.RuneCountInString(got) > max(n, 1) || strings.ContainsAny(got, "\n\r\t\x00\u202e") {
+			t.Errorf("Clip(%q, %d) = %q", text, n, got)
+		}
+		if again := Clip(got, max(n, 1)); again != got {
+			t.Errorf("Clip(%q, %d) = %q, and again %q", text, n, got, again)
+		}
+	})
+}

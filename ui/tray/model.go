@@ -1,0 +1,270 @@
+package tray
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+// A State is all that the tray knows. The model is derived from it.
+type State struct {
+	Accounts []auth.Snapshot
+	Agent    AgentState
+	Trouble  status.Problem // why Agent is Gone
+	Notice   string         // what came of the last click; may be empty
+}
+
+// AgentState says whether the agent answers.
+type AgentState int
+
+// The states of the connection to the agent.
+const (
+	Starting  AgentState = iota // nothing heard yet
+	Connected                   // State.Accounts is current
+	Gone                        // it does not answer; State.Accounts is out of date
+)
+
+// A Model is what the tray shows: plain data that two runs can compare.
+type Model struct {
+	Icon    string // one of assets.TrayIcons
+	Tooltip string
+	Items   []Item
+}
+
+// An Item is one row of the menu.
+type Item struct {
+	ID       ID // unique in the model
+	Label    string
+	Enabled  bool
+	Hidden   bool // it keeps its place
+	Checkbox bool
+	Checked  bool
+	Children []Item
+}
+
+// An ID is what an item is for. Items keep their ID for as long as they mean
+// the same, so a click can never do what another label said.
+type ID struct {
+	Verb    Verb
+	Account string
+}
+
+// Verb is what an item does when it is clicked.
+type Verb string
+
+// The verbs. Those of the first block do nothing: they are rows to read.
+const (
+	Separator   Verb = "separator" // Account tells one from the other
+	Note        Verb = "note"
+	AccountLine Verb = "account"
+	TokenLine   Verb = "token-line"
+	MoreLine    Verb = "more"
+
+	CopyToken    Verb = "copy"
+	Refresh      Verb = "refresh"
+	SignIn       Verb = "sign-in"
+	CancelSignIn Verb = "cancel-sign-in"
+	SignOut      Verb = "sign-out"
+	OpenAccount  Verb = "open-account"
+
+	AddAccount Verb = "add"
+	Pause      Verb = "pause"
+	Open       Verb = "open"
+	Quit       Verb = "quit"
+)
+
+const (
+	linesAtTop  = 12 // accounts in the menu itself; the others are one level deeper
+	noteRunes   = 90
+	tooltipNote = 120 // runes of a note in the tooltip
+)
+
+// tooltipRoom is how much a tooltip holds: Windows has 127 UTF-16 units and a zero.
+var tooltipRoom = map[string]int{"windows": 127}[runtime.GOOS]
+
+// NewModel derives what to show. It is pure. The rows are the same in every
+// state: what does not apply is off or hidden. So the menu is built anew only
+// when the accounts or their order change; a new menu closes an open one on
+// some panels, and loses the click that was on its way.
+func NewModel(s State, now time.Time) Model {
+	m := Model{Icon: icon(s, now), Tooltip: tooltip(s, now)}
+	note := s.Notice
+	switch {
+	case s.Agent == Starting:
+		note = cmp.Or(note, status.Tr("Starting…"))
+	case s.Agent == Gone:
+		note = cmp.Or(note, s.Trouble.Message)
+	case len(s.Accounts) == 0:
+		note = cmp.Or(note, status.Tr("No accounts yet"))
+	}
+	m.Items = append(m.Items, Item{ID: ID{Verb: Note}, Label: status.Clip(note, noteRunes), Hidden: note == ""})
+	if s.Agent == Connected && len(s.Accounts) > 0 {
+		var lines []Item
+		for _, a := range status.Sort(s.Accounts, now) {
+			lines = append(lines, account(a, now))
+		}
+		if more := len(lines) - linesAtTop; more > 0 {
+			rest := lines[linesAtTop:]
+			lines = append(lines[:linesAtTop:linesAtTop], Item{
+				ID: ID{Verb: MoreLine}, Enabled: true, Children: rest,
+				Label: status.Trn(more, "%d more account", "%d more accounts", more),
+			})
+		}
+		m.Items = append(append(m.Items, lines...), separator("accounts"))
+	}
+	connected := s.Agent == Connected
+	m.Items = append(m.Items,
+		Item{ID: ID{Verb: AddAccount}, Label: status.Tr("Add account"), Enabled: connected},
+		Item{ID: ID{Verb: Pause}, Label: status.Tr("Pause background refresh"), Enabled: connected && len(s.Accounts) > 0, Checkbox: true, Checked: paused(s)},
+		Item{ID: ID{Verb: Open}, Label: status.Tr("Open Curfew"), Enabled: true},
+		separator("end"),
+		Item{ID: ID{Verb: Quit}, Label: status.Tr("Quit (tokens stay available)"), Enabled: true},
+	)
+	return m
+}
+
+func separator(name string) Item { return Item{ID: ID{Separator, name}} }
+
+// account is the line of one account with its submenu.
+func account(a auth.Snapshot, now time.Time) Item {
+	refreshes := status.RefreshesLeft(a)
+	signingIn := status.SigningIn(a)
+	copyLabel := status.Tr("Copy access token")
+	if a.State == auth.Stale {
+		copyLabel = status.Tr("Copy access token (spends 1 refresh)")
+	}
+	refreshLabel := status.Tr("Refresh now")
+	if status.HasSession(a) {
+		refreshLabel = status.Tr("Refresh now (spends 1 of %d)", refreshes)
+	}
+	row := func(verb Verb, label string, enabled bool) Item {
+		return Item{ID: ID{verb, a.Name}, Label: label, Enabled: enabled}
+	}
+	return Item{
+		ID: ID{AccountLine, a.Name}, Label: status.Line(a, now), Enabled: true,
+		Children: []Item{
+			row(TokenLine, tokenLine(a, now), false),
+			row(CopyToken, copyLabel, a.State == auth.Active || a.State == auth.Refreshing || a.State == auth.Stale && refreshes > 0),
+			row(Refresh, refreshLabel, refreshes > 0 && !signingIn && (a.State == auth.Active || a.State == auth.Stale || a.State == auth.Waiting)),
+			row(SignIn, status.SignInLabel(a), a.State != auth.Locked && a.State != auth.Suspect),
+			row(CancelSignIn, status.Tr("Cancel sign-in"), signingIn),
+			row(SignOut, status.Tr("Sign out"), status.HasSession(a) || a.State == auth.Ended && a.Reason != auth.ByUser),
+			row(OpenAccount, status.Tr("Open"), true),
+		},
+	}
+}
+
+// tokenLine is the first row of an account: its token, or where that cannot
+// be had or a sign-in failed, why.
+func tokenLine(a auth.Snapshot, now time.Time) string {
+	failed := a.SignIn != nil && a.SignIn.Phase == auth.PhaseFailed
+	switch status.UrgencyOf(a, now) {
+	case status.Attention, status.Over:
+		return status.Clip(status.Describe(a, now).Detail, noteRunes)
+	}
+	if failed && !status.HasSession(a) {
+		return status.Clip(cmp.Or(a.SignIn.Message, status.Tr("The last sign-in failed")), noteRunes)
+	}
+	return status.TokenLine(a, now)
+}
+
+func paused(s State) bool {
+	for _, a := range s.Accounts {
+		if a.Paused {
+			return true // the switch is one for all accounts
+		}
+	}
+	return false
+}
+
+func tooltip(s State, now time.Time) string {
+	switch {
+	case s.Notice != "":
+		return status.Clip(status.Tr("Curfew: %s", s.Notice), tooltipNote)
+	case s.Agent == Starting:
+		return status.Tr("Curfew is starting")
+	case s.Agent == Gone:
+		return status.Clip(status.Tr("Curfew: %s", s.Trouble.Message), tooltipNote)
+	}
+	return status.Tooltip(s.Accounts, now, tooltipRoom)
+}
+
+// icon picks the one picture that says most: what wants a person comes before
+// what mends itself, and among healthy accounts the one with least left leads.
+func icon(s State, now time.Time) string {
+	switch s.Agent {
+	case Starting:
+		return "signed-out"
+	case Gone:
+		return "no-agent"
+	}
+	var attention, soon, waiting, live *auth.Snapshot
+	var locked, signingIn bool
+	for i := range s.Accounts {
+		a := &s.Accounts[i]
+		signingIn = signingIn || status.SigningIn(*a)
+		switch status.UrgencyOf(*a, now) {
+		case status.Over:
+			return "ended"
+		case status.Attention:
+			if a.State == auth.Locked {
+				locked = true
+			} else {
+				attention = least(attention, a, now)
+			}
+		case status.Soon:
+			soon = least(soon, a, now)
+		}
+		if a.State == auth.Waiting {
+			waiting = least(waiting, a, now)
+		}
+		if status.HasSession(*a) {
+			live = least(live, a, now)
+		}
+	}
+	switch {
+	case locked:
+		return "locked"
+	case attention != nil:
+		return ring("attention", attention, now)
+	case signingIn:
+		return "signing-in"
+	case soon != nil:
+		return ring("attention", soon, now)
+	case waiting != nil:
+		return ring("offline", waiting, now)
+	case live == nil:
+		return "signed-out"
+	case paused(s):
+		return ring("paused", live, now)
+	}
+	return ring("ring", live, now)
+}
+
+func least(a, b *auth.Snapshot, now time.Time) *auth.Snapshot {
+	if a != nil && status.LeastLeft(*a, now) <= status.LeastLeft(*b, now) {
+		return a
+	}
+	return b
+}
+
+// ring names the icon whose ring is as full as the account, to the nearest
+// tenth of a plain ring and the nearest fifth of one with a sign in it. Only
+// what has nothing left is shown empty.
+func ring(kind string, a *auth.Snapshot, now time.Time) string {
+	step := 2
+	if kind == "ring" {
+		step = 1
+	}
+	left := status.LeastLeft(*a, now)
+	tenths := step * int(math.Round(left*10/float64(step)))
+	if left > 0 || kind == "ring" {
+		tenths = max(tenths, step)
+	}
+	return fmt.Sprintf("%s-%02d", kind, tenths)
+}

@@ -1,0 +1,323 @@
+package tray
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"curfew/assets"
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+var now = time.Date(2026, 11, 22, 14, 30, 0, 0, time.UTC)
+
+// live is a session in its eighth day with six refreshes spent; edits change it.
+func live(name string, edits ...func(*auth.Snapshot)) auth.Snapshot {
+	s := auth.Snapshot{
+		Name: name, State: auth.Active, SignedInAt: now.AddDate(0, 0, -7), EndsAt: now.AddDate(0, 0, 23),
+		RefreshesUsed: 6, RefreshesLeft: 14, MaxRefreshes: 20, AccessExpiresAt: now.Add(41 * time.Minute),
+	}
+	for _, edit := range edits {
+		edit(&s)
+	}
+	return s
+}
+
+func in(state auth.State) func(*auth.Snapshot) { return func(s *auth.Snapshot) { s.State = state } }
+
+func left(n int) func(*auth.Snapshot) {
+	return func(s *auth.Snapshot) { s.RefreshesUsed, s.RefreshesLeft = 20-n, n }
+}
+
+func ended(r auth.Reason) func(*auth.Snapshot) {
+	return func(s *auth.Snapshot) { s.State, s.Reason = auth.Ended, r }
+}
+
+func signingIn(flow string) func(*auth.Snapshot) {
+	return func(s *auth.Snapshot) { s.SignIn = &auth.SignInView{Flow: flow, Phase: auth.PhaseBrowser} }
+}
+
+func isPaused(s *auth.Snapshot) { s.Paused = true }
+
+func connected(all ...auth.Snapshot) State { return State{Accounts: all, Agent: Connected} }
+
+func TestIcon(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		state State
+		want  string
+	}{
+		{"starting", State{}, "signed-out"},
+		{"no agent", State{Agent: Gone, Accounts: []auth.Snapshot{live("a")}}, "no-agent"},
+		{"no accounts", connected(), "signed-out"},
+		{"signed out", connected(live("a", in(auth.SignedOut))), "signed-out"},
+		{"by the user", connected(live("a", ended(auth.ByUser))), "signed-out"},
+		{"fresh", connected(live("a", left(20), func(s *auth.Snapshot) { s.EndsAt = now.AddDate(0, 0, 30); s.SignedInAt = now })), "ring-10"},
+		{"fourteen", connected(live("a")), "ring-07"},
+		{"six", connected(live("a", left(6))), "ring-03"},
+		{"the least of two", connected(live("a"), live("b", left(8))), "ring-04"},
+		{"the days are less", connected(live("a", func(s *auth.Snapshot) { s.EndsAt = now.AddDate(0, 0, 6); s.SignedInAt = now.AddDate(0, 0, -24) })), "ring-02"},
+		{"five", connected(live("a", left(5))), "attention-02"},
+		{"one", connected(live("a", left(1))), "attention-02"},
+		{"none", connected(live("a", left(0))), "attention-00"},
+		{"over", connected(live("a", ended(auth.ByRefreshes)), live("b")), "ended"},
+		{"over beats locked", connected(live("a", in(auth.Locked)), live("b", ended(auth.ByAge))), "ended"},
+		{"locked", connected(live("a", in(auth.Locked)), live("b", left(2))), "locked"},
+		{"held", connected(live("a", in(auth.Held))), "attention-08"},
+		{"suspect", connected(live("a", in(auth.Suspect))), "attention-08"},
+		{"signing in", connected(live("a", signingIn("f")), live("b", left(3))), "signing-in"},
+		{"signing in after the end", connected(live("a", ended(auth.ByAge), signingIn("f"))), "signing-in"},
+		{"offline", connected(live("a", in(auth.Waiting)), live("b")), "offline-08"},
+		{"offline, nearly over", connected(live("a", in(auth.Waiting), left(1))), "attention-02"},
+		{"paused", connected(live("a", isPaused)), "paused-08"},
+		{"paused and few", connected(live("a", isPaused, left(4))), "attention-02"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := NewModel(tt.state, now).Icon; got != tt.want {
+				t.Errorf("icon %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestIconsExist: the icons that models name are the icons that there are.
+func TestIconsExist(t *testing.T) {
+	named := map[string]bool{}
+	add := func(s State) { named[NewModel(s, now).Icon] = true }
+	add(State{})
+	add(State{Agent: Gone})
+	for n := range 21 {
+		for days := range 31 {
+			for _, edit := range []func(*auth.Snapshot){in(auth.Active), in(auth.Waiting), in(auth.Held), in(auth.Locked), isPaused, signingIn("f"), ended(auth.ByAge)} {
+				add(connected(live("a", left(n), edit, func(s *auth.Snapshot) {
+					s.EndsAt = now.AddDate(0, 0, days)
+					s.SignedInAt = s.EndsAt.AddDate(0, 0, -30)
+				})))
+			}
+		}
+	}
+	if got, want := slices.Sorted(maps.Keys(named)), assets.TrayIcons(); !slices.Equal(got, want) {
+		t.Errorf("models name %v\nthere are   %v", got, want)
+	}
+}
+
+// print draws a menu as text: "> " opens a submenu, "-" is a separator, "( )"
+// a row that cannot be clicked, "[x]" a tick.
+func print(items []Item) string {
+	var b strings.Builder
+	var walk func([]Item, string)
+	walk = func(items []Item, indent string) {
+		for _, i := range items {
+			switch {
+			case i.Hidden:
+				continue
+			case i.ID.Verb == Separator:
+				fmt.Fprintf(&b, "%s-\n", indent)
+				continue
+			case i.Checkbox && i.Checked:
+				fmt.Fprintf(&b, "%s[x] %s", indent, i.Label)
+			case i.Checkbox:
+				fmt.Fprintf(&b, "%s[ ] %s", indent, i.Label)
+			default:
+				fmt.Fprintf(&b, "%s%s", indent, i.Label)
+			}
+			if !i.Enabled {
+				b.WriteString(" (off)")
+			}
+			b.WriteString("\n")
+			walk(i.Children, indent+"  ")
+		}
+	}
+	walk(items, "")
+	return b.String()
+}
+
+func TestMenu(t *testing.T) {
+	foot := func(more string) string {
+		return "Add account\n[ ] Pause background refresh" + more + "\nOpen Curfew\n-\nQuit (tokens stay available)\n"
+	}
+	for _, tt := range []struct {
+		name  string
+		state State
+		want  string
+	}{
+		{"no accounts", connected(), "No accounts yet (off)\n" + foot(" (off)")},
+		{"starting", State{}, "Starting… (off)\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
+		{"no agent", State{Agent: Gone, Accounts: []auth.Snapshot{live("work")}, Trouble: status.Problem{Message: "The Curfew agent is not running."}},
+			"The Curfew agent is not running. (off)\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
+		{"one account", connected(live("Spotify")), `Spotify: 14 of 20 refreshes, 23 d left
+  Access token good until today, 15:11 (off)
+  Copy access token
+  Refresh now (spends 1 of 14)
+  Sign in again
+  Cancel sign-in (off)
+  Sign out
+  Open
+-
+` + foot("")},
+		{"stale", connected(live("a", in(auth.Stale))), `a: 14 of 20 refreshes, 23 d left
+  Access token expired (off)
+  Copy access token (spends 1 refresh)
+  Refresh now (spends 1 of 14)
+  Sign in again
+  Cancel sign-in (off)
+  Sign out
+  Open
+-
+` + foot("")},
+		{"signing in", connected(live("a", in(auth.SigningIn), func(s *auth.Snapshot) { s.SignedInAt = time.Time{} })), `a: signing in, go on in your browser
+  No access token (off)
+  Copy access token (off)
+  Refresh now (off)
+  Open sign-in page again
+  Cancel sign-in
+  Sign out (off)
+  Open
+-
+` + foot("")},
+		{"over comes first, with a notice", State{Agent: Connected, Notice: "a: signed in", Accounts: []auth.Snapshot{live("a", isPaused), live("z", ended(auth.ByRefreshes))}}, `a: signed in (off)
+z: sign in again: the 20 refreshes are used up
+  Refresh token has reached maximum usage limit. Please login again. (off)
+  Copy access token (off)
+  Refresh now (off)
+  Sign in again
+  Cancel sign-in (off)
+  Sign out
+  Open
+a: 14 of 20 refreshes, 23 d left
+  Access token good until today, 15:11 (off)
+  Copy access token
+  Refresh now (spends 1 of 14)
+  Sign in again
+  Cancel sign-in (off)
+  Sign out
+  Open
+-
+` + strings.Replace(foot(""), "[ ]", "[x]", 1)},
+		{"locked", connected(live("a", in(auth.Locked))), `a: keychain locked
+  The keychain is locked or does not answer. Unlock it, and Curfew goes on by itself. (off)
+  Copy access token (off)
+  Refresh now (spends 1 of 14) (off)
+  Sign in again (off)
+  Cancel sign-in (off)
+  Sign out
+  Open
+-
+` + foot("")},
+		{"failed sign-in", connected(auth.Snapshot{Name: "a", State: auth.SignedOut, SignIn: &auth.SignInView{Phase: auth.PhaseFailed, Message: "You said no in the browser."}}), `a: signed out
+  You said no in the browser. (off)
+  Copy access token (off)
+  Refresh now (off)
+  Sign in
+  Cancel sign-in (off)
+  Sign out (off)
+  Open
+-
+` + foot("")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := print(NewModel(tt.state, now).Items); got != tt.want {
+				t.Errorf("menu:\n%s\nwant:\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestMenuOfThirty(t *testing.T) {
+	var all []auth.Snapshot
+	for i := range 30 {
+		all = append(all, live(fmt.Sprintf("account-%02d", i)))
+	}
+	all[29].State, all[29].Reason = auth.Ended, auth.ByAge
+	m := NewModel(connected(all...), now)
+	if len(m.Items) > 21 {
+		t.Errorf("%d rows do not fit a small screen", len(m.Items))
+	}
+	if got, want := m.Items[1].Label, "account-29: sign in again: the 30 days are over"; got != want {
+		t.Errorf("first row %q, want %q", got, want)
+	}
+	more := m.Items[13]
+	if more.Label != "18 more accounts" || len(more.Children) != 18 || len(more.Children[17].Children) != 7 {
+		t.Errorf("the rest: %q with %d rows", more.Label, len(more.Children))
+	}
+}
+
+// TestIDs: ids are unique, and structure follows the accounts alone: a session
+// that lives, ends, waits or is signed in anew changes words in place.
+func TestIDs(t *testing.T) {
+	menu := func(a auth.Snapshot) []Item { return NewModel(connected(a, live("other")), now).Items }
+	base := menu(live("a"))
+	seen := map[ID]bool{}
+	var walk func([]Item)
+	walk = func(items []Item) {
+		for _, i := range items {
+			if seen[i.ID] {
+				t.Errorf("two rows are %v", i.ID)
+			}
+			seen[i.ID] = true
+			walk(i.Children)
+		}
+	}
+	walk(base)
+	for _, edit := range []func(*auth.Snapshot){in(auth.Stale), in(auth.Refreshing), in(auth.Waiting), in(auth.Held), in(auth.Locked), in(auth.Suspect),
+		left(0), left(3), ended(auth.ByAge), signingIn("f"), isPaused} {
+		a := live("a", edit)
+		if !sameRows(base, menu(a)) {
+			t.Errorf("state %s %s rebuilds the menu", a.State, a.Reason)
+		}
+	}
+	if sameRows(base, NewModel(connected(live("a")), now).Items) {
+		t.Error("an account less is the same menu")
+	}
+}
+
+// TestLongName: 4 KB of foreign text neither break a row nor a tooltip.
+func TestLongName(t *testing.T) {
+	m := NewModel(connected(live(strings.Repeat("Kontö\n", 700), in(auth.Held), func(s *auth.Snapshot) { s.Message = strings.Repeat("x ", 5000) })), now)
+	for line := range strings.Lines(m.Tooltip + "\n" + print(m.Items)) {
+		if n := len([]rune(line)); n > 130 {
+			t.Errorf("a line of %d characters: %q", n, line)
+		}
+	}
+}
+
+// TestMinutes: nothing in a menu ticks by the second.
+func TestMinutes(t *testing.T) {
+	s := connected(live("a"), live("b", in(auth.Waiting), func(s *auth.Snapshot) { s.NextRefreshAt = now.Add(100 * time.Second) }),
+		live("c", func(s *auth.Snapshot) { s.EndsAt = now.Add(90 * time.Minute) }))
+	a, b := NewModel(s, now.Add(10*time.Second)), NewModel(s, now.Add(35*time.Second))
+	if !sameItems(a.Items, b.Items) {
+		t.Errorf("the menu changed within a minute:\n%s\n%s", print(a.Items), print(b.Items))
+	}
+	if c := NewModel(s, now.Add(80*time.Second)); sameItems(a.Items, c.Items) {
+		t.Error("the menu does not count down")
+	}
+}
+
+func TestTooltip(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		state State
+		want  string
+	}{
+		{"starting", State{}, "Curfew is starting"},
+		{"no agent", State{Agent: Gone, Trouble: status.Problem{Message: "The agent is not running."}}, "Curfew: The agent is not running."},
+		{"no accounts", connected(), "Curfew: no accounts yet"},
+		{"one", connected(live("Spotify")), "Spotify: 14 of 20 refreshes, 23 d left"},
+		{"notice", State{Agent: Connected, Notice: "Spotify: signed in"}, "Curfew: Spotify: signed in"},
+	} {
+		if got := NewModel(tt.state, now).Tooltip; got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestLiteral(t *testing.T) {
+	if got := literal("my_work & co"); got != "my__work & co" {
+		t.Errorf("literal = %q", got)
+	}
+}

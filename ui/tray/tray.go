@@ -1,0 +1,421 @@
+// Package tray is what sits in the notification area: it turns the agent's
+// snapshots into an icon, a tooltip and a menu, and clicks into requests.
+//
+// [NewModel] decides what to show and is pure; [Tray] is the one goroutine
+// that owns the state; a [Display] puts the model on a screen. Its one hard
+// idea is to leave the menu alone: on Qt and GNOME panels any update closes an
+// open menu, so rows change in place, only when their words change, and not
+// while somebody may be reading them.
+//
+// It holds no secret. The one token that passes is the one a person copies,
+// and it is forgotten as soon as the clipboard has it.
+package tray
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+// Agent is what the tray needs of agent.Client.
+type Agent interface {
+	EnsureRunning(ctx context.Context) error
+	Watch(ctx context.Context, f func([]auth.Snapshot)) error
+	SignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error)
+	CancelSignIn(ctx context.Context, name string) error
+	Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error)
+	Refresh(ctx context.Context, name, program string) (auth.Snapshot, error)
+	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
+	Pause(ctx context.Context, paused bool) error
+}
+
+// Display is where a model is shown. Its methods are called by one goroutine.
+type Display interface {
+	SetIcon(name, tooltip string)
+	SetMenu(items []Item)
+}
+
+// Clipboard is the desktop's clipboard.
+type Clipboard interface {
+	Write(text string) error
+	Read() (string, error)
+}
+
+// Config is what a Tray is made of.
+type Config struct {
+	Agent     Agent
+	Display   Display
+	Clipboard Clipboard
+
+	Clicks <-chan ID       // rows of the menu
+	Opened <-chan struct{} // the menu was opened, where the toolkit tells
+	Show   <-chan struct{} // the icon was clicked, or a second tray started
+
+	OpenURL    func(ctx context.Context, url string) error     // in the person's browser
+	OpenWindow func(ctx context.Context, account string) error // at an account, or where it was
+	Notify     func(Notice)                                    // must not block; nil: nobody to tell
+	Logger     *slog.Logger
+}
+
+// program is how the tray signs its requests in the agent's log.
+const program = "curfew-tray"
+
+const (
+	tick          = 30 * time.Second // how often countdowns are looked at
+	quiet         = 30 * time.Second // an opened menu is not touched for this long, unless it is clicked
+	noticeTime    = 30 * time.Second // how long the outcome of a click is shown
+	trouble       = 5 * time.Minute  // and how long an error is
+	clipboardTime = 45 * time.Second // how long a token stays in the clipboard
+	retryLeast    = time.Second      // between attempts to reach the agent
+	retryMost     = 30 * time.Second
+	hangUp        = 3 * time.Second // how long the end of a click is waited for when the tray quits
+)
+
+// Tray runs the tray.
+type Tray struct {
+	Config
+	results chan result
+	ended   chan struct{} // closed when nobody takes results any more
+	wg      sync.WaitGroup
+
+	// The rest belongs to Run.
+	state       State
+	shown       Model
+	busy        map[ID]bool
+	levels      map[string]level
+	noticeUntil time.Time
+	quietUntil  time.Time
+	copied      *copied
+}
+
+// A result is what came of a click.
+type result struct {
+	id     ID
+	notice string
+	err    error
+	copied *copied // a token went into the clipboard
+}
+
+// copied remembers which token to take out of the clipboard again, without
+// remembering the token.
+type copied struct {
+	hash  [sha256.Size]byte
+	until time.Time
+}
+
+// New makes a Tray. Nothing runs before Run.
+func New(c Config) *Tray {
+	return &Tray{Config: c, results: make(chan result), ended: make(chan struct{}), busy: make(map[ID]bool)}
+}
+
+// errQuit ends Run: the person chose Quit.
+var errQuit = errors.New("quit")
+
+// Run shows the tray until ctx ends or the person chooses Quit. Both are no
+// error. Every goroutine that it started has ended when it returns, but for
+// calls of a click that outlast three seconds.
+func (t *Tray) Run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	updates := make(chan func(*State))
+	t.wg.Go(func() { t.watch(ctx, updates) })
+	for {
+		wake := time.After(t.show(time.Now()))
+		select {
+		case <-ctx.Done():
+		case update := <-updates:
+			before := t.state.Accounts
+			update(&t.state)
+			t.compare(before)
+		case id := <-t.Clicks:
+			t.quietUntil = time.Time{} // a click closes the menu
+			if t.click(ctx, id) == errQuit {
+				cancel()
+			}
+		case <-t.Show:
+			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow(ctx, "") })
+		case <-t.Opened:
+			t.quietUntil = time.Now().Add(quiet)
+		case r := <-t.results:
+			t.finish(r)
+		case <-wake:
+		}
+		if ctx.Err() != nil {
+			t.stop()
+			return
+		}
+	}
+}
+
+// stop takes a copied token out of the clipboard and waits for what runs.
+func (t *Tray) stop() {
+	defer close(t.ended)
+	if t.copied != nil {
+		t.clear(*t.copied)
+	}
+	done := make(chan struct{})
+	go func() { t.wg.Wait(); close(done) }()
+	limit := time.After(hangUp)
+	for {
+		select {
+		case r := <-t.results:
+			if r.copied != nil {
+				t.clear(*r.copied)
+			}
+		case <-done:
+			return
+		case <-limit:
+			return
+		}
+	}
+}
+
+// show puts on screen what changed, and returns when to look again at the
+// latest: countdowns move, a notice is over, a menu may be touched again, a
+// clipboard is to be cleared.
+func (t *Tray) show(now time.Time) time.Duration {
+	if !t.noticeUntil.After(now) {
+		t.state.Notice = ""
+	}
+	if t.copied != nil && !t.copied.until.After(now) {
+		c := *t.copied
+		t.copied = nil
+		t.wg.Go(func() { t.clear(c) })
+	}
+	if t.Notify != nil && t.state.Agent == Connected {
+		var found []Notice
+		found, t.levels = notices(t.levels, t.state.Accounts, now)
+		for _, n := range found {
+			t.Notify(n)
+		}
+	}
+	m := NewModel(t.state, now)
+	if m.Icon != t.shown.Icon || m.Tooltip != t.shown.Tooltip {
+		t.Display.SetIcon(m.Icon, m.Tooltip)
+		t.shown.Icon, t.shown.Tooltip = m.Icon, m.Tooltip
+	}
+	if !t.quietUntil.After(now) && !sameItems(m.Items, t.shown.Items) {
+		t.Display.SetMenu(m.Items)
+		t.shown.Items = m.Items
+	}
+	next := tick
+	moments := []time.Time{t.noticeUntil, t.quietUntil}
+	if t.copied != nil {
+		moments = append(moments, t.copied.until)
+	}
+	for _, m := range moments {
+		if d := m.Sub(now); d > 0 {
+			next = min(next, d)
+		}
+	}
+	return next
+}
+
+func sameItems(a, b []Item) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		x, y := a[i], b[i]
+		if x.ID != y.ID || x.Label != y.Label || x.Enabled != y.Enabled || x.Hidden != y.Hidden || x.Checkbox != y.Checkbox || x.Checked != y.Checked || !sameItems(x.Children, y.Children) {
+			return false
+		}
+	}
+	return true
+}
+
+// watch follows the agent, starts it when none runs, and tries again for ever.
+func (t *Tray) watch(ctx context.Context, updates chan<- func(*State)) {
+	send := func(f func(*State)) {
+		select {
+		case updates <- f:
+		case <-ctx.Done():
+		}
+	}
+	wait := retryLeast
+	for {
+		err := t.Agent.EnsureRunning(ctx)
+		if err == nil {
+			err = t.Agent.Watch(ctx, func(all []auth.Snapshot) {
+				wait = retryLeast
+				send(func(s *State) { s.Accounts, s.Agent = all, Connected })
+			})
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		t.Logger.Warn("agent lost", "err", err, "retry", wait)
+		send(func(s *State) { s.Agent, s.Trouble = Gone, status.Explain(err) })
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		wait = min(2*wait, retryMost)
+	}
+}
+
+// compare tells how a sign-in ended that was running in the last snapshots.
+func (t *Tray) compare(before []auth.Snapshot) {
+	running := make(map[string]string)
+	for _, a := range before {
+		if a.SignIn != nil && status.SigningIn(a) {
+			running[a.Name] = a.SignIn.Flow
+		}
+	}
+	for _, a := range t.state.Accounts {
+		if a.SignIn == nil || running[a.Name] != a.SignIn.Flow || running[a.Name] == "" {
+			continue
+		}
+		switch a.SignIn.Phase {
+		case auth.PhaseDone:
+			t.notify(status.Tr("%s: signed in", nameOf(a.Name)), noticeTime)
+		case auth.PhaseFailed:
+			words := status.Explain(&auth.Error{Kind: a.SignIn.Error, Message: a.SignIn.Message}).Message
+			t.notify(status.Tr("%s: %s", nameOf(a.Name), words), trouble)
+		}
+	}
+}
+
+func nameOf(account string) string { return status.Name(auth.Snapshot{Name: account}) }
+
+func (t *Tray) notify(notice string, d time.Duration) {
+	t.state.Notice, t.noticeUntil = notice, time.Now().Add(d)
+}
+
+// finish shows what came of a click.
+func (t *Tray) finish(r result) {
+	delete(t.busy, r.id)
+	if r.copied != nil {
+		t.copied = r.copied
+	}
+	switch {
+	case r.err != nil:
+		t.Logger.Warn("click failed", "verb", r.id.Verb, "account", r.id.Account, "err", r.err)
+		p := status.Explain(r.err)
+		words := p.Message
+		if p.Hint != "" {
+			words = status.Tr("%s %s", words, p.Hint)
+		}
+		if r.id.Account != "" {
+			words = status.Tr("%s: %s", status.Name(auth.Snapshot{Name: r.id.Account}), words)
+		}
+		t.notify(words, trouble)
+	case r.notice != "":
+		t.notify(r.notice, noticeTime)
+	case r.id.Verb != Open && r.id.Verb != OpenAccount && r.id.Verb != AddAccount:
+		t.noticeUntil = time.Time{} // what an older click left is no longer true
+	}
+}
+
+// do runs a click's work aside. A second click on the same row while it runs
+// is dropped: it must not spend a second refresh.
+func (t *Tray) do(id ID, work func() (notice string, err error)) {
+	t.start(id, func() result {
+		notice, err := work()
+		return result{notice: notice, err: err}
+	})
+}
+
+func (t *Tray) start(id ID, work func() result) {
+	if t.busy[id] {
+		return
+	}
+	t.busy[id] = true
+	t.wg.Go(func() {
+		r := work()
+		r.id = id
+		select {
+		case t.results <- r:
+		case <-t.ended:
+		}
+	})
+}
+
+// click does what a row says.
+func (t *Tray) click(ctx context.Context, id ID) error {
+	switch id.Verb {
+	case Quit:
+		return errQuit
+	case Open, OpenAccount, AddAccount: // the window is where accounts are added
+		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, id.Account) })
+	case Pause:
+		want := !paused(t.state)
+		t.do(id, func() (string, error) { return "", t.Agent.Pause(ctx, want) })
+	case SignIn:
+		again := t.hasSession(id.Account)
+		t.do(id, func() (string, error) { return t.signIn(ctx, id.Account, again) })
+	case CancelSignIn:
+		t.do(id, func() (string, error) { return "", t.Agent.CancelSignIn(ctx, id.Account) })
+	case SignOut:
+		t.do(id, func() (string, error) {
+			r, err := t.Agent.SignOut(ctx, id.Account)
+			if err != nil || r.Revoked || r.Message == "" {
+				return "", err
+			}
+			return status.Tr("%s: %s", nameOf(id.Account), r.Message), nil
+		})
+	case Refresh:
+		t.do(id, func() (string, error) {
+			_, err := t.Agent.Refresh(ctx, id.Account, program)
+			return "", err
+		})
+	case CopyToken:
+		t.start(id, func() result { return t.copyToken(ctx, id.Account) })
+	}
+	return nil
+}
+
+func (t *Tray) hasSession(account string) bool {
+	for _, a := range t.state.Accounts {
+		if a.Name == account {
+			return status.HasSession(a)
+		}
+	}
+	return false
+}
+
+// signIn starts a sign-in, or joins the one that runs, and opens its page.
+func (t *Tray) signIn(ctx context.Context, account string, again bool) (notice string, err error) {
+	started, err := t.Agent.SignIn(ctx, account, auth.SignInRequest{Force: again})
+	if err != nil {
+		return "", err
+	}
+	if err := t.OpenURL(ctx, started.URL); err != nil {
+		return "", err
+	}
+	return status.Tr("%s: go on in your browser", nameOf(account)), nil
+}
+
+// copyToken puts the access token into the clipboard, and says for how long.
+func (t *Tray) copyToken(ctx context.Context, account string) result {
+	token, err := t.Agent.Token(ctx, account, -1, program)
+	if err != nil {
+		return result{err: err}
+	}
+	text := token.AccessToken.Reveal()
+	if err := t.Clipboard.Write(text); err != nil {
+		return result{err: err}
+	}
+	return result{
+		notice: status.Tr("%s: access token copied. The clipboard is cleared in %d s", nameOf(account), int(clipboardTime/time.Second)),
+		copied: &copied{hash: sha256.Sum256([]byte(text)), until: time.Now().Add(clipboardTime)},
+	}
+}
+
+// clear empties the clipboard if it still holds the token.
+func (t *Tray) clear(c copied) {
+	text, err := t.Clipboard.Read()
+	if err == nil && sha256.Sum256([]byte(text)) == c.hash {
+		err = t.Clipboard.Write("")
+	}
+	if err != nil {
+		t.Logger.Warn("clipboard not cleared", "err", err)
+	}
+}

@@ -1,0 +1,449 @@
+package tray
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+)
+
+// desk is everything round a Tray: an agent, a display, a clipboard, a browser
+// and a window program, all under virtual time.
+type desk struct {
+	t      *testing.T
+	cancel context.CancelFunc
+	ended  chan struct{}
+	clicks chan ID
+	opened chan struct{}
+	show   chan struct{}
+
+	mu       sync.Mutex
+	calls    []string // what the agent was asked, and what was opened
+	menus    int      // how often the menu was set
+	icon     string
+	tooltip  string
+	items    []Item
+	clip     string
+	clipErr  error
+	fail     map[string]error // by call
+	hold     chan struct{}    // if not nil: Refresh waits for it
+	signIn   auth.SignInStarted
+	browser  error
+	accounts []auth.Snapshot
+	down     error // if not nil: no agent
+	changed  chan struct{}
+}
+
+func newDesk(t *testing.T, accounts ...auth.Snapshot) *desk {
+	ctx, cancel := context.WithCancel(t.Context())
+	d := &desk{
+		t: t, cancel: cancel, ended: make(chan struct{}),
+		clicks: make(chan ID), opened: make(chan struct{}), show: make(chan struct{}),
+		fail: map[string]error{}, accounts: accounts, changed: make(chan struct{}),
+		signIn: auth.SignInStarted{Flow: "f1", URL: "https://id.example.org/authorize?x=1"},
+	}
+	tray := New(Config{
+		Agent: d, Display: d, Clipboard: d,
+		Clicks: d.clicks, Opened: d.opened, Show: d.show,
+		OpenURL: func(_ context.Context, u string) error {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.calls = append(d.calls, "browse "+u)
+			return d.browser
+		},
+		OpenWindow: func(_ context.Context, account string) error { return d.call(fmt.Sprintf("window %q", account)) },
+		Logger:     slog.New(slog.DiscardHandler),
+	})
+	go func() { tray.Run(ctx); close(d.ended) }()
+	t.Cleanup(func() { cancel(); <-d.ended })
+	synctest.Wait()
+	return d
+}
+
+func (d *desk) call(what string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls = append(d.calls, what)
+	verb, _, _ := strings.Cut(what, " ")
+	return d.fail[verb]
+}
+
+// set changes what the agent knows; watchers see it.
+func (d *desk) set(down error, accounts ...auth.Snapshot) {
+	d.mu.Lock()
+	d.accounts, d.down = accounts, down
+	close(d.changed)
+	d.changed = make(chan struct{})
+	d.mu.Unlock()
+	synctest.Wait()
+}
+
+func (d *desk) click(verb Verb, account string) {
+	d.clicks <- ID{verb, account}
+	synctest.Wait()
+}
+
+// takeCalls returns what was called since the last time.
+func (d *desk) takeCalls() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.calls
+	d.calls = nil
+	return c
+}
+
+func (d *desk) wantCalls(want ...string) {
+	d.t.Helper()
+	if got := d.takeCalls(); !slices.Equal(got, want) {
+		d.t.Errorf("calls %q, want %q", got, want)
+	}
+}
+
+func (d *desk) wantNote(want string) {
+	d.t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	got := ""
+	if len(d.items) > 0 && !d.items[0].Hidden {
+		got = d.items[0].Label
+	}
+	if got != want {
+		d.t.Errorf("note %q, want %q", got, want)
+	}
+}
+
+func (d *desk) seen() (icon string, menus int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.icon, d.menus
+}
+
+// The agent.
+
+func (d *desk) EnsureRunning(context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.down
+}
+
+func (d *desk) Watch(ctx context.Context, f func([]auth.Snapshot)) error {
+	for {
+		d.mu.Lock()
+		accounts, down, changed := slices.Clone(d.accounts), d.down, d.changed
+		d.mu.Unlock()
+		if down != nil {
+			return down
+		}
+		f(accounts)
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (d *desk) SignIn(_ context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error) {
+	err := d.call(fmt.Sprintf("sign-in %s force=%t", name, r.Force))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.signIn, err
+}
+
+func (d *desk) CancelSignIn(_ context.Context, name string) error { return d.call("cancel " + name) }
+
+func (d *desk) Token(_ context.Context, name string, _ time.Duration, by string) (auth.Token, error) {
+	return auth.Token{AccessToken: oauth.NewSecret("token-of-" + name)}, d.call("token " + name + " by " + by)
+}
+
+func (d *desk) Refresh(_ context.Context, name, by string) (auth.Snapshot, error) {
+	err := d.call("refresh " + name + " by " + by)
+	d.mu.Lock()
+	hold := d.hold
+	d.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	return auth.Snapshot{}, err
+}
+
+func (d *desk) SignOut(_ context.Context, name string) (auth.SignOutResult, error) {
+	return auth.SignOutResult{Message: "The provider has no way to revoke; remove access on its page."}, d.call("sign-out " + name)
+}
+
+func (d *desk) Pause(_ context.Context, on bool) error { return d.call(fmt.Sprintf("pause %t", on)) }
+
+// The display.
+
+func (d *desk) SetIcon(name, tooltip string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.icon, d.tooltip = name, tooltip
+}
+
+func (d *desk) SetMenu(items []Item) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.items = items
+	d.menus++
+}
+
+// The clipboard.
+
+func (d *desk) Write(text string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.clipErr != nil {
+		return d.clipErr
+	}
+	d.clip = text
+	return nil
+}
+
+func (d *desk) Read() (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.clip, nil
+}
+
+func (d *desk) clipboard() string { text, _ := d.Read(); return text }
+
+// at is an account in a bubble's time.
+func at(name string, edits ...func(*auth.Snapshot)) auth.Snapshot {
+	start := time.Now()
+	return live(name, append([]func(*auth.Snapshot){func(s *auth.Snapshot) {
+		s.SignedInAt, s.EndsAt, s.AccessExpiresAt = start, start.AddDate(0, 0, 30), start.Add(time.Hour)
+	}}, edits...)...)
+}
+
+func bubble(t *testing.T, name string, f func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
+}
+
+func TestClicks(t *testing.T) {
+	for _, tt := range []struct {
+		id   ID
+		want []string
+		note string
+	}{
+		{ID{Refresh, "a"}, []string{"refresh a by curfew-tray"}, ""},
+		{ID{SignIn, "a"}, []string{"sign-in a force=true", "browse https://id.example.org/authorize?x=1"}, "a: go on in your browser"},
+		{ID{SignIn, "out"}, []string{"sign-in out force=false", "browse https://id.example.org/authorize?x=1"}, "out: go on in your browser"},
+		{ID{CancelSignIn, "a"}, []string{"cancel a"}, ""},
+		{ID{SignOut, "a"}, []string{"sign-out a"}, "a: The provider has no way to revoke; remove access on its page."},
+		{ID{CopyToken, "a"}, []string{"token a by curfew-tray"}, "a: access token copied. The clipboard is cleared in 45 s"},
+		{ID{Pause, ""}, []string{"pause true"}, ""},
+		{ID{Open, ""}, []string{`window ""`}, ""},
+		{ID{OpenAccount, "a"}, []string{`window "a"`}, ""},
+		{ID{AddAccount, ""}, []string{`window ""`}, ""},
+		{ID{AccountLine, "a"}, nil, ""},
+	} {
+		bubble(t, string(tt.id.Verb)+" "+tt.id.Account, func(t *testing.T) {
+			d := newDesk(t, at("a"), auth.Snapshot{Name: "out", State: auth.SignedOut})
+			d.click(tt.id.Verb, tt.id.Account)
+			d.wantCalls(tt.want...)
+			d.wantNote(tt.note)
+		})
+	}
+}
+
+func TestShow(t *testing.T) {
+	bubble(t, "left click", func(t *testing.T) {
+		d := newDesk(t)
+		d.show <- struct{}{}
+		synctest.Wait()
+		d.wantCalls(`window ""`)
+	})
+}
+
+func TestErrorsAreSeen(t *testing.T) {
+	bubble(t, "agent", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.fail["refresh"] = &auth.Error{Kind: auth.KindUnavailable, Message: "the server did not answer", Hint: "Try again later."}
+		d.click(Refresh, "a")
+		d.wantNote("a: The server did not answer. Try again later.")
+		time.Sleep(trouble)
+		synctest.Wait()
+		d.wantNote("")
+	})
+	bubble(t, "gone with the next success", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.fail["pause"] = errors.New("no")
+		d.click(Pause, "")
+		d.wantNote("No.")
+		d.click(Refresh, "a")
+		d.wantNote("")
+	})
+	bubble(t, "no browser", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.browser = errors.New("no browser could be opened")
+		d.click(SignIn, "a")
+		d.wantNote("a: No browser could be opened.")
+	})
+	bubble(t, "no clipboard", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.clipErr = errors.New("no program for the clipboard")
+		d.click(CopyToken, "a")
+		d.wantNote("a: No program for the clipboard.")
+	})
+}
+
+func TestOneAtATime(t *testing.T) {
+	bubble(t, "three clicks spend one refresh", func(t *testing.T) {
+		d := newDesk(t, at("a"), at("b"))
+		d.hold = make(chan struct{})
+		d.click(Refresh, "a")
+		d.click(Refresh, "a")
+		d.click(Refresh, "a")
+		d.click(Refresh, "b")
+		d.wantCalls("refresh a by curfew-tray", "refresh b by curfew-tray")
+		close(d.hold)
+		synctest.Wait()
+		d.click(Refresh, "a")
+		d.wantCalls("refresh a by curfew-tray")
+	})
+}
+
+func TestClipboard(t *testing.T) {
+	bubble(t, "cleared after 45 s", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.click(CopyToken, "a")
+		time.Sleep(clipboardTime - time.Second)
+		synctest.Wait()
+		if got := d.clipboard(); got != "token-of-a" {
+			t.Errorf("after 44 s: %q", got)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := d.clipboard(); got != "" {
+			t.Errorf("after 45 s: %q", got)
+		}
+	})
+	bubble(t, "not when it holds something else", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.click(CopyToken, "a")
+		if err := d.Write("a poem"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * clipboardTime)
+		synctest.Wait()
+		if got := d.clipboard(); got != "a poem" {
+			t.Errorf("clipboard %q", got)
+		}
+	})
+	bubble(t, "cleared when the tray ends", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.click(CopyToken, "a")
+		d.click(Quit, "")
+		<-d.ended
+		if got := d.clipboard(); got != "" {
+			t.Errorf("clipboard %q", got)
+		}
+	})
+}
+
+func TestQuiet(t *testing.T) {
+	bubble(t, "an open menu is left alone", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		_, before := d.seen()
+		d.opened <- struct{}{}
+		d.set(nil, at("a", left(3)))
+		icon, menus := d.seen()
+		if menus != before || icon != "attention-02" {
+			t.Errorf("while open: %d updates of the menu, icon %s", menus-before, icon)
+		}
+		time.Sleep(quiet)
+		synctest.Wait()
+		if _, menus := d.seen(); menus != before+1 {
+			t.Errorf("after the quiet time: %d updates", menus-before)
+		}
+	})
+	bubble(t, "a click ends it", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.opened <- struct{}{}
+		d.set(nil, at("a", left(3)))
+		_, before := d.seen()
+		d.click(Open, "")
+		if _, menus := d.seen(); menus != before+1 {
+			t.Errorf("%d updates after a click", menus-before)
+		}
+	})
+	bubble(t, "nothing is sent when nothing changed", func(t *testing.T) {
+		d := newDesk(t, at("a", func(s *auth.Snapshot) { s.AccessExpiresAt = time.Now().Add(48 * time.Hour) }))
+		_, before := d.seen()
+		time.Sleep(6 * time.Hour)
+		synctest.Wait()
+		if _, menus := d.seen(); menus != before+1 { // 30 d became 29 d
+			t.Errorf("%d updates in six hours", menus-before)
+		}
+	})
+}
+
+func TestAgentGone(t *testing.T) {
+	bubble(t, "and back", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.set(&auth.Error{Kind: auth.KindNotRunning, Message: "the agent went away"}, at("a"))
+		if icon, _ := d.seen(); icon != "no-agent" {
+			t.Errorf("icon %s", icon)
+		}
+		d.wantNote("The agent went away.")
+		d.set(nil, at("a"))
+		time.Sleep(retryMost)
+		synctest.Wait()
+		if icon, _ := d.seen(); icon != "ring-07" {
+			t.Errorf("icon %s after the agent came back", icon)
+		}
+		d.wantNote("")
+	})
+}
+
+func TestSignInEnds(t *testing.T) {
+	phase := func(p auth.Phase) func(*auth.Snapshot) {
+		return func(s *auth.Snapshot) {
+			s.SignIn = &auth.SignInView{Flow: "f", Phase: p}
+			if p == auth.PhaseFailed {
+				s.SignIn.Error, s.SignIn.Message = auth.KindRefused, "you said no in the browser"
+			}
+		}
+	}
+	for _, tt := range []struct {
+		end  auth.Phase
+		note string
+	}{
+		{auth.PhaseDone, "a: signed in"},
+		{auth.PhaseFailed, "a: You said no in the browser."},
+	} {
+		bubble(t, string(tt.end), func(t *testing.T) {
+			d := newDesk(t, at("a", phase(tt.end))) // an old one is no news
+			d.wantNote("")
+			d.set(nil, at("a", phase(auth.PhaseBrowser)))
+			d.wantNote("")
+			d.set(nil, at("a", phase(tt.end)))
+			d.wantNote(tt.note)
+		})
+	}
+}
+
+func TestQuit(t *testing.T) {
+	bubble(t, "waits at most three seconds for a click", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.hold = make(chan struct{})
+		d.click(Refresh, "a")
+		start := time.Now()
+		d.click(Quit, "")
+		<-d.ended
+		if took := time.Since(start); took > hangUp {
+			t.Errorf("took %v", took)
+		}
+		close(d.hold)
+	})
+}

@@ -1,0 +1,290 @@
+package window
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+// accountPage shows one account in full.
+type accountPage struct {
+	view *View
+	root *fyne.Container
+
+	title, subject *text
+	pill           *pill
+	out, in        *button
+
+	question  *bar // Sign out?
+	yes, keep *button
+	result    *bar // of the last button
+	copied    *bar
+	state     *bar // what the account's state asks of a person
+	warnings  *bar
+
+	signIn *signInPanel
+	call   *callPanel // without a session: what signing in means
+
+	gauges         *fyne.Container
+	refreshes, age *gauge
+
+	budget   *panel
+	forecast *text
+	chart    *chart
+
+	below              *fyne.Container
+	facts              *panel
+	access, next, used *fact
+	ends               *fact
+	copy, refresh      *button
+	cost               *text
+	recent             *timeline
+	all                *button
+}
+
+func newAccountPage(v *View) *accountPage {
+	p := &accountPage{view: v}
+	name := func() string { return v.selected }
+
+	p.title = newLine("", theme.SizeNameHeadingText, colorInk).strong()
+	p.title.clip = 60
+	p.subject = newLine("", sizeSmall, colorDim)
+	p.pill = newPill()
+	p.out = newButton(v, "Sign out", func() { v.askSignOut(name()) })
+	p.in = newButton(v, "Sign in again", func() { v.signIn(name(), false) }).primary()
+	gap := container.New(fixedWidth(0))
+	head := rowOf(12, gap, p.title, p.pill.root, p.subject, gap, p.out, p.in)
+
+	p.yes = newButton(v, "Sign out", func() { v.signOut(name()) }).danger()
+	p.keep = newButton(v, "Stay signed in", v.escape)
+	p.question = newBar(v, p.keep, p.yes)
+	p.result = newBar(v)
+	p.copied = newBar(v)
+	p.state = newBar(v)
+	p.warnings = newBar(v)
+	p.signIn = newSignInPanel(v)
+	p.call = newCallPanel(v)
+
+	p.refreshes, p.age = newGauge(), newGauge()
+	p.gauges = halves(14, p.refreshes.root, p.age.root)
+
+	p.forecast = newLine("", theme.SizeNameCaptionText, colorDim).trailing()
+	p.chart = newChart(v.now.Location())
+	chartTitle := newText("Refreshes left", theme.SizeNameCaptionText, colorDim)
+	p.budget = newCard(container.New(&stackLayout{gap: 6, grow: []fyne.CanvasObject{p.chart}},
+		rowOf(16, p.forecast, chartTitle, p.forecast), p.chart))
+
+	p.access, p.next, p.used, p.ends = newFact("Access token"), newFact("Next refresh"), newFact("Last used"), newFact("Ends by")
+	p.copy = newButton(v, "Copy access token", func() { v.copyToken(name()) })
+	p.refresh = newButton(v, "Refresh now", func() { v.refreshNow(name()) })
+	p.cost = newPara("", theme.SizeNameCaptionText, colorDim)
+	filler := container.New(fixedWidth(0))
+	p.facts = newCard(container.New(&stackLayout{gap: 8, grow: []fyne.CanvasObject{filler}},
+		p.access.root, p.next.root, p.used.root, p.ends.root, filler, p.copy, p.refresh, p.cost))
+
+	p.recent = newTimeline(v, recentEvents)
+	p.all = newButton(v, "All", func() { v.turn(pageLog) })
+	recentTitle := caption("Recently")
+	recent := newCard(container.New(&stackLayout{gap: 2}, rowOf(8, recentTitle, recentTitle, link(p.all)), p.recent.root))
+	p.below = halves(14, p.facts, recent)
+
+	body := container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{p.budget, p.below}},
+		p.question.root, p.result.root, p.copied.root, p.state.root, p.warnings.root, p.signIn.root, p.call.root, p.gauges, p.budget, p.below)
+	p.root = v.newPage(head, body)
+	return p
+}
+
+func (p *accountPage) render(s auth.Snapshot, l *local) {
+	v := p.view
+	now := v.now
+	if l.note != nil && !l.note.until.IsZero() && !now.Before(l.note.until) {
+		l.note = nil
+	}
+	signing := status.SigningIn(s) || l.busy == busySignIn || l.busy == busyCancel
+	told := s
+	if !status.SigningIn(s) {
+		told.SignIn = nil // how the last one ended is a note, not a state
+	}
+	words := status.Describe(told, now)
+	session := status.HasSession(s)
+	ended := s.State == auth.Ended && !s.SignedInAt.IsZero()
+	usable := v.usable() && l.busy == idle
+
+	p.title.say(words.Name)
+	p.pill.set(words.Title, toneOf(s, words))
+	p.subject.say(words.Subject)
+	v.show(p.subject, words.Subject != "")
+	v.show(p.out, session)
+	p.out.set(busyWords(l, busySignOut, "Sign out", "Signing out…"), usable && !l.confirm)
+	v.show(p.in, words.Action == status.SignIn && !signing && (session || ended))
+	p.in.set(words.ActionLabel, usable)
+
+	p.question.set(p.asked(words, l))
+	p.yes.set("Sign out", usable)
+	p.result.set(l.note)
+	p.copied.set(p.clipboard(s, now))
+	p.state.set(stateNote(told, words, signing))
+	p.warnings.set(warningNote(words))
+	p.signIn.render(s, l, signing)
+	p.call.render(v, told, words, usable, !session && !ended && !signing)
+
+	v.show(p.gauges, session || ended)
+	p.refreshes.set(words.Refreshes, refreshColor(s, words))
+	p.age.set(words.Age, ageColor(s, words, now))
+
+	burn, ok := burnDown(s, l.events, now)
+	v.show(p.budget, ok && (session || ended))
+	if ok {
+		burn.color = refreshColor(s, words)
+		p.chart.loc = now.Location()
+		p.chart.set(burn)
+		p.forecast.say(words.Forecast)
+	}
+
+	v.show(p.facts, session)
+	v.show(p.below, session || len(l.events) > 0)
+	p.access.set(words.AccessToken)
+	p.next.set(words.NextRefresh)
+	p.used.set(words.LastUsed)
+	p.ends.set(words.EndsBy)
+	v.show(p.ends.root, words.EndsBy != "")
+	p.copy.set(busyWords(l, busyToken, "Copy access token", "Copying…"), usable && session)
+	p.refresh.set(busyWords(l, busyRefresh, "Refresh now", "Refreshing…"), usable && session && s.RefreshesLeft > 0 && s.State != auth.Refreshing)
+	p.cost.say(refreshCost(s, session))
+	p.recent.set(l.events, now)
+}
+
+func (p *accountPage) asked(words status.View, l *local) *note {
+	if !l.confirm {
+		return nil
+	}
+	return &note{tone: colorBad, words: "Sign out of " + words.Name + "?",
+		hint: "This ends the session here and at the server. Programs get no tokens until you sign in again."}
+}
+
+func (p *accountPage) clipboard(s auth.Snapshot, now time.Time) *note {
+	c := p.view.copied
+	if c.until.IsZero() || c.name != s.Name {
+		return nil
+	}
+	return &note{tone: colorOK, words: "Access token copied.",
+		hint: fmt.Sprintf("The clipboard is cleared in %d s, or when this window closes.", int(c.until.Sub(now).Round(time.Second)/time.Second))}
+}
+
+// busyWords names a button after what it does, or is doing.
+func busyWords(l *local, what busy, rest, doing string) string {
+	if l.busy == what {
+		return doing
+	}
+	return rest
+}
+
+// refreshCost says what Refresh now takes from the budget.
+func refreshCost(s auth.Snapshot, session bool) string {
+	switch {
+	case !session:
+		return "There is no session to refresh."
+	case s.RefreshesLeft <= 0:
+		return "No refreshes are left."
+	case s.RefreshesLeft == 1:
+		return "Refresh now uses the last refresh."
+	}
+	return fmt.Sprintf("Refresh now uses 1 of %d refreshes.", s.RefreshesLeft)
+}
+
+// stateNote says what the account's state asks of a person; nil when nothing.
+func stateNote(s auth.Snapshot, words status.View, signing bool) *note {
+	switch {
+	case signing, s.State == auth.SignedOut, s.State == auth.Ended && s.SignedInAt.IsZero():
+		return nil // the panels below say it
+	case words.Urgency == status.Calm && s.State != auth.Waiting && s.State != auth.Ended:
+		return nil
+	}
+	return &note{tone: toneOf(s, words), words: words.Detail}
+}
+
+func warningNote(words status.View) *note {
+	if len(words.Warnings) == 0 {
+		return nil
+	}
+	return &note{tone: colorWarn, words: strings.Join(words.Warnings, " ")}
+}
+
+// toneOf is the colour of a state. Words always stand beside it.
+func toneOf(s auth.Snapshot, words status.View) fyne.ThemeColorName {
+	switch {
+	case status.SigningIn(s):
+		return colorTime
+	case words.Urgency == status.Over:
+		return colorBad
+	case words.Urgency != status.Calm, s.State == auth.Waiting:
+		return colorWarn
+	case status.HasSession(s):
+		return colorOK
+	}
+	return colorDim
+}
+
+// refreshColor is the colour of the refreshes that are left.
+func refreshColor(s auth.Snapshot, words status.View) fyne.ThemeColorName {
+	switch {
+	case words.Refreshes.Fraction == 0:
+		return colorBad
+	case words.Urgency == status.Attention, s.RefreshesLeft <= status.FewRefreshes:
+		return colorWarn
+	}
+	return colorOK
+}
+
+// ageColor is the colour of the days that are left.
+func ageColor(s auth.Snapshot, words status.View, now time.Time) fyne.ThemeColorName {
+	switch {
+	case words.Age.Fraction == 0 && status.HasSession(s) && !s.EndsAt.IsZero():
+		return colorBad
+	case !s.EndsAt.IsZero() && s.EndsAt.Sub(now) <= status.FewDays:
+		return colorWarn
+	}
+	return colorTime
+}
+
+// A fact is a line of the card of facts: what, and how it stands.
+type fact struct {
+	root  *fyne.Container
+	value *text
+}
+
+func newFact(what string) *fact {
+	label := newText(what, sizeSmall, colorDim)
+	f := &fact{value: newPara("", sizeSmall, colorInk).trailing()}
+	f.root = aligned(top, rowOf(12, f.value, label, f.value))
+	return f
+}
+
+func (f *fact) set(words string) { f.value.say(words) }
+
+// A pill is a state in two or three words.
+type pill struct {
+	root  *panel
+	words *text
+}
+
+func newPill() *pill {
+	p := &pill{words: newText("", theme.SizeNameCaptionText, colorOK)}
+	p.root = newPanel("", colorOK, 11, pad(2, 9, p.words))
+	return p
+}
+
+func (p *pill) set(words string, color fyne.ThemeColorName) {
+	if p.root.line != color {
+		p.root.line = color
+		p.root.Refresh()
+	}
+	p.words.set(words, color)
+}

@@ -1,0 +1,356 @@
+package window
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/url"
+	"slices"
+	"time"
+	"unicode"
+
+	"fyne.io/fyne/v2"
+
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+// local is what the window itself knows of an account: what was asked of the
+// agent and not answered, what was answered, and the sign-in it follows.
+type local struct {
+	busy    busy
+	confirm bool // "Sign out?" is on screen
+	note    *note
+	flow    *flow
+
+	events   []auth.Event // oldest first
+	seen     fingerprint  // the snapshot the events belong to
+	fetching bool
+}
+
+// busy is what the agent is doing for the window.
+type busy int
+
+const (
+	idle busy = iota
+	busySignIn
+	busyCancel
+	busyToken
+	busyRefresh
+	busySignOut
+)
+
+// A note is something to read, in place, with at most one thing to do.
+type note struct {
+	tone  fyne.ThemeColorName
+	words string
+	hint  string
+	label string // of the button; "": none
+	act   func()
+	until time.Time // gone by itself then; zero: stays until taken away
+}
+
+// flow is a sign-in that was started or joined here.
+type flow struct {
+	id      string
+	url     *url.URL
+	code    string // device sign-in: what to type
+	expires time.Time
+	openErr error // the browser did not open
+}
+
+// fingerprint changes when there may be new events.
+type fingerprint struct {
+	state            auth.State
+	used             int
+	signedIn         time.Time
+	refreshed, used_ time.Time
+}
+
+// kindOf returns the kind of err; "" when it has none.
+func kindOf(err error) auth.Kind {
+	if e, ok := errors.AsType[*auth.Error](err); ok {
+		return e.Kind
+	}
+	return ""
+}
+
+func (v *View) local(name string) *local {
+	l := v.about[name]
+	if l == nil {
+		l = &local{}
+		v.about[name] = l
+	}
+	return l
+}
+
+// fail puts err on screen, with what to do next.
+func (l *local) fail(err error) { l.note = failure(err) }
+
+// failure puts err into words, with what to do next.
+func failure(err error) *note {
+	p := status.Explain(err)
+	// A hint may end in a command to type, so it gets a capital and no full stop.
+	hint := []rune(p.Hint)
+	if len(hint) > 0 {
+		hint[0] = unicode.ToUpper(hint[0])
+	}
+	return &note{tone: colorBad, words: p.Message, hint: string(hint)}
+}
+
+// ask runs work for an account unless something runs for it already, and
+// shows its error. done, if not nil, runs on the UI goroutine after success.
+func (v *View) ask(name string, what busy, work func(ctx context.Context) (done func(*local), err error)) {
+	l := v.local(name)
+	if l.busy != idle || !v.usable() {
+		return
+	}
+	l.busy, l.note, l.confirm = what, nil, false
+	v.render()
+	v.background(func(ctx context.Context) func() {
+		done, err := work(ctx)
+		return func() {
+			l := v.local(name)
+			l.busy = idle
+			switch {
+			case err != nil:
+				l.fail(err)
+			case done != nil:
+				done(l)
+			}
+			v.render()
+		}
+	})
+}
+
+// signIn starts a sign-in of the account and opens its page, or joins the one
+// that runs.
+func (v *View) signIn(name string, device bool) {
+	s, _ := v.snapshot(name)
+	request := auth.SignInRequest{Force: status.HasSession(s), Device: device}
+	v.ask(name, busySignIn, func(ctx context.Context) (func(*local), error) {
+		started, err := v.Agent.SignIn(ctx, name, request)
+		if err != nil {
+			return nil, err
+		}
+		page, err := webPage(started.URL)
+		if err != nil {
+			return nil, err
+		}
+		opened := v.Open(page)
+		return func(l *local) {
+			l.flow = &flow{started.Flow, page, started.UserCode, started.ExpiresAt, opened}
+			if s, ok := v.snapshot(name); ok {
+				v.follow(s) // it may have ended before the answer came
+			}
+		}, nil
+	})
+}
+
+// webPage parses an address that is about to be handed to the desktop, which
+// would run other things than browsers for other schemes.
+func webPage(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return nil, &auth.Error{Kind: auth.KindFailed, Message: "The sign-in page has an address that is no web page.",
+			Hint: "Check the account's issuer and endpoints."}
+	}
+	return u, nil
+}
+
+// openAgain opens the page of the running sign-in.
+func (v *View) openAgain(name string) {
+	l := v.local(name)
+	if l.flow == nil { // started elsewhere: joining it tells the address
+		v.signIn(name, false)
+		return
+	}
+	page := l.flow.url
+	v.background(func(context.Context) func() {
+		err := v.Open(page)
+		return func() {
+			if f := v.local(name).flow; f != nil {
+				f.openErr = err
+			}
+			v.render()
+		}
+	})
+}
+
+// copyLink copies the address of the running sign-in's page, for another browser.
+func (v *View) copyLink(name string) {
+	l := v.local(name)
+	if l.flow == nil {
+		return
+	}
+	v.Clipboard.SetContent(l.flow.url.String())
+	l.note = &note{tone: colorOK, words: "Link copied. Open it in a browser on this computer.", until: v.now.Add(8 * time.Second)}
+	if l.flow.code != "" {
+		l.note.words = "Link copied."
+	}
+	v.render()
+}
+
+func (v *View) cancelSignIn(name string) {
+	v.ask(name, busyCancel, func(ctx context.Context) (func(*local), error) {
+		if err := v.Agent.CancelSignIn(ctx, name); err != nil {
+			return nil, err
+		}
+		return func(l *local) {
+			l.flow = nil
+			l.note = &note{tone: colorTime, words: "Sign-in cancelled. Nothing has changed.", until: v.now.Add(8 * time.Second)}
+		}, nil
+	})
+}
+
+// follow turns the end of a sign-in that was seen here into words.
+func (v *View) follow(s auth.Snapshot) {
+	l := v.local(s.Name)
+	if l.flow == nil || s.SignIn == nil || s.SignIn.Flow != l.flow.id {
+		return
+	}
+	switch s.SignIn.Phase {
+	case auth.PhaseDone:
+		words := "Signed in."
+		if s.Subject != "" {
+			words = "Signed in as " + status.Clip(s.Subject, 80) + "."
+		}
+		l.flow = nil
+		l.note = &note{tone: colorOK, words: words, until: v.now.Add(12 * time.Second)}
+	case auth.PhaseFailed:
+		l.flow = nil
+		l.fail(&auth.Error{Kind: s.SignIn.Error, Message: s.SignIn.Message})
+		if s.SignIn.Error == auth.KindSignInNeeded || s.SignIn.Error == auth.KindFailed || s.SignIn.Error == "" {
+			l.note.hint = "" // the message says it all
+		}
+	}
+}
+
+// copied is the access token that lies in the clipboard: not the token, but
+// enough to know it again.
+type copied struct {
+	sum   [sha256.Size]byte
+	until time.Time // zero: nothing of ours is there
+	name  string
+}
+
+// clipboardLife is how long a copied access token stays in the clipboard.
+const clipboardLife = 45 * time.Second
+
+func (v *View) copyToken(name string) {
+	v.ask(name, busyToken, func(ctx context.Context) (func(*local), error) {
+		token, err := v.Agent.Token(ctx, name, auth.DefaultMinValid, Program)
+		if err != nil {
+			return nil, err
+		}
+		return func(*local) {
+			secret := token.AccessToken.Reveal()
+			v.now = v.Now()
+			v.copied = copied{sha256.Sum256([]byte(secret)), v.now.Add(clipboardLife), name}
+			v.Clipboard.SetContent(secret)
+		}, nil
+	})
+}
+
+// clearCopied empties the clipboard when the time of a copied token is over,
+// or at once, if the token is still what lies there.
+func (v *View) clearCopied(atOnce bool) {
+	if v.copied.until.IsZero() || !atOnce && v.now.Before(v.copied.until) {
+		return
+	}
+	if sha256.Sum256([]byte(v.Clipboard.Content())) == v.copied.sum {
+		v.Clipboard.SetContent("")
+	}
+	v.copied = copied{}
+}
+
+// Closing leaves nothing behind: a copied token goes with the window.
+func (v *View) Closing() { v.clearCopied(true) }
+
+func (v *View) refreshNow(name string) {
+	v.ask(name, busyRefresh, func(ctx context.Context) (func(*local), error) {
+		s, err := v.Agent.Refresh(ctx, name, Program)
+		if err != nil {
+			return nil, err
+		}
+		return func(l *local) {
+			if i := slices.IndexFunc(v.snaps, func(o auth.Snapshot) bool { return o.Name == s.Name }); i >= 0 {
+				v.snaps = slices.Clone(v.snaps)
+				v.snaps[i] = s
+			}
+			l.note = &note{tone: colorOK, words: "Refreshed: " + status.Short(s, v.Now()) + ".", until: v.now.Add(8 * time.Second)}
+			v.fetchEvents()
+		}, nil
+	})
+}
+
+func (v *View) askSignOut(name string) {
+	l := v.local(name)
+	l.confirm, l.note = true, nil
+	v.render()
+	v.focus(v.account.keep)
+}
+
+func (v *View) signOut(name string) {
+	v.ask(name, busySignOut, func(ctx context.Context) (func(*local), error) {
+		result, err := v.Agent.SignOut(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		return func(l *local) { l.note = v.signedOut(result) }, nil
+	})
+}
+
+// signedOut says what a sign-out reached, and where to go for the rest.
+func (v *View) signedOut(r auth.SignOutResult) *note {
+	n := &note{tone: colorOK, words: r.Message}
+	if n.words == "" {
+		n.words = "Signed out."
+	}
+	if !r.Revoked {
+		n.tone = colorWarn
+	}
+	if page, err := webPage(r.URL); err == nil {
+		n.label = "Open the provider's page"
+		n.act = func() {
+			v.background(func(context.Context) func() {
+				if err := v.Open(page); err != nil {
+					return func() { n.hint = page.String(); v.render() }
+				}
+				return nil
+			})
+		}
+	}
+	return n
+}
+
+// eventsKept is how many events of an account are asked for: enough for a
+// session's refreshes among the tokens handed out.
+const eventsKept = 500
+
+// fetchEvents asks for the selected account's events when there may be new ones.
+func (v *View) fetchEvents() {
+	s, ok := v.snapshot(v.selected)
+	if !ok || !v.usable() {
+		return
+	}
+	l := v.local(s.Name)
+	seen := fingerprint{s.State, s.RefreshesUsed, s.SignedInAt, s.LastRefreshAt, s.LastUsedAt}
+	if l.fetching || l.seen == seen {
+		return
+	}
+	l.fetching = true
+	v.background(func(ctx context.Context) func() {
+		events, err := v.Agent.Events(ctx, s.Name, eventsKept)
+		return func() {
+			l := v.local(s.Name)
+			l.fetching = false
+			l.seen = seen // also after an error: the next change asks again
+			if err == nil {
+				l.events = events
+			}
+			v.render()
+			v.fetchEvents() // something may have changed on the way
+		}
+	})
+}

@@ -1,0 +1,265 @@
+package window
+
+import (
+	"context"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+// addPage is the form that adds an account and starts its first sign-in.
+type addPage struct {
+	view     *View
+	root     *fyne.Container
+	saving   bool
+	note     *note
+	result   *bar
+	provider *choice
+	providerField,
+	name, issuer, client, scopes *field
+	save, cancel *button
+}
+
+// otherProvider is the choice without a preset.
+const otherProvider = "Another: by its issuer address"
+
+func newAddPage(v *View) *addPage {
+	p := &addPage{view: v, result: newBar(v)}
+	options := []string{}
+	for _, provider := range v.Providers {
+		options = append(options, provider.Title)
+	}
+	options = append(options, otherProvider)
+	p.provider = newChoice(v, options, func(string) { p.changed() })
+	p.provider.PlaceHolder = "Choose a provider"
+	p.providerField = newFieldOf("Provider", "Where you sign in.", p.provider)
+	p.name = p.newField("Name", "What you call it, for example “work”. Tools ask for tokens by this name.", "work")
+	p.issuer = p.newField("Issuer address", "The server's https:// address; Curfew finds its endpoints there.", "https://id.example.com")
+	p.client = p.newField("Client ID", "The provider gave it to you, or to your team, when the program was registered.", "")
+	p.scopes = p.newField("Scopes", "What tokens may be used for, with spaces between. Leave empty for the provider's usual ones.", "openid offline_access")
+	p.save = newButton(v, "Add and sign in", p.submit).primary()
+	p.cancel = newButton(v, "Cancel", func() { v.turn(pageAccount) })
+
+	title := newLine("Add account", theme.SizeNameHeadingText, colorInk).strong()
+	form := newCard(column(14, p.providerField.root, p.issuer.root, p.name.root, p.client.root, p.scopes.root, row(8, p.save, p.cancel)))
+	body := container.New(&stackLayout{gap: 14}, p.result.root, form)
+	p.root = v.newPage(title, body)
+	return p
+}
+
+// opened starts with an empty form.
+func (p *addPage) opened() {
+	p.note = nil
+	p.provider.ClearSelected()
+	for _, f := range p.fields() {
+		f.reset()
+	}
+	p.providerField.complain("")
+	p.view.focus(p.provider)
+}
+
+func (p *addPage) fields() []*field { return []*field{p.issuer, p.name, p.client, p.scopes} }
+
+// changed follows the choice of a provider: it suggests a name, and asks for
+// an address where there is no preset.
+func (p *addPage) changed() {
+	p.providerField.complain("")
+	if preset := p.preset().Name; preset != "" && p.name.entry.Text == "" {
+		if _, taken := p.view.snapshot(preset); !taken {
+			p.name.entry.SetText(preset)
+		}
+	}
+	p.view.render()
+}
+
+// preset returns the chosen provider; the zero value for none, and one that
+// needs an issuer and has no name for another.
+func (p *addPage) preset() Provider {
+	for _, provider := range p.view.Providers {
+		if provider.Title == p.provider.Selected {
+			return provider
+		}
+	}
+	return Provider{NeedsIssuer: p.provider.Selected == otherProvider}
+}
+
+func (p *addPage) render() {
+	p.result.set(p.note)
+	p.view.show(p.issuer.root, p.preset().NeedsIssuer)
+	label := "Add and sign in"
+	if p.saving {
+		label = "Adding…"
+	}
+	p.save.set(label, !p.saving && p.view.usable())
+}
+
+// submit checks the form and says in place what is wrong with it, or adds the
+// account and starts its first sign-in.
+func (p *addPage) submit() {
+	v := p.view
+	if p.saving || !v.usable() {
+		return
+	}
+	a := auth.Account{
+		Name:     strings.TrimSpace(p.name.entry.Text),
+		Provider: p.preset().Name,
+		ClientID: strings.TrimSpace(p.client.entry.Text),
+		Scopes:   strings.Fields(p.scopes.entry.Text),
+	}
+	if p.preset().NeedsIssuer {
+		a.Issuer = strings.TrimRight(strings.TrimSpace(p.issuer.entry.Text), "/")
+	}
+	_, taken := v.snapshot(a.Name)
+	var wrong fyne.Focusable // the first field that is
+	check := func(f *field, complaint string) {
+		if f.complain(complaint); complaint != "" && wrong == nil {
+			wrong = f.input
+		}
+	}
+	complaint := ""
+	if p.provider.Selected == "" {
+		complaint = "Choose where you sign in."
+	}
+	check(p.providerField, complaint)
+	if p.preset().NeedsIssuer {
+		check(p.issuer, checkIssuer(a.Issuer))
+	}
+	check(p.name, checkName(a.Name, taken))
+	check(p.client, checkClientID(a.ClientID))
+	check(p.scopes, checkScopes(a.Scopes))
+	if wrong != nil {
+		v.focus(wrong)
+		return
+	}
+	p.saving, p.note = true, nil
+	v.render()
+	v.background(func(ctx context.Context) func() {
+		err := v.Agent.Put(ctx, a)
+		var snaps []auth.Snapshot
+		if err == nil {
+			snaps, err = v.Agent.Accounts(ctx)
+		}
+		return func() {
+			p.saving = false
+			if err != nil {
+				p.note = failure(err)
+				v.render()
+				return
+			}
+			v.Show(snaps, v.Now())
+			v.Select(a.Name)
+			v.signIn(a.Name, false)
+		}
+	})
+}
+
+// checkName complains about a name that is no good; "" is no complaint.
+func checkName(name string, taken bool) string {
+	switch {
+	case name == "":
+		return "Give the account a name."
+	case taken:
+		return "There is an account of this name already. Choose another one."
+	case auth.CheckName(name) != nil:
+		return "Use at most 64 letters, digits, dashes, underscores and dots, a letter or digit first."
+	}
+	return ""
+}
+
+// checkIssuer complains about an address that is no issuer (OpenID Connect
+// Discovery section 3, RFC 8414 section 2). Without TLS only a literal
+// loopback address may be one.
+func checkIssuer(issuer string) string {
+	if issuer == "" {
+		return "Give the address of the server, for example https://id.example.com."
+	}
+	u, err := url.Parse(issuer)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return "This is no web address. It begins with https://."
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "An issuer has no user name, no “?” and no “#” in its address."
+	case u.Scheme == "http":
+		if ip, err := netip.ParseAddr(u.Hostname()); err != nil || !ip.IsLoopback() {
+			return "Only https:// is safe here. (http:// is for servers on this computer, as http://127.0.0.1.)"
+		}
+	}
+	return ""
+}
+
+// checkClientID complains about a client_id that breaks RFC 6749 appendix A.1.
+func checkClientID(id string) string {
+	switch {
+	case id == "":
+		return "The provider gave you a client ID; paste it here."
+	case strings.ContainsFunc(id, func(r rune) bool { return r <= 0x20 || r > 0x7e }):
+		return "A client ID has no spaces and no special characters. Was it copied whole?"
+	}
+	return ""
+}
+
+// checkScopes complains about scopes that break RFC 6749 section 3.3.
+func checkScopes(scopes []string) string {
+	for _, s := range scopes {
+		if strings.ContainsFunc(s, func(r rune) bool { return r <= 0x20 || r > 0x7e || r == '"' || r == '\\' }) {
+			return "“" + status.Clip(s, 30) + "” cannot be a scope."
+		}
+		if strings.Contains(s, ",") {
+			return "Put spaces between scopes, not commas."
+		}
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(scopes)))) != len(scopes) {
+		return "A scope is there twice."
+	}
+	return ""
+}
+
+// A field is one question of a form: what, the answer, and below it a hint
+// that gives way to a complaint.
+type field struct {
+	root  *fyne.Container
+	entry *entry // nil for a choice
+	input fyne.Focusable
+	hint  string
+	below *text
+}
+
+func newFieldOf(label, hint string, input fyne.CanvasObject) *field {
+	f := &field{hint: hint, below: newPara(hint, theme.SizeNameCaptionText, colorDim)}
+	f.input, _ = input.(fyne.Focusable)
+	f.root = column(4, newLine(label, sizeSmall, colorInk).strong(), input, f.below)
+	return f
+}
+
+func (p *addPage) newField(label, hint, example string) *field {
+	e := &entry{view: p.view}
+	e.Wrapping, e.Scroll, e.PlaceHolder = fyne.TextWrapOff, fyne.ScrollHorizontalOnly, example
+	e.ExtendBaseWidget(e)
+	f := newFieldOf(label, hint, e)
+	f.entry = e
+	e.OnChanged = func(string) { f.complain("") }
+	e.OnSubmitted = func(string) { p.submit() }
+	return f
+}
+
+func (f *field) reset() {
+	f.entry.SetText("")
+	f.complain("")
+}
+
+// complain shows a complaint in the place of the hint; "" brings the hint back.
+func (f *field) complain(words string) {
+	if words == "" {
+		f.below.set(f.hint, colorDim)
+		return
+	}
+	f.below.set(words, colorBad)
+}

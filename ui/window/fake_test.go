@@ -1,0 +1,272 @@
+package window
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+)
+
+// fakeAgent is an agent whose accounts, answers and faults a test chooses.
+type fakeAgent struct {
+	mu       sync.Mutex
+	snaps    []auth.Snapshot
+	events   map[string][]auth.Event
+	started  auth.SignInStarted
+	token    string
+	down     error            // no answer to anything
+	cannot   error            // of EnsureRunning
+	fail     map[string]error // by the first word of a call
+	calls    []string
+	changed  chan struct{} // closed at the next change
+	accounts []auth.Account
+}
+
+func newFakeAgent(snaps ...auth.Snapshot) *fakeAgent {
+	f := &fakeAgent{snaps: snaps, events: map[string][]auth.Event{}, fail: map[string]error{}, changed: make(chan struct{}),
+		token: "eyJhbGciOi.access.token", started: auth.SignInStarted{Flow: "flow-1", URL: "https://id.example.com/authorize?state=x", ExpiresAt: ahead(5 * time.Minute)}}
+	for _, s := range snaps {
+		if !s.SignedInAt.IsZero() {
+			f.events[s.Name] = history(s)
+		}
+	}
+	return f
+}
+
+var errDown = &auth.Error{Kind: auth.KindNotRunning, Message: "the agent is not running", Hint: "start it with: curfew agent"}
+
+// change changes the agent and tells everyone who watches.
+func (f *fakeAgent) change(how func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.snaps = slices.Clone(f.snaps) // what was handed out stays as it was
+	how()
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+func (f *fakeAgent) edit(name string, how func(s *auth.Snapshot)) {
+	f.change(func() {
+		for i := range f.snaps {
+			if f.snaps[i].Name == name {
+				how(&f.snaps[i])
+			}
+		}
+	})
+}
+
+// called notes a call and returns the fault it meets.
+func (f *fakeAgent) called(what, format string, args ...any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, what+fmt.Sprintf(format, args...))
+	if f.down != nil {
+		return f.down
+	}
+	return f.fail[what]
+}
+
+// took returns the calls whose first word is what.
+func (f *fakeAgent) took(what string) (calls []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.calls {
+		if c == what || len(c) > len(what) && c[:len(what)+1] == what+" " {
+			calls = append(calls, c)
+		}
+	}
+	return calls
+}
+
+func (f *fakeAgent) list() ([]auth.Snapshot, <-chan struct{}, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.snaps, f.changed, f.down
+}
+
+func (f *fakeAgent) Accounts(context.Context) ([]auth.Snapshot, error) {
+	snaps, _, err := f.list()
+	return snaps, err
+}
+
+func (f *fakeAgent) snapshot(name string) (auth.Snapshot, error) {
+	snaps, _, err := f.list()
+	for _, s := range snaps {
+		if s.Name == name {
+			return s, err
+		}
+	}
+	return auth.Snapshot{}, &auth.Error{Kind: auth.KindUnknown, Message: "there is no account " + name}
+}
+
+func (f *fakeAgent) Put(_ context.Context, a auth.Account) error {
+	if err := f.called("put", " %s", a.Name); err != nil {
+		return err
+	}
+	f.change(func() {
+		f.accounts = append(f.accounts, a)
+		f.snaps = append(f.snaps, auth.Snapshot{Name: a.Name, Provider: a.Provider, State: auth.SignedOut, MaxRefreshes: 20, RefreshesLeft: 20})
+	})
+	return nil
+}
+
+func (f *fakeAgent) Remove(_ context.Context, name string) (auth.SignOutResult, error) {
+	if err := f.called("remove", " %s", name); err != nil {
+		return auth.SignOutResult{}, err
+	}
+	f.change(func() {
+		f.snaps = slices.DeleteFunc(f.snaps, func(s auth.Snapshot) bool { return s.Name == name })
+	})
+	return auth.SignOutResult{Revoked: true, Message: "Signed out, and the server revoked the session."}, nil
+}
+
+func (f *fakeAgent) SignIn(_ context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error) {
+	if err := f.called("sign-in", " %s force=%v device=%v", name, r.Force, r.Device); err != nil {
+		return auth.SignInStarted{}, err
+	}
+	f.edit(name, func(s *auth.Snapshot) {
+		if s.State == auth.SignedOut || s.State == auth.Ended {
+			s.State = auth.SigningIn
+		}
+		s.SignIn = &auth.SignInView{Flow: f.started.Flow, Phase: auth.PhaseBrowser}
+	})
+	return f.started, nil
+}
+
+func (f *fakeAgent) phase(name string, p auth.Phase, kind auth.Kind, message string) {
+	f.edit(name, func(s *auth.Snapshot) {
+		s.SignIn = &auth.SignInView{Flow: f.started.Flow, Phase: p, Message: message, Error: kind}
+		if s.State == auth.SigningIn && p == auth.PhaseFailed {
+			s.State = auth.SignedOut
+		}
+		if p == auth.PhaseDone {
+			fresh := spotify()
+			fresh.Name, fresh.SignIn = s.Name, s.SignIn
+			*s = fresh
+		}
+	})
+}
+
+func (f *fakeAgent) CancelSignIn(_ context.Context, name string) error {
+	if err := f.called("cancel", " %s", name); err != nil {
+		return err
+	}
+	f.phase(name, auth.PhaseFailed, auth.KindFailed, "The sign-in was cancelled.")
+	return nil
+}
+
+func (f *fakeAgent) Token(_ context.Context, name string, minValid time.Duration, program string) (auth.Token, error) {
+	if err := f.called("token", " %s %s %s", name, minValid, program); err != nil {
+		return auth.Token{}, err
+	}
+	return auth.Token{AccessToken: oauth.NewSecret(f.token), TokenType: "Bearer"}, nil
+}
+
+func (f *fakeAgent) Refresh(_ context.Context, name, program string) (auth.Snapshot, error) {
+	if err := f.called("refresh", " %s %s", name, program); err != nil {
+		return auth.Snapshot{}, err
+	}
+	f.edit(name, func(s *auth.Snapshot) { s.RefreshesUsed++; s.RefreshesLeft-- })
+	return f.snapshot(name)
+}
+
+func (f *fakeAgent) SignOut(_ context.Context, name string) (auth.SignOutResult, error) {
+	if err := f.called("sign-out", " %s", name); err != nil {
+		return auth.SignOutResult{}, err
+	}
+	f.edit(name, func(s *auth.Snapshot) {
+		*s = auth.Snapshot{Name: name, State: auth.Ended, Reason: auth.ByUser, MaxRefreshes: 20}
+	})
+	return auth.SignOutResult{Message: "Signed out and erased here. The provider has no way to revoke a session from outside.", URL: "https://provider.example/apps"}, nil
+}
+
+func (f *fakeAgent) Events(_ context.Context, name string, n int) ([]auth.Event, error) {
+	if err := f.called("events", " %s", name); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.events[name], nil
+}
+
+func (f *fakeAgent) Pause(_ context.Context, paused bool) error {
+	if err := f.called("pause", " %v", paused); err != nil {
+		return err
+	}
+	f.change(func() {
+		for i := range f.snaps {
+			f.snaps[i].Paused = paused
+		}
+	})
+	return nil
+}
+
+func (f *fakeAgent) Watch(ctx context.Context, show func([]auth.Snapshot)) error {
+	for {
+		snaps, changed, err := f.list()
+		if err != nil {
+			return err
+		}
+		show(snaps)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+func (f *fakeAgent) EnsureRunning(context.Context) error {
+	f.called("ensure", "")
+	if f.cannot != nil {
+		return f.cannot
+	}
+	f.change(func() { f.down = nil })
+	return nil
+}
+
+// engine is a fakeAgent behind the agent's real socket.
+type engine struct{ *fakeAgent }
+
+func (e engine) Snapshots() []auth.Snapshot                  { s, _ := e.Accounts(context.Background()); return s }
+func (e engine) Snapshot(name string) (auth.Snapshot, error) { return e.snapshot(name) }
+func (e engine) SetAccount(a auth.Account) error             { return e.Put(context.Background(), a) }
+func (e engine) CancelSignIn(name string) error {
+	return e.fakeAgent.CancelSignIn(context.Background(), name)
+}
+func (e engine) SetPaused(paused bool) { e.Pause(context.Background(), paused) }
+func (e engine) Events(name string, n int) []auth.Event {
+	events, _ := e.fakeAgent.Events(context.Background(), name, n)
+	return events
+}
+func (e engine) RemoveAccount(ctx context.Context, name string) (auth.SignOutResult, error) {
+	return e.Remove(ctx, name)
+}
+func (e engine) StartSignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error) {
+	return e.SignIn(ctx, name, r)
+}
+func (e engine) SetClientSecret(context.Context, string, oauth.Secret) error {
+	return errors.New("not here")
+}
+func (e engine) Watch(ctx context.Context) <-chan []auth.Snapshot {
+	c := make(chan []auth.Snapshot)
+	go func() {
+		defer close(c)
+		e.fakeAgent.Watch(ctx, func(snaps []auth.Snapshot) {
+			select {
+			case c <- snaps:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	return c
+}
+
+func (e engine) Forecast(string) (auth.ForecastReport, error) { return auth.ForecastReport{}, nil }
+
+func (e engine) UnlockKeychain(context.Context) error { return nil }

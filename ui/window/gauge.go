@@ -1,0 +1,74 @@
+package window
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+
+	"curfew/ui/status"
+)
+
+// A gauge is a card with one countdown: a ring, the number, what it counts.
+type gauge struct {
+	root           *panel
+	ring           *ring
+	value, caption *text
+	small          bool // there was little room at the last layout
+}
+
+func newGauge() *gauge {
+	g := &gauge{ring: newRing(gaugeLarge, 10), value: newLine("", sizeNumber, colorInk).strong(), caption: newLine("", sizeSmall, colorDim)}
+	g.root = newPanel(colorCard, colorLine, 10, pad(14, 12, container.New(gaugeLayout{g}, g.ring, g.value, g.caption)))
+	return g
+}
+
+func (g *gauge) set(r status.Ring, color fyne.ThemeColorName) {
+	g.ring.set(r.Fraction, color)
+	ink := colorInk
+	if color == colorBad {
+		ink = colorBad
+	}
+	g.value.set(r.Value, ink)
+	g.caption.say(r.Caption)
+}
+
+// The diameters of a gauge's ring, with room and without.
+const (
+	gaugeLarge = 92
+	gaugeSmall = 56
+)
+
+// gaugeLayout puts the words beside the ring, and makes both smaller where
+// there is no room.
+type gaugeLayout struct{ *gauge }
+
+func (l gaugeLayout) MinSize([]fyne.CanvasObject) fyne.Size {
+	height := float32(gaugeLarge)
+	if l.small {
+		height = gaugeSmall + 8
+	}
+	return fyne.NewSize(gaugeSmall+12+90, height)
+}
+
+func (l gaugeLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
+	l.small = size.Width < 240
+	diameter, gap, number, words := float32(gaugeLarge), float32(18), sizeNumber, sizeSmall
+	if l.small {
+		diameter, gap, number, words = gaugeSmall, 10, sizeNumberSmall, theme.SizeNameCaptionText
+	}
+	l.ring.stroke = diameter / 9
+	l.ring.Resize(fyne.NewSquareSize(diameter))
+	l.ring.Move(fyne.NewPos(0, (size.Height-diameter)/2))
+	if l.value.size != number {
+		l.value.size, l.caption.size = number, words
+		l.value.Refresh()
+		l.caption.Refresh()
+	}
+	x := diameter + gap
+	top, below := l.value.MinSize().Height, l.caption.MinSize().Height
+	y := (size.Height - top - below) / 2
+	l.value.Resize(fyne.NewSize(size.Width-x, top))
+	l.value.Move(fyne.NewPos(x, y))
+	l.caption.Resize(fyne.NewSize(size.Width-x, below))
+	l.caption.Move(fyne.NewPos(x, y+top))
+}

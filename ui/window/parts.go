@@ -1,0 +1,516 @@
+package window
+
+import (
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// A panel is a themed rectangle behind content.
+type panel struct {
+	widget.BaseWidget
+	content    fyne.CanvasObject
+	fill, line fyne.ThemeColorName // "": none
+	stripe     fyne.ThemeColorName // a bar down the leading edge; "": none
+	radius     float32
+}
+
+func newPanel(fill, line fyne.ThemeColorName, radius float32, content fyne.CanvasObject) *panel {
+	p := &panel{content: content, fill: fill, line: line, radius: radius}
+	p.ExtendBaseWidget(p)
+	return p
+}
+
+// newCard returns a panel with the padding and look of everything that is read.
+func newCard(content fyne.CanvasObject) *panel {
+	return newPanel(colorCard, colorLine, 10, pad(14, 16, content))
+}
+
+func (p *panel) CreateRenderer() fyne.WidgetRenderer {
+	r := &panelRenderer{panel: p, back: &canvas.Rectangle{}, stripe: &canvas.Rectangle{}}
+	r.Refresh()
+	return r
+}
+
+type panelRenderer struct {
+	panel        *panel
+	back, stripe *canvas.Rectangle
+}
+
+func (r *panelRenderer) Destroy()           {}
+func (r *panelRenderer) MinSize() fyne.Size { return r.panel.content.MinSize() }
+
+func (r *panelRenderer) Objects() []fyne.CanvasObject {
+	return []fyne.CanvasObject{r.back, r.stripe, r.panel.content}
+}
+
+func (r *panelRenderer) Layout(size fyne.Size) {
+	r.back.Resize(size)
+	r.stripe.Resize(fyne.NewSize(4, max(0, size.Height-16)))
+	r.stripe.Move(fyne.NewPos(8, 8))
+	r.panel.content.Resize(size)
+}
+
+func (r *panelRenderer) Refresh() {
+	th, variant := r.panel.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
+	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth = color.Transparent, color.Transparent, 0
+	if r.panel.fill != "" {
+		r.back.FillColor = th.Color(r.panel.fill, variant)
+	}
+	if r.panel.line != "" {
+		r.back.StrokeColor, r.back.StrokeWidth = th.Color(r.panel.line, variant), 1
+	}
+	r.back.CornerRadius = r.panel.radius
+	r.stripe.Hidden = r.panel.stripe == ""
+	if !r.stripe.Hidden {
+		r.stripe.FillColor, r.stripe.CornerRadius = th.Color(r.panel.stripe, variant), 2
+	}
+	r.Layout(r.panel.Size())
+	r.panel.content.Refresh()
+	canvas.Refresh(r.panel)
+}
+
+// A button is Fyne's with an outline, a visible focus, and Enter.
+type button struct {
+	widget.Button
+	view    *View
+	focused bool
+}
+
+func newButton(v *View, words string, tapped func()) *button {
+	b := &button{view: v}
+	b.Text, b.OnTapped = words, tapped
+	b.ExtendBaseWidget(b)
+	return b
+}
+
+func (b *button) primary() *button { b.Importance = widget.HighImportance; return b }
+func (b *button) quiet() *button   { b.Importance = widget.LowImportance; return b }
+func (b *button) danger() *button  { b.Importance = widget.DangerImportance; return b }
+
+// set shows words, usable or not; it does nothing when that is so already.
+func (b *button) set(words string, usable bool) {
+	if b.Text != words {
+		b.SetText(words)
+	}
+	switch {
+	case usable && b.Disabled():
+		b.Enable()
+	case !usable && !b.Disabled():
+		b.Disable()
+	}
+}
+
+// FocusGained shows the focus, and scrolls to it.
+func (b *button) FocusGained() {
+	b.focused = true
+	b.Button.FocusGained()
+	b.view.reveal(b)
+}
+
+// FocusLost hides the focus.
+func (b *button) FocusLost() { b.focused = false; b.Button.FocusLost() }
+
+// TypedKey acts on Space and Enter and keeps the focus, which Fyne's own
+// button gives up.
+func (b *button) TypedKey(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeySpace, fyne.KeyReturn, fyne.KeyEnter:
+		if !b.Disabled() && b.OnTapped != nil {
+			b.OnTapped()
+		}
+	default:
+		b.view.keys(e)
+	}
+}
+
+// Cursor shows a hand where a tap does something.
+func (b *button) Cursor() desktop.Cursor {
+	if b.Disabled() {
+		return desktop.DefaultCursor
+	}
+	return desktop.PointerCursor
+}
+
+func (b *button) CreateRenderer() fyne.WidgetRenderer {
+	return &buttonRenderer{outline(b.Button.CreateRenderer(), func() (fyne.ThemeColorName, float32) {
+		switch {
+		case b.focused:
+			return focusColor(b.Importance), 2
+		case b.Importance == widget.MediumImportance, b.Disabled() && b.Importance != widget.LowImportance:
+			return colorRim, 1
+		}
+		return "", 0
+	})}
+}
+
+type buttonRenderer struct{ fyne.WidgetRenderer }
+
+func (r *buttonRenderer) MinSize() fyne.Size {
+	// Fyne pads a button as much above as beside, which looks cramped beside.
+	return r.WidgetRenderer.MinSize().AddWidthHeight(10, -4)
+}
+
+// outlined is a renderer with a line around the widget.
+type outlined struct {
+	fyne.WidgetRenderer
+	line *canvas.Rectangle
+	look func() (color fyne.ThemeColorName, width float32)
+}
+
+func outline(r fyne.WidgetRenderer, look func() (fyne.ThemeColorName, float32)) fyne.WidgetRenderer {
+	o := &outlined{r, &canvas.Rectangle{FillColor: color.Transparent}, look}
+	o.paint()
+	return o
+}
+
+func (r *outlined) Objects() []fyne.CanvasObject {
+	objects := r.WidgetRenderer.Objects()
+	return append(objects[:len(objects):len(objects)], r.line)
+}
+
+func (r *outlined) Layout(size fyne.Size) {
+	r.WidgetRenderer.Layout(size)
+	r.line.Resize(size)
+}
+
+func (r *outlined) Refresh() {
+	r.paint()
+	r.WidgetRenderer.Refresh()
+}
+
+func (r *outlined) paint() {
+	name, width := r.look()
+	r.line.StrokeColor, r.line.StrokeWidth = color.Transparent, width
+	if name != "" {
+		r.line.StrokeColor = theme.Current().Color(name, fyne.CurrentApp().Settings().ThemeVariant())
+	}
+	r.line.CornerRadius = theme.Current().Size(theme.SizeNameButtonRadius)
+	canvas.Refresh(r.line)
+}
+
+// focusColor is one that can be told from the button it surrounds.
+func focusColor(i widget.Importance) fyne.ThemeColorName {
+	if i == widget.HighImportance || i == widget.DangerImportance {
+		return colorInk
+	}
+	return theme.ColorNamePrimary
+}
+
+// An entry is Fyne's, passing on the keys of the window.
+type entry struct {
+	widget.Entry
+	view *View
+}
+
+// FocusGained scrolls to the entry.
+func (e *entry) FocusGained() {
+	e.Entry.FocusGained()
+	e.view.reveal(e)
+}
+
+// TypedKey types, but for the keys of the window.
+func (e *entry) TypedKey(k *fyne.KeyEvent) {
+	if k.Name == fyne.KeyEscape || k.Name == fyne.KeyF5 {
+		e.view.keys(k)
+		return
+	}
+	e.Entry.TypedKey(k)
+}
+
+// TypedShortcut offers the shortcut to the window first: Fyne gives it to the focused text alone.
+func (e *entry) TypedShortcut(s fyne.Shortcut) {
+	if !e.view.shortcut(s) {
+		e.Entry.TypedShortcut(s)
+	}
+}
+
+// A choice is Fyne's select with an outline, Enter, and the keys of the window.
+type choice struct {
+	widget.Select
+	view    *View
+	focused bool
+}
+
+func newChoice(v *View, options []string, chosen func(string)) *choice {
+	c := &choice{view: v}
+	c.Options, c.OnChanged = options, chosen
+	c.ExtendBaseWidget(c)
+	return c
+}
+
+// FocusGained shows the focus, and scrolls to it.
+func (c *choice) FocusGained() {
+	c.focused = true
+	c.Select.FocusGained()
+	c.view.reveal(c)
+}
+
+// FocusLost hides the focus.
+func (c *choice) FocusLost() { c.focused = false; c.Select.FocusLost() }
+
+// TypedKey opens on Enter as on Space.
+func (c *choice) TypedKey(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeyEscape, fyne.KeyF5:
+		c.view.keys(e)
+	case fyne.KeyReturn, fyne.KeyEnter:
+		c.Select.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
+	default:
+		c.Select.TypedKey(e)
+	}
+}
+
+func (c *choice) CreateRenderer() fyne.WidgetRenderer {
+	return outline(c.Select.CreateRenderer(), func() (fyne.ThemeColorName, float32) {
+		if c.focused {
+			return theme.ColorNamePrimary, 2
+		}
+		return colorEdge, 1
+	})
+}
+
+// A check is Fyne's with Enter and the keys of the window.
+type check struct {
+	widget.Check
+	view *View
+}
+
+func newCheck(v *View, words string, changed func(bool)) *check {
+	c := &check{view: v}
+	c.Text, c.OnChanged = words, changed
+	c.ExtendBaseWidget(c)
+	return c
+}
+
+// FocusGained scrolls to the check.
+func (c *check) FocusGained() {
+	c.Check.FocusGained()
+	c.view.reveal(c)
+}
+
+// TypedKey changes on Enter; Fyne does on Space.
+func (c *check) TypedKey(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeyReturn, fyne.KeyEnter:
+		if !c.Disabled() {
+			c.SetChecked(!c.Checked)
+		}
+	default:
+		c.view.keys(e)
+	}
+}
+
+// pad puts space above and below (y) and beside (x) content.
+func pad(y, x float32, content fyne.CanvasObject) *fyne.Container {
+	return container.New(layout.NewCustomPaddedLayout(y, y, x, x), content)
+}
+
+// column stacks objects with gap between them.
+func column(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
+	return container.New(layout.NewCustomPaddedVBoxLayout(gap), objects...)
+}
+
+// row puts objects beside each other with gap between them, each in the
+// middle of the row's height. Elastic texts and spacers share what is left.
+func row(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
+	return rowOf(gap, nil, objects...)
+}
+
+// rowOf is a row in which only grow takes what is left.
+func rowOf(gap float32, grow fyne.CanvasObject, objects ...fyne.CanvasObject) *fyne.Container {
+	c := container.New(&rowLayout{gap: gap, grow: grow}, objects...)
+	for _, o := range objects {
+		if t, ok := o.(*text); ok && t.clip > 0 {
+			t.row = c
+		}
+	}
+	return c
+}
+
+// align says where the objects of a row stand.
+type align int
+
+const (
+	centre align = iota // each in the middle of the row's height
+	top                 // hanging from its top
+)
+
+// aligned returns a row made by row or rowOf, with its objects aligned.
+func aligned(how align, row *fyne.Container) *fyne.Container {
+	row.Layout.(*rowLayout).align = how
+	return row
+}
+
+type rowLayout struct {
+	gap   float32
+	grow  fyne.CanvasObject // takes what is left; nil: nothing does
+	align align
+}
+
+func visible(objects []fyne.CanvasObject) []fyne.CanvasObject {
+	var shown []fyne.CanvasObject
+	for _, o := range objects {
+		if o.Visible() {
+			shown = append(shown, o)
+		}
+	}
+	return shown
+}
+
+func (l *rowLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	var size fyne.Size
+	for i, o := range visible(objects) {
+		m := o.MinSize()
+		if i > 0 {
+			size.Width += l.gap
+		}
+		size.Width += m.Width
+		size.Height = max(size.Height, m.Height)
+	}
+	return size
+}
+
+func (l *rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	shown := visible(objects)
+	left := size.Width - l.MinSize(objects).Width
+	// Lines that were shortened get their words back first, in order.
+	widths := make([]float32, len(shown))
+	for i, o := range shown {
+		widths[i] = o.MinSize().Width
+		if t, ok := o.(*text); ok && t.clip > 0 && o != l.grow {
+			more := max(0, min(left, t.natural()+.5-widths[i]))
+			widths[i] += more
+			left -= more
+		}
+	}
+	x := float32(0)
+	for i, o := range shown {
+		if o == l.grow {
+			widths[i] += max(0, left)
+		}
+		height := o.MinSize().Height
+		y := (size.Height - height) / 2
+		if l.align == top {
+			y = 0
+		}
+		o.Resize(fyne.NewSize(widths[i], height))
+		o.Move(fyne.NewPos(x, y))
+		x += widths[i] + l.gap
+	}
+}
+
+// margin is the room between the right side and the window's edge, in which
+// the scroll bar moves.
+const margin = 16
+
+// newPage is a page of the right side: its head stays, its body scrolls.
+func (v *View) newPage(head, body fyne.CanvasObject) *fyne.Container {
+	// The painter of the test driver shifts an outline that begins exactly
+	// at the edge of a scroll's clip, and that of the screen cuts it: 2 keeps clear.
+	scroll := container.NewVScroll(container.New(paddings{2, margin, 2, 2}, body))
+	v.bodies, v.scrolls = append(v.bodies, body), append(v.scrolls, scroll)
+	return container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{scroll}},
+		container.New(paddings{0, margin, 0, 2}, head), scroll)
+}
+
+// halves puts two objects beside each other at the same width. One alone has all of it.
+func halves(gap float32, left, right fyne.CanvasObject) *fyne.Container {
+	return container.New(halvesLayout(gap), left, right)
+}
+
+type halvesLayout float32
+
+func (gap halvesLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	var size fyne.Size
+	for _, o := range objects {
+		size = size.Max(o.MinSize())
+	}
+	return fyne.NewSize(2*size.Width+float32(gap), size.Height)
+}
+
+func (gap halvesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	half := fyne.NewSize((size.Width-float32(gap))/2, size.Height)
+	if shown := visible(objects); len(shown) == 1 {
+		half, objects = size, shown
+	}
+	for i, o := range objects {
+		o.Resize(half)
+		o.Move(fyne.NewPos(float32(i)*(half.Width+float32(gap)), 0))
+	}
+}
+
+// stack puts objects above each other with gap between them; height that is
+// left over goes to the objects named in grow, in equal parts.
+type stackLayout struct {
+	gap  float32
+	grow []fyne.CanvasObject
+}
+
+func (l *stackLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	var size fyne.Size
+	for i, o := range visible(objects) {
+		m := o.MinSize()
+		if i > 0 {
+			size.Height += l.gap
+		}
+		size.Height += m.Height
+		size.Width = max(size.Width, m.Width)
+	}
+	return size
+}
+
+func (l *stackLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	left := max(0, size.Height-l.MinSize(objects).Height)
+	growing := float32(len(visible(l.grow)))
+	y := float32(0)
+	for _, o := range visible(objects) {
+		height := o.MinSize().Height
+		for _, g := range l.grow {
+			if g == o {
+				height += left / growing
+			}
+		}
+		o.Resize(fyne.NewSize(size.Width, height))
+		o.Move(fyne.NewPos(0, y))
+		y += height + l.gap
+	}
+}
+
+// link makes a button small and calm, for what is beside the point.
+func link(b *button) fyne.CanvasObject { return container.NewThemeOverride(b.quiet(), linkTheme{}) }
+
+// linkTheme is the program's theme with small dim words.
+type linkTheme struct{}
+
+func (linkTheme) current() fyne.Theme { return fyne.CurrentApp().Settings().Theme() }
+
+func (t linkTheme) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color.Color {
+	if name == theme.ColorNameForeground {
+		name = colorDim
+	}
+	return t.current().Color(name, variant)
+}
+
+func (t linkTheme) Size(name fyne.ThemeSizeName) float32 {
+	switch name {
+	case theme.SizeNameText:
+		name = theme.SizeNameCaptionText
+	case theme.SizeNameInnerPadding:
+		return 4
+	}
+	return t.current().Size(name)
+}
+
+func (t linkTheme) Font(style fyne.TextStyle) fyne.Resource {
+	style.Bold = false
+	return t.current().Font(style)
+}
+
+func (t linkTheme) Icon(name fyne.ThemeIconName) fyne.Resource { return t.current().Icon(name) }

@@ -1,0 +1,76 @@
+package window
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/widget"
+)
+
+// ring is a circle that empties: what is left, clockwise from the top, over a
+// track of what there was.
+type ring struct {
+	widget.BaseWidget
+	left     float32 // 0 to 1
+	color    fyne.ThemeColorName
+	diameter float32
+	stroke   float32 // the ring's width
+}
+
+func newRing(diameter, stroke float32) *ring {
+	r := &ring{diameter: diameter, stroke: stroke, color: colorOK}
+	r.ExtendBaseWidget(r)
+	return r
+}
+
+// set shows what is left; it does nothing when that is shown already.
+func (r *ring) set(left float64, color fyne.ThemeColorName) {
+	// A thousandth is less than a pixel of the circle, so a ring of days
+	// is drawn anew every three quarters of an hour, not every second.
+	part := float32(int(min(max(left, 0), 1)*1000)) / 1000
+	if left > 0 && part == 0 {
+		part = .001
+	}
+	if r.left == part && r.color == color {
+		return
+	}
+	r.left, r.color = part, color
+	r.Refresh()
+}
+
+func (r *ring) CreateRenderer() fyne.WidgetRenderer {
+	rr := &ringRenderer{ring: r, track: canvas.NewArc(0, 360, 0, nil), arc: canvas.NewArc(0, 0, 0, nil)}
+	rr.Refresh()
+	return rr
+}
+
+type ringRenderer struct {
+	ring       *ring
+	track, arc *canvas.Arc
+}
+
+func (r *ringRenderer) Destroy()                     {}
+func (r *ringRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.track, r.arc} }
+func (r *ringRenderer) MinSize() fyne.Size           { return fyne.NewSquareSize(r.ring.diameter) }
+
+func (r *ringRenderer) Layout(size fyne.Size) {
+	d := min(size.Width, size.Height)
+	for _, arc := range []*canvas.Arc{r.track, r.arc} {
+		arc.Resize(fyne.NewSquareSize(d))
+		arc.Move(fyne.NewPos((size.Width-d)/2, (size.Height-d)/2))
+		arc.CutoutRatio = 1
+		if d > 0 {
+			arc.CutoutRatio = max(0, 1-2*r.ring.stroke/d)
+		}
+	}
+}
+
+func (r *ringRenderer) Refresh() {
+	th, variant := r.ring.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
+	r.Layout(r.ring.Size())
+	r.track.FillColor = th.Color(colorTrack, variant)
+	r.arc.FillColor = th.Color(r.ring.color, variant)
+	r.arc.EndAngle = 360 * r.ring.left
+	r.arc.CornerRadius = r.ring.stroke / 2
+	r.arc.Hidden = r.ring.left == 0
+	canvas.Refresh(r.ring)
+}

@@ -1,0 +1,217 @@
+package window
+
+import (
+	"context"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+
+	"curfew/ui/status"
+)
+
+// settingsPage is everything that belongs to no account, and removing one.
+type settingsPage struct {
+	view       *View
+	root       *fyne.Container
+	back       *button
+	note       *note
+	result     *bar
+	appearance *choice
+	background *check
+	setting    bool // the check is being set to what the agent says
+
+	removing  string // the account that "Remove?" is about
+	busy      bool
+	question  *bar
+	yes, keep *button
+	accounts  *fyne.Container
+	none      *text
+	rows      []*accountSetting
+}
+
+// accountSetting is one account that can be removed.
+type accountSetting struct {
+	root           *fyne.Container
+	name           string
+	title, details *text
+	remove         *button
+}
+
+// appearances in the order of the choice, as people read them.
+var appearances = []struct {
+	appearance Appearance
+	words      string
+}{{System, "Like the desktop"}, {Dark, "Dark"}, {Light, "Light"}}
+
+func newSettingsPage(v *View) *settingsPage {
+	p := &settingsPage{view: v, result: newBar(v)}
+	p.back = newButton(v, "Back", func() { v.turn(pageAccount) })
+
+	var options []string
+	for _, a := range appearances {
+		options = append(options, a.words)
+	}
+	p.appearance = newChoice(v, options, nil)
+	p.appearance.SetSelectedIndex(0)
+	for i, a := range appearances {
+		if a.appearance == v.Appearance {
+			p.appearance.SetSelectedIndex(i)
+		}
+	}
+	p.appearance.OnChanged = func(words string) {
+		for _, a := range appearances {
+			if a.words == words && v.OnAppear != nil {
+				v.OnAppear(a.appearance)
+			}
+		}
+	}
+	p.background = newCheck(v, "Refresh in the background", func(on bool) {
+		if !p.setting {
+			p.pause(!on)
+		}
+	})
+
+	p.yes = newButton(v, "Remove", p.remove).danger()
+	p.keep = newButton(v, "Keep", v.escape)
+	p.question = newBar(v, p.keep, p.yes)
+	p.none = newPara("No accounts yet.", sizeSmall, colorDim)
+	p.accounts = column(10, p.none)
+
+	about := column(3)
+	for _, line := range v.About {
+		about.Add(newPara(line, theme.SizeNameCaptionText, colorDim))
+	}
+	heading := func(words string) fyne.CanvasObject {
+		return newLine(words, theme.SizeNameText, colorInk).strong()
+	}
+	body := column(14, p.result.root, p.question.root,
+		newCard(column(8, heading("Appearance"), row(0, container.New(fixedWidth(220), p.appearance)))),
+		newCard(column(8, heading("Background refresh"), p.background,
+			newPara("Off: access tokens are renewed only when a program asks for one. For every account, until you turn it on again.", theme.SizeNameCaptionText, colorDim))),
+		newCard(column(10, heading("Accounts"), p.accounts)),
+		about)
+	title := newLine("Settings", theme.SizeNameHeadingText, colorInk).strong()
+	p.root = v.newPage(rowOf(12, title, title, p.back), body)
+	return p
+}
+
+// leave takes back an open question and reports whether there was one.
+func (p *settingsPage) leave() bool {
+	asked := p.removing != ""
+	p.removing = ""
+	return asked
+}
+
+func (p *settingsPage) render() {
+	v := p.view
+	p.result.set(p.note)
+	p.question.set(p.asked())
+	usable := v.usable() && !p.busy
+	p.yes.set("Remove", usable)
+
+	paused := false
+	for _, s := range v.snaps {
+		paused = paused || s.Paused
+	}
+	p.setting = true
+	if !p.busy && p.background.Checked == paused {
+		p.background.SetChecked(!paused)
+	}
+	p.setting = false
+	// Without an account there is nobody whose snapshot would tell.
+	switch can := usable && len(v.snaps) > 0; {
+	case can && p.background.Disabled():
+		p.background.Enable()
+	case !can && !p.background.Disabled():
+		p.background.Disable()
+	}
+
+	for len(p.rows) < len(v.snaps) {
+		p.rows = append(p.rows, p.newRow())
+		p.accounts.Add(p.rows[len(p.rows)-1].root)
+	}
+	v.show(p.none, len(v.snaps) == 0)
+	for i, r := range p.rows {
+		v.show(r.root, i < len(v.snaps))
+		if i >= len(v.snaps) {
+			continue
+		}
+		s := v.snaps[i]
+		r.name = s.Name
+		r.title.say(status.Name(s))
+		r.details.say(s.Provider)
+		r.remove.set("Remove", usable && p.removing == "")
+	}
+}
+
+func (p *settingsPage) newRow() *accountSetting {
+	r := &accountSetting{title: newLine("", theme.SizeNameText, colorInk), details: newLine("", theme.SizeNameCaptionText, colorDim)}
+	r.remove = newButton(p.view, "Remove", func() {
+		p.removing, p.note = r.name, nil
+		p.view.render()
+		p.view.focus(p.keep)
+	})
+	words := column(1, r.title, r.details)
+	r.root = rowOf(12, words, words, r.remove)
+	return r
+}
+
+func (p *settingsPage) asked() *note {
+	s, ok := p.view.snapshot(p.removing)
+	if !ok {
+		return nil
+	}
+	n := &note{tone: colorBad, words: "Remove " + status.Name(s) + "?", hint: "This forgets its settings. Tools that ask for its tokens will fail."}
+	if status.HasSession(s) {
+		n.hint = "This ends its session here and at the server, and forgets its settings. Tools that ask for its tokens will fail."
+	}
+	return n
+}
+
+func (p *settingsPage) remove() {
+	v, name := p.view, p.removing
+	if name == "" || p.busy || !v.usable() {
+		return
+	}
+	p.busy = true
+	v.render()
+	v.background(func(ctx context.Context) func() {
+		result, err := v.Agent.Remove(ctx, name)
+		snaps, listErr := v.Agent.Accounts(ctx)
+		return func() {
+			p.busy, p.removing = false, ""
+			if err != nil {
+				p.note = failure(err)
+			} else {
+				p.note = v.signedOut(result)
+				delete(v.about, name)
+			}
+			if listErr == nil {
+				v.Show(snaps, v.Now())
+			}
+			v.render()
+		}
+	})
+}
+
+// pause stops or resumes background refresh, and says what came of it.
+func (p *settingsPage) pause(paused bool) {
+	v := p.view
+	p.busy, p.note = true, nil
+	v.background(func(ctx context.Context) func() {
+		err := v.Agent.Pause(ctx, paused)
+		snaps, listErr := v.Agent.Accounts(ctx)
+		return func() {
+			p.busy = false
+			if err != nil {
+				p.note = failure(err)
+			}
+			if listErr == nil {
+				v.Show(snaps, v.Now())
+			}
+			v.render()
+		}
+	})
+	v.render()
+}

@@ -1,0 +1,204 @@
+package window
+
+import (
+	"fmt"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+// signInPanel follows a sign-in from the browser to the keychain.
+type signInPanel struct {
+	view                *View
+	root                *panel
+	title, code, type_  *text
+	failed, expires     *text
+	steps               [3]*stepLine
+	open, link, cancel_ *button
+}
+
+func newSignInPanel(v *View) *signInPanel {
+	name := func() string { return v.selected }
+	p := &signInPanel{view: v,
+		title:   newLine("", theme.SizeNameSubHeadingText, colorInk).strong(),
+		type_:   newPara("", sizeSmall, colorDim),
+		code:    newText("", sizeNumber, colorInk).strong(),
+		failed:  newPara("", sizeSmall, colorBad),
+		expires: newLine("", theme.SizeNameCaptionText, colorDim),
+	}
+	p.steps = [3]*stepLine{newStepLine("Sign in on the page in your browser"), newStepLine("Curfew fetches the tokens and checks them"), newStepLine("The session is saved in the keychain")}
+	p.open = newButton(v, "Open again", func() { v.openAgain(name()) }).primary()
+	p.link = newButton(v, "Copy link", func() { v.copyLink(name()) })
+	p.cancel_ = newButton(v, "Cancel", func() { v.cancelSignIn(name()) })
+	steps := column(8, p.steps[0].root, p.steps[1].root, p.steps[2].root)
+	p.root = newCard(column(12, p.title, p.type_, p.code, steps, p.failed, row(8, p.open, p.link, p.cancel_), p.expires))
+	p.root.Hide()
+	return p
+}
+
+func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
+	v := p.view
+	v.show(p.root, signing)
+	if !signing {
+		return
+	}
+	p.title.say("Signing in to " + status.Name(s))
+	phase := auth.Phase("")
+	if status.SigningIn(s) {
+		phase = auth.PhaseBrowser
+		if s.SignIn != nil {
+			phase = s.SignIn.Phase
+		}
+	}
+	p.steps[0].set(phase == auth.PhaseBrowser, phase == auth.PhaseExchange || phase == auth.PhaseDone)
+	p.steps[1].set(phase == auth.PhaseExchange, phase == auth.PhaseDone)
+	p.steps[2].set(false, phase == auth.PhaseDone)
+
+	f, asking := l.flow, l.busy != idle
+	code := ""
+	if f != nil && phase == auth.PhaseBrowser {
+		code = f.code
+	}
+	p.code.say(code)
+	v.show(p.code, code != "")
+	v.show(p.type_, code != "")
+	if code != "" {
+		p.type_.say("Type this code at " + f.url.Host + ", on this or any other device:")
+	}
+
+	failed := ""
+	if f != nil && f.openErr != nil {
+		failed = "No browser could be opened. Copy the link and open it yourself."
+	}
+	p.failed.say(failed)
+	v.show(p.failed, failed != "")
+
+	// Until the browser is done there is something to open; after it, only to wait for.
+	waiting := !asking && v.usable() && phase == auth.PhaseBrowser
+	p.open.set("Open again", waiting)
+	p.link.set("Copy link", waiting && f != nil)
+	p.cancel_.set(busyWords(l, busyCancel, "Cancel", "Cancelling…"), !asking && v.usable() && phase != "")
+	p.expires.say(p.expiry(f, phase, l.busy))
+}
+
+func (p *signInPanel) expiry(f *flow, phase auth.Phase, b busy) string {
+	switch {
+	case b == busySignIn:
+		return "Preparing the sign-in…"
+	case phase == auth.PhaseExchange:
+		return "Almost done."
+	case f == nil || f.expires.IsZero():
+		return "Nothing is lost by cancelling."
+	}
+	left := max(0, f.expires.Sub(p.view.now))
+	return fmt.Sprintf("The page waits for %s. Nothing is lost by cancelling.", status.Fine(left.Truncate(time.Second)))
+}
+
+// stepLine is one step of a sign-in: to come, going on, or done.
+type stepLine struct {
+	root  *fyne.Container
+	what  string
+	mark  *ring
+	words *text
+}
+
+func newStepLine(what string) *stepLine {
+	s := &stepLine{what: what, mark: newRing(14, 3), words: newLine(what, theme.SizeNameText, colorDim)}
+	s.root = rowOf(10, s.words, s.mark, s.words)
+	return s
+}
+
+func (s *stepLine) set(now, done bool) {
+	switch {
+	case done:
+		s.mark.set(1, colorOK)
+		s.words.set(s.what+": done", colorInk)
+	case now:
+		s.mark.set(.5, colorTime)
+		s.words.set(s.what+"…", colorInk)
+	default:
+		s.mark.set(0, colorTime)
+		s.words.set(s.what, colorDim)
+	}
+}
+
+// callPanel stands where the rings are when there is no session.
+type callPanel struct {
+	root           *panel
+	title, detail  *text
+	browser, other *button
+}
+
+func newCallPanel(v *View) *callPanel {
+	name := func() string { return v.selected }
+	p := &callPanel{
+		title:  newLine("", theme.SizeNameSubHeadingText, colorInk).strong(),
+		detail: newPara("", theme.SizeNameText, colorInk),
+	}
+	how := newPara("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background. "+
+		"The session ends for good after 30 days or 20 refreshes, whichever comes first.", sizeSmall, colorDim)
+	p.browser = newButton(v, "Sign in", func() { v.signIn(name(), false) }).primary()
+	p.other = newButton(v, "Sign in with a code", func() { v.signIn(name(), true) })
+	p.root = newCard(column(12, p.title, p.detail, how, row(8, p.browser, p.other)))
+	return p
+}
+
+func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, visible bool) {
+	v.show(p.root, visible)
+	if !visible {
+		return
+	}
+	p.title.say(words.Title)
+	p.detail.say(words.Detail)
+	v.show(p.browser, words.Action == status.SignIn)
+	v.show(p.other, words.Action == status.SignIn)
+	p.browser.set(words.ActionLabel, usable)
+	p.other.set("Sign in with a code", usable)
+}
+
+// welcomePage is what there is to see without accounts.
+type welcomePage struct {
+	view  *View
+	root  *fyne.Container
+	title *text
+	words *fyne.Container
+	add   *button
+}
+
+func newWelcomePage(v *View) *welcomePage {
+	p := &welcomePage{view: v, title: newText("", theme.SizeNameHeadingText, colorInk).strong()}
+	p.add = newButton(v, "Add account", func() { v.turn(pageAdd) }).primary()
+	mark := newRing(72, 8)
+	mark.set(.7, colorOK)
+	lines := []fyne.CanvasObject{}
+	for i, words := range []string{
+		"Add an account: a provider, and the client ID it gave you.",
+		"Sign in once, in your own browser.",
+		"Your tools get fresh tokens from Curfew, until 30 days or 20 refreshes are used up.",
+	} {
+		line := newPara(words, theme.SizeNameText, colorInk)
+		number := newText(fmt.Sprintf("%d.", i+1), theme.SizeNameText, colorDim)
+		lines = append(lines, aligned(top, rowOf(10, line, number, line)))
+	}
+	p.words = container.New(fixedWidth(380), column(8, lines...))
+	p.root = container.NewCenter(column(18, container.NewCenter(mark), container.NewCenter(p.title), p.words, container.NewCenter(p.add)))
+	return p
+}
+
+func (p *welcomePage) render() {
+	p.view.show(p.words, p.view.usable())
+	p.view.show(p.add, p.view.usable())
+	switch {
+	case p.view.usable():
+		p.title.say("Add your first account")
+	case p.view.down != nil || p.view.starting:
+		p.title.say("No connection to the agent")
+	default:
+		p.title.say("Asking the agent…")
+	}
+}

@@ -1,0 +1,208 @@
+package window
+
+import (
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"curfew/ui/status"
+)
+
+// maxRunes bounds what a text measures and draws: names and messages come
+// from configuration and servers, and nobody reads more than this in a window.
+const maxRunes = 600
+
+// text shows words without Fyne's padding: on one line that ends in an
+// ellipsis when it must, or wrapped at spaces.
+type text struct {
+	widget.BaseWidget
+	words string
+	color fyne.ThemeColorName
+	size  fyne.ThemeSizeName
+	bold  bool
+	wrap  bool
+	align fyne.TextAlign
+	clip  float32         // a line may shrink to this width; 0: it never shrinks
+	row   *fyne.Container // shares out its width anew when the words change; may be nil
+}
+
+func newText(words string, size fyne.ThemeSizeName, color fyne.ThemeColorName) *text {
+	t := &text{words: status.Clip(words, maxRunes), size: size, color: color}
+	t.ExtendBaseWidget(t)
+	return t
+}
+
+// newLine returns a text of one line that may shrink.
+func newLine(words string, size fyne.ThemeSizeName, color fyne.ThemeColorName) *text {
+	t := newText(words, size, color)
+	t.clip = 24
+	return t
+}
+
+// newPara returns a wrapped text.
+func newPara(words string, size fyne.ThemeSizeName, color fyne.ThemeColorName) *text {
+	t := newText(words, size, color)
+	t.wrap = true
+	return t
+}
+
+func (t *text) strong() *text   { t.bold = true; return t }
+func (t *text) trailing() *text { t.align = fyne.TextAlignTrailing; return t }
+
+// set shows words in color; it does nothing when they are shown already.
+func (t *text) set(words string, color fyne.ThemeColorName) {
+	words = status.Clip(words, maxRunes)
+	if t.words == words && t.color == color {
+		return
+	}
+	again := t.words != words && t.row != nil
+	t.words, t.color = words, color
+	if again {
+		t.row.Refresh()
+	} else {
+		t.Refresh()
+	}
+}
+
+// say shows words in the colour it has.
+func (t *text) say(words string) { t.set(words, t.color) }
+
+func (t *text) measure(words string) fyne.Size {
+	return fyne.MeasureText(words, t.Theme().Size(t.size), fyne.TextStyle{Bold: t.bold})
+}
+
+// natural returns the width that shows everything on one line.
+func (t *text) natural() float32 { return t.measure(t.words).Width }
+
+// lines breaks the words to width.
+func (t *text) lines(width float32) []string {
+	switch {
+	case t.words == "":
+		return nil
+	case t.measure(t.words).Width <= width+.5, width <= 0, !t.wrap && t.clip == 0:
+		return []string{t.words}
+	case !t.wrap:
+		return []string{t.fit(t.words, width, "…")}
+	}
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(t.words) {
+		longer := word
+		if line != "" {
+			longer = line + " " + word
+		}
+		if t.measure(longer).Width <= width {
+			line = longer
+			continue
+		}
+		if line != "" {
+			lines = append(lines, line)
+		}
+		for line = word; t.measure(line).Width > width; {
+			part := t.fit(line, width, "")
+			if part == "" || part == line {
+				break
+			}
+			lines, line = append(lines, part), line[len(part):]
+		}
+	}
+	return append(lines, line)
+}
+
+// fit returns the longest start of words that, with tail, is no wider than width.
+func (t *text) fit(words string, width float32, tail string) string {
+	runes := []rune(words)
+	low, high := 0, len(runes)
+	for low < high {
+		middle := (low + high + 1) / 2
+		if t.measure(string(runes[:middle])+tail).Width <= width {
+			low = middle
+		} else {
+			high = middle - 1
+		}
+	}
+	if low == 0 && tail == "" {
+		low = 1 // always some progress
+	}
+	return strings.TrimRight(string(runes[:low]), " ") + tail
+}
+
+// AccessibilityLabel returns the words.
+func (t *text) AccessibilityLabel() string { return t.words }
+
+// AccessibilityRole says that this is a text.
+func (t *text) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
+// Resize wraps the words anew, which can change the smallest height.
+func (t *text) Resize(size fyne.Size) {
+	if size == t.Size() {
+		return
+	}
+	rewrap := t.wrap && size.Width != t.Size().Width
+	t.BaseWidget.Resize(size)
+	if rewrap {
+		t.Refresh()
+	}
+}
+
+func (t *text) CreateRenderer() fyne.WidgetRenderer {
+	r := &textRenderer{text: t}
+	r.Refresh()
+	return r
+}
+
+type textRenderer struct {
+	text  *text
+	lines []fyne.CanvasObject // *canvas.Text
+}
+
+func (r *textRenderer) Destroy()                     {}
+func (r *textRenderer) Objects() []fyne.CanvasObject { return r.lines }
+
+func (r *textRenderer) MinSize() fyne.Size {
+	one := r.text.measure("x").Height
+	width, height := r.text.measure(r.text.words).Width, one
+	switch {
+	case r.text.wrap:
+		height = one * float32(max(1, len(r.text.lines(r.text.Size().Width))))
+		width = min(width, 40)
+	case r.text.clip > 0:
+		width = min(width, r.text.clip)
+	}
+	return fyne.NewSize(width, height)
+}
+
+func (r *textRenderer) Layout(size fyne.Size) {
+	words := r.text.lines(size.Width)
+	for len(r.lines) < len(words) {
+		r.lines = append(r.lines, &canvas.Text{})
+	}
+	r.lines = r.lines[:len(words)]
+	height := r.text.measure("x").Height
+	// One line stands in the middle of its row, a paragraph hangs from the top.
+	y := float32(0)
+	if !r.text.wrap {
+		y = (size.Height - height) / 2
+	}
+	th, variant := r.text.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
+	for i, line := range r.lines {
+		line := line.(*canvas.Text)
+		line.Text, line.TextSize = words[i], th.Size(r.text.size)
+		line.TextStyle = fyne.TextStyle{Bold: r.text.bold}
+		line.Color = th.Color(r.text.color, variant)
+		line.Alignment = r.text.align
+		line.Move(fyne.NewPos(0, y+float32(i)*height))
+		line.Resize(fyne.NewSize(size.Width, height))
+	}
+}
+
+func (r *textRenderer) Refresh() {
+	r.Layout(r.text.Size())
+	canvas.Refresh(r.text)
+}
+
+// caption is a small dim line.
+func caption(words string) *text { return newLine(words, theme.SizeNameCaptionText, colorDim) }

@@ -1,0 +1,156 @@
+package window
+
+import (
+	"image/color"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+)
+
+// The colours that Fyne has no name for. Each has one meaning everywhere, and
+// words always stand beside it: green is refreshes, blue is days, amber is
+// soon, red is over.
+const (
+	colorSide  fyne.ThemeColorName = "curfewSide"  // behind the accounts
+	colorCard  fyne.ThemeColorName = "curfewCard"  // behind what is being read
+	colorLine  fyne.ThemeColorName = "curfewLine"  // around cards, the chart's grid
+	colorEdge  fyne.ThemeColorName = "curfewEdge"  // around what can be typed into
+	colorRim   fyne.ThemeColorName = "curfewRim"   // around what can be pressed
+	colorDim   fyne.ThemeColorName = "curfewDim"   // captions
+	colorOK    fyne.ThemeColorName = "curfewOK"    // refreshes
+	colorTime  fyne.ThemeColorName = "curfewTime"  // days
+	colorWarn  fyne.ThemeColorName = "curfewWarn"  // soon
+	colorBad   fyne.ThemeColorName = "curfewBad"   // over
+	colorTrack fyne.ThemeColorName = "curfewTrack" // the spent part of a ring
+	colorInk                       = theme.ColorNameForeground
+)
+
+// The text sizes that Fyne has no name for.
+const (
+	sizeSmall       fyne.ThemeSizeName = "curfewSmall"       // facts, events
+	sizeNumber      fyne.ThemeSizeName = "curfewNumber"      // the one thing large
+	sizeNumberSmall fyne.ThemeSizeName = "curfewNumberSmall" // the same in a small window
+)
+
+// Appearance is which of the two palettes is shown.
+type Appearance string
+
+// The appearances. System follows the desktop.
+const (
+	System Appearance = "system"
+	Dark   Appearance = "dark"
+	Light  Appearance = "light"
+)
+
+// A Theme is Curfew's look: its palette, dark and light, and its measures.
+// Everything else, the font too, is Fyne's own.
+type Theme struct {
+	fyne.Theme
+	Appearance Appearance
+}
+
+// NewTheme returns the theme in appearance a; the zero value is System.
+func NewTheme(a Appearance) *Theme { return &Theme{theme.DefaultTheme(), a} }
+
+func rgb(hex uint32) color.NRGBA {
+	return color.NRGBA{R: uint8(hex >> 16), G: uint8(hex >> 8), B: uint8(hex), A: 0xff}
+}
+
+func alpha(c color.NRGBA, a uint8) color.NRGBA { c.A = a; return c }
+
+// palette maps names to colours; names that are missing are Fyne's.
+type palette map[fyne.ThemeColorName]color.NRGBA
+
+var (
+	dark = newPalette(tones{
+		bg: 0x15181d, side: 0x101317, card: 0x1c2027, line: 0x2a3039, edge: 0x6a7485, rim: 0x39414d, lift: 0x232931, ink: 0xe8ebf0, dim: 0x98a2b1,
+		ok: 0x4cc38a, time: 0x6ea8fe, warn: 0xf2b84b, bad: 0xf0655f, track: 0x2b313b, on: 0x0c1320, off: 0x7f8997,
+	})
+	light = newPalette(tones{
+		bg: 0xf7f8fa, side: 0xeef0f4, card: 0xffffff, line: 0xdde2ea, edge: 0x7c8799, rim: 0xc9d0db, lift: 0xffffff, ink: 0x1b2230, dim: 0x566172,
+		ok: 0x1a7f4e, time: 0x2463c8, warn: 0x8f5a00, bad: 0xc0322c, track: 0xe3e7ee, on: 0xffffff, off: 0x6f7989,
+	})
+)
+
+// tones is one palette as 0xRRGGBB. rim and lift are the outline and the
+// face of a button, on is for text on a filled button, off for what cannot be used now.
+type tones struct {
+	bg, side, card, line, edge, rim, lift, ink, dim, ok, time, warn, bad, track, on, off uint32
+}
+
+func newPalette(t tones) palette {
+	time := rgb(t.time)
+	return palette{
+		colorSide: rgb(t.side), colorCard: rgb(t.card), colorLine: rgb(t.line), colorEdge: rgb(t.edge), colorRim: rgb(t.rim), colorDim: rgb(t.dim),
+		colorOK: rgb(t.ok), colorTime: time, colorWarn: rgb(t.warn), colorBad: rgb(t.bad), colorTrack: rgb(t.track),
+
+		theme.ColorNameBackground:          rgb(t.bg),
+		theme.ColorNameForeground:          rgb(t.ink),
+		theme.ColorNameButton:              rgb(t.lift),
+		theme.ColorNameDisabledButton:      rgb(t.lift),
+		theme.ColorNameDisabled:            rgb(t.off),
+		theme.ColorNamePlaceHolder:         rgb(t.dim),
+		theme.ColorNamePrimary:             time,
+		theme.ColorNameHyperlink:           time,
+		theme.ColorNameForegroundOnPrimary: rgb(t.on),
+		theme.ColorNameSuccess:             rgb(t.ok),
+		theme.ColorNameForegroundOnSuccess: rgb(t.on),
+		theme.ColorNameWarning:             rgb(t.warn),
+		theme.ColorNameForegroundOnWarning: rgb(t.on),
+		theme.ColorNameError:               rgb(t.bad),
+		theme.ColorNameForegroundOnError:   rgb(t.on),
+		theme.ColorNameFocus:               alpha(time, 0x2a),
+		theme.ColorNameSelection:           alpha(time, 0x40),
+		theme.ColorNameHover:               alpha(rgb(t.ink), 0x0c),
+		theme.ColorNamePressed:             alpha(rgb(t.ink), 0x22),
+		theme.ColorNameInputBackground:     rgb(t.bg),
+		theme.ColorNameInputBorder:         rgb(t.edge),
+		theme.ColorNameMenuBackground:      rgb(t.card),
+		theme.ColorNameOverlayBackground:   rgb(t.card),
+		theme.ColorNameSeparator:           rgb(t.line),
+		theme.ColorNameScrollBar:           alpha(rgb(t.dim), 0x99),
+	}
+}
+
+// Color returns the colour called name, in the palette of t's appearance.
+func (t *Theme) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color.Color {
+	switch t.Appearance {
+	case Dark:
+		variant = theme.VariantDark
+	case Light:
+		variant = theme.VariantLight
+	}
+	p := dark
+	if variant == theme.VariantLight {
+		p = light
+	}
+	if c, ok := p[name]; ok {
+		return c
+	}
+	return t.Theme.Color(name, variant)
+}
+
+// Size returns the measure called name, in device-independent pixels.
+func (t *Theme) Size(name fyne.ThemeSizeName) float32 {
+	switch name {
+	case sizeSmall:
+		return 13
+	case sizeNumberSmall:
+		return 21
+	case sizeNumber:
+		return 28
+	case theme.SizeNameText:
+		return 14
+	case theme.SizeNameCaptionText:
+		return 12
+	case theme.SizeNameHeadingText:
+		return 19
+	case theme.SizeNameSubHeadingText:
+		return 15
+	case theme.SizeNameInnerPadding:
+		return 7
+	case theme.SizeNameButtonRadius, theme.SizeNameInputRadius, theme.SizeNameSelectionRadius:
+		return 7
+	}
+	return t.Theme.Size(name)
+}

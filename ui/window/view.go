@@ -1,0 +1,536 @@
+// Package window shows the accounts in a Fyne window: all of them on the
+// left, one in full on the right, with what a person can do about it.
+//
+// What is on screen is a function of what the agent last said, of the few
+// things that happen in the window itself (a page, a question, the result of
+// a button), and of the time: [View.render] walks over all widgets, and each
+// draws itself anew only when its words changed. So a tick of the clock, an
+// answer and a press of a key are handled alike, and nothing is edited in
+// two places.
+//
+// Everything but [View.Run] belongs to the goroutine of the user interface.
+// Run and the jobs it starts reach it through Config.Do, the one crossing.
+// The package imports no fyne/app, so its tests need neither cgo nor a
+// display.
+package window
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/widget"
+
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+// An Agent is what the window needs of the agent; agent.Client is one.
+type Agent interface {
+	Accounts(ctx context.Context) ([]auth.Snapshot, error)
+	Put(ctx context.Context, a auth.Account) error
+	Remove(ctx context.Context, name string) (auth.SignOutResult, error)
+	SignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error)
+	CancelSignIn(ctx context.Context, name string) error
+	Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error)
+	Refresh(ctx context.Context, name, program string) (auth.Snapshot, error)
+	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
+	Events(ctx context.Context, name string, n int) ([]auth.Event, error)
+	Pause(ctx context.Context, paused bool) error
+	Watch(ctx context.Context, f func([]auth.Snapshot)) error
+	EnsureRunning(ctx context.Context) error
+}
+
+// A Provider is one choice of the form that adds an account.
+type Provider struct {
+	Name        string // as the configuration names it
+	Title       string // as people know it
+	NeedsIssuer bool   // the preset knows no endpoints: the account gives an issuer
+}
+
+// Config is what a View is made of.
+type Config struct {
+	Agent     Agent
+	Do        func(func())           // runs a function on the UI goroutine, in order; fyne.Do
+	Now       func() time.Time       // its zone is the one of every time on screen
+	Open      func(u *url.URL) error // opens the system browser and does not wait for it; may be called on any goroutine
+	Clipboard fyne.Clipboard
+	Providers []Provider
+
+	Selected   string             // the account to show first, if it exists
+	OnSelect   func(name string)  // another account is shown; may be nil
+	Appearance Appearance         // as chosen before; zero: System
+	OnAppear   func(Appearance)   // another appearance was chosen; may be nil
+	Close      func()             // ends the program
+	About      []string           // lines for the foot of the settings
+	Canvas     func() fyne.Canvas // of the window the View is in; nil before
+}
+
+// Program is the name under which the window asks the agent for tokens.
+const Program = "curfew-window"
+
+// A View is the content of the window.
+type View struct {
+	Config
+	jobs    chan job
+	retry   chan struct{} // asks watch to try again at once
+	pending atomic.Pointer[[]auth.Snapshot]
+
+	// The rest belongs to the UI goroutine.
+	now      time.Time
+	loaded   bool // the agent answered at least once
+	down     error
+	starting bool // the agent is being started
+	snaps    []auth.Snapshot
+	selected string
+	wanted   string // what Select asked for, until the agent's answer shows whether it exists
+	page     page
+	about    map[string]*local // by account
+	copied   copied
+
+	root     *fyne.Container
+	pages    *fyne.Container
+	bodies   []fyne.CanvasObject // what scrolls in the pages
+	scrolls  []*container.Scroll // of the bodies
+	moved    bool                // something was hidden or shown since the last layout
+	shape    fyne.Size           // the least room of the pages at the last layout
+	side     *sidebar
+	link     *bar
+	linkRoom *fyne.Container
+	account  *accountPage
+	welcome  *welcomePage
+	add      *addPage
+	settings *settingsPage
+	log      *logPage
+}
+
+// page is what the right side shows.
+type page int
+
+const (
+	pageAccount page = iota // or the welcome, without accounts
+	pageAdd
+	pageSettings
+	pageLog
+)
+
+// A job is work that may block; what it returns runs on the UI goroutine.
+type job func(ctx context.Context) func()
+
+// New returns a View that shows nothing yet.
+func New(c Config) *View {
+	v := &View{Config: c, selected: c.Selected, about: map[string]*local{}}
+	v.now = c.Now()
+	v.jobs = make(chan job, 64)
+	v.retry = make(chan struct{}, 1)
+	v.side = newSidebar(v)
+	v.link = newBar(v)
+	v.account = newAccountPage(v)
+	v.welcome = newWelcomePage(v)
+	v.add = newAddPage(v)
+	v.settings = newSettingsPage(v)
+	v.log = newLogPage(v)
+	v.pages = container.NewStack(v.account.root, v.welcome.root, v.add.root, v.settings.root, v.log.root)
+	body := &stackLayout{gap: 14, grow: []fyne.CanvasObject{v.pages}}
+	v.linkRoom = container.New(paddings{0, margin, 0, 2}, v.link.root)
+	right := container.New(paddings{16, 6, 8, 20}, container.New(body, v.linkRoom, v.pages))
+	v.root = container.New(sidesLayout{}, v.side.root, widget.NewSeparator(), right)
+	v.render()
+	return v
+}
+
+// sidesLayout puts the left side, a line and the right side beside each other.
+type sidesLayout struct{}
+
+// The least window, and how wide its left side may be.
+const (
+	leastWidth, leastHeight = 720, 520
+	sideLeast, sideMost     = 224, 240
+)
+
+func (sidesLayout) MinSize([]fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(leastWidth, leastHeight)
+}
+
+func (sidesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	left := min(max(size.Width*.27, sideLeast), sideMost)
+	x := float32(0)
+	for i, width := range []float32{left, 1, size.Width - left - 1} {
+		objects[i].Resize(fyne.NewSize(width, size.Height))
+		objects[i].Move(fyne.NewPos(x, 0))
+		x += width
+	}
+}
+
+// Content returns what to put into the window.
+func (v *View) Content() fyne.CanvasObject {
+	return newPanel("", "", 0, v.root)
+}
+
+// AddShortcuts teaches the window's canvas the keys that work everywhere.
+func (v *View) AddShortcuts(c fyne.Canvas) {
+	for _, key := range []fyne.KeyName{fyne.KeyW, fyne.KeyQ} {
+		c.AddShortcut(&desktop.CustomShortcut{KeyName: key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { v.Close() })
+	}
+	c.SetOnTypedKey(v.keys)
+}
+
+// shortcut does what AddShortcuts promises where a text has the focus.
+func (v *View) shortcut(s fyne.Shortcut) bool {
+	custom, ok := s.(*desktop.CustomShortcut)
+	if !ok || custom.Modifier != fyne.KeyModifierShortcutDefault || custom.KeyName != fyne.KeyW && custom.KeyName != fyne.KeyQ {
+		return false
+	}
+	v.Close()
+	return true
+}
+
+// keys handles what the focused widget had no use for.
+func (v *View) keys(e *fyne.KeyEvent) {
+	switch e.Name {
+	case fyne.KeyF5:
+		v.reload()
+	case fyne.KeyEscape:
+		v.escape()
+	}
+}
+
+// escape takes back what was asked last: a question, then a note, then a page.
+func (v *View) escape() {
+	l := v.local(v.selected)
+	switch {
+	case v.page == pageSettings && v.settings.leave(), v.page == pageAccount && l.confirm:
+		l.confirm = false
+	case v.page == pageAccount:
+		l.note = nil
+	default:
+		v.turn(pageAccount)
+		return
+	}
+	v.render()
+}
+
+// focus gives the keyboard to f, when the View is in a window.
+func (v *View) focus(f fyne.Focusable) {
+	if v.Canvas == nil {
+		return
+	}
+	if c := v.Canvas(); c != nil {
+		c.Focus(f)
+	}
+}
+
+// reveal scrolls to o, which has just got the focus. Fyne leaves it where it is.
+func (v *View) reveal(o fyne.CanvasObject) {
+	driver := fyne.CurrentApp().Driver()
+	for i, scroll := range v.scrolls {
+		if !inside(o, v.bodies[i]) || !scroll.Visible() {
+			continue
+		}
+		const air = 8
+		y := driver.AbsolutePositionForObject(o).Y - driver.AbsolutePositionForObject(scroll).Y
+		over := y + o.Size().Height + air - scroll.Size().Height
+		if y < air {
+			over = y - air
+		}
+		if y < air || over > 0 {
+			scroll.ScrollToOffset(fyne.NewPos(0, max(0, scroll.Offset.Y+over)))
+		}
+	}
+}
+
+// inside reports whether o is somewhere in tree.
+func inside(o, tree fyne.CanvasObject) bool {
+	switch t := tree.(type) {
+	case *fyne.Container:
+		return slices.ContainsFunc(t.Objects, func(c fyne.CanvasObject) bool { return inside(o, c) })
+	case *panel:
+		return inside(o, t.content)
+	case *container.ThemeOverride:
+		return inside(o, t.Content)
+	}
+	return o == tree
+}
+
+// turn shows page p.
+func (v *View) turn(p page) {
+	if v.page == p {
+		return
+	}
+	v.page = p
+	v.focus(nil)
+	v.render()
+	switch p {
+	case pageAdd:
+		v.add.opened()
+	case pageLog:
+		v.log.opened()
+	}
+}
+
+// Show shows snapshots as they are at now. The order of snaps is the order on screen.
+func (v *View) Show(snaps []auth.Snapshot, now time.Time) {
+	v.loaded, v.down, v.starting = true, nil, false
+	v.snaps, v.now = snaps, now
+	v.keepSelection()
+	for _, s := range snaps {
+		v.follow(s)
+	}
+	v.render()
+	v.fetchEvents()
+}
+
+// keepSelection makes sure that an account that exists is selected.
+func (v *View) keepSelection() {
+	if _, ok := v.snapshot(v.selected); ok || len(v.snaps) == 0 {
+		if ok {
+			v.wanted = ""
+		}
+		return
+	}
+	if v.wanted != "" {
+		v.local(v.snaps[0].Name).note = &note{tone: colorWarn, words: "There is no account called “" + status.Clip(v.wanted, 40) + "”."}
+	}
+	v.selected, v.wanted = v.snaps[0].Name, ""
+}
+
+// Select shows the account called name, or says that there is none.
+func (v *View) Select(name string) {
+	v.selected, v.wanted = name, name
+	if v.loaded {
+		v.keepSelection()
+	}
+	if v.OnSelect != nil {
+		v.OnSelect(v.selected)
+	}
+	v.local(v.selected).confirm = false
+	v.page = pageAccount
+	v.render()
+	v.fetchEvents()
+}
+
+func (v *View) snapshot(name string) (auth.Snapshot, bool) {
+	for _, s := range v.snaps {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return auth.Snapshot{}, false
+}
+
+// render brings every widget up to date with the model and v.now.
+func (v *View) render() {
+	defer v.place()
+	s, ok := v.snapshot(v.selected)
+	v.side.render()
+	v.renderLink()
+	v.show(v.account.root, v.page == pageAccount && ok)
+	v.show(v.welcome.root, v.page == pageAccount && !ok)
+	v.show(v.add.root, v.page == pageAdd)
+	v.show(v.settings.root, v.page == pageSettings)
+	v.show(v.log.root, v.page == pageLog)
+	switch {
+	case v.page == pageAccount && ok:
+		v.account.render(s, v.local(s.Name))
+	case v.page == pageAccount:
+		v.welcome.render()
+	case v.page == pageAdd:
+		v.add.render()
+	case v.page == pageSettings:
+		v.settings.render()
+	case v.page == pageLog:
+		v.log.render()
+	}
+}
+
+// show hides o or shows it.
+func (v *View) show(o fyne.CanvasObject, yes bool) {
+	switch {
+	case yes && !o.Visible():
+		o.Show()
+	case !yes && o.Visible():
+		o.Hide()
+	default:
+		return
+	}
+	v.moved = true
+}
+
+// place lays everything out again when something came, went or grew. Wrapped
+// words know their height only when they know their width, hence the passes.
+func (v *View) place() {
+	for range 3 {
+		size := v.root.MinSize()
+		for _, body := range v.bodies {
+			if body.Visible() {
+				size = size.Add(body.MinSize())
+			}
+		}
+		if !v.moved && v.shape == size {
+			return
+		}
+		v.moved, v.shape = false, size
+		v.root.Refresh()
+	}
+}
+
+// usable reports whether the agent can be asked for anything.
+func (v *View) usable() bool { return v.loaded && v.down == nil }
+
+func (v *View) renderLink() {
+	switch {
+	case v.starting:
+		v.link.set(&note{tone: colorTime, words: "Starting the Curfew agent…"})
+	case v.down != nil:
+		n := failure(v.down)
+		n.label, n.act = "Try again", v.tryAgain
+		if kindOf(v.down) == auth.KindNotRunning {
+			n.hint = "Nothing is refreshed until it runs. What you see is from before."
+			if !v.loaded {
+				n.hint = "It keeps your sign-ins; without it there is nothing to show."
+			}
+			n.label, n.act = "Start the agent", v.startAgent
+		}
+		v.link.set(n)
+	default:
+		v.link.set(nil)
+	}
+	v.show(v.linkRoom, v.link.root.Visible())
+}
+
+// Run keeps the View up to date with the agent and the clock until ctx ends.
+// It owns every goroutine of the View and waits for them.
+func (v *View) Run(ctx context.Context) {
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() { v.watch(ctx) })
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case work := <-v.jobs:
+			group.Go(func() {
+				if done := work(ctx); done != nil && ctx.Err() == nil {
+					v.Do(done)
+				}
+			})
+		case <-ticker.C:
+			v.Do(v.tick)
+		}
+	}
+}
+
+// tick moves the countdowns on.
+func (v *View) tick() {
+	v.now = v.Now()
+	v.clearCopied(false)
+	v.render()
+}
+
+// background hands work to Run. After Run has ended nobody takes it any
+// more, and it is dropped.
+func (v *View) background(work job) {
+	select {
+	case v.jobs <- work:
+	default:
+	}
+}
+
+// retryAfter is how long watch waits between two attempts to reach an agent that went away.
+const retryAfter = 2 * time.Second
+
+// watch follows the agent. The first time that none answers it starts one;
+// an agent that ends later was ended by somebody, and stays ended until a
+// person says otherwise.
+func (v *View) watch(ctx context.Context) {
+	for first := true; ; first = false {
+		err := v.Agent.Watch(ctx, func(snaps []auth.Snapshot) {
+			first = false
+			// The newest wins: a slow screen never works through old news.
+			if v.pending.Swap(&snaps) == nil {
+				v.Do(func() { v.Show(*v.pending.Swap(nil), v.Now()) })
+			}
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		if first && kindOf(err) == auth.KindNotRunning {
+			v.Do(func() { v.starting = true; v.render() })
+			if err = v.Agent.EnsureRunning(ctx); err == nil {
+				continue
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		v.Do(func() { v.lost(err) })
+		select {
+		case <-ctx.Done():
+			return
+		case <-v.retry:
+		case <-time.After(retryAfter):
+		}
+	}
+}
+
+// lost notes that the agent went away.
+func (v *View) lost(err error) {
+	if err == nil {
+		err = &auth.Error{Kind: auth.KindNotRunning, Message: "The Curfew agent has stopped."}
+	}
+	v.down, v.starting = err, false
+	v.render()
+}
+
+func (v *View) tryAgain() {
+	select {
+	case v.retry <- struct{}{}:
+	default:
+	}
+}
+
+func (v *View) startAgent() {
+	if v.starting {
+		return
+	}
+	v.starting = true
+	v.render()
+	v.background(func(ctx context.Context) func() {
+		err := v.Agent.EnsureRunning(ctx)
+		return func() {
+			if err != nil {
+				v.lost(err)
+				return
+			}
+			v.tryAgain()
+		}
+	})
+}
+
+// reload asks the agent for everything again.
+func (v *View) reload() {
+	if !v.usable() {
+		v.tryAgain()
+		return
+	}
+	v.local(v.selected).seen = fingerprint{}
+	v.background(func(ctx context.Context) func() {
+		snaps, err := v.Agent.Accounts(ctx)
+		return func() {
+			if err != nil {
+				v.local(v.selected).fail(err)
+				v.render()
+				return
+			}
+			v.Show(snaps, v.Now())
+		}
+	})
+}
