@@ -266,7 +266,7 @@ func (a *account) planLocked(now time.Time) Decision { return Plan(a.planInputLo
 
 func (a *account) planInputLocked(now time.Time) PlanInput {
 	s := a.sessionLocked()
-	end, _ := s.EndsAt(a.m.limits)
+	end, _ := s.EndsAt(a.m.limits.absolute())
 	return PlanInput{
 		Mode:            a.config.Refresh,
 		Now:             now,
@@ -287,9 +287,7 @@ func (a *account) planInputLocked(now time.Time) PlanInput {
 func (a *account) forecastInputLocked(now time.Time) ForecastInput {
 	in := ForecastInput{PlanInput: a.planInputLocked(now.Local()), MaxAge: a.m.limits.MaxAge, MaxIdle: a.m.limits.MaxIdle}
 	in.Demand.Requests = slices.Clone(in.Demand.Requests)
-	noIdle := a.m.limits
-	noIdle.MaxIdle = 0 // which the forecast plays itself
-	in.EndsAt, in.EndsBy = a.sessionLocked().EndsAt(noIdle)
+	in.EndsAt, in.EndsBy = a.sessionLocked().EndsAt(a.m.limits.absolute())
 	return in
 }
 
@@ -320,8 +318,7 @@ func (a *account) dueWarningsLocked(now time.Time) []Warning {
 		LastRefreshAt: a.lastRefresh(),
 		ActiveAt:      s.LastActivity,
 	}
-	l.MaxIdle = 0
-	switch end, by := s.EndsAt(l); by {
+	switch end, by := s.EndsAt(l.absolute()); by {
 	case LimitServer:
 		f.ServerEndsAt = end
 	default:
@@ -329,6 +326,11 @@ func (a *account) dueWarningsLocked(now time.Time) []Warning {
 	}
 	if f.MaxIdle > 0 {
 		f.IdleEndsAt = s.LastActivity.Add(f.MaxIdle)
+	}
+	if idle := a.server.Provider().IdleLifetime; idle > 0 {
+		if at := f.LastRefreshAt.Add(idle); f.IdleEndsAt.IsZero() || at.Before(f.IdleEndsAt) {
+			f.IdleEndsAt, f.MaxIdle = at, idle
+		}
 	}
 	return DueWarnings(f, a.facts.Warned)
 }
