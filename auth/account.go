@@ -442,6 +442,12 @@ func (a *account) load(ctx context.Context) {
 		clear(access)
 		a.m.journal.forget(a.name)
 	}
+	// Who asked while the sessions were being read asks again: the token that
+	// was kept may do, and a restart must not cost a refresh.
+	if f := a.flight; f != nil {
+		a.flight, f.loaded = nil, true
+		close(f.done)
+	}
 	a.m.publishLocked()
 }
 
