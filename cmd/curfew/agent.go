@@ -123,7 +123,13 @@ func (p *program) runAgent(ctx context.Context, background bool) error {
 	log.Info("the agent starts", "version", assets.Version, "pid", os.Getpid(), "socket", socket, "accounts", len(settings.Accounts))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return manager.Run(ctx) })
-	group.Go(func() error { return server.Run(ctx, listener) })
+	group.Go(func() error {
+		// Nobody is told "signed out" for a session that is being read.
+		looking, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		manager.Ready(looking)
+		return server.Run(ctx, listener)
+	})
 	group.Go(func() error { return reloadOnHangup(ctx, log, manager, configPath) })
 	group.Go(func() error { return warnOfKeychain(ctx, log, manager) })
 	err = group.Wait()
