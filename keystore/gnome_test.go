@@ -368,7 +368,7 @@ func keepRefreshing(t *testing.T, dir string) {
 			must(t, err)
 			fmt.Println("reserved", r.Used)
 		}
-		r, err = s.Commit(t.Context(), id, []byte(fmt.Sprint("token ", r.Generation)), nil, nil)
+		r, err = s.Commit(t.Context(), id, fmt.Append(nil, "token ", r.Generation), nil, nil)
 		must(t, err)
 		fmt.Println("committed", r.Generation-1)
 	}
@@ -557,6 +557,24 @@ func TestFakeStalled(t *testing.T) {
 	if r, err := s.Reserve(t.Context(), r.ID); err != nil || r.Used != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
+}
+
+// TestActivated: a provider that the bus can start is started.
+func TestActivated(t *testing.T) {
+	if os.Getenv("KEYSTORE_TEST_SERVE") != "" {
+		kctest.Serve(t, os.Getenv("DBUS_STARTER_ADDRESS"), kctest.Faults{})
+		return
+	}
+	t.Setenv("KEYSTORE_TEST_SERVE", "1")
+	session := kctest.New(t)
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	if err := s.Status(t.Context()); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "gnome-keyring") {
+		t.Errorf("nobody serves: %v", err)
+	}
+	session.Activatable(os.Args[0] + " -test.run=^TestActivated$")
+	must(t, s.Status(t.Context()))
+	_, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
 }
 
 func TestFakeBare(t *testing.T) {

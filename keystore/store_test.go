@@ -131,13 +131,13 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// TestLongLedger: thousands of notes do not make the ledger grow without end.
+// TestLongLedger: thousands of notes do not make the ledger grow without end,
+// also while a cycle is pending for days.
 func TestLongLedger(t *testing.T) {
 	w := newWorld(t)
 	h := &history{}
 	must(t, doCreate("first")(w, h))
 	must(t, doReserve(w, h))
-	must(t, doCommit("second")(w, h))
 	longest := int64(0)
 	for i := range 3000 {
 		_, err := w.s.Note(t.Context(), h.id, bytes.Repeat([]byte{byte(i)}, 1000))
@@ -151,6 +151,31 @@ func TestLongLedger(t *testing.T) {
 	}
 	w.restart(true)
 	h.check(w)
+}
+
+// TestCallersBytes: what a caller does with its slices afterwards is its own affair.
+func TestCallersBytes(t *testing.T) {
+	w := newWorld(t)
+	h := &history{}
+	must(t, doCreate("first")(w, h))
+	for _, f := range []func(meta []byte) error{
+		func(meta []byte) error { _, err := w.s.Note(t.Context(), h.id, meta); return err },
+		func(meta []byte) error {
+			must(t, doReserve(w, h))
+			_, err := w.s.Commit(t.Context(), h.id, nil, nil, meta)
+			return err
+		},
+	} {
+		meta := []byte("mine")
+		must(t, f(meta))
+		copy(meta, "xxxx")
+		r, err := w.s.Reserve(t.Context(), h.id)
+		must(t, err)
+		copy(r.Meta, "yyyy")
+		if r, err = w.s.Refund(t.Context(), h.id); err != nil || string(r.Meta) != "mine" {
+			t.Errorf("%q, %v", r.Meta, err)
+		}
+	}
 }
 
 // TestLockedFromTheStart: nothing is known for certain, nothing is lost, and
@@ -467,6 +492,20 @@ func TestLyingKeychain(t *testing.T) {
 	w.kc.After(nil)
 	if ids := w.s.Sessions(); len(ids) != 0 || len(readDir(t, w.dir)) != 0 {
 		t.Errorf("%v, %v", ids, readDir(t, w.dir))
+	}
+	// One that keeps half of what it was given.
+	h := &history{}
+	must(t, doCreate("first")(w, h))
+	w.kc.After(func(c KeychainCall) error {
+		if c.Op == "set" {
+			items := w.kc.Items()
+			items["curfew/"+c.User] = c.Value[:len(c.Value)/2]
+			w.kc.SetItems(items)
+		}
+		return nil
+	})
+	if _, err := w.s.Reserve(t.Context(), h.id); !errors.Is(err, ErrDenied) {
+		t.Error(err)
 	}
 }
 

@@ -433,3 +433,5 @@ func TestStopLetsAnswersFinish(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func (e *engine) Forecast(string) (auth.ForecastReport, error) { return auth.ForecastReport{}, nil }

@@ -139,6 +139,13 @@ func (c *Client) Events(ctx context.Context, name string, n int) ([]auth.Event, 
 	return e, c.account(ctx, quick, "GET", name, "/events"+query, "", nil, &e)
 }
 
+// Forecast says when the account's session will end if use goes on as it was,
+// and what each refresh mode would cost.
+func (c *Client) Forecast(ctx context.Context, name string) (auth.ForecastReport, error) {
+	var r auth.ForecastReport
+	return r, c.account(ctx, quick, "GET", name, "/forecast", "", nil, &r)
+}
+
 // Pause pauses or resumes background refresh for every account.
 func (c *Client) Pause(ctx context.Context, paused bool) error {
 	return c.do(ctx, quick, "PUT", "/v1/pause", "", pauseRequest{paused}, nil)

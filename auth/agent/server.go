@@ -32,6 +32,7 @@ type Engine interface {
 	Refresh(ctx context.Context, name, program string) (auth.Snapshot, error)
 	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
 	Events(name string, n int) []auth.Event
+	Forecast(name string) (auth.ForecastReport, error)
 	SetPaused(paused bool)
 	SetClientSecret(ctx context.Context, name string, secret oauth.Secret) error
 	UnlockKeychain(ctx context.Context) error
@@ -128,6 +129,7 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("POST "+account+"/refresh", named(s.refresh))
 	handle("POST "+account+"/sign-out", named(s.signOut))
 	handle("GET "+account+"/events", named(s.events))
+	handle("GET "+account+"/forecast", named(func(_ *http.Request, name string) (any, error) { return s.Engine.Forecast(name) }))
 	handle("GET /v1/events", func(r *http.Request) (any, error) { return s.events(r, "") })
 	handle("PUT /v1/pause", s.pause)
 	handle("POST /v1/unlock", func(r *http.Request) (any, error) { return nil, s.Engine.UnlockKeychain(r.Context()) })

@@ -679,6 +679,15 @@ func TestDefaultSocket(t *testing.T) {
 	}
 }
 
+// A program that finds neither agent nor curfew says what to install.
+func TestNothingToStart(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	err := NewClient(filepath.Join(t.TempDir(), "agent.sock")).EnsureRunning(t.Context())
+	if kindOf(t, err) != auth.KindNotRunning || !strings.Contains(err.Error(), "no program curfew") || !strings.Contains(err.(*auth.Error).Hint, "install") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Whatever listens at the socket, the client gives up in words and in time.
 func TestLiars(t *testing.T) {
 	for _, test := range []struct {

@@ -202,16 +202,24 @@ type session struct {
 	item    traytest.Item
 }
 
-// newSession starts a private bus, and a panel on it if asked. Without its
-// parts the test is skipped, or fails where everything must be there.
+// need skips the test when a program is missing, or fails it where everything
+// must be there.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, name := range programs {
+		if _, err := exec.LookPath(name); err != nil {
+			if os.Getenv("CI") != "" || os.Getenv("CURFEW_TEST_ALL") != "" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+	}
+}
+
+// newSession starts a private bus, and a panel on it if asked.
 func newSession(t *testing.T, watcher bool) *session {
 	t.Helper()
-	if _, err := exec.LookPath("dbus-daemon"); err != nil {
-		if os.Getenv("CI") != "" || os.Getenv("CURFEW_TEST_ALL") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	need(t, "dbus-daemon")
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	s := &session{T: t, ctx: ctx, home: t.TempDir(), reports: make(chan string, 16)}
@@ -452,7 +460,7 @@ func TestTray(t *testing.T) {
 	s.click("my_work", "Open")
 	s.next(s.reports, "curfew-window --account my_work")
 	s.click("Add account")
-	s.next(s.reports, "curfew-window --add")
+	s.next(s.reports, "curfew-window")
 	s.check(s.item.Activate())
 	s.next(s.reports, "curfew-window")
 
@@ -521,6 +529,93 @@ func TestInPlace(t *testing.T) {
 	s.row("spotify: 2 of 20")
 }
 
+// TestCopy: the token is in the clipboard of a real X server, and gone from it
+// when the tray has ended.
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	need(t, "Xvfb", "xclip")
+	s := newSession(t, true)
+	r, w, err := os.Pipe()
+	s.check(err)
+	defer r.Close()
+	x := exec.Command("Xvfb", "-displayfd", "3", "-nolisten", "tcp")
+	x.ExtraFiles = []*os.File{w}
+	s.check(x.Start())
+	w.Close()
+	t.Cleanup(func() { x.Process.Kill(); x.Wait() })
+	number, err := bufio.NewReader(r).ReadString('\n')
+	s.check(err)
+	s.env = append(s.env, "DISPLAY=:"+strings.TrimSpace(number))
+	clipboard := func() string {
+		c := exec.Command("xclip", "-out", "-selection", "clipboard")
+		c.Env = s.env
+		text, _ := c.Output() // fails when it is empty
+		return string(text)
+	}
+
+	e := newEngine(account("spotify"))
+	serve(t, s.socket, e)
+	p := s.start()
+	s.registered()
+	s.click("spotify", "Copy access token")
+	s.next(e.calls, "token spotify by curfew-tray")
+	s.row("spotify: access token copied. The clipboard is cleared in 45 s")
+	if got := clipboard(); got != "token-of-spotify" {
+		t.Errorf("clipboard %q", got)
+	}
+	s.click("Quit")
+	if code := s.exit(p); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	if got := clipboard(); got != "" {
+		t.Errorf("clipboard %q after the end", got)
+	}
+}
+
+// TestNotices: a mark that is passed is announced once, and what is clicked in
+// the notification is done.
+func TestNotices(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	s.check(s.desktop.StartNotifications())
+	spotify := account("spotify")
+	e := newEngine(spotify, account("work"))
+	serve(t, s.socket, e)
+	s.start()
+	s.registered()
+	s.row("spotify: 14 of 20")
+	shown := func(n int) traytest.Notification {
+		t.Helper()
+		var last traytest.Notification
+		s.wait(fmt.Sprintf("notification %d", n), func() (string, bool) {
+			all := s.desktop.Notifications()
+			if len(all) > 0 {
+				last = all[len(all)-1]
+			}
+			return fmt.Sprintf("%+v", all), len(all) == n
+		})
+		return last
+	}
+	spotify.RefreshesLeft = 5
+	e.set(spotify, account("work"))
+	n := shown(1)
+	if n.App != "Curfew" || n.Summary != "spotify: 5 of 20 refreshes, 23 d left" || n.Body == "" ||
+		!slices.Equal(n.Actions, []string{"default", "Curfew", "sign-in", "Sign in again"}) || n.Timeout != -1 || n.Replaces != 0 {
+		t.Errorf("notification %+v", n)
+	}
+	s.check(s.desktop.Act(n, "sign-in"))
+	s.next(e.calls, "sign-in spotify force=true")
+	s.next(s.reports, "browser https://id.example.org/authorize?state=x&a='$(id)'")
+	s.check(s.desktop.Act(n, "default"))
+	s.next(s.reports, "curfew-window --account spotify")
+
+	ended(&spotify)
+	e.set(spotify, account("work"))
+	if over := shown(2); over.Replaces != n.ID || over.Summary != "spotify: sign in again: the 20 refreshes are used up" || over.Hints["urgency"].Value() != byte(2) {
+		t.Errorf("notification %+v", over)
+	}
+}
+
 // TestWatcherRestart: a panel that crashes and comes back has the icon again.
 func TestWatcherRestart(t *testing.T) {
 	t.Parallel()
@@ -528,6 +623,7 @@ func TestWatcherRestart(t *testing.T) {
 	serve(t, s.socket, newEngine(account("spotify")))
 	s.start()
 	s.registered()
+	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open") // by now the tray has asked to be told of a new panel
 	s.check(s.desktop.StopWatcher())
 	s.check(s.desktop.StartWatcher(true))
 	s.registered()
@@ -671,7 +767,7 @@ func TestManyAccounts(t *testing.T) {
 				s.row("a00: 14 of 20 refreshes, 23 d left", "Open")
 			case 30:
 				s.row("18 more accounts", "a29: 14 of 20 refreshes, 23 d left", "Open")
-				s.tooltip("a00: 14 of 20 refreshes, 23 d left\na01: 14 of 20 refreshes, 23 d left\na02: 14 of 20 refreshes, 23 d left\nand 27 more")
+				s.tooltip("a00: 14 of 20 refreshes, 23 d left\na01: 14 of 20 refreshes, 23 d left\na02: 14 of 20 refreshes, 23 d left\na03: 14 of 20 refreshes, 23 d left\na04: 14 of 20 refreshes, 23 d left\nand 25 more")
 			}
 		})
 	}
@@ -698,3 +794,7 @@ func TestFlags(t *testing.T) {
 		}
 	}
 }
+
+func (e *engine) Forecast(string) (auth.ForecastReport, error) { return auth.ForecastReport{}, nil }
+
+func (e *engine) UnlockKeychain(context.Context) error { return nil }

@@ -58,7 +58,7 @@ func agentError(err error) error {
 	return err
 }
 
-func (p *program) runAgent(ctx context.Context, background bool) error {
+func (p *program) runAgent(ctx context.Context, background bool) (err error) {
 	if err := harden(); err != nil {
 		return fmt.Errorf("the memory of the agent cannot be protected: %w", err)
 	}
@@ -98,16 +98,24 @@ func (p *program) runAgent(ctx context.Context, background bool) error {
 	}
 	log := slog.New(handler)
 
-	store, err := keystore.Open(keystore.Config{Dir: stateDir, Logger: log})
+	clock := auth.NewClock(nil, nil)
+	store, err := keystore.Open(keystore.Config{Dir: stateDir, Logger: log, Now: clock.Now})
 	if err != nil {
 		return err
 	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		err = errors.Join(err, store.Close(closing))
+		log.Info("the agent ends", "error", err)
+	}()
 	manager, err := auth.New(auth.Config{
 		Store:    store,
 		Accounts: settings.Accounts,
 		Limits:   settings.Limits,
 		StateDir: stateDir,
 		Logger:   log,
+		Clock:    clock,
 	})
 	if err != nil {
 		return err
@@ -121,24 +129,18 @@ func (p *program) runAgent(ctx context.Context, background bool) error {
 	})
 
 	log.Info("the agent starts", "version", assets.Version, "pid", os.Getpid(), "socket", socket, "accounts", len(settings.Accounts))
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return manager.Run(ctx) })
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return manager.Run(running) })
 	group.Go(func() error {
 		// Nobody is told "signed out" for a session that is being read.
-		looking, cancel := context.WithTimeout(ctx, 5*time.Second)
+		looking, cancel := context.WithTimeout(running, 5*time.Second)
 		defer cancel()
 		manager.Ready(looking)
-		return server.Run(ctx, listener)
+		return server.Run(running, listener)
 	})
-	group.Go(func() error { return reloadOnHangup(ctx, log, manager, configPath) })
-	group.Go(func() error { return warnOfKeychain(ctx, log, manager) })
-	err = group.Wait()
-
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	err = errors.Join(err, store.Close(closing))
-	log.Info("the agent ends", "error", err)
-	return err
+	group.Go(func() error { return reloadOnHangup(running, log, manager, configPath) })
+	group.Go(func() error { return warnOfKeychain(running, log, manager) })
+	return group.Wait()
 }
 
 // warnOfKeychain says once, at the start, that sessions cannot be kept.

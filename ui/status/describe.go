@@ -211,7 +211,7 @@ func ageRing(s auth.Snapshot, now time.Time) Ring {
 		return Ring{Value: Tr("–"), Caption: Tr("end unknown")}
 	}
 	r := Ring{Fraction: min(float64(left)/float64(allowance(s)), 1), Caption: Tr("left of this session")}
-	if n := int(left / day); n >= 3 {
+	if n := wholeDays(left); n >= 3 {
 		r.Value = Trn(n, "%d day", "%d days", n)
 	} else {
 		r.Value = Fine(left)

@@ -234,7 +234,7 @@ func TestDurations(t *testing.T) {
 		{2*day + 5*time.Hour, "2 d 5 h", "2 d 5 h"},
 		{3*day + 5*time.Hour, "3 d", "3 d 5 h"},
 		{30 * day, "30 d", "30 d"},
-		{30*day - 1, "29 d", "29 d 23 h"},
+		{30*day - 1, "30 d", "29 d 23 h"},
 	} {
 		if got := Coarse(tt.d); got != tt.coarse {
 			t.Errorf("Coarse(%v) = %q, want %q", tt.d, got, tt.coarse)
@@ -322,16 +322,23 @@ func TestTooltip(t *testing.T) {
 		many[i] = live(func(s *auth.Snapshot) { s.Name = fmt.Sprintf("account-%02d", i) })
 	}
 	many[17].State, many[17].Reason = auth.Ended, auth.ByRefreshes
+	const windows = 127
+	line := func(n int) string { return fmt.Sprintf("account-%02d: 14 of 20 refreshes, 23 d left\n", n) }
+	const over = "account-17: sign in again: the 20 refreshes are used up\n"
 	for _, tt := range []struct {
 		name string
 		all  []auth.Snapshot
+		room int
 		want string
 	}{
-		{"none", nil, "Curfew: no accounts yet"},
-		{"one", []auth.Snapshot{live()}, "Spotify: 14 of 20 refreshes, 23 d left"},
-		{"thirty", many, "account-17: sign in again: the 20 refreshes are used up\naccount-00: 14 of 20 refreshes, 23 d left\nand 28 more"},
+		{"none", nil, windows, "Curfew: no accounts yet"},
+		{"one", many[:1], windows, strings.TrimSpace(line(0))},
+		{"five", many[:5], 0, strings.TrimSpace(line(0) + line(1) + line(2) + line(3) + line(4))},
+		{"six", many[:6], 0, line(0) + line(1) + line(2) + line(3) + line(4) + "and 1 more"},
+		{"thirty", many, 0, over + line(0) + line(1) + line(2) + line(3) + "and 25 more"},
+		{"thirty on Windows", many, windows, over + line(0) + "and 28 more"},
 	} {
-		if got := Tooltip(tt.all, now); got != tt.want {
+		if got := Tooltip(tt.all, now, tt.room); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -420,7 +427,7 @@ func TestNothingAbsurd(t *testing.T) {
 		if (v.Action == NoAction) != (v.ActionLabel == "") {
 			t.Fatalf("action %q has label %q", v.Action, v.ActionLabel)
 		}
-		if tip := Tooltip([]auth.Snapshot{s, s}, now); units(tip) > tooltipUnits {
+		if tip := Tooltip([]auth.Snapshot{s, s}, now, 127); units(tip) > 127 {
 			t.Fatalf("tooltip of %d units: %q", units(tip), tip)
 		}
 	})

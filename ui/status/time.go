@@ -17,7 +17,9 @@ func Coarse(d time.Duration) string {
 	}
 	days, hours, minutes := int(d/day), int(d%day/time.Hour), int(d%time.Hour/time.Minute)
 	switch {
-	case days >= 3, days > 0 && hours == 0:
+	case wholeDays(d) >= 3:
+		return Tr("%d d", wholeDays(d))
+	case days > 0 && hours == 0:
 		return Tr("%d d", days)
 	case days > 0:
 		return Tr("%d d %d h", days, hours)
@@ -50,6 +52,10 @@ func seconds(d time.Duration) string {
 	}
 	return Coarse(d)
 }
+
+// wholeDays is d in days, cut; but a session that has just begun has its 30
+// days, not 29: less than an hour to the next day counts as that day.
+func wholeDays(d time.Duration) int { return int((d + time.Hour - time.Second) / day) }
 
 // days says a whole allowance: "30 days", "1 day", or [Coarse] for what is
 // no whole number of days.

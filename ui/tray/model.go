@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"runtime"
 	"time"
 
 	"curfew/auth"
@@ -40,6 +41,7 @@ type Item struct {
 	ID       ID // unique in the model
 	Label    string
 	Enabled  bool
+	Hidden   bool // it keeps its place
 	Checkbox bool
 	Checked  bool
 	Children []Item
@@ -79,12 +81,16 @@ const (
 const (
 	linesAtTop  = 12 // accounts in the menu itself; the others are one level deeper
 	noteRunes   = 90
-	trayTooltip = 120 // runes of a note in the tooltip
+	tooltipNote = 120 // runes of a note in the tooltip
 )
 
-// NewModel derives what to show. It is pure. Every account has the same rows
-// whatever its state, so the structure of the menu, whose change closes an open
-// menu on some panels, changes with the accounts and their order only.
+// tooltipRoom is how much a tooltip holds: Windows has 127 UTF-16 units and a zero.
+var tooltipRoom = map[string]int{"windows": 127}[runtime.GOOS]
+
+// NewModel derives what to show. It is pure. The rows are the same in every
+// state: what does not apply is off or hidden. So the menu is built anew only
+// when the accounts or their order change; a new menu closes an open one on
+// some panels, and loses the click that was on its way.
 func NewModel(s State, now time.Time) Model {
 	m := Model{Icon: icon(s, now), Tooltip: tooltip(s, now)}
 	note := s.Notice
@@ -96,9 +102,7 @@ func NewModel(s State, now time.Time) Model {
 	case len(s.Accounts) == 0:
 		note = cmp.Or(note, status.Tr("No accounts yet"))
 	}
-	if note != "" {
-		m.Items = append(m.Items, Item{ID: ID{Verb: Note}, Label: status.Clip(note, noteRunes)}, separator("note"))
-	}
+	m.Items = append(m.Items, Item{ID: ID{Verb: Note}, Label: status.Clip(note, noteRunes), Hidden: note == ""})
 	if s.Agent == Connected && len(s.Accounts) > 0 {
 		var lines []Item
 		for _, a := range status.Sort(s.Accounts, now) {
@@ -181,13 +185,13 @@ func paused(s State) bool {
 func tooltip(s State, now time.Time) string {
 	switch {
 	case s.Notice != "":
-		return status.Clip(status.Tr("Curfew: %s", s.Notice), trayTooltip)
+		return status.Clip(status.Tr("Curfew: %s", s.Notice), tooltipNote)
 	case s.Agent == Starting:
 		return status.Tr("Curfew is starting")
 	case s.Agent == Gone:
-		return status.Clip(status.Tr("Curfew: %s", s.Trouble.Message), trayTooltip)
+		return status.Clip(status.Tr("Curfew: %s", s.Trouble.Message), tooltipNote)
 	}
-	return status.Tooltip(s.Accounts, now)
+	return status.Tooltip(s.Accounts, now, tooltipRoom)
 }
 
 // icon picks the one picture that says most: what wants a person comes before

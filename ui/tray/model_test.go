@@ -113,6 +113,8 @@ func print(items []Item) string {
 	walk = func(items []Item, indent string) {
 		for _, i := range items {
 			switch {
+			case i.Hidden:
+				continue
 			case i.ID.Verb == Separator:
 				fmt.Fprintf(&b, "%s-\n", indent)
 				continue
@@ -143,10 +145,10 @@ func TestMenu(t *testing.T) {
 		state State
 		want  string
 	}{
-		{"no accounts", connected(), "No accounts yet (off)\n-\n" + foot(" (off)")},
-		{"starting", State{}, "Starting… (off)\n-\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
+		{"no accounts", connected(), "No accounts yet (off)\n" + foot(" (off)")},
+		{"starting", State{}, "Starting… (off)\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
 		{"no agent", State{Agent: Gone, Accounts: []auth.Snapshot{live("work")}, Trouble: status.Problem{Message: "The Curfew agent is not running."}},
-			"The Curfew agent is not running. (off)\n-\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
+			"The Curfew agent is not running. (off)\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
 		{"one account", connected(live("Spotify")), `Spotify: 14 of 20 refreshes, 23 d left
   Access token good until today, 15:11 (off)
   Copy access token
@@ -178,7 +180,6 @@ func TestMenu(t *testing.T) {
 -
 ` + foot("")},
 		{"over comes first, with a notice", State{Agent: Connected, Notice: "a: signed in", Accounts: []auth.Snapshot{live("a", isPaused), live("z", ended(auth.ByRefreshes))}}, `a: signed in (off)
--
 z: sign in again: the 20 refreshes are used up
   Refresh token has reached maximum usage limit. Please login again. (off)
   Copy access token (off)
@@ -233,13 +234,13 @@ func TestMenuOfThirty(t *testing.T) {
 	}
 	all[29].State, all[29].Reason = auth.Ended, auth.ByAge
 	m := NewModel(connected(all...), now)
-	if len(m.Items) > 20 {
+	if len(m.Items) > 21 {
 		t.Errorf("%d rows do not fit a small screen", len(m.Items))
 	}
-	if got, want := m.Items[0].Label, "account-29: sign in again: the 30 days are over"; got != want {
+	if got, want := m.Items[1].Label, "account-29: sign in again: the 30 days are over"; got != want {
 		t.Errorf("first row %q, want %q", got, want)
 	}
-	more := m.Items[12]
+	more := m.Items[13]
 	if more.Label != "18 more accounts" || len(more.Children) != 18 || len(more.Children[17].Children) != 7 {
 		t.Errorf("the rest: %q with %d rows", more.Label, len(more.Children))
 	}

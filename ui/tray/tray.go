@@ -57,16 +57,10 @@ type Config struct {
 	Opened <-chan struct{} // the menu was opened, where the toolkit tells
 	Show   <-chan struct{} // the icon was clicked, or a second tray started
 
-	OpenURL    func(ctx context.Context, url string) error // in the person's browser
-	OpenWindow func(ctx context.Context, at Place) error
+	OpenURL    func(ctx context.Context, url string) error     // in the person's browser
+	OpenWindow func(ctx context.Context, account string) error // at an account, or where it was
+	Notify     func(Notice)                                    // must not block; nil: nobody to tell
 	Logger     *slog.Logger
-}
-
-// Place is where the window opens: at an account, at the page that adds one,
-// or where it was.
-type Place struct {
-	Account string
-	Add     bool
 }
 
 // program is how the tray signs its requests in the agent's log.
@@ -94,6 +88,7 @@ type Tray struct {
 	state       State
 	shown       Model
 	busy        map[ID]bool
+	levels      map[string]level
 	noticeUntil time.Time
 	quietUntil  time.Time
 	copied      *copied
@@ -144,7 +139,7 @@ func (t *Tray) Run(ctx context.Context) {
 				cancel()
 			}
 		case <-t.Show:
-			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow(ctx, Place{}) })
+			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow(ctx, "") })
 		case <-t.Opened:
 			t.quietUntil = time.Now().Add(quiet)
 		case r := <-t.results:
@@ -193,6 +188,13 @@ func (t *Tray) show(now time.Time) time.Duration {
 		t.copied = nil
 		t.wg.Go(func() { t.clear(c) })
 	}
+	if t.Notify != nil && t.state.Agent == Connected {
+		var found []Notice
+		found, t.levels = notices(t.levels, t.state.Accounts, now)
+		for _, n := range found {
+			t.Notify(n)
+		}
+	}
 	m := NewModel(t.state, now)
 	if m.Icon != t.shown.Icon || m.Tooltip != t.shown.Tooltip {
 		t.Display.SetIcon(m.Icon, m.Tooltip)
@@ -221,7 +223,7 @@ func sameItems(a, b []Item) bool {
 	}
 	for i := range a {
 		x, y := a[i], b[i]
-		if x.ID != y.ID || x.Label != y.Label || x.Enabled != y.Enabled || x.Checkbox != y.Checkbox || x.Checked != y.Checked || !sameItems(x.Children, y.Children) {
+		if x.ID != y.ID || x.Label != y.Label || x.Enabled != y.Enabled || x.Hidden != y.Hidden || x.Checkbox != y.Checkbox || x.Checked != y.Checked || !sameItems(x.Children, y.Children) {
 			return false
 		}
 	}
@@ -341,12 +343,8 @@ func (t *Tray) click(ctx context.Context, id ID) error {
 	switch id.Verb {
 	case Quit:
 		return errQuit
-	case Open:
-		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, Place{}) })
-	case OpenAccount:
-		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, Place{Account: id.Account}) })
-	case AddAccount:
-		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, Place{Add: true}) })
+	case Open, OpenAccount, AddAccount: // the window is where accounts are added
+		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, id.Account) })
 	case Pause:
 		want := !paused(t.state)
 		t.do(id, func() (string, error) { return "", t.Agent.Pause(ctx, want) })
@@ -358,7 +356,7 @@ func (t *Tray) click(ctx context.Context, id ID) error {
 	case SignOut:
 		t.do(id, func() (string, error) {
 			r, err := t.Agent.SignOut(ctx, id.Account)
-			if err != nil || r.Revoked {
+			if err != nil || r.Revoked || r.Message == "" {
 				return "", err
 			}
 			return status.Tr("%s: %s", nameOf(id.Account), r.Message), nil

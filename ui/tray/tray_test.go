@@ -60,10 +60,8 @@ func newDesk(t *testing.T, accounts ...auth.Snapshot) *desk {
 			d.calls = append(d.calls, "browse "+u)
 			return d.browser
 		},
-		OpenWindow: func(_ context.Context, at Place) error {
-			return d.call(fmt.Sprintf("window %q %t", at.Account, at.Add))
-		},
-		Logger: slog.New(slog.DiscardHandler),
+		OpenWindow: func(_ context.Context, account string) error { return d.call(fmt.Sprintf("window %q", account)) },
+		Logger:     slog.New(slog.DiscardHandler),
 	})
 	go func() { tray.Run(ctx); close(d.ended) }()
 	t.Cleanup(func() { cancel(); <-d.ended })
@@ -115,7 +113,7 @@ func (d *desk) wantNote(want string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	got := ""
-	if len(d.items) > 0 && d.items[0].ID.Verb == Note {
+	if len(d.items) > 0 && !d.items[0].Hidden {
 		got = d.items[0].Label
 	}
 	if got != want {
@@ -244,9 +242,9 @@ func TestClicks(t *testing.T) {
 		{ID{SignOut, "a"}, []string{"sign-out a"}, "a: The provider has no way to revoke; remove access on its page."},
 		{ID{CopyToken, "a"}, []string{"token a by curfew-tray"}, "a: access token copied. The clipboard is cleared in 45 s"},
 		{ID{Pause, ""}, []string{"pause true"}, ""},
-		{ID{Open, ""}, []string{`window "" false`}, ""},
-		{ID{OpenAccount, "a"}, []string{`window "a" false`}, ""},
-		{ID{AddAccount, ""}, []string{`window "" true`}, ""},
+		{ID{Open, ""}, []string{`window ""`}, ""},
+		{ID{OpenAccount, "a"}, []string{`window "a"`}, ""},
+		{ID{AddAccount, ""}, []string{`window ""`}, ""},
 		{ID{AccountLine, "a"}, nil, ""},
 	} {
 		bubble(t, string(tt.id.Verb)+" "+tt.id.Account, func(t *testing.T) {
@@ -263,7 +261,7 @@ func TestShow(t *testing.T) {
 		d := newDesk(t)
 		d.show <- struct{}{}
 		synctest.Wait()
-		d.wantCalls(`window "" false`)
+		d.wantCalls(`window ""`)
 	})
 }
 

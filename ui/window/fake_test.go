@@ -266,3 +266,7 @@ func (e engine) Watch(ctx context.Context) <-chan []auth.Snapshot {
 	}()
 	return c
 }
+
+func (e engine) Forecast(string) (auth.ForecastReport, error) { return auth.ForecastReport{}, nil }
+
+func (e engine) UnlockKeychain(context.Context) error { return nil }
