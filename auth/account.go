@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"curfew/auth/oauth"
@@ -17,6 +18,8 @@ type account struct {
 	m    *Manager
 	name string
 	wake chan struct{} // of capacity 1: a poke
+
+	looked chan struct{} // closed when the stored sessions were loaded, or could not be for now
 
 	// All below is guarded by m.mu. The owner goroutine may read rec, facts
 	// and access without it, being the only writer.
@@ -67,7 +70,7 @@ func (m *Manager) newAccount(c Account) (*account, error) {
 	if err != nil {
 		return nil, &Error{Kind: KindBadRequest, Message: err.Error(), Hint: "see `curfew providers`, and the account's table in config.toml", cause: err}
 	}
-	return &account{m: m, name: c.Name, wake: make(chan struct{}, 1), config: c, server: server{client, c.binding(), false}, loading: true}, nil
+	return &account{m: m, name: c.Name, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, server: server{client, c.binding(), false}, loading: true}, nil
 }
 
 func (m *Manager) clientConfig(c Account) oauth.Config {
@@ -125,6 +128,7 @@ func (a *account) poke() {
 func (a *account) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	looked := sync.OnceFunc(func() { close(a.looked) })
 	for {
 		select {
 		case <-ctx.Done():
@@ -133,14 +137,24 @@ func (a *account) run(ctx context.Context) {
 		case <-a.wake:
 		case <-timer.C:
 		}
-		for a.step(ctx) {
-			if ctx.Err() != nil {
+		for {
+			if a.hasLooked() {
+				looked()
+			}
+			if !a.step(ctx) || ctx.Err() != nil {
 				break
 			}
 		}
 		a.publishNewState()
 		timer.Reset(a.wait())
 	}
+}
+
+// hasLooked reports whether what is known of the account is what the store knows.
+func (a *account) hasLooked() bool {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return !a.loading && (len(a.found) == 0 || a.storeErr != nil)
 }
 
 // step does the most urgent thing, and reports whether it did one.
@@ -447,6 +461,12 @@ func (a *account) load(ctx context.Context) {
 		}
 		clear(access)
 		a.m.journal.forget(a.name)
+	}
+	// Who asked while the sessions were being read asks again: the token that
+	// was kept may do, and a restart must not cost a refresh.
+	if f := a.flight; f != nil {
+		a.flight, f.loaded = nil, true
+		close(f.done)
 	}
 	a.m.publishLocked()
 }

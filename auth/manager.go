@@ -129,6 +129,21 @@ func (m *Manager) Run(ctx context.Context) error {
 	return nil
 }
 
+// Ready waits until the stored sessions of all accounts were loaded, or could
+// not be for now, or ctx ends: before that, snapshots know of no session.
+func (m *Manager) Ready(ctx context.Context) {
+	m.mu.Lock()
+	all := slices.Collect(maps.Values(m.accounts))
+	m.mu.Unlock()
+	for _, a := range all {
+		select {
+		case <-a.looked:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // startLocked starts the goroutine that owns a's session.
 func (m *Manager) startLocked(a *account) {
 	ctx, stop := context.WithCancel(m.running)

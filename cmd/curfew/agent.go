@@ -131,7 +131,13 @@ func (p *program) runAgent(ctx context.Context, background bool) (err error) {
 	log.Info("the agent starts", "version", assets.Version, "pid", os.Getpid(), "socket", socket, "accounts", len(settings.Accounts))
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return manager.Run(running) })
-	group.Go(func() error { return server.Run(running, listener) })
+	group.Go(func() error {
+		// Nobody is told "signed out" for a session that is being read.
+		looking, cancel := context.WithTimeout(running, 5*time.Second)
+		defer cancel()
+		manager.Ready(looking)
+		return server.Run(running, listener)
+	})
 	group.Go(func() error { return reloadOnHangup(running, log, manager, configPath) })
 	group.Go(func() error { return warnOfKeychain(running, log, manager) })
 	group.Go(func() error { return watchResume(running, log, manager.Wake) })
