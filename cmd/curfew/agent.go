@@ -58,7 +58,7 @@ func agentError(err error) error {
 	return err
 }
 
-func (p *program) runAgent(ctx context.Context, background bool) error {
+func (p *program) runAgent(ctx context.Context, background bool) (err error) {
 	if err := harden(); err != nil {
 		return fmt.Errorf("the memory of the agent cannot be protected: %w", err)
 	}
@@ -103,6 +103,12 @@ func (p *program) runAgent(ctx context.Context, background bool) error {
 	if err != nil {
 		return err
 	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		err = errors.Join(err, store.Close(closing))
+		log.Info("the agent ends", "error", err)
+	}()
 	manager, err := auth.New(auth.Config{
 		Store:    store,
 		Accounts: settings.Accounts,
@@ -123,18 +129,19 @@ func (p *program) runAgent(ctx context.Context, background bool) error {
 	})
 
 	log.Info("the agent starts", "version", assets.Version, "pid", os.Getpid(), "socket", socket, "accounts", len(settings.Accounts))
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return manager.Run(ctx) })
-	group.Go(func() error { return server.Run(ctx, listener) })
-	group.Go(func() error { return reloadOnHangup(ctx, log, manager, configPath) })
-	group.Go(func() error { return warnOfKeychain(ctx, log, manager) })
-	err = group.Wait()
-
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	err = errors.Join(err, store.Close(closing))
-	log.Info("the agent ends", "error", err)
-	return err
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return manager.Run(running) })
+	group.Go(func() error {
+		// Nobody is told "signed out" for a session that is being read.
+		looking, cancel := context.WithTimeout(running, 5*time.Second)
+		defer cancel()
+		manager.Ready(looking)
+		return server.Run(running, listener)
+	})
+	group.Go(func() error { return reloadOnHangup(running, log, manager, configPath) })
+	group.Go(func() error { return warnOfKeychain(running, log, manager) })
+	group.Go(func() error { return watchResume(running, log, manager.Wake) })
+	return group.Wait()
 }
 
 // warnOfKeychain says once, at the start, that sessions cannot be kept.

@@ -249,8 +249,11 @@ func (w *world) authserver(ts *testscript.TestScript, neg bool, args []string) {
 // recorder serves the authorization server from this process and notes every
 // refresh token that it issues, as no honest program could.
 func (w *world) recorder(ts *testscript.TestScript, neg bool, args []string) {
-	var server http.Handler
-	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	front := httptest.NewUnstartedServer(nil)
+	w.issuer = "http://" + front.Listener.Addr().String()
+	server, err := authserver.New(authserver.Config{Issuer: w.issuer, AutoApprove: authserver.DefaultUser})
+	ts.Check(err)
+	front.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		rec := httptest.NewRecorder()
 		server.ServeHTTP(rec, r)
 		var answer struct {
@@ -264,13 +267,10 @@ func (w *world) recorder(ts *testscript.TestScript, neg bool, args []string) {
 		maps.Copy(rw.Header(), rec.Header())
 		rw.WriteHeader(rec.Code)
 		rw.Write(rec.Body.Bytes())
-	}))
-	ts.Defer(front.Close)
-	s, err := authserver.New(authserver.Config{Issuer: front.URL, AutoApprove: authserver.DefaultUser})
-	ts.Check(err)
-	ts.Defer(s.Close)
-	server, w.issuer = s, front.URL
-	ts.Setenv("ISSUER", front.URL)
+	})
+	front.Start()
+	ts.Defer(func() { front.Close(); server.Close() })
+	ts.Setenv("ISSUER", w.issuer)
 	ts.Setenv("CLIENT", authserver.DefaultClientID)
 }
 
