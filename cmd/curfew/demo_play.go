@@ -464,12 +464,10 @@ func (p *player) quit(ctx context.Context) (string, error) {
 	if err := p.screen.choose(ctx, "Quit"); err != nil {
 		return "", err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- p.tray.Wait() }()
 	select {
-	case err := <-ended:
-		if err != nil {
-			return "", fmt.Errorf("the tray ended badly: %w", err)
+	case <-p.tray.ended:
+		if p.tray.err != nil {
+			return "", p.tray.err
 		}
 	case <-time.After(5 * time.Second):
 		return "", errors.New("the tray is still there")
