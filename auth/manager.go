@@ -19,10 +19,14 @@ import (
 type Config struct {
 	Store    *keystore.Store
 	Accounts []Account
-	Limits   Limits       // the zero Limits means BuiltIn; they can only tighten
-	StateDir string       // for the log of events and of ended sessions; "" keeps none
-	Logger   *slog.Logger // nil: discard
-	Clock    *Clock       // nil: the machine's
+	Limits   Limits // the zero Limits means BuiltIn; they can only tighten
+	StateDir string // for the log of events and of ended sessions; "" keeps none
+
+	// MemoryOnly says that Store outlives nothing: every snapshot then says so.
+	MemoryOnly bool
+
+	Logger *slog.Logger // nil: discard
+	Clock  *Clock       // nil: the machine's
 
 	// NewClient makes the protocol client of an account; nil means oauth.New.
 	NewClient func(oauth.Config) (*oauth.Client, error)
@@ -37,6 +41,7 @@ type Config struct {
 type Manager struct {
 	store     *keystore.Store
 	limits    Limits
+	memory    bool
 	log       *slog.Logger
 	clock     *Clock
 	newClient func(oauth.Config) (*oauth.Client, error)
@@ -62,6 +67,7 @@ func New(c Config) (*Manager, error) {
 	m := &Manager{
 		store:     c.Store,
 		limits:    BuiltIn.Tighten(c.Limits),
+		memory:    c.MemoryOnly,
 		log:       c.Logger,
 		clock:     c.Clock,
 		newClient: c.NewClient,

@@ -248,6 +248,9 @@ func (a *account) describeSessionLocked(v *Snapshot, s Session, now time.Time) {
 	}
 	v.Warnings = append(v.Warnings, a.facts.Warnings...)
 	v.LimitedBy = s.LimitedBy(l, v.Forecast)
+	if a.m.memory {
+		v.Warnings = append(v.Warnings, "Kept in memory only: this session ends when the agent does.")
+	}
 	switch {
 	case a.unsaved != nil:
 		v.Warnings = append(v.Warnings, "The refreshed session is not saved yet; Curfew keeps trying. Do not shut down.")
