@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"curfew/auth/oauth"
@@ -270,6 +271,9 @@ func (a *account) messageLocked(v Snapshot, now time.Time) string {
 	case SigningIn:
 		return v.SignIn.Message
 	case Active:
+		if v.RefreshesLeft == 0 && !a.rec.Pending {
+			return fmt.Sprintf("The %d refreshes are used up. The last access token works until it expires; then it takes a new sign-in.", v.MaxRefreshes)
+		}
 		return "The access token is good."
 	case Stale:
 		return "The access token is over; the next request renews it."
