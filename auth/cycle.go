@@ -19,6 +19,7 @@ import (
 type flight struct {
 	done    chan struct{} // closed when err is set
 	err     error
+	loaded  bool   // no refresh: the stored session was loaded, and may have a token that does
 	program string // who asked first; "" when nobody did
 }
 
@@ -92,7 +93,7 @@ const (
 	confirmDelay = 3 * time.Second  // before a dead token is asked about once more
 
 	offlineDelay  = 2 * time.Second // doubles with every try, up to:
-	offlineMax    = 10 * time.Second
+	offlineMax    = 8 * time.Second // 10 s with the spread: how long after the network's return
 	ambiguousMax  = 5 * time.Minute
 	throttleDelay = time.Minute
 	throttleMax   = 15 * time.Minute
@@ -122,6 +123,7 @@ func (a *account) cycle(ctx context.Context) error {
 			return a.storeFailed(err)
 		}
 		a.setRecord(rec)
+		a.sent = false
 	}
 	secret, err := m.store.Secret(ctx, a.rec.ID)
 	if err != nil {
@@ -131,6 +133,9 @@ func (a *account) cycle(ctx context.Context) error {
 	clear(secret)
 	confirmed := false
 	for try := 0; ; try++ {
+		if reason := a.over(); reason != "" { // the machine slept between two tries
+			return endedError(a.name, reason)
+		}
 		// A request that has left must not be cut by the agent's end.
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
 		grant, err := server.Refresh(attempt, token, a.facts.Identity)
@@ -148,11 +153,12 @@ func (a *account) cycle(ctx context.Context) error {
 			oerr = &oauth.Error{Op: "refresh", Class: oauth.Unknown, Err: err}
 		}
 		m.log.Info("refresh failed", "account", a.name, "class", oerr.Class, "code", oerr.Code, "status", oerr.Status, "error", err)
+		a.sent = a.sent || oerr.Class != oauth.NotSent
+		if ambiguous := oerr.Class == oauth.Unknown || oerr.Status >= 500; ambiguous && !a.facts.OutcomeUnknown {
+			a.setFacts(func(f *facts) { f.OutcomeUnknown = true }) // a gateway's 503 may hide a refresh
+		}
 		switch oerr.Class {
 		case oauth.Unknown:
-			if !a.facts.OutcomeUnknown {
-				a.setFacts(func(f *facts) { f.OutcomeUnknown = true })
-			}
 			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
 				continue
 			}
@@ -174,11 +180,18 @@ func (a *account) cycle(ctx context.Context) error {
 			}
 			return a.failed(ctx, oerr, false)
 		case oauth.NotSent:
-			return a.failed(ctx, oerr, !a.facts.OutcomeUnknown && try == 0)
+			return a.failed(ctx, oerr, !a.sent)
 		default:
 			return a.failed(ctx, oerr, false)
 		}
 	}
+}
+
+// over says why the session is over by time, or "".
+func (a *account) over() Reason {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return a.sessionLocked().Over(a.m.limits, a.m.clock.Now())
 }
 
 // deathReason says why a server that called the token dead did so.

@@ -6,30 +6,38 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
+	"log/slog"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"curfew/auth/authserver"
 	"curfew/keystore"
 )
 
 var (
-	simSeeds = flag.Int("sim.seeds", 24, "how many lives TestSim plays")
+	simSeeds = flag.Int("sim.seeds", 16, "how many lives TestSim plays")
 	simSeed  = flag.Uint64("sim.seed", 0, "the one life TestSim plays; 0: many")
 	simHours = flag.Int("sim.hours", 72, "how long a life is")
 )
 
 // TestSim plays lives of a session in virtual time: programs ask, the network
-// fails in every way, the keychain locks, clocks are turned, the agent is
-// killed at every kind of moment and starts again. Whatever happens, the
-// rules must hold; which ones, the methods of watcher say. A failing life
-// prints its seed; `make sim SEED=n` plays it again.
+// fails in every way, the keychain locks, clocks are turned, the machine
+// sleeps, people sign in and out, the agent is killed at every kind of moment
+// and starts again. Whatever happens, the rules must hold; which ones, the
+// methods of watcher say. A failing life prints its seed; `make sim SEED=n`
+// plays it again.
+//
+// Three of four servers repeat a lost answer, as RFC 9700 lets them; the
+// fourth is strict. Every second server is lax: it counts neither refreshes
+// nor days, so that only the client's own rules hold it back.
 func TestSim(t *testing.T) {
 	seeds := make([]uint64, *simSeeds)
 	for i := range seeds {
@@ -38,6 +46,8 @@ func TestSim(t *testing.T) {
 	if *simSeed != 0 {
 		seeds = []uint64{*simSeed}
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // worlds are small and many
+	began := time.Now()
 	var total tally
 	t.Run("lives", func(t *testing.T) {
 		for _, seed := range seeds {
@@ -47,68 +57,102 @@ func TestSim(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d lives of %d h: %s", len(seeds), *simHours, &total)
-	if *simSeed == 0 && (total.tokens == 0 || total.crashes == 0 || total.refreshes == 0) {
+	t.Logf("%d lives of %d h in %.0f s: %s", len(seeds), *simHours, time.Since(began).Seconds(), &total)
+	if n := &total.n; *simSeed == 0 && *simSeeds >= 16 && (n.Tokens == 0 || n.Crashes == 0 || n.Refreshes == 0 || n.Sleeps == 0 || n.SignOuts == 0) {
 		t.Error("the lives were too quiet to prove anything")
+	}
+}
+
+// A seed plays the same life each time; else a failure could not be looked at.
+func TestSimReplays(t *testing.T) {
+	var first, second tally
+	t.Run("first", func(t *testing.T) { live(t, 7, &first) })
+	t.Run("second", func(t *testing.T) { live(t, 7, &second) })
+	if first.n != second.n {
+		t.Errorf("one seed, two lives:\n%s\n%s", &first, &second)
 	}
 }
 
 // tally counts what lives were made of.
 type tally struct {
-	mu                                                           sync.Mutex
-	tokens, refused, refreshes, crashes, restarts, signIns, ends int
+	mu sync.Mutex
+	n  struct {
+		Tokens, Refused, Refreshes, Crashes, Restarts, Sleeps, SignIns, SignOuts int
+		ByAge, ByRefreshes, RotationLost                                         int
+	}
 }
 
 func (t *tally) add(o *tally) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.tokens += o.tokens
-	t.refused += o.refused
-	t.refreshes += o.refreshes
-	t.crashes += o.crashes
-	t.restarts += o.restarts
-	t.signIns += o.signIns
-	t.ends += o.ends
+	t.n.Tokens += o.n.Tokens
+	t.n.Refused += o.n.Refused
+	t.n.Refreshes += o.n.Refreshes
+	t.n.Crashes += o.n.Crashes
+	t.n.Restarts += o.n.Restarts
+	t.n.Sleeps += o.n.Sleeps
+	t.n.SignIns += o.n.SignIns
+	t.n.SignOuts += o.n.SignOuts
+	t.n.ByAge += o.n.ByAge
+	t.n.ByRefreshes += o.n.ByRefreshes
+	t.n.RotationLost += o.n.RotationLost
 }
 
 func (t *tally) String() string {
-	return fmt.Sprintf("%d tokens served, %d requests refused, %d refreshes, %d crashes, %d restarts, %d sign-ins, %d sessions ended",
-		t.tokens, t.refused, t.refreshes, t.crashes, t.restarts, t.signIns, t.ends)
+	n := &t.n
+	return fmt.Sprintf("%d tokens served, %d requests refused, %d refresh requests, %d crashes, %d restarts, %d suspends, %d sign-ins, %d sign-outs; "+
+		"sessions ended by age %d, by refreshes %d, by an answer lost at a strict server %d, otherwise 0",
+		n.Tokens, n.Refused, n.Refreshes, n.Crashes, n.Restarts, n.Sleeps, n.SignIns, n.SignOuts, n.ByAge, n.ByRefreshes, n.RotationLost)
 }
 
 // life is one seeded run.
 type life struct {
 	*world
-	rng   *rand.Rand
-	watch *watcher
-	tally tally
+	rng    *rand.Rand
+	strict bool // the server never repeats an answer
+	watch  *watcher
+	tally  tally
+	killed *death // set aside; nil: the agent lives
 }
 
 // simFaults are what a life's network and server do wrong, each for a while.
 var simFaults = []string{
 	"refresh:500", "refresh:503;retry-after=7", "refresh:429;retry-after=20", "refresh:drop", "refresh:hang", "refresh:html",
 	"refresh:drop-after-rotate*2", "refresh:hang-after-rotate*1", "refresh:502-after-rotate*1", "refresh:html-after-rotate*2",
-	"refresh:truncated*1", "refresh:duplicate-keys*1", "refresh:redirect;to=http://127.0.0.1:1/", "refresh:no-refresh-token*1",
+	"refresh:503-after-rotate*1", "refresh:truncated*1", "refresh:duplicate-keys*1", "refresh:redirect;to=http://127.0.0.1:1/",
 	"refresh:400;error=temporarily_unavailable", "refresh:400;error=server_error", "refresh:401", "refresh:400;error=invalid_client",
-	"refresh:slow;by=3s", "refresh:expires-in;value=2", "refresh:expires-in;value=missing*1", "refresh:token-type;value=mac*1", "refresh:rollover*1",
+	"refresh:slow;by=3s", "refresh:expires-in;value=2", "refresh:expires-in;value=missing*1", "refresh:token-type;value=mac*1",
+	"refresh:rollover*1", "refresh:no-refresh-token*1",
 }
 
 func live(t *testing.T, seed uint64, total *tally) {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	strict, lax := seed%4 == 3, seed%2 == 0
 	setup := func(w *world) {
-		rng := rand.New(rand.NewPCG(seed, 1))
-		w.grace = 30 * 24 * time.Hour // a server that repeats a lost answer
+		w.grace = 60 * 24 * time.Hour // a server that repeats a lost answer
+		if strict {
+			w.grace = authserver.None
+		}
+		if lax {
+			w.tune = func(c *authserver.Config) { c.MaxRefreshes, c.MaxAge = 1000, 400*aDay }
+		}
 		w.random = func() float64 { return 0.5 }
 		w.mode = []Mode{InUse, OnDemand, Always}[rng.IntN(3)]
+		if *simSeed == 0 {
+			w.logger = slog.New(slog.DiscardHandler) // who wants to read it plays the one seed
+		}
 		if shm, err := os.MkdirTemp("/dev/shm", "curfew-sim"); err == nil { // fsync proves nothing here and costs all the time
 			w.dir = filepath.Join(shm, "state")
 			w.t.Cleanup(func() { os.RemoveAll(shm) })
 		}
 	}
 	play(t, setup, func(t *testing.T, w *world) {
-		l := &life{world: w, rng: rand.New(rand.NewPCG(seed, 2))}
-		l.watch = &watcher{life: l, used: map[string]int{}}
-		w.net.onRefresh = l.watch.refresh
-		l.signInAgain()
+		l := &life{world: w, rng: rng, strict: strict}
+		l.watch = &watcher{life: l, sent: map[string]map[string]bool{}, made: map[string]int{}, slack: map[string]int{},
+			unsure: map[string]bool{}, over: map[string]bool{}, revoked: map[string]bool{}, begun: map[string]time.Time{}}
+		w.net.onRefresh, w.net.onAnswer = l.watch.refresh, l.watch.answer
+		l.signIn()
+		l.tally.n.SignIns++
 		end := time.Now().Add(time.Duration(*simHours) * time.Hour)
 		for time.Now().Before(end) && !t.Failed() {
 			l.something()
@@ -117,59 +161,157 @@ func live(t *testing.T, seed uint64, total *tally) {
 		if t.Failed() {
 			t.Logf("seed %d; play it again with: make sim SEED=%d", seed, seed)
 		}
-		l.tally.refreshes = w.net.refreshes()
+		l.tally.n.Refreshes = w.net.refreshes()
 		total.add(&l.tally)
 	})
 }
 
 // something happens.
 func (l *life) something() {
-	switch p := l.rng.IntN(100); {
-	case p < 55:
+	switch p := l.rng.IntN(200); {
+	case p < 104:
 		time.Sleep(time.Duration(l.rng.ExpFloat64() * float64(7*time.Minute)))
 		l.ask()
-	case p < 63:
+	case p < 120:
 		for range 1 + l.rng.IntN(8) { // a burst, at once
 			go l.ask()
 		}
 		synctest.Wait()
 		time.Sleep(time.Minute)
-	case p < 74:
-		if err := l.faults.Set(simFaults[l.rng.IntN(len(simFaults))]); err != nil {
-			l.t.Fatal(err)
-		}
+	case p < 142:
+		l.setFault()
 		l.while(30 * time.Minute)
 		l.faults.Set("")
-	case p < 79:
+	case p < 152:
 		l.net.fail(offline)
 		l.while(2 * time.Hour)
 		l.net.fail(nil)
-	case p < 83:
+	case p < 160:
 		l.keychain.SetLocked(true)
 		l.while(time.Hour)
 		l.keychain.SetLocked(false)
-	case p < 86:
+	case p < 166:
 		l.skew.Store(int64((l.rng.Float64()*2 - 1) * float64(60*aDay)))
 		l.while(10 * time.Minute)
 		l.skew.Store(0)
-	case p < 89:
+	case p < 172:
 		l.restart()
-		l.tally.restarts++
-	case p < 97:
+		l.tally.n.Restarts++
+	case p < 186:
 		l.crashSoon()
 		l.while(time.Hour)
 		l.crashNow()
-	case p < 99:
+	case p < 189: // the network is gone when the agent comes back
+		l.crashSoon()
+		l.while(time.Hour)
+		l.crashNow()
+		l.net.fail(offline)
+		l.while(20 * time.Minute)
+		l.watch.look()
+		l.net.fail(nil)
+	case p < 193:
 		time.Sleep(time.Duration(l.rng.Float64() * float64(9*time.Hour)))
+	case p < 195:
+		l.sleepAndWake()
+	case p < 196:
+		l.signOut()
+	case p < 198:
+		l.signInAmid()
 	default:
 		if _, err := l.m.Refresh(l.t.Context(), "work", "sim"); err == nil {
-			l.watch.served()
+			l.watch.alive()
 		}
 	}
 	if s := l.status(); s.State == Ended || s.State == SignedOut {
 		l.watch.ended(s.Reason)
 		l.faults.Set("")
-		l.signInAgain()
+		l.signIn()
+		l.tally.n.SignIns++
+	}
+}
+
+// setFault has the server do something wrong.
+func (l *life) setFault() {
+	fault := simFaults[l.rng.IntN(len(simFaults))]
+	if l.strict && strings.Contains(fault, "no-refresh-token") {
+		return // a server that rotates and does not say to what: nobody can live with that
+	}
+	if err := l.faults.Set(fault); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// sleepAndWake suspends the machine: the timers stand, the clocks do not.
+// What is asked for at the very moment of the resume must be right.
+func (l *life) sleepAndWake() {
+	d := time.Duration(l.rng.Float64() * float64(12*time.Hour))
+	long := l.rng.IntN(4) == 0
+	if long {
+		d = 31 * aDay
+	}
+	l.suspend(d)
+	l.tally.n.Sleeps++
+	tok, err := l.token()
+	switch {
+	case err == nil && long:
+		l.t.Errorf("a token, good until %v, was served after a suspend of 31 days", tok.ExpiresAt)
+	case err == nil:
+		l.watch.served(tok)
+	}
+	time.Sleep(pollInterval)
+	if s := l.status(); long && (s.State != Ended || s.Reason != ByAge) {
+		l.t.Errorf("after a suspend of 31 days the session is %s %s", s.State, s.Reason)
+	}
+}
+
+// signOut signs out without a network. Nothing is served from then on, and
+// the server hears of it when the network is back, over restarts too.
+func (l *life) signOut() {
+	l.net.fail(offline)
+	defer l.net.fail(nil)
+	if _, err := l.m.SignOut(l.t.Context(), "work"); err != nil {
+		l.t.Errorf("sign-out without a network: %v", err)
+		return
+	}
+	l.tally.n.SignOuts++
+	sid := l.watch.current()
+	l.watch.close(sid)
+	for range 1 + l.rng.IntN(3) {
+		if tok, err := l.token(); err == nil {
+			l.t.Errorf("a token, good until %v, was served after a sign-out", tok.ExpiresAt)
+		}
+		time.Sleep(time.Duration(l.rng.Float64() * float64(6*time.Hour)))
+		if l.rng.IntN(3) == 0 {
+			l.restart()
+		}
+	}
+	l.net.fail(nil)
+	time.Sleep(6*time.Minute + 10*time.Second)
+	if _, live := l.server.Refreshes(sid); live && !l.watch.wasRevoked(sid) {
+		l.t.Error("a session that was signed out lives on at the server")
+	}
+}
+
+// signInAmid signs in while a session lives and the server or the network
+// fails, or the agent is killed in between. One of both sessions is there
+// afterwards; the replaced one is never used again.
+func (l *life) signInAmid() {
+	before := l.watch.current()
+	l.setFault()
+	crash := l.rng.IntN(2) == 0
+	if crash {
+		l.crashSoon()
+	}
+	err := l.trySignIn(SignInRequest{Device: true})
+	l.while(10 * time.Minute)
+	died := crash && l.crashNow()
+	l.faults.Set("")
+	if !died && err == nil && before != "" {
+		l.watch.close(before)
+	}
+	l.watch.know("") // which one is there the next refresh tells
+	if err == nil {
+		l.tally.n.SignIns++
 	}
 }
 
@@ -189,76 +331,47 @@ func (l *life) ask() {
 			l.t.Errorf("an error without a hint: %v", err)
 		}
 		l.tally.mu.Lock()
-		l.tally.refused++
+		l.tally.n.Refused++
 		l.tally.mu.Unlock()
 		return
 	}
-	if code := l.me(tok); code != 200 && tok.ExpiresAt.After(time.Now().Add(time.Minute)) {
-		l.t.Errorf("a served token that is good until %v is answered with %d", tok.ExpiresAt, code)
-	}
-	l.watch.served()
+	l.watch.served(tok)
 	l.tally.mu.Lock()
-	l.tally.tokens++
+	l.tally.n.Tokens++
 	l.tally.mu.Unlock()
-}
-
-func (l *life) signInAgain() {
-	l.t.Helper()
-	l.signIn()
-	l.tally.signIns++
-	l.watch.mu.Lock()
-	defer l.watch.mu.Unlock()
-	l.watch.sid = "" // known at the first refresh
-}
-
-// crash is a copy of all that was durable at some moment.
-type crash struct {
-	dir   string
-	items map[string]string
 }
 
 // crashSoon picks a moment at which everything durable is set aside: a
 // refresh request that leaves, its answer that comes, a call of the keychain.
 func (l *life) crashSoon() {
-	where, nth := l.rng.IntN(3), 1+l.rng.IntN(12)
+	where, nth, after := l.rng.IntN(3), 1+l.rng.IntN(12), l.rng.IntN(2) == 0
 	l.watch.mu.Lock()
 	defer l.watch.mu.Unlock()
-	l.watch.crashed = nil
 	switch where {
 	case 0:
-		l.watch.onRequest = l.setAside
+		l.watch.onRequest = l.die
 	case 1:
-		l.watch.onAnswer = l.setAside
+		l.watch.onAnswer = l.die
 	default:
 		calls := 0
 		l.hook(func() {
 			if calls++; calls == nth {
-				l.setAside()
+				l.die()
 			}
-		}, l.rng.IntN(2) == 0)
+		}, after)
 	}
 }
 
-// setAside copies what a power cut would leave now, once.
-func (l *life) setAside() {
+// die sets aside what a power cut would leave now, once. The agent is dead
+// from here on: what it still does happens in a dream.
+func (l *life) die() {
 	l.watch.mu.Lock()
 	defer l.watch.mu.Unlock()
-	if l.watch.crashed != nil {
-		return
+	if l.killed == nil {
+		l.killed = l.setAside(fmt.Sprintf("crash-%d", l.tally.n.Crashes))
+		l.watch.died()
+		l.net.fail(offline)
 	}
-	dir := filepath.Join(filepath.Dir(l.dir), fmt.Sprintf("crash-%d", l.tally.crashes))
-	if err := os.CopyFS(dir, os.DirFS(l.dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		l.t.Errorf("copying the state: %v", err)
-	}
-	if err := os.Chmod(dir, 0o700); err != nil {
-		l.t.Error(err)
-	}
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		os.Chmod(filepath.Join(dir, e.Name()), 0o600)
-	}
-	l.watch.crashed = &crash{dir, l.keychain.Items()}
-	l.net.fail(offline) // the agent is dead from here on; what it still does happens in a dream
 }
 
 // hook has f run before or after every keychain call; nil: nothing does.
@@ -274,50 +387,96 @@ func (l *life) hook(f func(), after bool) {
 	}
 }
 
-// crashNow kills the agent and starts another on what was set aside: all that
-// the first one did since then never happened.
-func (l *life) crashNow() {
+// crashNow starts another agent on what was set aside: all that the first one
+// did since then never happened. It reports whether there was a crash.
+func (l *life) crashNow() bool {
 	l.hook(nil, false)
 	l.hook(nil, true)
-	l.net.fail(nil)
 	l.watch.mu.Lock()
-	c := l.watch.crashed
-	l.watch.crashed, l.watch.onRequest, l.watch.onAnswer = nil, nil, nil
+	d := l.killed
+	l.watch.onRequest, l.watch.onAnswer = nil, nil
 	l.watch.mu.Unlock()
-	if c == nil {
-		return
+	if d == nil {
+		return false
 	}
-	l.tally.crashes++
+	l.tally.n.Crashes++
 	l.stop()
-	l.dir = c.dir
-	l.keychain.SetItems(c.items)
-	l.start()
+	l.watch.mu.Lock()
+	l.killed = nil
+	l.watch.woke()
+	l.watch.mu.Unlock()
+	l.net.fail(nil)
+	l.rise(d)
+	return true
 }
 
-// watcher looks for broken rules.
+// watcher looks for broken rules. Its view is that of the wire and of the
+// server, never that of the Manager.
 type watcher struct {
 	*life
 	mu        sync.Mutex
 	inFlight  int
-	crashed   *crash
 	onRequest func()
 	onAnswer  func()
-	sid       string         // whose refresh token was sent last
-	used      map[string]int // refreshes the server made, per session
+
+	// By the server's id of a session:
+	sid     string                     // the one that is signed in; "": known at the next refresh
+	begun   map[string]time.Time       // when it started, in true time
+	sent    map[string]map[string]bool // the refresh tokens that left the machine
+	made    map[string]int             // refreshes the server made
+	slack   map[string]int             // cycles that can cost a count without making one
+	unsure  map[string]bool            // an answer may have been lost since the last good one
+	over    map[string]bool            // it has its tombstone: never used again
+	revoked map[string]bool            // the server was told
+
+	newest    claims // the newest access token served
+	beforeDie claims // as of the crash; after it what the dream served does not count
 }
 
-// refresh sees one refresh request: only one at a time.
+// claims are those of all tokens of authserver.
+type claims struct {
+	Sid          string `json:"sid"`
+	RefreshCount int    `json:"refreshCount"`
+	Iat          int64  `json:"iat"`
+	Exp          int64  `json:"exp"`
+}
+
+// readClaims reads a token without checking it.
+func readClaims(token string) claims {
+	var c claims
+	if parts := strings.Split(token, "."); len(parts) == 3 {
+		if b, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
+			json.Unmarshal(b, &c)
+		}
+	}
+	return c
+}
+
+// refresh sees one refresh request: only one at a time, never of a session
+// that is over, never a 21st.
 func (w *watcher) refresh(token string) func([]byte) {
 	w.mu.Lock()
-	w.inFlight++
-	if w.inFlight > 1 {
+	if w.inFlight++; w.inFlight > 1 {
 		w.t.Errorf("%d refresh requests at once", w.inFlight)
 	}
-	sid, count := refreshClaims(token)
-	if count >= 20 {
-		w.t.Errorf("refresh number %d left the machine", count+1)
+	c := readClaims(token)
+	switch {
+	case c.Sid == "":
+		w.t.Errorf("a refresh request with what is no refresh token of the server")
+	case w.over[c.Sid]:
+		w.t.Errorf("a refresh request with the token of a session that is over")
+	case w.now().Sub(w.begun[c.Sid]) > 30*aDay+clockTolerance:
+		w.t.Errorf("a refresh request of a session that is %v old", w.now().Sub(w.begun[c.Sid]))
+	case w.sent[c.Sid] == nil:
+		w.sent[c.Sid] = map[string]bool{}
 	}
-	w.sid = sid
+	w.sent[c.Sid][token] = true
+	if c.RefreshCount >= 20 || len(w.sent[c.Sid]) > 20 {
+		w.t.Errorf("refresh number %d of a session left the machine, with the token number %d", len(w.sent[c.Sid]), c.RefreshCount)
+	}
+	w.sid = c.Sid
+	unsureBefore := w.unsure[c.Sid]
+	w.unsure[c.Sid] = true
 	hook := w.onRequest
 	w.mu.Unlock()
 	if hook != nil {
@@ -326,12 +485,21 @@ func (w *watcher) refresh(token string) func([]byte) {
 	return func(body []byte) {
 		w.mu.Lock()
 		w.inFlight--
+		n, _ := w.server.Refreshes(c.Sid)
+		lost := n > w.made[c.Sid]
+		w.made[c.Sid] = max(w.made[c.Sid], n)
 		var answer struct {
-			RefreshToken string `json:"refresh_token"`
+			Access  string `json:"access_token"`
+			Refresh string `json:"refresh_token"`
+			Error   string `json:"error"`
 		}
-		if json.Unmarshal(body, &answer) == nil && answer.RefreshToken != "" {
-			sid, count := refreshClaims(answer.RefreshToken)
-			w.used[sid] = max(w.used[sid], count)
+		switch err := json.Unmarshal(body, &answer); {
+		case err == nil && answer.Access != "" && answer.Refresh != "" && strings.Count(string(body), `"access_token"`) == 1:
+			w.unsure[c.Sid] = false
+		case err == nil && answer.Access != "":
+			w.slack[c.Sid]++ // rotated, and not told to what: that cycle is repeated as another
+		case err == nil && answer.Error != "" && !lost:
+			w.unsure[c.Sid] = unsureBefore
 		}
 		hook := w.onAnswer
 		w.mu.Unlock()
@@ -341,56 +509,139 @@ func (w *watcher) refresh(token string) func([]byte) {
 	}
 }
 
-// refreshClaims reads whose a refresh token is and how many came before it.
-func refreshClaims(token string) (sid string, count int) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return "", 0
+// answer sees what other token requests brought: sign-ins and revocations.
+func (w *watcher) answer(form url.Values, body []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if form.Has("token") {
+		w.revoked[readClaims(form.Get("token")).Sid] = true
+		return
 	}
-	b, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return "", 0
+	var answer struct {
+		Refresh string `json:"refresh_token"`
 	}
-	var claims struct {
-		Sid          string `json:"sid"`
-		RefreshCount int    `json:"refreshCount"`
+	if json.Unmarshal(body, &answer) == nil && answer.Refresh != "" {
+		w.sid = readClaims(answer.Refresh).Sid
+		w.begun[w.sid] = w.now()
 	}
-	if json.Unmarshal(b, &claims) != nil {
-		return "", 0
-	}
-	return claims.Sid, claims.RefreshCount
 }
 
-// look checks what must hold at any time.
+// died is called with mu held when the agent is killed, woke when the next is
+// about to start: a request may have left and its answer not have been saved.
+func (w *watcher) died() { w.beforeDie = w.newest }
+
+func (w *watcher) woke() {
+	w.newest = w.beforeDie
+	for sid := range w.sent {
+		w.unsure[sid] = true
+	}
+}
+
+// current is the session that is signed in, as far as the wire tells.
+func (w *watcher) current() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sid
+}
+
+// know tells which session is signed in; "": unknown.
+func (w *watcher) know(sid string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sid = sid
+}
+
+// close notes that a session has its tombstone.
+func (w *watcher) close(sid string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over[sid] = true
+}
+
+func (w *watcher) wasRevoked(sid string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.revoked[sid]
+}
+
+// look checks what must hold at any time: the count is never below what the
+// server made, and at most one open cycle above it.
 func (w *watcher) look() {
 	s := w.status()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.State == Ended || s.State == SignedOut || s.State == Locked {
+	if s.State == Ended || s.State == SignedOut || s.State == Locked || w.sid == "" {
 		return
 	}
-	if made := w.used[w.sid]; s.RefreshesUsed < made {
+	if n, live := w.server.Refreshes(w.sid); live {
+		w.made[w.sid] = max(w.made[w.sid], n)
+	}
+	made := w.made[w.sid]
+	if s.RefreshesUsed < made {
 		w.t.Errorf("%d refreshes counted, the server made %d", s.RefreshesUsed, made)
+	}
+	if s.RefreshesUsed > made+1+w.slack[w.sid] {
+		w.t.Errorf("%d refreshes counted, the server made %d: more than one was wasted", s.RefreshesUsed, made)
 	}
 	if s.RefreshesUsed > 20 || s.RefreshesLeft < 0 || s.AgeLeft > 30*24*3600 {
 		w.t.Errorf("the snapshot breaks a limit: %+v", s)
 	}
 }
 
-// served notes that a token was handed out: the session must be alive.
-func (w *watcher) served() {
+// alive checks that the session is not over.
+func (w *watcher) alive() {
 	if s := w.status(); s.State == Ended && s.Reason != ByRefreshes {
 		w.t.Errorf("a token was served in state %s %s", s.State, s.Reason)
 	}
 }
 
-// ended checks why a session is over. A server that repeats lost answers and
-// a keychain that comes back give no reason but the limits.
-func (w *watcher) ended(r Reason) {
-	w.tally.ends++
-	switch r {
-	case ByAge, ByRefreshes:
-	default:
-		w.t.Errorf("a session was lost: %q", r)
+// served checks a token that was handed out: its session lives, it is good at
+// the server, and nothing older than what was served before.
+func (w *watcher) served(tok Token) {
+	w.alive()
+	c := readClaims(tok.AccessToken.Reveal())
+	w.mu.Lock()
+	newer := c.Iat > w.newest.Iat
+	begun, known := w.begun[c.Sid]
+	switch {
+	case w.over[c.Sid]:
+		w.t.Error("a token of a session that is over was served")
+	case known && w.now().Sub(begun) > 30*aDay+clockTolerance:
+		w.t.Errorf("a token was served at an age of %v", w.now().Sub(begun))
+	case !time.Unix(c.Exp, 0).After(w.now()):
+		w.t.Errorf("a token was served that expired at %v", time.Unix(c.Exp, 0))
+	case c.Sid == w.newest.Sid && c.Iat < w.newest.Iat:
+		w.t.Error("a token was served that is older than one served before: it was shown before it was saved")
 	}
+	if newer || c.Sid != w.newest.Sid {
+		w.newest = c
+	}
+	w.mu.Unlock()
+	if !newer { // the server has seen it before
+		return
+	}
+	if code := w.me(tok); code != 200 {
+		w.t.Errorf("a served token that is good until %v is answered with %d", time.Unix(c.Exp, 0), code)
+	}
+}
+
+// ended checks why a session is over. A server that repeats lost answers and
+// a keychain that comes back give no reason but the limits; a strict server
+// gives one more, and only after an answer may have been lost.
+func (w *watcher) ended(r Reason) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	age, used := w.now().Sub(w.begun[w.sid]), len(w.sent[w.sid])
+	switch {
+	case r == ByAge && (w.sid == "" || age > 30*aDay-clockTolerance):
+		w.tally.n.ByAge++
+	case r == ByRefreshes && (w.sid == "" || used+w.slack[w.sid] >= 20):
+		w.tally.n.ByRefreshes++
+	case r == ByRotationLost && w.strict && w.unsure[w.sid]:
+		w.tally.n.RotationLost++
+	case r == ByUser && w.over[w.sid]:
+	default:
+		w.t.Errorf("a session was lost: %q, at an age of %v with %d refreshes sent", r, age, used)
+	}
+	w.over[w.sid] = true
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -34,10 +36,13 @@ type world struct {
 	keychain *keystore.MemoryKeychain
 	dir      string
 	skew     atomic.Int64 // nanoseconds that somebody turned the wall clock by
+	slept    atomic.Int64 // nanoseconds that the machine was suspended: only true time went on
 	limits   Limits
 	mode     Mode
 	grace    time.Duration // of the server
+	tune     func(*authserver.Config)
 	random   func() float64
+	logger   *slog.Logger // nil: the test's output
 
 	m    *Manager
 	stop func() // ends the agent's life
@@ -50,8 +55,11 @@ type network struct {
 	server http.Handler
 
 	// onRefresh sees every refresh request before the server does, and the
-	// answer after it; nil: nobody looks.
+	// answer after it; nil: nobody looks. onAnswer sees what other requests
+	// to the token endpoint are answered, and revocations.
 	onRefresh func(token string) (answered func(body []byte))
+	onAnswer  func(form url.Values, body []byte)
+	now       func() time.Time
 
 	mu   sync.Mutex
 	err  error // nothing is sent, this is why
@@ -87,13 +95,17 @@ func (n *network) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 		body = string(b)
 	}
 	var answered func([]byte)
-	if form, err := url.ParseQuery(body); err == nil && form.Get("grant_type") == "refresh_token" {
+	switch form, err := url.ParseQuery(body); {
+	case err != nil:
+	case form.Get("grant_type") == "refresh_token":
 		n.mu.Lock()
 		n.sent++
 		n.mu.Unlock()
 		if n.onRefresh != nil {
 			answered = n.onRefresh(form.Get("refresh_token"))
 		}
+	case n.onAnswer != nil:
+		answered = func(body []byte) { n.onAnswer(form, body) }
 	}
 	in := r.Clone(r.Context())
 	in.Body = io.NopCloser(strings.NewReader(body))
@@ -116,7 +128,7 @@ func (n *network) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	resp = w.Result()
 	resp.Request = r
 	if resp.Header.Get("Date") == "" {
-		resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+		resp.Header.Set("Date", n.now().UTC().Format(http.TimeFormat))
 	}
 	return resp, nil
 }
@@ -135,24 +147,37 @@ func play(t *testing.T, setup func(*world), f func(*testing.T, *world)) {
 		if setup != nil {
 			setup(w)
 		}
-		config.Grace = w.grace
+		config.Grace, config.Now = w.grace, w.now
+		if w.tune != nil {
+			w.tune(&config)
+		}
+		if w.logger == nil {
+			w.logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+		}
 		var err error
 		if w.server, err = authserver.New(config); err != nil {
 			t.Fatal(err)
 		}
 		defer w.server.Close()
-		w.net = &network{server: w.server}
+		w.net = &network{server: w.server, now: w.now}
 		w.start()
 		defer func() { w.stop() }()
 		f(t, w)
 	})
 }
 
+// now is the true time, which the server has, too. Timers stand still while
+// the machine is suspended; the clocks do not.
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.slept.Load())) }
+
+// suspend has the machine sleep for d.
+func (w *world) suspend(d time.Duration) { w.slept.Add(int64(d)) }
+
 // start starts the agent on what the last one left.
 func (w *world) start() {
 	w.t.Helper()
-	boot := func() (time.Duration, string) { return time.Since(time.Time{}.AddDate(1999, 0, 0)), "boot" }
-	clock := NewClock(func() time.Time { return time.Now().Add(time.Duration(w.skew.Load())) }, boot)
+	boot := func() (time.Duration, string) { return w.now().Sub(time.Time{}.AddDate(1999, 0, 0)), "boot" }
+	clock := NewClock(func() time.Time { return w.now().Add(time.Duration(w.skew.Load())) }, boot)
 	store, err := keystore.Open(keystore.Config{Dir: w.dir, Keychain: w.keychain, Now: clock.Now})
 	if err != nil {
 		w.t.Fatal(err)
@@ -162,7 +187,7 @@ func (w *world) start() {
 		StateDir: w.dir,
 		Limits:   w.limits,
 		Clock:    clock,
-		Logger:   slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+		Logger:   w.logger,
 		Accounts: []Account{{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}},
 		Random:   w.random,
 		NewClient: func(c oauth.Config) (*oauth.Client, error) {
@@ -196,6 +221,42 @@ func (w *world) restart() {
 	w.start()
 }
 
+// A death is all that was durable at the moment when the agent was killed.
+type death struct {
+	dir   string
+	items map[string]string
+}
+
+// setAside copies what a power cut would leave now, under a name.
+func (w *world) setAside(name string) *death {
+	dir := filepath.Join(filepath.Dir(w.dir), name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		w.t.Error(err)
+	}
+	entries, err := os.ReadDir(w.dir)
+	if err != nil {
+		w.t.Errorf("copying the state: %v", err)
+	}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(w.dir, e.Name()))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, e.Name()), b, 0o600)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a temporary file may be gone again
+			w.t.Errorf("copying the state: %v", err)
+		}
+	}
+	return &death{dir, w.keychain.Items()}
+}
+
+// rise starts the agent, which must have been stopped, on what a death left.
+func (w *world) rise(d *death) {
+	w.t.Helper()
+	w.dir = d.dir
+	w.keychain.SetItems(d.items)
+	w.start()
+}
+
 // signIn signs in, the person playing along.
 func (w *world) signIn() {
 	w.t.Helper()
@@ -220,6 +281,7 @@ func (w *world) trySignIn(r SignInRequest) error {
 			return errors.New(v.Message)
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // try again or start anew. Each life is a subtest named by its seed, so a
 // failure is replayed with -run 'TestRandomLives/17$'.
 func TestRandomLives(t *testing.T) {
-	lives := 400
+	lives := 200
 	if testing.Short() {
 		lives = 50
 	}

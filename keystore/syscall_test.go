@@ -137,6 +137,7 @@ func TestFullDisk(t *testing.T) {
 	if os.Geteuid() != 0 {
 		child.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
 		child.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+		child.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
 	}
 	out, err := child.CombinedOutput()
 	if errors.Is(err, syscall.EPERM) || bytes.Contains(out, []byte("cannot mount")) {

@@ -273,6 +273,18 @@ func (s *Server) Sessions() int {
 	return len(s.sessions)
 }
 
+// Refreshes returns how many refreshes a live session has had, and whether
+// there is a live session with that sid.
+func (s *Server) Refreshes(sid string) (n int, live bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.sessions[sid]
+	if v == nil || s.over(v.start, s.now()) {
+		return 0, false
+	}
+	return v.count, true
+}
+
 // EndSession ends every session of a user, as an administrator would, and
 // returns how many there were.
 func (s *Server) EndSession(sub string) int {

@@ -106,6 +106,27 @@ func (c *Client) fetchKeys(ctx context.Context, m *metadata) ([]publicKey, *Erro
 	return keys, nil
 }
 
+// warmKeys gets the server's keys if none are known yet. It comes before a
+// refresh, so that nothing has to be fetched between the answer, which may
+// have made the old refresh token useless, and the moment the new one is
+// saved. Without them the refresh goes on: they are tried again when needed.
+func (c *Client) warmKeys(ctx context.Context, m *metadata) {
+	c.mu.Lock()
+	known := c.keys.keys != nil
+	c.mu.Unlock()
+	if known || !c.openID(m) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, keysLimit)
+	defer cancel()
+	if _, failed := c.fetchKeys(ctx, m); failed != nil {
+		c.log.Info("the server's keys cannot be read yet", "error", failed)
+	}
+}
+
+// keysLimit bounds the fetch of keys ahead of a refresh, of whose time it is taken.
+const keysLimit = 4 * time.Second
+
 // fitting returns the keys that may have made a signature.
 func fitting(keys []publicKey, kid, alg string) (set jwt.VerificationKeySet) {
 	for _, k := range keys {

@@ -275,6 +275,7 @@ func (c *Client) Refresh(ctx context.Context, rt Secret, prev Identity) (Grant, 
 	if failed != nil {
 		return Grant{}, failed
 	}
+	c.warmKeys(ctx, m)
 	g := &guard{client: c, op: op, read: readTokens}
 	// A fresh source each time: x/oauth2's long-lived one refreshes when it
 	// likes and keeps the first caller's context.

@@ -380,6 +380,21 @@ func TestRefreshIDToken(t *testing.T) {
 			t.Errorf("%+v, %v", g, err)
 		}
 	})
+	t.Run("keys come first", func(t *testing.T) { // not between the answer and its being saved
+		s := startServer(t)
+		fetched := 0
+		s.answer = func(url.Values, map[string]any) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			fetched = s.fetches["/jwks"]
+		}
+		if _, err := s.client(t, nil).Refresh(t.Context(), NewSecret("rt-0"), prev(s)); err != nil {
+			t.Fatal(err)
+		}
+		if fetched != 1 || s.fetches["/jwks"] != 1 {
+			t.Errorf("the keys were fetched %d times before the answer, %d in all", fetched, s.fetches["/jwks"])
+		}
+	})
 	t.Run("keys cannot be fetched", func(t *testing.T) {
 		s := startServer(t)
 		s.handle["/jwks"] = respond(503, "text/plain", "")

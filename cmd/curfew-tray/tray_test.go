@@ -453,7 +453,7 @@ func TestTray(t *testing.T) {
 	s.next(e.calls, "sign-in spotify force=true")
 	s.next(s.reports, "browser https://id.example.org/authorize?state=x&a='$(id)'") // to the letter: no shell read it
 	s.click("my_work", "Sign in again")
-	s.next(e.calls, "sign-in my_work force=false")
+	s.next(e.calls, "sign-in my_work force=true")
 	s.next(s.reports, "browser https://id.example.org/authorize?state=x&a='$(id)'")
 	s.click("spotify", "Sign out")
 	s.next(e.calls, "sign-out spotify")
@@ -479,8 +479,9 @@ func TestTray(t *testing.T) {
 	e.mu.Unlock()
 	s.click("spotify", "Refresh now")
 	s.next(e.calls, "refresh spotify by curfew-tray")
-	s.row("spotify: The server did not answer. Try again later.")
-	s.tooltip("Curfew: spotify: The server did not answer. Try again later.")
+	s.row("spotify: The server did not answer.")
+	s.row("Try again later.")
+	s.tooltip("Curfew: spotify: The server did not answer.\nTry again later.")
 
 	s.click("Quit")
 	if code := s.exit(p); code != 0 || p.text.String() != "" && !strings.Contains(p.text.String(), "the server did not answer") {
@@ -681,6 +682,7 @@ func TestAgentDies(t *testing.T) {
 	stop()
 	s.icon("no-agent")
 	s.row("The agent is not running, and there is no program curfew to start it with.")
+	s.row("Install curfew beside this program or in a directory of PATH")
 	serve(t, s.socket, e)
 	s.icon("ring-07")
 	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")

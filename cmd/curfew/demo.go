@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,6 +72,9 @@ func (p *program) demo(ctx context.Context, o demoOptions) (err error) {
 	if o.play {
 		return d.play(ctx, p.stdout, o.out)
 	}
+	if err := d.client.Put(ctx, d.account()); err != nil {
+		return err
+	}
 	if err := d.startTray(); err != nil {
 		return err
 	}
@@ -130,6 +133,7 @@ func startDemo(ctx context.Context, accessTTL time.Duration) (*demo, error) {
 	socket := filepath.Join(d.dir, "agent.sock")
 	d.client = agent.NewClient(socket)
 	d.env = append(os.Environ(),
+		"CURFEW_DEMO="+d.dir, // marks what belongs to it
 		"CURFEW_SOCKET="+socket,
 		"XDG_CONFIG_HOME="+filepath.Join(d.dir, "config"),
 		"XDG_STATE_HOME="+filepath.Join(d.dir, "state"),
@@ -199,6 +203,7 @@ func (d *demo) program(name string) string { return filepath.Join(d.bin, name) }
 func (d *demo) start(name string, args ...string) (*exec.Cmd, error) {
 	cmd := exec.Command(d.program(name), args...)
 	cmd.Env = d.env
+	cmd.SysProcAttr = agent.Detached() // or Ctrl-C would end the agent before it can sign out
 	log, err := os.Create(filepath.Join(d.dir, strings.Join(append([]string{name}, args...), "-")+".log"))
 	if err != nil {
 		return nil, err
@@ -274,18 +279,17 @@ func (d *demo) endWindows(ctx context.Context) error {
 	return until(ctx, 5*time.Second, "the window to end", func() bool { return len(d.inhabitants()) == 0 })
 }
 
-// inhabitants finds the other programs that run in the demo's environment.
-// Windows are no children of this program.
+// inhabitants finds the programs that run in the demo's environment. Windows
+// are no children of this program, but it marks them too.
 func (d *demo) inhabitants() []int {
 	var pids []int
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range files {
 		env, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(env, []byte("\x00CURFEW_SOCKET="+d.client.Socket()+"\x00")) {
+		if err != nil || !slices.Contains(strings.Split(string(env), "\x00"), "CURFEW_DEMO="+d.dir) {
 			continue // most are not ours to read
 		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		if err == nil && pid != os.Getpid() {
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
 			pids = append(pids, pid)
 		}
 	}

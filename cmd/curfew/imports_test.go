@@ -114,10 +114,9 @@ func checkLayers(t *testing.T, ours map[string]listed) {
 
 func checkUnreachable(t *testing.T, ours map[string]listed) {
 	for _, rule := range unreachable {
-		for _, dep := range ours[rule.from].Deps {
-			if matches(rule.what, dep) {
-				t.Errorf("%s reaches %s: %s", rule.from, dep, rule.why)
-			}
+		deps := ours[rule.from].Deps
+		if i := slices.IndexFunc(deps, func(dep string) bool { return matches(rule.what, dep) }); i >= 0 {
+			t.Errorf("%s reaches %s: %s", rule.from, deps[i], rule.why)
 		}
 	}
 	for name, p := range ours {

@@ -156,7 +156,10 @@ func (s *Session) serve(input string, args ...string) {
 	Need(s.t, "gnome-keyring-daemon")
 	conn := s.connect()
 	defer conn.Close()
-	came := nameComes(s.t, conn)
+	came, err := ownerChanges(conn, true)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	s.keyring = exec.Command("gnome-keyring-daemon", append([]string{"--foreground", "--components=secrets"}, args...)...)
 	s.keyring.Env, s.keyring.Stdin = s.Vars, strings.NewReader(input)
 	s.start(s.keyring)
@@ -168,25 +171,22 @@ func (s *Session) serve(input string, args ...string) {
 	}
 }
 
-// nameComes is closed when somebody owns the Secret Service's name.
-func nameComes(t testing.TB, conn *dbus.Conn) <-chan struct{} {
-	t.Helper()
+// ownerChanges is closed when somebody comes to own the Secret Service's name,
+// or when its owner has gone.
+func ownerChanges(conn *dbus.Conn, comes bool) (<-chan struct{}, error) {
 	signals := make(chan *dbus.Signal, 8)
 	conn.Signal(signals)
 	err := conn.AddMatchSignal(dbus.WithMatchInterface("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, secretsName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	came := make(chan struct{})
+	changed := make(chan struct{})
 	go func() {
+		defer close(changed) // also when the connection is
 		for sig := range signals {
-			if len(sig.Body) == 3 && sig.Body[0] == secretsName && sig.Body[2] != "" {
-				close(came)
+			if len(sig.Body) == 3 && sig.Body[0] == secretsName && (sig.Body[2] != "") == comes {
 				return
 			}
 		}
 	}()
-	return came
+	return changed, err
 }
 
 func (s *Session) connect() *dbus.Conn {
@@ -198,12 +198,27 @@ func (s *Session) connect() *dbus.Conn {
 	return conn
 }
 
-// Kill ends gnome-keyring at once (SIGKILL); what it acknowledged stays on disk.
+// Kill ends gnome-keyring at once (SIGKILL) and waits until the bus knows;
+// what it acknowledged stays on disk.
 func (s *Session) Kill() {
-	if s.keyring != nil {
-		s.keyring.Process.Kill()
-		s.keyring.Wait()
-		s.keyring = nil
+	if s.keyring == nil {
+		return
+	}
+	var gone <-chan struct{}
+	if conn, err := dbus.Connect(s.Address); err == nil {
+		defer conn.Close()
+		if gone, err = ownerChanges(conn, false); err != nil {
+			gone = nil
+		}
+	}
+	s.keyring.Process.Kill()
+	s.keyring.Wait()
+	s.keyring = nil
+	if gone != nil {
+		select {
+		case <-gone:
+		case <-time.After(10 * time.Second): // it never owned the name
+		}
 	}
 }
 

@@ -10,7 +10,8 @@ const day = 24 * time.Hour
 
 // Coarse says a duration in the words of a countdown that nobody watches
 // tick: "23 d", "2 d 5 h", "5 h 12 min", "41 min", "under 1 min". It rounds
-// down and changes at most once a minute, so a menu may show it. Below zero is zero.
+// down, but for the last hour before a whole day, and changes at most once a
+// minute, so a menu may show it. Below zero is zero.
 func Coarse(d time.Duration) string {
 	if d < time.Minute {
 		return Tr("under 1 min")

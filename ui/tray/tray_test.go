@@ -112,10 +112,13 @@ func (d *desk) wantNote(want string) {
 	d.t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	got := ""
-	if len(d.items) > 0 && !d.items[0].Hidden {
-		got = d.items[0].Label
+	var rows []string
+	for _, i := range d.items {
+		if i.ID.Verb == Note && !i.Hidden {
+			rows = append(rows, i.Label)
+		}
 	}
+	got := strings.Join(rows, "|")
 	if got != want {
 		d.t.Errorf("note %q, want %q", got, want)
 	}
@@ -270,7 +273,7 @@ func TestErrorsAreSeen(t *testing.T) {
 		d := newDesk(t, at("a"))
 		d.fail["refresh"] = &auth.Error{Kind: auth.KindUnavailable, Message: "the server did not answer", Hint: "Try again later."}
 		d.click(Refresh, "a")
-		d.wantNote("a: The server did not answer. Try again later.")
+		d.wantNote("a: The server did not answer.|Try again later.")
 		time.Sleep(trouble)
 		synctest.Wait()
 		d.wantNote("")
@@ -395,7 +398,7 @@ func TestAgentGone(t *testing.T) {
 		if icon, _ := d.seen(); icon != "no-agent" {
 			t.Errorf("icon %s", icon)
 		}
-		d.wantNote("The agent went away.")
+		d.wantNote("The agent went away.|Start it with: curfew agent")
 		d.set(nil, at("a"))
 		time.Sleep(retryMost)
 		synctest.Wait()

@@ -62,6 +62,9 @@ func in(s auth.Snapshot, state auth.State, message string) auth.Snapshot {
 
 // history is the events of a session of which used refreshes are spent.
 func history(s auth.Snapshot) []auth.Event {
+	if s.SignedInAt.IsZero() {
+		return nil
+	}
 	events := []auth.Event{{At: s.SignedInAt, Kind: auth.EventSignIn, Account: s.Name, Message: "signed in as " + s.Subject}}
 	span := noon.Sub(s.SignedInAt) - 20*time.Minute
 	for i := 1; i <= s.RefreshesUsed; i++ {

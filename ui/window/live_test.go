@@ -186,7 +186,7 @@ func (s *stage) calls(what string, want int) {
 
 func TestSignInOpensTheBrowserOnceAndSaysHowItEnded(t *testing.T) {
 	live(t, newFakeAgent(fresh()), func(s *stage) {
-		s.reads("Signed out", "Sign in once, in your own browser")
+		s.reads("Signed out", "Sign in to Notes", "Sign in once, in your own browser")
 		b := s.account.call.browser
 		s.mayTap(b)
 		test.Tap(b)
@@ -304,10 +304,35 @@ func TestSignInStartedElsewhereCanBeJoined(t *testing.T) {
 	})
 }
 
+func TestSignInEndsWithItsAgent(t *testing.T) {
+	agent := newFakeAgent(spotify())
+	live(t, agent, func(s *stage) {
+		s.tap(s.account.in)
+		s.reads("Signing in to Spotify")
+		agent.change(func() { agent.down = errDown })
+		s.settle()
+		agent.edit("Spotify", func(a *auth.Snapshot) { a.SignIn = nil })
+		agent.change(func() { agent.down = nil })
+		s.pass(retryAfter)
+		s.readsNot("Signing in to")
+		s.mayTap(s.account.in)
+
+		// Another one, started elsewhere: its page is not the old one.
+		s.tap(s.account.in)
+		agent.edit("Spotify", func(a *auth.Snapshot) { a.SignIn = &auth.SignInView{Flow: "flow-2", Phase: auth.PhaseBrowser} })
+		s.settle()
+		agent.started.Flow, agent.started.URL = "flow-2", "https://id.example.com/authorize?state=y"
+		s.tap(s.account.signIn.open)
+		if last := s.opened[len(s.opened)-1]; last != agent.started.URL {
+			t.Errorf("opened %s, want the page of the sign-in that runs", last)
+		}
+	})
+}
+
 func TestCancelSignIn(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
 		s.tap(s.account.in)
-		s.tap(s.account.signIn.cancel_)
+		s.tap(s.account.signIn.stop)
 		s.calls("cancel", 1)
 		s.reads("Sign-in cancelled. Nothing has changed.", "14 of 20")
 		s.readsNot("was cancelled.") // the agent's word for it, a second time

@@ -410,12 +410,12 @@ func (l *rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 // the scroll bar moves.
 const margin = 16
 
-// newPage is a page of the right side: its head stays, its body scrolls.
-func (v *View) newPage(head, body fyne.CanvasObject) *fyne.Container {
+// newPage is a page of the right side: its head stays, its content scrolls.
+func (v *View) newPage(head, content fyne.CanvasObject) *fyne.Container {
 	// The painter of the test driver shifts an outline that begins exactly
 	// at the edge of a scroll's clip, and that of the screen cuts it: 2 keeps clear.
-	scroll := container.NewVScroll(container.New(paddings{2, margin, 2, 2}, body))
-	v.bodies, v.scrolls = append(v.bodies, body), append(v.scrolls, scroll)
+	scroll := container.NewVScroll(container.New(paddings{2, margin, 2, 2}, content))
+	v.bodies = append(v.bodies, body{content, scroll})
 	return container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{scroll}},
 		container.New(paddings{0, margin, 0, 2}, head), scroll)
 }

@@ -1,0 +1,225 @@
+package auth
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// dieAtAnswer kills the agent when the next refresh has been answered and
+// nothing of it is saved, and returns what was durable then.
+func dieAtAnswer(t *testing.T, w *world) *death {
+	t.Helper()
+	var d *death
+	w.net.onRefresh = func(string) func([]byte) {
+		return func([]byte) {
+			if d == nil {
+				d = w.setAside("crash")
+				w.net.fail(offline)
+			}
+		}
+	}
+	w.mustToken() // in a dream
+	w.net.onRefresh = nil
+	w.stop()
+	if d == nil {
+		t.Fatal("no refresh was answered")
+	}
+	return d
+}
+
+// A cycle that a crash cut off may have been counted by the server. That the
+// first request after the restart does not leave the machine proves nothing
+// about the one before.
+func TestCrashThenOffline(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		w.rise(dieAtAnswer(t, w))
+		_, err := w.token()
+		w.wantError(err, KindUnavailable, "")
+		if s := w.status(); s.RefreshesUsed != 1 {
+			t.Errorf("%d refreshes counted, the server made 1", s.RefreshesUsed)
+		}
+	})
+}
+
+// A strict server calls the token dead after such a crash. That is a lost
+// answer, and nobody revoked anything.
+func TestCrashStrict(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		must(t, w.faults.Set("refresh:strict"))
+		time.Sleep(time.Hour)
+		d := dieAtAnswer(t, w)
+		w.net.fail(nil)
+		w.rise(d)
+		_, err := w.token()
+		w.wantError(err, KindSignInNeeded, ByRotationLost)
+	})
+}
+
+// An answer that says "try later" may hide that the server, behind its
+// gateway, did refresh. The count stays, also when the next try goes nowhere.
+func TestThrottledThenOffline(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:503-after-rotate;retry-after=2*1"))
+		_, err := w.token()
+		w.wantError(err, KindUnavailable, "")
+		w.net.fail(offline)
+		time.Sleep(time.Minute)
+		_, err = w.token()
+		w.wantError(err, KindUnavailable, "")
+		if s := w.status(); s.RefreshesUsed != 1 {
+			t.Errorf("%d refreshes counted, the server made 1", s.RefreshesUsed)
+		}
+		w.net.fail(nil)
+		must(t, w.faults.Set("refresh:strict"))
+		time.Sleep(time.Minute)
+		w.wantState(Ended, ByRotationLost)
+	})
+}
+
+// ledger is the path of the one session's ledger.
+func (w *world) ledger() string {
+	w.t.Helper()
+	found, err := filepath.Glob(filepath.Join(w.dir, "*.ledger"))
+	if err != nil || len(found) != 1 {
+		w.t.Fatalf("ledgers: %v, %v", found, err)
+	}
+	return found[0]
+}
+
+// breakDisk makes every write to the ledger fail until mended: it is put
+// aside, and a directory stands in its place.
+func (w *world) breakDisk() (mend func()) {
+	w.t.Helper()
+	ledger := w.ledger()
+	aside := filepath.Join(w.t.TempDir(), "ledger")
+	data, err := os.ReadFile(ledger)
+	must(w.t, err)
+	must(w.t, os.Rename(ledger, aside))
+	must(w.t, os.Mkdir(ledger, 0o700))
+	return func() {
+		w.t.Helper()
+		must(w.t, os.Remove(ledger))
+		must(w.t, os.WriteFile(ledger, data, 0o600))
+	}
+}
+
+// What a refresh brought is shown to nobody before it is durable, and it is
+// not lost when that takes a while.
+func TestNothingServedBeforeSaved(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		old := w.mustToken()
+		time.Sleep(time.Hour)
+		var mend func()
+		w.net.onRefresh = func(string) func([]byte) {
+			return func([]byte) { mend = w.breakDisk() }
+		}
+		tok, err := w.token()
+		if err == nil {
+			t.Fatalf("a token that is not saved was served (another than before: %v)", tok.AccessToken.Reveal() != old.AccessToken.Reveal())
+		}
+		w.wantError(err, KindFailed, "")
+		w.net.onRefresh = nil
+		time.Sleep(5 * time.Minute)
+		if n := w.net.refreshes(); n != 1 {
+			t.Errorf("%d refreshes without having saved the first", n)
+		}
+		mend()
+		time.Sleep(time.Minute)
+		w.mustToken()
+		if n := w.net.refreshes(); n != 1 {
+			t.Errorf("%d refreshes, want 1", n)
+		}
+		w.restart()
+		w.mustToken()
+		if s := w.status(); s.RefreshesUsed != 1 || w.net.refreshes() != 1 {
+			t.Errorf("after a restart %d counted, %d made", s.RefreshesUsed, w.net.refreshes())
+		}
+	})
+}
+
+// Without a durable count no request leaves. When the disk is back the
+// session goes on.
+func TestNoRequestWithoutReserve(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		mend := w.breakDisk()
+		for range 20 {
+			_, err := w.token()
+			w.wantError(err, KindFailed, "")
+			if !strings.Contains(err.Error(), w.dir) {
+				t.Fatalf("%q does not say where", err)
+			}
+			time.Sleep(time.Minute)
+		}
+		if n := w.net.refreshes(); n != 0 {
+			t.Errorf("%d requests without a count", n)
+		}
+		mend()
+		time.Sleep(time.Minute)
+		w.mustToken()
+		if s := w.status(); s.RefreshesUsed != 1 {
+			t.Errorf("used %d, want 1", s.RefreshesUsed)
+		}
+	})
+}
+
+// The moment of the resume is the dangerous one: the timers know of nothing.
+func TestSuspend(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		d     time.Duration
+		state State
+	}{{"a night", 8 * time.Hour, Active}, {"a month", 31 * aDay, Ended}, {"30 days less a minute", 30*aDay - time.Minute, Active}} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, nil, func(t *testing.T, w *world) {
+				w.signIn()
+				w.mustToken()
+				w.suspend(c.d - 2*time.Second) // a sign-in takes some
+				tok, err := w.token()
+				switch {
+				case c.state == Ended:
+					w.wantError(err, KindSignInNeeded, ByAge)
+				case err != nil:
+					t.Error(err)
+				case w.me(tok) != 200:
+					t.Error("a stale token was served")
+				}
+				time.Sleep(pollInterval)
+				synctest.Wait()
+				if s := w.status(); s.State != c.state {
+					t.Errorf("state %s, want %s", s.State, c.state)
+				}
+			})
+		})
+	}
+}
+
+// A machine that sleeps past the end of the session between two tries of a
+// refresh does not send the second.
+func TestSuspendBetweenTries(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:500"))
+		w.net.onRefresh = func(string) func([]byte) {
+			return func([]byte) { w.slept.Store(int64(31 * aDay)) }
+		}
+		_, err := w.token()
+		w.wantError(err, KindSignInNeeded, ByAge)
+		if n := w.net.refreshes(); n != 1 {
+			t.Errorf("%d requests left the machine, want 1", n)
+		}
+		w.wantState(Ended, ByAge)
+	})
+}
