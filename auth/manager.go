@@ -19,10 +19,14 @@ import (
 type Config struct {
 	Store    *keystore.Store
 	Accounts []Account
-	Limits   Limits       // the zero Limits means BuiltIn; they can only tighten
-	StateDir string       // for the log of events and of ended sessions; "" keeps none
-	Logger   *slog.Logger // nil: discard
-	Clock    *Clock       // nil: the machine's
+	Limits   Limits // the zero Limits means BuiltIn; they can only tighten
+	StateDir string // for the log of events and of ended sessions; "" keeps none
+
+	// MemoryOnly says that Store outlives nothing: every snapshot then says so.
+	MemoryOnly bool
+
+	Logger *slog.Logger // nil: discard
+	Clock  *Clock       // nil: the machine's
 
 	// NewClient makes the protocol client of an account; nil means oauth.New.
 	NewClient func(oauth.Config) (*oauth.Client, error)
@@ -37,6 +41,7 @@ type Config struct {
 type Manager struct {
 	store     *keystore.Store
 	limits    Limits
+	memory    bool
 	log       *slog.Logger
 	clock     *Clock
 	newClient func(oauth.Config) (*oauth.Client, error)
@@ -62,6 +67,7 @@ func New(c Config) (*Manager, error) {
 	m := &Manager{
 		store:     c.Store,
 		limits:    BuiltIn.Tighten(c.Limits),
+		memory:    c.MemoryOnly,
 		log:       c.Logger,
 		clock:     c.Clock,
 		newClient: c.NewClient,
@@ -335,6 +341,9 @@ func (m *Manager) RemoveAccount(ctx context.Context, name string) (SignOutResult
 	res, err := m.SignOut(ctx, name)
 	if err != nil {
 		return res, err
+	}
+	if err := m.store.DeleteSecret(ctx, clientSecretName(name)); err != nil {
+		m.log.Warn("a client secret stays in the keychain", "account", name, "error", err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
