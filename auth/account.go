@@ -79,11 +79,13 @@ type use struct {
 	Demand       Demand    `json:"demand"`
 }
 
-// flight is one refresh that any number of callers wait for.
+// flight is one refresh that any number of callers wait for, or the loading
+// of a stored session, after which they look again.
 type flight struct {
 	done    chan struct{} // closed when err is set
 	err     error
 	program string // who asked first; "" when nobody did
+	loading bool
 }
 
 // server is the authorization server of an account, and what a refresh token
@@ -208,19 +210,19 @@ func (a *account) step(ctx context.Context) bool {
 	case len(a.found) > 0 && !now.Before(a.retry.at):
 		op = a.load
 	case a.rec == nil:
-		a.failFlightLocked(a.noSessionErrorLocked())
+		a.endFlightLocked(a.noSessionErrorLocked())
 	case a.unsaved != nil && !now.Before(a.unsaved.at):
 		op = a.saveAgain
 	case a.suspectLocked(now) && now.Sub(a.asked) >= time.Minute:
 		a.asked = now
 		op = a.askTime
 	case a.suspectLocked(now):
-		a.failFlightLocked(suspectError())
+		a.endFlightLocked(suspectError())
 	case a.endedLocked(now) != "":
 		reason := a.endedLocked(now)
 		op = func(ctx context.Context) { a.end(ctx, reason) }
 	case a.unsaved != nil:
-		a.failFlightLocked(keychainError(a.storeErr))
+		a.endFlightLocked(keychainError(a.storeErr))
 	case a.refreshDueLocked(now):
 		if a.flight == nil {
 			a.flight = &flight{done: make(chan struct{})}
@@ -286,7 +288,7 @@ func (a *account) close() {
 	}
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	a.failFlightLocked(&Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"})
+	a.endFlightLocked(&Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"})
 }
 
 // publishNewState publishes when mere time has changed the state.
@@ -455,7 +457,16 @@ func (a *account) endedLocked(now time.Time) Reason {
 	return ""
 }
 
-func (a *account) failFlightLocked(err error) {
+// loadedLocked has those who waited for the session to be loaded look again: a
+// token that is good needs no refresh.
+func (a *account) loadedLocked() {
+	if a.flight != nil && a.flight.loading {
+		a.endFlightLocked(nil)
+	}
+}
+
+// endFlightLocked ends the flight; err nil: it went well.
+func (a *account) endFlightLocked(err error) {
 	if f := a.flight; f != nil {
 		a.flight, a.inFlight = nil, false
 		f.err = err
@@ -469,7 +480,7 @@ func (a *account) refresh(ctx context.Context) {
 	err := a.cycle(ctx)
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	a.failFlightLocked(err)
+	a.endFlightLocked(err)
 	a.inFlight = false
 	a.m.publishLocked()
 }
@@ -791,6 +802,7 @@ func (a *account) load(ctx context.Context) {
 		}
 		clear(access)
 		a.m.journal.forget(a.name)
+		a.loadedLocked()
 	}
 	a.m.publishLocked()
 }
@@ -801,7 +813,7 @@ func (a *account) cannotLoad(err error) {
 	defer a.m.mu.Unlock()
 	a.storeErr = err
 	a.retry = retry{at: a.m.clock.Now().Add(pollInterval)}
-	a.failFlightLocked(keychainError(err))
+	a.endFlightLocked(keychainError(err))
 	a.m.publishLocked()
 }
 
@@ -865,7 +877,7 @@ func (a *account) recordEndLocked(rec keystore.Record, reason Reason) {
 	a.m.journal.add(Event{At: now, Account: a.name, Kind: EventEnd, Count: rec.Used, Message: endMessage(reason)})
 	a.rec, a.access, a.facts, a.use, a.unsaved = nil, oauth.Secret{}, facts{}, use{}, nil
 	a.retry, a.storeErr, a.dirty = retry{}, nil, false
-	a.failFlightLocked(endedError(a.name, reason))
+	a.endFlightLocked(endedError(a.name, reason))
 	a.m.publishLocked()
 }
 

@@ -32,8 +32,8 @@ type Config struct {
 }
 
 // Manager owns all sessions and every goroutine that touches them. Its
-// methods are safe for concurrent use, and those that need a goroutine of the
-// Manager return an error unless Run is running.
+// methods are safe for concurrent use. Those that need a goroutine of the
+// Manager wait for Run to start, and return an error once it is ending.
 type Manager struct {
 	store     *keystore.Store
 	limits    Limits
@@ -42,6 +42,7 @@ type Manager struct {
 	newClient func(oauth.Config) (*oauth.Client, error)
 	random    func() float64
 	journal   *journal
+	started   chan struct{} // closed by Run
 
 	// mu guards what follows and every field of an account that says so. It
 	// is never held across network or keychain.
@@ -66,6 +67,7 @@ func New(c Config) (*Manager, error) {
 		clock:     c.Clock,
 		newClient: c.NewClient,
 		random:    c.Random,
+		started:   make(chan struct{}),
 		accounts:  map[string]*account{},
 		watchers:  map[chan []Snapshot]struct{}{},
 	}
@@ -99,9 +101,11 @@ func New(c Config) (*Manager, error) {
 // must not be cut (a refresh whose request has left) and returns nil.
 func (m *Manager) Run(ctx context.Context) error {
 	m.mu.Lock()
-	if m.running != nil {
+	select {
+	case <-m.started:
 		m.mu.Unlock()
 		return errors.New("auth: the Manager runs already")
+	default:
 	}
 	m.running = ctx
 	for _, a := range m.accounts {
@@ -109,6 +113,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 	m.adoptSessionsLocked()
 	m.wg.Go(func() { m.watchStore(ctx) })
+	close(m.started)
 	m.mu.Unlock()
 
 	<-ctx.Done()
@@ -123,6 +128,17 @@ func (m *Manager) Run(ctx context.Context) error {
 	m.wg.Wait()
 	m.journal.close()
 	return nil
+}
+
+// awaitRun waits until Run has started: an agent that has just begun to listen
+// may be asked before.
+func (m *Manager) awaitRun(ctx context.Context) error {
+	select {
+	case <-m.started:
+		return nil
+	case <-ctx.Done():
+		return &Error{Kind: KindUnavailable, Message: "the agent is still starting", Hint: "try again", cause: ctx.Err()}
+	}
 }
 
 // startLocked starts the goroutine that owns a's session.

@@ -37,6 +37,9 @@ type waiter func(ctx context.Context, exchanging func()) (oauth.Grant, error)
 // is there stays untouched until the new one is safe. Errors are of type
 // *Error.
 func (m *Manager) StartSignIn(ctx context.Context, name string, r SignInRequest) (SignInStarted, error) {
+	if err := m.awaitRun(ctx); err != nil {
+		return SignInStarted{}, err
+	}
 	m.mu.Lock()
 	a, err := m.accountLocked(name)
 	if err == nil && m.running == nil {
@@ -211,6 +214,7 @@ func (a *account) install(ctx context.Context, g oauth.Grant) error {
 	}
 	a.rec, a.facts, a.use, a.access, a.unsaved, a.found = &rec, f, u, g.AccessToken, nil, nil
 	a.retry, a.storeErr, a.dirty, a.noted, a.forecastAt = retry{}, nil, false, now, time.Time{}
+	a.loadedLocked()
 	if old != nil {
 		m.retireLocked(*old, a.server, endReplaced)
 	}
@@ -257,6 +261,9 @@ const endReplaced = "replaced"
 // erases it. It waits a while for the server; what it could not reach by then
 // is tried again for a day. Errors are of type *Error.
 func (m *Manager) SignOut(ctx context.Context, name string) (SignOutResult, error) {
+	if err := m.awaitRun(ctx); err != nil {
+		return SignOutResult{}, err
+	}
 	m.mu.Lock()
 	a, err := m.accountLocked(name)
 	if err != nil {

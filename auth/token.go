@@ -14,7 +14,10 @@ import (
 // program names who asks, for the log. Errors are of type *Error.
 func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration, program string) (Token, error) {
 	program = cleanName(program)
-	for waited := false; ; waited = true {
+	if err := m.awaitRun(ctx); err != nil {
+		return Token{}, err
+	}
+	for waited := false; ; {
 		t, f, err := m.tokenOrFlight(name, minValid, program, waited)
 		if f == nil {
 			return t, err
@@ -22,6 +25,7 @@ func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration
 		if err := f.wait(ctx); err != nil {
 			return Token{}, err
 		}
+		waited = waited || !f.loading
 	}
 }
 
@@ -123,46 +127,57 @@ func (a *account) serveLocked(program string, now time.Time) Token {
 // left. An open cycle is brought to its end instead of starting another.
 // Errors are of type *Error.
 func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, error) {
+	if err := m.awaitRun(ctx); err != nil {
+		return Snapshot{}, err
+	}
+	for {
+		f, err := m.refreshFlight(name, cleanName(program))
+		if err != nil {
+			return Snapshot{}, err
+		}
+		if err := f.wait(ctx); err != nil {
+			return Snapshot{}, err
+		}
+		if !f.loading {
+			return m.Snapshot(name)
+		}
+	}
+}
+
+// refreshFlight asks for a refresh, or for the session to be loaded first.
+func (m *Manager) refreshFlight(name, program string) (*flight, error) {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	a, err := m.accountLocked(name)
 	if err != nil {
-		m.mu.Unlock()
-		return Snapshot{}, err
+		return nil, err
 	}
 	now := m.clock.Now()
 	a.wantedAt = now
 	switch {
 	case m.running == nil:
-		err = &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
+		return nil, &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
 	case a.loading || len(a.found) > 0:
 		a.retry.at = time.Time{}
 	case a.rec == nil:
-		err = a.noSessionErrorLocked()
+		return nil, a.noSessionErrorLocked()
 	case a.suspectLocked(now):
-		err = suspectError()
+		return nil, suspectError()
 	case a.sessionLocked().Over(m.limits, now) != "":
-		err = endedError(name, a.sessionLocked().Over(m.limits, now))
+		return nil, endedError(name, a.sessionLocked().Over(m.limits, now))
 	case a.sessionLocked().Exhausted(m.limits):
-		err = endedError(name, ByRefreshes)
+		return nil, endedError(name, ByRefreshes)
 	case a.flight == nil && a.retry.err != nil && a.retry.err.Class == oauth.Throttled && now.Before(a.retry.at):
-		err = a.failureErrorLocked()
+		return nil, a.failureErrorLocked()
 	}
-	if err != nil {
-		m.mu.Unlock()
-		return Snapshot{}, err
-	}
-	f := a.joinLocked(cleanName(program))
-	m.mu.Unlock()
-	if err := f.wait(ctx); err != nil {
-		return Snapshot{}, err
-	}
-	return m.Snapshot(name)
+	return a.joinLocked(program), nil
 }
 
-// joinLocked joins the refresh under way, or asks for one.
+// joinLocked joins the refresh under way, or asks for one; while stored
+// sessions are still to be loaded, it joins that.
 func (a *account) joinLocked(program string) *flight {
 	if a.flight == nil {
-		a.flight = &flight{done: make(chan struct{}), program: program}
+		a.flight = &flight{done: make(chan struct{}), program: program, loading: a.loading || len(a.found) > 0}
 	}
 	a.poke()
 	return a.flight

@@ -44,8 +44,10 @@ type world struct {
 	random   func() float64
 	logger   *slog.Logger // nil: the test's output
 
-	m    *Manager
-	stop func() // ends the agent's life
+	m     *Manager
+	store *keystore.Store
+	stop  func() // ends the agent's life
+	asked func() // runs when the agent is made and does not run yet; nil: nothing does
 }
 
 const issuer = "http://127.0.0.1:4407"
@@ -197,6 +199,10 @@ func (w *world) start() {
 	})
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	w.store = store
+	if w.asked != nil {
+		w.asked()
 	}
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan struct{})
