@@ -271,7 +271,9 @@ func (b *bench) check(sid string, before int) outcome {
 	b.until(func() bool { // the session is loaded, and its open cycle has come to an end
 		_, err = b.client.Token(b.t.Context(), "work", -1, "test")
 		_, alive := b.server.Refreshes(sid)
-		return !b.pending() && (alive || err != nil)
+		snap, aerr := b.client.Account(b.t.Context(), "work")
+		b.must(aerr)
+		return !b.pending() && snap.State != auth.Refreshing && (alive || err != nil)
 	})
 	if b.strict && made > before && !saved && reason(err) == auth.ByRotationLost {
 		return lost
