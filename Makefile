@@ -22,20 +22,25 @@ build: setup-build ## build the three programs into bin/
 	$(PURE) -o bin/ ./cmd/curfew ./cmd/curfew-tray
 	.ci/build-window $(WINDOW)
 
-# The window's main package is left to `check`: it is wiring that needs a
-# display, and the race detector would compile OpenGL once more.
+# The window's main package has no tests of its own, and the race detector would
+# compile OpenGL once more; ui/window tests the program as it was built.
 .PHONY: test
-test: setup-test ## run every test, with the race detector; what cannot run fails
+test: setup-test build ## run every test, with the race detector; what cannot run fails
 	packages=$$(go list ./... | grep -v '/cmd/curfew-window$$')
 	CURFEW_TEST_ALL=1 go test -race $$packages
 
+.PHONY: bench-plan
+bench-plan: ## replay generated months through every refresh mode; table and picture in build/plan/
+	go test ./auth -run TestBenchPlan -count=1 -timeout 30m -args -bench-plan "$$PWD/build/plan"
+	sed -n '1,200p' build/plan/table.md
+
 .PHONY: demo
 demo: build ## sign in, spend the refreshes, run into the limit; plays itself without a display
-	if [ -n "$${DISPLAY-}$${WAYLAND_DISPLAY-}" ]; then
+	@if [ -n "$${DISPLAY-}$${WAYLAND_DISPLAY-}" ]; then
 	  bin/curfew demo
 	else
 	  .ci/setup demo
-	  .ci/headless-desktop bin/curfew demo --play --out build/demo
+	  .ci/headless-desktop bin/curfew demo --play --access-ttl 30s --out build/demo
 	fi
 
 .PHONY: check

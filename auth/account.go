@@ -1,12 +1,10 @@
 package auth
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"curfew/auth/oauth"
@@ -20,6 +18,8 @@ type account struct {
 	m    *Manager
 	name string
 	wake chan struct{} // of capacity 1: a poke
+
+	looked chan struct{} // closed when the stored sessions were loaded, or could not be for now
 
 	// All below is guarded by m.mu. The owner goroutine may read rec, facts
 	// and access without it, being the only writer.
@@ -54,64 +54,12 @@ type account struct {
 	shown      State     // as last published because of time
 }
 
-// facts is what the Manager keeps with a session beside the token. The store
-// authenticates it; it holds no secret.
-type facts struct {
-	Bound           binding        `json:"bound"` // whom the refresh token may be sent to
-	Identity        oauth.Identity `json:"identity"`
-	Scope           []string       `json:"scope,omitempty"`
-	AccessExpiresAt time.Time      `json:"access_expires_at,omitzero"`
-	AccessLifetime  time.Duration  `json:"access_lifetime"`
-	LastRefreshAt   time.Time      `json:"last_refresh_at,omitzero"`
-	Bounds          oauth.Bounds   `json:"bounds"`
-	Clock           Anchor         `json:"clock"`
-	Use             use            `json:"use"`                       // as of the last time it was written down; account.use is newer
-	OutcomeUnknown  bool           `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
-	Warned          []string       `json:"warned,omitempty"`          // the warnings given, by id
-	Warnings        []string       `json:"warnings,omitempty"`        // the words of the last ones
-}
-
-// use is what programs do with an account. Unlike the other facts it changes
-// with every request.
-type use struct {
-	LastActivity time.Time `json:"last_activity"` // the last token handed out, refresh or sign-in
-	LastUsedBy   string    `json:"last_used_by,omitempty"`
-	Demand       Demand    `json:"demand"`
-}
-
-// flight is one refresh that any number of callers wait for, or the loading
-// of a stored session, after which they look again.
-type flight struct {
-	done    chan struct{} // closed when err is set
-	err     error
-	program string // who asked first; "" when nobody did
-	loading bool
-}
-
 // server is the authorization server of an account, and what a refresh token
 // must have been got with to be sent there.
 type server struct {
 	*oauth.Client
 	bound  binding
 	secret bool // Client has the client secret
-}
-
-// retry is where a failed refresh stands.
-type retry struct {
-	at    time.Time // the next try; zero: none failed
-	last  time.Time // the last one
-	tries int
-	err   *oauth.Error
-}
-
-// unsaved is an answer of the server that waits for the store.
-type unsaved struct {
-	secret, access []byte
-	meta           []byte // facts, encoded once: Commit wants the same again
-	facts          facts
-	token          oauth.Secret
-	tries          int
-	at             time.Time // when to try again
 }
 
 func (m *Manager) newAccount(c Account) (*account, error) {
@@ -122,7 +70,7 @@ func (m *Manager) newAccount(c Account) (*account, error) {
 	if err != nil {
 		return nil, &Error{Kind: KindBadRequest, Message: err.Error(), Hint: "see `curfew providers`, and the account's table in config.toml", cause: err}
 	}
-	return &account{m: m, name: c.Name, wake: make(chan struct{}, 1), config: c, server: server{client, c.binding(), false}, loading: true}, nil
+	return &account{m: m, name: c.Name, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, server: server{client, c.binding(), false}, loading: true}, nil
 }
 
 func (m *Manager) clientConfig(c Account) oauth.Config {
@@ -180,6 +128,7 @@ func (a *account) poke() {
 func (a *account) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	looked := sync.OnceFunc(func() { close(a.looked) })
 	for {
 		select {
 		case <-ctx.Done():
@@ -188,14 +137,24 @@ func (a *account) run(ctx context.Context) {
 		case <-a.wake:
 		case <-timer.C:
 		}
-		for a.step(ctx) {
-			if ctx.Err() != nil {
+		for {
+			if a.hasLooked() {
+				looked()
+			}
+			if !a.step(ctx) || ctx.Err() != nil {
 				break
 			}
 		}
 		a.publishNewState()
 		timer.Reset(a.wait())
 	}
+}
+
+// hasLooked reports whether what is known of the account is what the store knows.
+func (a *account) hasLooked() bool {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return !a.loading && (len(a.found) == 0 || a.storeErr != nil)
 }
 
 // step does the most urgent thing, and reports whether it did one.
@@ -210,19 +169,19 @@ func (a *account) step(ctx context.Context) bool {
 	case len(a.found) > 0 && !now.Before(a.retry.at):
 		op = a.load
 	case a.rec == nil:
-		a.endFlightLocked(a.noSessionErrorLocked())
+		a.failFlightLocked(a.noSessionErrorLocked())
 	case a.unsaved != nil && !now.Before(a.unsaved.at):
 		op = a.saveAgain
 	case a.suspectLocked(now) && now.Sub(a.asked) >= time.Minute:
 		a.asked = now
 		op = a.askTime
 	case a.suspectLocked(now):
-		a.endFlightLocked(suspectError())
+		a.failFlightLocked(suspectError())
 	case a.endedLocked(now) != "":
 		reason := a.endedLocked(now)
 		op = func(ctx context.Context) { a.end(ctx, reason) }
 	case a.unsaved != nil:
-		a.endFlightLocked(keychainError(a.storeErr))
+		a.failFlightLocked(keychainError(a.storeErr))
 	case a.refreshDueLocked(now):
 		if a.flight == nil {
 			a.flight = &flight{done: make(chan struct{})}
@@ -288,7 +247,7 @@ func (a *account) close() {
 	}
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	a.endFlightLocked(&Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"})
+	a.failFlightLocked(&Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"})
 }
 
 // publishNewState publishes when mere time has changed the state.
@@ -321,7 +280,7 @@ func (a *account) planLocked(now time.Time) Decision { return Plan(a.planInputLo
 
 func (a *account) planInputLocked(now time.Time) PlanInput {
 	s := a.sessionLocked()
-	end, _ := s.EndsAt(a.m.limits)
+	end, _ := s.EndsAt(a.m.limits.absolute())
 	return PlanInput{
 		Mode:            a.config.Refresh,
 		Now:             now,
@@ -342,9 +301,7 @@ func (a *account) planInputLocked(now time.Time) PlanInput {
 func (a *account) forecastInputLocked(now time.Time) ForecastInput {
 	in := ForecastInput{PlanInput: a.planInputLocked(now.Local()), MaxAge: a.m.limits.MaxAge, MaxIdle: a.m.limits.MaxIdle}
 	in.Demand.Requests = slices.Clone(in.Demand.Requests)
-	noIdle := a.m.limits
-	noIdle.MaxIdle = 0 // which the forecast plays itself
-	in.EndsAt, in.EndsBy = a.sessionLocked().EndsAt(noIdle)
+	in.EndsAt, in.EndsBy = a.sessionLocked().EndsAt(a.m.limits.absolute())
 	return in
 }
 
@@ -375,8 +332,7 @@ func (a *account) dueWarningsLocked(now time.Time) []Warning {
 		LastRefreshAt: a.lastRefresh(),
 		ActiveAt:      s.LastActivity,
 	}
-	l.MaxIdle = 0
-	switch end, by := s.EndsAt(l); by {
+	switch end, by := s.EndsAt(l.absolute()); by {
 	case LimitServer:
 		f.ServerEndsAt = end
 	default:
@@ -384,6 +340,11 @@ func (a *account) dueWarningsLocked(now time.Time) []Warning {
 	}
 	if f.MaxIdle > 0 {
 		f.IdleEndsAt = s.LastActivity.Add(f.MaxIdle)
+	}
+	if idle := a.server.Provider().IdleLifetime; idle > 0 {
+		if at := f.LastRefreshAt.Add(idle); f.IdleEndsAt.IsZero() || at.Before(f.IdleEndsAt) {
+			f.IdleEndsAt, f.MaxIdle = at, idle
+		}
 	}
 	return DueWarnings(f, a.facts.Warned)
 }
@@ -411,30 +372,6 @@ func (a *account) lastRefresh() time.Time {
 	return a.facts.LastRefreshAt
 }
 
-// refreshDueLocked reports whether a refresh should run now: somebody waits
-// for one, an open cycle wants its end, or the plan says so.
-func (a *account) refreshDueLocked(now time.Time) bool {
-	if a.flight != nil {
-		return true
-	}
-	if now.Before(a.retry.at) {
-		return false
-	}
-	switch {
-	case a.rec.Pending:
-		return true
-	case a.sessionLocked().Left(a.m.limits) == 0:
-		return false
-	case !a.retry.at.IsZero() && now.Sub(a.wantedAt) < wantedFor:
-		return true
-	}
-	return !a.m.paused && a.planLocked(now).Refresh
-}
-
-// wantedFor is how long after a request that failed for want of a network
-// the agent still tries on its own to have a token ready.
-const wantedFor = 10 * time.Minute
-
 // suspectLocked reports whether the clock keeps us from saying if the session
 // is over. A session is never ended for good on the word of a wall clock that
 // has no witness.
@@ -455,284 +392,6 @@ func (a *account) endedLocked(now time.Time) Reason {
 		return ByRefreshes
 	}
 	return ""
-}
-
-// loadedLocked has those who waited for the session to be loaded look again: a
-// token that is good needs no refresh.
-func (a *account) loadedLocked() {
-	if a.flight != nil && a.flight.loading {
-		a.endFlightLocked(nil)
-	}
-}
-
-// endFlightLocked ends the flight; err nil: it went well.
-func (a *account) endFlightLocked(err error) {
-	if f := a.flight; f != nil {
-		a.flight, a.inFlight = nil, false
-		f.err = err
-		close(f.done)
-	}
-}
-
-// refresh runs one cycle as far as it gets now: reserve, one POST at a time,
-// commit, serve.
-func (a *account) refresh(ctx context.Context) {
-	err := a.cycle(ctx)
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	a.endFlightLocked(err)
-	a.inFlight = false
-	a.m.publishLocked()
-}
-
-// The retry times (reliability of rotating servers): at once inside a
-// server's grace after an ambiguous failure, slowly after a clean refusal.
-var ambiguousRetries = []time.Duration{time.Second, 3 * time.Second, 8 * time.Second}
-
-const (
-	attemptLimit = 15 * time.Second // one POST, all of it
-	confirmDelay = 3 * time.Second  // before a dead token is asked about once more
-
-	offlineDelay  = 2 * time.Second // doubles with every try, up to:
-	offlineMax    = 8 * time.Second // 10 s with the spread: how long after the network's return
-	ambiguousMax  = 5 * time.Minute
-	throttleDelay = time.Minute
-	throttleMax   = 15 * time.Minute
-	heldDelay     = 15 * time.Minute
-	heldMax       = 6 * time.Hour
-)
-
-// cycle runs the open cycle, or reserves a new one.
-func (a *account) cycle(ctx context.Context) error {
-	m := a.m
-	server, err := a.dial(ctx)
-	if err != nil {
-		return a.storeFailed(err)
-	}
-	if !a.rec.Pending {
-		if s := a.sessionLocked(); s.Left(m.limits) == 0 {
-			return endedError(a.name, ByRefreshes)
-		}
-		if a.retry.err != nil && a.retry.err.Class == oauth.NotSent {
-			// The last try did not reach the server. Look before counting.
-			if err := server.Reachable(ctx); err != nil {
-				return a.failed(ctx, a.retry.err, false)
-			}
-		}
-		rec, err := m.store.Reserve(ctx, a.rec.ID)
-		if err != nil {
-			return a.storeFailed(err)
-		}
-		a.setRecord(rec)
-		a.sent = false
-	}
-	secret, err := m.store.Secret(ctx, a.rec.ID)
-	if err != nil {
-		return a.storeFailed(err)
-	}
-	token := oauth.NewSecret(string(secret))
-	clear(secret)
-	confirmed := false
-	for try := 0; ; try++ {
-		if reason := a.over(); reason != "" { // the machine slept between two tries
-			return endedError(a.name, reason)
-		}
-		// A request that has left must not be cut by the agent's end.
-		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
-		grant, err := server.Refresh(attempt, token, a.facts.Identity)
-		cancel()
-		if err == nil {
-			return a.renew(ctx, grant, nil)
-		}
-		if errors.Is(err, oauth.ErrSubjectChanged) {
-			a.revokeGrant(ctx, grant)
-			a.end(ctx, BySubjectChanged)
-			return endedError(a.name, BySubjectChanged)
-		}
-		oerr, ok := errors.AsType[*oauth.Error](err)
-		if !ok {
-			oerr = &oauth.Error{Op: "refresh", Class: oauth.Unknown, Err: err}
-		}
-		m.log.Info("refresh failed", "account", a.name, "class", oerr.Class, "code", oerr.Code, "status", oerr.Status, "error", err)
-		a.sent = a.sent || oerr.Class != oauth.NotSent
-		if ambiguous := oerr.Class == oauth.Unknown || oerr.Status >= 500; ambiguous && !a.facts.OutcomeUnknown {
-			a.setFacts(func(f *facts) { f.OutcomeUnknown = true }) // a gateway's 503 may hide a refresh
-		}
-		switch oerr.Class {
-		case oauth.Unknown:
-			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
-				continue
-			}
-			return a.failed(ctx, oerr, false)
-		case oauth.Dead:
-			if !confirmed {
-				confirmed = true
-				if sleep(ctx, confirmDelay) {
-					continue
-				}
-				return a.failed(ctx, oerr, false)
-			}
-			reason := a.deathReason(oerr)
-			a.end(ctx, reason)
-			return endedError(a.name, reason)
-		case oauth.Protocol:
-			if !grant.RefreshToken.IsZero() { // unusable, but the token was rotated: keep that
-				return a.renew(ctx, grant, oerr)
-			}
-			return a.failed(ctx, oerr, false)
-		case oauth.NotSent:
-			return a.failed(ctx, oerr, !a.sent)
-		default:
-			return a.failed(ctx, oerr, false)
-		}
-	}
-}
-
-// over says why the session is over by time, or "".
-func (a *account) over() Reason {
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	return a.sessionLocked().Over(a.m.limits, a.m.clock.Now())
-}
-
-// deathReason says why a server that called the token dead did so.
-func (a *account) deathReason(e *oauth.Error) Reason {
-	switch {
-	case e.Description == MessageAge:
-		return ByAge
-	case e.Description == MessageRefreshes:
-		return ByRefreshes
-	case a.facts.OutcomeUnknown:
-		return ByRotationLost
-	default:
-		return ByRevocation
-	}
-}
-
-// renew makes what a refresh brought durable and only then shows it to
-// anybody. bad is set when the answer holds a new refresh token but no usable
-// access token.
-func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error) error {
-	now := a.m.clock.Now()
-	a.m.clock.Confirm(g.Bounds.ServerTime)
-	f := a.facts
-	f.apply(g, now)
-	f.LastRefreshAt = now
-	f.OutcomeUnknown = false
-	f.Clock = a.m.clock.Anchor()
-	u := &unsaved{facts: f}
-	if !g.RefreshToken.IsZero() {
-		u.secret = []byte(g.RefreshToken.Reveal())
-	}
-	if bad == nil {
-		u.token = g.AccessToken
-		u.access = []byte(g.AccessToken.Reveal())
-	} else {
-		u.facts.AccessExpiresAt = a.facts.AccessExpiresAt
-		u.token = a.access
-		u.access = []byte(a.access.Reveal())
-	}
-	a.m.mu.Lock()
-	a.use.LastActivity = now
-	u.meta = u.facts.encode(a.use)
-	a.unsaved = u
-	a.m.mu.Unlock()
-	if err := a.save(ctx); err != nil {
-		return err
-	}
-	if bad != nil {
-		return a.failed(ctx, bad, false)
-	}
-	return nil
-}
-
-// save commits the unsaved answer and publishes it.
-func (a *account) save(ctx context.Context) error {
-	u := a.unsaved
-	rec, err := a.m.store.Commit(context.WithoutCancel(ctx), a.rec.ID, u.secret, u.access, u.meta)
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	if err != nil {
-		u.tries++
-		u.at = a.m.clock.Now().Add(a.m.backoff(time.Second, 30*time.Second, u.tries))
-		a.storeErr = err
-		a.m.log.Error("a refreshed session cannot be saved yet; trying again", "account", a.name, "error", err)
-		a.m.publishLocked()
-		return keychainError(err)
-	}
-	clear(u.secret)
-	clear(u.access)
-	used := rec.Used
-	a.rec, a.facts, a.access, a.unsaved = &rec, u.facts, u.token, nil
-	a.retry, a.storeErr, a.dirty, a.forecastAt = retry{}, nil, false, time.Time{}
-	program := ""
-	if a.flight != nil {
-		program = a.flight.program
-	}
-	words := fmt.Sprintf("refreshed, %d of %d", used, a.m.limits.MaxRefreshes)
-	if program != "" {
-		words += ", for " + program
-	}
-	a.m.journal.add(Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: EventRefresh, Program: program, Count: used, Message: words})
-	a.m.publishLocked()
-	return nil
-}
-
-func (a *account) saveAgain(ctx context.Context) { a.save(ctx) }
-
-// failed notes a failure that may pass: the cycle stays open, unless unsent
-// says that it is proven that no byte of it left the machine; then its count
-// is given back.
-func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error {
-	if unsent {
-		if rec, err := a.m.store.Refund(ctx, a.rec.ID); err != nil {
-			a.m.log.Warn("an unsent refresh stays counted", "account", a.name, "error", err)
-		} else {
-			a.setRecord(rec)
-		}
-	}
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	now := a.m.clock.Now()
-	r := &a.retry
-	if r.err == nil || r.err.Class != e.Class {
-		r.tries = 0
-		a.m.journal.add(Event{At: now, Account: a.name, Kind: EventError, Message: failureWords(e)})
-	}
-	r.tries++
-	r.err, r.last = e, now
-	var delay time.Duration
-	switch e.Class {
-	case oauth.Throttled:
-		delay = max(e.RetryAfter, a.m.backoff(cmp.Or(e.RetryAfter, throttleDelay), throttleMax, r.tries))
-	case oauth.HeldBack:
-		delay = a.m.backoff(heldDelay, heldMax, r.tries)
-	case oauth.Protocol:
-		delay = a.m.backoff(throttleDelay, throttleMax, r.tries)
-	case oauth.NotSent:
-		delay = a.m.backoff(offlineDelay, offlineMax, r.tries)
-	default:
-		delay = a.m.backoff(offlineDelay, ambiguousMax, r.tries)
-	}
-	r.at = now.Add(delay)
-	return a.failureErrorLocked()
-}
-
-// storeFailed notes that the keychain or the state directory failed.
-func (a *account) storeFailed(err error) error {
-	a.m.mu.Lock()
-	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
-	a.storeErr = err
-	a.retry.at = a.m.clock.Now().Add(pollInterval)
-	a.m.mu.Unlock()
-	if news {
-		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
-	}
-	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
-		a.end(context.Background(), ByTampering)
-		return endedError(a.name, ByTampering)
-	}
-	return keychainError(err)
 }
 
 // load brings the stored sessions of the account back: the newest live one
@@ -802,7 +461,12 @@ func (a *account) load(ctx context.Context) {
 		}
 		clear(access)
 		a.m.journal.forget(a.name)
-		a.loadedLocked()
+	}
+	// Who asked while the sessions were being read asks again: the token that
+	// was kept may do, and a restart must not cost a refresh.
+	if f := a.flight; f != nil {
+		a.flight, f.loaded = nil, true
+		close(f.done)
 	}
 	a.m.publishLocked()
 }
@@ -813,7 +477,7 @@ func (a *account) cannotLoad(err error) {
 	defer a.m.mu.Unlock()
 	a.storeErr = err
 	a.retry = retry{at: a.m.clock.Now().Add(pollInterval)}
-	a.endFlightLocked(keychainError(err))
+	a.failFlightLocked(keychainError(err))
 	a.m.publishLocked()
 }
 
@@ -877,7 +541,7 @@ func (a *account) recordEndLocked(rec keystore.Record, reason Reason) {
 	a.m.journal.add(Event{At: now, Account: a.name, Kind: EventEnd, Count: rec.Used, Message: endMessage(reason)})
 	a.rec, a.access, a.facts, a.use, a.unsaved = nil, oauth.Secret{}, facts{}, use{}, nil
 	a.retry, a.storeErr, a.dirty = retry{}, nil, false
-	a.endFlightLocked(endedError(a.name, reason))
+	a.failFlightLocked(endedError(a.name, reason))
 	a.m.publishLocked()
 }
 
@@ -887,97 +551,4 @@ func (a *account) setRecord(rec keystore.Record) {
 	a.rec = &rec
 	a.storeErr = nil
 	a.m.publishLocked()
-}
-
-func (a *account) setFacts(change func(*facts)) {
-	a.m.mu.Lock()
-	change(&a.facts)
-	a.m.mu.Unlock()
-	a.note(context.Background())
-}
-
-// revokeGrant gives back what must not be kept.
-func (a *account) revokeGrant(ctx context.Context, g oauth.Grant) {
-	if g.RefreshToken.IsZero() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
-	defer cancel()
-	if err := a.server.Revoke(ctx, g.RefreshToken); err != nil {
-		a.m.log.Warn("tokens that must not be kept were not revoked", "account", a.name, "error", err)
-	}
-}
-
-// apply takes over what an answer says. What an answer leaves out stays.
-func (f *facts) apply(g oauth.Grant, now time.Time) {
-	received := g.ReceivedAt
-	if received.IsZero() || received.After(now) {
-		received = now
-	}
-	f.AccessLifetime = g.ExpiresIn
-	f.AccessExpiresAt = time.Time{}
-	if g.ExpiresIn > 0 {
-		f.AccessExpiresAt = received.Add(g.ExpiresIn)
-	}
-	if g.Scope != nil {
-		f.Scope = g.Scope
-	}
-	if g.Identity.Subject != "" {
-		f.Identity = g.Identity
-	}
-	f.Bounds = tightest(f.Bounds, g.Bounds)
-}
-
-// tightest keeps the strictest of what a server said over time.
-func tightest(a, b oauth.Bounds) oauth.Bounds {
-	earlier := func(x, y time.Time) time.Time {
-		if x.IsZero() || !y.IsZero() && y.Before(x) {
-			return y
-		}
-		return x
-	}
-	return oauth.Bounds{
-		EndsAt:       earlier(a.EndsAt, b.EndsAt),
-		OriginalIat:  earlier(a.OriginalIat, b.OriginalIat),
-		RefreshCount: max(a.RefreshCount, b.RefreshCount),
-		ServerTime:   b.ServerTime,
-	}
-}
-
-// encode makes facts, with the use up to now, into what the store keeps.
-func (f facts) encode(u use) []byte {
-	f.Use = u
-	b, err := json.Marshal(f)
-	if err != nil {
-		panic("auth: facts do not encode: " + err.Error()) // no field can fail
-	}
-	return b
-}
-
-func (f *facts) decode(b []byte) error {
-	*f = facts{}
-	return json.Unmarshal(b, f)
-}
-
-// sleep waits for d and reports false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// spread moves d by up to a fifth either way.
-func (m *Manager) spread(d time.Duration) time.Duration {
-	return d - d/5 + time.Duration(m.random()*float64(2*d/5))
-}
-
-// backoff doubles base with every try after the first, up to limit, spread so
-// that many machines do not come back at once.
-func (m *Manager) backoff(base, limit time.Duration, tries int) time.Duration {
-	return m.spread(min(base<<min(tries-1, 12), limit))
 }

@@ -102,12 +102,13 @@ func (in ForecastInput) end(future iter.Seq[time.Time]) (time.Time, Limit) {
 		if s.RefreshesLeft <= 0 {
 			break
 		}
-		if at, by := idle(); t.After(at) {
+		if at, by := idle(); !t.Before(at) {
 			return at, by
 		}
 		r.request(t)
 		active = t
 	}
+	r.idleUntil(s.EndsAt)
 	at, by := idle()
 	if s.RefreshesLeft <= 0 && s.AccessExpiresAt.Before(at) {
 		return s.AccessExpiresAt, LimitRefreshes

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -222,55 +221,5 @@ func TestSuspendBetweenTries(t *testing.T) {
 			t.Errorf("%d requests left the machine, want 1", n)
 		}
 		w.wantState(Ended, ByAge)
-	})
-}
-
-// An agent listens before its Manager runs and has loaded anything. Who asks
-// then waits, and a token that is good still costs nothing.
-func TestAskedWhileStarting(t *testing.T) {
-	play(t, nil, func(t *testing.T, w *world) {
-		w.signIn()
-		old := w.mustToken()
-		answered := 0
-		w.asked = func() { // between New and Run
-			m := w.m
-			go func() {
-				tok, err := m.Token(t.Context(), "work", -1, "early")
-				if err != nil || tok.AccessToken.Reveal() != old.AccessToken.Reveal() {
-					t.Errorf("asked before Run: %v, another token than before: %v", err, err == nil)
-				}
-				answered++
-			}()
-			synctest.Wait()
-		}
-		w.restart()
-		if answered != 1 || w.net.refreshes() != 0 {
-			t.Errorf("%d of 1 answered, %d refreshes", answered, w.net.refreshes())
-		}
-		if d := w.m.accounts["work"].use.Demand.Requests; len(d) != 2 {
-			t.Errorf("%d requests noted, want 2", len(d))
-		}
-
-		w.asked = func() {
-			m := w.m
-			go func() {
-				if s, err := m.Refresh(t.Context(), "work", "early"); err != nil || s.RefreshesUsed != 1 {
-					t.Errorf("refresh before Run: %v, used %d", err, s.RefreshesUsed)
-				}
-				answered++
-			}()
-			synctest.Wait()
-		}
-		w.restart()
-		if answered != 2 || w.net.refreshes() != 1 {
-			t.Errorf("%d of 2 answered, %d refreshes", answered, w.net.refreshes())
-		}
-
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		idle, err := New(Config{Store: w.store})
-		must(t, err)
-		_, err = idle.Token(ctx, "work", -1, "test")
-		w.wantError(err, KindUnavailable, "")
 	})
 }

@@ -1,6 +1,9 @@
 package auth
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The rules of this file. They bind background refreshes and token requests;
 // only an explicit `curfew refresh` stands above them.
@@ -65,8 +68,8 @@ func (d *Demand) Note(at time.Time, lifetime time.Duration) bool {
 	}
 	d.Life = t
 	d.Requests = append(d.Requests, t)
-	if n := len(d.Requests); n > demandKept {
-		d.Requests = append([]int64(nil), d.Requests[n-demandKept:]...)
+	if len(d.Requests) > demandKept {
+		d.Requests = slices.Clone(d.Requests[demandKept/4:])
 		d.Since = d.Requests[0]
 	}
 	return true
@@ -87,11 +90,11 @@ func (d Demand) last() time.Time {
 func (d Demand) pace(lifetime time.Duration, now time.Time) float64 {
 	from := max(d.Since, now.Add(-demandWindow).Unix())
 	seen := min(time.Duration(now.Unix()-from)*time.Second+demandPrior, demandWindow)
-	lives, covered := 0, from
+	lives, covered, life := 0, from, lifeSeconds(lifetime)
 	for _, t := range d.Requests {
 		if t >= covered {
 			lives++
-			covered = t + lifeSeconds(lifetime) + 1
+			covered = t + life + 1
 		}
 	}
 	return float64(lives) / (seen.Hours() / 24)
@@ -172,15 +175,15 @@ func worthWarming(in PlanInput, due time.Time) (bool, string) {
 	if in.ServerIdle > 0 && left >= refreshesToEnd(in) {
 		return true, "the provider ends a sign-in that is not used"
 	}
+	silence := due.Sub(in.Demand.last())
+	if silence >= in.AccessLifetime/2 { // so it was asked for since it was fetched
+		return false, "not in use"
+	}
 	need := refreshesNeeded(in, due)
-	if left-need < 1 {
+	switch {
+	case left-need < 1:
 		return false, "every refresh left is needed for that"
-	}
-	gap := min(sittingGap, in.AccessLifetime/2)
-	if left-2*need >= 1 {
-		gap = in.AccessLifetime / 2
-	}
-	if last := in.Demand.last(); !last.After(in.LastRefreshAt) || due.Sub(last) > gap {
+	case silence > sittingGap && left-2*need < 1:
 		return false, "not in use"
 	}
 	return true, "in use"

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"sync"
 	"time"
 
 	"curfew/auth/oauth"
@@ -37,9 +35,6 @@ type waiter func(ctx context.Context, exchanging func()) (oauth.Grant, error)
 // is there stays untouched until the new one is safe. Errors are of type
 // *Error.
 func (m *Manager) StartSignIn(ctx context.Context, name string, r SignInRequest) (SignInStarted, error) {
-	if err := m.awaitRun(ctx); err != nil {
-		return SignInStarted{}, err
-	}
 	m.mu.Lock()
 	a, err := m.accountLocked(name)
 	if err == nil && m.running == nil {
@@ -214,7 +209,6 @@ func (a *account) install(ctx context.Context, g oauth.Grant) error {
 	}
 	a.rec, a.facts, a.use, a.access, a.unsaved, a.found = &rec, f, u, g.AccessToken, nil, nil
 	a.retry, a.storeErr, a.dirty, a.noted, a.forecastAt = retry{}, nil, false, now, time.Time{}
-	a.loadedLocked()
 	if old != nil {
 		m.retireLocked(*old, a.server, endReplaced)
 	}
@@ -250,244 +244,6 @@ func (m *Manager) CancelSignIn(name string) error {
 	}
 	if a.signIn.running() {
 		a.signIn.cancel()
-	}
-	return nil
-}
-
-// endReplaced is why the store ended a session that a newer sign-in replaced.
-const endReplaced = "replaced"
-
-// SignOut ends the session here first, then revokes it at the server, then
-// erases it. It waits a while for the server; what it could not reach by then
-// is tried again for a day. Errors are of type *Error.
-func (m *Manager) SignOut(ctx context.Context, name string) (SignOutResult, error) {
-	if err := m.awaitRun(ctx); err != nil {
-		return SignOutResult{}, err
-	}
-	m.mu.Lock()
-	a, err := m.accountLocked(name)
-	if err != nil {
-		m.mu.Unlock()
-		return SignOutResult{}, err
-	}
-	if a.signIn.running() {
-		a.signIn.cancel()
-	}
-	type outcome struct {
-		res SignOutResult
-		err error
-	}
-	done := make(chan outcome, 1)
-	op := func(ctx context.Context) {
-		res, err := a.signOut(ctx)
-		done <- outcome{res, err}
-	}
-	if m.running == nil {
-		err = &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
-		m.mu.Unlock()
-		return SignOutResult{}, err
-	}
-	a.ops = append(a.ops, op)
-	a.poke()
-	m.mu.Unlock()
-	select {
-	case o := <-done:
-		return o.res, o.err
-	case <-ctx.Done():
-		return SignOutResult{}, &Error{Kind: KindUnavailable, Message: "the sign-out takes longer than the caller waits", Hint: "it goes on; look with `curfew status`", cause: ctx.Err()}
-	}
-}
-
-// signOut runs on the owner goroutine.
-func (a *account) signOut(ctx context.Context) (SignOutResult, error) {
-	m := a.m
-	if _, err := a.dial(ctx); err != nil {
-		m.log.Warn("signing out without the client secret", "account", a.name, "error", err)
-	}
-	m.mu.Lock()
-	recs := a.found
-	a.found = nil
-	if a.rec != nil {
-		recs = append(recs, *a.rec)
-	}
-	provider := a.server.Provider()
-	m.mu.Unlock()
-	if len(recs) == 0 {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.journal.past(a.name).Reason != "" {
-			m.journal.ended(pastSession{Account: a.name, Reason: ByUser, At: m.clock.Now()})
-		}
-		m.publishLocked()
-		return SignOutResult{Message: "There was no session."}, nil
-	}
-	var results []<-chan error
-	for _, rec := range recs {
-		// The tombstone comes first: after it the session never comes back.
-		ended, err := m.store.End(context.WithoutCancel(ctx), rec.ID, string(ByUser))
-		if err != nil {
-			return SignOutResult{}, &Error{Kind: KindFailed, Message: "the session could not be closed: " + err.Error(), Hint: "check the state directory with `curfew doctor`", cause: err}
-		}
-		m.mu.Lock()
-		if a.rec != nil && a.rec.ID == rec.ID {
-			a.recordEndLocked(ended, ByUser)
-		} else {
-			m.journal.ended(pastSession{Account: a.name, Reason: ByUser, At: m.clock.Now()})
-		}
-		results = append(results, m.retireLocked(ended, a.server, string(ByUser)))
-		m.mu.Unlock()
-	}
-	wait, cancel := context.WithTimeout(ctx, 2*attemptLimit)
-	defer cancel()
-	res := SignOutResult{Revoked: true, Message: "Signed out, and the server revoked the session."}
-	for _, r := range results {
-		var err error
-		select {
-		case err = <-r:
-		case <-wait.Done():
-			err = wait.Err()
-		}
-		switch {
-		case err == nil:
-		case errors.Is(err, oauth.ErrNoRevocation):
-			res = SignOutResult{Message: "Signed out and erased here. The provider has no way to revoke a session from outside.", URL: provider.RemoveAccessURL}
-			if res.URL != "" {
-				res.Message += " Remove access at " + res.URL + "."
-			}
-		default:
-			res = SignOutResult{Message: "Signed out here. The server could not be reached to revoke the session; Curfew tries again for a day."}
-		}
-	}
-	return res, nil
-}
-
-// revokeFor is how long a sign-out is tried at the server.
-const revokeFor = 24 * time.Hour
-
-// retire closes a session that is no longer its account's: it is revoked at
-// the server, then erased. Without a server it is erased only.
-func (m *Manager) retire(rec keystore.Record, s server, why string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.retireLocked(rec, s, why)
-}
-
-// retireLocked starts that and returns where the first outcome at the server
-// will be: nil when it confirmed.
-func (m *Manager) retireLocked(rec keystore.Record, s server, why string) <-chan error {
-	first := make(chan error, 1)
-	run := m.running
-	if run == nil { // shutting down: the tombstone is found at the next start
-		first <- context.Canceled
-		return first
-	}
-	m.wg.Go(func() {
-		var once sync.Once
-		tell := func(err error) { once.Do(func() { first <- err }) }
-		defer tell(context.Canceled)
-		if rec.Ended == "" {
-			ended, err := m.store.End(context.WithoutCancel(run), rec.ID, why)
-			if err != nil {
-				m.log.Error("a replaced session is not closed yet", "account", rec.Account, "error", err)
-				tell(err)
-				return
-			}
-			rec = ended
-		}
-		deadline := m.clock.Now().Add(revokeFor)
-		if !rec.HighWater.IsZero() {
-			deadline = rec.HighWater.Add(revokeFor)
-		}
-		for try := 1; ; try++ {
-			err := m.revoke(run, rec, s)
-			tell(err)
-			if err == nil || errors.Is(err, oauth.ErrNoRevocation) || !passing(err) || m.clock.Now().After(deadline) {
-				if err != nil && !errors.Is(err, oauth.ErrNoRevocation) {
-					m.log.Warn("a session was erased here without the server's word", "account", rec.Account, "error", err)
-				}
-				break
-			}
-			if !sleep(run, m.backoff(5*time.Second, 5*time.Minute, try)) {
-				return
-			}
-		}
-		for try := 1; ; try++ {
-			err := m.store.Erase(context.WithoutCancel(run), rec.ID)
-			if err == nil {
-				return
-			}
-			m.log.Warn("a closed session is not erased yet", "account", rec.Account, "error", err)
-			if !sleep(run, m.backoff(5*time.Second, 5*time.Minute, try)) {
-				return
-			}
-		}
-	})
-	return first
-}
-
-// revoke makes one attempt at the server.
-func (m *Manager) revoke(ctx context.Context, rec keystore.Record, s server) error {
-	var f facts
-	if err := f.decode(rec.Meta); err != nil || s.Client == nil || f.Bound != s.bound {
-		return oauth.ErrNoRevocation // nobody to whom this token may be sent
-	}
-	secret, err := m.store.Secret(ctx, rec.ID)
-	if err != nil {
-		return err
-	}
-	token := oauth.NewSecret(string(secret))
-	clear(secret)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
-	defer cancel()
-	return s.Revoke(ctx, token)
-}
-
-// passing reports whether an error may be gone at the next try.
-func passing(err error) bool {
-	if e, ok := errors.AsType[*oauth.Error](err); ok {
-		switch e.Class {
-		case oauth.NotSent, oauth.Unknown, oauth.Throttled:
-			return true
-		}
-		return false
-	}
-	return errors.Is(err, keystore.ErrLocked) || errors.Is(err, keystore.ErrUnavailable) || errors.Is(err, keystore.ErrTimeout)
-}
-
-// eraseTampered removes a session that contradicts itself. Its token is not
-// used for anything any more, not even to revoke it.
-func (m *Manager) eraseTampered(ctx context.Context, id string) {
-	if _, err := m.store.End(context.WithoutCancel(ctx), id, string(ByTampering)); err != nil {
-		m.log.Warn("a damaged session has no tombstone", "session", id, "error", err)
-	}
-	if err := m.store.Erase(context.WithoutCancel(ctx), id); err != nil {
-		m.log.Warn("a damaged session is not erased", "session", id, "error", err)
-	}
-}
-
-// clientSecret reads an account's client secret from the keychain.
-func (m *Manager) clientSecret(ctx context.Context, account string) (oauth.Secret, error) {
-	b, err := m.store.GetSecret(ctx, clientSecretName(account))
-	if errors.Is(err, keystore.ErrNotFound) {
-		return oauth.Secret{}, &Error{
-			Kind:    KindBadRequest,
-			Message: fmt.Sprintf("the client secret of %s is not in the keychain", account),
-			Hint:    "store it again: `curfew add " + account + " ... --client-secret-stdin`",
-		}
-	}
-	if err != nil {
-		return oauth.Secret{}, keychainError(err)
-	}
-	defer clear(b)
-	return oauth.NewSecret(string(b)), nil
-}
-
-func clientSecretName(account string) string { return "client-secret/" + account }
-
-// SetClientSecret keeps an account's client secret in the keychain.
-func (m *Manager) SetClientSecret(ctx context.Context, name string, secret oauth.Secret) error {
-	if err := m.store.PutSecret(ctx, clientSecretName(name), []byte(secret.Reveal())); err != nil {
-		return keychainError(err)
 	}
 	return nil
 }

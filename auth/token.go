@@ -14,9 +14,6 @@ import (
 // program names who asks, for the log. Errors are of type *Error.
 func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration, program string) (Token, error) {
 	program = cleanName(program)
-	if err := m.awaitRun(ctx); err != nil {
-		return Token{}, err
-	}
 	for waited := false; ; {
 		t, f, err := m.tokenOrFlight(name, minValid, program, waited)
 		if f == nil {
@@ -25,7 +22,7 @@ func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration
 		if err := f.wait(ctx); err != nil {
 			return Token{}, err
 		}
-		waited = waited || !f.loading
+		waited = waited || !f.loaded
 	}
 }
 
@@ -127,57 +124,49 @@ func (a *account) serveLocked(program string, now time.Time) Token {
 // left. An open cycle is brought to its end instead of starting another.
 // Errors are of type *Error.
 func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, error) {
-	if err := m.awaitRun(ctx); err != nil {
-		return Snapshot{}, err
-	}
-	for {
-		f, err := m.refreshFlight(name, cleanName(program))
-		if err != nil {
-			return Snapshot{}, err
-		}
-		if err := f.wait(ctx); err != nil {
-			return Snapshot{}, err
-		}
-		if !f.loading {
-			return m.Snapshot(name)
-		}
-	}
-}
-
-// refreshFlight asks for a refresh, or for the session to be loaded first.
-func (m *Manager) refreshFlight(name, program string) (*flight, error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	a, err := m.accountLocked(name)
 	if err != nil {
-		return nil, err
+		m.mu.Unlock()
+		return Snapshot{}, err
 	}
 	now := m.clock.Now()
 	a.wantedAt = now
 	switch {
 	case m.running == nil:
-		return nil, &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
+		err = &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
 	case a.loading || len(a.found) > 0:
 		a.retry.at = time.Time{}
 	case a.rec == nil:
-		return nil, a.noSessionErrorLocked()
+		err = a.noSessionErrorLocked()
 	case a.suspectLocked(now):
-		return nil, suspectError()
+		err = suspectError()
 	case a.sessionLocked().Over(m.limits, now) != "":
-		return nil, endedError(name, a.sessionLocked().Over(m.limits, now))
+		err = endedError(name, a.sessionLocked().Over(m.limits, now))
 	case a.sessionLocked().Exhausted(m.limits):
-		return nil, endedError(name, ByRefreshes)
+		err = endedError(name, ByRefreshes)
 	case a.flight == nil && a.retry.err != nil && a.retry.err.Class == oauth.Throttled && now.Before(a.retry.at):
-		return nil, a.failureErrorLocked()
+		err = a.failureErrorLocked()
 	}
-	return a.joinLocked(program), nil
+	if err != nil {
+		m.mu.Unlock()
+		return Snapshot{}, err
+	}
+	f := a.joinLocked(cleanName(program))
+	m.mu.Unlock()
+	if err := f.wait(ctx); err != nil {
+		return Snapshot{}, err
+	}
+	if f.loaded {
+		return m.Refresh(ctx, name, program)
+	}
+	return m.Snapshot(name)
 }
 
-// joinLocked joins the refresh under way, or asks for one; while stored
-// sessions are still to be loaded, it joins that.
+// joinLocked joins the refresh under way, or asks for one.
 func (a *account) joinLocked(program string) *flight {
 	if a.flight == nil {
-		a.flight = &flight{done: make(chan struct{}), program: program, loading: a.loading || len(a.found) > 0}
+		a.flight = &flight{done: make(chan struct{}), program: program}
 	}
 	a.poke()
 	return a.flight

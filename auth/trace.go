@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -93,21 +92,19 @@ func runTrace(requests []time.Time, o TraceOptions) TraceResult {
 
 // WriteText writes the result for people.
 func (t TraceResult) WriteText(w io.Writer) error {
-	fmt.Fprintf(w, "%d requests in %.1f days, access tokens that live %s\n\n", t.Modes[InUse].Requests, t.span.Hours()/24, t.ttl)
-	tw := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(tw, "mode\trefreshes\tsign-ins\trequests that waited\t\n")
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d requests in %.1f days, access tokens that live %s\n\n", t.Modes[InUse].Requests, t.span.Hours()/24, t.ttl)
+	fmt.Fprintf(&b, "%-16s%10s%10s%12s\n", "", "refreshes", "sign-ins", "waited")
 	for _, mode := range []Mode{InUse, Always, OnDemand} {
 		m := t.Modes[mode]
-		fmt.Fprintf(tw, "%s\t%d\t%d\t%d (%.1f %%)\t\n", mode, m.Refreshes, m.SignIns, m.Waited, 100*float64(m.Waited)/float64(m.Requests))
+		fmt.Fprintf(&b, "%-16s%10d%10d%12s\n", mode, m.Refreshes, m.SignIns, fmt.Sprintf("%d (%.0f %%)", m.Waited, 100*float64(m.Waited)/float64(m.Requests)))
 	}
-	fmt.Fprintf(tw, "fewest possible\t%d\t%d\t\t\n", t.Optimum, t.OptimumSignIns)
-	if err := tw.Flush(); err != nil {
-		return err
+	fmt.Fprintf(&b, "%-16s%10d%10d\n\n", "fewest possible", t.Optimum, t.OptimumSignIns)
+	fmt.Fprintf(&b, "Sign-ins are those after the first that a limit forces. Waited counts requests that found no token with %s left.\n", DefaultMinValid)
+	if t.Note != "" {
+		fmt.Fprintln(&b, t.Note)
 	}
-	if t.Note == "" {
-		return nil
-	}
-	_, err := fmt.Fprintf(w, "\n%s\n", t.Note)
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 
@@ -188,7 +185,6 @@ type replayed struct {
 	ModeResult
 	o       TraceOptions
 	session PlanInput // as Plan sees it
-	onSpend func()    // called before each refresh and each sign-in, if set
 }
 
 // replay signs in at the first request, plays them all, and lets the
@@ -206,6 +202,9 @@ func replay(requests []time.Time, until time.Time, mode Mode, o TraceOptions) Mo
 
 // idleUntil lets the background work until t.
 func (r *replayed) idleUntil(t time.Time) {
+	if t.Before(r.session.AccessExpiresAt.Add(-refreshBuffer(r.session.AccessLifetime))) {
+		return // Plan would refuse, at more expense
+	}
 	for {
 		d := Plan(r.session)
 		switch {
@@ -243,9 +242,6 @@ func (r *replayed) request(t time.Time) {
 }
 
 func (r *replayed) signIn(t time.Time) {
-	if r.onSpend != nil {
-		r.onSpend()
-	}
 	r.session.Now = t
 	r.session.SignedInAt = t
 	r.session.EndsAt = t.Add(r.o.Limits.MaxAge)
@@ -255,9 +251,6 @@ func (r *replayed) signIn(t time.Time) {
 }
 
 func (r *replayed) refresh() {
-	if r.onSpend != nil {
-		r.onSpend()
-	}
 	r.Refreshes++
 	r.session.RefreshesLeft--
 	r.issue()

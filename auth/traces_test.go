@@ -166,9 +166,11 @@ func pick(c bool, yes, no float64) float64 {
 	return no
 }
 
-// traceOf makes the trace of one seed.
+const monday = 1_790_553_600 // 2026-09-28 00:00 UTC
+
+// traceOf makes the trace of one seed. Seeds below 1000 were for finding the
+// rules of plan.go and forecast.go; those that judge them start there.
 func traceOf(p pattern, seed uint64) []time.Time {
-	const monday = 1_790_553_600 // 2026-09-28 00:00 UTC
 	ts := p.generate(rand.New(rand.NewPCG(seed, 20)))
 	slices.Sort(ts)
 	times := make([]time.Time, len(ts))
@@ -176,4 +178,16 @@ func traceOf(p pattern, seed uint64) []time.Time {
 		times[i] = time.UnixMilli(monday*1000 + int64(t*1000)).UTC()
 	}
 	return times
+}
+
+// longTraceOf is two months of a pattern: what comes after the first must be
+// known to judge a forecast.
+func longTraceOf(p pattern, seed uint64) []time.Time {
+	const weeks = 4 * 7 * 24 * time.Hour
+	second := time.Unix(monday, 0).Add(weeks)
+	ts := slices.DeleteFunc(traceOf(p, seed), func(t time.Time) bool { return !t.Before(second) })
+	for _, t := range traceOf(p, seed+1_000_000) {
+		ts = append(ts, t.Add(weeks))
+	}
+	return ts
 }

@@ -44,10 +44,8 @@ type world struct {
 	random   func() float64
 	logger   *slog.Logger // nil: the test's output
 
-	m     *Manager
-	store *keystore.Store
-	stop  func() // ends the agent's life
-	asked func() // runs when the agent is made and does not run yet; nil: nothing does
+	m    *Manager
+	stop func() // ends the agent's life
 }
 
 const issuer = "http://127.0.0.1:4407"
@@ -199,10 +197,6 @@ func (w *world) start() {
 	})
 	if err != nil {
 		w.t.Fatal(err)
-	}
-	w.store = store
-	if w.asked != nil {
-		w.asked()
 	}
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan struct{})

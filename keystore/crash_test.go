@@ -3,6 +3,7 @@ package keystore
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -25,6 +26,48 @@ func operations(t *testing.T) int {
 	}
 	h.check(w)
 	return w.n
+}
+
+// TestDurableOrder reads the operations of a life in their order: what was
+// written is synced before anything else happens, and so is the directory
+// after a name came or went, the keychain before the ledger relies on it, and
+// the file half of a key is the first thing that goes.
+func TestDurableOrder(t *testing.T) {
+	w, h := newWorld(t), &history{}
+	w.arm(0, stop)
+	must(t, live(w, h))
+	follows := func(i int, want string) {
+		t.Helper()
+		if i+1 >= len(w.ops) || w.ops[i+1] != want {
+			t.Errorf("after %q comes %q, not %q", w.ops[i], w.ops[min(i+1, len(w.ops)-1)], want)
+		}
+	}
+	unflushed, erased := "", false
+	for i, op := range w.ops {
+		verb, name, _ := strings.Cut(op, " ")
+		switch verb {
+		case "write":
+			follows(i, "sync "+name)
+			if strings.HasSuffix(name, suffixLedger) && unflushed != "" {
+				t.Errorf("%q is not durable when the ledger goes on", unflushed)
+			}
+		case "rename":
+			follows(i, "sync the directory")
+		case "remove":
+			follows(i, "sync the directory")
+			erased = erased || strings.HasSuffix(name, suffixKey)
+			if !erased {
+				t.Errorf("%q before the file half of the key", op)
+			}
+		case "keychain":
+			switch {
+			case strings.HasPrefix(name, "set"):
+				unflushed = op
+			case strings.HasPrefix(name, "flush"):
+				unflushed = ""
+			}
+		}
+	}
 }
 
 // TestCrashAnywhere ends the program before each operation that changes

@@ -93,7 +93,7 @@ func (d *disk) explain(what string, err error) error {
 	hint := ""
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
-		hint = " (free some space there; nothing was lost)"
+		hint = " (free some space there)"
 	case errors.Is(err, syscall.EROFS):
 		hint = " (the file system is mounted read-only)"
 	case errors.Is(err, syscall.EIO):
@@ -154,10 +154,10 @@ func (d *disk) read(name string, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// exists reports whether a name is there.
+// exists reports whether a name is there, or may be.
 func (d *disk) exists(name string) bool {
 	_, err := d.root.Lstat(name)
-	return err == nil
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // replace puts data in a file, whole or not at all.
@@ -256,6 +256,9 @@ func (d *disk) withFile(name string, size int64, use func(*os.File) error) error
 // wipe overwrites a file before it is removed: on a disk that writes in place
 // the content is gone, on one that does not it is at least unlinked.
 func (d *disk) wipe(name string) error {
+	if !d.exists(name) {
+		return nil
+	}
 	// What cannot be overwritten is removed all the same.
 	d.do("overwrite", name, func() error {
 		f, err := d.root.OpenFile(name, os.O_WRONLY, 0)
@@ -273,11 +276,10 @@ func (d *disk) wipe(name string) error {
 
 // remove deletes a file; one that is not there is no error.
 func (d *disk) remove(name string) error {
-	err := d.do("remove", name, func() error { return d.root.Remove(name) })
-	if errors.Is(err, fs.ErrNotExist) {
+	if !d.exists(name) {
 		return nil
 	}
-	if err != nil {
+	if err := d.do("remove", name, func() error { return d.root.Remove(name) }); err != nil {
 		return err
 	}
 	return d.syncDir()

@@ -55,8 +55,8 @@ func TestGnomeRoundTrips(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	s := openGnome(t, dir)
 	for _, size := range []int{16, 1500, 1772, 1773, 6000, MaxSecret} {
-		secret, access, meta := token(size, "refresh"), token(900, "access"), []byte(`{"subject":"ann"}`)
-		r, err := s.Create(t.Context(), "work", time.Now(), secret, access, meta)
+		secret, access, meta := token(size, "refresh"), token(900, "access"), []byte(`{"subject":"ann@example.com"}`)
+		r, err := s.Create(t.Context(), "work account", time.Now(), secret, access, meta)
 		if err != nil {
 			t.Fatalf("%d bytes: %v", size, err)
 		}
@@ -75,7 +75,7 @@ func TestGnomeRoundTrips(t *testing.T) {
 			}
 		}
 		s = reopen(t, s)
-		if r, err := s.Load(t.Context(), id); err != nil || r.Generation != 4 || r.Used != 3 || r.Account != "work" || string(r.Meta) != string(meta) {
+		if r, err := s.Load(t.Context(), id); err != nil || r.Generation != 4 || r.Used != 3 || r.Account != "work account" || string(r.Meta) != string(meta) {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		if got, err := s.Secret(t.Context(), id); err != nil || !bytes.Equal(got, secret) {
@@ -89,7 +89,7 @@ func TestGnomeRoundTrips(t *testing.T) {
 	if strings.Count(shown, "secret = ") < 3*6 {
 		t.Fatalf("secret-tool shows too little:\n%s", shown)
 	}
-	for _, clear := range []string{"refresh", "access-", "work", "ann"} {
+	for _, clear := range []string{"refresh-", "refreshc-", "access-", "work account", "ann@example"} {
 		if strings.Contains(shown, clear) {
 			t.Errorf("secret-tool shows %q", clear)
 		}
@@ -368,7 +368,7 @@ func keepRefreshing(t *testing.T, dir string) {
 			must(t, err)
 			fmt.Println("reserved", r.Used)
 		}
-		r, err = s.Commit(t.Context(), id, []byte(fmt.Sprint("token ", r.Generation)), nil, nil)
+		r, err = s.Commit(t.Context(), id, fmt.Append(nil, "token ", r.Generation), nil, nil)
 		must(t, err)
 		fmt.Println("committed", r.Generation-1)
 	}
@@ -557,6 +557,24 @@ func TestFakeStalled(t *testing.T) {
 	if r, err := s.Reserve(t.Context(), r.ID); err != nil || r.Used != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
+}
+
+// TestActivated: a provider that the bus can start is started.
+func TestActivated(t *testing.T) {
+	if os.Getenv("KEYSTORE_TEST_SERVE") != "" {
+		kctest.Serve(t, os.Getenv("DBUS_STARTER_ADDRESS"), kctest.Faults{})
+		return
+	}
+	t.Setenv("KEYSTORE_TEST_SERVE", "1")
+	session := kctest.New(t)
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	if err := s.Status(t.Context()); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "gnome-keyring") {
+		t.Errorf("nobody serves: %v", err)
+	}
+	session.Activatable(os.Args[0] + " -test.run=^TestActivated$")
+	must(t, s.Status(t.Context()))
+	_, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
 }
 
 func TestFakeBare(t *testing.T) {

@@ -167,46 +167,45 @@ func (w *worker) get(ctx context.Context, name string) (string, error) {
 	})
 }
 
-// set writes an item and reads it back: a keychain that was told no by its
-// user says "stored" all the same.
+// set writes an item and reads it back in the same turn: a keychain that was
+// told no by its user says "stored" all the same.
 func (w *worker) set(ctx context.Context, name, value string) error {
 	_, err := w.do(ctx, backgroundLimit, "write a keychain item", func(ctx context.Context) (string, error) {
 		if err := w.ready(ctx); err != nil {
 			return "", err
 		}
-		return "", w.kc.Set(w.service, name, value)
+		if err := w.kc.Set(w.service, name, value); err != nil {
+			return "", err
+		}
+		got, err := w.kc.Get(w.service, name)
+		if errors.Is(err, ErrNotFound) || err == nil && got != value {
+			return "", fmt.Errorf("%w: it took the item but did not keep it", ErrDenied)
+		}
+		return "", err
 	})
-	if err != nil {
-		return err
-	}
-	got, err := w.get(ctx, name)
-	if errors.Is(err, ErrNotFound) || err == nil && got != value {
-		return fmt.Errorf("cannot write a keychain item: %w: it took the item but did not keep it", ErrDenied)
-	}
 	return err
 }
 
-// drop deletes an item and looks that it is gone. One that is not there is no error.
+// drop deletes an item and looks in the same turn that it is gone. One that is
+// not there is no error.
 func (w *worker) drop(ctx context.Context, name string) error {
 	_, err := w.do(ctx, backgroundLimit, "delete a keychain item", func(ctx context.Context) (string, error) {
 		if err := w.ready(ctx); err != nil {
 			return "", err
 		}
-		return "", w.kc.Delete(w.service, name)
+		if err := w.kc.Delete(w.service, name); err != nil {
+			return "", err
+		}
+		_, err := w.kc.Get(w.service, name)
+		if err == nil {
+			return "", fmt.Errorf("%w: it said yes but kept the item", ErrDenied)
+		}
+		return "", err
 	})
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	switch _, err := w.get(ctx, name); {
-	case errors.Is(err, ErrNotFound):
-		return nil
-	case err != nil:
-		return err
-	}
-	return fmt.Errorf("cannot delete a keychain item: %w: it said yes but kept the item", ErrDenied)
+	return err
 }
 
 // A flusher is a keychain whose writes can be made to survive a power cut.

@@ -96,15 +96,14 @@ func (k *osKeychain) Probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := provider(ctx, conn); err != nil {
-		return err
+	locked, err := isLocked(ctx, conn)
+	if e, ok := errors.AsType[dbus.Error](err); ok && (e.Name == dbusName+".Error.ServiceUnknown" || e.Name == dbusName+".Error.NameHasNoOwner") {
+		if err := activate(ctx, conn); err != nil {
+			return err
+		}
+		locked, err = isLocked(ctx, conn)
 	}
-	path, err := collection(ctx, conn)
 	if err != nil {
-		return err
-	}
-	var locked bool
-	if err := property(ctx, conn, path, ssCollection, "Locked", &locked); err != nil {
 		return err
 	}
 	if locked {
@@ -113,15 +112,18 @@ func (k *osKeychain) Probe(ctx context.Context) error {
 	return nil
 }
 
-// provider sees to it that somebody serves the Secret Service.
-func provider(ctx context.Context, conn *dbus.Conn) error {
-	var has bool
-	if err := conn.BusObject().CallWithContext(ctx, dbusName+".NameHasOwner", 0, ssName).Store(&has); err != nil {
-		return classify(err)
+// isLocked asks for the state of the collection that go-keyring will use.
+func isLocked(ctx context.Context, conn *dbus.Conn) (locked bool, err error) {
+	path, err := collection(ctx, conn)
+	if err != nil {
+		return false, err
 	}
-	if has {
-		return nil
-	}
+	err = property(ctx, conn, path, ssCollection, "Locked", &locked)
+	return locked, err
+}
+
+// activate starts a provider, if the bus knows one.
+func activate(ctx context.Context, conn *dbus.Conn) error {
 	var names []string
 	if err := conn.BusObject().CallWithContext(ctx, dbusName+".ListActivatableNames", 0).Store(&names); err != nil {
 		return classify(err)

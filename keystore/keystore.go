@@ -11,7 +11,7 @@
 // A session has a random name, SID: 26 characters that say nothing. In the
 // state directory (0700, one process at a time by a lock on the file "lock"):
 //
-//	SID.key     the file half of the key, 32 bytes (0600)
+//	SID.key     the file half of the key, 32 bytes in base64url (0600, like all)
 //	SID.ledger  the ledger: one JSON line per event, each with its MAC
 //	SID.end     only when a session was ended or refused without its keys
 //	SID.gone    only while keychain items of an erased session may remain
@@ -42,7 +42,8 @@
 // a crash perhaps the one before. Everything else, above all an item that is
 // ahead of its ledger, is ErrTampered (see legal in ledger.go).
 //
-//	Reserve  attempt line; high-water item.            Then the request may leave.
+//	Reserve  disk space for the answer; attempt line; high-water item.
+//	         Then the request may leave.
 //	Commit   got line with the sealed new secret.      Durable: callers may be served.
 //	         idle slot, read back; high-water item; commit line;
 //	         then the old slot and the ledger's copy are deleted.
@@ -60,7 +61,8 @@
 // It holds against another user of the machine, a stolen disk or backup
 // without the login password, a leaked keychain export or D-Bus trace,
 // crashes and power cuts, and the restoring of the ledger or of the keychain
-// alone, which is noticed and refused.
+// alone, which is noticed and refused. A keychain that loses what it took (one
+// that saves later, after a power cut) looks put back, and is refused too.
 //
 // It cannot hold against a program that runs as you while the keychain is
 // unlocked, nor against root. Putting back the ledger and the keychain both,

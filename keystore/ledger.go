@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -125,10 +126,8 @@ func (l *ledger) hold(seq int) {
 //	item = some step, but says something else than that step said: it is of another
 //	                     history of the same session, in which both were put back.
 func (l *ledger) legal(h step) error {
-	for _, s := range l.steps {
-		if h == s {
-			return nil
-		}
+	if slices.Contains(l.steps, h) {
+		return nil
 	}
 	switch n, k := l.now().Seq, l.steps[0].Seq; {
 	case h.Seq > n:

@@ -8,7 +8,8 @@ import (
 
 // A MemoryKeychain is a keychain that ends with the process. It serves a
 // machine that has none, where sessions live as long as the agent does, and
-// the tests. It is safe for concurrent use.
+// the tests. It is safe for concurrent use. Give its Store a state directory
+// that ends with the process too: what an earlier one left is ErrChanged.
 type MemoryKeychain struct {
 	mu     sync.Mutex // guards all below
 	items  map[string]string

@@ -86,10 +86,16 @@ func (s *Store) take(ctx context.Context, id string) (*session, error) {
 	}
 	select {
 	case t.token <- struct{}{}:
-		return t, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("the session is busy: %w", ctx.Err())
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions[id] != t { // erased while we waited
+		t.release()
+		return nil, errNoSession
+	}
+	return t, nil
 }
 
 // loaded takes a session and loads it unless that is done.
@@ -145,9 +151,7 @@ func (s *Store) load(ctx context.Context, t *session) error {
 		t.ended = ""
 	}
 	if t.suspect {
-		if err := s.rewrite(t); err != nil {
-			s.log.Warn("cannot tidy up a ledger", "error", err)
-		}
+		s.shorten(t) // by what is torn off
 	}
 	if err := s.follow(ctx, t); err != nil {
 		return err
@@ -178,6 +182,9 @@ func (s *Store) fail(t *session, err error) error {
 // verify reads a session from files and keychain into a new one. What the
 // ledger claims is left in t when t knows no better.
 func (s *Store) verify(ctx context.Context, t *session) (*session, error) {
+	if t.keys == nil && errors.Is(t.failure, ErrTampered) {
+		return nil, t.failure // for good, also when that could not be written down
+	}
 	fresh := &session{id: t.id, token: t.token}
 	mark, err := s.disk.read(t.id+suffixEnd, 4096)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -297,7 +304,7 @@ func (s *Store) append(t *session, n line) error {
 			return err
 		}
 	}
-	n.At, n.Held = s.clock().UnixMilli(), t.ledger.steps[0].Seq
+	n.At, n.Held, n.Meta = s.clock().UnixMilli(), t.ledger.steps[0].Seq, bytes.Clone(n.Meta)
 	next, c := t.ledger, t.chain
 	next.steps = slices.Clone(t.ledger.steps)
 	if err := next.apply(n); err != nil {
@@ -313,12 +320,22 @@ func (s *Store) append(t *session, n line) error {
 	}
 	t.ledger, t.chain = next, c
 	t.size += int64(len(text))
-	if t.size > longLedger && !t.ledger.pending {
-		if err := s.rewrite(t); err != nil {
-			s.log.Warn("cannot shorten a ledger", "error", err)
-		}
+	if t.size > longLedger {
+		s.shorten(t)
 	}
 	return nil
+}
+
+// shorten writes a ledger anew that has become long, or holds a sealed secret
+// that the keychain has. A cycle that is pending keeps its reserved space.
+func (s *Store) shorten(t *session) {
+	err := s.rewrite(t)
+	if err == nil && t.ledger.pending {
+		err = s.disk.allocate(t.id+suffixLedger, t.size, reservedSpace)
+	}
+	if err != nil {
+		s.log.Warn("cannot shorten a ledger", "error", err)
+	}
 }
 
 // ours refuses a session whose ledger is not as this program left it.
@@ -373,9 +390,7 @@ func (s *Store) follow(ctx context.Context, t *session) error {
 		return err
 	}
 	s.tidy(ctx, t)
-	if err := s.rewrite(t); err != nil {
-		s.log.Warn("cannot shorten a ledger", "error", err)
-	}
+	s.shorten(t)
 	return nil
 }
 
@@ -393,14 +408,14 @@ func (s *Store) later(err error) {
 	}
 }
 
-func (s *Store) create(ctx context.Context, account string, startedAt time.Time, secret, access, meta []byte) (*session, error) {
+func (s *Store) create(ctx context.Context, account string, startedAt time.Time, secret, access, meta []byte) (Record, error) {
 	t := newSession(rand.Text())
 	fileHalf, keychainHalf := newHalf(), newHalf()
 	fileText, keychainText := b64.AppendEncode(nil, fileHalf), b64.EncodeToString(keychainHalf)
 	defer clear(fileText)
 	var err error
 	if t.keys, err = deriveKeys(t.id, keychainHalf, fileHalf); err != nil {
-		return nil, err
+		return Record{}, err
 	}
 	t.ledger = ledger{
 		id: t.id, account: account, steps: []step{{Gen: 1, Started: startedAt.UnixMilli()}},
@@ -413,7 +428,7 @@ func (s *Store) create(ctx context.Context, account string, startedAt time.Time,
 			s.log.Warn("cannot tidy up a session that could not be kept", "error", err)
 		}
 		s.sweep(ctx)
-		return nil, err
+		return Record{}, err
 	}
 	t.token <- struct{}{}
 	defer t.release()
@@ -421,7 +436,7 @@ func (s *Store) create(ctx context.Context, account string, startedAt time.Time,
 	s.sessions[t.id] = t
 	s.mu.Unlock()
 	s.later(s.follow(ctx, t))
-	return t, nil
+	return t.record(), nil
 }
 
 // establish stores a new session's keys, high-water item and ledger. The ledger is
@@ -481,8 +496,8 @@ func (s *Store) access(t *session) ([]byte, error) {
 	return access, nil
 }
 
-// reservedSpace is what a got line, its commit line and some notes need on disk.
-const reservedSpace = 2*maxLine + 16<<10
+// reservedSpace is what the largest got line, its commit line and some notes need on disk.
+const reservedSpace = maxLine
 
 func (s *Store) reserve(ctx context.Context, t *session) error {
 	if t.ledger.ended != "" || t.ended != "" {

@@ -133,38 +133,47 @@ func (s *Store) scan() error {
 	if err != nil {
 		return err
 	}
-	live := map[string]bool{} // IDs of named secrets
+	there, live := map[string]bool{}, map[string]bool{} // files; IDs of named secrets
 	for _, name := range names {
+		there[name] = true
 		if strings.HasSuffix(name, suffixNamed) {
-			if n, err := s.readNamed(name); err == nil {
-				live[n.ID] = true
-			} else {
+			n, err := s.readNamed(name)
+			if err != nil {
 				s.log.Warn("a named secret cannot be read", "file", name, "error", err)
 			}
+			live[n.ID] = true
 		}
 	}
 	for _, name := range names {
-		id, suffix, _ := strings.Cut(name, ".")
-		if strings.HasSuffix(name, ".tmp") {
-			err = s.disk.wipe(name)
-		} else if !validID(id) {
-			continue
-		} else {
-			switch suffix = "." + suffix; {
-			case suffix == suffixGone && live[id]:
-				err = s.disk.remove(name)
-			case suffix == suffixGone:
-				err = s.eraseFiles(id)
-			case suffix == suffixKey && !slices.Contains(names, id+suffixLedger):
-				// A Create that did not come as far as the ledger, and so never succeeded.
-				err = s.eraseFiles(id)
-			case suffix == suffixLedger && !slices.Contains(names, id+suffixGone):
-				s.sessions[id] = newSession(id)
-			}
-		}
-		if err != nil {
+		if err := s.adopt(name, there, live); err != nil {
 			s.log.Warn("cannot tidy up the state directory", "file", name, "error", err)
-			err = nil
+		}
+	}
+	return nil
+}
+
+// adopt decides what becomes of one file. Whatever is not ours stays.
+func (s *Store) adopt(name string, there, live map[string]bool) error {
+	if strings.HasSuffix(name, ".tmp") {
+		return s.disk.wipe(name)
+	}
+	id, suffix, _ := strings.Cut(name, ".")
+	if !validID(id) {
+		return nil
+	}
+	switch "." + suffix {
+	case suffixGone:
+		if live[id] { // the named secret that PutSecret was about to replace, or did
+			return s.disk.remove(name)
+		}
+		return s.eraseFiles(id)
+	case suffixKey:
+		if !there[id+suffixLedger] { // a Create that did not come as far, and so never succeeded
+			return s.eraseFiles(id)
+		}
+	case suffixLedger:
+		if !there[id+suffixGone] {
+			s.sessions[id] = newSession(id)
 		}
 	}
 	return nil
@@ -256,12 +265,12 @@ func (s *Store) Create(ctx context.Context, account string, startedAt time.Time,
 	if len(secret) == 0 {
 		return Record{}, errors.New("no secret given")
 	}
-	t, err := s.create(ctx, account, startedAt, secret, s.fitting(access), meta)
+	r, err := s.create(ctx, account, startedAt, secret, s.fitting(access), meta)
 	if err != nil {
-		return Record{}, fmt.Errorf("keep a new session: %w", err)
+		return Record{}, fmt.Errorf("a new session cannot be kept: %w", err)
 	}
 	s.sweep(ctx)
-	return t.record(), nil
+	return r, nil
 }
 
 // Secret returns the current secret (the refresh token). The caller owns the

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -131,13 +130,13 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// TestLongLedger: thousands of notes do not make the ledger grow without end.
+// TestLongLedger: thousands of notes do not make the ledger grow without end,
+// also while a cycle is pending for days.
 func TestLongLedger(t *testing.T) {
 	w := newWorld(t)
 	h := &history{}
 	must(t, doCreate("first")(w, h))
 	must(t, doReserve(w, h))
-	must(t, doCommit("second")(w, h))
 	longest := int64(0)
 	for i := range 3000 {
 		_, err := w.s.Note(t.Context(), h.id, bytes.Repeat([]byte{byte(i)}, 1000))
@@ -151,6 +150,31 @@ func TestLongLedger(t *testing.T) {
 	}
 	w.restart(true)
 	h.check(w)
+}
+
+// TestCallersBytes: what a caller does with its slices afterwards is its own affair.
+func TestCallersBytes(t *testing.T) {
+	w := newWorld(t)
+	h := &history{}
+	must(t, doCreate("first")(w, h))
+	for _, f := range []func(meta []byte) error{
+		func(meta []byte) error { _, err := w.s.Note(t.Context(), h.id, meta); return err },
+		func(meta []byte) error {
+			must(t, doReserve(w, h))
+			_, err := w.s.Commit(t.Context(), h.id, nil, nil, meta)
+			return err
+		},
+	} {
+		meta := []byte("mine")
+		must(t, f(meta))
+		copy(meta, "xxxx")
+		r, err := w.s.Reserve(t.Context(), h.id)
+		must(t, err)
+		copy(r.Meta, "yyyy")
+		if r, err = w.s.Refund(t.Context(), h.id); err != nil || string(r.Meta) != "mine" {
+			t.Errorf("%q, %v", r.Meta, err)
+		}
+	}
 }
 
 // TestLockedFromTheStart: nothing is known for certain, nothing is lost, and
@@ -231,6 +255,9 @@ func TestNamedSecrets(t *testing.T) {
 		must(t, w.s.PutSecret(ctx, name, []byte("earlier "+value)))
 		must(t, w.s.PutSecret(ctx, name, []byte(value)))
 	}
+	if files := readDir(t, w.dir); len(files) != len(values) {
+		t.Errorf("files: %v", files)
+	}
 	for range 2 {
 		for name, value := range values {
 			if got, err := w.s.GetSecret(ctx, name); err != nil || string(got) != value {
@@ -292,6 +319,11 @@ func TestNamedSecretFaults(t *testing.T) {
 			got, gerr := w.s.GetSecret(ctx, "name")
 			if gerr != nil || err == nil && string(got) != "new" || string(got) != "old" && string(got) != "new" {
 				t.Fatalf("put, operation %d (%d), %v: %q, %v", i, how, err, got, gerr)
+			}
+			w.restart(false)
+			w.s.sweep(ctx)
+			if left := w.snapshot(); len(left.files) != 1 || len(left.items) != 2 {
+				t.Fatalf("put, operation %d (%d): left %v", i, how, left)
 			}
 			w.arm(i, how)
 			err = w.s.DeleteSecret(ctx, "name")
@@ -468,6 +500,20 @@ func TestLyingKeychain(t *testing.T) {
 	if ids := w.s.Sessions(); len(ids) != 0 || len(readDir(t, w.dir)) != 0 {
 		t.Errorf("%v, %v", ids, readDir(t, w.dir))
 	}
+	// One that keeps half of what it was given.
+	h := &history{}
+	must(t, doCreate("first")(w, h))
+	w.kc.After(func(c KeychainCall) error {
+		if c.Op == "set" {
+			items := w.kc.Items()
+			items["curfew/"+c.User] = c.Value[:len(c.Value)/2]
+			w.kc.SetItems(items)
+		}
+		return nil
+	})
+	if _, err := w.s.Reserve(t.Context(), h.id); !errors.Is(err, ErrDenied) {
+		t.Error(err)
+	}
 }
 
 func TestChanges(t *testing.T) {
@@ -505,73 +551,6 @@ func TestLock(t *testing.T) {
 	s, err = Open(Config{Dir: dir, Keychain: NewMemoryKeychain()})
 	must(t, err)
 	must(t, s.Close(t.Context()))
-}
-
-// TestLockIsNotInherited: a child that outlives the agent does not keep the lock.
-func TestLockIsNotInherited(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "state")
-	s, err := Open(Config{Dir: dir, Keychain: NewMemoryKeychain()})
-	must(t, err)
-	child := exec.Command("sleep", "60")
-	must(t, child.Start())
-	defer func() { child.Process.Kill(); child.Wait() }()
-	must(t, s.Close(t.Context()))
-	s, err = Open(Config{Dir: dir, Keychain: NewMemoryKeychain()})
-	must(t, err)
-	must(t, s.Close(t.Context()))
-}
-
-func TestStateDirectory(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("modes are those of UNIX")
-	}
-	open := func(dir string) error {
-		s, err := Open(Config{Dir: dir, Keychain: NewMemoryKeychain()})
-		if err == nil {
-			s.Close(t.Context())
-		}
-		return err
-	}
-	dir := filepath.Join(t.TempDir(), "a", "b")
-	must(t, open(dir))
-	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("%v, %v", info.Mode(), err)
-	}
-	must(t, os.Chmod(dir, 0o750))
-	if err := open(dir); err == nil || !strings.Contains(err.Error(), "run: chmod 700 "+dir) {
-		t.Error(err)
-	}
-	must(t, os.Chmod(dir, 0o700))
-	file := filepath.Join(dir, "lock")
-	if err := open(file); err == nil || !strings.Contains(err.Error(), file) {
-		t.Error(err)
-	}
-	if err := open(""); err == nil {
-		t.Error("no directory at all")
-	}
-	if os.Geteuid() == 0 {
-		must(t, os.Chown(dir, 12345, -1))
-		if err := open(dir); err == nil || !strings.Contains(err.Error(), "user 12345") || !strings.Contains(err.Error(), "run: chown") {
-			t.Error(err)
-		}
-		must(t, os.Chown(dir, 0, -1))
-	}
-	// Files are private whatever the umask.
-	old := syscall.Umask(0)
-	defer syscall.Umask(old)
-	s, err := Open(Config{Dir: dir, Keychain: NewMemoryKeychain()})
-	must(t, err)
-	defer s.Close(t.Context())
-	_, err = s.Create(t.Context(), "work", start, []byte("x"), nil, nil)
-	must(t, err)
-	must(t, s.PutSecret(t.Context(), "name", []byte("x")))
-	entries, err := os.ReadDir(dir)
-	must(t, err)
-	for _, e := range entries {
-		if info, err := e.Info(); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v, %v", e.Name(), info.Mode(), err)
-		}
-	}
 }
 
 // TestDiskErrors: what a person reads says what failed, where, and what to do.

@@ -60,8 +60,10 @@ func scratch(t testing.TB) string {
 	return dir
 }
 
-func newWorld(t testing.TB) *world {
-	w := &world{t: t, dir: scratch(t), kc: NewMemoryKeychain(), flushed: map[string]string{}}
+func newWorld(t testing.TB) *world { return newWorldIn(t, scratch(t)) }
+
+func newWorldIn(t testing.TB, dir string) *world {
+	w := &world{t: t, dir: dir, kc: NewMemoryKeychain(), flushed: map[string]string{}}
 	w.kc.Before(func(c KeychainCall) error {
 		if c.Op == "get" || c.Op == "probe" {
 			return w.alive()

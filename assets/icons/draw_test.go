@@ -33,6 +33,7 @@ func files() map[string]*image.NRGBA {
 
 // TestFiles: the files are what the drawing makes, no more and no less.
 func TestFiles(t *testing.T) {
+	t.Parallel()
 	pictures := files()
 	if *update {
 		for _, dir := range []string{"any", "light"} {
@@ -141,6 +142,7 @@ func over(c, panel color.NRGBA) color.NRGBA {
 // from its empty part, and from the panel either by itself or by its edge; the
 // empty part is dim on purpose and still to be seen.
 func TestContrast(t *testing.T) {
+	t.Parallel()
 	grey := func(v uint8) color.NRGBA { return color.NRGBA{v, v, v, 255} }
 	panels := map[string][]color.NRGBA{
 		"any":   {grey(0), grey(0x2b), {0x2e, 0x34, 0x40, 255}, {0x35, 0x84, 0xe4, 255}, grey(0xe9), {0xef, 0xf0, 0xf1, 255}, grey(255)},
@@ -169,6 +171,7 @@ func TestContrast(t *testing.T) {
 // TestDistinct: no two icons of the set look alike at the size of a panel,
 // with or without colour.
 func TestDistinct(t *testing.T) {
+	t.Parallel()
 	set := tray()
 	names := slices.Sorted(maps.Keys(set))
 	for i, a := range names {
@@ -189,6 +192,7 @@ func TestDistinct(t *testing.T) {
 
 // TestRing: the ring holds as much ink as it says.
 func TestRing(t *testing.T) {
+	t.Parallel()
 	ink := func(i icon) (sum float64) {
 		img := paint(220, grid, layer{i.ink, dark})
 		for j := 3; j < len(img.Pix); j += 4 {

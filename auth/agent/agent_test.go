@@ -1,3 +1,5 @@
+//go:build unix
+
 package agent
 
 import (
@@ -172,6 +174,8 @@ func (e *engine) SetClientSecret(_ context.Context, name string, secret oauth.Se
 	return e.err
 }
 
+func (e *engine) UnlockKeychain(context.Context) error { return e.err }
+
 // serve runs a server on a socket of its own until the test ends.
 func serve(t *testing.T, e Engine) (*Client, Config) {
 	t.Helper()
@@ -308,6 +312,9 @@ func TestClientAndServer(t *testing.T) {
 	if v, err := c.Version(ctx); err != nil || v.Version != "test" || v.PID != os.Getpid() {
 		t.Errorf("Version: %+v, %v", v, err)
 	}
+	if err := c.Unlock(ctx); err != nil {
+		t.Error(err)
+	}
 	if d, err := c.Doctor(ctx); err != nil || len(d) != 1 || !d[0].OK {
 		t.Errorf("Doctor: %+v, %v", d, err)
 	}
@@ -426,3 +433,5 @@ func TestStopLetsAnswersFinish(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func (e *engine) Forecast(string) (auth.ForecastReport, error) { return auth.ForecastReport{}, nil }

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"curfew/auth"
@@ -26,6 +28,7 @@ import (
 // and there is never a dead one left over from an agent that was restarted.
 type Client struct {
 	socket string
+	chosen bool        // by the caller: an agent started for it must be told
 	err    *auth.Error // why there is no socket to speak to
 	http   *http.Client
 }
@@ -33,7 +36,7 @@ type Client struct {
 // NewClient returns a client of the agent behind socket; "" means
 // [DefaultSocket].
 func NewClient(socket string) *Client {
-	c := &Client{socket: socket}
+	c := &Client{socket: socket, chosen: socket != ""}
 	if socket == "" {
 		var err error
 		if c.socket, err = DefaultSocket(); err != nil {
@@ -138,9 +141,22 @@ func (c *Client) Events(ctx context.Context, name string, n int) ([]auth.Event, 
 	return e, c.account(ctx, quick, "GET", name, "/events"+query, "", nil, &e)
 }
 
+// Forecast says when the account's session will end if use goes on as it was,
+// and what each refresh mode would cost.
+func (c *Client) Forecast(ctx context.Context, name string) (auth.ForecastReport, error) {
+	var r auth.ForecastReport
+	return r, c.account(ctx, quick, "GET", name, "/forecast", "", nil, &r)
+}
+
 // Pause pauses or resumes background refresh for every account.
 func (c *Client) Pause(ctx context.Context, paused bool) error {
 	return c.do(ctx, quick, "PUT", "/v1/pause", "", pauseRequest{paused}, nil)
+}
+
+// Unlock has the agent ask the person, through the OS's own prompt, to unlock
+// the keychain, and waits for them.
+func (c *Client) Unlock(ctx context.Context) error {
+	return c.do(ctx, long, "POST", "/v1/unlock", "", nil, nil)
 }
 
 // Doctor returns what the agent found when it checked itself.
@@ -243,6 +259,18 @@ func (c *Client) send(ctx context.Context, method, path, program string, in any)
 		req.Header.Set(programHeader, url.PathEscape(p))
 	}
 	res, err := c.http.Do(req)
+	// The agent hangs up on who was too slow to ask, as everybody is on a
+	// machine that is too busy. What changes nothing can be asked again.
+	for range 2 {
+		if repeatable := method == "GET" || strings.HasSuffix(path, "/token"); err == nil || !repeatable || !isCut(err) {
+			break
+		}
+		again := req.Clone(ctx)
+		if req.GetBody != nil {
+			again.Body, _ = req.GetBody() // a bytes.Reader gives no error
+		}
+		res, err = c.http.Do(again)
+	}
 	if err != nil {
 		return nil, c.broken(ctx, err)
 	}
@@ -274,6 +302,11 @@ func (c *Client) broken(ctx context.Context, err error) *auth.Error {
 	default:
 		return failure(auth.KindNotRunning, fmt.Sprintf("the agent at %s went away: %v", c.socket, rootCause(err)), "see its log, "+logHint())
 	}
+}
+
+// isCut reports whether the connection ended before an answer came.
+func isCut(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func garbled(err error) *auth.Error {

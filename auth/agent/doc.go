@@ -23,6 +23,7 @@
 //	GET    /v1/accounts/{name}/events?n=100, /v1/events?n=100
 //	GET    /v1/watch                     one line of all snapshots, at once and after each change
 //	PUT    /v1/pause                     {"paused": true}
+//	POST   /v1/unlock                    show the OS's prompt to unlock the keychain
 //	GET    /v1/doctor                    what the agent can check of itself
 //	GET    /v1/version
 //

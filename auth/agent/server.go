@@ -32,8 +32,10 @@ type Engine interface {
 	Refresh(ctx context.Context, name, program string) (auth.Snapshot, error)
 	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
 	Events(name string, n int) []auth.Event
+	Forecast(name string) (auth.ForecastReport, error)
 	SetPaused(paused bool)
 	SetClientSecret(ctx context.Context, name string, secret oauth.Secret) error
+	UnlockKeychain(ctx context.Context) error
 }
 
 // Config is what a Server is made of. Every field but Logger is needed.
@@ -53,31 +55,36 @@ type Server struct {
 	Config
 	writing  chan struct{} // held while an account is being saved: file and engine change together
 	watchers chan struct{} // one slot each
+	patience patience
 }
+
+// maxWatchers is how many programs may watch at a time.
+const maxWatchers = 64
 
 // NewServer makes a Server.
 func NewServer(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Config: c, writing: make(chan struct{}, 1), watchers: make(chan struct{}, 64)}
+	return &Server{Config: c, writing: make(chan struct{}, 1), watchers: make(chan struct{}, maxWatchers), patience: usual}
 }
 
-// Time limits of one connection. An answer may take as long as the engine
-// needs; only a peer that is slow to speak or to listen is cut off.
-const (
-	headerTime = 5 * time.Second
-	bodyTime   = 5 * time.Second
-	writeTime  = 10 * time.Second
-	drainTime  = 5 * time.Second
-)
+// patience is how long a Server waits for a peer. An answer may take as long
+// as the engine needs; only who is slow to speak or to listen is cut off.
+type patience struct {
+	header, body, write time.Duration
+	drain               time.Duration // for answers in progress, at the end
+	beat                time.Duration // between lines of a watch, at most
+}
+
+var usual = patience{header: 5 * time.Second, body: 5 * time.Second, write: 10 * time.Second, drain: 5 * time.Second, beat: heartbeat}
 
 // Run serves l until ctx ends, then lets answers in progress finish, for a
 // few seconds. It closes l.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	h := &http.Server{
 		Handler:           s.handler(ctx),
-		ReadHeaderTimeout: headerTime,
+		ReadHeaderTimeout: s.patience.header,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
@@ -93,7 +100,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("the agent's socket failed: %w", err)
 	case <-ctx.Done():
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.patience.drain)
 	defer cancel()
 	if err := h.Shutdown(drain); err != nil {
 		h.Close()
@@ -122,8 +129,10 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("POST "+account+"/refresh", named(s.refresh))
 	handle("POST "+account+"/sign-out", named(s.signOut))
 	handle("GET "+account+"/events", named(s.events))
+	handle("GET "+account+"/forecast", named(func(_ *http.Request, name string) (any, error) { return s.Engine.Forecast(name) }))
 	handle("GET /v1/events", func(r *http.Request) (any, error) { return s.events(r, "") })
 	handle("PUT /v1/pause", s.pause)
+	handle("POST /v1/unlock", func(r *http.Request) (any, error) { return nil, s.Engine.UnlockKeychain(r.Context()) })
 	handle("GET /v1/doctor", func(r *http.Request) (any, error) { return s.Doctor(r.Context()), nil })
 	handle("GET /v1/version", func(*http.Request) (any, error) { return Version{s.Version, os.Getpid()}, nil })
 	mux.HandleFunc("GET /v1/watch", func(w http.ResponseWriter, r *http.Request) { s.watch(stop, w, r) })
@@ -164,7 +173,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 // answer writes what h returns as JSON; nil as {}.
 func (s *Server) answer(h func(r *http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := readBody(w, r); err != nil {
+		if err := s.readBody(w, r); err != nil {
 			s.fail(w, r, 0, err)
 			return
 		}
@@ -202,7 +211,7 @@ func (s *Server) write(w http.ResponseWriter, code int, v any) {
 		s.Logger.Error("an answer cannot be written", "error", err)
 		code, b = http.StatusInternalServerError, []byte(`{"error":"failed","message":"the agent has a bug: its answer cannot be written"}`)
 	}
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.patience.write))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	w.Write(append(b, '\n'))
@@ -210,14 +219,16 @@ func (s *Server) write(w http.ResponseWriter, code int, v any) {
 
 // readBody reads the whole body, bounded in size and time, before the engine
 // is bothered; the handlers find it in r.Body.
-func readBody(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) error {
 	rc := http.NewResponseController(w)
-	rc.SetReadDeadline(time.Now().Add(bodyTime))
-	defer rc.SetReadDeadline(time.Time{})
+	rc.SetReadDeadline(time.Now().Add(s.patience.body))
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
+		// The deadline stays: net/http would wait for the rest of the body.
+		w.Header().Set("Connection", "close")
 		return failure(auth.KindBadRequest, "the body of the request is cut off or larger than 64 KB", "")
 	}
+	rc.SetReadDeadline(time.Time{}) // the engine may take its time
 	r.Body = body(b)
 	return nil
 }
@@ -418,13 +429,13 @@ func (s *Server) watch(stop context.Context, w http.ResponseWriter, r *http.Requ
 	rc := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	send := func(line []byte) bool {
-		rc.SetWriteDeadline(time.Now().Add(writeTime))
+		rc.SetWriteDeadline(time.Now().Add(s.patience.write))
 		_, err := w.Write(append(line, '\n'))
 		return err == nil && rc.Flush() == nil
 	}
 	changes := s.Engine.Watch(ctx)
 	for {
-		beat := time.NewTimer(heartbeat)
+		beat := time.NewTimer(s.patience.beat)
 		select {
 		case snaps, ok := <-changes:
 			beat.Stop()

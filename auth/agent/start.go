@@ -76,7 +76,9 @@ func (c *Client) start() (<-chan error, error) {
 	cmd := exec.Command(program, "agent", "--background")
 	cmd.Stderr = said
 	cmd.Dir = filepath.VolumeName(program) + string(filepath.Separator)
-	cmd.Env = append(os.Environ(), "CURFEW_SOCKET="+c.socket)
+	if c.chosen {
+		cmd.Env = append(os.Environ(), "CURFEW_SOCKET="+c.socket)
+	}
 	cmd.SysProcAttr = Detached()
 	if err := cmd.Start(); err != nil {
 		forget()

@@ -49,19 +49,16 @@ func New(c Config) (*Client, error) {
 		provider.RevocationEndpoint, provider.DeviceEndpoint, provider.UserinfoEndpoint = "", "", ""
 	}
 	c.Issuer = cmp.Or(c.Issuer, provider.Issuer)
-	for _, field := range []struct {
-		name    string
-		address *string
-	}{
-		{"issuer", &c.Issuer},
-		{"authorization_endpoint", &c.AuthorizationEndpoint},
-		{"token_endpoint", &c.TokenEndpoint},
-		{"revocation_endpoint", &c.RevocationEndpoint},
+	for _, field := range []struct{ name, address string }{
+		{"issuer", c.Issuer},
+		{"authorization_endpoint", c.AuthorizationEndpoint},
+		{"token_endpoint", c.TokenEndpoint},
+		{"revocation_endpoint", c.RevocationEndpoint},
 	} {
-		if *field.address == "" {
+		if field.address == "" {
 			continue
 		}
-		if _, err := parseURL(*field.address); err != nil {
+		if _, err := parseURL(field.address); err != nil {
 			return nil, fmt.Errorf("%s: %w", field.name, err)
 		}
 	}

@@ -117,14 +117,14 @@ func readMetadata(issuer string, doc object) (*metadata, *Error) {
 		if address == "" {
 			continue
 		}
-		clean, err := parseURL(address)
-		if err == nil && strings.HasPrefix(issuer, "https:") && !strings.HasPrefix(clean, "https:") {
-			err = fmt.Errorf("%q is not an https address", clean)
+		address, err := parseURL(address)
+		if err == nil && strings.HasPrefix(issuer, "https:") && !strings.HasPrefix(address, "https:") {
+			err = fmt.Errorf("%q is not an https address", address)
 		}
 		if err != nil {
 			return refuse("%s of %s: %w", key, issuer, err)
 		}
-		*to = clean
+		*to = address
 	}
 	return m, nil
 }

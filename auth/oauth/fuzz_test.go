@@ -27,7 +27,7 @@ func FuzzTokenAnswer(f *testing.F) {
 		f.Add(400, "text/html", []byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
-		g := &guard{client: &Client{now: time.Now, provider: Provider{DeadCodes: []string{"gone"}}}, op: "refresh"}
+		g := &guard{client: &Client{now: time.Now, provider: Provider{DeadCodes: []string{"gone"}}}, op: "refresh", read: readTokens}
 		canonical, failed := readTokens(g, "h", &reply{status: status, mediaType: contentType, body: body})
 		for _, token := range []Secret{g.grant.AccessToken, g.grant.RefreshToken} {
 			if !token.IsZero() && !validToken(token.Reveal()) {

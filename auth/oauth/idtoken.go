@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	_ "crypto/sha256" // at_hash
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -33,7 +35,7 @@ type idTokenCheck struct {
 }
 
 // idClaims are the claims that we read. golang-jwt checks only the signature;
-// the rules are in [checkClaims].
+// the rules are in [Client.checkClaims].
 type idClaims struct {
 	jwt.RegisteredClaims
 	Nonce             string           `json:"nonce"`
@@ -95,7 +97,7 @@ func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw Secret, che
 	identity := Identity{
 		Issuer:  claims.Issuer,
 		Subject: claims.Subject,
-		Display: displayName(claims.Email, claims.PreferredUsername, claims.Name, claims.Subject),
+		Display: cmp.Or(clean(claims.Email), clean(claims.PreferredUsername), clean(claims.Name), clean(claims.Subject)),
 	}
 	if claims.AuthTime != nil {
 		identity.AuthTime = claims.AuthTime.Time.UTC()
@@ -119,7 +121,7 @@ func (c *Client) checkClaims(m *metadata, claims *idClaims, alg string, check id
 	case claims.AuthorizedParty != "" && claims.AuthorizedParty != c.config.ClientID,
 		len(claims.Audience) > 1 && claims.AuthorizedParty == "":
 		return errors.New("it was issued to another client")
-	case claims.Subject == "" || len(claims.Subject) > 255 || clean(claims.Subject) == "":
+	case claims.Subject == "" || len(claims.Subject) > 255 || strings.ContainsFunc(claims.Subject, unicode.IsControl):
 		return errors.New("it names no subject")
 	case claims.ExpiresAt == nil || claims.IssuedAt == nil:
 		return errors.New("it does not say when it was issued and when it expires")
@@ -153,16 +155,6 @@ func halfHash(alg, accessToken string) string {
 	h.Write([]byte(accessToken))
 	sum := h.Sum(nil)
 	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
-}
-
-// displayName returns the first of the names that can be shown.
-func displayName(names ...string) string {
-	for _, name := range names {
-		if name = clean(name); name != "" {
-			return name
-		}
-	}
-	return ""
 }
 
 // addDisplay asks the userinfo endpoint for a name to show, when no ID token

@@ -41,6 +41,7 @@ func TestIDTokens(t *testing.T) {
 		{"oidcc-client-test-missing-sub", without("sub"), false},
 		{"empty sub", set("sub", ""), false},
 		{"sub of 300 characters", set("sub", strings.Repeat("x", 300)), false},
+		{"sub with a line break", set("sub", "a\nb"), false},
 		{"sub is a number", set("sub", 5), false},
 		{"oidcc-client-test-invalid-aud", set("aud", "other"), false},
 		{"oidcc-client-test-missing-aud", without("aud"), false},

@@ -54,43 +54,47 @@ var errNoKey = errors.New("no key that fits the ID token")
 // refetchPause keeps tokens with made-up key ids from making us fetch.
 const refetchPause = time.Minute
 
-// verificationKeys returns the keys that may have signed a token. An unknown
-// key makes it fetch the set again, at most once a minute: servers roll their
-// keys. Without a kid every fitting key may be tried.
-func (c *Client) verificationKeys(ctx context.Context, m *metadata, kid, alg string) (jwt.VerificationKeySet, *Error) {
+// verificationKeys returns the keys that may have signed a token; without a kid
+// every key that fits the alg may be tried. An unknown key makes it fetch the
+// set again: servers roll their keys.
+func (c *Client) verificationKeys(ctx context.Context, m *metadata, kid, alg string) (set jwt.VerificationKeySet, failed *Error) {
 	c.mu.Lock()
 	keys := c.keys.keys
 	c.mu.Unlock()
-	first := keys == nil
-	for {
-		var set jwt.VerificationKeySet
-		for _, k := range keys {
-			if k.fits(kid, alg) {
-				set.Keys = append(set.Keys, k.key)
-			}
-		}
-		if len(set.Keys) > 0 {
-			return set, nil
-		}
-		c.mu.Lock()
-		now := c.now()
-		due := first && keys == nil || !first && now.Sub(c.keys.refetched).Abs() >= refetchPause
-		if due && !first {
-			c.keys.refetched = now
-		}
-		c.mu.Unlock()
-		if !due {
-			return set, &Error{Op: "discovery", Server: hostOf(m.jwks), Class: Protocol, Err: fmt.Errorf("%s has %w", hostOf(m.jwks), errNoKey)}
-		}
-		var failed *Error
-		if keys, failed = c.getKeys(ctx, m); failed != nil {
+	fresh := keys == nil
+	if fresh {
+		if keys, failed = c.fetchKeys(ctx, m); failed != nil {
 			return set, failed
 		}
 	}
+	set = fitting(keys, kid, alg)
+	if len(set.Keys) == 0 && !fresh && c.mayRefetch() {
+		if keys, failed = c.fetchKeys(ctx, m); failed != nil {
+			return set, failed
+		}
+		set = fitting(keys, kid, alg)
+	}
+	if len(set.Keys) == 0 {
+		return set, &Error{Op: "discovery", Server: hostOf(m.jwks), Class: Protocol, Err: fmt.Errorf("%s has %w", hostOf(m.jwks), errNoKey)}
+	}
+	return set, nil
 }
 
-// getKeys fetches the key set.
-func (c *Client) getKeys(ctx context.Context, m *metadata) ([]publicKey, *Error) {
+// mayRefetch reports whether the last time that an unknown key made us fetch is
+// long enough ago, and notes this one.
+func (c *Client) mayRefetch() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if now.Sub(c.keys.refetched).Abs() < refetchPause {
+		return false
+	}
+	c.keys.refetched = now
+	return true
+}
+
+// fetchKeys reads the issuer's key set and keeps it.
+func (c *Client) fetchKeys(ctx context.Context, m *metadata) ([]publicKey, *Error) {
 	o, failed := c.getJSON(ctx, "discovery", m.jwks, "", metaLimit)
 	if failed != nil {
 		return nil, failed
@@ -102,11 +106,11 @@ func (c *Client) getKeys(ctx context.Context, m *metadata) ([]publicKey, *Error)
 	return keys, nil
 }
 
-// fetchKeys gets the server's keys if none are known yet. It comes before a
+// warmKeys gets the server's keys if none are known yet. It comes before a
 // refresh, so that nothing has to be fetched between the answer, which may
 // have made the old refresh token useless, and the moment the new one is
 // saved. Without them the refresh goes on: they are tried again when needed.
-func (c *Client) fetchKeys(ctx context.Context, m *metadata) {
+func (c *Client) warmKeys(ctx context.Context, m *metadata) {
 	c.mu.Lock()
 	known := c.keys.keys != nil
 	c.mu.Unlock()
@@ -115,13 +119,23 @@ func (c *Client) fetchKeys(ctx context.Context, m *metadata) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, keysLimit)
 	defer cancel()
-	if _, failed := c.getKeys(ctx, m); failed != nil {
+	if _, failed := c.fetchKeys(ctx, m); failed != nil {
 		c.log.Info("the server's keys cannot be read yet", "error", failed)
 	}
 }
 
 // keysLimit bounds the fetch of keys ahead of a refresh, of whose time it is taken.
 const keysLimit = 4 * time.Second
+
+// fitting returns the keys that may have made a signature.
+func fitting(keys []publicKey, kid, alg string) (set jwt.VerificationKeySet) {
+	for _, k := range keys {
+		if k.fits(kid, alg) {
+			set.Keys = append(set.Keys, k.key)
+		}
+	}
+	return set
+}
 
 // readKeys returns the usable keys of a JWKS, never nil.
 func readKeys(o object) []publicKey {

@@ -1,9 +1,9 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"curfew/assets"
@@ -76,23 +75,23 @@ func (r redirect) uri(port string) string {
 // we leave open another program could take.
 func (r redirect) listen() ([]net.Listener, string, error) {
 	if r.host != "localhost" {
-		ln, err := net.Listen("tcp", net.JoinHostPort(strings.Trim(r.host, "[]"), orZero(r.port)))
+		ln, err := net.Listen("tcp", net.JoinHostPort(strings.Trim(r.host, "[]"), cmp.Or(r.port, "0")))
 		if err != nil {
 			return nil, "", r.listenError(err)
 		}
 		return []net.Listener{ln}, portOf(ln), nil
 	}
 	for try := 0; ; try++ {
-		v4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", orZero(r.port)))
+		v4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", cmp.Or(r.port, "0")))
 		if err != nil {
 			return nil, "", r.listenError(err)
 		}
 		v6, err := net.Listen("tcp6", net.JoinHostPort("::1", portOf(v4)))
-		switch {
-		case err == nil:
+		if err == nil {
 			return []net.Listener{v4, v6}, portOf(v4), nil
-		case !errors.Is(err, syscall.EADDRINUSE):
-			return []net.Listener{v4}, portOf(v4), nil // no IPv6 on this machine
+		}
+		if !hasIPv6() {
+			return []net.Listener{v4}, portOf(v4), nil
 		}
 		v4.Close()
 		if r.port != "" || try == 9 {
@@ -101,18 +100,21 @@ func (r redirect) listen() ([]net.Listener, string, error) {
 	}
 }
 
-func (r redirect) listenError(err error) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("port %s of %s, which the redirect URI names, is in use by another program; close that program, or register a redirect URI with another port or none", r.port, r.host)
+// hasIPv6 reports whether this machine has an IPv6 loopback address.
+func hasIPv6() bool {
+	ln, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		return false
 	}
-	return fmt.Errorf("no port could be opened on %s for the browser to come back to: %w", r.host, err)
+	ln.Close()
+	return true
 }
 
-func orZero(port string) string {
-	if port == "" {
-		return "0"
+func (r redirect) listenError(err error) error {
+	if r.port != "" {
+		return fmt.Errorf("port %s of %s, which the redirect URI names, cannot be opened, most likely because it is in use by another program (%w); close that program, or register a redirect URI with another port or none", r.port, r.host, err)
 	}
-	return port
+	return fmt.Errorf("no port could be opened on %s for the browser to come back to: %w", r.host, err)
 }
 
 func portOf(ln net.Listener) string {
@@ -133,10 +135,7 @@ type receiver struct {
 }
 
 func newReceiver(r redirect, port string, state Secret, log *slog.Logger) *receiver {
-	path := r.path
-	if path == "" {
-		path = "/"
-	}
+	path := cmp.Or(r.path, "/")
 	return &receiver{
 		host: r.authority(port), path: path, state: state, log: log,
 		answer: make(chan url.Values, 1), ended: make(chan struct{}),
@@ -234,11 +233,10 @@ func writePage(w http.ResponseWriter, status int, page assets.Page) {
 // being written go out for half a second, closes everything, and returns.
 func (rc *receiver) serve(ctx context.Context, listeners []net.Listener) {
 	server := &http.Server{
-		Handler:           rc,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       5 * time.Second,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(rc.log.Handler(), slog.LevelDebug),
+		Handler:        rc,
+		ReadTimeout:    5 * time.Second, // of the header too
+		MaxHeaderBytes: 16 << 10,
+		ErrorLog:       slog.NewLogLogger(rc.log.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return context.WithValue(ctx, visitorKey{}, conn)
 		},

@@ -93,12 +93,12 @@ const (
 // Error is a failed step of the protocol. Its text never holds a token, a
 // code, a secret or a response body.
 type Error struct {
-	Op          string // "discovery", "sign-in", "exchange", "refresh", "revoke", "userinfo"
+	Op          string // "discovery", "sign-in", "device sign-in", "exchange", "refresh", "revoke", "userinfo", "time"
 	Server      string // host of the server that was spoken to
 	Class       Class
-	Code        string // the OAuth error code, if the server gave one
-	Description string // error_description, cleaned: printable, at most 200 bytes
-	Status      int    // HTTP status, 0 without an answer
-	RetryAfter  time.Duration
+	Code        string        // the OAuth error code, if the server gave one
+	Description string        // error_description, cleaned: printable, at most 200 bytes
+	Status      int           // HTTP status, 0 without an answer
+	RetryAfter  time.Duration // as the server asks, 1 s to 15 min; 0: it does not say
 	Err         error
 }

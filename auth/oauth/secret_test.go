@@ -65,6 +65,9 @@ func TestSecret(t *testing.T) {
 	if s := NewSecret(""); s != (Secret{}) || !s.IsZero() || s.Reveal() != "" {
 		t.Error("NewSecret of nothing is not the zero Secret")
 	}
+	if text := NewSecret(canary).String() + NewSecret(canary).LogValue().String(); text != "[redacted][redacted]" {
+		t.Error(text)
+	}
 	data, err := json.Marshal(map[Secret]Secret{NewSecret("a"): NewSecret("b")})
 	if err != nil || string(data) != `{"[redacted]":"[redacted]"}` {
 		t.Errorf("%s, %v", data, err)

@@ -6,15 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -284,6 +288,32 @@ func TestAnswerOnce(t *testing.T) {
 	}
 }
 
+// TestReload: a browser that asks again during the exchange waits as well, and
+// sees the same page.
+func TestReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc := newReceiver(redirect{host: "127.0.0.1", path: "/callback"}, "5", NewSecret("right"), slog.New(slog.DiscardHandler))
+		var pages [3]*httptest.ResponseRecorder
+		for i := range pages {
+			pages[i] = httptest.NewRecorder()
+			r := httptest.NewRequest("GET", "/callback?state=right&code=x", nil)
+			r.Host = "127.0.0.1:5"
+			go rc.ServeHTTP(pages[i], r)
+		}
+		synctest.Wait()
+		if len(rc.answer) != 1 {
+			t.Errorf("%d answers", len(rc.answer))
+		}
+		rc.end(assets.SignInDenied)
+		synctest.Wait()
+		for _, page := range pages {
+			if page.Body.String() != string(assets.SignInDenied.Body) {
+				t.Errorf("page %.100s", page.Body)
+			}
+		}
+	})
+}
+
 // TestCrowd keeps two thousand idle and slow connections open: the browser
 // still gets through, and memory stays where it was.
 func TestCrowd(t *testing.T) {
@@ -293,6 +323,11 @@ func TestCrowd(t *testing.T) {
 	var before, during runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
+	first, err := net.Dial("tcp", answer.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
 	for i := range 2000 {
 		conn, err := net.Dial("tcp", answer.Host)
 		if err != nil {
@@ -312,6 +347,10 @@ func TestCrowd(t *testing.T) {
 		t.Errorf("the crowd cost %d KB", grown>>10)
 	}
 	start := time.Now()
+	first.SetReadDeadline(start.Add(2 * time.Second)) // sooner than an unfinished header is given up
+	if _, err := first.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the oldest of too many connections is still open: %v", err)
+	}
 	if _, page := get(t, answer.String(), nil); page != string(assets.SignInDone.Body) {
 		t.Errorf("final page %.200s", page)
 	}
@@ -324,6 +363,7 @@ func TestCrowd(t *testing.T) {
 }
 
 func TestSlowHeader(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	flow, _ := begin(t, s.client(t, nil), SignInOptions{})
 	conn, err := net.Dial("tcp", answerURL(t, flow).Host)
@@ -520,6 +560,16 @@ func TestPortCloses(t *testing.T) {
 	})
 }
 
+// TestSlowExchange: the browser waits longer than a visitor may take to ask.
+func TestSlowExchange(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	s.token = func(http.ResponseWriter, *http.Request) bool { <-time.After(6 * time.Second); return false }
+	if got, page := signIn(t, s.client(t, nil), SignInOptions{}); got.err != nil || page != string(assets.SignInDone.Body) {
+		t.Errorf("%v, page %.200s", got.err, page)
+	}
+}
+
 // TestCancelWhileExchanging: the server never answers, and the person gives up.
 func TestCancelWhileExchanging(t *testing.T) {
 	s := startServer(t)
@@ -602,15 +652,6 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-func hasIPv6() bool {
-	ln, err := net.Listen("tcp6", "[::1]:0")
-	if err != nil {
-		return false
-	}
-	ln.Close()
-	return true
-}
-
 func TestFixedPort(t *testing.T) {
 	s := startServer(t)
 	squatter, err := net.Listen("tcp", "127.0.0.1:0")
@@ -632,6 +673,17 @@ func TestFixedPort(t *testing.T) {
 	}
 	if s.requests[0].Get("redirect_uri") != redirect {
 		t.Errorf("redirect_uri %q", s.requests[0].Get("redirect_uri"))
+	}
+}
+
+// TestAuthority: a browser leaves the port out of Host when it is 80.
+func TestAuthority(t *testing.T) {
+	for _, test := range []struct{ host, port, want string }{
+		{"127.0.0.1", "80", "127.0.0.1"}, {"127.0.0.1", "8080", "127.0.0.1:8080"}, {"[::1]", "5", "[::1]:5"}, {"[::1]", "80", "[::1]"},
+	} {
+		if got := (redirect{host: test.host}).authority(test.port); got != test.want {
+			t.Errorf("%s, %s: %q", test.host, test.port, got)
+		}
 	}
 }
 

@@ -58,9 +58,6 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	g.used = true
 	c := g.client
-	if g.read == nil {
-		g.read = readTokens
-	}
 	server := req.URL.Host
 	if g.authenticate {
 		req = req.Clone(g.ctx)
@@ -88,13 +85,11 @@ func (g *guard) failed(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok { // what the guard let through: device polling
-		return &Error{Op: g.op, Class: codeClass(refused.ErrorCode, nil), Code: cleanCode(refused.ErrorCode)}
+	e := &Error{Op: g.op, Class: NotSent, Err: errors.New("the request could not be made")}
+	if g.used {
+		e.Class, e.Err = Unknown, errors.New("the answer could not be used")
 	}
-	if !g.used {
-		return &Error{Op: g.op, Class: NotSent, Err: errors.New("the request could not be made")}
-	}
-	return &Error{Op: g.op, Class: Unknown, Err: errors.New("the answer could not be used")}
+	return e
 }
 
 // readTokens reads the answer of a token endpoint into g and returns it in
@@ -166,7 +161,7 @@ func readGrant(o object, now time.Time, accessLifetime time.Duration) (g Grant, 
 	if g.AccessToken.IsZero() {
 		bad("it has no access_token")
 	}
-	if kind, _ := o.str("token_type"); !strings.EqualFold(kind, "Bearer") { // section 7.1: not a type we know, not usable
+	if name, _ := o.str("token_type"); !strings.EqualFold(name, "Bearer") { // section 7.1: not a type we know, not usable
 		bad("its token_type is not Bearer")
 	}
 
@@ -233,7 +228,7 @@ func readBounds(o object, refreshToken Secret, now time.Time) (b Bounds) {
 
 // exchange trades an authorization code for tokens, once.
 func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, code, verifier, nonce Secret) (Grant, error) {
-	g := &guard{client: c, op: "exchange"}
+	g := &guard{client: c, op: "exchange", read: readTokens}
 	_, err := c.conf(m, redirectURI).Exchange(g.context(ctx), code.Reveal(), oauth2.VerifierOption(verifier.Reveal()))
 	if err != nil {
 		return Grant{}, g.failed(err)
@@ -269,7 +264,8 @@ func grantsOpenID(g Grant) bool {
 //
 // A Grant may come with an error: the server has then rotated the token and
 // given an answer that must not be used otherwise. If its RefreshToken is not
-// zero it is the one that is valid now; save it.
+// zero it is the one that is valid now; save it. An error without an answer to
+// this POST, as from discovery, is never of the class Unknown.
 func (c *Client) Refresh(ctx context.Context, rt Secret, prev Identity) (Grant, error) {
 	const op = "refresh"
 	if rt.IsZero() {
@@ -279,8 +275,8 @@ func (c *Client) Refresh(ctx context.Context, rt Secret, prev Identity) (Grant, 
 	if failed != nil {
 		return Grant{}, failed
 	}
-	c.fetchKeys(ctx, m)
-	g := &guard{client: c, op: op}
+	c.warmKeys(ctx, m)
+	g := &guard{client: c, op: op, read: readTokens}
 	// A fresh source each time: x/oauth2's long-lived one refreshes when it
 	// likes and keeps the first caller's context.
 	_, err := c.conf(m, "").TokenSource(g.context(ctx), &oauth2.Token{RefreshToken: rt.Reveal()}).Token()

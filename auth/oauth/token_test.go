@@ -314,6 +314,30 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestRepeatedAnswer: a server in its grace repeats an answer, and with it an
+// expires_in that has begun to run; the token itself tells.
+func TestRepeatedAnswer(t *testing.T) {
+	date := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		name, claims, expiresIn string
+		want                    time.Duration
+	}{
+		{"repeated", `{"exp":%d}`, `,"expires_in":900`, 5 * time.Minute},
+		{"first time", `{"exp":%d}`, `,"expires_in":200`, 200 * time.Second},
+		{"exp in the past", `{"exp":5}`, `,"expires_in":900`, time.Second},
+		{"no exp", `{}`, `,"expires_in":900`, 15 * time.Minute},
+		{"not claims", `[]`, `,"expires_in":900`, 15 * time.Minute},
+		{"life unknown", `{"exp":%d}`, ``, 0},
+	} {
+		claims := strings.ReplaceAll(test.claims, "%d", fmt.Sprint(date.Add(5*time.Minute).Unix()))
+		token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+		answer := respond(200, appJSON, `{"access_token":"`+token+`","token_type":"Bearer"`+test.expiresIn+`}`, "Date", date.Format(http.TimeFormat))
+		if g, err, _ := refreshWith(t, answer, nil); err != nil || g.ExpiresIn != test.want {
+			t.Errorf("%s: %v, %v", test.name, g.ExpiresIn, err)
+		}
+	}
+}
+
 func TestRefreshIDToken(t *testing.T) {
 	prev := func(s *testServer) Identity { return Identity{Issuer: s.URL, Subject: "alice"} }
 	tests := []struct {
@@ -421,6 +445,17 @@ func TestRefreshRequest(t *testing.T) {
 	check("public", nil, public, "")
 	check("confidential", func(c *Config) { c.ClientSecret = NewSecret("s:e cret") },
 		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"rt-secret"}}, "Basic "+base64.StdEncoding.EncodeToString([]byte("curfew:s%3Ae+cret")))
+
+	// No transport is given the means to send the body again.
+	bare := plainClient(t, fakeIssuer, roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.GetBody != nil {
+			t.Error("the request can be replayed")
+		}
+		return transportTo{http.HandlerFunc(respond(200, appJSON, `{"access_token":"a","token_type":"Bearer"}`))}.RoundTrip(r)
+	}))
+	if _, err := bare.Refresh(t.Context(), NewSecret("rt"), Identity{}); err != nil {
+		t.Error(err)
+	}
 
 	if _, err := (&Client{}).Refresh(t.Context(), Secret{}, Identity{}); classOf(err) != HeldBack {
 		t.Errorf("refresh without a token: %v", err)

@@ -69,7 +69,6 @@ func (c *Client) send(ctx context.Context, op string, req *http.Request, limit i
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteHeaderField: func(string, []string) { sent.Store(true) },
-		WroteHeaders:     func() { sent.Store(true) },
 	})
 	req = req.Clone(ctx)
 	req.Header.Set("Accept", "application/json")
@@ -137,7 +136,7 @@ func (c *Client) getJSON(ctx context.Context, op, address, bearer string, limit 
 	case !r.ok():
 		failed = refusal(op, server, r, nil)
 		if r.status/100 == 4 && failed.Class != Throttled {
-			failed.Class = HeldBack
+			failed.Class = HeldBack // even if it speaks of tokens: none was sent
 		}
 	case r.mediaType != "application/json" && r.mediaType != "application/jwk-set+json":
 		failed = &Error{Op: op, Server: server, Class: Unknown, Status: r.status,
@@ -150,14 +149,11 @@ func (c *Client) getJSON(ctx context.Context, op, address, bearer string, limit 
 	if failed == nil {
 		return o, nil
 	}
-	switch failed.Class {
-	case Unknown:
+	if failed.Class == Unknown {
 		failed.Class = NotSent
 		if errors.Is(failed, context.Canceled) {
 			failed.Class = Cancelled
 		}
-	case Dead, Denied: // words that are about tokens; none was sent here
-		failed.Class = HeldBack
 	}
 	return nil, failed
 }

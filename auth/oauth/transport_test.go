@@ -297,7 +297,7 @@ func TestNoDoubleSend(t *testing.T) {
 		t.Errorf("%d requests, %v", posts.Load(), err)
 	}
 	posts.Store(0)
-	g := &guard{client: c, op: "refresh"}
+	g := &guard{client: c, op: "refresh", read: readTokens}
 	conf := &oauth2.Config{ClientID: "x", Endpoint: oauth2.Endpoint{TokenURL: fakeIssuer}} // auto-detect
 	_, err := conf.TokenSource(g.context(t.Context()), &oauth2.Token{RefreshToken: "rt"}).Token()
 	if err == nil || posts.Load() != 1 {

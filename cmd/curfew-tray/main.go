@@ -107,10 +107,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 
 	icon := tray.NewSystray(assets.Name, assets.Tone(*tone))
+	notices := make(chan tray.Notice, 64)
 	t := tray.New(tray.Config{
 		Agent: client, Display: icon, Clipboard: desktop.Clipboard{},
 		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show,
 		OpenURL: desktop.OpenURL, OpenWindow: openWindow, Logger: logger,
+		Notify: func(n tray.Notice) {
+			select {
+			case notices <- n:
+			default: // the service has not taken 64: nobody looks
+			}
+		},
 	})
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -122,6 +129,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if first != nil {
 			wg.Go(func() { first.serve(ctx, icon.Show) })
 		}
+		wg.Go(func() { panel.ServeNotices(ctx, notices, icon.Clicks, logger) })
 		wg.Go(func() {
 			if err := watchPanel(ctx, panel, stderr, logger); err != nil {
 				cancel(err)
@@ -140,15 +148,12 @@ func fail(stderr io.Writer, code int, err error, hint string) int {
 	return code
 }
 
-// openWindow starts curfew-window at a place.
-func openWindow(ctx context.Context, at tray.Place) error {
-	switch {
-	case at.Add:
-		return desktop.ShowWindow(ctx, "--add")
-	case at.Account != "":
-		return desktop.ShowWindow(ctx, "--account", at.Account)
+// openWindow starts curfew-window, at an account where one is named.
+func openWindow(ctx context.Context, account string) error {
+	if account == "" {
+		return desktop.ShowWindow(ctx)
 	}
-	return desktop.ShowWindow(ctx)
+	return desktop.ShowWindow(ctx, "--account", account)
 }
 
 // patience is how long a panel may take to come: at login it often starts
@@ -178,7 +183,7 @@ func watchPanel(ctx context.Context, p panel, stderr io.Writer, logger *slog.Log
 			said, overdue = true, nil
 			fmt.Fprintln(stderr, "curfew-tray: this desktop has no place for tray icons, so the window opens instead; the icon comes when there is one\n"+
 				"hint: on GNOME, enable the AppIndicator extension; elsewhere, add a tray (status notifier) to the panel")
-			if err := openWindow(ctx, tray.Place{}); err != nil {
+			if err := openWindow(ctx, ""); err != nil {
 				logger.Warn("no window either", "err", err)
 			}
 		}

@@ -102,9 +102,6 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	prefs := a.Preferences()
 	appearance := window.Appearance(prefs.StringWithFallback(prefAppearance, string(window.System)))
 	a.Settings().SetTheme(window.NewTheme(appearance))
-	if account == "" {
-		account = prefs.String(prefAccount)
-	}
 
 	w := a.NewWindow(assets.Name)
 	w.SetMaster()
@@ -112,7 +109,7 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	view := window.New(window.Config{
 		Agent: client, Do: fyne.Do, Now: time.Now, Open: a.OpenURL, Clipboard: a.Clipboard(), Canvas: w.Canvas,
 		Providers:  providers(),
-		Selected:   account,
+		Selected:   prefs.String(prefAccount),
 		OnSelect:   func(name string) { prefs.SetString(prefAccount, name) },
 		Appearance: appearance,
 		OnAppear: func(chosen window.Appearance) {
@@ -122,6 +119,9 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 		Close: w.Close,
 		About: about(),
 	})
+	if account != "" {
+		view.Select(account)
+	}
 	w.SetContent(view.Content())
 	view.AddShortcuts(w.Canvas())
 	size := fyne.NewSize(float32(prefs.FloatWithFallback(prefWidth, float64(usualSize.Width))), float32(prefs.FloatWithFallback(prefHeight, float64(usualSize.Height))))

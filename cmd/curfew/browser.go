@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/cli/browser"
+
+	"curfew/auth/agent"
 )
 
 // openBrowser opens address in the person's browser and returns at once; the
@@ -42,7 +44,9 @@ func runOpener(address string) error {
 		if !placed {
 			args = append(args, address)
 		}
-		if exec.Command(args[0], args[1:]...).Run() == nil {
+		c := exec.Command(args[0], args[1:]...)
+		c.SysProcAttr = agent.Detached() // or Ctrl-C would end the person's browser as well
+		if c.Run() == nil {
 			return nil
 		}
 	}

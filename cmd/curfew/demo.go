@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,6 +72,9 @@ func (p *program) demo(ctx context.Context, o demoOptions) (err error) {
 	if o.play {
 		return d.play(ctx, p.stdout, o.out)
 	}
+	if err := d.client.Put(ctx, d.account()); err != nil {
+		return err
+	}
 	if err := d.startTray(); err != nil {
 		return err
 	}
@@ -129,11 +133,12 @@ func startDemo(ctx context.Context, accessTTL time.Duration) (*demo, error) {
 	socket := filepath.Join(d.dir, "agent.sock")
 	d.client = agent.NewClient(socket)
 	d.env = append(os.Environ(),
+		"CURFEW_DEMO="+d.dir, // marks what belongs to it
 		"CURFEW_SOCKET="+socket,
 		"XDG_CONFIG_HOME="+filepath.Join(d.dir, "config"),
 		"XDG_STATE_HOME="+filepath.Join(d.dir, "state"),
 		"PATH="+d.dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	if err := d.setBrowser(asBefore("xdg-open", "PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME")); err != nil {
+	if err := d.setBrowser(asBefore("xdg-open", "BROWSER", "PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME")); err != nil {
 		return fail(err)
 	}
 	if d.server, err = startDemoServer(ctx, accessTTL); err != nil {
@@ -198,6 +203,7 @@ func (d *demo) program(name string) string { return filepath.Join(d.bin, name) }
 func (d *demo) start(name string, args ...string) (*exec.Cmd, error) {
 	cmd := exec.Command(d.program(name), args...)
 	cmd.Env = d.env
+	cmd.SysProcAttr = agent.Detached() // or Ctrl-C would end the agent before it can sign out
 	log, err := os.Create(filepath.Join(d.dir, strings.Join(append([]string{name}, args...), "-")+".log"))
 	if err != nil {
 		return nil, err
@@ -243,7 +249,7 @@ func (d *demo) close(ctx context.Context) error {
 	if d.server != nil {
 		errs = append(errs, d.server.close(ctx))
 	}
-	return errors.Join(append(errs, d.endWindows(), os.RemoveAll(d.dir))...)
+	return errors.Join(append(errs, d.endWindows(ctx), os.RemoveAll(d.dir))...)
 }
 
 // end asks a program to end and waits until it has; nil has ended.
@@ -262,25 +268,32 @@ func end(ctx context.Context, cmd *exec.Cmd) error {
 	return nil
 }
 
-// endWindows ends the windows that the tray or a command opened: they are no
-// children of this program, but have the demo's environment.
-func (d *demo) endWindows() error {
-	var errs []error
-	procs, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, file := range procs {
-		env, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(env, []byte("\x00CURFEW_SOCKET="+d.client.Socket()+"\x00")) {
-			continue // most are not ours to read
-		}
-		var pid int
-		if _, err := fmt.Sscanf(file, "/proc/%d/environ", &pid); err != nil || pid == os.Getpid() {
-			continue
-		}
+// endWindows ends the windows that the tray or a command opened, and waits
+// until they are gone: they write to the profile.
+func (d *demo) endWindows(ctx context.Context) error {
+	for _, pid := range d.inhabitants() {
 		if p, err := os.FindProcess(pid); err == nil {
-			errs = append(errs, p.Signal(os.Interrupt))
+			p.Signal(os.Interrupt) // fails when it has ended meanwhile
 		}
 	}
-	return errors.Join(errs...)
+	return until(ctx, 5*time.Second, "the window to end", func() bool { return len(d.inhabitants()) == 0 })
+}
+
+// inhabitants finds the programs that run in the demo's environment. Windows
+// are no children of this program, but it marks them too.
+func (d *demo) inhabitants() []int {
+	var pids []int
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
+		env, err := os.ReadFile(file)
+		if err != nil || !slices.Contains(strings.Split(string(env), "\x00"), "CURFEW_DEMO="+d.dir) {
+			continue // most are not ours to read
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // until waits until happened, which it asks again and again.

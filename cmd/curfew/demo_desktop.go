@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"image"
-	_ "image/png" // what import writes
+	"image/color"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,14 +23,14 @@ import (
 // A desktop is what the person whom the demo plays has in front of them: the
 // X display, seen through ImageMagick's import and touched through xdotool,
 // and what the tray says of itself on the session bus. The panel must be
-// xfce4-panel.
+// xfce4-panel, and notifications be shown by dunst.
 type desktop struct {
 	bus *dbus.Conn
 	out string // where pictures are left; "" leaves none
 }
 
 func openDesktop(out string) (*desktop, error) {
-	for _, name := range []string{"xdotool", "import", "xfce4-panel"} {
+	for _, name := range []string{"xdotool", "xwininfo", "import", "xclip"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return nil, fmt.Errorf("%s is missing (make setup-demo installs it)", name)
 		}
@@ -46,6 +49,12 @@ func openDesktop(out string) (*desktop, error) {
 
 func (d *desktop) close() error { return d.bus.Close() }
 
+// clipboard returns the text in the clipboard.
+func (d *desktop) clipboard(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "xclip", "-o", "-selection", "clipboard").Output()
+	return string(out), err
+}
+
 // xdo runs one chain of xdotool commands and returns what they printed.
 func (d *desktop) xdo(ctx context.Context, args ...string) (string, error) {
 	out, err := exec.CommandContext(ctx, "xdotool", args...).Output()
@@ -55,32 +64,29 @@ func (d *desktop) xdo(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
-// A place is where a window is on the screen.
-type place struct {
-	window string
-	image.Rectangle
-}
-
 // windows finds the visible windows that xdotool's search options mean.
-func (d *desktop) windows(ctx context.Context, search ...string) ([]place, error) {
+func (d *desktop) windows(ctx context.Context, search ...string) ([]image.Rectangle, error) {
 	out, err := exec.CommandContext(ctx, "xdotool", append([]string{"search", "--onlyvisible"}, search...)...).Output()
 	if e, ok := errors.AsType[*exec.ExitError](err); ok && e.ExitCode() == 1 {
 		return nil, nil // xdotool's way to say there are none
 	} else if err != nil {
 		return nil, err
 	}
-	var found []place
+	var found []image.Rectangle
 	for id := range strings.FieldsSeq(string(out)) {
-		shell, err := d.xdo(ctx, "getwindowgeometry", "--shell", id)
+		// Not by xdotool, which adds a window's frame twice.
+		info, err := exec.CommandContext(ctx, "xwininfo", "-id", id).Output()
 		if err != nil {
 			continue // it has gone meanwhile
 		}
-		var x, y, w, h, screen int
-		var same string
-		if _, err := fmt.Sscanf(shell, "WINDOW=%s\nX=%d\nY=%d\nWIDTH=%d\nHEIGHT=%d\nSCREEN=%d", &same, &x, &y, &w, &h, &screen); err != nil {
-			return nil, fmt.Errorf("xdotool getwindowgeometry: %q: %w", shell, err)
+		n := map[string]int{}
+		for line := range strings.Lines(string(info)) {
+			if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+				n[name], _ = strconv.Atoi(strings.TrimSpace(value)) // most lines hold no number
+			}
 		}
-		found = append(found, place{id, image.Rect(x, y, x+w, y+h)})
+		corner := image.Pt(n["Absolute upper-left X"], n["Absolute upper-left Y"])
+		found = append(found, image.Rectangle{corner, corner.Add(image.Pt(n["Width"], n["Height"]))})
 	}
 	return found, nil
 }
@@ -89,26 +95,26 @@ func (d *desktop) windows(ctx context.Context, search ...string) ([]place, error
 const panelHeight = 40
 
 // icon finds the tray's icon in the panel, where there is but one.
-func (d *desktop) icon(ctx context.Context) (place, error) {
+func (d *desktop) icon(ctx context.Context) (image.Rectangle, error) {
 	all, err := d.windows(ctx, "--classname", "^wrapper-2.0$")
 	for _, p := range all {
 		if p.Min.Y == 0 && p.Dy() < panelHeight && p.Dx() > 20 { // narrower is a tray without icons
 			return p, nil
 		}
 	}
-	return place{}, errors.Join(err, errors.New("there is no icon in the panel"))
+	return image.Rectangle{}, errors.Join(err, errors.New("there is no icon in the panel"))
 }
 
 // menus finds the tray's open menus, a submenu after its menu.
-func (d *desktop) menus(ctx context.Context) ([]place, error) {
+func (d *desktop) menus(ctx context.Context) ([]image.Rectangle, error) {
 	all, err := d.windows(ctx, "--class", "^Wrapper-2.0$")
-	all = slices.DeleteFunc(all, func(p place) bool { return p.Min.Y < panelHeight/2 || p.Dy() < panelHeight })
-	slices.SortFunc(all, func(a, b place) int { return b.Min.X - a.Min.X })
+	all = slices.DeleteFunc(all, func(p image.Rectangle) bool { return p.Min.Y < panelHeight/2 || p.Dy() < panelHeight })
+	slices.SortFunc(all, func(a, b image.Rectangle) int { return b.Min.X - a.Min.X })
 	return all, err
 }
 
 // awaitMenus waits until n menus are open and returns where they are.
-func (d *desktop) awaitMenus(ctx context.Context, n int) (open []place, err error) {
+func (d *desktop) awaitMenus(ctx context.Context, n int) (open []image.Rectangle, err error) {
 	waited := until(ctx, 5*time.Second, fmt.Sprintf("%d open menus", n), func() bool {
 		open, err = d.menus(ctx)
 		return err != nil || len(open) == n
@@ -116,8 +122,36 @@ func (d *desktop) awaitMenus(ctx context.Context, n int) (open []place, err erro
 	return open, errors.Join(err, waited)
 }
 
-// openMenu clicks the icon with the right button.
+// notice waits for a notification and returns where it is.
+func (d *desktop) notice(ctx context.Context) (image.Rectangle, error) {
+	var shown []image.Rectangle
+	var err error
+	waited := until(ctx, 5*time.Second, "a notification", func() bool {
+		shown, err = d.windows(ctx, "--class", "^Dunst$")
+		return err != nil || len(shown) > 0
+	})
+	if err := errors.Join(err, waited); err != nil {
+		return image.Rectangle{}, err
+	}
+	return shown[0], nil
+}
+
+// openMenu waits until the menu stays as it is, and clicks the icon with the
+// right button. A row that comes while the menu is open would be cut off.
 func (d *desktop) openMenu(ctx context.Context) error {
+	var rows, last []row
+	var err error
+	waited := until(ctx, 10*time.Second, "the menu to stay as it is", func() bool {
+		last = rows
+		if rows, err = d.menu(ctx); err == nil && !reflect.DeepEqual(rows, last) {
+			time.Sleep(stillFor)
+			return false
+		}
+		return true
+	})
+	if err := errors.Join(err, waited); err != nil {
+		return err
+	}
 	icon, err := d.icon(ctx)
 	if err != nil {
 		return err
@@ -171,12 +205,13 @@ func (d *desktop) walk(ctx context.Context, path ...string) error {
 	for level, words := range path {
 		down := 0
 		i := slices.IndexFunc(rows, func(r row) bool {
-			if r.enabled && !r.separator {
-				down++ // the arrow keys pass over all others
+			if !r.enabled || r.separator {
+				return false // the arrow keys pass over it
 			}
+			down++
 			return strings.HasPrefix(r.words, words)
 		})
-		if i < 0 || !rows[i].enabled {
+		if i < 0 {
 			return fmt.Errorf("the menu has no row %q that can be chosen, but %q", words, rows)
 		}
 		if level > 0 {
@@ -291,51 +326,55 @@ func rowsOf(nodes []dbus.Variant) ([]row, error) {
 	return rows, nil
 }
 
-// picture takes a picture of an area of the screen once something has been
-// drawn there, and returns how many colours it has.
+// picture takes a picture of an area of the screen once something is drawn
+// there, and if it can be had one that is still, and returns how many colours
+// it has.
 func (d *desktop) picture(ctx context.Context, name string, area image.Rectangle) (colours int, err error) {
-	file := filepath.Join(d.out, name+".png")
-	if d.out == "" {
-		dir, err := os.MkdirTemp("", "curfew-picture-*")
-		if err != nil {
-			return 0, err
-		}
-		defer os.RemoveAll(dir)
-		file = filepath.Join(dir, name+".png")
-	}
 	crop := fmt.Sprintf("%dx%d+%d+%d", area.Dx(), area.Dy(), area.Min.X, area.Min.Y)
-	waited := until(ctx, 10*time.Second, name+" to be drawn", func() bool {
-		if err = exec.CommandContext(ctx, "import", "-window", "root", "-crop", crop, "+repage", file).Run(); err != nil {
-			err = fmt.Errorf("import: %w", err)
-			return true
+	var shot, last []byte
+	look := func() {
+		last = shot
+		shot, err = exec.CommandContext(ctx, "import", "-window", "root", "-crop", crop, "+repage", "-define", "png:exclude-chunks=date,time", "png:-").Output()
+		if err == nil {
+			colours, err = countColours(shot)
 		}
-		colours, err = countColours(file)
+	}
+	waited := until(ctx, 15*time.Second, name+" to be drawn", func() bool {
+		look()
 		return err != nil || colours >= leastColours
 	})
-	return colours, errors.Join(err, waited)
+	for began := time.Now(); err == nil && waited == nil && !bytes.Equal(shot, last) && time.Since(began) < stillWithin; {
+		time.Sleep(stillFor)
+		look()
+	}
+	if err := errors.Join(err, waited); err != nil || d.out == "" {
+		return colours, err
+	}
+	return colours, os.WriteFile(filepath.Join(d.out, name+".png"), shot, 0o644)
 }
 
-// leastColours is how many colours a picture of something has at the least;
-// an empty window has one, a panel without icons a few.
-const leastColours = 24
+const (
+	// leastColours is how many colours a picture of something has at the
+	// least: an empty window has one, a panel without icons a few.
+	leastColours = 24
+
+	// A picture is still when it stays the same for longer than a frame or an
+	// animation's step. A countdown is not for long.
+	stillFor    = 300 * time.Millisecond
+	stillWithin = 3 * time.Second
+)
 
 // countColours counts the colours of a picture, up to a thousand.
-func countColours(file string) (int, error) {
-	f, err := os.Open(file)
+func countColours(picture []byte) (int, error) {
+	img, err := png.Decode(bytes.NewReader(picture))
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("a picture of the screen: %w", err)
 	}
-	defer f.Close()
-	img, _, err := image.Decode(f)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", file, err)
-	}
-	seen := map[[3]uint32]bool{}
+	seen := map[color.Color]bool{}
 	b := img.Bounds()
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		for x := b.Min.X; x < b.Max.X && len(seen) < 1000; x++ {
-			r, g, b, _ := img.At(x, y).RGBA()
-			seen[[3]uint32{r, g, b}] = true
+			seen[img.At(x, y)] = true
 		}
 	}
 	return len(seen), nil

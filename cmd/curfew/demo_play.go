@@ -51,6 +51,7 @@ func (p *player) steps() []step {
 		{"send the refresh token to the API", "401 " + authserver.MessageNeedAccess, p.mixUpTokens},
 		{"look for the refresh token on disk", "items in the keychain, no trace in a file", p.searchProfile},
 		{"open the menu", "both countdowns", p.seeMenu},
+		{"Copy access token", "200 alice, with what is in the clipboard", p.copyToken},
 		{"Open Curfew", "a window", p.openWindow},
 		{"wait", "a refresh just before the token ends", p.watchRefresh},
 		{"wait again", "a refresh just before the token ends", p.watchRefresh},
@@ -58,7 +59,7 @@ func (p *player) steps() []step {
 		{"Sign in again", "a new session; the old one is over at the server", p.signInAgain},
 		{"curfew refresh " + demoAccount + ", again and again", "20 work; the 21st never leaves: " + auth.MessageRefreshes, p.spendAll},
 		{"send the last refresh token anyway", "400 " + auth.MessageRefreshes, p.cheat},
-		{"wait for the last token's end", "ended; exit code 3: " + auth.MessageRefreshes, p.seeEnd},
+		{"wait for the last token's end", "a notice; ended; exit code 3: " + auth.MessageRefreshes, p.seeEnd},
 		{"curfew login " + demoAccount, "one page opens; 20 of 20 refreshes left", p.signIn},
 		{"curfew logout " + demoAccount, "its refresh token is worth nothing; the keychain is empty", p.signOut},
 		{"Quit", "the tray ends, the agent stays", p.quit},
@@ -108,7 +109,7 @@ func (p *player) seeIcon(ctx context.Context) (string, error) {
 	if err := p.startTray(); err != nil {
 		return "", err
 	}
-	var icon place
+	var icon image.Rectangle
 	err := until(ctx, 10*time.Second, "the icon", func() (there bool) {
 		var err error
 		icon, err = p.screen.icon(ctx)
@@ -117,7 +118,7 @@ func (p *player) seeIcon(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return p.see(ctx, "icon-signed-out", icon.Rectangle)
+	return p.see(ctx, "icon-signed-out", icon)
 }
 
 func (p *player) addAccount(ctx context.Context) (string, error) {
@@ -249,6 +250,21 @@ func (p *player) showMenu(ctx context.Context, picture string) (line string, err
 	return rows[i].words, err
 }
 
+func (p *player) copyToken(ctx context.Context) (string, error) {
+	if err := p.screen.choose(ctx, demoAccount, "Copy access token"); err != nil {
+		return "", err
+	}
+	var token string
+	err := until(ctx, 5*time.Second, "something in the clipboard", func() bool {
+		token, _ = p.screen.clipboard(ctx) // fails while it is empty
+		return token != ""
+	})
+	if err != nil {
+		return "", err
+	}
+	return expect("200 " + authserver.DefaultUser)(p.server.tryAPI(ctx, token))
+}
+
 func (p *player) openWindow(ctx context.Context) (string, error) {
 	if err := p.screen.choose(ctx, "Open Curfew"); err != nil {
 		return "", err
@@ -258,7 +274,7 @@ func (p *player) openWindow(ctx context.Context) (string, error) {
 
 // seeWindow takes a picture of the window.
 func (p *player) seeWindow(ctx context.Context, picture string) (string, error) {
-	var all []place
+	var all []image.Rectangle
 	err := until(ctx, 15*time.Second, "the window", func() bool {
 		var err error
 		all, err = p.screen.windows(ctx, "--name", "^Curfew")
@@ -268,9 +284,9 @@ func (p *player) seeWindow(ctx context.Context, picture string) (string, error) 
 		return fmt.Sprintf("%d windows", len(all)), err
 	}
 	if !all[0].In(screenArea) {
-		return "", fmt.Errorf("the window is at %v, not all of it on the screen", all[0].Rectangle)
+		return "", fmt.Errorf("the window is at %v, not all of it on the screen", all[0])
 	}
-	return p.see(ctx, picture, all[0].Rectangle)
+	return p.see(ctx, picture, all[0])
 }
 
 // see takes a picture and says how large it is.
@@ -409,6 +425,13 @@ func (p *player) seeEnd(ctx context.Context) (string, error) {
 	seen := fmt.Sprintf("%s by %s; exit code %d: %s", s.State, s.Reason, code, said)
 	if s.Reason != auth.ByRefreshes || s.Message != auth.MessageRefreshes || code != exitSignInNeeded || !strings.Contains(said, auth.MessageRefreshes) {
 		return seen, errors.New("that is not the end by refreshes")
+	}
+	notice, err := p.screen.notice(ctx)
+	if err != nil {
+		return seen, err
+	}
+	if _, err := p.see(ctx, "notice-ended", notice); err != nil {
+		return seen, err
 	}
 	if _, err := p.showMenu(ctx, "menu-ended"); err != nil {
 		return seen, err

@@ -21,6 +21,19 @@ func (p *program) doctorCommand() *cobra.Command {
 	})
 }
 
+func (p *program) unlockCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "unlock",
+		Short: "Show the desktop's own prompt to unlock the keychain",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			_, err := ask(ctx, p, func() (struct{}, error) { return struct{}{}, p.client.Unlock(ctx) })
+			return err
+		},
+	}
+}
+
 // doctor prints every check, and exits with 1 when one found a problem.
 func (p *program) doctor(ctx context.Context) error {
 	checks := []agent.Check{p.checkConfig(), p.checkAgent(ctx)}

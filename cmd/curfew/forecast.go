@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"os"
 	"time"
 
@@ -80,20 +82,36 @@ func (p *program) forecast(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	report, err := ask(ctx, p, func() (auth.ForecastReport, error) { return p.client.Forecast(ctx, name) })
+	if err != nil {
+		return err
+	}
 	if p.json {
 		return p.printJSON(struct {
 			Name string `json:"name"`
-			auth.ForecastView
+			auth.ForecastReport
 			RefreshMode   auth.Mode `json:"refresh_mode"`
 			RefreshesLeft int       `json:"refreshes_left"`
-		}{name, s.Forecast, s.RefreshMode, s.RefreshesLeft}, false)
+		}{name, report, s.RefreshMode, s.RefreshesLeft}, false)
 	}
-	words := status.Describe(s, now()).Forecast
-	if words == "" {
-		return p.say("%s: nothing to foretell: %s", name, status.Short(s, now()))
-	}
-	if err := p.say("%s: %s", name, words); err != nil {
+	s.Forecast = report.ForecastView
+	if err := p.say("%s: %s", name, cmp.Or(status.Describe(s, now()).Forecast, status.Short(s, now()))); err != nil {
 		return err
 	}
-	return p.say("%.1f refreshes a day, %.1f sign-ins in 30 days", s.Forecast.RefreshesPer1d, s.Forecast.SignInsPer30d)
+	if report.Note != "" {
+		if err := p.say("%s", report.Note); err != nil {
+			return err
+		}
+	}
+	t := p.table()
+	t.row("MODE", "REFRESHES A DAY", "SIGN-INS IN 30 DAYS", "WAITS A DAY")
+	for _, mode := range []auth.Mode{auth.InUse, auth.OnDemand, auth.Always} {
+		m := report.Modes[mode]
+		mark := ""
+		if mode == s.RefreshMode {
+			mark = " (yours)"
+		}
+		t.row(string(mode)+mark, fmt.Sprintf("%.1f", m.RefreshesPer1d), fmt.Sprintf("%.1f", m.SignInsPer30d), fmt.Sprintf("%.1f", m.WaitedPer1d))
+	}
+	return t.flush()
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"curfew/assets"
 	"curfew/auth"
 	"curfew/auth/agent"
 )
@@ -110,9 +111,11 @@ and not startable.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
+		Version:           assets.Version,
 
 		SuggestionsMinimumDistance: 2,
 	}
+	root.SetVersionTemplate("curfew {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
 	root.AddGroup(
 		&cobra.Group{ID: "accounts", Title: "Accounts:"},
@@ -128,7 +131,7 @@ and not startable.`,
 	}
 	group("accounts", p.addCommand(), p.removeCommand(), p.loginCommand(), p.logoutCommand(), p.providersCommand())
 	group("tokens", p.tokenCommand(), p.refreshCommand(), p.execCommand())
-	group("look", p.statusCommand(), p.logCommand(), p.forecastCommand(), p.doctorCommand())
+	group("look", p.statusCommand(), p.logCommand(), p.forecastCommand(), p.doctorCommand(), p.unlockCommand())
 	group("programs", p.agentCommand(), p.windowCommand(), p.authserverCommand(), p.demoCommand())
 	root.AddCommand(p.versionCommand())
 	p.addJSON(root)

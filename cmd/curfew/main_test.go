@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -159,17 +160,20 @@ func endAgent(socket string, sig syscall.Signal) bool {
 	if err != nil {
 		return false
 	}
-	// A pidfd becomes readable when the process is gone; it is not our child.
-	p, err := os.FindProcess(v.PID)
-	if err != nil {
+	if syscall.Kill(v.PID, sig) != nil {
 		return false
 	}
-	defer p.Release()
-	p.Signal(sig)
-	for ctx.Err() == nil && p.Signal(syscall.Signal(0)) == nil {
+	for ctx.Err() == nil && isAlive(v.PID) {
 		time.Sleep(5 * time.Millisecond) // no event tells of a stranger's end
 	}
 	return ctx.Err() == nil
+}
+
+// isAlive: a process that has ended and that init has not buried yet is not.
+func isAlive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, state, _ := strings.Cut(string(b), ") ")
+	return err == nil && !strings.HasPrefix(state, "Z")
 }
 
 // keychain unlocked | locked | lock
@@ -190,8 +194,8 @@ func (w *world) keychain(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// agent kill | term | hup acts on the agent that runs; agent socket FILE
-// makes the kind of socket that a killed agent leaves.
+// agent kill | term | hup acts on the agent that runs; agent up waits for one
+// that starts.
 func (w *world) agent(ts *testscript.TestScript, neg bool, args []string) {
 	socket := filepath.Join(ts.Getenv("RUN"), "agent.sock")
 	switch args[0] {
@@ -200,6 +204,14 @@ func (w *world) agent(ts *testscript.TestScript, neg bool, args []string) {
 		if endAgent(socket, sig) == neg {
 			ts.Fatalf("agent %s: neg %v", args[0], neg)
 		}
+	case "up":
+		for range 1000 {
+			if _, err := agent.NewClient(socket).Version(context.Background()); err == nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond) // a socket tells nobody that it is there
+		}
+		ts.Fatalf("no agent came")
 	case "hup":
 		v, err := agent.NewClient(socket).Version(context.Background())
 		ts.Check(err)
@@ -237,8 +249,11 @@ func (w *world) authserver(ts *testscript.TestScript, neg bool, args []string) {
 // recorder serves the authorization server from this process and notes every
 // refresh token that it issues, as no honest program could.
 func (w *world) recorder(ts *testscript.TestScript, neg bool, args []string) {
-	var server http.Handler
-	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	front := httptest.NewUnstartedServer(nil)
+	w.issuer = "http://" + front.Listener.Addr().String()
+	server, err := authserver.New(authserver.Config{Issuer: w.issuer, AutoApprove: authserver.DefaultUser})
+	ts.Check(err)
+	front.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		rec := httptest.NewRecorder()
 		server.ServeHTTP(rec, r)
 		var answer struct {
@@ -249,18 +264,13 @@ func (w *world) recorder(ts *testscript.TestScript, neg bool, args []string) {
 			w.issued = append(w.issued, answer.RefreshToken)
 			w.mu.Unlock()
 		}
-		for k, v := range rec.Header() {
-			rw.Header()[k] = v
-		}
+		maps.Copy(rw.Header(), rec.Header())
 		rw.WriteHeader(rec.Code)
 		rw.Write(rec.Body.Bytes())
-	}))
-	ts.Defer(front.Close)
-	s, err := authserver.New(authserver.Config{Issuer: front.URL, AutoApprove: authserver.DefaultUser})
-	ts.Check(err)
-	ts.Defer(s.Close)
-	server, w.issuer = s, front.URL
-	ts.Setenv("ISSUER", front.URL)
+	})
+	front.Start()
+	ts.Defer(func() { front.Close(); server.Close() })
+	ts.Setenv("ISSUER", w.issuer)
 	ts.Setenv("CLIENT", authserver.DefaultClientID)
 }
 

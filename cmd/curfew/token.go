@@ -93,31 +93,18 @@ can see.
 		Example: `  curfew exec work -- curl -H @{header_file} https://api.example.com/me
   curfew exec work -- sh -c 'gh auth login --with-token < "$CURFEW_ACCESS_TOKEN_FILE"'`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return oneName(cmd, args)
-			}
-			if len(commandOf(args)) == 0 {
-				return usage(cmd, "which command? say: curfew exec %s -- COMMAND", args[0])
+			if dash := cmd.ArgsLenAtDash(); len(args) < 2 || dash != 1 {
+				return usage(cmd, "say: curfew exec NAME -- COMMAND")
 			}
 			return auth.CheckName(args[0])
 		},
 		ValidArgsFunction: completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.exec(cmd.Context(), args[0], commandOf(args), life.duration())
+			return p.exec(cmd.Context(), args[0], args[1:], life.duration())
 		},
 	}
-	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be good for (default 60s)")
 	return cmd
-}
-
-// commandOf returns what follows the name; "--" may stand between them.
-func commandOf(args []string) []string {
-	command := args[1:]
-	if len(command) > 0 && command[0] == "--" {
-		command = command[1:]
-	}
-	return command
 }
 
 func (p *program) exec(ctx context.Context, name string, command []string, minValid time.Duration) error {

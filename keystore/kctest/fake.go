@@ -59,25 +59,42 @@ type secret struct {
 // Fake serves a fake Secret Service on the session's bus.
 func (s *Session) Fake(faults Faults) *Fake {
 	s.t.Helper()
-	f := &Fake{conn: s.connect(), faults: faults, items: map[dbus.ObjectPath]*fakeItem{}, asked: make(chan struct{}, 64)}
-	s.t.Cleanup(func() { f.conn.Close() })
+	return serve(s.t, s.connect(), faults)
+}
+
+// Serve is a whole Secret Service: it serves a fake on a bus until that ends.
+// A program that the bus starts (see Activatable) calls it.
+func Serve(t testing.TB, address string, faults Faults) {
+	t.Helper()
+	conn, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, conn, faults)
+	<-conn.Context().Done()
+}
+
+func serve(t testing.TB, conn *dbus.Conn, faults Faults) *Fake {
+	t.Helper()
+	f := &Fake{conn: conn, faults: faults, items: map[dbus.ObjectPath]*fakeItem{}, asked: make(chan struct{}, 64)}
+	t.Cleanup(func() { f.conn.Close() })
 	collections := []dbus.ObjectPath{fakeLogin}
 	if faults.Bare {
 		collections = nil
 	}
-	f.export(s.t, fakeService{f}, fakeRoot, "Service")
-	f.export(s.t, fakeCollection{f}, fakeLogin, "Collection")
-	f.export(s.t, fakeSession{}, fakeRoot+"/session/1", "Session")
+	f.export(t, fakeService{f}, fakeRoot, "Service")
+	f.export(t, fakeCollection{f}, fakeLogin, "Collection")
+	f.export(t, fakeSession{}, fakeRoot+"/session/1", "Session")
 	if _, err := prop.Export(f.conn, fakeRoot, prop.Map{iface + "Service": {"Collections": {Value: collections}}}); err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	var err error
 	f.props, err = prop.Export(f.conn, fakeLogin, prop.Map{iface + "Collection": {"Locked": {Value: faults.Locked, Emit: prop.EmitTrue}}})
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if reply, err := f.conn.RequestName(secretsName, dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
-		s.t.Fatalf("%v, %v", reply, err)
+		t.Fatalf("%v, %v", reply, err)
 	}
 	return f
 }

@@ -23,9 +23,9 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// busConfig has no service directory: activation would race with the daemon
-// that the test starts, and leave two of them.
-const busConfig = `<busconfig><type>session</type><listen>unix:dir=%s</listen>` +
+// busConfig starts nothing but what Activatable names: activation would race
+// with the daemon that the test starts, and leave two of them.
+const busConfig = `<busconfig><type>session</type><listen>unix:dir=%s</listen><servicedir>%s</servicedir>` +
 	`<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`
 
 const secretsName = "org.freedesktop.secrets"
@@ -56,9 +56,10 @@ type Session struct {
 	Address string   // of the bus
 	Vars    []string // the environment for child processes
 
-	t       testing.TB
-	bus     *exec.Cmd
-	keyring *exec.Cmd
+	t        testing.TB
+	services string // the directory of what the bus may start
+	bus      *exec.Cmd
+	keyring  *exec.Cmd
 }
 
 // New starts a bus without any keychain on it, and points the environment of
@@ -84,9 +85,10 @@ func New(t testing.TB) *Session {
 	}
 	t.Cleanup(func() { os.RemoveAll(sockets) })
 	config := filepath.Join(s.Dir, "bus.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, busConfig, sockets), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, busConfig, sockets, sockets), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	s.services = sockets
 	s.bus = exec.Command("dbus-daemon", "--config-file="+config, "--nofork", "--print-address=1")
 	out, err := s.bus.StdoutPipe()
 	if err != nil {
@@ -106,6 +108,21 @@ func New(t testing.TB) *Session {
 		s.Vars = append(s.Vars, name+"="+value)
 	}
 	return s
+}
+
+// Activatable has the bus start a program when somebody asks for the Secret
+// Service. It gets the environment that the test had at New.
+func (s *Session) Activatable(command string) {
+	s.t.Helper()
+	service := fmt.Appendf(nil, "[D-BUS Service]\nName=%s\nExec=%s\n", secretsName, command)
+	if err := os.WriteFile(filepath.Join(s.services, secretsName+".service"), service, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	conn := s.connect()
+	defer conn.Close()
+	if err := conn.BusObject().Call("org.freedesktop.DBus.ReloadConfig", 0).Err; err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // start starts a program that dies with the test binary.
@@ -139,7 +156,10 @@ func (s *Session) serve(input string, args ...string) {
 	Need(s.t, "gnome-keyring-daemon")
 	conn := s.connect()
 	defer conn.Close()
-	came := nameComes(s.t, conn)
+	came, err := ownerChanges(conn, true)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	s.keyring = exec.Command("gnome-keyring-daemon", append([]string{"--foreground", "--components=secrets"}, args...)...)
 	s.keyring.Env, s.keyring.Stdin = s.Vars, strings.NewReader(input)
 	s.start(s.keyring)
@@ -151,25 +171,22 @@ func (s *Session) serve(input string, args ...string) {
 	}
 }
 
-// nameComes is closed when somebody owns the Secret Service's name.
-func nameComes(t testing.TB, conn *dbus.Conn) <-chan struct{} {
-	t.Helper()
+// ownerChanges is closed when somebody comes to own the Secret Service's name,
+// or when its owner has gone.
+func ownerChanges(conn *dbus.Conn, comes bool) (<-chan struct{}, error) {
 	signals := make(chan *dbus.Signal, 8)
 	conn.Signal(signals)
 	err := conn.AddMatchSignal(dbus.WithMatchInterface("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, secretsName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	came := make(chan struct{})
+	changed := make(chan struct{})
 	go func() {
+		defer close(changed) // also when the connection is
 		for sig := range signals {
-			if len(sig.Body) == 3 && sig.Body[0] == secretsName && sig.Body[2] != "" {
-				close(came)
+			if len(sig.Body) == 3 && sig.Body[0] == secretsName && (sig.Body[2] != "") == comes {
 				return
 			}
 		}
 	}()
-	return came
+	return changed, err
 }
 
 func (s *Session) connect() *dbus.Conn {
@@ -181,12 +198,27 @@ func (s *Session) connect() *dbus.Conn {
 	return conn
 }
 
-// Kill ends gnome-keyring at once (SIGKILL); what it acknowledged stays on disk.
+// Kill ends gnome-keyring at once (SIGKILL) and waits until the bus knows;
+// what it acknowledged stays on disk.
 func (s *Session) Kill() {
-	if s.keyring != nil {
-		s.keyring.Process.Kill()
-		s.keyring.Wait()
-		s.keyring = nil
+	if s.keyring == nil {
+		return
+	}
+	var gone <-chan struct{}
+	if conn, err := dbus.Connect(s.Address); err == nil {
+		defer conn.Close()
+		if gone, err = ownerChanges(conn, false); err != nil {
+			gone = nil
+		}
+	}
+	s.keyring.Process.Kill()
+	s.keyring.Wait()
+	s.keyring = nil
+	if gone != nil {
+		select {
+		case <-gone:
+		case <-time.After(10 * time.Second): // it never owned the name
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ type Action string
 // The actions. Labels for people are in [View.ActionLabel].
 const (
 	NoAction     Action = ""
-	SignIn       Action = "sign-in"        // SignInRequest{Force: HasSession}
+	SignIn       Action = "sign-in"        // SignInRequest{Force: Again}
 	CancelSignIn Action = "cancel-sign-in" // the session that was there stays
 )
 
@@ -75,13 +75,20 @@ func Describe(s auth.Snapshot, now time.Time) View {
 	return v
 }
 
+// Again reports whether a sign-in would follow a session, live or ended. Then
+// the server should ask for the person anew (SignInRequest.Force) instead of
+// passing on a sign-in that the browser still remembers.
+func Again(s auth.Snapshot) bool {
+	return HasSession(s) || s.State == auth.Ended && s.Reason != auth.ByUser
+}
+
 // SignInLabel names the sign-in of an account as its state makes it: the
 // first one, one more, or the page of the one that runs.
 func SignInLabel(s auth.Snapshot) string {
 	switch {
 	case SigningIn(s):
 		return Tr("Open sign-in page again")
-	case HasSession(s), s.State == auth.Ended && s.Reason != auth.ByUser:
+	case Again(s):
 		return Tr("Sign in again")
 	}
 	return Tr("Sign in")
@@ -211,7 +218,7 @@ func ageRing(s auth.Snapshot, now time.Time) Ring {
 		return Ring{Value: Tr("–"), Caption: Tr("end unknown")}
 	}
 	r := Ring{Fraction: min(float64(left)/float64(allowance(s)), 1), Caption: Tr("left of this session")}
-	if n := int(left / day); n >= 3 {
+	if n := wholeDays(left); n >= 3 {
 		r.Value = Trn(n, "%d day", "%d days", n)
 	} else {
 		r.Value = Fine(left)

@@ -3,6 +3,9 @@ package status
 import (
 	"cmp"
 	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"curfew/auth"
 )
@@ -27,8 +30,18 @@ func Explain(err error) Problem {
 	message, hint := kindWords(e.Kind)
 	return Problem{
 		Message: cmp.Or(sentence(e.Message), message),
-		Hint:    cmp.Or(Clip(e.Hint, sentenceRunes), hint),
+		Hint:    cmp.Or(advice(e.Hint), hint),
 	}
+}
+
+// advice clips a hint and gives it a capital, but for one that is a command.
+func advice(hint string) string {
+	hint = Clip(hint, sentenceRunes)
+	if hint == "" || strings.HasPrefix(hint, "curfew ") {
+		return hint
+	}
+	r, size := utf8.DecodeRuneInString(hint)
+	return string(unicode.ToUpper(r)) + hint[size:]
 }
 
 func kindWords(k auth.Kind) (message, hint string) {

@@ -205,16 +205,13 @@ func refreshes(s auth.Snapshot) (left, most int) {
 	return min(max(s.RefreshesLeft, 0), most), most
 }
 
-// The most lines of a tooltip, and the most UTF-16 units: Windows has room
-// for 127 and a zero.
-const (
-	tooltipLines = 4
-	tooltipUnits = 127
-)
+// tooltipLines is how many accounts a tooltip names.
+const tooltipLines = 5
 
-// Tooltip is what the tray icon says of all accounts: a line each, those
-// first that want a person, and how many did not fit.
-func Tooltip(all []auth.Snapshot, now time.Time) string {
+// Tooltip is what the tray icon says of all accounts: a line each, those first
+// that want a person, and how many did not fit. room is how many UTF-16 units
+// the desktop shows, which is how Windows counts; 0 means any number.
+func Tooltip(all []auth.Snapshot, now time.Time, room int) string {
 	if len(all) == 0 {
 		return Tr("Curfew: no accounts yet")
 	}
@@ -229,12 +226,12 @@ func Tooltip(all []auth.Snapshot, now time.Time) string {
 		return "\n" + Tr("and %d more", len(all)-shown)
 	}
 	for n := len(lines); n > 0; n-- {
-		if text := strings.Join(lines[:n], "\n") + rest(n); units(text) <= tooltipUnits {
+		if text := strings.Join(lines[:n], "\n") + rest(n); room == 0 || units(text) <= room {
 			return text
 		}
 	}
 	// One line that is too long even alone. No rune takes more than two units.
-	return Clip(lines[0], (tooltipUnits-units(rest(1)))/2) + rest(1)
+	return Clip(lines[0], (room-units(rest(1)))/2) + rest(1)
 }
 
 func units(s string) int { return len(utf16.Encode([]rune(s))) }

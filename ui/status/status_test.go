@@ -234,7 +234,7 @@ func TestDurations(t *testing.T) {
 		{2*day + 5*time.Hour, "2 d 5 h", "2 d 5 h"},
 		{3*day + 5*time.Hour, "3 d", "3 d 5 h"},
 		{30 * day, "30 d", "30 d"},
-		{30*day - 1, "29 d", "29 d 23 h"},
+		{30*day - 1, "30 d", "29 d 23 h"},
 	} {
 		if got := Coarse(tt.d); got != tt.coarse {
 			t.Errorf("Coarse(%v) = %q, want %q", tt.d, got, tt.coarse)
@@ -322,16 +322,23 @@ func TestTooltip(t *testing.T) {
 		many[i] = live(func(s *auth.Snapshot) { s.Name = fmt.Sprintf("account-%02d", i) })
 	}
 	many[17].State, many[17].Reason = auth.Ended, auth.ByRefreshes
+	const windows = 127
+	line := func(n int) string { return fmt.Sprintf("account-%02d: 14 of 20 refreshes, 23 d left\n", n) }
+	const over = "account-17: sign in again: the 20 refreshes are used up\n"
 	for _, tt := range []struct {
 		name string
 		all  []auth.Snapshot
+		room int
 		want string
 	}{
-		{"none", nil, "Curfew: no accounts yet"},
-		{"one", []auth.Snapshot{live()}, "Spotify: 14 of 20 refreshes, 23 d left"},
-		{"thirty", many, "account-17: sign in again: the 20 refreshes are used up\naccount-00: 14 of 20 refreshes, 23 d left\nand 28 more"},
+		{"none", nil, windows, "Curfew: no accounts yet"},
+		{"one", many[:1], windows, strings.TrimSpace(line(0))},
+		{"five", many[:5], 0, strings.TrimSpace(line(0) + line(1) + line(2) + line(3) + line(4))},
+		{"six", many[:6], 0, line(0) + line(1) + line(2) + line(3) + line(4) + "and 1 more"},
+		{"thirty", many, 0, over + line(0) + line(1) + line(2) + line(3) + "and 25 more"},
+		{"thirty on Windows", many, windows, over + line(0) + "and 28 more"},
 	} {
-		if got := Tooltip(tt.all, now); got != tt.want {
+		if got := Tooltip(tt.all, now, tt.room); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -345,6 +352,8 @@ func TestExplain(t *testing.T) {
 	}{
 		{"words of the agent", &auth.Error{Kind: auth.KindSignInNeeded, Message: auth.MessageRefreshes, Hint: "curfew login work"},
 			Problem{"Refresh token has reached maximum usage limit. Please login again.", "curfew login work"}},
+		{"hint for people", &auth.Error{Kind: auth.KindNotRunning, Message: "no agent", Hint: "install it beside this program"},
+			Problem{"No agent.", "Install it beside this program"}},
 		{"wrapped, bare kind", fmt.Errorf("copy: %w", &auth.Error{Kind: auth.KindNotRunning}), Problem{"The Curfew agent is not running.", "Start it with: curfew agent"}},
 		{"bad request", &auth.Error{Kind: auth.KindBadRequest}, Problem{"A name, value or setting is wrong.", "Check the account's settings."}},
 		{"unknown account", &auth.Error{Kind: auth.KindUnknown}, Problem{"There is no account of that name.", "Add the account first."}},
@@ -420,7 +429,7 @@ func TestNothingAbsurd(t *testing.T) {
 		if (v.Action == NoAction) != (v.ActionLabel == "") {
 			t.Fatalf("action %q has label %q", v.Action, v.ActionLabel)
 		}
-		if tip := Tooltip([]auth.Snapshot{s, s}, now); units(tip) > tooltipUnits {
+		if tip := Tooltip([]auth.Snapshot{s, s}, now, 127); units(tip) > 127 {
 			t.Fatalf("tooltip of %d units: %q", units(tip), tip)
 		}
 	})

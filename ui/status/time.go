@@ -10,14 +10,17 @@ const day = 24 * time.Hour
 
 // Coarse says a duration in the words of a countdown that nobody watches
 // tick: "23 d", "2 d 5 h", "5 h 12 min", "41 min", "under 1 min". It rounds
-// down and changes at most once a minute, so a menu may show it. Below zero is zero.
+// down, but for the last hour before a whole day, and changes at most once a
+// minute, so a menu may show it. Below zero is zero.
 func Coarse(d time.Duration) string {
 	if d < time.Minute {
 		return Tr("under 1 min")
 	}
 	days, hours, minutes := int(d/day), int(d%day/time.Hour), int(d%time.Hour/time.Minute)
 	switch {
-	case days >= 3, days > 0 && hours == 0:
+	case wholeDays(d) >= 3:
+		return Tr("%d d", wholeDays(d))
+	case days > 0 && hours == 0:
 		return Tr("%d d", days)
 	case days > 0:
 		return Tr("%d d %d h", days, hours)
@@ -50,6 +53,10 @@ func seconds(d time.Duration) string {
 	}
 	return Coarse(d)
 }
+
+// wholeDays is d in days, cut; but a session that has just begun has its 30
+// days, not 29: less than an hour to the next day counts as that day.
+func wholeDays(d time.Duration) int { return int((d + time.Hour - time.Second) / day) }
 
 // days says a whole allowance: "30 days", "1 day", or [Coarse] for what is
 // no whole number of days.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"runtime"
 	"time"
 
 	"curfew/auth"
@@ -15,7 +16,7 @@ type State struct {
 	Accounts []auth.Snapshot
 	Agent    AgentState
 	Trouble  status.Problem // why Agent is Gone
-	Notice   string         // what came of the last click; may be empty
+	Notice   status.Problem // what came of the last click, good or bad; may be zero
 }
 
 // AgentState says whether the agent answers.
@@ -40,6 +41,7 @@ type Item struct {
 	ID       ID // unique in the model
 	Label    string
 	Enabled  bool
+	Hidden   bool // it keeps its place
 	Checkbox bool
 	Checked  bool
 	Children []Item
@@ -79,26 +81,23 @@ const (
 const (
 	linesAtTop  = 12 // accounts in the menu itself; the others are one level deeper
 	noteRunes   = 90
-	trayTooltip = 120 // runes of a note in the tooltip
+	tooltipNote = 120 // runes of a note in the tooltip
 )
 
-// NewModel derives what to show. It is pure. Every account has the same rows
-// whatever its state, so the structure of the menu, whose change closes an open
-// menu on some panels, changes with the accounts and their order only.
+// tooltipRoom is how much a tooltip holds: Windows has 127 UTF-16 units and a zero.
+var tooltipRoom = map[string]int{"windows": 127}[runtime.GOOS]
+
+// NewModel derives what to show. It is pure. The rows are the same in every
+// state: what does not apply is off or hidden. So the menu is built anew only
+// when the accounts or their order change; a new menu closes an open one on
+// some panels, and loses the click that was on its way.
 func NewModel(s State, now time.Time) Model {
 	m := Model{Icon: icon(s, now), Tooltip: tooltip(s, now)}
-	note := s.Notice
-	switch {
-	case s.Agent == Starting:
-		note = cmp.Or(note, status.Tr("Starting…"))
-	case s.Agent == Gone:
-		note = cmp.Or(note, s.Trouble.Message)
-	case len(s.Accounts) == 0:
-		note = cmp.Or(note, status.Tr("No accounts yet"))
-	}
-	if note != "" {
-		m.Items = append(m.Items, Item{ID: ID{Verb: Note}, Label: status.Clip(note, noteRunes)}, separator("note"))
-	}
+	n := note(s)
+	m.Items = append(m.Items,
+		Item{ID: ID{Note, "message"}, Label: status.Clip(n.Message, noteRunes), Hidden: n.Message == ""},
+		Item{ID: ID{Note, "hint"}, Label: status.Clip(n.Hint, noteRunes), Hidden: n.Hint == ""},
+	)
 	if s.Agent == Connected && len(s.Accounts) > 0 {
 		var lines []Item
 		for _, a := range status.Sort(s.Accounts, now) {
@@ -114,14 +113,33 @@ func NewModel(s State, now time.Time) Model {
 		m.Items = append(append(m.Items, lines...), separator("accounts"))
 	}
 	connected := s.Agent == Connected
+	quit := status.Tr("Quit (tokens stay available)") // the agent goes on
+	if s.Agent == Gone {
+		quit = status.Tr("Quit")
+	}
 	m.Items = append(m.Items,
 		Item{ID: ID{Verb: AddAccount}, Label: status.Tr("Add account"), Enabled: connected},
 		Item{ID: ID{Verb: Pause}, Label: status.Tr("Pause background refresh"), Enabled: connected && len(s.Accounts) > 0, Checkbox: true, Checked: paused(s)},
 		Item{ID: ID{Verb: Open}, Label: status.Tr("Open Curfew"), Enabled: true},
 		separator("end"),
-		Item{ID: ID{Verb: Quit}, Label: status.Tr("Quit (tokens stay available)"), Enabled: true},
+		Item{ID: ID{Verb: Quit}, Label: quit, Enabled: true},
 	)
 	return m
+}
+
+// note is what stands above the accounts, or instead of them.
+func note(s State) status.Problem {
+	switch {
+	case s.Notice != status.Problem{}:
+		return s.Notice
+	case s.Agent == Starting:
+		return status.Problem{Message: status.Tr("Starting…")}
+	case s.Agent == Gone:
+		return s.Trouble
+	case len(s.Accounts) == 0:
+		return status.Problem{Message: status.Tr("No accounts yet")}
+	}
+	return status.Problem{}
 }
 
 func separator(name string) Item { return Item{ID: ID{Separator, name}} }
@@ -179,15 +197,15 @@ func paused(s State) bool {
 }
 
 func tooltip(s State, now time.Time) string {
-	switch {
-	case s.Notice != "":
-		return status.Clip(status.Tr("Curfew: %s", s.Notice), trayTooltip)
-	case s.Agent == Starting:
-		return status.Tr("Curfew is starting")
-	case s.Agent == Gone:
-		return status.Clip(status.Tr("Curfew: %s", s.Trouble.Message), trayTooltip)
+	if s.Agent == Connected && s.Notice == (status.Problem{}) {
+		return status.Tooltip(s.Accounts, now, tooltipRoom)
 	}
-	return status.Tooltip(s.Accounts, now)
+	n := note(s)
+	text := status.Clip(status.Tr("Curfew: %s", n.Message), tooltipNote)
+	if n.Hint != "" && tooltipRoom == 0 {
+		text += "\n" + status.Clip(n.Hint, tooltipNote)
+	}
+	return text
 }
 
 // icon picks the one picture that says most: what wants a person comes before

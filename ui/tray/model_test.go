@@ -3,6 +3,7 @@ package tray
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +114,8 @@ func print(items []Item) string {
 	walk = func(items []Item, indent string) {
 		for _, i := range items {
 			switch {
+			case i.Hidden:
+				continue
 			case i.ID.Verb == Separator:
 				fmt.Fprintf(&b, "%s-\n", indent)
 				continue
@@ -143,10 +146,10 @@ func TestMenu(t *testing.T) {
 		state State
 		want  string
 	}{
-		{"no accounts", connected(), "No accounts yet (off)\n-\n" + foot(" (off)")},
-		{"starting", State{}, "Starting… (off)\n-\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
-		{"no agent", State{Agent: Gone, Accounts: []auth.Snapshot{live("work")}, Trouble: status.Problem{Message: "The Curfew agent is not running."}},
-			"The Curfew agent is not running. (off)\n-\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
+		{"no accounts", connected(), "No accounts yet (off)\n" + foot(" (off)")},
+		{"starting", State{}, "Starting… (off)\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
+		{"no agent", State{Agent: Gone, Accounts: []auth.Snapshot{live("work")}, Trouble: status.Problem{Message: "The Curfew agent is not running.", Hint: "Start it with: curfew agent"}},
+			"The Curfew agent is not running. (off)\nStart it with: curfew agent (off)\nAdd account (off)\n[ ] Pause background refresh (off)\nOpen Curfew\n-\nQuit\n"},
 		{"one account", connected(live("Spotify")), `Spotify: 14 of 20 refreshes, 23 d left
   Access token good until today, 15:11 (off)
   Copy access token
@@ -177,8 +180,7 @@ func TestMenu(t *testing.T) {
   Open
 -
 ` + foot("")},
-		{"over comes first, with a notice", State{Agent: Connected, Notice: "a: signed in", Accounts: []auth.Snapshot{live("a", isPaused), live("z", ended(auth.ByRefreshes))}}, `a: signed in (off)
--
+		{"over comes first, with a notice", State{Agent: Connected, Notice: status.Problem{Message: "a: signed in"}, Accounts: []auth.Snapshot{live("a", isPaused), live("z", ended(auth.ByRefreshes))}}, `a: signed in (off)
 z: sign in again: the 20 refreshes are used up
   Refresh token has reached maximum usage limit. Please login again. (off)
   Copy access token (off)
@@ -233,13 +235,13 @@ func TestMenuOfThirty(t *testing.T) {
 	}
 	all[29].State, all[29].Reason = auth.Ended, auth.ByAge
 	m := NewModel(connected(all...), now)
-	if len(m.Items) > 20 {
+	if len(m.Items) > 22 {
 		t.Errorf("%d rows do not fit a small screen", len(m.Items))
 	}
-	if got, want := m.Items[0].Label, "account-29: sign in again: the 30 days are over"; got != want {
+	if got, want := m.Items[2].Label, "account-29: sign in again: the 30 days are over"; got != want {
 		t.Errorf("first row %q, want %q", got, want)
 	}
-	more := m.Items[12]
+	more := m.Items[14]
 	if more.Label != "18 more accounts" || len(more.Children) != 18 || len(more.Children[17].Children) != 7 {
 		t.Errorf("the rest: %q with %d rows", more.Label, len(more.Children))
 	}
@@ -289,10 +291,10 @@ func TestMinutes(t *testing.T) {
 	s := connected(live("a"), live("b", in(auth.Waiting), func(s *auth.Snapshot) { s.NextRefreshAt = now.Add(100 * time.Second) }),
 		live("c", func(s *auth.Snapshot) { s.EndsAt = now.Add(90 * time.Minute) }))
 	a, b := NewModel(s, now.Add(10*time.Second)), NewModel(s, now.Add(35*time.Second))
-	if !sameItems(a.Items, b.Items) {
+	if !reflect.DeepEqual(a.Items, b.Items) {
 		t.Errorf("the menu changed within a minute:\n%s\n%s", print(a.Items), print(b.Items))
 	}
-	if c := NewModel(s, now.Add(80*time.Second)); sameItems(a.Items, c.Items) {
+	if c := NewModel(s, now.Add(80*time.Second)); reflect.DeepEqual(a.Items, c.Items) {
 		t.Error("the menu does not count down")
 	}
 }
@@ -303,11 +305,11 @@ func TestTooltip(t *testing.T) {
 		state State
 		want  string
 	}{
-		{"starting", State{}, "Curfew is starting"},
-		{"no agent", State{Agent: Gone, Trouble: status.Problem{Message: "The agent is not running."}}, "Curfew: The agent is not running."},
+		{"starting", State{}, "Curfew: Starting…"},
+		{"no agent", State{Agent: Gone, Trouble: status.Problem{Message: "The agent is not running.", Hint: "Do this."}}, "Curfew: The agent is not running.\nDo this."},
 		{"no accounts", connected(), "Curfew: no accounts yet"},
 		{"one", connected(live("Spotify")), "Spotify: 14 of 20 refreshes, 23 d left"},
-		{"notice", State{Agent: Connected, Notice: "Spotify: signed in"}, "Curfew: Spotify: signed in"},
+		{"notice", State{Agent: Connected, Notice: status.Problem{Message: "Spotify: signed in"}}, "Curfew: Spotify: signed in"},
 	} {
 		if got := NewModel(tt.state, now).Tooltip; got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"fyne.io/systray"
 
@@ -41,14 +42,15 @@ func NewSystray(title string, tone assets.Tone) *Systray {
 	return s
 }
 
-// Run shows the icon and runs work beside it until ctx ends or work returns,
-// whichever is first; then it waits for work. It must be called on the main
-// goroutine, which the toolkits of macOS and Windows insist on.
+// Run shows the icon and runs work beside it until work returns, which it
+// must when its context ends. It must be called on the main goroutine, which
+// the toolkits of macOS and Windows insist on.
 func (s *Systray) Run(ctx context.Context, work func(context.Context)) {
 	ctx, cancel := context.WithCancel(ctx)
+	defer s.wg.Wait()
 	defer cancel()
 	s.ctx = ctx
-	systray.SetOnTapped(func() { // before systray.Run, which tells the panel whether there is such a thing
+	systray.SetOnTapped(func() { // before the start, which tells the panel whether there is such a thing
 		select {
 		case s.Show <- struct{}{}:
 		case <-ctx.Done():
@@ -67,19 +69,11 @@ func (s *Systray) Run(ctx context.Context, work func(context.Context)) {
 			}
 		}
 	})
-	ready := make(chan struct{})
-	s.wg.Go(func() {
-		defer systray.Quit()
-		select {
-		case <-ready:
-			work(ctx)
-			cancel()
-		case <-ctx.Done():
-		}
-	})
-	systray.Run(func() { close(ready) }, nil)
-	cancel()
-	s.wg.Wait()
+	runToolkit(ctx, func() { // so that no panel ever sees an icon without a picture
+		m := NewModel(State{}, time.Now())
+		s.SetIcon(m.Icon, m.Tooltip)
+		s.SetMenu(m.Items)
+	}, work)
 }
 
 // SetIcon sends the icon if it is another, and the tooltip.
@@ -133,6 +127,9 @@ func (s *Systray) build(parent *systray.MenuItem, items []Item) {
 		if !item.Enabled {
 			row.Disable()
 		}
+		if item.Hidden {
+			row.Hide()
+		}
 		s.rows[item.ID] = row
 		s.wg.Go(func() { // ends when the row is removed
 			for {
@@ -170,6 +167,9 @@ func add(parent *systray.MenuItem, item Item) *systray.MenuItem {
 
 func (s *Systray) edit(old, items []Item) {
 	for i, item := range items {
+		if item.ID.Verb == Separator {
+			continue
+		}
 		row := s.rows[item.ID]
 		if item.Label != old[i].Label {
 			row.SetTitle(literal(item.Label))
@@ -179,6 +179,13 @@ func (s *Systray) edit(old, items []Item) {
 				row.Enable()
 			} else {
 				row.Disable()
+			}
+		}
+		if item.Hidden != old[i].Hidden {
+			if item.Hidden {
+				row.Hide()
+			} else {
+				row.Show()
 			}
 		}
 		if item.Checked != old[i].Checked {

@@ -14,8 +14,9 @@ package tray
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"log/slog"
+	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,16 +58,10 @@ type Config struct {
 	Opened <-chan struct{} // the menu was opened, where the toolkit tells
 	Show   <-chan struct{} // the icon was clicked, or a second tray started
 
-	OpenURL    func(ctx context.Context, url string) error // in the person's browser
-	OpenWindow func(ctx context.Context, at Place) error
+	OpenURL    func(ctx context.Context, url string) error     // in the person's browser
+	OpenWindow func(ctx context.Context, account string) error // at an account, or where it was
+	Notify     func(Notice)                                    // must not block; nil: nobody to tell
 	Logger     *slog.Logger
-}
-
-// Place is where the window opens: at an account, at the page that adds one,
-// or where it was.
-type Place struct {
-	Account string
-	Add     bool
 }
 
 // program is how the tray signs its requests in the agent's log.
@@ -94,6 +89,7 @@ type Tray struct {
 	state       State
 	shown       Model
 	busy        map[ID]bool
+	levels      map[string]level
 	noticeUntil time.Time
 	quietUntil  time.Time
 	copied      *copied
@@ -111,16 +107,13 @@ type result struct {
 // remembering the token.
 type copied struct {
 	hash  [sha256.Size]byte
-	until time.Time
+	until time.Time // by the wall clock, which goes on in suspend
 }
 
 // New makes a Tray. Nothing runs before Run.
 func New(c Config) *Tray {
 	return &Tray{Config: c, results: make(chan result), ended: make(chan struct{}), busy: make(map[ID]bool)}
 }
-
-// errQuit ends Run: the person chose Quit.
-var errQuit = errors.New("quit")
 
 // Run shows the tray until ctx ends or the person chooses Quit. Both are no
 // error. Every goroutine that it started has ended when it returns, but for
@@ -140,11 +133,12 @@ func (t *Tray) Run(ctx context.Context) {
 			t.compare(before)
 		case id := <-t.Clicks:
 			t.quietUntil = time.Time{} // a click closes the menu
-			if t.click(ctx, id) == errQuit {
+			if id.Verb == Quit {
 				cancel()
 			}
+			t.click(ctx, id)
 		case <-t.Show:
-			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow(ctx, Place{}) })
+			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow(ctx, "") })
 		case <-t.Opened:
 			t.quietUntil = time.Now().Add(quiet)
 		case r := <-t.results:
@@ -158,26 +152,18 @@ func (t *Tray) Run(ctx context.Context) {
 	}
 }
 
-// stop takes a copied token out of the clipboard and waits for what runs.
+// stop takes a copied token out of the clipboard and waits, not for ever, for
+// what runs.
 func (t *Tray) stop() {
-	defer close(t.ended)
+	close(t.ended)
 	if t.copied != nil {
-		t.clear(*t.copied)
+		t.wg.Go(func() { t.clear(*t.copied) })
 	}
 	done := make(chan struct{})
 	go func() { t.wg.Wait(); close(done) }()
-	limit := time.After(hangUp)
-	for {
-		select {
-		case r := <-t.results:
-			if r.copied != nil {
-				t.clear(*r.copied)
-			}
-		case <-done:
-			return
-		case <-limit:
-			return
-		}
+	select {
+	case <-done:
+	case <-time.After(hangUp):
 	}
 }
 
@@ -186,19 +172,26 @@ func (t *Tray) stop() {
 // clipboard is to be cleared.
 func (t *Tray) show(now time.Time) time.Duration {
 	if !t.noticeUntil.After(now) {
-		t.state.Notice = ""
+		t.state.Notice = status.Problem{}
 	}
 	if t.copied != nil && !t.copied.until.After(now) {
 		c := *t.copied
 		t.copied = nil
 		t.wg.Go(func() { t.clear(c) })
 	}
+	if t.Notify != nil && t.state.Agent == Connected {
+		var found []Notice
+		found, t.levels = notices(t.levels, t.state.Accounts, now)
+		for _, n := range found {
+			t.Notify(n)
+		}
+	}
 	m := NewModel(t.state, now)
 	if m.Icon != t.shown.Icon || m.Tooltip != t.shown.Tooltip {
 		t.Display.SetIcon(m.Icon, m.Tooltip)
 		t.shown.Icon, t.shown.Tooltip = m.Icon, m.Tooltip
 	}
-	if !t.quietUntil.After(now) && !sameItems(m.Items, t.shown.Items) {
+	if !t.quietUntil.After(now) && !reflect.DeepEqual(m.Items, t.shown.Items) {
 		t.Display.SetMenu(m.Items)
 		t.shown.Items = m.Items
 	}
@@ -213,19 +206,6 @@ func (t *Tray) show(now time.Time) time.Duration {
 		}
 	}
 	return next
-}
-
-func sameItems(a, b []Item) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		x, y := a[i], b[i]
-		if x.ID != y.ID || x.Label != y.Label || x.Enabled != y.Enabled || x.Checkbox != y.Checkbox || x.Checked != y.Checked || !sameItems(x.Children, y.Children) {
-			return false
-		}
-	}
-	return true
 }
 
 // watch follows the agent, starts it when none runs, and tries again for ever.
@@ -248,7 +228,11 @@ func (t *Tray) watch(ctx context.Context, updates chan<- func(*State)) {
 		if ctx.Err() != nil {
 			return
 		}
-		t.Logger.Warn("agent lost", "err", err, "retry", wait)
+		level := slog.LevelDebug
+		if wait == retryLeast { // the first of a row
+			level = slog.LevelWarn
+		}
+		t.Logger.Log(ctx, level, "agent lost", "err", err, "retry", wait)
 		send(func(s *State) { s.Agent, s.Trouble = Gone, status.Explain(err) })
 		select {
 		case <-time.After(wait):
@@ -273,17 +257,27 @@ func (t *Tray) compare(before []auth.Snapshot) {
 		}
 		switch a.SignIn.Phase {
 		case auth.PhaseDone:
-			t.notify(status.Tr("%s: signed in", nameOf(a.Name)), noticeTime)
+			t.notify(status.Problem{Message: status.Tr("%s: signed in", nameOf(a.Name))}, noticeTime)
 		case auth.PhaseFailed:
-			words := status.Explain(&auth.Error{Kind: a.SignIn.Error, Message: a.SignIn.Message}).Message
-			t.notify(status.Tr("%s: %s", nameOf(a.Name), words), trouble)
+			p := problemOf(a.Name, &auth.Error{Kind: a.SignIn.Error, Message: a.SignIn.Message})
+			p.Hint = "" // the message says what to do
+			t.notify(p, trouble)
 		}
 	}
 }
 
 func nameOf(account string) string { return status.Name(auth.Snapshot{Name: account}) }
 
-func (t *Tray) notify(notice string, d time.Duration) {
+// problemOf explains an error that belongs to an account, or to none.
+func problemOf(account string, err error) status.Problem {
+	p := status.Explain(err)
+	if account != "" {
+		p.Message = status.Tr("%s: %s", nameOf(account), p.Message)
+	}
+	return p
+}
+
+func (t *Tray) notify(notice status.Problem, d time.Duration) {
 	t.state.Notice, t.noticeUntil = notice, time.Now().Add(d)
 }
 
@@ -296,17 +290,9 @@ func (t *Tray) finish(r result) {
 	switch {
 	case r.err != nil:
 		t.Logger.Warn("click failed", "verb", r.id.Verb, "account", r.id.Account, "err", r.err)
-		p := status.Explain(r.err)
-		words := p.Message
-		if p.Hint != "" {
-			words = status.Tr("%s %s", words, p.Hint)
-		}
-		if r.id.Account != "" {
-			words = status.Tr("%s: %s", status.Name(auth.Snapshot{Name: r.id.Account}), words)
-		}
-		t.notify(words, trouble)
+		t.notify(problemOf(r.id.Account, r.err), trouble)
 	case r.notice != "":
-		t.notify(r.notice, noticeTime)
+		t.notify(status.Problem{Message: r.notice}, noticeTime)
 	case r.id.Verb != Open && r.id.Verb != OpenAccount && r.id.Verb != AddAccount:
 		t.noticeUntil = time.Time{} // what an older click left is no longer true
 	}
@@ -332,33 +318,30 @@ func (t *Tray) start(id ID, work func() result) {
 		select {
 		case t.results <- r:
 		case <-t.ended:
+			if r.copied != nil {
+				t.clear(*r.copied)
+			}
 		}
 	})
 }
 
 // click does what a row says.
-func (t *Tray) click(ctx context.Context, id ID) error {
+func (t *Tray) click(ctx context.Context, id ID) {
 	switch id.Verb {
-	case Quit:
-		return errQuit
-	case Open:
-		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, Place{}) })
-	case OpenAccount:
-		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, Place{Account: id.Account}) })
-	case AddAccount:
-		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, Place{Add: true}) })
+	case Open, OpenAccount, AddAccount: // the window is where accounts are added
+		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, id.Account) })
 	case Pause:
 		want := !paused(t.state)
 		t.do(id, func() (string, error) { return "", t.Agent.Pause(ctx, want) })
 	case SignIn:
-		again := t.hasSession(id.Account)
+		again := t.again(id.Account)
 		t.do(id, func() (string, error) { return t.signIn(ctx, id.Account, again) })
 	case CancelSignIn:
 		t.do(id, func() (string, error) { return "", t.Agent.CancelSignIn(ctx, id.Account) })
 	case SignOut:
 		t.do(id, func() (string, error) {
 			r, err := t.Agent.SignOut(ctx, id.Account)
-			if err != nil || r.Revoked {
+			if err != nil || r.Revoked || r.Message == "" {
 				return "", err
 			}
 			return status.Tr("%s: %s", nameOf(id.Account), r.Message), nil
@@ -371,16 +354,11 @@ func (t *Tray) click(ctx context.Context, id ID) error {
 	case CopyToken:
 		t.start(id, func() result { return t.copyToken(ctx, id.Account) })
 	}
-	return nil
 }
 
-func (t *Tray) hasSession(account string) bool {
-	for _, a := range t.state.Accounts {
-		if a.Name == account {
-			return status.HasSession(a)
-		}
-	}
-	return false
+// again reports whether a sign-in of account follows a session.
+func (t *Tray) again(account string) bool {
+	return slices.ContainsFunc(t.state.Accounts, func(a auth.Snapshot) bool { return a.Name == account && status.Again(a) })
 }
 
 // signIn starts a sign-in, or joins the one that runs, and opens its page.
@@ -407,7 +385,7 @@ func (t *Tray) copyToken(ctx context.Context, account string) result {
 	}
 	return result{
 		notice: status.Tr("%s: access token copied. The clipboard is cleared in %d s", nameOf(account), int(clipboardTime/time.Second)),
-		copied: &copied{hash: sha256.Sum256([]byte(text)), until: time.Now().Add(clipboardTime)},
+		copied: &copied{hash: sha256.Sum256([]byte(text)), until: time.Now().Add(clipboardTime).Round(0)},
 	}
 }
 

@@ -60,10 +60,8 @@ func newDesk(t *testing.T, accounts ...auth.Snapshot) *desk {
 			d.calls = append(d.calls, "browse "+u)
 			return d.browser
 		},
-		OpenWindow: func(_ context.Context, at Place) error {
-			return d.call(fmt.Sprintf("window %q %t", at.Account, at.Add))
-		},
-		Logger: slog.New(slog.DiscardHandler),
+		OpenWindow: func(_ context.Context, account string) error { return d.call(fmt.Sprintf("window %q", account)) },
+		Logger:     slog.New(slog.DiscardHandler),
 	})
 	go func() { tray.Run(ctx); close(d.ended) }()
 	t.Cleanup(func() { cancel(); <-d.ended })
@@ -114,10 +112,13 @@ func (d *desk) wantNote(want string) {
 	d.t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	got := ""
-	if len(d.items) > 0 && d.items[0].ID.Verb == Note {
-		got = d.items[0].Label
+	var rows []string
+	for _, i := range d.items {
+		if i.ID.Verb == Note && !i.Hidden {
+			rows = append(rows, i.Label)
+		}
 	}
+	got := strings.Join(rows, "|")
 	if got != want {
 		d.t.Errorf("note %q, want %q", got, want)
 	}
@@ -244,9 +245,9 @@ func TestClicks(t *testing.T) {
 		{ID{SignOut, "a"}, []string{"sign-out a"}, "a: The provider has no way to revoke; remove access on its page."},
 		{ID{CopyToken, "a"}, []string{"token a by curfew-tray"}, "a: access token copied. The clipboard is cleared in 45 s"},
 		{ID{Pause, ""}, []string{"pause true"}, ""},
-		{ID{Open, ""}, []string{`window "" false`}, ""},
-		{ID{OpenAccount, "a"}, []string{`window "a" false`}, ""},
-		{ID{AddAccount, ""}, []string{`window "" true`}, ""},
+		{ID{Open, ""}, []string{`window ""`}, ""},
+		{ID{OpenAccount, "a"}, []string{`window "a"`}, ""},
+		{ID{AddAccount, ""}, []string{`window ""`}, ""},
 		{ID{AccountLine, "a"}, nil, ""},
 	} {
 		bubble(t, string(tt.id.Verb)+" "+tt.id.Account, func(t *testing.T) {
@@ -263,7 +264,7 @@ func TestShow(t *testing.T) {
 		d := newDesk(t)
 		d.show <- struct{}{}
 		synctest.Wait()
-		d.wantCalls(`window "" false`)
+		d.wantCalls(`window ""`)
 	})
 }
 
@@ -272,7 +273,7 @@ func TestErrorsAreSeen(t *testing.T) {
 		d := newDesk(t, at("a"))
 		d.fail["refresh"] = &auth.Error{Kind: auth.KindUnavailable, Message: "the server did not answer", Hint: "Try again later."}
 		d.click(Refresh, "a")
-		d.wantNote("a: The server did not answer. Try again later.")
+		d.wantNote("a: The server did not answer.|Try again later.")
 		time.Sleep(trouble)
 		synctest.Wait()
 		d.wantNote("")
@@ -397,7 +398,7 @@ func TestAgentGone(t *testing.T) {
 		if icon, _ := d.seen(); icon != "no-agent" {
 			t.Errorf("icon %s", icon)
 		}
-		d.wantNote("The agent went away.")
+		d.wantNote("The agent went away.|Start it with: curfew agent")
 		d.set(nil, at("a"))
 		time.Sleep(retryMost)
 		synctest.Wait()

@@ -1,7 +1,6 @@
 package window
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -57,13 +56,13 @@ func newAccountPage(v *View) *accountPage {
 	p.title.clip = 60
 	p.subject = newLine("", sizeSmall, colorDim)
 	p.pill = newPill()
-	p.out = newButton(v, "Sign out", func() { v.askSignOut(name()) })
-	p.in = newButton(v, "Sign in again", func() { v.signIn(name(), false) }).primary()
+	p.out = newButton(v, tr("Sign out"), func() { v.askSignOut(name()) })
+	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(name(), false) }).primary()
 	gap := container.New(fixedWidth(0))
 	head := rowOf(12, gap, p.title, p.pill.root, p.subject, gap, p.out, p.in)
 
-	p.yes = newButton(v, "Sign out", func() { v.signOut(name()) }).danger()
-	p.keep = newButton(v, "Stay signed in", v.escape)
+	p.yes = newButton(v, tr("Sign out"), func() { v.signOut(name()) }).danger()
+	p.keep = newButton(v, tr("Stay signed in"), v.escape)
 	p.question = newBar(v, p.keep, p.yes)
 	p.result = newBar(v)
 	p.copied = newBar(v)
@@ -77,21 +76,21 @@ func newAccountPage(v *View) *accountPage {
 
 	p.forecast = newLine("", theme.SizeNameCaptionText, colorDim).trailing()
 	p.chart = newChart(v.now.Location())
-	chartTitle := newText("Refreshes left", theme.SizeNameCaptionText, colorDim)
+	chartTitle := newText(tr("Refreshes left"), theme.SizeNameCaptionText, colorDim)
 	p.budget = newCard(container.New(&stackLayout{gap: 6, grow: []fyne.CanvasObject{p.chart}},
 		rowOf(16, p.forecast, chartTitle, p.forecast), p.chart))
 
-	p.access, p.next, p.used, p.ends = newFact("Access token"), newFact("Next refresh"), newFact("Last used"), newFact("Ends by")
-	p.copy = newButton(v, "Copy access token", func() { v.copyToken(name()) })
-	p.refresh = newButton(v, "Refresh now", func() { v.refreshNow(name()) })
+	p.access, p.next, p.used, p.ends = newFact(tr("Access token")), newFact(tr("Next refresh")), newFact(tr("Last used")), newFact(tr("Ends by"))
+	p.copy = newButton(v, tr("Copy access token"), func() { v.copyToken(name()) })
+	p.refresh = newButton(v, tr("Refresh now"), func() { v.refreshNow(name()) })
 	p.cost = newPara("", theme.SizeNameCaptionText, colorDim)
 	filler := container.New(fixedWidth(0))
 	p.facts = newCard(container.New(&stackLayout{gap: 8, grow: []fyne.CanvasObject{filler}},
 		p.access.root, p.next.root, p.used.root, p.ends.root, filler, p.copy, p.refresh, p.cost))
 
 	p.recent = newTimeline(v, recentEvents)
-	p.all = newButton(v, "All", func() { v.turn(pageLog) })
-	recentTitle := caption("Recently")
+	p.all = newButton(v, tr("All"), func() { v.turn(pageLog) })
+	recentTitle := caption(tr("Recently"))
 	recent := newCard(container.New(&stackLayout{gap: 2}, rowOf(8, recentTitle, recentTitle, link(p.all)), p.recent.root))
 	p.below = halves(14, p.facts, recent)
 
@@ -107,7 +106,7 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	if l.note != nil && !l.note.until.IsZero() && !now.Before(l.note.until) {
 		l.note = nil
 	}
-	signing := status.SigningIn(s) || l.busy == busySignIn || l.busy == busyCancel
+	signing := status.SigningIn(s) || l.flow != nil || l.busy == busySignIn || l.busy == busyCancel
 	told := s
 	if !status.SigningIn(s) {
 		told.SignIn = nil // how the last one ended is a note, not a state
@@ -122,12 +121,12 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	p.subject.say(words.Subject)
 	v.show(p.subject, words.Subject != "")
 	v.show(p.out, session)
-	p.out.set(busyWords(l, busySignOut, "Sign out", "Signing out…"), usable && !l.confirm)
+	p.out.set(busyWords(l, busySignOut, tr("Sign out"), tr("Signing out…")), usable && !l.confirm)
 	v.show(p.in, words.Action == status.SignIn && !signing && (session || ended))
 	p.in.set(words.ActionLabel, usable)
 
 	p.question.set(p.asked(words, l))
-	p.yes.set("Sign out", usable)
+	p.yes.set(tr("Sign out"), usable)
 	p.result.set(l.note)
 	p.copied.set(p.clipboard(s, now))
 	p.state.set(stateNote(told, words, signing))
@@ -155,8 +154,8 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	p.used.set(words.LastUsed)
 	p.ends.set(words.EndsBy)
 	v.show(p.ends.root, words.EndsBy != "")
-	p.copy.set(busyWords(l, busyToken, "Copy access token", "Copying…"), usable && session)
-	p.refresh.set(busyWords(l, busyRefresh, "Refresh now", "Refreshing…"), usable && session && s.RefreshesLeft > 0 && s.State != auth.Refreshing)
+	p.copy.set(busyWords(l, busyToken, tr("Copy access token"), tr("Copying…")), usable && session)
+	p.refresh.set(busyWords(l, busyRefresh, tr("Refresh now"), tr("Refreshing…")), usable && session && s.RefreshesLeft > 0 && s.State != auth.Refreshing)
 	p.cost.say(refreshCost(s, session))
 	p.recent.set(l.events, now)
 }
@@ -165,8 +164,8 @@ func (p *accountPage) asked(words status.View, l *local) *note {
 	if !l.confirm {
 		return nil
 	}
-	return &note{tone: colorBad, words: "Sign out of " + words.Name + "?",
-		hint: "This ends the session here and at the server. Programs get no tokens until you sign in again."}
+	return &note{tone: colorBad, words: tr("Sign out of %s?", words.Name),
+		hint: tr("This ends the session here and at the server. Programs get no tokens until you sign in again.")}
 }
 
 func (p *accountPage) clipboard(s auth.Snapshot, now time.Time) *note {
@@ -174,8 +173,8 @@ func (p *accountPage) clipboard(s auth.Snapshot, now time.Time) *note {
 	if c.until.IsZero() || c.name != s.Name {
 		return nil
 	}
-	return &note{tone: colorOK, words: "Access token copied.",
-		hint: fmt.Sprintf("The clipboard is cleared in %d s, or when this window closes.", int(c.until.Sub(now).Round(time.Second)/time.Second))}
+	return &note{tone: colorOK, words: tr("Access token copied."),
+		hint: tr("The clipboard is cleared in %d s, or when this window closes.", int(c.until.Sub(now).Round(time.Second)/time.Second))}
 }
 
 // busyWords names a button after what it does, or is doing.
@@ -190,13 +189,13 @@ func busyWords(l *local, what busy, rest, doing string) string {
 func refreshCost(s auth.Snapshot, session bool) string {
 	switch {
 	case !session:
-		return "There is no session to refresh."
+		return tr("There is no session to refresh.")
 	case s.RefreshesLeft <= 0:
-		return "No refreshes are left."
+		return tr("No refreshes are left.")
 	case s.RefreshesLeft == 1:
-		return "Refresh now uses the last refresh."
+		return tr("Refresh now uses the last refresh.")
 	}
-	return fmt.Sprintf("Refresh now uses 1 of %d refreshes.", s.RefreshesLeft)
+	return tr("Refresh now uses 1 of %d refreshes.", s.RefreshesLeft)
 }
 
 // stateNote says what the account's state asks of a person; nil when nothing.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"time"
+	"unicode"
 
 	"fyne.io/fyne/v2"
 
@@ -56,6 +57,7 @@ type flow struct {
 	code    string // device sign-in: what to type
 	expires time.Time
 	openErr error // the browser did not open
+	seen    bool  // a snapshot has shown it
 }
 
 // fingerprint changes when there may be new events.
@@ -75,18 +77,26 @@ func kindOf(err error) auth.Kind {
 }
 
 func (v *View) local(name string) *local {
-	l := v.about[name]
+	l := v.locals[name]
 	if l == nil {
 		l = &local{}
-		v.about[name] = l
+		v.locals[name] = l
 	}
 	return l
 }
 
 // fail puts err on screen, with what to do next.
-func (l *local) fail(err error) {
+func (l *local) fail(err error) { l.note = failure(err) }
+
+// failure puts err into words, with what to do next.
+func failure(err error) *note {
 	p := status.Explain(err)
-	l.note = &note{tone: colorBad, words: p.Message, hint: p.Hint}
+	// A hint may end in a command to type, so it gets a capital and no full stop.
+	hint := []rune(p.Hint)
+	if len(hint) > 0 {
+		hint[0] = unicode.ToUpper(hint[0])
+	}
+	return &note{tone: colorBad, words: p.Message, hint: string(hint)}
 }
 
 // ask runs work for an account unless something runs for it already, and
@@ -130,7 +140,7 @@ func (v *View) signIn(name string, device bool) {
 		}
 		opened := v.Open(page)
 		return func(l *local) {
-			l.flow = &flow{started.Flow, page, started.UserCode, started.ExpiresAt, opened}
+			l.flow = &flow{id: started.Flow, url: page, code: started.UserCode, expires: started.ExpiresAt, openErr: opened}
 			if s, ok := v.snapshot(name); ok {
 				v.follow(s) // it may have ended before the answer came
 			}
@@ -143,8 +153,8 @@ func (v *View) signIn(name string, device bool) {
 func webPage(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return nil, &auth.Error{Kind: auth.KindFailed, Message: "The sign-in page has an address that is no web page.",
-			Hint: "Check the account's issuer and endpoints."}
+		return nil, &auth.Error{Kind: auth.KindFailed, Message: tr("The sign-in page has an address that is no web page."),
+			Hint: tr("Check the account's issuer and endpoints.")}
 	}
 	return u, nil
 }
@@ -175,9 +185,9 @@ func (v *View) copyLink(name string) {
 		return
 	}
 	v.Clipboard.SetContent(l.flow.url.String())
-	l.note = &note{tone: colorOK, words: "Link copied. Open it in a browser on this computer.", until: v.now.Add(8 * time.Second)}
+	l.note = &note{tone: colorOK, words: tr("Link copied. Open it in a browser on this computer."), until: v.now.Add(8 * time.Second)}
 	if l.flow.code != "" {
-		l.note.words = "Link copied."
+		l.note.words = tr("Link copied.")
 	}
 	v.render()
 }
@@ -189,7 +199,7 @@ func (v *View) cancelSignIn(name string) {
 		}
 		return func(l *local) {
 			l.flow = nil
-			l.note = &note{tone: colorTime, words: "Sign-in cancelled. Nothing has changed.", until: v.now.Add(8 * time.Second)}
+			l.note = &note{tone: colorTime, words: tr("Sign-in cancelled. Nothing has changed."), until: v.now.Add(8 * time.Second)}
 		}, nil
 	})
 }
@@ -197,14 +207,23 @@ func (v *View) cancelSignIn(name string) {
 // follow turns the end of a sign-in that was seen here into words.
 func (v *View) follow(s auth.Snapshot) {
 	l := v.local(s.Name)
-	if l.flow == nil || s.SignIn == nil || s.SignIn.Flow != l.flow.id {
+	if l.flow == nil {
 		return
 	}
+	if s.SignIn == nil || s.SignIn.Flow != l.flow.id {
+		// Until the flow has been seen the snapshot may be older than it.
+		// After that the agent has forgotten it, or another one runs.
+		if l.flow.seen || status.SigningIn(s) {
+			l.flow = nil
+		}
+		return
+	}
+	l.flow.seen = true
 	switch s.SignIn.Phase {
 	case auth.PhaseDone:
-		words := "Signed in."
+		words := tr("Signed in.")
 		if s.Subject != "" {
-			words = "Signed in as " + status.Clip(s.Subject, 80) + "."
+			words = tr("Signed in as %s.", status.Clip(s.Subject, 80))
 		}
 		l.flow = nil
 		l.note = &note{tone: colorOK, words: words, until: v.now.Add(12 * time.Second)}
@@ -269,7 +288,7 @@ func (v *View) refreshNow(name string) {
 				v.snaps = slices.Clone(v.snaps)
 				v.snaps[i] = s
 			}
-			l.note = &note{tone: colorOK, words: "Refreshed: " + status.Short(s, v.Now()) + ".", until: v.now.Add(8 * time.Second)}
+			l.note = &note{tone: colorOK, words: tr("Refreshed: %s.", status.Short(s, v.Now())), until: v.now.Add(8 * time.Second)}
 			v.fetchEvents()
 		}, nil
 	})
@@ -296,13 +315,13 @@ func (v *View) signOut(name string) {
 func (v *View) signedOut(r auth.SignOutResult) *note {
 	n := &note{tone: colorOK, words: r.Message}
 	if n.words == "" {
-		n.words = "Signed out."
+		n.words = tr("Signed out.")
 	}
 	if !r.Revoked {
 		n.tone = colorWarn
 	}
 	if page, err := webPage(r.URL); err == nil {
-		n.label = "Open the provider's page"
+		n.label = tr("Open the provider's page")
 		n.act = func() {
 			v.background(func(context.Context) func() {
 				if err := v.Open(page); err != nil {

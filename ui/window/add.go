@@ -29,7 +29,7 @@ type addPage struct {
 }
 
 // otherProvider is the choice without a preset.
-const otherProvider = "Another: by its issuer address"
+var otherProvider = tr("Another: by its issuer address")
 
 func newAddPage(v *View) *addPage {
 	p := &addPage{view: v, result: newBar(v)}
@@ -39,16 +39,16 @@ func newAddPage(v *View) *addPage {
 	}
 	options = append(options, otherProvider)
 	p.provider = newChoice(v, options, func(string) { p.changed() })
-	p.provider.PlaceHolder = "Choose a provider"
-	p.providerField = newFieldOf("Provider", "Where you sign in.", p.provider)
-	p.name = p.newField("Name", "What you call it, for example “work”. Tools ask for tokens by this name.", "work")
-	p.issuer = p.newField("Issuer address", "The server's https:// address; Curfew finds its endpoints there.", "https://id.example.com")
-	p.client = p.newField("Client ID", "The provider gave it to you, or to your team, when the program was registered.", "")
-	p.scopes = p.newField("Scopes", "What tokens may be used for, with spaces between. Leave empty for the provider's usual ones.", "openid offline_access")
-	p.save = newButton(v, "Add and sign in", p.submit).primary()
-	p.cancel = newButton(v, "Cancel", func() { v.turn(pageAccount) })
+	p.provider.PlaceHolder = tr("Choose a provider")
+	p.providerField = newFieldOf(tr("Provider"), tr("Where you sign in."), p.provider)
+	p.name = p.newField(tr("Name"), tr("What you call it, for example “work”. Tools ask for tokens by this name."), "work")
+	p.issuer = p.newField(tr("Issuer address"), tr("The server's https:// address; Curfew finds its endpoints there."), "https://id.example.com")
+	p.client = p.newField(tr("Client ID"), tr("The provider gave it to you, or to your team, when the program was registered."), "")
+	p.scopes = p.newField(tr("Scopes"), tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones."), "openid offline_access")
+	p.save = newButton(v, tr("Add and sign in"), p.submit).primary()
+	p.cancel = newButton(v, tr("Cancel"), func() { v.turn(pageAccount) })
 
-	title := newLine("Add account", theme.SizeNameHeadingText, colorInk).strong()
+	title := newLine(tr("Add account"), theme.SizeNameHeadingText, colorInk).strong()
 	form := newCard(column(14, p.providerField.root, p.issuer.root, p.name.root, p.client.root, p.scopes.root, row(8, p.save, p.cancel)))
 	body := container.New(&stackLayout{gap: 14}, p.result.root, form)
 	p.root = v.newPage(title, body)
@@ -94,9 +94,9 @@ func (p *addPage) preset() Provider {
 func (p *addPage) render() {
 	p.result.set(p.note)
 	p.view.show(p.issuer.root, p.preset().NeedsIssuer)
-	label := "Add and sign in"
+	label := tr("Add and sign in")
 	if p.saving {
-		label = "Adding…"
+		label = tr("Adding…")
 	}
 	p.save.set(label, !p.saving && p.view.usable())
 }
@@ -126,7 +126,7 @@ func (p *addPage) submit() {
 	}
 	complaint := ""
 	if p.provider.Selected == "" {
-		complaint = "Choose where you sign in."
+		complaint = tr("Choose where you sign in.")
 	}
 	check(p.providerField, complaint)
 	if p.preset().NeedsIssuer {
@@ -150,8 +150,7 @@ func (p *addPage) submit() {
 		return func() {
 			p.saving = false
 			if err != nil {
-				problem := status.Explain(err)
-				p.note = &note{tone: colorBad, words: problem.Message, hint: problem.Hint}
+				p.note = failure(err)
 				v.render()
 				return
 			}
@@ -166,11 +165,11 @@ func (p *addPage) submit() {
 func checkName(name string, taken bool) string {
 	switch {
 	case name == "":
-		return "Give the account a name."
+		return tr("Give the account a name.")
 	case taken:
-		return "There is an account of this name already. Choose another one."
+		return tr("There is an account of this name already. Choose another one.")
 	case auth.CheckName(name) != nil:
-		return "Use at most 64 letters, digits, dashes, underscores and dots, a letter or digit first."
+		return tr("Use at most 64 letters, digits, dashes, underscores and dots, a letter or digit first.")
 	}
 	return ""
 }
@@ -180,17 +179,17 @@ func checkName(name string, taken bool) string {
 // loopback address may be one.
 func checkIssuer(issuer string) string {
 	if issuer == "" {
-		return "Give the address of the server, for example https://id.example.com."
+		return tr("Give the address of the server, for example https://id.example.com.")
 	}
 	u, err := url.Parse(issuer)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return "This is no web address. It begins with https://."
+		return tr("This is no web address. It begins with https://.")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return "An issuer has no user name, no “?” and no “#” in its address."
+		return tr("An issuer has no user name, no “?” and no “#” in its address.")
 	case u.Scheme == "http":
 		if ip, err := netip.ParseAddr(u.Hostname()); err != nil || !ip.IsLoopback() {
-			return "Only https:// is safe here. (http:// is for servers on this computer, as http://127.0.0.1.)"
+			return tr("Only https:// is safe here. (http:// is for servers on this computer, as http://127.0.0.1.)")
 		}
 	}
 	return ""
@@ -200,9 +199,9 @@ func checkIssuer(issuer string) string {
 func checkClientID(id string) string {
 	switch {
 	case id == "":
-		return "The provider gave you a client ID; paste it here."
+		return tr("The provider gave you a client ID; paste it here.")
 	case strings.ContainsFunc(id, func(r rune) bool { return r <= 0x20 || r > 0x7e }):
-		return "A client ID has no spaces and no special characters. Was it copied whole?"
+		return tr("A client ID has no spaces and no special characters. Was it copied whole?")
 	}
 	return ""
 }
@@ -211,14 +210,14 @@ func checkClientID(id string) string {
 func checkScopes(scopes []string) string {
 	for _, s := range scopes {
 		if strings.ContainsFunc(s, func(r rune) bool { return r <= 0x20 || r > 0x7e || r == '"' || r == '\\' }) {
-			return "“" + status.Clip(s, 30) + "” cannot be a scope."
+			return tr("“%s” cannot be a scope.", status.Clip(s, 30))
 		}
 		if strings.Contains(s, ",") {
-			return "Put spaces between scopes, not commas."
+			return tr("Put spaces between scopes, not commas.")
 		}
 	}
 	if len(slices.Compact(slices.Sorted(slices.Values(scopes)))) != len(scopes) {
-		return "A scope is there twice."
+		return tr("A scope is there twice.")
 	}
 	return ""
 }

@@ -39,7 +39,8 @@ func burnDown(s auth.Snapshot, events []auth.Event, now time.Time) (b burn, ok b
 	if s.SignedInAt.IsZero() || !s.EndsAt.After(s.SignedInAt) || s.MaxRefreshes <= 0 {
 		return burn{}, false
 	}
-	b = burn{start: s.SignedInAt, end: s.EndsAt, now: now, budget: s.MaxRefreshes, left: s.RefreshesLeft}
+	b = burn{start: s.SignedInAt, end: s.EndsAt, now: now, budget: s.MaxRefreshes,
+		left: min(max(s.RefreshesLeft, 0), s.MaxRefreshes)}
 	if b.now.Before(b.start) {
 		b.now = b.start
 	}
@@ -148,8 +149,15 @@ func (r *chartRenderer) draw(size fyne.Size) {
 
 	here := at(b.now, float64(b.left))
 	from := at(b.start, float64(b.budget))
-	for _, s := range append(slices.Clone(b.spent), step{b.now, b.left}) {
+	for i, s := range append(slices.Clone(b.spent), step{b.now, b.left}) {
 		to := at(s.at, float64(s.left))
+		if i == 0 && s.left < b.budget-1 {
+			// The log does not reach back to the first refreshes: that they
+			// were spent is known, when is not.
+			before := at(s.at, float64(s.left+1))
+			r.line(from, before, b.color, 2)
+			from = before
+		}
 		r.bar(from, fyne.NewPos(to.X, from.Y), b.color)
 		r.bar(fyne.NewPos(to.X, from.Y), to, b.color)
 		from = to
@@ -190,10 +198,16 @@ func (r *chartRenderer) label(words string, a, z fyne.Position, part float32, be
 		return
 	}
 	p := fyne.NewPos(a.X+(z.X-a.X)*part, a.Y+(z.Y-a.Y)*part)
-	if below {
+	switch {
+	case below:
 		w.Move(fyne.NewPos(p.X-w.MinSize().Width-6, p.Y+1))
-	} else {
+	case p.Y < plotTop+w.MinSize().Height: // no room above
+		w.Move(fyne.NewPos(p.X-w.MinSize().Width/2, p.Y+2))
+	default:
 		w.Move(fyne.NewPos(p.X+6, p.Y-w.MinSize().Height-1))
+	}
+	if w.Position().X+w.Size().Width > r.chart.Size().Width {
+		r.objects = r.objects[:len(r.objects)-1]
 	}
 }
 

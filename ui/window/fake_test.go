@@ -23,6 +23,7 @@ type fakeAgent struct {
 	cannot   error            // of EnsureRunning
 	fail     map[string]error // by the first word of a call
 	calls    []string
+	asked    chan string   // gets every call too, unless nil
 	changed  chan struct{} // closed at the next change
 	accounts []auth.Account
 }
@@ -64,7 +65,11 @@ func (f *fakeAgent) edit(name string, how func(s *auth.Snapshot)) {
 func (f *fakeAgent) called(what, format string, args ...any) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls = append(f.calls, what+fmt.Sprintf(format, args...))
+	call := what + fmt.Sprintf(format, args...)
+	f.calls = append(f.calls, call)
+	if f.asked != nil {
+		f.asked <- call
+	}
 	if f.down != nil {
 		return f.down
 	}
@@ -266,3 +271,7 @@ func (e engine) Watch(ctx context.Context) <-chan []auth.Snapshot {
 	}()
 	return c
 }
+
+func (e engine) Forecast(string) (auth.ForecastReport, error) { return auth.ForecastReport{}, nil }
+
+func (e engine) UnlockKeychain(context.Context) error { return nil }

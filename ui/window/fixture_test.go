@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
 
 	"curfew/auth"
@@ -62,6 +63,9 @@ func in(s auth.Snapshot, state auth.State, message string) auth.Snapshot {
 
 // history is the events of a session of which used refreshes are spent.
 func history(s auth.Snapshot) []auth.Event {
+	if s.SignedInAt.IsZero() {
+		return nil
+	}
 	events := []auth.Event{{At: s.SignedInAt, Kind: auth.EventSignIn, Account: s.Name, Message: "signed in as " + s.Subject}}
 	span := noon.Sub(s.SignedInAt) - 20*time.Minute
 	for i := 1; i <= s.RefreshesUsed; i++ {
@@ -88,6 +92,9 @@ type screen struct {
 // still returns a View that shows snaps and is not running: for pictures.
 func still(t testing.TB, look Appearance, size fyne.Size, snaps ...auth.Snapshot) *screen {
 	t.Helper()
+	// Fyne's caches know the time of the last picture only. After a minute
+	// without one they would throw away what is made below.
+	test.NewTempWindow(t, container.NewWithoutLayout()).Canvas().Capture()
 	app := test.NewTempApp(t)
 	app.Settings().SetTheme(NewTheme(look))
 	v := New(Config{

@@ -42,11 +42,11 @@ type accountSetting struct {
 var appearances = []struct {
 	appearance Appearance
 	words      string
-}{{System, "Like the desktop"}, {Dark, "Dark"}, {Light, "Light"}}
+}{{System, tr("Like the desktop")}, {Dark, tr("Dark")}, {Light, tr("Light")}}
 
 func newSettingsPage(v *View) *settingsPage {
 	p := &settingsPage{view: v, result: newBar(v)}
-	p.back = newButton(v, "Back", func() { v.turn(pageAccount) })
+	p.back = newButton(v, tr("Back"), func() { v.turn(pageAccount) })
 
 	var options []string
 	for _, a := range appearances {
@@ -66,16 +66,16 @@ func newSettingsPage(v *View) *settingsPage {
 			}
 		}
 	}
-	p.background = newCheck(v, "Refresh in the background", func(on bool) {
+	p.background = newCheck(v, tr("Refresh in the background"), func(on bool) {
 		if !p.setting {
 			p.pause(!on)
 		}
 	})
 
-	p.yes = newButton(v, "Remove", p.remove).danger()
-	p.keep = newButton(v, "Keep", v.escape)
+	p.yes = newButton(v, tr("Remove"), p.remove).danger()
+	p.keep = newButton(v, tr("Keep"), v.escape)
 	p.question = newBar(v, p.keep, p.yes)
-	p.none = newPara("No accounts yet.", sizeSmall, colorDim)
+	p.none = newPara(tr("No accounts yet."), sizeSmall, colorDim)
 	p.accounts = column(10, p.none)
 
 	about := column(3)
@@ -86,12 +86,12 @@ func newSettingsPage(v *View) *settingsPage {
 		return newLine(words, theme.SizeNameText, colorInk).strong()
 	}
 	body := column(14, p.result.root, p.question.root,
-		newCard(column(8, heading("Appearance"), row(0, container.New(fixedWidth(220), p.appearance)))),
-		newCard(column(8, heading("Background refresh"), p.background,
-			newPara("Off: access tokens are renewed only when a program asks for one. For every account, until you turn it on again.", theme.SizeNameCaptionText, colorDim))),
-		newCard(column(10, heading("Accounts"), p.accounts)),
+		newCard(column(8, heading(tr("Appearance")), row(0, container.New(fixedWidth(220), p.appearance)))),
+		newCard(column(8, heading(tr("Background refresh")), p.background,
+			newPara(tr("Off: access tokens are renewed only when a program asks for one. For every account, until you turn it on again."), theme.SizeNameCaptionText, colorDim))),
+		newCard(column(10, heading(tr("Accounts")), p.accounts)),
 		about)
-	title := newLine("Settings", theme.SizeNameHeadingText, colorInk).strong()
+	title := newLine(tr("Settings"), theme.SizeNameHeadingText, colorInk).strong()
 	p.root = v.newPage(rowOf(12, title, title, p.back), body)
 	return p
 }
@@ -108,7 +108,7 @@ func (p *settingsPage) render() {
 	p.result.set(p.note)
 	p.question.set(p.asked())
 	usable := v.usable() && !p.busy
-	p.yes.set("Remove", usable)
+	p.yes.set(tr("Remove"), usable)
 
 	paused := false
 	for _, s := range v.snaps {
@@ -141,13 +141,13 @@ func (p *settingsPage) render() {
 		r.name = s.Name
 		r.title.say(status.Name(s))
 		r.details.say(s.Provider)
-		r.remove.set("Remove", usable && p.removing == "")
+		r.remove.set(tr("Remove"), usable && p.removing == "")
 	}
 }
 
 func (p *settingsPage) newRow() *accountSetting {
 	r := &accountSetting{title: newLine("", theme.SizeNameText, colorInk), details: newLine("", theme.SizeNameCaptionText, colorDim)}
-	r.remove = newButton(p.view, "Remove", func() {
+	r.remove = newButton(p.view, tr("Remove"), func() {
 		p.removing, p.note = r.name, nil
 		p.view.render()
 		p.view.focus(p.keep)
@@ -162,9 +162,9 @@ func (p *settingsPage) asked() *note {
 	if !ok {
 		return nil
 	}
-	n := &note{tone: colorBad, words: "Remove " + status.Name(s) + "?", hint: "This forgets its settings. Tools that ask for its tokens will fail."}
+	n := &note{tone: colorBad, words: tr("Remove %s?", status.Name(s)), hint: tr("This forgets its settings. Tools that ask for its tokens will fail.")}
 	if status.HasSession(s) {
-		n.hint = "This ends its session here and at the server, and forgets its settings. Tools that ask for its tokens will fail."
+		n.hint = tr("This ends its session here and at the server, and forgets its settings. Tools that ask for its tokens will fail.")
 	}
 	return n
 }
@@ -182,11 +182,10 @@ func (p *settingsPage) remove() {
 		return func() {
 			p.busy, p.removing = false, ""
 			if err != nil {
-				problem := status.Explain(err)
-				p.note = &note{tone: colorBad, words: problem.Message, hint: problem.Hint}
+				p.note = failure(err)
 			} else {
 				p.note = v.signedOut(result)
-				delete(v.about, name)
+				delete(v.locals, name)
 			}
 			if listErr == nil {
 				v.Show(snaps, v.Now())
@@ -206,8 +205,7 @@ func (p *settingsPage) pause(paused bool) {
 		return func() {
 			p.busy = false
 			if err != nil {
-				problem := status.Explain(err)
-				p.note = &note{tone: colorBad, words: problem.Message, hint: problem.Hint}
+				p.note = failure(err)
 			}
 			if listErr == nil {
 				v.Show(snaps, v.Now())

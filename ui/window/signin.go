@@ -1,7 +1,7 @@
 package window
 
 import (
-	"fmt"
+	"strconv"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -14,29 +14,29 @@ import (
 
 // signInPanel follows a sign-in from the browser to the keychain.
 type signInPanel struct {
-	view                *View
-	root                *panel
-	title, code, type_  *text
-	failed, expires     *text
-	steps               [3]*stepLine
-	open, link, cancel_ *button
+	view               *View
+	root               *panel
+	title, code, where *text
+	failed, expires    *text
+	steps              [3]*stepLine
+	open, link, stop   *button
 }
 
 func newSignInPanel(v *View) *signInPanel {
 	name := func() string { return v.selected }
 	p := &signInPanel{view: v,
 		title:   newLine("", theme.SizeNameSubHeadingText, colorInk).strong(),
-		type_:   newPara("", sizeSmall, colorDim),
+		where:   newPara("", sizeSmall, colorDim),
 		code:    newText("", sizeNumber, colorInk).strong(),
 		failed:  newPara("", sizeSmall, colorBad),
 		expires: newLine("", theme.SizeNameCaptionText, colorDim),
 	}
-	p.steps = [3]*stepLine{newStepLine("Sign in on the page in your browser"), newStepLine("Curfew fetches the tokens and checks them"), newStepLine("The session is saved in the keychain")}
-	p.open = newButton(v, "Open again", func() { v.openAgain(name()) }).primary()
-	p.link = newButton(v, "Copy link", func() { v.copyLink(name()) })
-	p.cancel_ = newButton(v, "Cancel", func() { v.cancelSignIn(name()) })
+	p.steps = [3]*stepLine{newStepLine(tr("Sign in on the page in your browser")), newStepLine(tr("Curfew fetches the tokens and checks them")), newStepLine(tr("The session is saved in the keychain"))}
+	p.open = newButton(v, tr("Open again"), func() { v.openAgain(name()) }).primary()
+	p.link = newButton(v, tr("Copy link"), func() { v.copyLink(name()) })
+	p.stop = newButton(v, tr("Cancel"), func() { v.cancelSignIn(name()) })
 	steps := column(8, p.steps[0].root, p.steps[1].root, p.steps[2].root)
-	p.root = newCard(column(12, p.title, p.type_, p.code, steps, p.failed, row(8, p.open, p.link, p.cancel_), p.expires))
+	p.root = newCard(column(12, p.title, p.where, p.code, steps, p.failed, row(8, p.open, p.link, p.stop), p.expires))
 	p.root.Hide()
 	return p
 }
@@ -47,13 +47,13 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 	if !signing {
 		return
 	}
-	p.title.say("Signing in to " + status.Name(s))
-	phase := auth.Phase("")
-	if status.SigningIn(s) {
+	p.title.say(tr("Signing in to %s", status.Name(s)))
+	phase := auth.Phase("") // not begun
+	switch {
+	case status.SigningIn(s) && s.SignIn != nil:
+		phase = s.SignIn.Phase
+	case status.SigningIn(s), l.flow != nil:
 		phase = auth.PhaseBrowser
-		if s.SignIn != nil {
-			phase = s.SignIn.Phase
-		}
 	}
 	p.steps[0].set(phase == auth.PhaseBrowser, phase == auth.PhaseExchange || phase == auth.PhaseDone)
 	p.steps[1].set(phase == auth.PhaseExchange, phase == auth.PhaseDone)
@@ -66,37 +66,37 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 	}
 	p.code.say(code)
 	v.show(p.code, code != "")
-	v.show(p.type_, code != "")
+	v.show(p.where, code != "")
 	if code != "" {
-		p.type_.say("Type this code at " + f.url.Host + ", on this or any other device:")
+		p.where.say(tr("Type this code at %s, on this or any other device:", f.url.Host))
 	}
 
 	failed := ""
 	if f != nil && f.openErr != nil {
-		failed = "No browser could be opened. Copy the link and open it yourself."
+		failed = tr("No browser could be opened. Copy the link and open it yourself.")
 	}
 	p.failed.say(failed)
 	v.show(p.failed, failed != "")
 
 	// Until the browser is done there is something to open; after it, only to wait for.
 	waiting := !asking && v.usable() && phase == auth.PhaseBrowser
-	p.open.set("Open again", waiting)
-	p.link.set("Copy link", waiting && f != nil)
-	p.cancel_.set(busyWords(l, busyCancel, "Cancel", "Cancelling…"), !asking && v.usable() && phase != "")
+	p.open.set(tr("Open again"), waiting)
+	p.link.set(tr("Copy link"), waiting && f != nil)
+	p.stop.set(busyWords(l, busyCancel, tr("Cancel"), tr("Cancelling…")), !asking && v.usable() && phase != "")
 	p.expires.say(p.expiry(f, phase, l.busy))
 }
 
 func (p *signInPanel) expiry(f *flow, phase auth.Phase, b busy) string {
 	switch {
 	case b == busySignIn:
-		return "Preparing the sign-in…"
+		return tr("Preparing the sign-in…")
 	case phase == auth.PhaseExchange:
-		return "Almost done."
+		return tr("Almost done.")
 	case f == nil || f.expires.IsZero():
-		return "Nothing is lost by cancelling."
+		return tr("Nothing is lost by cancelling.")
 	}
 	left := max(0, f.expires.Sub(p.view.now))
-	return fmt.Sprintf("The page waits for %s. Nothing is lost by cancelling.", status.Fine(left.Truncate(time.Second)))
+	return tr("The page waits for %s. Nothing is lost by cancelling.", status.Fine(left.Truncate(time.Second)))
 }
 
 // stepLine is one step of a sign-in: to come, going on, or done.
@@ -140,10 +140,10 @@ func newCallPanel(v *View) *callPanel {
 		title:  newLine("", theme.SizeNameSubHeadingText, colorInk).strong(),
 		detail: newPara("", theme.SizeNameText, colorInk),
 	}
-	how := newPara("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background. "+
-		"The session ends for good after 30 days or 20 refreshes, whichever comes first.", sizeSmall, colorDim)
-	p.browser = newButton(v, "Sign in", func() { v.signIn(name(), false) }).primary()
-	p.other = newButton(v, "Sign in with a code", func() { v.signIn(name(), true) })
+	how := newPara(tr("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background. "+
+		"The session ends for good after 30 days or 20 refreshes, whichever comes first."), sizeSmall, colorDim)
+	p.browser = newButton(v, tr("Sign in"), func() { v.signIn(name(), false) }).primary()
+	p.other = newButton(v, tr("Sign in with a code"), func() { v.signIn(name(), true) })
 	p.root = newCard(column(12, p.title, p.detail, how, row(8, p.browser, p.other)))
 	return p
 }
@@ -154,11 +154,16 @@ func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 		return
 	}
 	p.title.say(words.Title)
-	p.detail.say(words.Detail)
+	detail := words.Detail
+	if s.State == auth.SignedOut {
+		p.title.say(tr("Sign in to %s", words.Name))
+		detail = tr("Sign in once, in your own browser, and your programs get tokens from then on.")
+	}
+	p.detail.say(detail)
 	v.show(p.browser, words.Action == status.SignIn)
 	v.show(p.other, words.Action == status.SignIn)
 	p.browser.set(words.ActionLabel, usable)
-	p.other.set("Sign in with a code", usable)
+	p.other.set(tr("Sign in with a code"), usable)
 }
 
 // welcomePage is what there is to see without accounts.
@@ -172,21 +177,23 @@ type welcomePage struct {
 
 func newWelcomePage(v *View) *welcomePage {
 	p := &welcomePage{view: v, title: newText("", theme.SizeNameHeadingText, colorInk).strong()}
-	p.add = newButton(v, "Add account", func() { v.turn(pageAdd) }).primary()
+	p.add = newButton(v, tr("Add account"), func() { v.turn(pageAdd) }).primary()
 	mark := newRing(72, 8)
 	mark.set(.7, colorOK)
 	lines := []fyne.CanvasObject{}
 	for i, words := range []string{
-		"Add an account: a provider, and the client ID it gave you.",
-		"Sign in once, in your own browser.",
-		"Your tools get fresh tokens from Curfew, until 30 days or 20 refreshes are used up.",
+		tr("Add an account: choose a provider, paste the client ID it gave you."),
+		tr("Sign in once, in your own browser."),
+		tr("Your tools get fresh tokens from Curfew, until 30 days or 20 refreshes are used up."),
 	} {
 		line := newPara(words, theme.SizeNameText, colorInk)
-		number := newText(fmt.Sprintf("%d.", i+1), theme.SizeNameText, colorDim)
+		number := newText(strconv.Itoa(i+1)+".", theme.SizeNameText, colorDim)
 		lines = append(lines, aligned(top, rowOf(10, line, number, line)))
 	}
-	p.words = container.New(fixedWidth(380), column(8, lines...))
-	p.root = container.NewCenter(column(18, container.NewCenter(mark), container.NewCenter(p.title), p.words, container.NewCenter(p.add)))
+	p.words = container.New(fixedWidth(480), column(8, lines...))
+	content := column(18, container.NewCenter(mark), container.NewCenter(p.title), p.words, container.NewCenter(p.add))
+	v.bodies = append(v.bodies, body{content, nil})
+	p.root = container.NewCenter(content)
 	return p
 }
 
@@ -195,10 +202,10 @@ func (p *welcomePage) render() {
 	p.view.show(p.add, p.view.usable())
 	switch {
 	case p.view.usable():
-		p.title.say("Add your first account")
+		p.title.say(tr("Add your first account"))
 	case p.view.down != nil || p.view.starting:
-		p.title.say("No connection to the agent")
+		p.title.say(tr("No connection to the agent"))
 	default:
-		p.title.say("Asking the agent…")
+		p.title.say(tr("Asking the agent…"))
 	}
 }

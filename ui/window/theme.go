@@ -64,11 +64,11 @@ type palette map[fyne.ThemeColorName]color.NRGBA
 var (
 	dark = newPalette(tones{
 		bg: 0x15181d, side: 0x101317, card: 0x1c2027, line: 0x2a3039, edge: 0x6a7485, rim: 0x39414d, lift: 0x232931, ink: 0xe8ebf0, dim: 0x98a2b1,
-		ok: 0x4cc38a, time: 0x6ea8fe, warn: 0xf2b84b, bad: 0xf0655f, track: 0x2b313b, on: 0x0c1320, off: 0x7f8997,
+		ok: 0x4cc38a, time: 0x6ea8fe, warn: 0xf2b84b, bad: 0xf0655f, track: 0x2b313b, on: 0x0c1320, off: 0x7f8997, shade: 0x66,
 	})
 	light = newPalette(tones{
 		bg: 0xf7f8fa, side: 0xeef0f4, card: 0xffffff, line: 0xdde2ea, edge: 0x7c8799, rim: 0xc9d0db, lift: 0xffffff, ink: 0x1b2230, dim: 0x566172,
-		ok: 0x1a7f4e, time: 0x2463c8, warn: 0x8f5a00, bad: 0xc0322c, track: 0xe3e7ee, on: 0xffffff, off: 0x6f7989,
+		ok: 0x1a7f4e, time: 0x2463c8, warn: 0x8f5a00, bad: 0xc0322c, track: 0xe3e7ee, on: 0xffffff, off: 0x6f7989, shade: 0x22,
 	})
 )
 
@@ -76,6 +76,8 @@ var (
 // face of a button, on is for text on a filled button, off for what cannot be used now.
 type tones struct {
 	bg, side, card, line, edge, rim, lift, ink, dim, ok, time, warn, bad, track, on, off uint32
+
+	shade uint8 // how dark a shadow is
 }
 
 func newPalette(t tones) palette {
@@ -108,6 +110,7 @@ func newPalette(t tones) palette {
 		theme.ColorNameMenuBackground:      rgb(t.card),
 		theme.ColorNameOverlayBackground:   rgb(t.card),
 		theme.ColorNameSeparator:           rgb(t.line),
+		theme.ColorNameShadow:              alpha(rgb(0x000000), t.shade),
 		theme.ColorNameScrollBar:           alpha(rgb(t.dim), 0x99),
 	}
 }

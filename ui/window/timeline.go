@@ -1,7 +1,6 @@
 package window
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -35,7 +34,7 @@ type entryLine struct {
 }
 
 func newTimeline(v *View, most int) *timeline {
-	t := &timeline{view: v, most: most, empty: newPara("Nothing has happened yet.", sizeSmall, colorDim)}
+	t := &timeline{view: v, most: most, empty: newPara(tr("Nothing has happened yet."), sizeSmall, colorDim)}
 	t.root = column(5, t.empty)
 	return t
 }
@@ -70,10 +69,10 @@ func eventLines(events []auth.Event, now time.Time, most int) []entryLine {
 		}
 		words := eventWords(e)
 		if times > 1 {
-			words = fmt.Sprintf("%s, %d times", words, times)
+			words = tr("%s, %d times", words, times)
 		}
 		color := colorInk
-		if e.Kind == auth.EventError || e.Kind == auth.EventEnd {
+		if e.Kind == auth.EventError {
 			color = colorBad
 		}
 		lines = append(lines, entryLine{status.Stamp(e.At, now), words, color})
@@ -88,21 +87,21 @@ func eventWords(e auth.Event) string {
 	}
 	who := ""
 	if program := status.Clip(e.Program, 40); program != "" {
-		who = " for " + program
+		who = tr(" for %s", program)
 	}
 	switch e.Kind {
 	case auth.EventSignIn:
-		return "signed in"
+		return tr("signed in")
 	case auth.EventRefresh:
-		return fmt.Sprintf("refreshed, %d used%s", e.Count, who)
+		return tr("refreshed, %d used%s", e.Count, who)
 	case auth.EventToken:
-		return "token" + who
+		return tr("token%s", who)
 	case auth.EventEnd:
-		return "the session ended"
+		return tr("the session ended")
 	case auth.EventSignOut:
-		return "signed out"
+		return tr("signed out")
 	case auth.EventConfig:
-		return "settings changed"
+		return tr("settings changed")
 	}
 	return string(e.Kind)
 }
@@ -118,7 +117,7 @@ type logPage struct {
 
 func newLogPage(v *View) *logPage {
 	p := &logPage{view: v, title: newLine("", theme.SizeNameHeadingText, colorInk).strong(), lines: newTimeline(v, allEvents)}
-	p.back = newButton(v, "Back", func() { v.turn(pageAccount) })
+	p.back = newButton(v, tr("Back"), func() { v.turn(pageAccount) })
 	p.root = v.newPage(rowOf(12, p.title, p.title, p.back), newCard(p.lines.root))
 	return p
 }
@@ -127,6 +126,6 @@ func (p *logPage) opened() { p.view.focus(p.back) }
 
 func (p *logPage) render() {
 	s, _ := p.view.snapshot(p.view.selected)
-	p.title.say("What happened at " + status.Name(s))
+	p.title.say(tr("What happened at %s", status.Name(s)))
 	p.lines.set(p.view.local(s.Name).events, p.view.now)
 }

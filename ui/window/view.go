@@ -25,7 +25,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
-	"fyne.io/fyne/v2/widget"
 
 	"curfew/auth"
 	"curfew/ui/status"
@@ -63,7 +62,7 @@ type Config struct {
 	Clipboard fyne.Clipboard
 	Providers []Provider
 
-	Selected   string             // the account to show first; "": the first one
+	Selected   string             // the account to show first, if it exists
 	OnSelect   func(name string)  // another account is shown; may be nil
 	Appearance Appearance         // as chosen before; zero: System
 	OnAppear   func(Appearance)   // another appearance was chosen; may be nil
@@ -89,16 +88,16 @@ type View struct {
 	starting bool // the agent is being started
 	snaps    []auth.Snapshot
 	selected string
+	wanted   string // what Select asked for, until the agent's answer shows whether it exists
 	page     page
-	about    map[string]*local // by account
+	locals   map[string]*local // by account
 	copied   copied
 
 	root     *fyne.Container
 	pages    *fyne.Container
-	bodies   []fyne.CanvasObject // what scrolls in the pages
-	scrolls  []*container.Scroll // of the bodies
-	moved    bool                // something was hidden or shown since the last layout
-	shape    fyne.Size           // the least room of the pages at the last layout
+	bodies   []body
+	moved    bool      // something was hidden or shown since the last layout
+	shape    fyne.Size // the least room of the pages at the last layout
 	side     *sidebar
 	link     *bar
 	linkRoom *fyne.Container
@@ -119,12 +118,18 @@ const (
 	pageLog
 )
 
+// body is the part of a page that grows with what it says.
+type body struct {
+	content fyne.CanvasObject
+	scroll  *container.Scroll // nil: it does not scroll
+}
+
 // A job is work that may block; what it returns runs on the UI goroutine.
 type job func(ctx context.Context) func()
 
 // New returns a View that shows nothing yet.
 func New(c Config) *View {
-	v := &View{Config: c, selected: c.Selected, about: map[string]*local{}}
+	v := &View{Config: c, selected: c.Selected, locals: map[string]*local{}}
 	v.now = c.Now()
 	v.jobs = make(chan job, 64)
 	v.retry = make(chan struct{}, 1)
@@ -139,7 +144,7 @@ func New(c Config) *View {
 	body := &stackLayout{gap: 14, grow: []fyne.CanvasObject{v.pages}}
 	v.linkRoom = container.New(paddings{0, margin, 0, 2}, v.link.root)
 	right := container.New(paddings{16, 6, 8, 20}, container.New(body, v.linkRoom, v.pages))
-	v.root = container.New(sidesLayout{}, v.side.root, widget.NewSeparator(), right)
+	v.root = container.New(sidesLayout{}, v.side.root, newRule(), right)
 	v.render()
 	return v
 }
@@ -228,8 +233,9 @@ func (v *View) focus(f fyne.Focusable) {
 // reveal scrolls to o, which has just got the focus. Fyne leaves it where it is.
 func (v *View) reveal(o fyne.CanvasObject) {
 	driver := fyne.CurrentApp().Driver()
-	for i, scroll := range v.scrolls {
-		if !inside(o, v.bodies[i]) || !scroll.Visible() {
+	for _, b := range v.bodies {
+		scroll := b.scroll
+		if scroll == nil || !inside(o, b.content) {
 			continue
 		}
 		const air = 8
@@ -275,7 +281,7 @@ func (v *View) turn(p page) {
 
 // Show shows snapshots as they are at now. The order of snaps is the order on screen.
 func (v *View) Show(snaps []auth.Snapshot, now time.Time) {
-	v.loaded, v.down, v.starting = true, nil, false
+	v.loaded, v.down = true, nil
 	v.snaps, v.now = snaps, now
 	v.keepSelection()
 	for _, s := range snaps {
@@ -288,19 +294,20 @@ func (v *View) Show(snaps []auth.Snapshot, now time.Time) {
 // keepSelection makes sure that an account that exists is selected.
 func (v *View) keepSelection() {
 	if _, ok := v.snapshot(v.selected); ok || len(v.snaps) == 0 {
+		if ok {
+			v.wanted = ""
+		}
 		return
 	}
-	if v.selected != "" && v.selected == v.Selected {
-		// Asked for from outside, and not there: say so once.
-		v.local(v.snaps[0].Name).note = &note{tone: colorWarn, words: "There is no account called “" + status.Clip(v.selected, 40) + "”."}
+	if v.wanted != "" {
+		v.local(v.snaps[0].Name).note = &note{tone: colorWarn, words: tr("There is no account called “%s”.", status.Clip(v.wanted, 40))}
 	}
-	v.Selected = ""
-	v.selected = v.snaps[0].Name
+	v.selected, v.wanted = v.snaps[0].Name, ""
 }
 
-// Select shows the account called name, as soon as it exists.
+// Select shows the account called name, or says that there is none.
 func (v *View) Select(name string) {
-	v.selected, v.Selected = name, name
+	v.selected, v.wanted = name, name
 	if v.loaded {
 		v.keepSelection()
 	}
@@ -365,10 +372,8 @@ func (v *View) show(o fyne.CanvasObject, yes bool) {
 func (v *View) place() {
 	for range 3 {
 		size := v.root.MinSize()
-		for _, body := range v.bodies {
-			if body.Visible() {
-				size = size.Add(body.MinSize())
-			}
+		for _, b := range v.bodies {
+			size = size.Add(b.content.MinSize())
 		}
 		if !v.moved && v.shape == size {
 			return
@@ -384,16 +389,16 @@ func (v *View) usable() bool { return v.loaded && v.down == nil }
 func (v *View) renderLink() {
 	switch {
 	case v.starting:
-		v.link.set(&note{tone: colorTime, words: "Starting the Curfew agent…"})
+		v.link.set(&note{tone: colorTime, words: tr("Starting the Curfew agent…")})
 	case v.down != nil:
-		p := status.Explain(v.down)
-		n := &note{tone: colorBad, words: p.Message, hint: p.Hint, label: "Try again", act: v.tryAgain}
+		n := failure(v.down)
+		n.label, n.act = tr("Try again"), v.tryAgain
 		if kindOf(v.down) == auth.KindNotRunning {
-			n.hint = "Nothing is refreshed until it runs. What you see is from before."
+			n.hint = tr("Nothing is refreshed until it runs. What you see is from before.")
 			if !v.loaded {
-				n.hint = "It keeps your sign-ins; without it there is nothing to show."
+				n.hint = tr("It keeps your sign-ins; without it there is nothing to show.")
 			}
-			n.label, n.act = "Start the agent", v.startAgent
+			n.label, n.act = tr("Start the agent"), v.startAgent
 		}
 		v.link.set(n)
 	default:
@@ -462,7 +467,9 @@ func (v *View) watch(ctx context.Context) {
 		}
 		if first && kindOf(err) == auth.KindNotRunning {
 			v.Do(func() { v.starting = true; v.render() })
-			if err = v.Agent.EnsureRunning(ctx); err == nil {
+			err = v.Agent.EnsureRunning(ctx)
+			v.Do(func() { v.starting = false })
+			if err == nil {
 				continue
 			}
 		}
@@ -482,9 +489,12 @@ func (v *View) watch(ctx context.Context) {
 // lost notes that the agent went away.
 func (v *View) lost(err error) {
 	if err == nil {
-		err = &auth.Error{Kind: auth.KindNotRunning, Message: "The Curfew agent has stopped."}
+		err = &auth.Error{Kind: auth.KindNotRunning, Message: tr("The Curfew agent has stopped.")}
 	}
-	v.down, v.starting = err, false
+	v.down = err
+	for _, l := range v.locals {
+		l.flow = nil // a sign-in ends with its agent
+	}
 	v.render()
 }
 
@@ -504,6 +514,7 @@ func (v *View) startAgent() {
 	v.background(func(ctx context.Context) func() {
 		err := v.Agent.EnsureRunning(ctx)
 		return func() {
+			v.starting = false
 			if err != nil {
 				v.lost(err)
 				return

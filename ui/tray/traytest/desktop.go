@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -37,7 +36,6 @@ const (
 // StartBus starts a private session bus and returns its address. stop ends it.
 func StartBus() (address string, stop func(), err error) {
 	c := exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1")
-	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
 	if err != nil {
 		return "", nil, err
@@ -361,11 +359,16 @@ func (l layout) row() Row {
 	}
 	for _, c := range l.Children {
 		var child layout
-		if dbus.Store([]any{c.Value()}, &child) == nil {
+		if dbus.Store([]any{c.Value()}, &child) == nil && child.visible() {
 			r.Children = append(r.Children, child.row())
 		}
 	}
 	return r
+}
+
+func (l layout) visible() bool {
+	v, there := l.Props["visible"]
+	return !there || v.Value() != false
 }
 
 // unmnemonic shows a label as a panel does: "_x" is x, "__" is "_".
@@ -388,7 +391,7 @@ func (i Item) menu() (dbus.BusObject, error) {
 	return i.d.conn.Object(i.bus, path), nil
 }
 
-// Menu reads the whole menu. After each rebuild the tray's first answer leaves
+// Menu reads the whole menu, without rows that are hidden. After each rebuild the tray's first answer leaves
 // submenus out, for the sake of GTK, and a signal follows: inside
 // [Desktop.Wait] that takes care of itself.
 func (i Item) Menu() (Row, error) {

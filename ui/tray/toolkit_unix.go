@@ -3,6 +3,7 @@
 package tray
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"image/png"
@@ -45,4 +46,14 @@ func decodeStraight(r io.Reader) (image.Image, error) {
 		return nil, fmt.Errorf("a tray icon of type %T", img)
 	}
 	return &image.RGBA{Pix: n.Pix, Stride: n.Stride, Rect: n.Rect}, nil
+}
+
+// runToolkit shows the icon, as prepare sets it, while work runs. It does not
+// use systray.Run, which loses what is set while it still connects to the bus.
+func runToolkit(ctx context.Context, prepare func(), work func(context.Context)) {
+	start, end := systray.RunWithExternalLoop(nil, nil)
+	prepare()
+	start()
+	work(ctx)
+	end()
 }

@@ -1,0 +1,370 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"curfew/auth/oauth"
+	"curfew/keystore"
+)
+
+// This file is the refresh: reserve durably, one POST at a time, commit
+// durably, and only then serve. A cycle is counted once, however many POSTs
+// it takes, and survives the end of the agent.
+
+// flight is one refresh that any number of callers wait for.
+type flight struct {
+	done    chan struct{} // closed when err is set
+	err     error
+	loaded  bool   // no refresh: the stored session was loaded, and may have a token that does
+	program string // who asked first; "" when nobody did
+}
+
+// retry is where a failed refresh stands.
+type retry struct {
+	at    time.Time // the next try; zero: none failed
+	last  time.Time // the last one
+	tries int
+	err   *oauth.Error
+}
+
+// unsaved is an answer of the server that waits for the store.
+type unsaved struct {
+	secret, access []byte
+	meta           []byte // facts, encoded once: Commit wants the same again
+	facts          facts
+	token          oauth.Secret
+	tries          int
+	at             time.Time // when to try again
+}
+
+// refreshDueLocked reports whether a refresh should run now: somebody waits
+// for one, an open cycle wants its end, or the plan says so.
+func (a *account) refreshDueLocked(now time.Time) bool {
+	if a.flight != nil {
+		return true
+	}
+	if now.Before(a.retry.at) {
+		return false
+	}
+	switch {
+	case a.rec.Pending:
+		return true
+	case a.sessionLocked().Left(a.m.limits) == 0:
+		return false
+	case !a.retry.at.IsZero() && now.Sub(a.wantedAt) < wantedFor:
+		return true
+	}
+	return !a.m.paused && a.planLocked(now).Refresh
+}
+
+// wantedFor is how long after a request that failed for want of a network
+// the agent still tries on its own to have a token ready.
+const wantedFor = 10 * time.Minute
+
+func (a *account) failFlightLocked(err error) {
+	if f := a.flight; f != nil {
+		a.flight, a.inFlight = nil, false
+		f.err = err
+		close(f.done)
+	}
+}
+
+// refresh runs one cycle as far as it gets now: reserve, one POST at a time,
+// commit, serve.
+func (a *account) refresh(ctx context.Context) {
+	err := a.cycle(ctx)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.failFlightLocked(err)
+	a.inFlight = false
+	a.m.publishLocked()
+}
+
+// The retry times (reliability of rotating servers): at once inside a
+// server's grace after an ambiguous failure, slowly after a clean refusal.
+var ambiguousRetries = []time.Duration{time.Second, 3 * time.Second, 8 * time.Second}
+
+const (
+	attemptLimit = 15 * time.Second // one POST, all of it
+	confirmDelay = 3 * time.Second  // before a dead token is asked about once more
+
+	offlineDelay  = 2 * time.Second // doubles with every try, up to:
+	offlineMax    = 8 * time.Second // 10 s with the spread: how long after the network's return
+	ambiguousMax  = 5 * time.Minute
+	throttleDelay = time.Minute
+	throttleMax   = 15 * time.Minute
+	heldDelay     = 15 * time.Minute
+	heldMax       = 6 * time.Hour
+)
+
+// cycle runs the open cycle, or reserves a new one.
+func (a *account) cycle(ctx context.Context) error {
+	m := a.m
+	server, err := a.dial(ctx)
+	if err != nil {
+		return a.storeFailed(err)
+	}
+	if !a.rec.Pending {
+		if s := a.sessionLocked(); s.Left(m.limits) == 0 {
+			return endedError(a.name, ByRefreshes)
+		}
+		if a.retry.err != nil && a.retry.err.Class == oauth.NotSent {
+			// The last try did not reach the server. Look before counting.
+			if err := server.Reachable(ctx); err != nil {
+				return a.failed(ctx, a.retry.err, false)
+			}
+		}
+		rec, err := m.store.Reserve(ctx, a.rec.ID)
+		if err != nil {
+			return a.storeFailed(err)
+		}
+		a.setRecord(rec)
+		a.sent = false
+	}
+	secret, err := m.store.Secret(ctx, a.rec.ID)
+	if err != nil {
+		return a.storeFailed(err)
+	}
+	token := oauth.NewSecret(string(secret))
+	clear(secret)
+	confirmed := false
+	for try := 0; ; try++ {
+		if reason := a.over(); reason != "" { // the machine slept between two tries
+			return endedError(a.name, reason)
+		}
+		// A request that has left must not be cut by the agent's end.
+		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
+		grant, err := server.Refresh(attempt, token, a.facts.Identity)
+		cancel()
+		if err == nil {
+			return a.renew(ctx, grant, nil)
+		}
+		if errors.Is(err, oauth.ErrSubjectChanged) {
+			a.revokeGrant(ctx, grant)
+			a.end(ctx, BySubjectChanged)
+			return endedError(a.name, BySubjectChanged)
+		}
+		oerr, ok := errors.AsType[*oauth.Error](err)
+		if !ok {
+			oerr = &oauth.Error{Op: "refresh", Class: oauth.Unknown, Err: err}
+		}
+		m.log.Info("refresh failed", "account", a.name, "class", oerr.Class, "code", oerr.Code, "status", oerr.Status, "error", err)
+		a.sent = a.sent || oerr.Class != oauth.NotSent
+		if ambiguous := oerr.Class == oauth.Unknown || oerr.Status >= 500; ambiguous && !a.facts.OutcomeUnknown {
+			a.setFacts(func(f *facts) { f.OutcomeUnknown = true }) // a gateway's 503 may hide a refresh
+		}
+		switch oerr.Class {
+		case oauth.Unknown:
+			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
+				continue
+			}
+			return a.failed(ctx, oerr, false)
+		case oauth.Dead:
+			if !confirmed {
+				confirmed = true
+				if sleep(ctx, confirmDelay) {
+					continue
+				}
+				return a.failed(ctx, oerr, false)
+			}
+			reason := a.deathReason(oerr)
+			a.end(ctx, reason)
+			return endedError(a.name, reason)
+		case oauth.Protocol:
+			if !grant.RefreshToken.IsZero() { // unusable, but the token was rotated: keep that
+				return a.renew(ctx, grant, oerr)
+			}
+			return a.failed(ctx, oerr, false)
+		case oauth.NotSent:
+			return a.failed(ctx, oerr, !a.sent)
+		default:
+			return a.failed(ctx, oerr, false)
+		}
+	}
+}
+
+// over says why the session is over by time, or "".
+func (a *account) over() Reason {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return a.sessionLocked().Over(a.m.limits, a.m.clock.Now())
+}
+
+// deathReason says why a server that called the token dead did so.
+func (a *account) deathReason(e *oauth.Error) Reason {
+	switch {
+	case e.Description == MessageAge:
+		return ByAge
+	case e.Description == MessageRefreshes:
+		return ByRefreshes
+	case a.facts.OutcomeUnknown:
+		return ByRotationLost
+	default:
+		return ByRevocation
+	}
+}
+
+// renew makes what a refresh brought durable and only then shows it to
+// anybody. bad is set when the answer holds a new refresh token but no usable
+// access token.
+func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error) error {
+	now := a.m.clock.Now()
+	a.m.clock.Confirm(g.Bounds.ServerTime)
+	f := a.facts
+	f.apply(g, now)
+	f.LastRefreshAt = now
+	f.OutcomeUnknown = false
+	f.Clock = a.m.clock.Anchor()
+	u := &unsaved{facts: f}
+	if !g.RefreshToken.IsZero() {
+		u.secret = []byte(g.RefreshToken.Reveal())
+	}
+	if bad == nil {
+		u.token = g.AccessToken
+		u.access = []byte(g.AccessToken.Reveal())
+	} else {
+		u.facts.AccessExpiresAt = a.facts.AccessExpiresAt
+		u.token = a.access
+		u.access = []byte(a.access.Reveal())
+	}
+	a.m.mu.Lock()
+	a.use.LastActivity = now
+	u.meta = u.facts.encode(a.use)
+	a.unsaved = u
+	a.m.mu.Unlock()
+	if err := a.save(ctx); err != nil {
+		return err
+	}
+	if bad != nil {
+		return a.failed(ctx, bad, false)
+	}
+	return nil
+}
+
+// save commits the unsaved answer and publishes it.
+func (a *account) save(ctx context.Context) error {
+	u := a.unsaved
+	rec, err := a.m.store.Commit(context.WithoutCancel(ctx), a.rec.ID, u.secret, u.access, u.meta)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	if err != nil {
+		u.tries++
+		u.at = a.m.clock.Now().Add(a.m.backoff(time.Second, 30*time.Second, u.tries))
+		a.storeErr = err
+		a.m.log.Error("a refreshed session cannot be saved yet; trying again", "account", a.name, "error", err)
+		a.m.publishLocked()
+		return keychainError(err)
+	}
+	clear(u.secret)
+	clear(u.access)
+	used := rec.Used
+	a.rec, a.facts, a.access, a.unsaved = &rec, u.facts, u.token, nil
+	a.retry, a.storeErr, a.dirty, a.forecastAt = retry{}, nil, false, time.Time{}
+	program := ""
+	if a.flight != nil {
+		program = a.flight.program
+	}
+	words := fmt.Sprintf("refreshed, %d of %d", used, a.m.limits.MaxRefreshes)
+	if program != "" {
+		words += ", for " + program
+	}
+	a.m.journal.add(Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: EventRefresh, Program: program, Count: used, Message: words})
+	a.m.publishLocked()
+	return nil
+}
+
+func (a *account) saveAgain(ctx context.Context) { a.save(ctx) }
+
+// failed notes a failure that may pass: the cycle stays open, unless unsent
+// says that it is proven that no byte of it left the machine; then its count
+// is given back.
+func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error {
+	if unsent {
+		if rec, err := a.m.store.Refund(ctx, a.rec.ID); err != nil {
+			a.m.log.Warn("an unsent refresh stays counted", "account", a.name, "error", err)
+		} else {
+			a.setRecord(rec)
+		}
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	now := a.m.clock.Now()
+	r := &a.retry
+	if r.err == nil || r.err.Class != e.Class {
+		r.tries = 0
+		a.m.journal.add(Event{At: now, Account: a.name, Kind: EventError, Message: failureWords(e)})
+	}
+	r.tries++
+	r.err, r.last = e, now
+	var delay time.Duration
+	switch e.Class {
+	case oauth.Throttled:
+		delay = max(e.RetryAfter, a.m.backoff(cmp.Or(e.RetryAfter, throttleDelay), throttleMax, r.tries))
+	case oauth.HeldBack:
+		delay = a.m.backoff(heldDelay, heldMax, r.tries)
+	case oauth.Protocol:
+		delay = a.m.backoff(throttleDelay, throttleMax, r.tries)
+	case oauth.NotSent:
+		delay = a.m.backoff(offlineDelay, offlineMax, r.tries)
+	default:
+		delay = a.m.backoff(offlineDelay, ambiguousMax, r.tries)
+	}
+	r.at = now.Add(delay)
+	return a.failureErrorLocked()
+}
+
+// storeFailed notes that the keychain or the state directory failed.
+func (a *account) storeFailed(err error) error {
+	a.m.mu.Lock()
+	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
+	a.storeErr = err
+	a.retry.at = a.m.clock.Now().Add(pollInterval)
+	a.m.mu.Unlock()
+	if news {
+		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
+	}
+	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
+		a.end(context.Background(), ByTampering)
+		return endedError(a.name, ByTampering)
+	}
+	return keychainError(err)
+}
+
+// revokeGrant gives back what must not be kept.
+func (a *account) revokeGrant(ctx context.Context, g oauth.Grant) {
+	if g.RefreshToken.IsZero() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
+	defer cancel()
+	if err := a.server.Revoke(ctx, g.RefreshToken); err != nil {
+		a.m.log.Warn("tokens that must not be kept were not revoked", "account", a.name, "error", err)
+	}
+}
+
+// sleep waits for d and reports false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// spread moves d by up to a fifth either way.
+func (m *Manager) spread(d time.Duration) time.Duration {
+	return d - d/5 + time.Duration(m.random()*float64(2*d/5))
+}
+
+// backoff doubles base with every try after the first, up to limit, spread so
+// that many machines do not come back at once.
+func (m *Manager) backoff(base, limit time.Duration, tries int) time.Duration {
+	return m.spread(min(base<<min(tries-1, 12), limit))
+}

@@ -1,0 +1,100 @@
+package oauth
+
+import (
+	"encoding/json"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"curfew/assets"
+)
+
+// chromium is a command that opens an address in a real browser.
+func chromium(t *testing.T, flags ...string) *exec.Cmd {
+	t.Helper()
+	return exec.CommandContext(t.Context(), need(t, "chromium"), append([]string{
+		"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync", "--disable-extensions",
+		"--disable-background-networking", "--disable-component-update", "--window-size=900,640",
+	}, flags...)...)
+}
+
+// TestBrowser signs in with a real browser: it follows the redirect, shows the
+// final page, runs its script under the page's own policy, and the code is
+// gone from the address.
+func TestBrowser(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	flow, done := begin(t, s.client(t, nil), SignInOptions{})
+	debug := regexp.MustCompile(`DevTools listening on ws://([^/]+)/`)
+	var address string
+	start(t, chromium(t, "--user-data-dir="+t.TempDir(), "--remote-debugging-port=0", flow.URL), func(line string) bool {
+		if found := debug.FindStringSubmatch(line); found != nil {
+			address = found[1]
+		}
+		return address != ""
+	})
+	if got := <-done; got.err != nil {
+		t.Error(got.err)
+	}
+	redirect := s.requests[0].Get("redirect_uri")
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	var tabs []struct{ Type, Title, URL string }
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
+		_, list := get(t, "http://"+address+"/json/list", nil)
+		if err := json.Unmarshal([]byte(list), &tabs); err != nil {
+			t.Fatal(err)
+		}
+		for _, tab := range tabs {
+			if tab.URL == redirect && strings.HasPrefix(tab.Title, "You are signed in") {
+				return
+			}
+		}
+	}
+	t.Errorf("no tab ended on %s without the code: %+v", redirect, tabs)
+}
+
+// TestBrowserDenied is the way back after a refusal.
+func TestBrowserDenied(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	s.authorize = func(_, a url.Values) { a.Del("code"); a.Set("error", "access_denied") }
+	flow, done := begin(t, s.client(t, nil), SignInOptions{})
+	dom, err := chromium(t, "--user-data-dir="+t.TempDir(), "--timeout=20000", "--dump-dom", flow.URL).Output()
+	if err != nil || !strings.Contains(string(dom), "<h1>Access was not granted</h1>") {
+		t.Errorf("%v, page:\n%s", err, dom)
+	}
+	if got := <-done; classOf(got.err) != Denied {
+		t.Error(got.err)
+	}
+}
+
+// TestBrowserPictures takes pictures of the final pages for a person to look
+// at, if CURFEW_PICTURES names a folder for them.
+func TestBrowserPictures(t *testing.T) {
+	folder := os.Getenv("CURFEW_PICTURES")
+	if folder == "" {
+		t.Skip("CURFEW_PICTURES names no folder")
+	}
+	for name, page := range map[string]assets.Page{
+		"done": assets.SignInDone, "denied": assets.SignInDenied, "failed": assets.SignInFailed, "expired": assets.SignInExpired,
+	} {
+		file := filepath.Join(t.TempDir(), "page.html")
+		if err := os.WriteFile(file, page.Body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, scheme := range []struct{ name, flag string }{
+			{"light", "--blink-settings=preferredColorScheme=1"}, {"dark", "--blink-settings=preferredColorScheme=0"},
+		} {
+			picture := filepath.Join(folder, "sign-in-"+name+"-"+scheme.name+".png")
+			if out, err := chromium(t, "--user-data-dir="+t.TempDir(), "--timeout=20000", scheme.flag, "--screenshot="+picture, "file://"+file).CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"curfew/auth/oauth"
+	"curfew/keystore"
+)
+
+// clientSecret reads an account's client secret from the keychain.
+func (m *Manager) clientSecret(ctx context.Context, account string) (oauth.Secret, error) {
+	b, err := m.store.GetSecret(ctx, clientSecretName(account))
+	if errors.Is(err, keystore.ErrNotFound) {
+		return oauth.Secret{}, &Error{
+			Kind:    KindBadRequest,
+			Message: fmt.Sprintf("the client secret of %s is not in the keychain", account),
+			Hint:    "store it again: `curfew add " + account + " ... --client-secret-stdin`",
+		}
+	}
+	if err != nil {
+		return oauth.Secret{}, keychainError(err)
+	}
+	defer clear(b)
+	return oauth.NewSecret(string(b)), nil
+}
+
+func clientSecretName(account string) string { return "client-secret/" + account }
+
+// SetClientSecret keeps an account's client secret in the keychain.
+func (m *Manager) SetClientSecret(ctx context.Context, name string, secret oauth.Secret) error {
+	if err := m.store.PutSecret(ctx, clientSecretName(name), []byte(secret.Reveal())); err != nil {
+		return keychainError(err)
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+//go:build unix && !darwin
+
+package main
+
+import (
+	"context"
+	"html"
+	"log/slog"
+	"slices"
+
+	"github.com/godbus/dbus/v5"
+
+	"curfew/assets"
+	"curfew/ui/tray"
+)
+
+const (
+	notifyName = "org.freedesktop.Notifications"
+	notifyPath = "/org/freedesktop/Notifications"
+)
+
+// The keys of a notification's actions. The default one is a click on the
+// notification itself.
+const (
+	actSignIn = "sign-in"
+	actOpen   = "default"
+)
+
+// ServeNotices shows notices by the desktop's notification service and sends
+// what people click in them to clicks, until ctx ends. A desktop without the
+// service has none, which is logged.
+func (b bus) ServeNotices(ctx context.Context, notices <-chan tray.Notice, clicks chan<- tray.ID, logger *slog.Logger) {
+	signals := make(chan *dbus.Signal, 16)
+	b.Signal(signals)
+	defer b.RemoveSignal(signals)
+	if err := b.AddMatchSignalContext(ctx, dbus.WithMatchInterface(notifyName), dbus.WithMatchMember("ActionInvoked")); err != nil {
+		logger.Warn("clicks on notifications will not be heard", "err", err)
+	}
+	shown := make(map[string]uint32) // the notification of each account
+	for {
+		select {
+		case n := <-notices:
+			id, err := b.notify(ctx, n, shown[n.Account])
+			if err != nil {
+				logger.Warn("notification not shown", "title", n.Title, "err", err)
+				continue
+			}
+			shown[n.Account] = id
+		case s := <-signals:
+			if s == nil {
+				return // the bus is gone
+			}
+			id, key := actionOf(s)
+			for account, of := range shown {
+				if of != id {
+					continue
+				}
+				click := tray.ID{Verb: tray.OpenAccount, Account: account}
+				if key == actSignIn {
+					click.Verb = tray.SignIn
+				}
+				select {
+				case clicks <- click:
+				case <-ctx.Done():
+					return
+				}
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// actionOf reads an ActionInvoked signal; id 0 is no notification's.
+func actionOf(s *dbus.Signal) (id uint32, key string) {
+	if s.Name != notifyName+".ActionInvoked" || dbus.Store(s.Body, &id, &key) != nil {
+		return 0, ""
+	}
+	return id, key
+}
+
+// notify shows n in place of an older notification, 0 for none.
+func (b bus) notify(ctx context.Context, n tray.Notice, replaces uint32) (id uint32, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	service := b.Object(notifyName, notifyPath)
+	var can []string
+	if err := service.CallWithContext(ctx, notifyName+".GetCapabilities", 0).Store(&can); err != nil {
+		return 0, err
+	}
+	body := n.Body
+	if slices.Contains(can, "body-markup") {
+		body = html.EscapeString(body)
+	}
+	var actions []string
+	if slices.Contains(can, "actions") {
+		actions = []string{actOpen, assets.Name, actSignIn, n.Action}
+	}
+	urgency := byte(1)
+	if n.Over {
+		urgency = 2 // stays until it is seen
+	}
+	hints := map[string]dbus.Variant{
+		"desktop-entry": dbus.MakeVariant(assets.AppID),
+		"category":      dbus.MakeVariant("network"),
+		"urgency":       dbus.MakeVariant(urgency),
+	}
+	const serverDecides = int32(-1)
+	err = service.CallWithContext(ctx, notifyName+".Notify", 0,
+		assets.Name, replaces, assets.AppID, n.Title, body, actions, hints, serverDecides).Store(&id)
+	return id, err
+}

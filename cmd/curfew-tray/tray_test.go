@@ -1,0 +1,802 @@
+//go:build unix && !darwin
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"curfew/assets"
+	"curfew/auth"
+	"curfew/auth/agent"
+	"curfew/auth/oauth"
+	"curfew/ui/tray/traytest"
+)
+
+// programs is the folder with the built curfew-tray and, beside it, a
+// curfew-window that reports how it was started.
+var programs string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "curfew-tray-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		programs = dir
+		build := exec.Command("go", "build", "-trimpath", "-o", dir, ".")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+			return 1
+		}
+		for _, name := range []string{"curfew-window", "browser"} {
+			script := "#!/bin/sh\necho " + name + " \"$@\" >\"$REPORT\"\n"
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return 1
+			}
+		}
+		return m.Run()
+	}())
+}
+
+// engine is the agent's engine: it does as it is told and reports it. The
+// server round it, its socket and its JSON are the real ones.
+type engine struct {
+	mu       sync.Mutex
+	accounts []auth.Snapshot
+	changed  chan struct{}
+	calls    chan string
+	fail     error
+}
+
+func newEngine(accounts ...auth.Snapshot) *engine {
+	return &engine{accounts: accounts, changed: make(chan struct{}), calls: make(chan string, 64)}
+}
+
+func (e *engine) set(accounts ...auth.Snapshot) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.accounts = accounts
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+func (e *engine) called(what string) error {
+	e.calls <- what
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.fail
+}
+
+func (e *engine) Snapshots() []auth.Snapshot {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.accounts)
+}
+
+func (e *engine) Snapshot(name string) (auth.Snapshot, error) {
+	for _, a := range e.Snapshots() {
+		if a.Name == name {
+			return a, nil
+		}
+	}
+	return auth.Snapshot{}, &auth.Error{Kind: auth.KindUnknown, Message: "no account " + name}
+}
+
+func (e *engine) Watch(ctx context.Context) <-chan []auth.Snapshot {
+	c := make(chan []auth.Snapshot)
+	go func() {
+		defer close(c)
+		for {
+			e.mu.Lock()
+			all, changed := slices.Clone(e.accounts), e.changed
+			e.mu.Unlock()
+			select {
+			case c <- all:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return c
+}
+
+func (e *engine) SetAccount(auth.Account) error { return errors.New("not asked for") }
+
+func (e *engine) RemoveAccount(context.Context, string) (auth.SignOutResult, error) {
+	return auth.SignOutResult{}, errors.New("not asked for")
+}
+
+func (e *engine) StartSignIn(_ context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error) {
+	return auth.SignInStarted{Flow: "f1", URL: "https://id.example.org/authorize?state=x&a='$(id)'"}, e.called(fmt.Sprintf("sign-in %s force=%t", name, r.Force))
+}
+
+func (e *engine) CancelSignIn(name string) error { return e.called("cancel " + name) }
+
+func (e *engine) Token(_ context.Context, name string, _ time.Duration, by string) (auth.Token, error) {
+	return auth.Token{AccessToken: oauth.NewSecret("token-of-" + name), TokenType: "Bearer", ExpiresAt: time.Now().Add(time.Hour)}, e.called("token " + name + " by " + by)
+}
+
+func (e *engine) Refresh(_ context.Context, name, by string) (auth.Snapshot, error) {
+	return auth.Snapshot{Name: name}, e.called("refresh " + name + " by " + by)
+}
+
+func (e *engine) SignOut(_ context.Context, name string) (auth.SignOutResult, error) {
+	return auth.SignOutResult{Revoked: true}, e.called("sign-out " + name)
+}
+
+func (e *engine) Events(string, int) []auth.Event { return nil }
+
+func (e *engine) SetPaused(paused bool) {
+	e.called(fmt.Sprintf("pause %t", paused))
+	all := e.Snapshots()
+	for i := range all {
+		all[i].Paused = paused
+	}
+	e.set(all...)
+}
+
+func (e *engine) SetClientSecret(context.Context, string, oauth.Secret) error {
+	return errors.New("not asked for")
+}
+
+// serve runs the agent's server until stop is called.
+func serve(t *testing.T, socket string, e *engine) (stop func()) {
+	t.Helper()
+	l, err := agent.Listen(t.Context(), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- agent.NewServer(agent.Config{
+			Engine: e, Version: "test", Path: filepath.Join(t.TempDir(), "config.toml"),
+			Doctor: func(context.Context) []agent.Check { return nil },
+			Logger: slog.New(slog.DiscardHandler),
+		}).Run(ctx, l)
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("agent: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// session is one desktop session with a tray in it.
+type session struct {
+	*testing.T
+	ctx     context.Context
+	home    string
+	socket  string
+	desktop *traytest.Desktop
+	env     []string
+	reports chan string // what curfew-window and the browser were started with
+	item    traytest.Item
+}
+
+// need skips the test when a program is missing, or fails it where everything
+// must be there.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, name := range programs {
+		if _, err := exec.LookPath(name); err != nil {
+			if os.Getenv("CI") != "" || os.Getenv("CURFEW_TEST_ALL") != "" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+	}
+}
+
+// newSession starts a private bus, and a panel on it if asked.
+func newSession(t *testing.T, watcher bool) *session {
+	t.Helper()
+	need(t, "dbus-daemon")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	s := &session{T: t, ctx: ctx, home: t.TempDir(), reports: make(chan string, 16)}
+	run := filepath.Join(s.home, "run")
+	if err := os.Mkdir(run, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.socket = filepath.Join(run, "agent.sock")
+	s.listenForReports()
+
+	address, stop, err := traytest.StartBus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	s.desktop, err = traytest.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.desktop.Close() })
+	if watcher {
+		s.check(s.desktop.StartWatcher(true))
+	}
+	s.env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "XDG_RUNTIME_DIR=" + run, "XDG_CONFIG_HOME=" + s.home, "XDG_STATE_HOME=" + s.home,
+		"CURFEW_SOCKET=" + s.socket, "DBUS_SESSION_BUS_ADDRESS=" + address, "TZ=UTC",
+		"REPORT=" + filepath.Join(s.home, "report"), "BROWSER=" + filepath.Join(programs, "browser"),
+	}
+	return s
+}
+
+// listenForReports reads the named pipe that the scripts write to.
+func (s *session) listenForReports() {
+	path := filepath.Join(s.home, "report")
+	s.check(syscall.Mkfifo(path, 0o600))
+	pipe, err := os.OpenFile(path, os.O_RDWR, 0) // a writer of our own keeps it open
+	s.check(err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		lines := bufio.NewScanner(pipe)
+		for lines.Scan() {
+			s.reports <- lines.Text()
+		}
+	}()
+	s.Cleanup(func() { pipe.Close(); <-done })
+}
+
+func (s *session) check(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// program is a running curfew-tray.
+type program struct {
+	*exec.Cmd
+	ended chan struct{}
+	text  *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// start starts curfew-tray; it is killed at the end of the test if it still runs.
+func (s *session) start(args ...string) *program {
+	s.Helper()
+	p := &program{Cmd: exec.Command(filepath.Join(programs, "curfew-tray"), args...), ended: make(chan struct{}), text: &lockedBuffer{}}
+	p.Env, p.Stdout, p.Stderr = s.env, p.text, p.text
+	s.check(p.Start())
+	go func() { p.Wait(); close(p.ended) }()
+	s.Cleanup(func() {
+		p.Process.Kill()
+		<-p.ended
+		if s.Failed() {
+			s.Logf("curfew-tray said:\n%s", p.text)
+		}
+	})
+	return p
+}
+
+// exit waits for the program's end and returns its code.
+func (s *session) exit(p *program) int {
+	s.Helper()
+	select {
+	case <-p.ended:
+	case <-s.ctx.Done():
+		s.Fatal("curfew-tray does not end")
+	}
+	return p.ProcessState.ExitCode()
+}
+
+// registered waits for the icon.
+func (s *session) registered() {
+	s.Helper()
+	s.wait("the icon", func() (string, bool) {
+		items, err := s.desktop.Items()
+		if err != nil || len(items) != 1 {
+			return fmt.Sprintf("%d icons, %v", len(items), err), false
+		}
+		s.item = items[0]
+		return "", true
+	})
+}
+
+// wait waits until ok, which also says what there is instead.
+func (s *session) wait(what string, ok func() (string, bool)) {
+	s.Helper()
+	var got string
+	err := s.desktop.Wait(s.ctx, func() bool {
+		var done bool
+		got, done = ok()
+		return done
+	})
+	if err != nil {
+		s.Fatalf("waiting for %s: %v; there is:\n%s", what, err, got)
+	}
+}
+
+// row waits for a row whose label begins with the last prefix, below those before.
+func (s *session) row(prefixes ...string) traytest.Row {
+	s.Helper()
+	var row traytest.Row
+	s.wait("the row "+strings.Join(prefixes, " > "), func() (string, bool) {
+		menu, err := s.item.Menu()
+		if err != nil {
+			return err.Error(), false
+		}
+		var ok bool
+		row, ok = menu.Find(prefixes...)
+		return menu.String(), ok
+	})
+	return row
+}
+
+func (s *session) click(prefixes ...string) {
+	s.Helper()
+	s.check(s.item.Click(s.row(prefixes...)))
+}
+
+// icon waits until the icon is the named one, to the pixel.
+func (s *session) icon(name string) {
+	s.Helper()
+	img, err := png.Decode(bytes.NewReader(assets.TrayIcon(name, assets.Any)))
+	s.check(err)
+	want := img.(*image.NRGBA)
+	s.wait("the icon "+name, func() (string, bool) {
+		got, err := s.item.Icon()
+		if err != nil {
+			return err.Error(), false
+		}
+		return "another icon", bytes.Equal(got.Pix, want.Pix)
+	})
+}
+
+func (s *session) tooltip(want string) {
+	s.Helper()
+	s.wait("the tooltip "+want, func() (string, bool) {
+		got, err := s.item.Tooltip()
+		return fmt.Sprint(got, err), got == want
+	})
+}
+
+// next waits for what comes next on a channel of reports.
+func (s *session) next(c <-chan string, want string) {
+	s.Helper()
+	select {
+	case got := <-c:
+		if got != want {
+			s.Fatalf("got %q, want %q", got, want)
+		}
+	case <-s.ctx.Done():
+		s.Fatalf("nothing came; want %q", want)
+	}
+}
+
+func account(name string, edits ...func(*auth.Snapshot)) auth.Snapshot {
+	now := time.Now()
+	a := auth.Snapshot{
+		Name: name, State: auth.Active, SignedInAt: now.AddDate(0, 0, -7), EndsAt: now.Add(23*24*time.Hour + time.Hour),
+		RefreshesUsed: 6, RefreshesLeft: 14, MaxRefreshes: 20, AccessExpiresAt: now.Add(time.Hour),
+	}
+	for _, edit := range edits {
+		edit(&a)
+	}
+	return a
+}
+
+func ended(a *auth.Snapshot) { a.State, a.Reason, a.RefreshesLeft = auth.Ended, auth.ByRefreshes, 0 }
+
+func TestTray(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	e := newEngine(account("spotify"), account("my_work", ended))
+	serve(t, s.socket, e)
+	p := s.start()
+	s.registered()
+
+	s.icon("ended")
+	s.tooltip("my_work: sign in again: the 20 refreshes are used up\nspotify: 14 of 20 refreshes, 23 d left")
+	for property, want := range map[string]string{"Id": "Curfew", "Title": "Curfew", "Status": "Active"} {
+		if got, err := s.item.Name(property); got != want || err != nil {
+			t.Errorf("%s = %q, %v", property, got, err)
+		}
+	}
+	s.row("spotify: 14 of 20 refreshes, 23 d left", "Sign out")
+	menu, err := s.item.Menu()
+	s.check(err)
+	if got, want := strings.Join(labels(menu.Children), "|"), "my_work: sign in again: the 20 refreshes are used up|spotify: 14 of 20 refreshes, 23 d left||Add account|Pause background refresh|Open Curfew||Quit (tokens stay available)"; got != want {
+		t.Errorf("menu %q, want %q", got, want)
+	}
+
+	s.click("spotify", "Refresh now")
+	s.next(e.calls, "refresh spotify by curfew-tray")
+	s.click("spotify", "Sign in again")
+	s.next(e.calls, "sign-in spotify force=true")
+	s.next(s.reports, "browser https://id.example.org/authorize?state=x&a='$(id)'") // to the letter: no shell read it
+	s.click("my_work", "Sign in again")
+	s.next(e.calls, "sign-in my_work force=true")
+	s.next(s.reports, "browser https://id.example.org/authorize?state=x&a='$(id)'")
+	s.click("spotify", "Sign out")
+	s.next(e.calls, "sign-out spotify")
+	s.click("my_work", "Open")
+	s.next(s.reports, "curfew-window --account my_work")
+	s.click("Add account")
+	s.next(s.reports, "curfew-window")
+	s.check(s.item.Activate())
+	s.next(s.reports, "curfew-window")
+
+	s.click("Pause background refresh")
+	s.next(e.calls, "pause true")
+	s.wait("the tick", func() (string, bool) {
+		menu, err := s.item.Menu()
+		row, _ := menu.Find("Pause")
+		return fmt.Sprint(menu, err), row.Checked
+	})
+	s.click("Pause background refresh")
+	s.next(e.calls, "pause false")
+
+	e.mu.Lock()
+	e.fail = &auth.Error{Kind: auth.KindUnavailable, Message: "the server did not answer", Hint: "Try again later."}
+	e.mu.Unlock()
+	s.click("spotify", "Refresh now")
+	s.next(e.calls, "refresh spotify by curfew-tray")
+	s.row("spotify: The server did not answer.")
+	s.row("Try again later.")
+	s.tooltip("Curfew: spotify: The server did not answer.\nTry again later.")
+
+	s.click("Quit")
+	if code := s.exit(p); code != 0 || p.text.String() != "" && !strings.Contains(p.text.String(), "the server did not answer") {
+		t.Errorf("exit %d after Quit: %s", code, p.text)
+	}
+	s.wait("the icon to go", func() (string, bool) {
+		items, _ := s.desktop.Items()
+		return "an icon", len(items) == 0
+	})
+}
+
+func labels(rows []traytest.Row) []string {
+	var l []string
+	for _, r := range rows {
+		l = append(l, r.Label)
+	}
+	return l
+}
+
+// TestInPlace: a countdown moves without a new menu, and not while it is open.
+func TestInPlace(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	e := newEngine(account("spotify"))
+	serve(t, s.socket, e)
+	s.start()
+	s.registered()
+	before := s.row("spotify: 14 of 20", "Refresh now (spends 1 of 14)")
+	e.set(account("spotify", func(a *auth.Snapshot) { a.RefreshesLeft = 13 }))
+	after := s.row("spotify: 13 of 20", "Refresh now (spends 1 of 13)")
+	if before.ID != after.ID {
+		t.Errorf("row %d became row %d", before.ID, after.ID)
+	}
+	s.icon("ring-07") // 13 of 20 is nearest to 7 tenths
+
+	s.check(s.item.Open())
+	e.set(account("spotify", func(a *auth.Snapshot) { a.RefreshesLeft = 2 }))
+	s.icon("attention-02") // the icon may change, and so it has been heard
+	menu, err := s.item.Menu()
+	s.check(err)
+	if _, there := menu.Find("spotify: 13 of 20"); !there {
+		t.Errorf("an open menu was changed:\n%s", menu)
+	}
+	s.click("Open Curfew") // closes it
+	s.next(s.reports, "curfew-window")
+	s.row("spotify: 2 of 20")
+}
+
+// TestCopy: the token is in the clipboard of a real X server, and gone from it
+// when the tray has ended.
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	need(t, "Xvfb", "xclip")
+	s := newSession(t, true)
+	r, w, err := os.Pipe()
+	s.check(err)
+	defer r.Close()
+	x := exec.Command("Xvfb", "-displayfd", "3", "-nolisten", "tcp")
+	x.ExtraFiles = []*os.File{w}
+	s.check(x.Start())
+	w.Close()
+	t.Cleanup(func() { x.Process.Kill(); x.Wait() })
+	number, err := bufio.NewReader(r).ReadString('\n')
+	s.check(err)
+	s.env = append(s.env, "DISPLAY=:"+strings.TrimSpace(number))
+	clipboard := func() string {
+		c := exec.Command("xclip", "-out", "-selection", "clipboard")
+		c.Env = s.env
+		text, _ := c.Output() // fails when it is empty
+		return string(text)
+	}
+
+	e := newEngine(account("spotify"))
+	serve(t, s.socket, e)
+	p := s.start()
+	s.registered()
+	s.click("spotify", "Copy access token")
+	s.next(e.calls, "token spotify by curfew-tray")
+	s.row("spotify: access token copied. The clipboard is cleared in 45 s")
+	if got := clipboard(); got != "token-of-spotify" {
+		t.Errorf("clipboard %q", got)
+	}
+	s.click("Quit")
+	if code := s.exit(p); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	if got := clipboard(); got != "" {
+		t.Errorf("clipboard %q after the end", got)
+	}
+}
+
+// TestNotices: a mark that is passed is announced once, and what is clicked in
+// the notification is done.
+func TestNotices(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	s.check(s.desktop.StartNotifications())
+	spotify := account("spotify")
+	e := newEngine(spotify, account("work"))
+	serve(t, s.socket, e)
+	s.start()
+	s.registered()
+	s.row("spotify: 14 of 20")
+	shown := func(n int) traytest.Notification {
+		t.Helper()
+		var last traytest.Notification
+		s.wait(fmt.Sprintf("notification %d", n), func() (string, bool) {
+			all := s.desktop.Notifications()
+			if len(all) > 0 {
+				last = all[len(all)-1]
+			}
+			return fmt.Sprintf("%+v", all), len(all) == n
+		})
+		return last
+	}
+	spotify.RefreshesLeft = 5
+	e.set(spotify, account("work"))
+	n := shown(1)
+	if n.App != "Curfew" || n.Summary != "spotify: 5 of 20 refreshes, 23 d left" || n.Body == "" ||
+		!slices.Equal(n.Actions, []string{"default", "Curfew", "sign-in", "Sign in again"}) || n.Timeout != -1 || n.Replaces != 0 {
+		t.Errorf("notification %+v", n)
+	}
+	s.check(s.desktop.Act(n, "sign-in"))
+	s.next(e.calls, "sign-in spotify force=true")
+	s.next(s.reports, "browser https://id.example.org/authorize?state=x&a='$(id)'")
+	s.check(s.desktop.Act(n, "default"))
+	s.next(s.reports, "curfew-window --account spotify")
+
+	ended(&spotify)
+	e.set(spotify, account("work"))
+	if over := shown(2); over.Replaces != n.ID || over.Summary != "spotify: sign in again: the 20 refreshes are used up" || over.Hints["urgency"].Value() != byte(2) {
+		t.Errorf("notification %+v", over)
+	}
+}
+
+// TestWatcherRestart: a panel that crashes and comes back has the icon again.
+func TestWatcherRestart(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	serve(t, s.socket, newEngine(account("spotify")))
+	s.start()
+	s.registered()
+	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open") // by now the tray has asked to be told of a new panel
+	s.check(s.desktop.StopWatcher())
+	s.check(s.desktop.StartWatcher(true))
+	s.registered()
+	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")
+}
+
+// TestNoHost: nowhere to show an icon is said once, and the window opens; the
+// icon comes when a host does.
+func TestNoHost(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, false)
+	serve(t, s.socket, newEngine(account("spotify")))
+	p := s.start()
+	s.next(s.reports, "curfew-window")
+	s.check(s.desktop.StartWatcher(true))
+	s.registered()
+	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")
+	s.check(s.desktop.StopWatcher())
+	s.check(s.desktop.StartWatcher(true))
+	s.registered()
+	if n := strings.Count(p.text.String(), "no place for tray icons"); n != 1 {
+		t.Errorf("said %d times: %s", n, p.text)
+	}
+}
+
+// TestNoBus: without a session bus the tray says so in one line and a hint,
+// and starts no bus of its own.
+func TestNoBus(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, false)
+	for _, address := range []string{"DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent/bus", "DBUS_SESSION_BUS_ADDRESS="} {
+		s.env = append(s.env, address)
+		p := s.start()
+		if code := s.exit(p); code != 1 {
+			t.Errorf("exit %d", code)
+		}
+		text := p.text.String()
+		if !strings.HasPrefix(text, "curfew-tray: there is no D-Bus session, so there is no tray") || !strings.Contains(text, "\nhint: ") || strings.Count(text, "\n") != 2 {
+			t.Errorf("said %q", text)
+		}
+	}
+}
+
+// TestAgentDies: an agent that goes away is a state of its own, and one that
+// comes back is followed again.
+func TestAgentDies(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	s.env = append(s.env, "PATH="+t.TempDir()) // no curfew that could be started
+	e := newEngine(account("spotify"))
+	stop := serve(t, s.socket, e)
+	s.start()
+	s.registered()
+	s.icon("ring-07")
+	stop()
+	s.icon("no-agent")
+	s.row("The agent is not running, and there is no program curfew to start it with.")
+	s.row("Install curfew beside this program or in a directory of PATH")
+	serve(t, s.socket, e)
+	s.icon("ring-07")
+	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")
+}
+
+// TestSecondStart: there is one tray; a second start shows the first's window.
+func TestSecondStart(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	serve(t, s.socket, newEngine(account("spotify")))
+	s.start()
+	s.registered()
+	second := s.start()
+	if code := s.exit(second); code != 0 {
+		t.Errorf("exit %d: %s", code, second.text)
+	}
+	s.next(s.reports, "curfew-window")
+	if items, err := s.desktop.Items(); len(items) != 1 || err != nil {
+		t.Errorf("%d icons, %v", len(items), err)
+	}
+}
+
+// TestSignals: both polite ways to end a program end this one cleanly, and a
+// killed tray does not keep the next from starting.
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	serve(t, s.socket, newEngine(account("spotify")))
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, os.Kill} {
+		p := s.start()
+		s.registered()
+		s.row("spotify")
+		s.check(p.Process.Signal(signal))
+		if code := s.exit(p); code != 0 && signal != os.Kill {
+			t.Errorf("exit %d after %v: %s", code, signal, p.text)
+		}
+		s.wait("the icon to go", func() (string, bool) {
+			items, _ := s.desktop.Items()
+			return "an icon", len(items) == 0
+		})
+	}
+	s.start()
+	s.registered()
+}
+
+// TestBusDies: when the desktop goes, so does the tray.
+func TestBusDies(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	serve(t, s.socket, newEngine())
+	address, stop, err := traytest.StartBus()
+	s.check(err)
+	d, err := traytest.Connect(address)
+	s.check(err)
+	s.check(d.StartWatcher(true))
+	s.desktop = d
+	s.env = append(s.env, "DBUS_SESSION_BUS_ADDRESS="+address)
+	p := s.start()
+	s.registered()
+	stop()
+	if code := s.exit(p); code != 1 || !strings.Contains(p.text.String(), "curfew-tray: the D-Bus session went away") {
+		t.Errorf("exit %d: %s", code, p.text)
+	}
+}
+
+func TestManyAccounts(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 30} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			s := newSession(t, true)
+			var all []auth.Snapshot
+			for i := range n {
+				all = append(all, account(fmt.Sprintf("a%02d", i)))
+			}
+			serve(t, s.socket, newEngine(all...))
+			s.start()
+			s.registered()
+			switch n {
+			case 0:
+				s.row("No accounts yet")
+				s.tooltip("Curfew: no accounts yet")
+				s.icon("signed-out")
+			case 1:
+				s.row("a00: 14 of 20 refreshes, 23 d left", "Open")
+			case 30:
+				s.row("18 more accounts", "a29: 14 of 20 refreshes, 23 d left", "Open")
+				s.tooltip("a00: 14 of 20 refreshes, 23 d left\na01: 14 of 20 refreshes, 23 d left\na02: 14 of 20 refreshes, 23 d left\na03: 14 of 20 refreshes, 23 d left\na04: 14 of 20 refreshes, 23 d left\nand 25 more")
+			}
+		})
+	}
+}
+
+func TestFlags(t *testing.T) {
+	for _, tt := range []struct {
+		args   string
+		code   int
+		stdout string
+		stderr string
+	}{
+		{"--version", 0, "curfew-tray " + assets.Version + " (", ""},
+		{"--help", 0, "Usage: curfew-tray [flags]\n", ""},
+		{"-h", 0, "Usage: curfew-tray [flags]\n", ""},
+		{"--icons=pink", 2, "", "curfew-tray: there are no icons \"pink\"\nhint: "},
+		{"--what", 2, "", "curfew-tray: flag provided but not defined: -what\nhint: "},
+		{"now", 2, "", "curfew-tray: unexpected argument \"now\"\nhint: "},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), strings.Fields(tt.args), &stdout, &stderr)
+		if code != tt.code || !strings.HasPrefix(stdout.String(), tt.stdout) || !strings.HasPrefix(stderr.String(), tt.stderr) || (tt.stderr == "") != (stderr.Len() == 0) {
+			t.Errorf("%s: exit %d, %q, %q", tt.args, code, &stdout, &stderr)
+		}
+	}
+}
+
+func (e *engine) Forecast(string) (auth.ForecastReport, error) { return auth.ForecastReport{}, nil }
+
+func (e *engine) UnlockKeychain(context.Context) error { return nil }

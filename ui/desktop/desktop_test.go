@@ -1,0 +1,159 @@
+//go:build unix
+
+package desktop
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/atotto/clipboard"
+
+	"curfew/auth"
+)
+
+// program writes a script of that name into a new folder and returns its path.
+func program(t *testing.T, name, script string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func wantError(t *testing.T, err error, message, hint string) {
+	t.Helper()
+	e, ok := errors.AsType[*auth.Error](err)
+	if !ok || e.Message != message || e.Hint != hint {
+		t.Errorf("error %#v, want %q and %q", err, message, hint)
+	}
+}
+
+func TestOpenURL(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	t.Setenv("OUT", out)
+	log := program(t, "log", `printf '%s\n' "$@" >"$OUT"`)
+	fail := program(t, "fail", `exit 3`)
+	const address = "https://id.example.org/a?x=1&y=$(id)%3B'z'"
+	for _, tt := range []struct{ name, browser, want string }{
+		{"plain", log, address},
+		{"placed", log + " --new %s --end", "--new\n" + address + "\n--end"},
+		{"the first fails", fail + ":" + log, address},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("BROWSER", tt.browser)
+			if err := OpenURL(t.Context(), address); err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(out)
+			if err != nil || strings.TrimSpace(string(got)) != tt.want {
+				t.Errorf("browser got %q, %v; want %q", got, err, tt.want)
+			}
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		t.Setenv("BROWSER", "")
+		t.Setenv("PATH", t.TempDir())
+		err := OpenURL(t.Context(), address)
+		e, ok := errors.AsType[*auth.Error](err)
+		if !ok || !strings.HasPrefix(e.Message, "No browser could be opened (") || e.Hint != "Sign in from a terminal: curfew login NAME --no-browser" {
+			t.Errorf("error %#v", err)
+		}
+	})
+}
+
+// TestNoWebAddress: nothing but a web page is opened, whatever the desktop knows.
+func TestNoWebAddress(t *testing.T) {
+	started := filepath.Join(t.TempDir(), "started")
+	t.Setenv("STARTED", started)
+	t.Setenv("BROWSER", program(t, "browser", `touch "$STARTED"`))
+	for _, address := range []string{"file:///etc/passwd", "javascript:alert(1)", "https://", "-n", "", "ftp://x/", "https:opaque", "http://[::1", "https://user@evil.example/", "mailto:a@b"} {
+		wantError(t, OpenURL(t.Context(), address), "The sign-in page is no web address, so it was not opened.", "Check the account's settings.")
+	}
+	if _, err := os.Stat(started); err == nil {
+		t.Error("the browser was started")
+	}
+}
+
+func TestShowWindow(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	t.Setenv("OUT", out)
+	for _, tt := range []struct{ name, script, want, message, hint string }{
+		{"ends at once, having shown another", `echo "$@" >"$OUT"`, "--account a b\n", "", ""},
+		{"fails at once", `echo "$@" >"$OUT"; exit 1`, "--account a b\n", "The window cannot open (exit status 1).", "Run curfew-window in a terminal to see why."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("PATH", filepath.Dir(program(t, "curfew-window", tt.script))+":"+os.Getenv("PATH"))
+			err := ShowWindow(t.Context(), "--account", "a b")
+			if tt.message == "" && err != nil {
+				t.Error(err)
+			}
+			if tt.message != "" {
+				wantError(t, err, tt.message, tt.hint)
+			}
+			if got, err := os.ReadFile(out); string(got) != tt.want {
+				t.Errorf("window got %q, %v", got, err)
+			}
+		})
+	}
+	t.Run("missing", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		wantError(t, ShowWindow(t.Context()), "There is no program curfew-window.", "Install it beside this program or in a directory of PATH.")
+	})
+}
+
+// TestClipboard uses a real X server and the real xclip.
+func TestClipboard(t *testing.T) {
+	for _, name := range []string{"Xvfb", "xclip"} {
+		if _, err := exec.LookPath(name); err != nil {
+			if os.Getenv("CI") != "" || os.Getenv("CURFEW_TEST_ALL") != "" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	x := exec.Command("Xvfb", "-displayfd", "3", "-nolisten", "tcp")
+	x.ExtraFiles = []*os.File{w}
+	if err := x.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	t.Cleanup(func() { x.Process.Kill(); x.Wait() })
+	number, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DISPLAY", ":"+strings.TrimSpace(number))
+	t.Setenv("WAYLAND_DISPLAY", "")
+
+	var c Clipboard
+	if got, err := c.Read(); got != "" || err != nil {
+		t.Errorf("an empty clipboard holds %q, %v", got, err)
+	}
+	for _, text := range []string{"eyJ.a.b", strings.Repeat("long", 10000), ""} {
+		if err := c.Write(text); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Read(); got != text || err != nil {
+			t.Errorf("wrote %d bytes, read %d, %v", len(text), len(got), err)
+		}
+	}
+	t.Setenv("DISPLAY", ":65535")
+	wantError(t, c.Write("x"), "The clipboard did not take the token (exit status 1).", "Use: curfew token NAME")
+}
+
+func TestNoClipboard(t *testing.T) {
+	defer func(was bool) { clipboard.Unsupported = was }(clipboard.Unsupported)
+	clipboard.Unsupported = true
+	wantError(t, Clipboard{}.Write("x"), "There is no program that puts text into the clipboard.", "Install xclip, or wl-clipboard on Wayland; or use: curfew token NAME")
+}

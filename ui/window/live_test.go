@@ -1,0 +1,689 @@
+package window
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/test"
+
+	"curfew/auth"
+)
+
+// stage is a View that runs against a fake agent in virtual time. The test
+// plays the UI goroutine: what Run hands over waits in a queue for settle, so
+// the race detector sees every widget that another goroutine touches.
+type stage struct {
+	*View
+	t      *testing.T
+	agent  *fakeAgent
+	window fyne.Window
+
+	mu      sync.Mutex
+	queue   []func()
+	opened  []string
+	openErr error
+	chosen  []string // OnSelect
+	closed  int
+}
+
+// live runs a test on a stage with the agent's accounts already shown.
+func live(t *testing.T, agent *fakeAgent, script func(s *stage)) {
+	t.Helper()
+	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{t: t, agent: agent}
+		start := time.Now()
+		agent.changed = make(chan struct{}) // of this bubble
+		s.View = New(Config{
+			Agent: agent, Clipboard: test.NewClipboard(),
+			Now: func() time.Time { return noon.Add(time.Since(start)) },
+			Do: func(f func()) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.queue = append(s.queue, f)
+			},
+			Open: func(u *url.URL) error {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.opened = append(s.opened, u.String())
+				return s.openErr
+			},
+			Providers: []Provider{{Name: "spotify", Title: "Spotify"}, {Name: "entra", Title: "Microsoft Entra ID", NeedsIssuer: true}},
+			OnSelect:  func(name string) { s.chosen = append(s.chosen, name) },
+			Close:     func() { s.closed++ },
+		})
+		s.window = test.NewWindow(s.Content())
+		defer s.window.Close()
+		s.window.SetPadded(false)
+		s.window.Resize(usual)
+		s.View.Canvas = s.window.Canvas
+		s.AddShortcuts(s.window.Canvas())
+		ctx, cancel := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		group.Go(func() { s.Run(ctx) })
+		s.settle()
+		script(s)
+		cancel()
+		group.Wait()
+	})
+}
+
+// settle lets everything happen that happens without the time passing.
+func (s *stage) settle() {
+	for {
+		synctest.Wait()
+		s.mu.Lock()
+		queue := s.queue
+		s.queue = nil
+		s.mu.Unlock()
+		if len(queue) == 0 {
+			return
+		}
+		for _, f := range queue {
+			f()
+		}
+	}
+}
+
+// pass lets time pass, second by second as on a screen.
+func (s *stage) pass(d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); s.settle() {
+		time.Sleep(min(time.Second, time.Until(end)))
+	}
+}
+
+// screen returns all words that can be read now, one text a line.
+func (s *stage) screen() string {
+	var words []string
+	var walk func(o fyne.CanvasObject)
+	walk = func(o fyne.CanvasObject) {
+		if !o.Visible() {
+			return
+		}
+		switch o := o.(type) {
+		case *text:
+			words = append(words, o.words)
+		case *button:
+			words = append(words, "["+o.Text+"]")
+		case *fyne.Container:
+			for _, c := range o.Objects {
+				walk(c)
+			}
+		case fyne.Widget:
+			for _, c := range test.WidgetRenderer(o).Objects() {
+				walk(c)
+			}
+		}
+	}
+	walk(s.root)
+	return strings.Join(words, "\n")
+}
+
+func (s *stage) reads(want ...string) {
+	s.t.Helper()
+	for _, w := range want {
+		if !strings.Contains(s.screen(), w) {
+			s.t.Fatalf("the screen does not say %q; it says\n%s", w, s.screen())
+		}
+	}
+}
+
+func (s *stage) readsNot(want ...string) {
+	s.t.Helper()
+	for _, w := range want {
+		if strings.Contains(s.screen(), w) {
+			s.t.Fatalf("the screen says %q:\n%s", w, s.screen())
+		}
+	}
+}
+
+// tap presses a button as a pointer would, and settles.
+func (s *stage) tap(b *button) {
+	s.t.Helper()
+	s.mayTap(b)
+	test.Tap(b)
+	s.settle()
+}
+
+func (s *stage) mayTap(b *button) {
+	s.t.Helper()
+	if b.Disabled() || !strings.Contains(s.screen(), "["+b.Text+"]") {
+		s.t.Fatalf("the button %q cannot be pressed", b.Text)
+	}
+}
+
+// key types a key at the focus, or at the window.
+func (s *stage) key(names ...fyne.KeyName) {
+	for _, name := range names {
+		c := s.window.Canvas()
+		e := &fyne.KeyEvent{Name: name}
+		switch {
+		case name == fyne.KeyTab:
+			c.FocusNext()
+		case c.Focused() != nil:
+			c.Focused().TypedKey(e)
+		default:
+			c.OnTypedKey()(e)
+		}
+		s.settle()
+	}
+}
+
+func (s *stage) calls(what string, want int) {
+	s.t.Helper()
+	if got := s.agent.took(what); len(got) != want {
+		s.t.Fatalf("%d calls of %s, want %d: %q", len(got), what, want, got)
+	}
+}
+
+func TestSignInOpensTheBrowserOnceAndSaysHowItEnded(t *testing.T) {
+	live(t, newFakeAgent(fresh()), func(s *stage) {
+		s.reads("Signed out", "Sign in to Notes", "Sign in once, in your own browser")
+		b := s.account.call.browser
+		s.mayTap(b)
+		test.Tap(b)
+		test.Tap(b) // a double click
+		s.settle()
+		s.calls("sign-in", 1)
+		if len(s.opened) != 1 || s.opened[0] != "https://id.example.com/authorize?state=x" {
+			t.Fatalf("opened %q, want the sign-in page once", s.opened)
+		}
+		s.reads("Signing in to Notes", "Sign in on the page in your browser…", "The page waits for 5:00")
+		s.pass(3 * time.Second)
+		s.reads("The page waits for 4:57")
+
+		s.tap(s.account.signIn.open)
+		if len(s.opened) != 2 {
+			t.Fatalf("opened %q, want the page again", s.opened)
+		}
+		s.calls("sign-in", 1)
+		s.tap(s.account.signIn.link)
+		if got := s.Clipboard.Content(); got != "https://id.example.com/authorize?state=x" {
+			t.Fatalf("the clipboard has %q, want the link", got)
+		}
+
+		s.agent.phase("Notes", auth.PhaseExchange, "", "")
+		s.settle()
+		s.reads("Sign in on the page in your browser: done", "Curfew fetches the tokens and checks them…")
+		if !s.account.signIn.open.Disabled() {
+			t.Error("the page can be opened again after the browser is done")
+		}
+		s.agent.phase("Notes", auth.PhaseDone, "", "")
+		s.settle()
+		s.reads("Signed in as alice@example.org.", "14 of 20")
+		s.readsNot("Signing in to")
+		s.pass(15 * time.Second)
+		s.readsNot("Signed in as")
+	})
+}
+
+func TestSignInThatFailsSaysWhy(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.tap(s.account.in)
+		if got := s.agent.took("sign-in"); len(got) != 1 || got[0] != "sign-in Spotify force=true device=false" {
+			t.Fatalf("calls %q, want one that forces a new session", got)
+		}
+		s.agent.phase("Spotify", auth.PhaseFailed, auth.KindRefused, "You refused access in the browser.")
+		s.settle()
+		s.reads("You refused access in the browser.", "14 of 20")
+		s.key(fyne.KeyEscape)
+		s.readsNot("You refused access")
+	})
+}
+
+func TestSignInThatCannotStartSaysWhatToDo(t *testing.T) {
+	agent := newFakeAgent(spotify())
+	agent.fail["sign-in"] = &auth.Error{Kind: auth.KindUnavailable, Message: "id.example.com cannot be reached", Hint: "check the network"}
+	live(t, agent, func(s *stage) {
+		s.tap(s.account.in)
+		s.reads("Id.example.com cannot be reached.", "Check the network")
+		if len(s.opened) != 0 {
+			t.Errorf("opened %q", s.opened)
+		}
+	})
+}
+
+func TestSignInPageMustBeAWebPage(t *testing.T) {
+	for _, address := range []string{"file:///etc/passwd", "javascript:alert(1)", "https://", "::"} {
+		agent := newFakeAgent(fresh())
+		agent.started.URL = address
+		live(t, agent, func(s *stage) {
+			s.tap(s.account.call.browser)
+			s.reads("is no web page")
+			if len(s.opened) != 0 {
+				t.Errorf("opened %q", s.opened)
+			}
+		})
+	}
+}
+
+func TestSignInWithoutABrowser(t *testing.T) {
+	live(t, newFakeAgent(fresh()), func(s *stage) {
+		s.openErr = errors.New(`exec: "xdg-open": executable file not found in $PATH`)
+		s.tap(s.account.call.browser)
+		s.reads("No browser could be opened. Copy the link")
+		s.openErr = nil
+		s.tap(s.account.signIn.open)
+		s.readsNot("No browser could be opened")
+	})
+}
+
+func TestSignInWithACode(t *testing.T) {
+	agent := newFakeAgent(fresh())
+	agent.started.UserCode, agent.started.URL = "WDJB-MJHT", "https://id.example.com/device"
+	live(t, agent, func(s *stage) {
+		s.tap(s.account.call.other)
+		s.reads("WDJB-MJHT", "Type this code at id.example.com")
+		if got := s.agent.took("sign-in"); len(got) != 1 || !strings.HasSuffix(got[0], "device=true") {
+			t.Fatalf("calls %q, want a device sign-in", got)
+		}
+	})
+}
+
+func TestSignInStartedElsewhereCanBeJoined(t *testing.T) {
+	snap := fresh()
+	snap.State, snap.SignIn = auth.SigningIn, &auth.SignInView{Flow: "flow-1", Phase: auth.PhaseBrowser}
+	live(t, newFakeAgent(snap), func(s *stage) {
+		s.reads("Signing in to Notes")
+		if len(s.opened) != 0 {
+			t.Fatalf("opened %q by itself", s.opened)
+		}
+		s.tap(s.account.signIn.open)
+		s.calls("sign-in", 1)
+		if len(s.opened) != 1 {
+			t.Fatalf("opened %q, want the page of the running sign-in", s.opened)
+		}
+	})
+}
+
+func TestSignInEndsWithItsAgent(t *testing.T) {
+	agent := newFakeAgent(spotify())
+	live(t, agent, func(s *stage) {
+		s.tap(s.account.in)
+		s.reads("Signing in to Spotify")
+		agent.change(func() { agent.down = errDown })
+		s.settle()
+		agent.edit("Spotify", func(a *auth.Snapshot) { a.SignIn = nil })
+		agent.change(func() { agent.down = nil })
+		s.pass(retryAfter)
+		s.readsNot("Signing in to")
+		s.mayTap(s.account.in)
+
+		// Another one, started elsewhere: its page is not the old one.
+		s.tap(s.account.in)
+		agent.edit("Spotify", func(a *auth.Snapshot) { a.SignIn = &auth.SignInView{Flow: "flow-2", Phase: auth.PhaseBrowser} })
+		s.settle()
+		agent.started.Flow, agent.started.URL = "flow-2", "https://id.example.com/authorize?state=y"
+		s.tap(s.account.signIn.open)
+		if last := s.opened[len(s.opened)-1]; last != agent.started.URL {
+			t.Errorf("opened %s, want the page of the sign-in that runs", last)
+		}
+	})
+}
+
+func TestCancelSignIn(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.tap(s.account.in)
+		s.tap(s.account.signIn.stop)
+		s.calls("cancel", 1)
+		s.reads("Sign-in cancelled. Nothing has changed.", "14 of 20")
+		s.readsNot("was cancelled.") // the agent's word for it, a second time
+	})
+}
+
+func TestCopiedTokenLeavesTheClipboard(t *testing.T) {
+	agent := newFakeAgent(spotify())
+	live(t, agent, func(s *stage) {
+		s.tap(s.account.copy)
+		if got := s.agent.took("token"); len(got) != 1 || got[0] != "token Spotify 1m0s curfew-window" {
+			t.Fatalf("calls %q", got)
+		}
+		if got := s.Clipboard.Content(); got != agent.token {
+			t.Fatalf("the clipboard has %q, want the token", got)
+		}
+		s.reads("Access token copied.", "cleared in 45 s")
+		s.readsNot(agent.token)
+		s.pass(44 * time.Second)
+		s.reads("cleared in 1 s")
+		if s.Clipboard.Content() == "" {
+			t.Fatal("cleared too early")
+		}
+		s.pass(time.Second)
+		if got := s.Clipboard.Content(); got != "" {
+			t.Fatalf("the clipboard has %q after 45 s", got)
+		}
+		s.readsNot("Access token copied.")
+	})
+}
+
+func TestClipboardOfOthersIsLeftAlone(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.tap(s.account.copy)
+		s.Clipboard.SetContent("something a person copied since")
+		s.pass(time.Minute)
+		if got := s.Clipboard.Content(); got != "something a person copied since" {
+			t.Errorf("the clipboard has %q", got)
+		}
+	})
+}
+
+func TestClosingClearsTheClipboard(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.tap(s.account.copy)
+		s.Closing()
+		if got := s.Clipboard.Content(); got != "" {
+			t.Errorf("the clipboard has %q", got)
+		}
+	})
+}
+
+func TestRefreshNowSaysWhatItCosts(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.reads("Refresh now uses 1 of 14 refreshes.")
+		s.tap(s.account.refresh)
+		s.calls("refresh", 1)
+		s.reads("Refreshed: 13 of 20 refreshes, 23 d left.", "Refresh now uses 1 of 13 refreshes.", "13 of 20")
+		s.agent.edit("Spotify", func(s *auth.Snapshot) { s.RefreshesUsed, s.RefreshesLeft = 20, 0 })
+		s.settle()
+		s.reads("No refreshes are left.")
+		if !s.account.refresh.Disabled() {
+			t.Error("a refresh can be asked for though none is left")
+		}
+	})
+}
+
+func TestRefusedRefreshIsExplainedInPlace(t *testing.T) {
+	agent := newFakeAgent(spotify())
+	agent.fail["refresh"] = &auth.Error{Kind: auth.KindSignInNeeded, Reason: auth.ByRefreshes, Message: auth.MessageRefreshes}
+	live(t, agent, func(s *stage) {
+		s.tap(s.account.refresh)
+		s.reads(auth.MessageRefreshes, "Choose Sign in again.")
+		if s.account.refresh.Disabled() {
+			t.Error("the button stays unusable after an error")
+		}
+	})
+}
+
+func TestSignOutAsksFirst(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.tap(s.account.out)
+		s.calls("sign-out", 0)
+		s.reads("Sign out of Spotify?", "This ends the session here and at the server.")
+		if s.window.Canvas().Focused() != fyne.Focusable(s.account.keep) {
+			t.Error("the focus is not on the harmless answer")
+		}
+		s.key(fyne.KeyEscape)
+		s.readsNot("Sign out of Spotify?")
+
+		s.tap(s.account.out)
+		s.tap(s.account.keep)
+		s.readsNot("Sign out of Spotify?")
+		s.calls("sign-out", 0)
+
+		s.tap(s.account.out)
+		s.tap(s.account.yes)
+		s.calls("sign-out", 1)
+		s.reads("no way to revoke", "[Open the provider's page]")
+		s.tap(s.account.result.buttons[0])
+		if len(s.opened) != 1 || s.opened[0] != "https://provider.example/apps" {
+			t.Errorf("opened %q", s.opened)
+		}
+	})
+}
+
+func TestAddAccountSaysWhatIsWrong(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.tap(s.side.add)
+		s.tap(s.add.save)
+		s.reads("Choose where you sign in.", "Give the account a name.", "paste it here")
+		s.calls("put", 0)
+		if s.window.Canvas().Focused() != fyne.Focusable(s.add.provider) {
+			t.Error("the focus is not on the first field that is wrong")
+		}
+
+		s.add.provider.SetSelected(otherProvider)
+		s.readsNot("Choose where you sign in.")
+		s.add.name.entry.SetText("Spotify")
+		s.add.issuer.entry.SetText("http://id.example.com")
+		s.add.client.entry.SetText("has a space")
+		s.add.scopes.entry.SetText("openid,email")
+		s.tap(s.add.save)
+		s.reads("already", "Only https:// is safe here.", "no spaces", "not commas")
+		s.calls("put", 0)
+
+		s.add.name.entry.SetText("work")
+		s.readsNot("already") // a complaint goes when its field changes
+		s.key(fyne.KeyEscape)
+		s.readsNot("Add and sign in")
+	})
+}
+
+func TestAddAccountSignsIn(t *testing.T) {
+	live(t, newFakeAgent(), func(s *stage) {
+		s.reads("Add your first account", "Sign in once, in your own browser.")
+		s.tap(s.welcome.add)
+		s.add.provider.SetSelected(otherProvider)
+		s.window.Canvas().Focus(s.add.issuer.entry)
+		test.Type(s.add.issuer.entry, "https://id.example.com/")
+		s.add.name.entry.SetText("work")
+		s.add.client.entry.SetText("desktop")
+		s.add.scopes.entry.SetText(" openid  offline_access ")
+		test.Type(s.add.scopes.entry, "\n") // Enter sends the form
+		s.add.scopes.entry.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+		s.settle()
+		want := auth.Account{Name: "work", Issuer: "https://id.example.com", ClientID: "desktop", Scopes: []string{"openid", "offline_access"}}
+		if len(s.agent.accounts) != 1 || !equalAccounts(s.agent.accounts[0], want) {
+			t.Fatalf("put %+v, want %+v once", s.agent.accounts, want)
+		}
+		s.calls("sign-in", 1)
+		if len(s.opened) != 1 {
+			t.Errorf("opened %q", s.opened)
+		}
+		s.reads("Signing in to work")
+	})
+}
+
+func equalAccounts(a, b auth.Account) bool {
+	return a.Name == b.Name && a.Provider == b.Provider && a.Issuer == b.Issuer && a.ClientID == b.ClientID && strings.Join(a.Scopes, " ") == strings.Join(b.Scopes, " ")
+}
+
+func TestAddAccountKeepsTheFormWhenTheAgentRefuses(t *testing.T) {
+	agent := newFakeAgent()
+	agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "the issuer does not answer", Hint: "check its address"}
+	live(t, agent, func(s *stage) {
+		s.tap(s.side.add)
+		s.add.provider.SetSelected("Spotify")
+		if s.add.name.entry.Text != "spotify" {
+			t.Errorf("suggested the name %q", s.add.name.entry.Text)
+		}
+		s.add.client.entry.SetText("desktop")
+		s.tap(s.add.save)
+		s.reads("The issuer does not answer.", "Check its address")
+		if s.add.client.entry.Text != "desktop" {
+			t.Error("the form was emptied")
+		}
+	})
+}
+
+func TestAgentThatGoesAwayAndComesBack(t *testing.T) {
+	agent := newFakeAgent(spotify())
+	live(t, agent, func(s *stage) {
+		agent.change(func() { agent.down = errDown })
+		s.settle()
+		s.reads("The agent is not running.", "What you see is from before.", "[Start the agent]", "14 of 20")
+		s.calls("ensure", 0) // somebody ended it: it stays ended
+		for _, b := range []*button{s.account.out, s.account.in, s.account.copy, s.account.refresh} {
+			if !b.Disabled() {
+				t.Errorf("%q can be pressed without an agent", b.Text)
+			}
+		}
+		s.pass(10 * time.Second)
+		s.reads("The agent is not running.")
+		agent.change(func() { agent.down = nil })
+		s.pass(retryAfter)
+		s.readsNot("The agent is not running.")
+		if s.account.refresh.Disabled() {
+			t.Error("the buttons stay unusable")
+		}
+	})
+}
+
+func TestAgentIsStartedFirstAndOnDemand(t *testing.T) {
+	agent := newFakeAgent(spotify())
+	agent.down = errDown
+	agent.cannot = &auth.Error{Kind: auth.KindNotRunning, Message: "there is no program curfew", Hint: "install it"}
+	live(t, agent, func(s *stage) {
+		s.calls("ensure", 1)
+		s.reads("There is no program curfew.", "No connection to the agent")
+		agent.cannot = nil
+		s.tap(s.link.buttons[0])
+		s.calls("ensure", 2)
+		s.reads("14 of 20")
+		s.readsNot("There is no program curfew.")
+	})
+}
+
+func TestKeyboard(t *testing.T) {
+	live(t, newFakeAgent(spotify(), entra(), gitea()), func(s *stage) {
+		c := s.window.Canvas()
+		s.key(fyne.KeyTab)
+		if c.Focused() != fyne.Focusable(s.side.list) {
+			t.Fatalf("the first focus is %T, want the accounts", c.Focused())
+		}
+		s.key(fyne.KeyDown)
+		s.key(fyne.KeyDown, fyne.KeyDown, fyne.KeyUp)
+		if s.selected != "Work (Entra)" {
+			t.Fatalf("selected %q", s.selected)
+		}
+		if strings.Join(s.chosen, ",") != "Work (Entra),Gitea,Work (Entra)" {
+			t.Errorf("remembered %q", s.chosen)
+		}
+		var names []string
+		for range 7 {
+			s.key(fyne.KeyTab)
+			if b, ok := c.Focused().(*button); ok {
+				names = append(names, b.Text)
+			}
+		}
+		want := "Add account,Settings,Sign out,Sign in again,Copy access token,Refresh now,All"
+		if got := strings.Join(names, ","); got != want {
+			t.Errorf("Tab visits %s\nwant       %s", got, want)
+		}
+		s.key(fyne.KeyEscape)
+		s.focus(s.account.refresh)
+		s.key(fyne.KeyReturn)
+		s.calls("refresh", 1)
+		s.focus(s.account.refresh)
+		s.key(fyne.KeySpace)
+		s.calls("refresh", 2)
+		events := len(s.agent.took("events"))
+		s.key(fyne.KeyF5)
+		if got := len(s.agent.took("events")); got != events+1 {
+			t.Errorf("F5 asked for the events %d times", got-events)
+		}
+		s.focus(s.side.add)
+		s.key(fyne.KeySpace)
+		s.focus(s.add.name.entry)
+		for _, key := range []fyne.KeyName{fyne.KeyW, fyne.KeyQ} {
+			shortcut := &desktop.CustomShortcut{KeyName: key, Modifier: fyne.KeyModifierShortcutDefault}
+			s.add.name.entry.TypedShortcut(shortcut)
+		}
+		if s.closed != 2 { // the window's own handling needs a window: see TestProgram
+			t.Errorf("Ctrl+W and Ctrl+Q in a text closed %d times, want 2", s.closed)
+		}
+	})
+}
+
+func TestNothingIsDrawnWhenNothingChanged(t *testing.T) {
+	live(t, newFakeAgent(spotify(), entra(), gitea()), func(s *stage) {
+		s.tick()
+		before := test.WidgetRenderer(s.account.chart).Objects()[0]
+		s.tick()
+		s.Show(s.snaps, s.now)
+		if test.WidgetRenderer(s.account.chart).Objects()[0] != before {
+			t.Error("the chart was drawn anew")
+		}
+		if s.moved {
+			t.Error("something was laid out anew")
+		}
+		s.pass(time.Minute)
+		s.reads("fresh for 40:07")
+	})
+}
+
+func TestSettings(t *testing.T) {
+	live(t, newFakeAgent(spotify(), entra()), func(s *stage) {
+		s.tap(s.side.settings)
+		s.reads("Appearance", "Background refresh", "Work (Entra)")
+		if !s.settings.background.Checked {
+			t.Fatal("background refresh seems off")
+		}
+		test.Tap(s.settings.background)
+		s.settle()
+		s.calls("pause", 1)
+		if s.settings.background.Checked {
+			t.Error("background refresh seems on")
+		}
+		s.calls("pause", 1) // what the agent says is shown, not asked for again
+
+		s.tap(s.settings.rows[1].remove)
+		s.reads("Remove Work (Entra)?", "This ends its session here and at the server")
+		s.key(fyne.KeyEscape)
+		s.readsNot("Remove Work (Entra)?")
+		s.tap(s.settings.rows[1].remove)
+		s.tap(s.settings.yes)
+		s.calls("remove", 1)
+		s.reads("the server revoked the session")
+		s.readsNot("Work (Entra)")
+		s.tap(s.settings.back)
+		s.reads("14 of 20")
+	})
+}
+
+func TestSelectionOutlivesItsAccount(t *testing.T) {
+	live(t, newFakeAgent(spotify(), entra()), func(s *stage) {
+		s.Select("Work (Entra)")
+		s.agent.change(func() { s.agent.snaps = s.agent.snaps[:1] })
+		s.settle()
+		if s.selected != "Spotify" {
+			t.Errorf("selected %q", s.selected)
+		}
+		s.readsNot("There is no account")
+		s.Select("nobody")
+		s.reads("There is no account called “nobody”.")
+		s.agent.change(func() { s.agent.snaps = nil })
+		s.settle()
+		s.reads("Add your first account")
+	})
+}
+
+func TestThirtyAccountsScroll(t *testing.T) {
+	var snaps []auth.Snapshot
+	for i := range 30 {
+		s := spotify()
+		s.Name = "account-" + string(rune('a'+i%26)) + string(rune('a'+i/26))
+		snaps = append(snaps, s)
+	}
+	live(t, newFakeAgent(snaps...), func(s *stage) {
+		s.key(fyne.KeyTab, fyne.KeyEnd)
+		if s.selected != snaps[29].Name {
+			t.Fatalf("selected %q", s.selected)
+		}
+		row, scroll := s.side.list.rows[29], s.side.list.scroll
+		if y := row.Position().Y + row.Size().Height - scroll.Offset.Y; y > scroll.Size().Height+4 {
+			t.Errorf("the last row ends at %v of %v", y, scroll.Size().Height)
+		}
+		s.key(fyne.KeyHome)
+		if scroll.Offset.Y > 4 {
+			t.Errorf("the first row is scrolled away by %v", scroll.Offset.Y)
+		}
+	})
+}

@@ -1,0 +1,251 @@
+package window
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/theme"
+
+	"curfew/auth"
+)
+
+func TestTextFitsItsWidth(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
+	for _, words := range []string{
+		"", "short", "a few words that do not fit on one line of this width",
+		strings.Repeat("x", 300), strings.Repeat("Wörter ", 900), "日本語の長い名前" + strings.Repeat("字", 80),
+		"line\nbreak\tand \x1b[31mcontrol\x00",
+	} {
+		for _, width := range []float32{1, 30, 90, 200} {
+			line := newLine(words, theme.SizeNameText, colorInk)
+			para := newPara(words, theme.SizeNameText, colorInk)
+			if got := line.lines(width); len(got) > 1 || len(got) == 1 && width >= 30 && line.measure(got[0]).Width > width+.5 {
+				t.Errorf("a line of %v is %q, %v wide", width, got, line.measure(strings.Join(got, "")).Width)
+			}
+			lines := para.lines(width)
+			for _, got := range lines {
+				if len([]rune(got)) > 1 && para.measure(got).Width > width+.5 {
+					t.Errorf("a paragraph of %v has the line %q", width, got)
+				}
+			}
+			if got := strings.ReplaceAll(strings.Join(lines, ""), " ", ""); got != strings.ReplaceAll(para.words, " ", "") {
+				t.Errorf("wrapping at %v lost words: %q of %q", width, got, para.words)
+			}
+			if len(para.words) > 0 && strings.ContainsAny(para.words, "\n\t\x00\x1b") {
+				t.Errorf("control characters reach the screen: %q", para.words)
+			}
+		}
+	}
+}
+
+func TestRowSharesItsWidth(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
+	name, who := newLine(strings.Repeat("name ", 40), theme.SizeNameText, colorInk), newLine("who", theme.SizeNameText, colorInk)
+	pressed := newText("button", theme.SizeNameText, colorInk)
+	r := row(10, name, who, pressed)
+	r.Resize(fyne.NewSize(300, 30))
+	if got := pressed.Position().X + pressed.Size().Width; got > 300.5 {
+		t.Errorf("the row is %v wide, want 300", got)
+	}
+	if pressed.Size().Width < pressed.natural() {
+		t.Error("what may not shrink was shortened")
+	}
+	who.say("somebody else") // shares out anew at once
+	if got := pressed.Position().X + pressed.Size().Width; got > 300.5 {
+		t.Errorf("after a change the row is %v wide, want 300", got)
+	}
+}
+
+func TestRingNeedsNoRedrawForASecond(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
+	r := newRing(90, 10)
+	r.set(.7, colorOK)
+	arc := test.WidgetRenderer(r).Objects()[1]
+	for _, c := range []struct {
+		left   float64
+		hidden bool
+	}{{0, true}, {-1, true}, {1e-9, false}, {.5, false}, {1, false}, {7, false}} {
+		r.set(c.left, colorOK)
+		if arc.Visible() == c.hidden {
+			t.Errorf("at %v the arc's visibility is %v", c.left, arc.Visible())
+		}
+		if r.left < 0 || r.left > 1 {
+			t.Errorf("%v became %v", c.left, r.left)
+		}
+	}
+}
+
+// TestRenderersCanBeReplaced guards against Fyne's habit of throwing the
+// renderers of what was hidden for a minute away: a new one is told to
+// refresh, and never a size.
+func TestRenderersCanBeReplaced(t *testing.T) {
+	for _, page := range []page{pageAccount, pageAdd, pageSettings, pageLog} {
+		s := still(t, Dark, usual, everyone()...)
+		s.turn(page)
+		s.focus(nil)
+		n := 0
+		var walk func(o fyne.CanvasObject)
+		walk = func(o fyne.CanvasObject) {
+			switch o := o.(type) {
+			case *fyne.Container:
+				for _, c := range o.Objects {
+					walk(c)
+				}
+			case *container.ThemeOverride: // themes what it holds, not what replaces that
+			case fyne.Widget:
+				old := test.WidgetRenderer(o).Objects()
+				switch o.(type) {
+				case *panel, *text, *ring, *chart, *button, *choice, *accountRow, *accountList:
+					n++
+					r := o.CreateRenderer()
+					r.Refresh()
+					for i, c := range r.Objects() {
+						if i < len(old) && (c.Size() != old[i].Size() || c.Position() != old[i].Position()) {
+							t.Errorf("page %d: a new renderer of %T has %T at %v of %v, want %v of %v", page, o, c, c.Position(), c.Size(), old[i].Position(), old[i].Size())
+						}
+					}
+					if len(old) != len(r.Objects()) {
+						t.Errorf("page %d: a new renderer of %T has %d objects, want %d", page, o, len(r.Objects()), len(old))
+					}
+				}
+				for _, c := range old {
+					walk(c)
+				}
+			}
+		}
+		walk(s.root)
+		if n < 20 {
+			t.Fatalf("page %d has %d widgets of ours", page, n)
+		}
+	}
+}
+
+func TestBurnDown(t *testing.T) {
+	s := spotify()
+	events := history(s)
+	events = append([]auth.Event{{At: s.SignedInAt.Add(-day), Kind: auth.EventRefresh, Count: 3}}, events...) // of the session before
+	events = append(events, auth.Event{At: ahead(time.Hour), Kind: auth.EventRefresh, Count: 7})              // of a clock set back
+	b, ok := burnDown(s, events, noon)
+	if !ok || len(b.spent) != 6 || b.spent[0].left != 19 || b.spent[5].left != 14 {
+		t.Fatalf("burn-down %+v, %v; want the six refreshes of this session", b, ok)
+	}
+	if !b.until.Equal(s.Forecast.EndsAt) || b.leftThen != 0 {
+		t.Errorf("the forecast ends at %v with %v left, want %v with 0", b.until, b.leftThen, s.Forecast.EndsAt)
+	}
+
+	s.Forecast = auth.ForecastView{EndsAt: ahead(40 * day), By: auth.LimitAge, RefreshesPer1d: .5}
+	b, _ = burnDown(s, events, noon)
+	if !b.until.Equal(s.EndsAt) || b.leftThen != 14-.5*23 {
+		t.Errorf("the forecast ends at %v with %v left, want the age limit with 2.5", b.until, b.leftThen)
+	}
+	for name, broken := range map[string]auth.Snapshot{
+		"no session": fresh(),
+		"backwards":  {SignedInAt: noon, EndsAt: ago(day), MaxRefreshes: 20},
+		"no budget":  {SignedInAt: noon, EndsAt: ahead(day)},
+	} {
+		if _, ok := burnDown(broken, nil, noon); ok {
+			t.Errorf("%s has a burn-down", name)
+		}
+	}
+	over := gitea()
+	if b, ok := burnDown(over, history(over), ahead(90*day)); !ok || b.now.After(over.EndsAt) || !b.until.IsZero() {
+		t.Errorf("an ended session has now %v and a forecast until %v", b.now, b.until)
+	}
+}
+
+// TestChartStaysInsideItsCard draws sane and insane burn-downs in every size.
+func TestChartStaysInsideItsCard(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
+	soon := spotify()
+	soon.Forecast.EndsAt = ahead(time.Minute)
+	late := spotify()
+	late.RefreshesLeft, late.RefreshesUsed, late.EndsAt = 20, 0, ahead(time.Second)
+	begin := spotify()
+	begin.SignedInAt, begin.EndsAt, begin.RefreshesLeft = noon, ahead(30*day), 20
+	odd := spotify()
+	odd.RefreshesLeft, odd.MaxRefreshes = 900, 20
+	for _, s := range []auth.Snapshot{spotify(), entra(), gitea(), soon, late, begin, odd} {
+		for _, size := range []fyne.Size{{Width: 1, Height: 1}, {Width: 120, Height: 60}, {Width: 300, Height: 118}, {Width: 1200, Height: 600}} {
+			b, _ := burnDown(s, history(s), noon)
+			b.color = colorOK
+			c := newChart(time.UTC)
+			c.Resize(size)
+			c.set(b)
+			for _, o := range test.WidgetRenderer(c).Objects() {
+				p, z := o.Position(), o.Position().Add(o.Size())
+				if p.X < -1 || p.Y < -1 || z.X > size.Width+1 || z.Y > size.Height+1 {
+					t.Errorf("%s at %v: %T from %v to %v", s.Name, size, o, p, z)
+				}
+			}
+		}
+	}
+}
+
+func TestEventLines(t *testing.T) {
+	events := []auth.Event{
+		{At: ago(9 * day), Kind: auth.EventSignIn, Message: "signed in as alice"},
+		{At: ago(2 * day), Kind: auth.EventError, Message: "offline for 12 min"},
+		{At: ago(3 * time.Hour), Kind: auth.EventToken, Program: "curl", Message: "token for curl"},
+		{At: ago(2 * time.Hour), Kind: auth.EventToken, Program: "curl", Message: "token for curl"},
+		{At: ago(time.Hour), Kind: auth.EventToken, Program: "curl", Message: "token for curl"},
+		{At: ago(50 * time.Minute), Kind: auth.EventRefresh, Program: "curl", Count: 6},
+		{At: ago(40 * time.Minute), Kind: auth.EventToken, Program: "gh", Message: "token\nfor\x1b gh"},
+	}
+	want := []entryLine{
+		{"09:01", "token for gh", colorInk},
+		{"08:51", "refreshed, 6 used for curl", colorInk},
+		{"08:41", "token for curl, 3 times", colorInk},
+		{"Fri 09:41", "offline for 12 min", colorBad},
+		{"13 Nov 09:41", "signed in as alice", colorInk},
+	}
+	if got := eventLines(events, noon, 10); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if got := eventLines(events, noon, 2); !slices.Equal(got, want[:2]) {
+		t.Errorf("got %q, want the newest two", got)
+	}
+}
+
+func TestFormChecks(t *testing.T) {
+	for _, c := range []struct {
+		name, got string
+		ok        bool
+	}{
+		{"name", checkName("work", false), true},
+		{"empty name", checkName("", false), false},
+		{"taken name", checkName("work", true), false},
+		{"name with a slash", checkName("a/b", false), false},
+		{"name like a flag", checkName("-x", false), false},
+		{"long name", checkName(strings.Repeat("n", 65), false), false},
+		{"issuer", checkIssuer("https://id.example.com/realms/x"), true},
+		{"loopback", checkIssuer("http://127.0.0.1:8080"), true},
+		{"loopback 6", checkIssuer("http://[::1]:8080"), true},
+		{"localhost is a name, no literal", checkIssuer("http://localhost:8080"), false},
+		{"no TLS", checkIssuer("http://id.example.com"), false},
+		{"no issuer", checkIssuer(""), false},
+		{"no scheme", checkIssuer("id.example.com"), false},
+		{"a file", checkIssuer("file:///etc/passwd"), false},
+		{"a query", checkIssuer("https://id.example.com/?x=1"), false},
+		{"a fragment", checkIssuer("https://id.example.com/#x"), false},
+		{"a password", checkIssuer("https://me:secret@id.example.com"), false},
+		{"client", checkClientID("0oa-desktop"), true},
+		{"no client", checkClientID(""), false},
+		{"client with a space", checkClientID("two words"), false},
+		{"client with a line break", checkClientID("id\n"), false},
+		{"scopes", checkScopes([]string{"openid", "https://graph.example/.default"}), true},
+		{"no scopes", checkScopes(nil), true},
+		{"commas", checkScopes([]string{"openid,email"}), false},
+		{"quotes", checkScopes([]string{`"openid"`}), false},
+		{"umlaut", checkScopes([]string{"größe"}), false},
+		{"twice", checkScopes([]string{"openid", "email", "openid"}), false},
+	} {
+		if (c.got == "") != c.ok {
+			t.Errorf("%s: %q", c.name, c.got)
+		}
+	}
+}

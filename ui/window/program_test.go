@@ -1,0 +1,301 @@
+package window
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"image"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/agent"
+)
+
+// This file runs cmd/curfew-window itself, on an X server of its own, against
+// the agent's real socket. It is here because that package needs cgo and the
+// display's headers even to be listed for a test.
+
+// needed skips the test where it cannot run, and fails it where all must run.
+func needed(t *testing.T) {
+	t.Helper()
+	if os.Getenv("CI") == "" && os.Getenv("CURFEW_TEST_ALL") == "" {
+		t.Skip("builds cmd/curfew-window, which takes minutes the first time; set CURFEW_TEST_ALL=1")
+	}
+	for _, program := range []string{"Xvfb", "openbox", "xdotool", "import"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Fatalf("%v: install the Debian packages xvfb openbox xdotool imagemagick", err)
+		}
+	}
+}
+
+// desk is a private X server with a window manager, and an agent.
+type desk struct {
+	t       *testing.T
+	agent   *fakeAgent
+	program string
+	home    string
+	env     []string
+}
+
+func newDesk(t *testing.T, fake *fakeAgent) *desk {
+	t.Helper()
+	d := &desk{t: t, agent: fake, home: shortDir(t)}
+	d.program = filepath.Join(d.home, "curfew-window")
+	// Exactly the Makefile's flags: with others OpenGL would be compiled again.
+	if out, err := exec.Command("go", "build", "-trimpath", "-tags=migrated_fynedo", "-o", d.program, "curfew/cmd/curfew-window").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	socket := filepath.Join(d.home, "run", "agent.sock")
+	for _, dir := range []string{filepath.Dir(socket), filepath.Join(d.home, ".cache")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listener, err := agent.Listen(t.Context(), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := agent.NewServer(agent.Config{Engine: engine{fake}, Path: filepath.Join(d.home, "config.toml"), Version: "test",
+		Doctor: func(context.Context) []agent.Check { return nil }})
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := server.Run(ctx, listener); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { cancel(); group.Wait() })
+	d.env = []string{"HOME=" + d.home, "PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + filepath.Dir(socket), "CURFEW_SOCKET=" + socket, "FYNE_THEME=dark", "LIBGL_ALWAYS_SOFTWARE=1"}
+
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x900x24", "-nolisten", "tcp")
+	x.ExtraFiles = []*os.File{write}
+	d.start(x)
+	write.Close()
+	display, err := bufio.NewReader(read).ReadString('\n')
+	if err != nil {
+		t.Fatalf("Xvfb did not start: %v", err)
+	}
+	d.env = append(d.env, "DISPLAY=:"+strings.TrimSpace(display))
+	d.start(d.command("openbox"))
+	return d
+}
+
+// command returns a command of this desk.
+func (d *desk) command(name string, args ...string) *exec.Cmd {
+	c := exec.Command(name, args...)
+	c.Env = d.env
+	return c
+}
+
+// start starts c and ends it with the test.
+func (d *desk) start(c *exec.Cmd) {
+	d.t.Helper()
+	if err := c.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() {
+		c.Process.Kill()
+		c.Wait()
+	})
+}
+
+// run runs the window and returns its exit code and what it said on stderr.
+func (d *desk) run(args ...string) (code int, said string) {
+	d.t.Helper()
+	var stderr bytes.Buffer
+	c := d.command(d.program, args...)
+	c.Stderr = &stderr
+	err := c.Run()
+	if e := (*exec.ExitError)(nil); err != nil && !errors.As(err, &e) {
+		d.t.Fatal(err)
+	}
+	return c.ProcessState.ExitCode(), stderr.String()
+}
+
+// open starts the window and returns when it is on the screen, with its X id.
+func (d *desk) open(args ...string) (window *exec.Cmd, id string) {
+	d.t.Helper()
+	c := d.command(d.program, args...)
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	if err := c.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() {
+		c.Process.Kill()
+		if d.t.Failed() {
+			d.t.Logf("curfew-window said:\n%s", &stderr)
+		}
+	})
+	return c, strings.Fields(d.xdotool("search", "--sync", "--onlyvisible", "--name", "^Curfew$"))[0]
+}
+
+func (d *desk) xdotool(args ...string) string {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), 30*time.Second)
+	defer cancel()
+	c := exec.CommandContext(ctx, "xdotool", args...)
+	c.Env = d.env
+	out, err := c.Output()
+	if err != nil {
+		d.t.Fatalf("xdotool %q: %v", args, err)
+	}
+	return string(out)
+}
+
+// ends waits until the window has ended, and wants exit code 0.
+func (d *desk) ends(c *exec.Cmd) {
+	d.t.Helper()
+	kill := time.AfterFunc(20*time.Second, func() { c.Process.Kill() })
+	defer kill.Stop()
+	if err := c.Wait(); err != nil {
+		d.t.Fatalf("the window ended with %v", err)
+	}
+}
+
+// asked waits until the agent was called as want says.
+func (d *desk) asked(want string) {
+	d.t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		select {
+		case got := <-d.agent.asked:
+			if got == want {
+				return
+			}
+		case <-limit:
+			d.t.Fatalf("the agent was not asked for %q", want)
+		}
+	}
+}
+
+// picture returns the window as it is on the screen.
+func (d *desk) picture(id string) image.Image {
+	d.t.Helper()
+	out, err := d.command("import", "-window", id, "png:-").Output()
+	if err != nil {
+		d.t.Fatalf("import: %v", err)
+	}
+	if dir := os.Getenv("CURFEW_LOOK"); dir != "" {
+		os.WriteFile(filepath.Join(dir, "program.png"), out, 0o644)
+	}
+	picture, err := png.Decode(bytes.NewReader(out))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return picture
+}
+
+// share returns how much of the picture has about the colour called for.
+func share(picture image.Image, hex uint32) float64 {
+	want, n := rgb(hex), 0
+	b := picture.Bounds()
+	near := func(x uint32, y uint8) bool { return max(x>>8, uint32(y))-min(x>>8, uint32(y)) <= 8 }
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			if r, g, bl, _ := picture.At(x, y).RGBA(); near(r, want.R) && near(g, want.G) && near(bl, want.B) {
+				n++
+			}
+		}
+	}
+	return float64(n) / float64(b.Dx()*b.Dy())
+}
+
+// now is an account of the pictures at the time of this run.
+func now(s auth.Snapshot) auth.Snapshot {
+	shift := time.Since(noon)
+	for _, at := range []*time.Time{&s.SignedInAt, &s.EndsAt, &s.AccessExpiresAt, &s.LastRefreshAt, &s.LastUsedAt, &s.Forecast.EndsAt} {
+		if !at.IsZero() {
+			*at = at.Add(shift)
+		}
+	}
+	return s
+}
+
+func TestProgram(t *testing.T) {
+	needed(t)
+	home, work := now(spotify()), now(entra())
+	home.Name, work.Name = "home", "work"
+	fake := newFakeAgent(home, work)
+	fake.asked = make(chan string, 1000)
+	d := newDesk(t, fake)
+
+	t.Run("says what it is", func(t *testing.T) {
+		out, err := d.command(d.program, "--version").Output()
+		if err != nil || !strings.HasPrefix(string(out), "Curfew ") {
+			t.Errorf("--version gives %q, %v", out, err)
+		}
+		if code, said := d.run("--acount", "work"); code != 2 || !strings.Contains(said, "hint: ") {
+			t.Errorf("a wrong flag gives %d and %q, want 2 and a hint", code, said)
+		}
+	})
+	t.Run("needs a display", func(t *testing.T) {
+		env := d.env
+		defer func() { d.env = env }()
+		for display, want := range map[string]string{"DISPLAY=": "no display", "DISPLAY=:9999": "does not answer"} {
+			d.env = append(env[:len(env):len(env)], display)
+			code, said := d.run()
+			if lines := strings.Split(strings.TrimSpace(said), "\n"); code != 1 || len(lines) != 2 || !strings.Contains(lines[0], want) || !strings.HasPrefix(lines[1], "hint: ") {
+				t.Errorf("with %s it gives %d and %q, want 1, one line with %q and a hint", display, code, said, want)
+			}
+		}
+	})
+	t.Run("is one window, and remembers", func(t *testing.T) {
+		first, id := d.open()
+		d.asked("events home")
+		d.xdotool("windowminimize", "--sync", id)
+		if code, said := d.run("--account", "work"); code != 0 || said != "" {
+			t.Errorf("a second start gives %d and %q, want silence", code, said)
+		}
+		d.asked("events work")
+		d.xdotool("search", "--sync", "--onlyvisible", "--name", "^Curfew$") // it is back
+		d.xdotool("windowsize", "--sync", id, "1000", "640")
+		d.xdotool("windowfocus", "--sync", id)
+		d.xdotool("key", "ctrl+w")
+		d.ends(first)
+
+		next, id := d.open()
+		d.asked("events work")
+		if got := d.xdotool("getwindowgeometry", id); !strings.Contains(got, "1000x640") {
+			t.Errorf("the next window is %s, want the size of the last", got)
+		}
+		next.Process.Signal(syscall.SIGTERM)
+		d.ends(next)
+	})
+	t.Run("shows the accounts", func(t *testing.T) {
+		c, id := d.open("--account", "home")
+		// The rings are drawn some frames after the window is there.
+		var picture image.Image
+		for range 100 {
+			if picture = d.picture(id); share(picture, 0x4cc38a) > .002 && share(picture, 0x6ea8fe) > .002 {
+				break
+			}
+		}
+		for hex, least := range map[uint32]float64{0x4cc38a: .002, 0x6ea8fe: .002, 0x1c2027: .2, 0x101317: .15} {
+			if got := share(picture, hex); got < least {
+				t.Errorf("%.4f of the picture is #%06x, want %.4f", got, hex, least)
+			}
+		}
+		d.xdotool("windowfocus", "--sync", id)
+		d.xdotool("key", "ctrl+q")
+		d.ends(c)
+	})
+	t.Run("leaves no claim", func(t *testing.T) {
+		if _, err := os.Stat(filepath.Join(d.home, "run", "window.sock")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the socket is still there: %v", err)
+		}
+	})
+}
