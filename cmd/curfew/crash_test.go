@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -581,6 +582,62 @@ func (b *bench) watchLedger() <-chan time.Time {
 		}
 	}()
 	return closed
+}
+
+// The order of one refresh as the kernel sees it: the count is written and
+// synced before the request arrives at the server, the new token is written
+// and synced after the answer, and before anybody is told.
+func TestOrderOfARefresh(t *testing.T) {
+	kctest.Need(t, "strace")
+	b := newBench(t, time.Hour, "work")
+	b.start()
+	b.signIn("work")
+	b.kill()
+	trace := filepath.Join(t.TempDir(), "strace")
+	b.start("strace", "-f", "-qq", "-y", "-ttt", "-o", trace, "-e", "trace=pwrite64,fsync", "-e", "signal=none")
+	b.token("work")
+	var arrived time.Time
+	b.mu.Lock()
+	b.meanwhile = func() { arrived = time.Now() }
+	b.mu.Unlock()
+	began := time.Now()
+	b.must(<-b.refreshing())
+	told := time.Now()
+	b.kill()
+	text, err := os.ReadFile(trace)
+	b.must(err)
+	before, after := orderOf(string(text), began, arrived), orderOf(string(text), b.answered, told)
+	for _, c := range []struct{ name, got, want string }{
+		{"before the request", before, `^write ledger, sync ledger, .*sync keyrings`},
+		{"after the answer", after, `^write ledger, sync ledger, `},
+	} {
+		if !regexp.MustCompile(c.want).MatchString(c.got) {
+			t.Errorf("%s: %s; want %s\n%s", c.name, c.got, c.want, text)
+		}
+	}
+	t.Logf("before the request: %s; after the answer: %s", before, after)
+}
+
+// orderOf reads in strace's log what was written and synced in between.
+func orderOf(log string, from, to time.Time) string {
+	var order []string
+	call := regexp.MustCompile(`^\d+ +(\d+\.\d+) (pwrite64|fsync)\(\d+<([^>]+)>`)
+	for line := range strings.Lines(log) {
+		m := call.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		seconds, err := strconv.ParseFloat(m[1], 64)
+		if at := time.UnixMicro(int64(seconds * 1e6)); err != nil || at.Before(from) || at.After(to) {
+			continue
+		}
+		name := filepath.Base(m[3])
+		if i := strings.Index(name, ".ledger"); i >= 0 {
+			name = name[i+1:]
+		}
+		order = append(order, map[string]string{"pwrite64": "write ", "fsync": "sync "}[m[2]]+name)
+	}
+	return strings.Join(order, ", ")
 }
 
 // Fifty programs that ask at the same time, when the token is over, cost one
