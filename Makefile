@@ -29,6 +29,11 @@ test: setup-test build ## run every test, with the race detector; what cannot ru
 	packages=$$(go list ./... | grep -v '/cmd/curfew-window$$')
 	CURFEW_TEST_ALL=1 go test -race $$packages
 
+.PHONY: bench-plan
+bench-plan: ## replay generated months through every refresh mode; table and picture in build/plan/
+	go test ./auth -run TestBenchPlan -count=1 -timeout 30m -args -bench-plan "$$PWD/build/plan"
+	sed -n '1,200p' build/plan/table.md
+
 .PHONY: demo
 demo: build ## sign in, spend the refreshes, run into the limit; plays itself without a display
 	@if [ -n "$${DISPLAY-}$${WAYLAND_DISPLAY-}" ]; then

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"curfew/auth/oauth"
@@ -17,6 +18,8 @@ type account struct {
 	m    *Manager
 	name string
 	wake chan struct{} // of capacity 1: a poke
+
+	looked chan struct{} // closed when the stored sessions were loaded, or could not be for now
 
 	// All below is guarded by m.mu. The owner goroutine may read rec, facts
 	// and access without it, being the only writer.
@@ -67,7 +70,7 @@ func (m *Manager) newAccount(c Account) (*account, error) {
 	if err != nil {
 		return nil, &Error{Kind: KindBadRequest, Message: err.Error(), Hint: "see `curfew providers`, and the account's table in config.toml", cause: err}
 	}
-	return &account{m: m, name: c.Name, wake: make(chan struct{}, 1), config: c, server: server{client, c.binding(), false}, loading: true}, nil
+	return &account{m: m, name: c.Name, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, server: server{client, c.binding(), false}, loading: true}, nil
 }
 
 func (m *Manager) clientConfig(c Account) oauth.Config {
@@ -125,6 +128,7 @@ func (a *account) poke() {
 func (a *account) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	looked := sync.OnceFunc(func() { close(a.looked) })
 	for {
 		select {
 		case <-ctx.Done():
@@ -133,14 +137,24 @@ func (a *account) run(ctx context.Context) {
 		case <-a.wake:
 		case <-timer.C:
 		}
-		for a.step(ctx) {
-			if ctx.Err() != nil {
+		for {
+			if a.hasLooked() {
+				looked()
+			}
+			if !a.step(ctx) || ctx.Err() != nil {
 				break
 			}
 		}
 		a.publishNewState()
 		timer.Reset(a.wait())
 	}
+}
+
+// hasLooked reports whether what is known of the account is what the store knows.
+func (a *account) hasLooked() bool {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return !a.loading && (len(a.found) == 0 || a.storeErr != nil)
 }
 
 // step does the most urgent thing, and reports whether it did one.
@@ -266,7 +280,7 @@ func (a *account) planLocked(now time.Time) Decision { return Plan(a.planInputLo
 
 func (a *account) planInputLocked(now time.Time) PlanInput {
 	s := a.sessionLocked()
-	end, _ := s.EndsAt(a.m.limits)
+	end, _ := s.EndsAt(a.m.limits.absolute())
 	return PlanInput{
 		Mode:            a.config.Refresh,
 		Now:             now,
@@ -287,9 +301,7 @@ func (a *account) planInputLocked(now time.Time) PlanInput {
 func (a *account) forecastInputLocked(now time.Time) ForecastInput {
 	in := ForecastInput{PlanInput: a.planInputLocked(now.Local()), MaxAge: a.m.limits.MaxAge, MaxIdle: a.m.limits.MaxIdle}
 	in.Demand.Requests = slices.Clone(in.Demand.Requests)
-	noIdle := a.m.limits
-	noIdle.MaxIdle = 0 // which the forecast plays itself
-	in.EndsAt, in.EndsBy = a.sessionLocked().EndsAt(noIdle)
+	in.EndsAt, in.EndsBy = a.sessionLocked().EndsAt(a.m.limits.absolute())
 	return in
 }
 
@@ -320,8 +332,7 @@ func (a *account) dueWarningsLocked(now time.Time) []Warning {
 		LastRefreshAt: a.lastRefresh(),
 		ActiveAt:      s.LastActivity,
 	}
-	l.MaxIdle = 0
-	switch end, by := s.EndsAt(l); by {
+	switch end, by := s.EndsAt(l.absolute()); by {
 	case LimitServer:
 		f.ServerEndsAt = end
 	default:
@@ -329,6 +340,11 @@ func (a *account) dueWarningsLocked(now time.Time) []Warning {
 	}
 	if f.MaxIdle > 0 {
 		f.IdleEndsAt = s.LastActivity.Add(f.MaxIdle)
+	}
+	if idle := a.server.Provider().IdleLifetime; idle > 0 {
+		if at := f.LastRefreshAt.Add(idle); f.IdleEndsAt.IsZero() || at.Before(f.IdleEndsAt) {
+			f.IdleEndsAt, f.MaxIdle = at, idle
+		}
 	}
 	return DueWarnings(f, a.facts.Warned)
 }
@@ -445,6 +461,12 @@ func (a *account) load(ctx context.Context) {
 		}
 		clear(access)
 		a.m.journal.forget(a.name)
+	}
+	// Who asked while the sessions were being read asks again: the token that
+	// was kept may do, and a restart must not cost a refresh.
+	if f := a.flight; f != nil {
+		a.flight, f.loaded = nil, true
+		close(f.done)
 	}
 	a.m.publishLocked()
 }

@@ -19,6 +19,7 @@ import (
 type flight struct {
 	done    chan struct{} // closed when err is set
 	err     error
+	loaded  bool   // no refresh: the stored session was loaded, and may have a token that does
 	program string // who asked first; "" when nobody did
 }
 

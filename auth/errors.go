@@ -186,7 +186,7 @@ func keychainError(err error) *Error {
 	case errors.Is(err, keystore.ErrLocked):
 		e.Message, e.Hint = "the keychain is locked", "unlock it (log in to the desktop, or open its password manager) and try again; nothing is lost"
 	case errors.Is(err, keystore.ErrUnavailable):
-		e.Message, e.Hint = "no keychain is available", "start one that speaks the Secret Service (gnome-keyring, KWallet, KeePassXC) in this session"
+		e.Message, e.Hint = "no keychain is available", "start one that speaks the Secret Service (gnome-keyring, KWallet, KeePassXC) in this session, or run `curfew agent --memory` for sessions that end with the agent"
 	case errors.Is(err, keystore.ErrNoCollection):
 		e.Message, e.Hint = "the keychain has no default collection", "create one in its password manager (Seahorse: \"Login\")"
 	case errors.Is(err, keystore.ErrDenied):

@@ -19,10 +19,14 @@ import (
 type Config struct {
 	Store    *keystore.Store
 	Accounts []Account
-	Limits   Limits       // the zero Limits means BuiltIn; they can only tighten
-	StateDir string       // for the log of events and of ended sessions; "" keeps none
-	Logger   *slog.Logger // nil: discard
-	Clock    *Clock       // nil: the machine's
+	Limits   Limits // the zero Limits means BuiltIn; they can only tighten
+	StateDir string // for the log of events and of ended sessions; "" keeps none
+
+	// MemoryOnly says that Store outlives nothing: every snapshot then says so.
+	MemoryOnly bool
+
+	Logger *slog.Logger // nil: discard
+	Clock  *Clock       // nil: the machine's
 
 	// NewClient makes the protocol client of an account; nil means oauth.New.
 	NewClient func(oauth.Config) (*oauth.Client, error)
@@ -37,6 +41,7 @@ type Config struct {
 type Manager struct {
 	store     *keystore.Store
 	limits    Limits
+	memory    bool
 	log       *slog.Logger
 	clock     *Clock
 	newClient func(oauth.Config) (*oauth.Client, error)
@@ -62,6 +67,7 @@ func New(c Config) (*Manager, error) {
 	m := &Manager{
 		store:     c.Store,
 		limits:    BuiltIn.Tighten(c.Limits),
+		memory:    c.MemoryOnly,
 		log:       c.Logger,
 		clock:     c.Clock,
 		newClient: c.NewClient,
@@ -107,8 +113,12 @@ func (m *Manager) Run(ctx context.Context) error {
 	for _, a := range m.accounts {
 		m.startLocked(a)
 	}
-	m.adoptSessionsLocked()
-	m.wg.Go(func() { m.watchStore(ctx) })
+	unread := m.adoptLocked(m.store.Sessions())
+	for _, a := range m.accounts {
+		a.loading = false
+		a.poke()
+	}
+	m.wg.Go(func() { m.watchStore(ctx, unread) })
 	m.mu.Unlock()
 
 	<-ctx.Done()
@@ -125,6 +135,21 @@ func (m *Manager) Run(ctx context.Context) error {
 	return nil
 }
 
+// Ready waits until the stored sessions of all accounts were loaded, or could
+// not be for now, or ctx ends: before that, snapshots know of no session.
+func (m *Manager) Ready(ctx context.Context) {
+	m.mu.Lock()
+	all := slices.Collect(maps.Values(m.accounts))
+	m.mu.Unlock()
+	for _, a := range all {
+		select {
+		case <-a.looked:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // startLocked starts the goroutine that owns a's session.
 func (m *Manager) startLocked(a *account) {
 	ctx, stop := context.WithCancel(m.running)
@@ -136,18 +161,27 @@ func (m *Manager) startLocked(a *account) {
 }
 
 // watchStore has what waits for the keychain tried again when the keychain
-// was unlocked, came back or changed.
-func (m *Manager) watchStore(ctx context.Context) {
+// was unlocked, came back or changed, and looks again at the sessions that
+// could not be read.
+func (m *Manager) watchStore(ctx context.Context, unread []string) {
 	changes := m.store.Changes(ctx)
+	again := time.NewTicker(time.Minute)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-changes:
+			m.mu.Lock()
+			m.retryStoreLocked()
+			m.mu.Unlock()
+		case <-again.C:
+			if len(unread) > 0 {
+				m.mu.Lock()
+				unread = m.adoptLocked(unread)
+				m.mu.Unlock()
+			}
 		}
-		m.mu.Lock()
-		m.retryStoreLocked()
-		m.mu.Unlock()
 	}
 }
 
@@ -163,30 +197,36 @@ func (m *Manager) retryStoreLocked() {
 	}
 }
 
-// adoptSessionsLocked hands every stored session to its account, which loads
-// the newest live one and closes the others: a crash may have cut that short.
-func (m *Manager) adoptSessionsLocked() {
+// adoptLocked hands stored sessions to their accounts, which load the newest
+// live one and close the others: a crash may have cut that short. It returns
+// those that cannot be read; they are kept, whatever is wrong with them.
+func (m *Manager) adoptLocked(ids []string) (unread []string) {
 	byAccount := map[string][]keystore.Record{}
-	for _, id := range m.store.Sessions() {
+	for _, id := range ids {
 		rec, err := m.store.Peek(id)
 		if err != nil {
-			m.log.Warn("a stored session cannot be read", "session", id, "error", err)
+			m.log.Error("a stored session cannot be read", "session", id, "account", rec.Account, "error", err)
+		}
+		verdict := errors.Is(err, keystore.ErrCorrupt) || errors.Is(err, keystore.ErrTampered)
+		if rec.Account == "" || err != nil && !verdict {
+			unread = append(unread, id)
+			continue
 		}
 		byAccount[rec.Account] = append(byAccount[rec.Account], rec)
 	}
-	for name, a := range m.accounts {
-		a.found = byAccount[name]
-		a.loading = false
-		delete(byAccount, name)
-		a.poke()
-	}
 	for name, recs := range byAccount {
+		if a := m.accounts[name]; a != nil {
+			a.found = append(a.found, recs...)
+			a.poke()
+			continue
+		}
 		for _, rec := range recs {
 			m.log.Info("a stored session belongs to no account", "account", name, "session", rec.ID)
 			m.retireLocked(rec, server{}, "the account is no longer configured")
 		}
 	}
 	m.publishLocked()
+	return unread
 }
 
 // Snapshots returns every account's snapshot, by name.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -558,6 +560,31 @@ func TestLockedKeychain(t *testing.T) {
 		w.keychain.SetLocked(false)
 		w.mustToken()
 		w.wantState(Active, "")
+	})
+}
+
+// A stored session that cannot be told whose it is stays where it is, and
+// harms no other.
+func TestUnreadableSessionIsKept(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		w.stop()
+		ledgers, err := filepath.Glob(filepath.Join(w.dir, "*.ledger"))
+		if err != nil || len(ledgers) != 1 {
+			t.Fatalf("ledgers: %v %v", ledgers, err)
+		}
+		b, err := os.ReadFile(ledgers[0])
+		must(t, err)
+		name := filepath.Base(ledgers[0])
+		foreign := filepath.Join(w.dir, name[1:10]+name[:1]+name[10:])
+		must(t, os.WriteFile(foreign, b, 0o600))
+		w.start()
+		w.wantState(Active, "")
+		time.Sleep(3 * time.Minute)
+		w.mustToken()
+		if _, err := os.Stat(foreign); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -36,6 +36,12 @@ func (l Limits) Tighten(o Limits) Limits {
 	return l
 }
 
+// absolute is l without the rule about idleness, which use puts off.
+func (l Limits) absolute() Limits {
+	l.MaxIdle = 0
+	return l
+}
+
 // Session is what the rules need to know of one sign-in.
 type Session struct {
 	SignedInAt      time.Time

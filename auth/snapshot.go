@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"curfew/auth/oauth"
@@ -248,6 +249,9 @@ func (a *account) describeSessionLocked(v *Snapshot, s Session, now time.Time) {
 	}
 	v.Warnings = append(v.Warnings, a.facts.Warnings...)
 	v.LimitedBy = s.LimitedBy(l, v.Forecast)
+	if a.m.memory {
+		v.Warnings = append(v.Warnings, "Kept in memory only: this session ends when the agent does.")
+	}
 	switch {
 	case a.unsaved != nil:
 		v.Warnings = append(v.Warnings, "The refreshed session is not saved yet; Curfew keeps trying. Do not shut down.")
@@ -267,6 +271,9 @@ func (a *account) messageLocked(v Snapshot, now time.Time) string {
 	case SigningIn:
 		return v.SignIn.Message
 	case Active:
+		if v.RefreshesLeft == 0 && !a.rec.Pending {
+			return fmt.Sprintf("The %d refreshes are used up. The last access token works until it expires; then it takes a new sign-in.", v.MaxRefreshes)
+		}
 		return "The access token is good."
 	case Stale:
 		return "The access token is over; the next request renews it."

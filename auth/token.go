@@ -14,7 +14,7 @@ import (
 // program names who asks, for the log. Errors are of type *Error.
 func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration, program string) (Token, error) {
 	program = cleanName(program)
-	for waited := false; ; waited = true {
+	for waited := false; ; {
 		t, f, err := m.tokenOrFlight(name, minValid, program, waited)
 		if f == nil {
 			return t, err
@@ -22,6 +22,7 @@ func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration
 		if err := f.wait(ctx); err != nil {
 			return Token{}, err
 		}
+		waited = waited || !f.loaded
 	}
 }
 
@@ -155,6 +156,9 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, 
 	m.mu.Unlock()
 	if err := f.wait(ctx); err != nil {
 		return Snapshot{}, err
+	}
+	if f.loaded {
+		return m.Refresh(ctx, name, program)
 	}
 	return m.Snapshot(name)
 }

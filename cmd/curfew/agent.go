@@ -26,16 +26,19 @@ import (
 // that runs has one line in run's group.
 
 func (p *program) agentCommand() *cobra.Command {
-	var background bool
+	var background, memory bool
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run the agent that keeps the sessions",
 		Long: `Run the agent that keeps the sessions, in the foreground. Other commands start
 it by themselves when none runs. SIGHUP makes it read config.toml again; SIGTERM
-and SIGINT end it cleanly. It logs to agent.log in the state directory.`,
+and SIGINT end it cleanly. It logs to agent.log in the state directory.
+
+On a machine without a keychain, --memory keeps sessions in the agent's memory
+only: they end with the agent, and nothing of them is left.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := p.runAgent(cmd.Context(), background)
+			err := p.runAgent(cmd.Context(), background, memory)
 			if background && errors.Is(err, agent.ErrRunning) {
 				return nil // an agent runs, which is all that was wanted
 			}
@@ -44,6 +47,7 @@ and SIGINT end it cleanly. It logs to agent.log in the state directory.`,
 	}
 	cmd.Flags().BoolVar(&background, "background", false, "log to agent.log only; leave in silence when an agent runs")
 	cmd.Flags().MarkHidden("background")
+	cmd.Flags().BoolVar(&memory, "memory", false, "use no keychain: sessions end with the agent")
 	return cmd
 }
 
@@ -58,7 +62,7 @@ func agentError(err error) error {
 	return err
 }
 
-func (p *program) runAgent(ctx context.Context, background bool) (err error) {
+func (p *program) runAgent(ctx context.Context, background, memory bool) (err error) {
 	if err := harden(); err != nil {
 		return fmt.Errorf("the memory of the agent cannot be protected: %w", err)
 	}
@@ -99,7 +103,15 @@ func (p *program) runAgent(ctx context.Context, background bool) (err error) {
 	log := slog.New(handler)
 
 	clock := auth.NewClock(nil, nil)
-	store, err := keystore.Open(keystore.Config{Dir: stateDir, Logger: log, Now: clock.Now})
+	kept := keystore.Config{Dir: stateDir, Logger: log, Now: clock.Now}
+	if memory {
+		if kept.Dir, err = os.MkdirTemp("", "curfew-memory-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(kept.Dir) // ledgers and key halves that are worth nothing without the agent's memory
+		kept.Keychain = keystore.NewMemoryKeychain()
+	}
+	store, err := keystore.Open(kept)
 	if err != nil {
 		return err
 	}
@@ -110,12 +122,13 @@ func (p *program) runAgent(ctx context.Context, background bool) (err error) {
 		log.Info("the agent ends", "error", err)
 	}()
 	manager, err := auth.New(auth.Config{
-		Store:    store,
-		Accounts: settings.Accounts,
-		Limits:   settings.Limits,
-		StateDir: stateDir,
-		Logger:   log,
-		Clock:    clock,
+		Store:      store,
+		MemoryOnly: memory,
+		Accounts:   settings.Accounts,
+		Limits:     settings.Limits,
+		StateDir:   stateDir,
+		Logger:     log,
+		Clock:      clock,
 	})
 	if err != nil {
 		return err
@@ -124,14 +137,20 @@ func (p *program) runAgent(ctx context.Context, background bool) (err error) {
 		Engine:  manager,
 		Path:    configPath,
 		Version: assets.Version,
-		Doctor:  func(ctx context.Context) []agent.Check { return agentChecks(ctx, manager, stateDir) },
+		Doctor:  func(ctx context.Context) []agent.Check { return agentChecks(ctx, manager, stateDir, memory) },
 		Logger:  log,
 	})
 
 	log.Info("the agent starts", "version", assets.Version, "pid", os.Getpid(), "socket", socket, "accounts", len(settings.Accounts))
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return manager.Run(running) })
-	group.Go(func() error { return server.Run(running, listener) })
+	group.Go(func() error {
+		// Nobody is told "signed out" for a session that is being read.
+		looking, cancel := context.WithTimeout(running, 5*time.Second)
+		defer cancel()
+		manager.Ready(looking)
+		return server.Run(running, listener)
+	})
 	group.Go(func() error { return reloadOnHangup(running, log, manager, configPath) })
 	group.Go(func() error { return warnOfKeychain(running, log, manager) })
 	group.Go(func() error { return watchResume(running, log, manager.Wake) })
@@ -179,9 +198,11 @@ func reloadOnHangup(ctx context.Context, log *slog.Logger, m *auth.Manager, path
 }
 
 // agentChecks is what `curfew doctor` cannot see from outside.
-func agentChecks(ctx context.Context, m *auth.Manager, stateDir string) []agent.Check {
+func agentChecks(ctx context.Context, m *auth.Manager, stateDir string, memory bool) []agent.Check {
 	keychain := agent.Check{Name: "keychain", OK: true, Message: "it is there and unlocked"}
-	if err := m.KeychainStatus(ctx); err != nil {
+	if memory {
+		keychain.Message = "none is used: sessions are kept in memory and end with the agent"
+	} else if err := m.KeychainStatus(ctx); err != nil {
 		e, _ := errors.AsType[*auth.Error](err)
 		keychain = agent.Check{Name: "keychain", Message: e.Message, Hint: e.Hint}
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,7 @@ import (
 // A desktop is what the person whom the demo plays has in front of them: the
 // X display, seen through ImageMagick's import and touched through xdotool,
 // and what the tray says of itself on the session bus. The panel must be
-// xfce4-panel.
+// xfce4-panel, and notifications be shown by dunst.
 type desktop struct {
 	bus *dbus.Conn
 	out string // where pictures are left; "" leaves none
@@ -121,8 +122,36 @@ func (d *desktop) awaitMenus(ctx context.Context, n int) (open []image.Rectangle
 	return open, errors.Join(err, waited)
 }
 
-// openMenu clicks the icon with the right button.
+// notice waits for a notification and returns where it is.
+func (d *desktop) notice(ctx context.Context) (image.Rectangle, error) {
+	var shown []image.Rectangle
+	var err error
+	waited := until(ctx, 5*time.Second, "a notification", func() bool {
+		shown, err = d.windows(ctx, "--class", "^Dunst$")
+		return err != nil || len(shown) > 0
+	})
+	if err := errors.Join(err, waited); err != nil {
+		return image.Rectangle{}, err
+	}
+	return shown[0], nil
+}
+
+// openMenu waits until the menu stays as it is, and clicks the icon with the
+// right button. A row that comes while the menu is open would be cut off.
 func (d *desktop) openMenu(ctx context.Context) error {
+	var rows, last []row
+	var err error
+	waited := until(ctx, 10*time.Second, "the menu to stay as it is", func() bool {
+		last = rows
+		if rows, err = d.menu(ctx); err == nil && !reflect.DeepEqual(rows, last) {
+			time.Sleep(stillFor)
+			return false
+		}
+		return true
+	})
+	if err := errors.Join(err, waited); err != nil {
+		return err
+	}
 	icon, err := d.icon(ctx)
 	if err != nil {
 		return err
@@ -297,23 +326,27 @@ func rowsOf(nodes []dbus.Variant) ([]row, error) {
 	return rows, nil
 }
 
-// picture takes a picture of an area of the screen, once something is drawn
-// there that stays the same for a moment, and returns how many colours it has.
+// picture takes a picture of an area of the screen once something is drawn
+// there, and if it can be had one that is still, and returns how many colours
+// it has.
 func (d *desktop) picture(ctx context.Context, name string, area image.Rectangle) (colours int, err error) {
 	crop := fmt.Sprintf("%dx%d+%d+%d", area.Dx(), area.Dy(), area.Min.X, area.Min.Y)
-	var last, shot []byte
-	same := 0
-	waited := until(ctx, 15*time.Second, name+" to be drawn", func() bool {
+	var shot, last []byte
+	look := func() {
+		last = shot
 		shot, err = exec.CommandContext(ctx, "import", "-window", "root", "-crop", crop, "+repage", "-define", "png:exclude-chunks=date,time", "png:-").Output()
 		if err == nil {
 			colours, err = countColours(shot)
 		}
-		if same++; !bytes.Equal(shot, last) || colours < leastColours {
-			same = 0
-		}
-		last = shot
-		return err != nil || same == stillFor
+	}
+	waited := until(ctx, 15*time.Second, name+" to be drawn", func() bool {
+		look()
+		return err != nil || colours >= leastColours
 	})
+	for began := time.Now(); err == nil && waited == nil && !bytes.Equal(shot, last) && time.Since(began) < stillWithin; {
+		time.Sleep(stillFor)
+		look()
+	}
 	if err := errors.Join(err, waited); err != nil || d.out == "" {
 		return colours, err
 	}
@@ -325,10 +358,10 @@ const (
 	// least: an empty window has one, a panel without icons a few.
 	leastColours = 24
 
-	// stillFor is for how many looks, each about a tenth of a second, a
-	// picture must stay the same: longer than a frame or an animation's step,
-	// shorter than a second of a countdown.
-	stillFor = 4
+	// A picture is still when it stays the same for longer than a frame or an
+	// animation's step. A countdown is not for long.
+	stillFor    = 300 * time.Millisecond
+	stillWithin = 3 * time.Second
 )
 
 // countColours counts the colours of a picture, up to a thousand.

@@ -59,7 +59,7 @@ func (p *player) steps() []step {
 		{"Sign in again", "a new session; the old one is over at the server", p.signInAgain},
 		{"curfew refresh " + demoAccount + ", again and again", "20 work; the 21st never leaves: " + auth.MessageRefreshes, p.spendAll},
 		{"send the last refresh token anyway", "400 " + auth.MessageRefreshes, p.cheat},
-		{"wait for the last token's end", "ended; exit code 3: " + auth.MessageRefreshes, p.seeEnd},
+		{"wait for the last token's end", "a notice; ended; exit code 3: " + auth.MessageRefreshes, p.seeEnd},
 		{"curfew login " + demoAccount, "one page opens; 20 of 20 refreshes left", p.signIn},
 		{"curfew logout " + demoAccount, "its refresh token is worth nothing; the keychain is empty", p.signOut},
 		{"Quit", "the tray ends, the agent stays", p.quit},
@@ -425,6 +425,13 @@ func (p *player) seeEnd(ctx context.Context) (string, error) {
 	seen := fmt.Sprintf("%s by %s; exit code %d: %s", s.State, s.Reason, code, said)
 	if s.Reason != auth.ByRefreshes || s.Message != auth.MessageRefreshes || code != exitSignInNeeded || !strings.Contains(said, auth.MessageRefreshes) {
 		return seen, errors.New("that is not the end by refreshes")
+	}
+	notice, err := p.screen.notice(ctx)
+	if err != nil {
+		return seen, err
+	}
+	if _, err := p.see(ctx, "notice-ended", notice); err != nil {
+		return seen, err
 	}
 	if _, err := p.showMenu(ctx, "menu-ended"); err != nil {
 		return seen, err
