@@ -394,81 +394,99 @@ func (a *account) endedLocked(now time.Time) Reason {
 	return ""
 }
 
-// load brings the stored sessions of the account back: the newest live one
-// becomes its session, all others are retired.
+// load deals with one stored session of the account, the newest first. The
+// newest that lives becomes its session, all others are retired.
 func (a *account) load(ctx context.Context) {
+	m := a.m
 	if _, err := a.dial(ctx); err != nil {
 		a.cannotLoad(err)
 		return
 	}
-	found := a.found
-	var best *keystore.Record
+	m.mu.Lock()
+	next := slices.MaxFunc(a.found, func(x, y keystore.Record) int { return x.StartedAt.Compare(y.StartedAt) })
+	m.mu.Unlock()
+	if next.Ended != "" || a.rec != nil && !next.StartedAt.After(a.rec.StartedAt) {
+		a.putAside(next)
+		return
+	}
+	rec, err := m.store.Load(ctx, next.ID)
+	switch {
+	case errors.Is(err, keystore.ErrTampered), errors.Is(err, keystore.ErrCorrupt):
+		m.log.Error("a stored session contradicts itself and is closed", "account", a.name, "session", next.ID, "error", err)
+		m.mu.Lock()
+		a.dropFoundLocked(next.ID)
+		if a.rec == nil {
+			a.recordEndLocked(next, ByTampering)
+		}
+		m.mu.Unlock()
+		m.eraseTampered(ctx, next.ID)
+		return
+	case err != nil:
+		a.cannotLoad(err)
+		return
+	case rec.Ended != "":
+		a.putAside(rec)
+		return
+	}
 	var facts facts
-	for _, peeked := range found {
-		if peeked.Ended != "" {
-			a.m.journal.endedUnnoted(peeked)
-			a.m.retire(peeked, a.server, peeked.Ended)
-			continue
-		}
-		if best != nil && !peeked.StartedAt.After(best.StartedAt) {
-			a.m.retire(peeked, a.server, endReplaced)
-			continue
-		}
-		rec, err := a.m.store.Load(ctx, peeked.ID)
-		switch {
-		case errors.Is(err, keystore.ErrTampered), errors.Is(err, keystore.ErrCorrupt):
-			a.m.log.Error("a stored session contradicts itself and is closed", "account", a.name, "session", peeked.ID, "error", err)
-			a.m.mu.Lock()
-			a.recordEndLocked(peeked, ByTampering)
-			a.m.mu.Unlock()
-			a.m.eraseTampered(ctx, peeked.ID)
-			continue
-		case err != nil:
-			a.cannotLoad(err)
-			return
-		}
-		if err := facts.decode(rec.Meta); err != nil {
-			a.m.log.Error("the facts of a session cannot be read", "account", a.name, "error", err)
-		}
-		if facts.Bound != a.server.bound {
-			a.cannotLoad(bindingError(a.name))
-			return
-		}
-		if best != nil {
-			a.m.retire(*best, a.server, endReplaced)
-		}
-		best = &rec
+	if err := facts.decode(rec.Meta); err != nil {
+		m.log.Error("the facts of a session cannot be read", "account", a.name, "error", err)
 	}
-	var access []byte
-	if best != nil {
-		a.m.clock.Recall(facts.Clock)
-		var err error
-		if access, err = a.m.store.Access(ctx, best.ID); err != nil {
-			a.m.log.Warn("the kept access token cannot be read", "account", a.name, "error", err)
-		}
+	access, err := m.store.Access(ctx, rec.ID)
+	if err != nil {
+		m.log.Warn("the kept access token cannot be read", "account", a.name, "error", err)
 	}
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	a.found, a.retry, a.storeErr = nil, retry{}, nil
-	if best != nil {
-		a.rec, a.facts, a.use = best, facts, facts.Use
-		if best.Pending { // the agent died in a cycle: its request may have left, and been answered
-			a.sent, a.facts.OutcomeUnknown = true, true
-		}
-		a.access = oauth.NewSecret(string(access))
-		if a.access.IsZero() {
-			a.facts.AccessExpiresAt = time.Time{}
-		}
-		clear(access)
-		a.m.journal.forget(a.name)
+	defer clear(access)
+	m.mu.Lock()
+	if facts.Bound != a.server.bound {
+		m.mu.Unlock()
+		a.cannotLoad(bindingError(a.name))
+		return
 	}
+	defer m.mu.Unlock()
+	m.clock.Recall(facts.Clock)
+	a.dropFoundLocked(rec.ID)
+	if a.rec != nil {
+		m.retireLocked(*a.rec, a.server, endReplaced)
+	}
+	a.rec, a.facts, a.use, a.access, a.unsaved = &rec, facts, facts.Use, oauth.NewSecret(string(access)), nil
+	a.retry, a.storeErr, a.sent = retry{}, nil, false
+	if rec.Pending { // the agent died in a cycle: its request may have left, and been answered
+		a.sent, a.facts.OutcomeUnknown = true, true
+	}
+	if a.access.IsZero() {
+		a.facts.AccessExpiresAt = time.Time{}
+	}
+	m.journal.forget(a.name)
 	// Who asked while the sessions were being read asks again: the token that
 	// was kept may do, and a restart must not cost a refresh.
 	if f := a.flight; f != nil {
 		a.flight, f.loaded = nil, true
 		close(f.done)
 	}
+	m.publishLocked()
+}
+
+// putAside retires a stored session that is not the account's any more.
+func (a *account) putAside(rec keystore.Record) {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.dropFoundLocked(rec.ID)
+	why := rec.Ended
+	if why == "" {
+		why = endReplaced
+	} else if a.rec == nil {
+		a.m.journal.endedUnnoted(rec)
+	}
+	a.m.retireLocked(rec, a.server, why)
 	a.m.publishLocked()
+}
+
+func (a *account) dropFoundLocked(id string) {
+	a.found = slices.DeleteFunc(slices.Clone(a.found), func(r keystore.Record) bool { return r.ID == id })
+	if a.rec == nil {
+		a.retry, a.storeErr = retry{}, nil
+	}
 }
 
 // cannotLoad keeps the stored sessions for a later try.

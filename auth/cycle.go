@@ -108,14 +108,20 @@ func (a *account) cycle(ctx context.Context) error {
 	if err != nil {
 		return a.storeFailed(err)
 	}
+	if server.bound != a.facts.Bound { // never to a server that did not give it
+		return a.storeFailed(bindingError(a.name))
+	}
+	m.mu.Lock()
+	left, last := a.sessionLocked().Left(m.limits), a.retry.err
+	m.mu.Unlock()
 	if !a.rec.Pending {
-		if s := a.sessionLocked(); s.Left(m.limits) == 0 {
+		if left == 0 {
 			return endedError(a.name, ByRefreshes)
 		}
-		if a.retry.err != nil && a.retry.err.Class == oauth.NotSent {
+		if last != nil && last.Class == oauth.NotSent {
 			// The last try did not reach the server. Look before counting.
 			if err := server.Reachable(ctx); err != nil {
-				return a.failed(ctx, a.retry.err, false)
+				return a.failed(ctx, last, false)
 			}
 		}
 		rec, err := m.store.Reserve(ctx, a.rec.ID)
@@ -159,7 +165,7 @@ func (a *account) cycle(ctx context.Context) error {
 		}
 		switch oerr.Class {
 		case oauth.Unknown:
-			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
+			if last == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
 				continue
 			}
 			return a.failed(ctx, oerr, false)

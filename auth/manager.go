@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -305,11 +306,15 @@ func (m *Manager) accountLocked(name string) (*account, error) {
 // has checked. What a stored refresh token is bound to (issuer, endpoints,
 // client) cannot change under a live session: that could send it elsewhere.
 func (m *Manager) SetAccount(c Account) error {
+	c.Refresh = cmp.Or(c.Refresh, InUse)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old := m.accounts[c.Name]
-	if old != nil && old.config.binding() != c.binding() {
-		if old.rec != nil || old.signIn != nil {
+	if old != nil {
+		if SameAccount(old.config, c) {
+			return nil
+		}
+		if old.config.binding() != c.binding() && (old.rec != nil || old.signIn.running()) {
 			return &Error{
 				Kind:    KindBadRequest,
 				Message: fmt.Sprintf("%s is signed in, so its provider and client cannot change", c.Name),

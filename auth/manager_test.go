@@ -641,3 +641,57 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// A sign-in that failed binds nothing: a wrong client id can be mended.
+func TestConfigurationAfterFailedSignIn(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		must(t, w.faults.Set("poll:400;error=invalid_client"))
+		if err := w.trySignIn(SignInRequest{Device: true}); err == nil {
+			t.Fatal("signed in")
+		}
+		must(t, w.m.SetAccount(Account{Name: "work", Issuer: issuer, ClientID: "another"}))
+	})
+}
+
+// Reading the same configuration again changes nothing: what a server asked
+// for still holds.
+func TestSameConfigurationAgain(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:429;retry-after=600"))
+		_, err := w.token()
+		w.wantError(err, KindUnavailable, "")
+		must(t, w.faults.Set(""))
+		must(t, w.m.SetAccount(w.m.accounts["work"].config))
+		_, err = w.token()
+		w.wantError(err, KindUnavailable, "")
+		if n := w.net.refreshes(); n != 1 {
+			t.Errorf("%d requests, want 1", n)
+		}
+	})
+}
+
+// A configuration that changes while an offline account looks for its server
+// harms nothing.
+func TestConfigurationChangesDuringRefresh(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		w.net.fail(offline)
+		_, err := w.token()
+		w.wantError(err, KindUnavailable, "")
+		c := w.m.accounts["work"].config
+		w.net.onFail = func() {
+			w.net.onFail = nil
+			c.Refresh = OnDemand
+			must(t, w.m.SetAccount(c))
+		}
+		time.Sleep(30 * time.Second) // it tries again by itself
+		if w.net.onFail != nil || w.status().RefreshMode != OnDemand {
+			t.Error("it did not try again")
+		}
+		_, err = w.token()
+		w.wantError(err, KindUnavailable, "")
+	})
+}

@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -141,10 +139,7 @@ func live(t *testing.T, seed uint64, total *tally) {
 		if *simSeed == 0 {
 			w.logger = slog.New(slog.DiscardHandler) // who wants to read it plays the one seed
 		}
-		if shm, err := os.MkdirTemp("/dev/shm", "curfew-sim"); err == nil { // fsync proves nothing here and costs all the time
-			w.dir = filepath.Join(shm, "state")
-			w.t.Cleanup(func() { os.RemoveAll(shm) })
-		}
+		w.inMemory()
 	}
 	play(t, setup, func(t *testing.T, w *world) {
 		l := &life{world: w, rng: rng, strict: strict}

@@ -45,7 +45,7 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 	switch {
 	case m.running == nil:
 		return Token{}, nil, &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
-	case a.loading || len(a.found) > 0:
+	case a.loading || a.rec == nil && len(a.found) > 0:
 		a.retry.at = time.Time{} // look at the keychain again
 		return Token{}, a.joinLocked(program), nil
 	case a.rec == nil:
@@ -135,7 +135,7 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, 
 	switch {
 	case m.running == nil:
 		err = &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
-	case a.loading || len(a.found) > 0:
+	case a.loading || a.rec == nil && len(a.found) > 0:
 		a.retry.at = time.Time{}
 	case a.rec == nil:
 		err = a.noSessionErrorLocked()
