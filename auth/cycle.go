@@ -347,7 +347,10 @@ func (a *account) revokeGrant(ctx context.Context, g oauth.Grant) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
 	defer cancel()
-	if err := a.server.Revoke(ctx, g.RefreshToken); err != nil {
+	a.m.mu.Lock()
+	server := a.server
+	a.m.mu.Unlock()
+	if err := server.Revoke(ctx, g.RefreshToken); err != nil {
 		a.m.log.Warn("tokens that must not be kept were not revoked", "account", a.name, "error", err)
 	}
 }

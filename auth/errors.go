@@ -60,6 +60,11 @@ func endedError(account string, r Reason) *Error {
 	return &Error{Kind: KindSignInNeeded, Reason: r, Message: endMessage(r), Hint: "run `curfew login " + account + "`"}
 }
 
+// shuttingDown is what everybody gets whom nobody will serve any more.
+func shuttingDown() *Error {
+	return &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
+}
+
 // suspectError says that the clocks contradict each other.
 func suspectError() *Error {
 	return &Error{

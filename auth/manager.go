@@ -348,15 +348,21 @@ func (m *Manager) RemoveAccount(ctx context.Context, name string) (SignOutResult
 		return res, err
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	secret := false
 	if a := m.accounts[name]; a != nil {
-		if a.stop != nil {
-			a.stop()
-		}
+		secret = a.config.ClientSecretKeychain
+		a.signIn.abandonLocked()
+		a.stop()
 		delete(m.accounts, name)
 		m.journal.forget(name)
 	}
 	m.publishLocked()
+	m.mu.Unlock()
+	if secret {
+		if err := m.store.DeleteSecret(ctx, clientSecretName(name)); err != nil {
+			m.log.Warn("the client secret of a removed account stays in the keychain", "account", name, "error", err)
+		}
+	}
 	return res, nil
 }
 
