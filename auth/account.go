@@ -41,7 +41,8 @@ type account struct {
 	inFlight bool    // it is under way
 	retry    retry   // after a passing failure
 	wantedAt time.Time
-	storeErr error // the last keychain call failed like this; nil: it did not
+	storeErr error     // the last keychain call failed like this; nil: it did not
+	storeAt  time.Time // when to look whether the keychain is back
 
 	signIn *signIn // running, or the last one
 	ops    []func(context.Context)
@@ -183,6 +184,8 @@ func (a *account) step(ctx context.Context) bool {
 		op = func(ctx context.Context) { a.end(ctx, reason) }
 	case a.unsaved != nil:
 		a.failFlightLocked(keychainError(a.storeErr))
+	case keychainAway(a.storeErr) && !now.Before(a.storeAt):
+		op = a.lookForKeychain
 	case a.refreshDueLocked(now):
 		if a.flight == nil {
 			a.flight = &flight{done: make(chan struct{})}
@@ -225,6 +228,7 @@ func (a *account) wait() time.Duration {
 		}
 	}
 	until(a.retry.at)
+	until(a.storeAt)
 	if a.unsaved != nil {
 		until(a.unsaved.at)
 	}
@@ -518,6 +522,24 @@ func (a *account) cannotLoad(err error) {
 	a.retry = retry{at: a.m.clock.Now().Add(pollInterval)}
 	a.failFlightLocked(keychainError(err))
 	a.m.publishLocked()
+}
+
+// lookForKeychain looks whether the keychain is back, so that nobody is told
+// to unlock what is unlocked.
+func (a *account) lookForKeychain(ctx context.Context) {
+	err := a.m.store.Status(ctx)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	if a.storeAt = a.m.clock.Now().Add(pollInterval); err == nil {
+		a.storeErr = nil
+		a.m.publishLocked()
+	}
+}
+
+// keychainAway reports whether err passes when the keychain can be used again.
+func keychainAway(err error) bool {
+	return errors.Is(err, keystore.ErrLocked) || errors.Is(err, keystore.ErrUnavailable) ||
+		errors.Is(err, keystore.ErrNoCollection) || errors.Is(err, keystore.ErrTimeout)
 }
 
 // note writes the facts down.

@@ -329,6 +329,7 @@ func (a *account) storeFailed(err error) error {
 	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
 	a.storeErr = err
 	a.retry.at = a.m.clock.Now().Add(pollInterval)
+	a.storeAt = a.retry.at
 	a.m.mu.Unlock()
 	if news {
 		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)

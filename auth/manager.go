@@ -187,10 +187,12 @@ func (m *Manager) watchStore(ctx context.Context, unread []string) {
 }
 
 func (m *Manager) retryStoreLocked() {
+	now := m.clock.Now()
 	for _, a := range m.accounts {
 		if a.storeErr != nil && a.retry.err == nil {
-			a.retry.at = time.Time{}
+			a.retry.at = now
 		}
+		a.storeAt = now
 		if a.unsaved != nil {
 			a.unsaved.at = time.Time{}
 		}

@@ -695,3 +695,32 @@ func TestConfigurationChangesDuringRefresh(t *testing.T) {
 		w.wantError(err, KindUnavailable, "")
 	})
 }
+
+// A keychain that is unlocked is not called locked, whether or not anybody
+// asks for a token then.
+func TestUnlockedIsSeen(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		w.keychain.SetLocked(true)
+		_, err := w.token()
+		w.wantError(err, KindKeychain, "")
+		time.Sleep(time.Hour)
+		if s := w.wantState(Locked, ""); len(s.Warnings) == 0 {
+			t.Error("no warning")
+		}
+		w.keychain.SetLocked(false)
+		if s := w.wantState(Stale, ""); len(s.Warnings) != 0 {
+			t.Errorf("still warns: %q", s.Warnings)
+		}
+
+		w.keychain.SetLocked(true)
+		_, err = w.token()
+		w.wantError(err, KindKeychain, "")
+		must(t, w.m.UnlockKeychain(t.Context()))
+		synctest.Wait()
+		if s := w.wantState(Active, ""); s.RefreshesUsed != 1 { // it was wanted a moment ago
+			t.Errorf("%d used", s.RefreshesUsed)
+		}
+	})
+}

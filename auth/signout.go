@@ -201,7 +201,7 @@ func passing(err error) bool {
 		}
 		return false
 	}
-	return errors.Is(err, keystore.ErrLocked) || errors.Is(err, keystore.ErrUnavailable) || errors.Is(err, keystore.ErrTimeout)
+	return keychainAway(err)
 }
 
 // eraseTampered removes a session that contradicts itself. Its token is not
