@@ -136,6 +136,9 @@ func (m *Manager) completeSignIn(ctx context.Context, a *account, s *signIn, wai
 		s.view.Phase, s.view.Message = PhaseExchange, "Signing in."
 		m.publishLocked()
 	})
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
+		return ctx.Err()
+	}
 	if err != nil {
 		return err
 	}
