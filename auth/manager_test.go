@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"curfew/auth/oauth"
 )
 
 func TestSignInServeRefreshEnd(t *testing.T) {
@@ -741,6 +743,60 @@ func TestSlowSignIn(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		if v := w.status().SignIn; v.Phase != PhaseFailed || !strings.Contains(v.Message, "in time") {
 			t.Errorf("nobody finished it, and it says %s %q", v.Phase, v.Message)
+		}
+	})
+}
+
+// What failed long ago is not told as if it were so now.
+func TestOldFailureIsForgotten(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		w.net.fail(offline)
+		_, err := w.token()
+		w.wantError(err, KindUnavailable, "")
+		time.Sleep(time.Minute)
+		if s := w.wantState(Waiting, ""); s.NextRefreshAt.IsZero() || len(s.Warnings) != 1 {
+			t.Errorf("while it tries: %+v", s)
+		}
+		time.Sleep(10 * time.Minute)
+		w.net.fail(nil) // nobody tries any more, so nobody notices
+		time.Sleep(time.Hour)
+		if s := w.wantState(Stale, ""); len(s.Warnings) != 0 {
+			t.Errorf("an hour later it says %q", s.Warnings)
+		}
+		w.mustToken()
+	})
+}
+
+// Whatever somebody writes into the list of ended sessions, the agent goes on.
+func TestEndedSessionsOverwritten(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		w.stop()
+		must(t, os.WriteFile(filepath.Join(w.dir, pastsFile), []byte("null"), 0o600))
+		w.start()
+		_, err := w.m.SignOut(t.Context(), "work")
+		must(t, err)
+		w.wantState(SignedOut, ByUser)
+	})
+}
+
+// A new client secret is used from the next request on.
+func TestNewClientSecret(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		a := w.m.accounts["work"]
+		c := a.config
+		c.ClientSecretKeychain = true
+		must(t, w.m.SetAccount(c))
+		must(t, w.m.SetClientSecret(t.Context(), "work", oauth.NewSecret("wrong")))
+		first, err := a.dial(t.Context())
+		must(t, err)
+		must(t, w.m.SetClientSecret(t.Context(), "work", oauth.NewSecret("right")))
+		second, err := a.dial(t.Context())
+		must(t, err)
+		if first.Client == second.Client {
+			t.Error("the old secret is still in use")
 		}
 	})
 }
