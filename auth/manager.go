@@ -187,10 +187,12 @@ func (m *Manager) watchStore(ctx context.Context, unread []string) {
 }
 
 func (m *Manager) retryStoreLocked() {
+	now := m.clock.Now()
 	for _, a := range m.accounts {
 		if a.storeErr != nil && a.retry.err == nil {
-			a.retry.at = time.Time{}
+			a.retry.at = now
 		}
+		a.storeAt = now
 		if a.unsaved != nil {
 			a.unsaved.at = time.Time{}
 		}
@@ -351,15 +353,21 @@ func (m *Manager) RemoveAccount(ctx context.Context, name string) (SignOutResult
 		m.log.Warn("a client secret stays in the keychain", "account", name, "error", err)
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	secret := false
 	if a := m.accounts[name]; a != nil {
-		if a.stop != nil {
-			a.stop()
-		}
+		secret = a.config.ClientSecretKeychain
+		a.signIn.abandonLocked()
+		a.stop()
 		delete(m.accounts, name)
 		m.journal.forget(name)
 	}
 	m.publishLocked()
+	m.mu.Unlock()
+	if secret {
+		if err := m.store.DeleteSecret(ctx, clientSecretName(name)); err != nil {
+			m.log.Warn("the client secret of a removed account stays in the keychain", "account", name, "error", err)
+		}
+	}
 	return res, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -693,5 +694,53 @@ func TestConfigurationChangesDuringRefresh(t *testing.T) {
 		}
 		_, err = w.token()
 		w.wantError(err, KindUnavailable, "")
+	})
+}
+
+// A keychain that is unlocked is not called locked, whether or not anybody
+// asks for a token then.
+func TestUnlockedIsSeen(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		w.keychain.SetLocked(true)
+		_, err := w.token()
+		w.wantError(err, KindKeychain, "")
+		time.Sleep(time.Hour)
+		if s := w.wantState(Locked, ""); len(s.Warnings) == 0 {
+			t.Error("no warning")
+		}
+		w.keychain.SetLocked(false)
+		if s := w.wantState(Stale, ""); len(s.Warnings) != 0 {
+			t.Errorf("still warns: %q", s.Warnings)
+		}
+
+		w.keychain.SetLocked(true)
+		_, err = w.token()
+		w.wantError(err, KindKeychain, "")
+		must(t, w.m.UnlockKeychain(t.Context()))
+		synctest.Wait()
+		if s := w.wantState(Active, ""); s.RefreshesUsed != 1 { // it was wanted a moment ago
+			t.Errorf("%d used", s.RefreshesUsed)
+		}
+	})
+}
+
+// A sign-in says whether the server or the person was too slow.
+func TestSlowSignIn(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.net.fail(&net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded})
+		_, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{})
+		w.wantError(err, KindUnavailable, "")
+		if strings.Contains(err.Error(), "nobody") {
+			t.Errorf("the server did not answer, and it says %q", err)
+		}
+		w.net.fail(nil)
+		_, err = w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true})
+		must(t, err)
+		time.Sleep(6 * time.Minute)
+		if v := w.status().SignIn; v.Phase != PhaseFailed || !strings.Contains(v.Message, "in time") {
+			t.Errorf("nobody finished it, and it says %s %q", v.Phase, v.Message)
+		}
 	})
 }
