@@ -349,6 +349,9 @@ func (m *Manager) RemoveAccount(ctx context.Context, name string) (SignOutResult
 	if err != nil {
 		return res, err
 	}
+	if err := m.store.DeleteSecret(ctx, clientSecretName(name)); err != nil {
+		m.log.Warn("a client secret stays in the keychain", "account", name, "error", err)
+	}
 	m.mu.Lock()
 	secret := false
 	if a := m.accounts[name]; a != nil {

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"curfew/auth"
@@ -257,6 +259,18 @@ func (c *Client) send(ctx context.Context, method, path, program string, in any)
 		req.Header.Set(programHeader, url.PathEscape(p))
 	}
 	res, err := c.http.Do(req)
+	// The agent hangs up on who was too slow to ask, as everybody is on a
+	// machine that is too busy. What changes nothing can be asked again.
+	for range 2 {
+		if repeatable := method == "GET" || strings.HasSuffix(path, "/token"); err == nil || !repeatable || !isCut(err) {
+			break
+		}
+		again := req.Clone(ctx)
+		if req.GetBody != nil {
+			again.Body, _ = req.GetBody() // a bytes.Reader gives no error
+		}
+		res, err = c.http.Do(again)
+	}
 	if err != nil {
 		return nil, c.broken(ctx, err)
 	}
@@ -288,6 +302,11 @@ func (c *Client) broken(ctx context.Context, err error) *auth.Error {
 	default:
 		return failure(auth.KindNotRunning, fmt.Sprintf("the agent at %s went away: %v", c.socket, rootCause(err)), "see its log, "+logHint())
 	}
+}
+
+// isCut reports whether the connection ended before an answer came.
+func isCut(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func garbled(err error) *auth.Error {

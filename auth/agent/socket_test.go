@@ -306,7 +306,7 @@ func impatient(t *testing.T, e Engine, p patience) *Client {
 // Who does not speak is cut off, and harms nobody meanwhile.
 func TestSlowClients(t *testing.T) {
 	p := usual
-	p.header, p.body = 400*time.Millisecond, 400*time.Millisecond
+	p.header, p.body = 3*time.Second, 3*time.Second
 	c := impatient(t, newEngine("work"), p)
 	var slow []net.Conn
 	for i := range 600 {
@@ -329,7 +329,7 @@ func TestSlowClients(t *testing.T) {
 		}
 	}
 	for i, conn := range slow {
-		conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		conn.SetReadDeadline(time.Now().Add(30 * time.Second))
 		if _, err := io.Copy(io.Discard, conn); err != nil && !errors.Is(err, syscall.ECONNRESET) {
 			t.Fatalf("client %d was not cut off: %v", i, err)
 		}
@@ -341,11 +341,11 @@ func TestSlowClients(t *testing.T) {
 func TestSlowEngine(t *testing.T) {
 	e := newEngine("work")
 	e.block = make(chan struct{})
-	c := impatient(t, e, patience{header: 50 * time.Millisecond, body: 50 * time.Millisecond, write: 50 * time.Millisecond, drain: time.Second, beat: time.Second})
+	c := impatient(t, e, patience{header: time.Second, body: time.Second, write: time.Second, drain: 10 * time.Second, beat: time.Second})
 	answered := make(chan error, 1)
 	go func() { _, err := c.Token(t.Context(), "work", -1, "x"); answered <- err }()
 	e.block <- struct{}{}
-	<-time.After(200 * time.Millisecond) // longer than all of them
+	<-time.After(1500 * time.Millisecond) // longer than any of them
 	e.block <- struct{}{}
 	if err := <-answered; err != nil {
 		t.Error(err)
@@ -356,7 +356,7 @@ func TestSlowEngine(t *testing.T) {
 func TestStuckWatchers(t *testing.T) {
 	e := newEngine("work")
 	p := usual
-	p.write, p.beat = 300*time.Millisecond, 50*time.Millisecond
+	p.write, p.beat = 2*time.Second, 50*time.Millisecond
 	c := impatient(t, e, p)
 	var stuck []net.Conn
 	for range maxWatchers - 1 {
@@ -396,9 +396,9 @@ func TestStuckWatchers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	<-time.After(3 * p.write) // reading any earlier would set them free
+	<-time.After(2 * p.write) // reading any earlier would set them free
 	for i, conn := range stuck {
-		conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		conn.SetReadDeadline(time.Now().Add(30 * time.Second))
 		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("watcher %d was not cut off", i)
 		}
@@ -727,6 +727,34 @@ func TestLiars(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// Who was cut off asks again, if asking changes nothing: a refresh is not
+// spent twice.
+func TestAskAgain(t *testing.T) {
+	e := newEngine("work")
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var asked atomic.Int64
+	h := NewServer(Config{Engine: e}).handler(t.Context())
+	go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) <= 2 {
+			panic(http.ErrAbortHandler)
+		}
+		h.ServeHTTP(w, r)
+	}))
+	c := NewClient(socket)
+	if _, err := c.Token(t.Context(), "work", time.Minute, "x"); err != nil || asked.Load() != 3 || e.minValid[0] != time.Minute {
+		t.Errorf("token: %v after %d questions, %v", err, asked.Load(), e.minValid)
+	}
+	asked.Store(0)
+	if _, err := c.Refresh(t.Context(), "work", "x"); kindOf(t, err) != auth.KindNotRunning || asked.Load() != 1 {
+		t.Errorf("refresh: %v after %d questions", err, asked.Load())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
 
 	"curfew/auth"
@@ -91,6 +92,9 @@ type screen struct {
 // still returns a View that shows snaps and is not running: for pictures.
 func still(t testing.TB, look Appearance, size fyne.Size, snaps ...auth.Snapshot) *screen {
 	t.Helper()
+	// Fyne's caches know the time of the last picture only. After a minute
+	// without one they would throw away what is made below.
+	test.NewTempWindow(t, container.NewWithoutLayout()).Canvas().Capture()
 	app := test.NewTempApp(t)
 	app.Settings().SetTheme(NewTheme(look))
 	v := New(Config{

@@ -27,6 +27,9 @@ func newPanel(fill, line fyne.ThemeColorName, radius float32, content fyne.Canva
 	return p
 }
 
+// newRule returns a line as wide or as high as it is made.
+func newRule() *panel { return newPanel(colorLine, "", 0, container.NewWithoutLayout()) }
+
 // newCard returns a panel with the padding and look of everything that is read.
 func newCard(content fyne.CanvasObject) *panel {
 	return newPanel(colorCard, colorLine, 10, pad(14, 16, content))
@@ -139,7 +142,7 @@ func (b *button) Cursor() desktop.Cursor {
 }
 
 func (b *button) CreateRenderer() fyne.WidgetRenderer {
-	return &buttonRenderer{outline(b.Button.CreateRenderer(), func() (fyne.ThemeColorName, float32) {
+	return &buttonRenderer{outline(b, b.Button.CreateRenderer(), func() (fyne.ThemeColorName, float32) {
 		switch {
 		case b.focused:
 			return focusColor(b.Importance), 2
@@ -157,15 +160,18 @@ func (r *buttonRenderer) MinSize() fyne.Size {
 	return r.WidgetRenderer.MinSize().AddWidthHeight(10, -4)
 }
 
-// outlined is a renderer with a line around the widget.
+// outlined is a renderer with a line around the widget. Like every renderer
+// of this package it lays out when it refreshes: Fyne throws the renderers of
+// what was hidden for a minute away, and tells new ones no size.
 type outlined struct {
 	fyne.WidgetRenderer
-	line *canvas.Rectangle
-	look func() (color fyne.ThemeColorName, width float32)
+	widget fyne.Widget
+	line   *canvas.Rectangle
+	look   func() (color fyne.ThemeColorName, width float32)
 }
 
-func outline(r fyne.WidgetRenderer, look func() (fyne.ThemeColorName, float32)) fyne.WidgetRenderer {
-	o := &outlined{r, &canvas.Rectangle{FillColor: color.Transparent}, look}
+func outline(w fyne.Widget, r fyne.WidgetRenderer, look func() (fyne.ThemeColorName, float32)) fyne.WidgetRenderer {
+	o := &outlined{r, w, &canvas.Rectangle{FillColor: color.Transparent}, look}
 	o.paint()
 	return o
 }
@@ -191,6 +197,7 @@ func (r *outlined) paint() {
 	if name != "" {
 		r.line.StrokeColor = theme.Current().Color(name, fyne.CurrentApp().Settings().ThemeVariant())
 	}
+	r.line.Resize(r.widget.Size())
 	r.line.CornerRadius = theme.Current().Size(theme.SizeNameButtonRadius)
 	canvas.Refresh(r.line)
 }
@@ -268,7 +275,7 @@ func (c *choice) TypedKey(e *fyne.KeyEvent) {
 }
 
 func (c *choice) CreateRenderer() fyne.WidgetRenderer {
-	return outline(c.Select.CreateRenderer(), func() (fyne.ThemeColorName, float32) {
+	return outline(c, c.Select.CreateRenderer(), func() (fyne.ThemeColorName, float32) {
 		if c.focused {
 			return theme.ColorNamePrimary, 2
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/theme"
 
@@ -75,6 +76,51 @@ func TestRingNeedsNoRedrawForASecond(t *testing.T) {
 		}
 		if r.left < 0 || r.left > 1 {
 			t.Errorf("%v became %v", c.left, r.left)
+		}
+	}
+}
+
+// TestRenderersCanBeReplaced guards against Fyne's habit of throwing the
+// renderers of what was hidden for a minute away: a new one is told to
+// refresh, and never a size.
+func TestRenderersCanBeReplaced(t *testing.T) {
+	for _, page := range []page{pageAccount, pageAdd, pageSettings, pageLog} {
+		s := still(t, Dark, usual, everyone()...)
+		s.turn(page)
+		s.focus(nil)
+		n := 0
+		var walk func(o fyne.CanvasObject)
+		walk = func(o fyne.CanvasObject) {
+			switch o := o.(type) {
+			case *fyne.Container:
+				for _, c := range o.Objects {
+					walk(c)
+				}
+			case *container.ThemeOverride: // themes what it holds, not what replaces that
+			case fyne.Widget:
+				old := test.WidgetRenderer(o).Objects()
+				switch o.(type) {
+				case *panel, *text, *ring, *chart, *button, *choice, *accountRow, *accountList:
+					n++
+					r := o.CreateRenderer()
+					r.Refresh()
+					for i, c := range r.Objects() {
+						if i < len(old) && (c.Size() != old[i].Size() || c.Position() != old[i].Position()) {
+							t.Errorf("page %d: a new renderer of %T has %T at %v of %v, want %v of %v", page, o, c, c.Position(), c.Size(), old[i].Position(), old[i].Size())
+						}
+					}
+					if len(old) != len(r.Objects()) {
+						t.Errorf("page %d: a new renderer of %T has %d objects, want %d", page, o, len(r.Objects()), len(old))
+					}
+				}
+				for _, c := range old {
+					walk(c)
+				}
+			}
+		}
+		walk(s.root)
+		if n < 20 {
+			t.Fatalf("page %d has %d widgets of ours", page, n)
 		}
 	}
 }

@@ -25,7 +25,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
-	"fyne.io/fyne/v2/widget"
 
 	"curfew/auth"
 	"curfew/ui/status"
@@ -145,7 +144,7 @@ func New(c Config) *View {
 	body := &stackLayout{gap: 14, grow: []fyne.CanvasObject{v.pages}}
 	v.linkRoom = container.New(paddings{0, margin, 0, 2}, v.link.root)
 	right := container.New(paddings{16, 6, 8, 20}, container.New(body, v.linkRoom, v.pages))
-	v.root = container.New(sidesLayout{}, v.side.root, widget.NewSeparator(), right)
+	v.root = container.New(sidesLayout{}, v.side.root, newRule(), right)
 	v.render()
 	return v
 }
