@@ -430,11 +430,11 @@ func (a *account) load(ctx context.Context) {
 	m.mu.Lock()
 	next := slices.MaxFunc(a.found, func(x, y keystore.Record) int { return x.StartedAt.Compare(y.StartedAt) })
 	m.mu.Unlock()
-	if next.Ended != "" || a.rec != nil && !next.StartedAt.After(a.rec.StartedAt) {
-		a.putAside(next)
-		return
+	var err error
+	rec, newest := next, a.rec == nil || next.StartedAt.After(a.rec.StartedAt)
+	if rec.Ended == "" && newest {
+		rec, err = m.store.Load(ctx, next.ID)
 	}
-	rec, err := m.store.Load(ctx, next.ID)
 	switch {
 	case errors.Is(err, keystore.ErrTampered), errors.Is(err, keystore.ErrCorrupt):
 		m.log.Error("a stored session contradicts itself and is closed", "account", a.name, "session", next.ID, "error", err)
@@ -449,7 +449,7 @@ func (a *account) load(ctx context.Context) {
 	case err != nil:
 		a.cannotLoad(err)
 		return
-	case rec.Ended != "":
+	case rec.Ended != "" || !newest:
 		a.putAside(rec)
 		return
 	}

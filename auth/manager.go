@@ -353,21 +353,14 @@ func (m *Manager) RemoveAccount(ctx context.Context, name string) (SignOutResult
 		m.log.Warn("a client secret stays in the keychain", "account", name, "error", err)
 	}
 	m.mu.Lock()
-	secret := false
+	defer m.mu.Unlock()
 	if a := m.accounts[name]; a != nil {
-		secret = a.config.ClientSecretKeychain
 		a.signIn.abandonLocked()
 		a.stop()
 		delete(m.accounts, name)
 		m.journal.forget(name)
 	}
 	m.publishLocked()
-	m.mu.Unlock()
-	if secret {
-		if err := m.store.DeleteSecret(ctx, clientSecretName(name)); err != nil {
-			m.log.Warn("the client secret of a removed account stays in the keychain", "account", name, "error", err)
-		}
-	}
 	return res, nil
 }
 
