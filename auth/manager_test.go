@@ -685,13 +685,14 @@ func TestConfigurationChangesDuringRefresh(t *testing.T) {
 		_, err := w.token()
 		w.wantError(err, KindUnavailable, "")
 		c := w.m.accounts["work"].config
+		w.net.mu.Lock()
 		w.net.onFail = func() {
-			w.net.onFail = nil
 			c.Refresh = OnDemand
 			must(t, w.m.SetAccount(c))
 		}
+		w.net.mu.Unlock()
 		time.Sleep(30 * time.Second) // it tries again by itself
-		if w.net.onFail != nil || w.status().RefreshMode != OnDemand {
+		if w.status().RefreshMode != OnDemand {
 			t.Error("it did not try again")
 		}
 		_, err = w.token()
