@@ -187,10 +187,12 @@ func (m *Manager) watchStore(ctx context.Context, unread []string) {
 }
 
 func (m *Manager) retryStoreLocked() {
+	now := m.clock.Now()
 	for _, a := range m.accounts {
 		if a.storeErr != nil && a.retry.err == nil {
-			a.retry.at = time.Time{}
+			a.retry.at = now
 		}
+		a.storeAt = now
 		if a.unsaved != nil {
 			a.unsaved.at = time.Time{}
 		}
@@ -353,9 +355,8 @@ func (m *Manager) RemoveAccount(ctx context.Context, name string) (SignOutResult
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if a := m.accounts[name]; a != nil {
-		if a.stop != nil {
-			a.stop()
-		}
+		a.signIn.abandonLocked()
+		a.stop()
 		delete(m.accounts, name)
 		m.journal.forget(name)
 	}

@@ -59,12 +59,12 @@ type network struct {
 	// to the token endpoint are answered, and revocations.
 	onRefresh func(token string) (answered func(body []byte))
 	onAnswer  func(form url.Values, body []byte)
-	onFail    func() // runs when a request fails for want of a network; nil: nothing does
 	now       func() time.Time
 
-	mu   sync.Mutex
-	err  error // nothing is sent, this is why
-	sent int   // refresh requests that reached the server
+	mu     sync.Mutex
+	err    error  // nothing is sent, this is why
+	onFail func() // runs once when that happens; nil: nothing does
+	sent   int    // refresh requests that reached the server
 }
 
 func (n *network) fail(err error) {
@@ -82,11 +82,14 @@ func (n *network) refreshes() int {
 // RoundTrip serves r, or fails as a network does.
 func (n *network) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	n.mu.Lock()
-	down := n.err
+	down, onFail := n.err, n.onFail
+	if down != nil {
+		n.onFail = nil
+	}
 	n.mu.Unlock()
 	if down != nil {
-		if n.onFail != nil {
-			n.onFail()
+		if onFail != nil {
+			onFail()
 		}
 		return nil, down
 	}
