@@ -233,6 +233,10 @@ func (i *Icon) picture() []pixels {
 	return []pixels{p}
 }
 
+// parentsFirst is how long the properties of a submenu's rows are held back.
+// Panels ask for them long before the menu is opened.
+const parentsFirst = 100 * time.Millisecond
+
 // A layout is a row with those below it as the bus has it; Children are layouts.
 type layout struct {
 	ID       int32
@@ -430,9 +434,20 @@ func (l layout) only(names []string) map[string]dbus.Variant {
 
 // GetGroupProperties returns the properties of some rows, of all for none. A
 // row comes before those below it, whatever the order of ids: GTK's panels
-// drop a row whose menu they do not know yet.
+// drop a row whose menu they do not know yet, and the submenu stays empty. They
+// may ask for the rows of a submenu in a second call, right after the first.
+// Calls are served side by side, so that one waits until the first is answered.
 func (c menuCalls) GetGroupProperties(ids []int32, names []string) ([]properties, *dbus.Error) {
 	_, menu := c.current()
+	top := func(id int32) bool {
+		return id == rootRow || slices.ContainsFunc(slices.Collect(menu.children), func(l layout) bool { return l.ID == id })
+	}
+	if len(ids) > 0 && !slices.ContainsFunc(ids, top) {
+		select {
+		case <-time.After(parentsFirst):
+		case <-c.ctx.Done():
+		}
+	}
 	found := []properties{}
 	for l := range menu.all {
 		if len(ids) == 0 || slices.Contains(ids, l.ID) {
