@@ -77,7 +77,7 @@ var mutants = []mutant{
 		"./auth", "TestClockTurned"},
 	{"a start without waiting for the stored session costs a refresh", "auth/account.go",
 		"a.flight, f.loaded = nil, true", "a.flight, f.loaded = nil, false",
-		"./auth", "TestRestart|TestAsked|TestKept|TestLoad|TestSlow"},
+		"./auth", "TestLockedKeychain"},
 	{"the tombstone is not written", "keystore/session.go",
 		"\tif t.ended != \"\" || t.keys != nil && t.ledger.ended != \"\" {\n\t\treturn nil\n\t}\n", "\tif true {\n\t\treturn nil\n\t}\n",
 		"./auth", "TestSignOut|TestSignOutOffline"},
