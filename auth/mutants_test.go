@@ -92,7 +92,7 @@ var mutants = []mutant{
 		"./auth", "TestRestoredPairs"},
 	{"the count is the keychain's alone", "keystore/ledger.go",
 		"\tfor _, s := range l.steps {\n\t\tused = max(used, s.Used)\n\t}\n", "\tused = l.steps[0].Used\n",
-		"./keystore", "."},
+		"./keystore", "TestUsedIsTheLarger"},
 	{"a keychain that was put back is believed", "keystore/ledger.go",
 		"\tcase h.Seq < k:\n\t\treturn fmt.Errorf(", "\tcase h.Seq < k:\n\t\treturn nil\n\tcase h.Seq < k-1:\n\t\treturn fmt.Errorf(",
 		"./auth", "TestRestoredPairs"},
