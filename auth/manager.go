@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -186,10 +187,12 @@ func (m *Manager) watchStore(ctx context.Context, unread []string) {
 }
 
 func (m *Manager) retryStoreLocked() {
+	now := m.clock.Now()
 	for _, a := range m.accounts {
 		if a.storeErr != nil && a.retry.err == nil {
-			a.retry.at = time.Time{}
+			a.retry.at = now
 		}
+		a.storeAt = now
 		if a.unsaved != nil {
 			a.unsaved.at = time.Time{}
 		}
@@ -305,11 +308,15 @@ func (m *Manager) accountLocked(name string) (*account, error) {
 // has checked. What a stored refresh token is bound to (issuer, endpoints,
 // client) cannot change under a live session: that could send it elsewhere.
 func (m *Manager) SetAccount(c Account) error {
+	c.Refresh = cmp.Or(c.Refresh, InUse)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old := m.accounts[c.Name]
-	if old != nil && old.config.binding() != c.binding() {
-		if old.rec != nil || old.signIn != nil {
+	if old != nil {
+		if SameAccount(old.config, c) {
+			return nil
+		}
+		if old.config.binding() != c.binding() && (old.rec != nil || old.signIn.running()) {
 			return &Error{
 				Kind:    KindBadRequest,
 				Message: fmt.Sprintf("%s is signed in, so its provider and client cannot change", c.Name),
@@ -348,9 +355,8 @@ func (m *Manager) RemoveAccount(ctx context.Context, name string) (SignOutResult
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if a := m.accounts[name]; a != nil {
-		if a.stop != nil {
-			a.stop()
-		}
+		a.signIn.abandonLocked()
+		a.stop()
 		delete(m.accounts, name)
 		m.journal.forget(name)
 	}

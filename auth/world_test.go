@@ -61,9 +61,10 @@ type network struct {
 	onAnswer  func(form url.Values, body []byte)
 	now       func() time.Time
 
-	mu   sync.Mutex
-	err  error // nothing is sent, this is why
-	sent int   // refresh requests that reached the server
+	mu     sync.Mutex
+	err    error  // nothing is sent, this is why
+	onFail func() // runs once when that happens; nil: nothing does
+	sent   int    // refresh requests that reached the server
 }
 
 func (n *network) fail(err error) {
@@ -81,9 +82,15 @@ func (n *network) refreshes() int {
 // RoundTrip serves r, or fails as a network does.
 func (n *network) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	n.mu.Lock()
-	down := n.err
+	down, onFail := n.err, n.onFail
+	if down != nil {
+		n.onFail = nil
+	}
 	n.mu.Unlock()
 	if down != nil {
+		if onFail != nil {
+			onFail()
+		}
 		return nil, down
 	}
 	var body string

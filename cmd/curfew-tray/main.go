@@ -106,7 +106,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		defer first.Close()
 	}
 
-	icon := tray.NewSystray(assets.Name, assets.Tone(*tone))
+	icon := tray.NewIcon(assets.Name, assets.Tone(*tone))
 	notices := make(chan tray.Notice, 64)
 	t := tray.New(tray.Config{
 		Agent: client, Display: icon, Clipboard: desktop.Clipboard{},
@@ -121,7 +121,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	})
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	icon.Run(ctx, func(ctx context.Context) {
+	err = icon.Run(ctx, func(ctx context.Context) {
 		var wg sync.WaitGroup
 		ctx, end := context.WithCancel(ctx)
 		defer wg.Wait()
@@ -137,7 +137,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		})
 		t.Run(ctx)
 	})
-	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = cause
+	}
+	if err != nil {
 		return fail(stderr, exitFailed, err, "start curfew-tray again once the desktop is there")
 	}
 	return exitOK

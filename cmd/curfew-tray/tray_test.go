@@ -501,8 +501,9 @@ func labels(rows []traytest.Row) []string {
 	return l
 }
 
-// TestInPlace: a countdown moves without a new menu, and not while it is open.
-func TestInPlace(t *testing.T) {
+// TestOpenMenu: in an open menu words change without a new layout, at which
+// some panels close it; rows come when it is closed.
+func TestOpenMenu(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, true)
 	e := newEngine(account("spotify"))
@@ -510,24 +511,38 @@ func TestInPlace(t *testing.T) {
 	s.start()
 	s.registered()
 	before := s.row("spotify: 14 of 20", "Refresh now (spends 1 of 14)")
-	e.set(account("spotify", func(a *auth.Snapshot) { a.RefreshesLeft = 13 }))
-	after := s.row("spotify: 13 of 20", "Refresh now (spends 1 of 13)")
-	if before.ID != after.ID {
-		t.Errorf("row %d became row %d", before.ID, after.ID)
-	}
-	s.icon("ring-07") // 13 of 20 is nearest to 7 tenths
-
 	s.check(s.item.Open())
-	e.set(account("spotify", func(a *auth.Snapshot) { a.RefreshesLeft = 2 }))
-	s.icon("attention-02") // the icon may change, and so it has been heard
+	s.desktop.Signals()
+	for n := 13; n > 2; n-- {
+		e.set(account("spotify", func(a *auth.Snapshot) { a.RefreshesLeft = n }))
+		after := s.row(fmt.Sprintf("spotify: %d of 20", n), fmt.Sprintf("Refresh now (spends 1 of %d)", n))
+		if before.ID != after.ID {
+			t.Errorf("row %d became row %d", before.ID, after.ID)
+		}
+	}
+	e.set(account("spotify", func(a *auth.Snapshot) { a.RefreshesLeft = 2 }), account("work", ended))
+	s.icon("ended") // which may change, and so the new account has been heard of
 	menu, err := s.item.Menu()
 	s.check(err)
-	if _, there := menu.Find("spotify: 13 of 20"); !there {
-		t.Errorf("an open menu was changed:\n%s", menu)
+	if _, there := menu.Find("work:"); there {
+		t.Errorf("a row came to an open menu:\n%s", menu)
 	}
-	s.click("Open Curfew") // closes it
-	s.next(s.reports, "curfew-window")
-	s.row("spotify: 2 of 20")
+	if got := s.desktop.Signals()["com.canonical.dbusmenu.LayoutUpdated"]; got != 0 {
+		t.Errorf("%d new layouts for an open menu", got)
+	}
+	s.check(s.item.Click(before))
+	s.next(e.calls, "refresh spotify by curfew-tray")
+
+	s.check(s.item.Open())
+	e.set(account("spotify"))
+	s.icon("ring-07")
+	s.check(s.item.Close())
+	s.row("spotify: 14 of 20")
+	s.wait("the row to go", func() (string, bool) {
+		menu, err := s.item.Menu()
+		_, there := menu.Find("work:")
+		return fmt.Sprint(menu, err), !there
+	})
 }
 
 // TestCopy: the token is in the clipboard of a real X server, and gone from it

@@ -25,11 +25,12 @@ import (
 // and what the tray says of itself on the session bus. The panel must be
 // xfce4-panel, and notifications be shown by dunst.
 type desktop struct {
-	bus *dbus.Conn
-	out string // where pictures are left; "" leaves none
+	bus    *dbus.Conn
+	screen image.Rectangle
+	out    string // where pictures are left; "" leaves none
 }
 
-func openDesktop(out string) (*desktop, error) {
+func openDesktop(ctx context.Context, out string) (*desktop, error) {
 	for _, name := range []string{"xdotool", "xwininfo", "import", "xclip"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return nil, fmt.Errorf("%s is missing (make setup-demo installs it)", name)
@@ -40,11 +41,18 @@ func openDesktop(out string) (*desktop, error) {
 			return nil, err
 		}
 	}
-	bus, err := dbus.ConnectSessionBus()
+	d := &desktop{out: out}
+	size, err := d.xdo(ctx, "getdisplaygeometry")
 	if err != nil {
+		return nil, err
+	}
+	if _, err := fmt.Sscan(size, &d.screen.Max.X, &d.screen.Max.Y); err != nil {
+		return nil, fmt.Errorf("the display is %q large: %w", size, err)
+	}
+	if d.bus, err = dbus.ConnectSessionBus(); err != nil {
 		return nil, fmt.Errorf("the session bus does not answer: %w", err)
 	}
-	return &desktop{bus: bus, out: out}, nil
+	return d, nil
 }
 
 func (d *desktop) close() error { return d.bus.Close() }

@@ -3,9 +3,13 @@
 //
 // [NewModel] decides what to show and is pure; [Tray] is the one goroutine
 // that owns the state; a [Display] puts the model on a screen. Its one hard
-// idea is to leave the menu alone: on Qt and GNOME panels any update closes an
-// open menu, so rows change in place, only when their words change, and not
-// while somebody may be reading them.
+// idea is that a menu somebody has open is theirs: in it words change in
+// place, so that a countdown is true, but no row comes, goes or moves before
+// it is closed. Panels differ in what they tell of that, and in what closes a
+// menu, which is why [Icon] speaks to Linux panels itself and uses
+// fyne.io/systray only on Windows and macOS: systray announces a new layout
+// for every word, at which Qt and GNOME panels close the menu, and keeps to
+// itself when they closed it.
 //
 // It holds no secret. The one token that passes is the one a person copies,
 // and it is forgotten as soon as the clipboard has it.
@@ -54,9 +58,9 @@ type Config struct {
 	Display   Display
 	Clipboard Clipboard
 
-	Clicks <-chan ID       // rows of the menu
-	Opened <-chan struct{} // the menu was opened, where the toolkit tells
-	Show   <-chan struct{} // the icon was clicked, or a second tray started
+	Clicks <-chan ID            // rows of the menu
+	Opened <-chan time.Duration // the menu was opened, and is for this long at most; 0: it was closed
+	Show   <-chan struct{}      // the icon was clicked, or a second tray started
 
 	OpenURL    func(ctx context.Context, url string) error     // in the person's browser
 	OpenWindow func(ctx context.Context, account string) error // at an account, or where it was
@@ -69,7 +73,7 @@ const program = "curfew-tray"
 
 const (
 	tick          = 30 * time.Second // how often countdowns are looked at
-	quiet         = 30 * time.Second // an opened menu is not touched for this long, unless it is clicked
+	quiet         = 30 * time.Second // how long a menu counts as open where nobody tells that it was closed
 	noticeTime    = 30 * time.Second // how long the outcome of a click is shown
 	trouble       = 5 * time.Minute  // and how long an error is
 	clipboardTime = 45 * time.Second // how long a token stays in the clipboard
@@ -91,7 +95,7 @@ type Tray struct {
 	busy        map[ID]bool
 	levels      map[string]level
 	noticeUntil time.Time
-	quietUntil  time.Time
+	openUntil   time.Time // the menu is, at most
 	copied      *copied
 }
 
@@ -132,15 +136,15 @@ func (t *Tray) Run(ctx context.Context) {
 			update(&t.state)
 			t.compare(before)
 		case id := <-t.Clicks:
-			t.quietUntil = time.Time{} // a click closes the menu
+			t.openUntil = time.Time{} // a click closes the menu
 			if id.Verb == Quit {
 				cancel()
 			}
 			t.click(ctx, id)
 		case <-t.Show:
 			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow(ctx, "") })
-		case <-t.Opened:
-			t.quietUntil = time.Now().Add(quiet)
+		case d := <-t.Opened:
+			t.openUntil = time.Now().Add(d)
 		case r := <-t.results:
 			t.finish(r)
 		case <-wake:
@@ -191,12 +195,15 @@ func (t *Tray) show(now time.Time) time.Duration {
 		t.Display.SetIcon(m.Icon, m.Tooltip)
 		t.shown.Icon, t.shown.Tooltip = m.Icon, m.Tooltip
 	}
-	if !t.quietUntil.After(now) && !reflect.DeepEqual(m.Items, t.shown.Items) {
+	if t.openUntil.After(now) {
+		m.Items = keepPlaces(t.shown.Items, m.Items)
+	}
+	if !reflect.DeepEqual(m.Items, t.shown.Items) {
 		t.Display.SetMenu(m.Items)
 		t.shown.Items = m.Items
 	}
 	next := tick
-	moments := []time.Time{t.noticeUntil, t.quietUntil}
+	moments := []time.Time{t.noticeUntil, t.openUntil}
 	if t.copied != nil {
 		moments = append(moments, t.copied.until)
 	}
@@ -206,6 +213,37 @@ func (t *Tray) show(now time.Time) time.Duration {
 		}
 	}
 	return next
+}
+
+// keepPlaces returns what an open menu may become: all that is wanted, but no
+// row comes, goes or moves.
+func keepPlaces(shown, wanted []Item) []Item {
+	if !sameRows(shown, wanted) {
+		return shown
+	}
+	kept := slices.Clone(wanted)
+	for i, s := range shown {
+		if s.Hidden != wanted[i].Hidden {
+			kept[i] = s
+		} else {
+			kept[i].Children = keepPlaces(s.Children, wanted[i].Children)
+		}
+	}
+	return kept
+}
+
+// sameRows reports whether two menus differ in the words and ticks of their
+// rows only.
+func sameRows(a, b []Item) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].ID != b[i].ID || a[i].Checkbox != b[i].Checkbox || !sameRows(a[i].Children, b[i].Children) {
+			return false
+		}
+	}
+	return true
 }
 
 // watch follows the agent, starts it when none runs, and tries again for ever.

@@ -23,7 +23,7 @@ type desk struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	clicks chan ID
-	opened chan struct{}
+	opened chan time.Duration
 	show   chan struct{}
 
 	mu       sync.Mutex
@@ -47,7 +47,7 @@ func newDesk(t *testing.T, accounts ...auth.Snapshot) *desk {
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &desk{
 		t: t, cancel: cancel, ended: make(chan struct{}),
-		clicks: make(chan ID), opened: make(chan struct{}), show: make(chan struct{}),
+		clicks: make(chan ID), opened: make(chan time.Duration), show: make(chan struct{}),
 		fail: map[string]error{}, accounts: accounts, changed: make(chan struct{}),
 		signIn: auth.SignInStarted{Flow: "f1", URL: "https://id.example.org/authorize?x=1"},
 	}
@@ -354,30 +354,65 @@ func TestClipboard(t *testing.T) {
 	})
 }
 
-func TestQuiet(t *testing.T) {
-	bubble(t, "an open menu is left alone", func(t *testing.T) {
+func TestOpenMenu(t *testing.T) {
+	rows := func(d *desk) string {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return print(d.items)
+	}
+	bubble(t, "words change", func(t *testing.T) {
 		d := newDesk(t, at("a"))
-		_, before := d.seen()
-		d.opened <- struct{}{}
+		d.opened <- time.Hour
 		d.set(nil, at("a", left(3)))
-		icon, menus := d.seen()
-		if menus != before || icon != "attention-02" {
-			t.Errorf("while open: %d updates of the menu, icon %s", menus-before, icon)
-		}
-		time.Sleep(quiet)
-		synctest.Wait()
-		if _, menus := d.seen(); menus != before+1 {
-			t.Errorf("after the quiet time: %d updates", menus-before)
+		if got := rows(d); !strings.HasPrefix(got, "a: 3 of 20 refreshes") {
+			t.Errorf("the open menu:\n%s", got)
 		}
 	})
-	bubble(t, "a click ends it", func(t *testing.T) {
+	bubble(t, "no row comes before it is closed", func(t *testing.T) {
 		d := newDesk(t, at("a"))
-		d.opened <- struct{}{}
-		d.set(nil, at("a", left(3)))
-		_, before := d.seen()
-		d.click(Open, "")
-		if _, menus := d.seen(); menus != before+1 {
-			t.Errorf("%d updates after a click", menus-before)
+		before := rows(d)
+		d.opened <- time.Hour
+		d.set(nil, at("a"), at("b"))
+		d.set(nil, at("a", left(3)), at("b"))
+		time.Sleep(time.Hour - time.Second)
+		synctest.Wait()
+		if got := rows(d); !strings.HasPrefix(got, "a:") || strings.Contains(got, "b:") {
+			t.Errorf("the open menu:\n%s\nbefore:\n%s", got, before)
+		}
+		d.opened <- 0
+		synctest.Wait()
+		if got := rows(d); !strings.Contains(got, "a: 3 of 20") || !strings.Contains(got, "b: 14 of 20") {
+			t.Errorf("the closed menu:\n%s", got)
+		}
+	})
+	bubble(t, "a note neither comes nor goes", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.fail["refresh"] = errors.New("no answer")
+		d.opened <- time.Hour
+		d.click(Refresh, "a") // which closes the menu
+		if got := rows(d); !strings.Contains(got, "No answer") {
+			t.Fatalf("no note:\n%s", got)
+		}
+		d.opened <- 2 * trouble
+		time.Sleep(trouble + time.Second)
+		synctest.Wait()
+		if got := rows(d); !strings.Contains(got, "No answer") {
+			t.Errorf("the note went:\n%s", got)
+		}
+		time.Sleep(trouble)
+		synctest.Wait()
+		if got := rows(d); strings.Contains(got, "No answer") {
+			t.Errorf("the note stays:\n%s", got)
+		}
+	})
+	bubble(t, "a panel that does not tell of the end", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.opened <- quiet
+		d.set(nil, at("a"), at("b"))
+		time.Sleep(quiet)
+		synctest.Wait()
+		if got := rows(d); !strings.Contains(got, "b:") {
+			t.Errorf("the menu:\n%s", got)
 		}
 	})
 	bubble(t, "nothing is sent when nothing changed", func(t *testing.T) {

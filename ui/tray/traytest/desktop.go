@@ -391,9 +391,7 @@ func (i Item) menu() (dbus.BusObject, error) {
 	return i.d.conn.Object(i.bus, path), nil
 }
 
-// Menu reads the whole menu, without rows that are hidden. After each rebuild the tray's first answer leaves
-// submenus out, for the sake of GTK, and a signal follows: inside
-// [Desktop.Wait] that takes care of itself.
+// Menu reads the whole menu, without rows that are hidden.
 func (i Item) Menu() (Row, error) {
 	menu, err := i.menu()
 	if err != nil {
@@ -418,6 +416,9 @@ func (i Item) Click(r Row) error { return i.event(r.ID, "clicked") }
 
 // Open tells the tray that its menu was opened, as Qt panels do.
 func (i Item) Open() error { return i.event(0, "opened") }
+
+// Close tells the tray that its menu was closed, as Qt panels do.
+func (i Item) Close() error { return i.event(0, "closed") }
 
 // Find returns the first row whose label begins with prefix, depth first, and
 // below it the next prefix, and so on.

@@ -1,3 +1,5 @@
+//go:build windows || darwin
+
 package tray
 
 import (
@@ -12,11 +14,11 @@ import (
 	"curfew/assets"
 )
 
-// Systray shows a model by fyne.io/systray, of which there is one in a
+// An Icon shows a model by fyne.io/systray, of which there is one in a
 // process. Its channels go into a [Config].
-type Systray struct {
+type Icon struct {
 	Clicks chan ID
-	Opened chan struct{}
+	Opened chan time.Duration
 	Show   chan struct{}
 
 	tone  assets.Tone
@@ -27,12 +29,12 @@ type Systray struct {
 	wg    sync.WaitGroup
 }
 
-// NewSystray prepares the icon in a tone, with title as its name for desktops
+// NewIcon prepares the icon in a tone, with title as its name for desktops
 // that list icons. Nothing is shown before Run.
-func NewSystray(title string, tone assets.Tone) *Systray {
-	s := &Systray{
+func NewIcon(title string, tone assets.Tone) *Icon {
+	s := &Icon{
 		Clicks: make(chan ID),
-		Opened: make(chan struct{}),
+		Opened: make(chan time.Duration),
 		Show:   make(chan struct{}),
 		tone:   tone,
 	}
@@ -44,8 +46,8 @@ func NewSystray(title string, tone assets.Tone) *Systray {
 
 // Run shows the icon and runs work beside it until work returns, which it
 // must when its context ends. It must be called on the main goroutine, which
-// the toolkits of macOS and Windows insist on.
-func (s *Systray) Run(ctx context.Context, work func(context.Context)) {
+// the toolkits of macOS and Windows insist on. It does not fail.
+func (s *Icon) Run(ctx context.Context, work func(context.Context)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer s.wg.Wait()
 	defer cancel()
@@ -61,7 +63,7 @@ func (s *Systray) Run(ctx context.Context, work func(context.Context)) {
 			select {
 			case <-systray.TrayOpenedCh:
 				select {
-				case s.Opened <- struct{}{}:
+				case s.Opened <- quiet:
 				case <-ctx.Done():
 				}
 			case <-ctx.Done():
@@ -74,10 +76,11 @@ func (s *Systray) Run(ctx context.Context, work func(context.Context)) {
 		s.SetIcon(m.Icon, m.Tooltip)
 		s.SetMenu(m.Items)
 	}, work)
+	return nil
 }
 
 // SetIcon sends the icon if it is another, and the tooltip.
-func (s *Systray) SetIcon(name, tooltip string) {
+func (s *Icon) SetIcon(name, tooltip string) {
 	if name != s.icon {
 		s.icon = name
 		setIcon(name, s.tone)
@@ -88,7 +91,7 @@ func (s *Systray) SetIcon(name, tooltip string) {
 // SetMenu brings the menu to items. Where the rows are the same, only what
 // changed in them is sent; otherwise the menu is built anew, with new ids, so
 // that a click on an old row reaches nothing.
-func (s *Systray) SetMenu(items []Item) {
+func (s *Icon) SetMenu(items []Item) {
 	if sameRows(s.items, items) {
 		s.edit(s.items, items)
 	} else {
@@ -99,21 +102,7 @@ func (s *Systray) SetMenu(items []Item) {
 	s.items = items
 }
 
-// sameRows reports whether two menus differ in the words and ticks of their
-// rows only.
-func sameRows(a, b []Item) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i].ID != b[i].ID || a[i].Checkbox != b[i].Checkbox || !sameRows(a[i].Children, b[i].Children) {
-			return false
-		}
-	}
-	return true
-}
-
-func (s *Systray) build(parent *systray.MenuItem, items []Item) {
+func (s *Icon) build(parent *systray.MenuItem, items []Item) {
 	for _, item := range items {
 		if item.ID.Verb == Separator {
 			if parent == nil {
@@ -165,7 +154,7 @@ func add(parent *systray.MenuItem, item Item) *systray.MenuItem {
 	return parent.AddSubMenuItem(label, "")
 }
 
-func (s *Systray) edit(old, items []Item) {
+func (s *Icon) edit(old, items []Item) {
 	for i, item := range items {
 		if item.ID.Verb == Separator {
 			continue
@@ -199,14 +188,10 @@ func (s *Systray) edit(old, items []Item) {
 	}
 }
 
-// literal keeps a label from being read as a keyboard mnemonic: dbusmenu marks
-// one with "_", Windows with "&", and either doubled is the character itself.
+// literal keeps "&" from being read as the mark of a keyboard mnemonic on Windows.
 func literal(label string) string {
-	switch runtime.GOOS {
-	case "darwin":
-		return label
-	case "windows":
+	if runtime.GOOS == "windows" {
 		return strings.ReplaceAll(label, "&", "&&")
 	}
-	return strings.ReplaceAll(label, "_", "__")
+	return label
 }

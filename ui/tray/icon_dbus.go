@@ -1,0 +1,539 @@
+//go:build unix && !darwin
+
+package tray
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/png"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/godbus/dbus/v5/introspect"
+	"github.com/godbus/dbus/v5/prop"
+
+	"curfew/assets"
+)
+
+// This file is a StatusNotifierItem with its menu, as desktops other than
+// Windows and macOS show them: two objects on the session bus that panels
+// read, ask again after a signal, and send clicks to. fyne.io/systray does the
+// same and was used first. It follows every change of a row with
+// LayoutUpdated, which closes an open menu on Qt and GNOME panels, and it
+// does not tell when a menu closes; so an open menu could neither be left
+// alone for long enough nor show a countdown.
+
+const (
+	itemPath      = dbus.ObjectPath("/StatusNotifierItem")
+	itemInterface = "org.kde.StatusNotifierItem"
+	menuPath      = dbus.ObjectPath("/StatusNotifierItem/menu")
+	menuInterface = "com.canonical.dbusmenu"
+	watcherName   = "org.kde.StatusNotifierWatcher"
+	watcherPath   = dbus.ObjectPath("/StatusNotifierWatcher")
+
+	rootRow = 0 // the id of the menu itself
+
+	// openMost is how long a menu counts as open when its panel never says
+	// that it was closed, for instance because the panel crashed.
+	openMost = 10 * time.Minute
+)
+
+// An Icon shows a model in the panel. Its channels go into a [Config]. Its
+// methods may be called by any goroutine.
+type Icon struct {
+	Clicks chan ID
+	Opened chan time.Duration
+	Show   chan struct{}
+
+	title string
+	tone  assets.Tone
+	conn  *dbus.Conn // set by Run before anything is shown
+
+	mu        sync.Mutex
+	name, tip string
+	items     []Item
+	menu      layout           // of items
+	revision  uint32           // of menu
+	ids       map[ID]int32     // of every row there ever was
+	rows      map[int32]Item   // those that there are
+	open      bool             // the menu itself, where the panel says so
+	item      *prop.Properties // nil until they can be seen
+}
+
+// NewIcon prepares the icon in a tone, with title as its name for desktops
+// that list icons. Nothing is shown before Run.
+func NewIcon(title string, tone assets.Tone) *Icon {
+	i := &Icon{
+		Clicks: make(chan ID), Opened: make(chan time.Duration), Show: make(chan struct{}),
+		title: title, tone: tone, ids: make(map[ID]int32),
+	}
+	m := NewModel(State{}, time.Now())
+	i.SetIcon(m.Icon, m.Tooltip) // so that no panel ever sees an icon without a picture
+	i.SetMenu(m.Items)
+	return i
+}
+
+// Run shows the icon and runs work beside it until work returns, which it
+// must when its context ends. The icon goes to a panel whenever one comes. It
+// fails, without work, when the session bus does not take the icon.
+func (i *Icon) Run(ctx context.Context, work func(context.Context)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var err error
+	if i.conn, err = dbus.SessionBusPrivateNoAutoStartup(dbus.WithContext(ctx)); err != nil {
+		return fmt.Errorf("the session bus: %w", err)
+	}
+	defer i.conn.Close()
+	if err = i.conn.Auth(nil); err == nil {
+		err = i.conn.Hello()
+	}
+	if err == nil {
+		err = i.export(ctx)
+	}
+	signals := make(chan *dbus.Signal, 16)
+	i.conn.Signal(signals)
+	if err == nil {
+		err = i.conn.AddMatchSignalContext(ctx, dbus.WithMatchInterface("org.freedesktop.DBus"),
+			dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, watcherName))
+	}
+	if err != nil {
+		return fmt.Errorf("the session bus does not take the icon: %w", err)
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { i.register(ctx, signals) })
+	work(ctx)
+	cancel()
+	return nil
+}
+
+// register takes the icon to the panels' watcher, now and whenever another
+// one comes, until ctx ends. Without one there is nobody to go to.
+func (i *Icon) register(ctx context.Context, signals <-chan *dbus.Signal) {
+	for {
+		// A path means: of the sender. The answer says nothing that helps.
+		i.conn.Object(watcherName, watcherPath).Go(watcherName+".RegisterStatusNotifierItem", dbus.FlagNoReplyExpected|dbus.FlagNoAutoStart, nil, string(itemPath))
+		for came := false; !came; {
+			select {
+			case s := <-signals:
+				if s == nil {
+					return // the bus is gone
+				}
+				came = s.Name == "org.freedesktop.DBus.NameOwnerChanged" && len(s.Body) == 3 && s.Body[2] != ""
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// export puts the two objects on the bus.
+func (i *Icon) export(ctx context.Context) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	constant := func(v any) *prop.Prop { return &prop.Prop{Value: v, Emit: prop.EmitConst} }
+	changing := func(v any) *prop.Prop { return &prop.Prop{Value: v, Emit: prop.EmitTrue} }
+	props, err := i.object(itemPath, itemInterface, itemCalls{i, ctx}, map[string]*prop.Prop{
+		"Category":      constant("ApplicationStatus"),
+		"Id":            constant(i.title),
+		"Title":         constant(i.title),
+		"Status":        constant("Active"),
+		"IconName":      constant(""),
+		"IconThemePath": constant(""),
+		"IconPixmap":    changing(i.picture()),
+		"ToolTip":       changing(tooltipProperty{Title: i.tip}),
+		"ItemIsMenu":    constant(false), // the icon itself can be clicked
+		"Menu":          constant(menuPath),
+	}, "NewIcon", "NewToolTip")
+	if err != nil {
+		return err
+	}
+	i.item = props
+	_, err = i.object(menuPath, menuInterface, menuCalls{i, ctx}, map[string]*prop.Prop{
+		"Version":       constant(uint32(3)),
+		"TextDirection": constant("ltr"),
+		"Status":        constant("normal"),
+		"IconThemePath": constant([]string{}),
+	}, "LayoutUpdated", "ItemsPropertiesUpdated")
+	return err
+}
+
+// object puts one object on the bus, which also describes itself.
+func (i *Icon) object(path dbus.ObjectPath, name string, calls any, properties map[string]*prop.Prop, signals ...string) (*prop.Properties, error) {
+	if err := i.conn.Export(calls, path, name); err != nil {
+		return nil, err
+	}
+	props, err := prop.Export(i.conn, path, prop.Map{name: properties})
+	if err != nil {
+		return nil, err
+	}
+	described := introspect.Interface{Name: name, Methods: introspect.Methods(calls), Properties: props.Introspection(name)}
+	for _, s := range signals {
+		described.Signals = append(described.Signals, introspect.Signal{Name: s})
+	}
+	node := introspect.Node{Name: string(path), Interfaces: []introspect.Interface{introspect.IntrospectData, prop.IntrospectData, described}}
+	return props, i.conn.Export(introspect.NewIntrospectable(&node), path, "org.freedesktop.DBus.Introspectable")
+}
+
+// emit sends a signal. It fails only when the bus is gone, and the tray with it.
+func (i *Icon) emit(path dbus.ObjectPath, name string, values ...any) {
+	i.conn.Emit(path, name, values...)
+}
+
+// SetIcon shows an icon with its tooltip.
+func (i *Icon) SetIcon(name, tooltip string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	newName, newTip := name != i.name, tooltip != i.tip
+	i.name, i.tip = name, tooltip
+	if i.item == nil {
+		return
+	}
+	if newName {
+		i.item.SetMust(itemInterface, "IconPixmap", i.picture())
+		i.emit(itemPath, itemInterface+".NewIcon")
+	}
+	if newTip {
+		i.item.SetMust(itemInterface, "ToolTip", tooltipProperty{Title: tooltip})
+		i.emit(itemPath, itemInterface+".NewToolTip")
+	}
+}
+
+// tooltipProperty is the tooltip as the bus has it.
+type tooltipProperty struct {
+	Icon   string
+	Pixmap []pixels
+	Title  string
+	Text   string
+}
+
+// pixels is a picture as the bus has it: straight ARGB, row by row.
+type pixels struct {
+	Width, Height int32
+	ARGB          []byte
+}
+
+func (i *Icon) picture() []pixels {
+	decoded, err := png.Decode(bytes.NewReader(assets.TrayIcon(i.name, i.tone)))
+	if err != nil {
+		panic(err) // compiled in, and compared with the drawing by a test
+	}
+	img := decoded.(*image.NRGBA) // as that test says, too
+	p := pixels{int32(img.Rect.Dx()), int32(img.Rect.Dy()), make([]byte, 0, len(img.Pix))}
+	for rgba := range slices.Chunk(img.Pix, 4) {
+		p.ARGB = append(p.ARGB, rgba[3], rgba[0], rgba[1], rgba[2])
+	}
+	return []pixels{p}
+}
+
+// A layout is a row with those below it as the bus has it; Children are layouts.
+type layout struct {
+	ID       int32
+	Props    map[string]dbus.Variant
+	Children []dbus.Variant
+}
+
+func (l layout) children(yield func(layout) bool) {
+	for _, c := range l.Children {
+		if !yield(c.Value().(layout)) {
+			return
+		}
+	}
+}
+
+// SetMenu brings the menu to items. Where the rows are the same, only what
+// changed in them is sent, which an open menu shows without closing. A row
+// has the same id for ever, so a click on one that has just moved does what
+// it said.
+func (i *Icon) SetMenu(items []Item) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	before, same := i.menu, sameRows(i.items, items)
+	i.items, i.rows = items, make(map[int32]Item)
+	i.menu = i.layOut(Item{Children: items})
+	if !same {
+		i.revision++
+	}
+	switch {
+	case i.item == nil:
+	case same:
+		if changed := changes(nil, before, i.menu); len(changed) > 0 {
+			i.emit(menuPath, menuInterface+".ItemsPropertiesUpdated", changed, []removed{})
+		}
+	default:
+		i.emit(menuPath, menuInterface+".LayoutUpdated", i.revision, int32(rootRow))
+	}
+}
+
+// layOut notes the rows below item, and makes the layout of it. It needs mu.
+func (i *Icon) layOut(item Item) layout {
+	l := layout{Props: make(map[string]dbus.Variant), Children: []dbus.Variant{}}
+	if item.ID != (ID{}) {
+		l.ID = i.ids[item.ID]
+		if l.ID == 0 {
+			l.ID = int32(len(i.ids) + 1)
+			i.ids[item.ID] = l.ID
+		}
+		i.rows[l.ID] = item
+		l.Props["visible"] = dbus.MakeVariant(!item.Hidden)
+		if item.ID.Verb == Separator {
+			l.Props["type"] = dbus.MakeVariant("separator")
+		} else {
+			l.Props["label"] = dbus.MakeVariant(literal(item.Label))
+			l.Props["enabled"] = dbus.MakeVariant(item.Enabled)
+		}
+	}
+	if item.Checkbox {
+		state := int32(0)
+		if item.Checked {
+			state = 1
+		}
+		l.Props["toggle-type"] = dbus.MakeVariant("checkmark")
+		l.Props["toggle-state"] = dbus.MakeVariant(state)
+	}
+	if len(item.Children) > 0 {
+		l.Props["children-display"] = dbus.MakeVariant("submenu")
+	}
+	for _, c := range item.Children {
+		l.Children = append(l.Children, dbus.MakeVariant(i.layOut(c)))
+	}
+	return l
+}
+
+// literal keeps "_" from being read as the mark of a keyboard mnemonic.
+func literal(label string) string { return strings.ReplaceAll(label, "_", "__") }
+
+// properties are those of one row, as the bus has them.
+type properties struct {
+	ID    int32
+	Props map[string]dbus.Variant
+}
+
+// removed are names of properties that a row has no more.
+type removed struct {
+	ID    int32
+	Names []string
+}
+
+// changes adds to all the properties that differ between two layouts of the
+// same rows.
+func changes(all []properties, before, after layout) []properties {
+	changed := properties{after.ID, make(map[string]dbus.Variant)}
+	for name, v := range after.Props {
+		if !reflect.DeepEqual(v.Value(), before.Props[name].Value()) {
+			changed.Props[name] = v
+		}
+	}
+	if len(changed.Props) > 0 {
+		all = append(all, changed)
+	}
+	old := slices.Collect(before.children)
+	for n, c := range slices.Collect(after.children) {
+		all = changes(all, old[n], c)
+	}
+	return all
+}
+
+// itemCalls are what panels call at the icon.
+type itemCalls struct {
+	icon *Icon
+	ctx  context.Context
+}
+
+// Activate is a click on the icon itself.
+func (c itemCalls) Activate(x, y int32) *dbus.Error {
+	select {
+	case c.icon.Show <- struct{}{}:
+	case <-c.ctx.Done():
+	}
+	return nil
+}
+
+// SecondaryActivate is a click with the middle button.
+func (c itemCalls) SecondaryActivate(x, y int32) *dbus.Error { return nil }
+
+// ContextMenu is for icons without a menu of this kind.
+func (c itemCalls) ContextMenu(x, y int32) *dbus.Error { return nil }
+
+// Scroll is the wheel.
+func (c itemCalls) Scroll(delta int32, orientation string) *dbus.Error { return nil }
+
+// menuCalls are what panels call at the menu. They never show to another
+// goroutine what SetMenu changes later: each menu is a new layout.
+type menuCalls struct {
+	icon *Icon
+	ctx  context.Context
+}
+
+func (c menuCalls) current() (uint32, layout) {
+	c.icon.mu.Lock()
+	defer c.icon.mu.Unlock()
+	return c.icon.revision, c.icon.menu
+}
+
+// GetLayout returns the row parent with depth levels below it, -1 for all.
+func (c menuCalls) GetLayout(parent, depth int32, names []string) (uint32, layout, *dbus.Error) {
+	revision, menu := c.current()
+	for l := range menu.all {
+		if l.ID == parent {
+			return revision, l.cut(depth, names), nil
+		}
+	}
+	return 0, layout{}, noRow(parent)
+}
+
+func noRow(id int32) *dbus.Error {
+	return dbus.NewError(menuInterface+".Error", []any{fmt.Sprintf("the menu has no row %d", id)})
+}
+
+// all yields the row and every row below it, a row before those below it.
+func (l layout) all(yield func(layout) bool) { l.walk(yield) }
+
+func (l layout) walk(yield func(layout) bool) bool {
+	if !yield(l) {
+		return false
+	}
+	for c := range l.children {
+		if !c.walk(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// cut copies depth levels, with the named properties only; no names are all.
+func (l layout) cut(depth int32, names []string) layout {
+	cut := layout{l.ID, l.only(names), []dbus.Variant{}}
+	if depth != 0 {
+		for c := range l.children {
+			cut.Children = append(cut.Children, dbus.MakeVariant(c.cut(depth-1, names)))
+		}
+	}
+	return cut
+}
+
+func (l layout) only(names []string) map[string]dbus.Variant {
+	if len(names) == 0 {
+		return l.Props
+	}
+	props := maps.Clone(l.Props)
+	maps.DeleteFunc(props, func(name string, _ dbus.Variant) bool { return !slices.Contains(names, name) })
+	return props
+}
+
+// GetGroupProperties returns the properties of some rows, of all for none. A
+// row comes before those below it, whatever the order of ids: GTK's panels
+// drop a row whose menu they do not know yet.
+func (c menuCalls) GetGroupProperties(ids []int32, names []string) ([]properties, *dbus.Error) {
+	_, menu := c.current()
+	found := []properties{}
+	for l := range menu.all {
+		if len(ids) == 0 || slices.Contains(ids, l.ID) {
+			found = append(found, properties{l.ID, l.only(names)})
+		}
+	}
+	return found, nil
+}
+
+// GetProperty returns one property of one row.
+func (c menuCalls) GetProperty(id int32, name string) (dbus.Variant, *dbus.Error) {
+	_, menu := c.current()
+	for l := range menu.all {
+		if v, ok := l.Props[name]; ok && l.ID == id {
+			return v, nil
+		}
+	}
+	return dbus.Variant{}, noRow(id)
+}
+
+// Event tells what the person did.
+func (c menuCalls) Event(id int32, what string, _ dbus.Variant, _ uint32) *dbus.Error {
+	switch what {
+	case "clicked":
+		c.icon.mu.Lock()
+		row, there := c.icon.rows[id]
+		c.icon.mu.Unlock()
+		if !there {
+			return noRow(id)
+		}
+		if row.Enabled && len(row.Children) == 0 {
+			select {
+			case c.icon.Clicks <- row.ID:
+			case <-c.ctx.Done():
+			}
+		}
+	case "opened", "closed":
+		c.opened(id, what == "opened")
+	}
+	return nil
+}
+
+// opened passes on that the menu, or one below a row, was opened or closed.
+// Of GTK's panels only the latter is heard.
+func (c menuCalls) opened(id int32, opened bool) {
+	c.icon.mu.Lock()
+	if id == rootRow {
+		c.icon.open = opened
+	}
+	open := c.icon.open
+	c.icon.mu.Unlock()
+	switch {
+	case opened:
+		c.stays(openMost)
+	case id == rootRow:
+		c.stays(0)
+	case !open:
+		c.stays(quiet)
+	}
+}
+
+func (c menuCalls) stays(most time.Duration) {
+	select {
+	case c.icon.Opened <- most:
+	case <-c.ctx.Done():
+	}
+}
+
+// event is an Event in a group.
+type event struct {
+	ID   int32
+	What string
+	Data dbus.Variant
+	Time uint32
+}
+
+// EventGroup is many Events, and returns the rows that there are not.
+func (c menuCalls) EventGroup(events []event) ([]int32, *dbus.Error) {
+	unknown := []int32{}
+	for _, e := range events {
+		if c.Event(e.ID, e.What, e.Data, e.Time) != nil {
+			unknown = append(unknown, e.ID)
+		}
+	}
+	return unknown, nil
+}
+
+// AboutToShow says that a menu is about to open, and is told that what the
+// panel knows of it is true.
+func (c menuCalls) AboutToShow(id int32) (update bool, err *dbus.Error) {
+	if id == rootRow {
+		c.stays(quiet)
+	}
+	return false, nil
+}
+
+// AboutToShowGroup is many AboutToShow. When the menu itself opens, GTK's
+// panels call this and no more.
+func (c menuCalls) AboutToShowGroup(ids []int32) (updates, unknown []int32, err *dbus.Error) {
+	if slices.Contains(ids, rootRow) {
+		c.stays(quiet)
+	}
+	return []int32{}, []int32{}, nil
+}
