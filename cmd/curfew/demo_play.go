@@ -217,7 +217,11 @@ func (p *player) showMenu(ctx context.Context, picture string) (line string, err
 	if err := p.desktop.openMenu(ctx); err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, p.desktop.closeMenu(ctx)) }()
+	defer func() {
+		if err == nil { // else it belongs on the picture of what failed
+			err = p.desktop.closeMenu(ctx)
+		}
+	}()
 	rows, err := p.desktop.menu(ctx)
 	if err != nil {
 		return "", err
