@@ -346,6 +346,24 @@ func (a *account) makeForecast(context.Context) {
 
 // dueWarningsLocked are the warnings to give now.
 func (a *account) dueWarningsLocked(now time.Time) []Warning {
+	return DueWarnings(a.warningFactsLocked(now), a.facts.Warned)
+}
+
+// warningWordsLocked are the warnings that were given and still hold, in the
+// words of now.
+func (a *account) warningWordsLocked(now time.Time) []string {
+	f := a.warningFactsLocked(now)
+	f.ActiveAt = now
+	var words []string
+	for _, w := range DueWarnings(f, nil) {
+		if slices.Contains(a.facts.Warned, w.ID) {
+			words = append(words, w.Message)
+		}
+	}
+	return words
+}
+
+func (a *account) warningFactsLocked(now time.Time) WarningFacts {
 	s, l := a.sessionLocked(), a.m.limits
 	f := WarningFacts{
 		Now:           now,
@@ -371,20 +389,17 @@ func (a *account) dueWarningsLocked(now time.Time) []Warning {
 			f.IdleEndsAt, f.MaxIdle = at, idle
 		}
 	}
-	return DueWarnings(f, a.facts.Warned)
+	return f
 }
 
 // warn gives the warnings that are due: each once in a session.
 func (a *account) warn(ctx context.Context) {
 	a.m.mu.Lock()
 	now := a.m.clock.Now()
-	var words []string
 	for _, w := range a.dueWarningsLocked(now) {
 		a.facts.Warned = append(a.facts.Warned, w.ID)
-		words = append(words, w.Message)
 		a.m.journal.add(Event{At: now, Account: a.name, Kind: EventWarning, Message: w.Message})
 	}
-	a.facts.Warnings = words
 	a.m.publishLocked()
 	a.m.mu.Unlock()
 	a.note(ctx)

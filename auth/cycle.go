@@ -93,8 +93,8 @@ const (
 	attemptLimit = 15 * time.Second // one POST, all of it
 	confirmDelay = 3 * time.Second  // before a dead token is asked about once more
 
-	offlineDelay  = 2 * time.Second // doubles with every try, up to:
-	offlineMax    = 8 * time.Second // 10 s with the spread: how long after the network's return
+	offlineDelay  = 2 * time.Second  // doubles with every try, up to:
+	offlineMax    = 10 * time.Second // and so a token is there that soon after the network
 	ambiguousMax  = 5 * time.Minute
 	throttleDelay = time.Minute
 	throttleMax   = 15 * time.Minute
@@ -384,5 +384,5 @@ func (m *Manager) spread(d time.Duration) time.Duration {
 // backoff doubles base with every try after the first, up to limit, spread so
 // that many machines do not come back at once.
 func (m *Manager) backoff(base, limit time.Duration, tries int) time.Duration {
-	return m.spread(min(base<<min(tries-1, 12), limit))
+	return min(m.spread(min(base<<min(tries-1, 12), limit)), limit)
 }

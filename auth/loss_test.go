@@ -224,6 +224,27 @@ func TestSuspendBetweenTries(t *testing.T) {
 	})
 }
 
+// One answer that calls the token dead ends nothing: some servers and the
+// proxies before them say so in passing. The second does.
+func TestDeadIsConfirmed(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:400;error=invalid_grant*1"))
+		w.mustToken()
+		if s := w.wantState(Active, ""); s.RefreshesUsed != 1 || w.net.refreshes() != 2 {
+			t.Errorf("%d counted, %d requests", s.RefreshesUsed, w.net.refreshes())
+		}
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:400;error=invalid_grant*2"))
+		_, err := w.token()
+		w.wantError(err, KindSignInNeeded, ByRevocation)
+		if n := w.net.refreshes(); n != 4 {
+			t.Errorf("%d requests, want 4", n)
+		}
+	})
+}
+
 // An answer that rotates the token and is no use otherwise leaves the access
 // token at hand in use, until it expires.
 func TestUselessAnswerKeepsTheToken(t *testing.T) {

@@ -591,6 +591,81 @@ func TestUnreadableSessionIsKept(t *testing.T) {
 	})
 }
 
+// An account that is missing from the configuration keeps its session until
+// it is back.
+func TestMissingAccountKeepsItsSession(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		w.mustToken()
+		w.stop()
+		w.accounts = []Account{}
+		w.start()
+		if _, err := w.m.Snapshot("work"); err == nil {
+			t.Fatal("the account is still configured")
+		}
+		time.Sleep(time.Hour)
+		w.stop()
+		w.accounts = nil
+		w.start()
+		w.wantState(Stale, "")
+		if w.mustToken(); w.status().RefreshesUsed != 1 {
+			t.Errorf("%d used", w.status().RefreshesUsed)
+		}
+
+		// Back while the agent runs.
+		w.stop()
+		w.accounts = []Account{}
+		w.start()
+		must(t, w.m.SetAccount(w.account()))
+		synctest.Wait()
+		w.wantState(Active, "")
+
+		// Removed for good.
+		w.stop()
+		w.accounts = []Account{}
+		w.start()
+		if _, err := w.m.RemoveAccount(t.Context(), "work"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		must(t, w.m.SetAccount(w.account()))
+		synctest.Wait()
+		w.wantState(SignedOut, "")
+	})
+}
+
+// A warning is given once, and says later what is true then.
+func TestWarnings(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		for range 15 {
+			_, err := w.m.Refresh(t.Context(), "work", "test")
+			must(t, err)
+		}
+		time.Sleep(2 * time.Minute)
+		warned := func() (words []string) {
+			for _, e := range w.m.Events("work", 100) {
+				if e.Kind == EventWarning {
+					words = append(words, e.Message)
+				}
+			}
+			return words
+		}
+		if got := warned(); len(got) != 1 || !strings.Contains(got[0], "5 of 20") {
+			t.Fatalf("warnings after 15 refreshes: %q", got)
+		}
+		_, err := w.m.Refresh(t.Context(), "work", "test")
+		must(t, err)
+		w.restart()
+		if s := w.status(); len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "4 of 20") {
+			t.Errorf("the snapshot warns %q", s.Warnings)
+		}
+		if got := warned(); len(got) != 1 {
+			t.Errorf("warned again: %q", got)
+		}
+	})
+}
+
 // Events tell the story in words and without secrets.
 func TestEvents(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {

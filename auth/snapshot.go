@@ -260,7 +260,7 @@ func (a *account) describeSessionLocked(v *Snapshot, f Facts, now time.Time) {
 	if a.forecastAt.IsZero() { // not made yet: the nearest fixed end
 		v.Forecast = ForecastView{EndsAt: v.EndsAt, By: by}
 	}
-	v.Warnings = append(v.Warnings, a.facts.Warnings...)
+	v.Warnings = append(v.Warnings, a.warningWordsLocked(now)...)
 	v.LimitedBy = s.LimitedBy(l, v.Forecast)
 	if a.m.memory {
 		v.Warnings = append(v.Warnings, "Kept in memory only: this session ends when the agent does.")

@@ -37,6 +37,7 @@ type world struct {
 	dir      string
 	skew     atomic.Int64 // nanoseconds that somebody turned the wall clock by
 	slept    atomic.Int64 // nanoseconds that the machine was suspended: only true time went on
+	accounts []Account    // nil: the one of account
 	limits   Limits
 	mode     Mode
 	grace    time.Duration // of the server
@@ -189,13 +190,17 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	accounts := w.accounts
+	if accounts == nil {
+		accounts = []Account{w.account()}
+	}
 	w.m, err = New(Config{
 		Store:    store,
 		StateDir: w.dir,
 		Limits:   w.limits,
 		Clock:    clock,
 		Logger:   w.logger,
-		Accounts: []Account{{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}},
+		Accounts: accounts,
 		Random:   w.random,
 		NewClient: func(c oauth.Config) (*oauth.Client, error) {
 			c.Transport = w.net
@@ -219,6 +224,11 @@ func (w *world) start() {
 		}
 	}
 	synctest.Wait()
+}
+
+// account is the one that is configured.
+func (w *world) account() Account {
+	return Account{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}
 }
 
 // restart ends the agent and starts it anew.
