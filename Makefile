@@ -31,6 +31,27 @@ test: setup-test build ## run every test, with the race detector; what cannot ru
 	packages=$$(go list ./... | grep -v '/cmd/curfew-window$$')
 	CURFEW_TEST_ALL=1 go test -race $$packages
 
+SEEDS := 1000
+SEED  := 0
+.PHONY: sim
+sim: ## play 1000 lives of 72 h with every fault; SEEDS=n more or fewer, SEED=n one again, with its log
+	go test ./auth -run 'TestSim$$' -count=1 -v -timeout 60m -args -sim.seeds=$(SEEDS) -sim.seed=$(SEED) |
+	  grep -vE '^(=== | *--- PASS: TestSim/)'
+
+KILLS := 250
+.PHONY: crash
+crash: setup-test ## kill 1000 real agents during refreshes, break their disks; KILLS=n of each of four kinds
+	$(PURE) -o bin/ ./cmd/curfew
+	go test ./cmd/curfew -run 'TestKilled|TestWindow|TestOrderOf|TestManyProc|TestBrokenDisk|TestHurtFiles|TestOpenState' \
+	  -count=1 -v -timeout 60m -args -crash.program="$$PWD/bin/curfew" -crash.kills=$(KILLS) -crash.calls=$(KILLS) -crash.clean=$(KILLS) |
+	  grep -v '^=== '
+
+.PHONY: mutants
+mutants: setup-test ## plant bugs one at a time and show which test catches each
+	@echo '| planted bug | in | caught by |'
+	echo '|---|---|---|'
+	CURFEW_TEST_ALL=1 go test ./auth -run TestMutants -count=1 -timeout 60m -v -args -mutants | grep -E '^(\||---|ok|FAIL)| of [0-9]+ planted|nothing'
+
 .PHONY: bench-plan
 bench-plan: ## replay generated months through every refresh mode; table and picture in build/plan/
 	go test ./auth -run TestBenchPlan -count=1 -timeout 30m -args -bench-plan "$$PWD/build/plan"

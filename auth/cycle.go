@@ -50,19 +50,20 @@ func (a *account) refreshDueLocked(now time.Time) bool {
 	if now.Before(a.retry.at) {
 		return false
 	}
-	switch {
-	case a.rec.Pending:
+	switch s := a.sessionLocked(); {
+	case s.Pending:
 		return true
-	case a.sessionLocked().Left(a.m.limits) == 0:
+	case s.Left(a.m.limits) == 0:
 		return false
-	case !a.retry.at.IsZero() && now.Sub(a.wantedAt) < wantedFor:
+	case !a.retry.at.IsZero() && now.Sub(a.wantedAt) < wantedFor && !s.AccessGood(now):
 		return true
 	}
 	return !a.m.paused && a.planLocked(now).Refresh
 }
 
 // wantedFor is how long after a request that failed for want of a network
-// the agent still tries on its own to have a token ready.
+// the agent still tries on its own to have a token ready. While the old one is
+// good nobody needs it to: that would be a refresh outside of the buffer.
 const wantedFor = 10 * time.Minute
 
 func (a *account) failFlightLocked(err error) {
@@ -233,7 +234,7 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error) er
 		u.token = g.AccessToken
 		u.access = []byte(g.AccessToken.Reveal())
 	} else {
-		u.facts.AccessExpiresAt = a.facts.AccessExpiresAt
+		u.facts.AccessExpiresAt, u.facts.AccessLifetime = a.facts.AccessExpiresAt, a.facts.AccessLifetime
 		u.token = a.access
 		u.access = []byte(a.access.Reveal())
 	}
@@ -257,6 +258,13 @@ func (a *account) save(ctx context.Context) error {
 	rec, err := a.m.store.Commit(context.WithoutCancel(ctx), a.rec.ID, u.secret, u.access, u.meta)
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
+	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
+		a.m.mu.Unlock()
+		a.revokeGrant(ctx, oauth.Grant{RefreshToken: oauth.NewSecret(string(u.secret))})
+		a.end(ctx, ByTampering)
+		a.m.mu.Lock()
+		return endedError(a.name, ByTampering)
+	}
 	if err != nil {
 		u.tries++
 		u.at = a.m.clock.Now().Add(a.m.backoff(time.Second, 30*time.Second, u.tries))
@@ -329,6 +337,7 @@ func (a *account) storeFailed(err error) error {
 	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
 	a.storeErr = err
 	a.retry.at = a.m.clock.Now().Add(pollInterval)
+	a.storeAt = a.retry.at
 	a.m.mu.Unlock()
 	if news {
 		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
@@ -347,7 +356,10 @@ func (a *account) revokeGrant(ctx context.Context, g oauth.Grant) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
 	defer cancel()
-	if err := a.server.Revoke(ctx, g.RefreshToken); err != nil {
+	a.m.mu.Lock()
+	server := a.server
+	a.m.mu.Unlock()
+	if err := server.Revoke(ctx, g.RefreshToken); err != nil {
 		a.m.log.Warn("tokens that must not be kept were not revoked", "account", a.name, "error", err)
 	}
 }

@@ -37,6 +37,7 @@ type world struct {
 	dir      string
 	skew     atomic.Int64 // nanoseconds that somebody turned the wall clock by
 	slept    atomic.Int64 // nanoseconds that the machine was suspended: only true time went on
+	accounts []Account    // nil: the one of account
 	limits   Limits
 	mode     Mode
 	grace    time.Duration // of the server
@@ -59,12 +60,12 @@ type network struct {
 	// to the token endpoint are answered, and revocations.
 	onRefresh func(token string) (answered func(body []byte))
 	onAnswer  func(form url.Values, body []byte)
-	onFail    func() // runs when a request fails for want of a network; nil: nothing does
 	now       func() time.Time
 
-	mu   sync.Mutex
-	err  error // nothing is sent, this is why
-	sent int   // refresh requests that reached the server
+	mu     sync.Mutex
+	err    error  // nothing is sent, this is why
+	onFail func() // runs once when that happens; nil: nothing does
+	sent   int    // refresh requests that reached the server
 }
 
 func (n *network) fail(err error) {
@@ -82,11 +83,14 @@ func (n *network) refreshes() int {
 // RoundTrip serves r, or fails as a network does.
 func (n *network) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	n.mu.Lock()
-	down := n.err
+	down, onFail := n.err, n.onFail
+	if down != nil {
+		n.onFail = nil
+	}
 	n.mu.Unlock()
 	if down != nil {
-		if n.onFail != nil {
-			n.onFail()
+		if onFail != nil {
+			onFail()
 		}
 		return nil, down
 	}
@@ -186,13 +190,17 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	accounts := w.accounts
+	if accounts == nil {
+		accounts = []Account{w.account()}
+	}
 	w.m, err = New(Config{
 		Store:    store,
 		StateDir: w.dir,
 		Limits:   w.limits,
 		Clock:    clock,
 		Logger:   w.logger,
-		Accounts: []Account{{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}},
+		Accounts: accounts,
 		Random:   w.random,
 		NewClient: func(c oauth.Config) (*oauth.Client, error) {
 			c.Transport = w.net
@@ -216,6 +224,11 @@ func (w *world) start() {
 		}
 	}
 	synctest.Wait()
+}
+
+// account is the one that is configured.
+func (w *world) account() Account {
+	return Account{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}
 }
 
 // restart ends the agent and starts it anew.

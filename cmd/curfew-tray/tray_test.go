@@ -545,6 +545,22 @@ func TestOpenMenu(t *testing.T) {
 	})
 }
 
+// TestAnswersInOrder: a panel that asks for a row and then for those below it
+// hears of the row first, or it shows an empty submenu.
+func TestAnswersInOrder(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	serve(t, s.socket, newEngine(account("spotify")))
+	s.start()
+	s.registered()
+	row, below := s.row("spotify"), s.row("spotify", "Open")
+	for n := range 200 {
+		if inOrder, err := s.item.Hurry(row.ID, below.ID, row.ID, below.ID); err != nil || !inOrder {
+			t.Fatalf("at the %dth time: in order %t, %v", n+1, inOrder, err)
+		}
+	}
+}
+
 // TestCopy: the token is in the clipboard of a real X server, and gone from it
 // when the tray has ended.
 func TestCopy(t *testing.T) {

@@ -362,19 +362,21 @@ func (b *bench) rounds(n int, round func(i int, refreshing func()) (point string
 			got.finished++
 		case after > before:
 			got.killed++
-			got.points[point+", refreshed at the server"]++
+			point += ", refreshed at the server"
 		default:
 			got.killed++
-			got.points[point+", not refreshed yet"]++
+			point += ", not refreshed yet"
 		}
 		switch b.check(sid, before) {
 		case lost:
 			got.lost++
+			point += ": LOST"
 			sid = b.signIn("work")
 		case atLimit:
 			got.limits++
 			sid = b.signIn("work")
 		}
+		got.points[point]++
 	}
 	b.kill()
 	return got
@@ -420,7 +422,7 @@ func TestKilledAtRandom(t *testing.T) {
 				}
 			})
 			t.Logf("%s server: %d agents killed during a refresh (%d before, %d after the server refreshed), %d finished first; %d sessions lost to a lost answer, %d went on to their 20th refresh, uncounted refreshes: 0",
-				server.name, got.killed, got.points["killed, not refreshed yet"], got.points["killed, refreshed at the server"], got.finished, got.lost, got.limits)
+				server.name, got.killed, got.points["killed, not refreshed yet"], got.killed-got.points["killed, not refreshed yet"], got.finished, got.lost, got.limits)
 		})
 	}
 }
@@ -477,6 +479,7 @@ func TestKilledAtSystemCalls(t *testing.T) {
 			})
 			t.Logf("%s server: %d agents killed at a system call, %d finished first; %d sessions lost to a lost answer, %d went on to their 20th refresh, uncounted refreshes: 0",
 				server.name, got.killed, got.finished, got.lost, got.limits)
+			delete(got.points, "")
 			for _, p := range slices.Sorted(maps.Keys(got.points)) {
 				t.Logf("  %4d  %s", got.points[p], p)
 			}
@@ -499,7 +502,7 @@ func diedAt(t *testing.T, trace, call string) string {
 	for _, line := range slices.Backward(lines) {
 		if _, rest, ok := strings.Cut(line, call+"("); ok {
 			path := ""
-			for _, m := range pathInCall.FindAllStringSubmatch(rest, -1) {
+			for _, m := range pathInCall.FindAllStringSubmatch(strings.TrimSuffix(rest, " <unfinished ...>"), -1) {
 				path = m[1]
 			}
 			switch {

@@ -87,7 +87,7 @@ func (i *Icon) Run(ctx context.Context, work func(context.Context)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var err error
-	if i.conn, err = dbus.SessionBusPrivateNoAutoStartup(dbus.WithContext(ctx)); err != nil {
+	if i.conn, err = dbus.SessionBusPrivateNoAutoStartup(dbus.WithContext(ctx), dbus.WithIncomingInterceptor(i.answer)); err != nil {
 		return fmt.Errorf("the session bus: %w", err)
 	}
 	defer i.conn.Close()
@@ -112,6 +112,44 @@ func (i *Icon) Run(ctx context.Context, work func(context.Context)) error {
 	work(ctx)
 	cancel()
 	return nil
+}
+
+// answer answers some calls before the connection reads on. godbus would run
+// each on a goroutine of its own, so that answers overtake each other; but a
+// panel that asks for a row and then for those below it, which GTK's do in one
+// breath, must hear of the row first, or it drops what is below. And a click
+// on Quit must be answered while there is somebody to answer. What is to be
+// done then is done as always, and answered to nobody.
+func (i *Icon) answer(call *dbus.Message) {
+	if call.Type != dbus.TypeMethodCall || call.Flags&dbus.FlagNoReplyExpected != 0 || call.Headers[dbus.FieldInterface].Value() != menuInterface {
+		return
+	}
+	var body []any
+	switch call.Headers[dbus.FieldMember].Value() {
+	case "GetGroupProperties":
+		var ids []int32
+		var names []string
+		if dbus.Store(call.Body, &ids, &names) != nil {
+			return // godbus says what is wrong with it
+		}
+		found, _ := menuCalls{icon: i}.GetGroupProperties(ids, names)
+		body = []any{found}
+	case "Event":
+	case "EventGroup":
+		body = []any{[]int32{}}
+	default:
+		return
+	}
+	i.conn.Send(&dbus.Message{
+		Type: dbus.TypeMethodReply,
+		Headers: map[dbus.HeaderField]dbus.Variant{
+			dbus.FieldDestination: call.Headers[dbus.FieldSender],
+			dbus.FieldReplySerial: dbus.MakeVariant(call.Serial()),
+			dbus.FieldSignature:   dbus.MakeVariant(dbus.SignatureOf(body...)),
+		},
+		Body: body,
+	}, nil)
+	call.Flags |= dbus.FlagNoReplyExpected
 }
 
 // register takes the icon to the panels' watcher, now and whenever another
@@ -429,8 +467,7 @@ func (l layout) only(names []string) map[string]dbus.Variant {
 }
 
 // GetGroupProperties returns the properties of some rows, of all for none. A
-// row comes before those below it, whatever the order of ids: GTK's panels
-// drop a row whose menu they do not know yet.
+// row comes before those below it, whatever the order of ids; see answer.
 func (c menuCalls) GetGroupProperties(ids []int32, names []string) ([]properties, *dbus.Error) {
 	_, menu := c.current()
 	found := []properties{}
@@ -453,16 +490,13 @@ func (c menuCalls) GetProperty(id int32, name string) (dbus.Variant, *dbus.Error
 	return dbus.Variant{}, noRow(id)
 }
 
-// Event tells what the person did.
+// Event tells what the person did. A click on a row that has gone does nothing.
 func (c menuCalls) Event(id int32, what string, _ dbus.Variant, _ uint32) *dbus.Error {
 	switch what {
 	case "clicked":
 		c.icon.mu.Lock()
-		row, there := c.icon.rows[id]
+		row := c.icon.rows[id]
 		c.icon.mu.Unlock()
-		if !there {
-			return noRow(id)
-		}
 		if row.Enabled && len(row.Children) == 0 {
 			select {
 			case c.icon.Clicks <- row.ID:
@@ -509,15 +543,13 @@ type event struct {
 	Time uint32
 }
 
-// EventGroup is many Events, and returns the rows that there are not.
+// EventGroup is many Events. It could return rows that there are not, which
+// no panel minds.
 func (c menuCalls) EventGroup(events []event) ([]int32, *dbus.Error) {
-	unknown := []int32{}
 	for _, e := range events {
-		if c.Event(e.ID, e.What, e.Data, e.Time) != nil {
-			unknown = append(unknown, e.ID)
-		}
+		c.Event(e.ID, e.What, e.Data, e.Time)
 	}
-	return unknown, nil
+	return []int32{}, nil
 }
 
 // AboutToShow says that a menu is about to open, and is told that what the

@@ -420,6 +420,30 @@ func (i Item) Open() error { return i.event(0, "opened") }
 // Close tells the tray that its menu was closed, as Qt panels do.
 func (i Item) Close() error { return i.event(0, "closed") }
 
+// Hurry asks for the properties of rows in one breath, one after the other, as
+// GTK's panels do, and reports whether the answers came in that order.
+func (i Item) Hurry(rows ...int32) (inOrder bool, err error) {
+	menu, err := i.menu()
+	if err != nil {
+		return false, err
+	}
+	var calls []*dbus.Call
+	for _, row := range rows {
+		calls = append(calls, menu.Go(menuInterface+".GetGroupProperties", 0, nil, []int32{row}, []string{}))
+	}
+	var last dbus.Sequence
+	inOrder = true
+	for _, c := range calls {
+		<-c.Done
+		if c.Err != nil {
+			return false, c.Err
+		}
+		inOrder = inOrder && c.ResponseSequence > last
+		last = c.ResponseSequence
+	}
+	return inOrder, nil
+}
+
 // Find returns the first row whose label begins with prefix, depth first, and
 // below it the next prefix, and so on.
 func (r Row) Find(prefixes ...string) (Row, bool) {
