@@ -43,6 +43,21 @@ demo: build ## sign in, spend the refreshes, run into the limit; plays itself wi
 	  .ci/headless-desktop bin/curfew demo --play --access-ttl 30s --out build/demo
 	fi
 
+# The tests that sit before a whole desktop.
+DESKTOP := cd cmd/curfew && ../../.ci/headless-desktop ../../build/desktop.test -test.v -test.timeout=20m -test.run
+
+.PHONY: test-desktop
+test-desktop: setup-desktop build build/desktop.test ## panels, menus held open, Wayland: by mouse, with pictures in build/desktop/
+	$(DESKTOP) '^TestDesktop'
+
+.PHONY: rest
+rest: setup-desktop build build/desktop.test ## measure what Curfew takes while nothing happens
+	$(DESKTOP) '^TestRest$$'
+
+.PHONY: build/desktop.test
+build/desktop.test:
+	CGO_ENABLED=0 go test -trimpath -c -o $@ ./cmd/curfew
+
 .PHONY: check
 check: setup-build ## gofmt, vet, go fix, staticcheck, known vulnerabilities
 	export GOFLAGS="$$(go env GOFLAGS) $(WINDOW)"
@@ -63,15 +78,17 @@ cross: ## build the pure Go programs for other systems into build/cross/
 	  $(PURE) -o build/cross/$$target/ $$programs
 	done
 
-.PHONY: setup setup-build setup-test setup-demo
+.PHONY: setup setup-build setup-test setup-demo setup-desktop
 setup: ## install the Debian packages that any of these need
-	@.ci/setup build test demo
+	@.ci/setup build test demo desktop
 setup-build:
 	@.ci/setup build
 setup-test:
 	@.ci/setup test
 setup-demo:
 	@.ci/setup demo
+setup-desktop:
+	@.ci/setup build desktop
 
 .PHONY: clean
 clean: ## remove what was built
