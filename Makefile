@@ -66,6 +66,21 @@ demo: build ## sign in, spend the refreshes, run into the limit; plays itself wi
 	  .ci/headless-desktop bin/curfew demo --play --access-ttl 30s --out build/demo
 	fi
 
+# The tests that sit before a whole desktop.
+DESKTOP := cd cmd/curfew && ../../.ci/headless-desktop ../../build/desktop.test -test.v -test.timeout=20m -test.run
+
+.PHONY: test-desktop
+test-desktop: setup-desktop build build/desktop.test ## panels, menus held open, Wayland: by mouse, with pictures in build/desktop/
+	$(DESKTOP) '^TestDesktop'
+
+.PHONY: rest
+rest: setup-desktop build build/desktop.test ## measure what Curfew takes while nothing happens
+	$(DESKTOP) '^TestRest$$'
+
+.PHONY: build/desktop.test
+build/desktop.test:
+	CGO_ENABLED=0 go test -trimpath -c -o $@ ./cmd/curfew
+
 .PHONY: check
 check: setup-build ## gofmt, vet, go fix, staticcheck, known vulnerabilities
 	export GOFLAGS="$$(go env GOFLAGS) $(WINDOW)"
@@ -127,7 +142,7 @@ package-windows: setup-windows ## build the three programs for Windows, build/cu
 	cd build/windows
 	zip -qX9 ../curfew_$${version}_windows_amd64.zip *
 
-.PHONY: setup setup-build setup-test setup-demo setup-package setup-windows
+.PHONY: setup setup-build setup-test setup-demo setup-desktop setup-package setup-windows
 setup: ## install the Debian packages that any of these need
 	@.ci/setup build test demo
 setup-build:
@@ -136,6 +151,8 @@ setup-test:
 	@.ci/setup test
 setup-demo:
 	@.ci/setup demo
+setup-desktop:
+	@.ci/setup build desktop
 setup-package:
 	@.ci/setup package
 setup-windows:

@@ -16,6 +16,7 @@ const (
 	watcherPath = "/StatusNotifierWatcher"
 
 	answerTime = 3 * time.Second // for a question to the watcher
+	askAgain   = time.Second     // the first time that a watcher without a host is asked again
 )
 
 // bus is a panel that is found over D-Bus: programs called hosts show the
@@ -61,8 +62,9 @@ func (b bus) watch(ctx context.Context, present chan<- bool) error {
 			return b.lost(ctx, err)
 		}
 	}
+	wait := askAgain
 	for {
-		there, err := b.hasHost(ctx)
+		owned, there, err := b.hasHost(ctx)
 		if err != nil {
 			return b.lost(ctx, err)
 		}
@@ -71,7 +73,15 @@ func (b bus) watch(ctx context.Context, present chan<- bool) error {
 		case <-ctx.Done():
 			return nil
 		}
+		var again <-chan time.Time
+		if owned && !there { // LXQt's watcher does not tell when its host comes
+			again = time.After(wait)
+			wait = min(2*wait, time.Minute)
+		} else {
+			wait = askAgain
+		}
 		select {
+		case <-again:
 		case <-signals:
 		case <-b.Context().Done():
 			return b.lost(ctx, errors.New("connection closed"))
@@ -88,17 +98,15 @@ func (b bus) lost(ctx context.Context, err error) error {
 	return fmt.Errorf("the D-Bus session went away: %w", err)
 }
 
-// hasHost asks without waking anything: a watcher that would have to be
-// started first has no host.
-func (b bus) hasHost(ctx context.Context) (bool, error) {
-	var owned bool
-	err := b.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, watcherName).Store(&owned)
+// hasHost asks whether there is a watcher, and whether that has a host. It
+// wakes nothing: a watcher that would have to be started first has none.
+func (b bus) hasHost(ctx context.Context) (owned, there bool, err error) {
+	err = b.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, watcherName).Store(&owned)
 	if err != nil || !owned {
-		return false, err
+		return false, false, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	var there bool
 	err = b.Object(watcherName, watcherPath).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, watcherName, "IsStatusNotifierHostRegistered").Store(&there)
-	return there || err != nil, nil // a watcher that does not say is most likely a host itself
+	return true, there || err != nil, nil // a watcher that does not say is most likely a host itself
 }

@@ -64,7 +64,11 @@ func (p *program) demo(ctx context.Context, o demoOptions) (err error) {
 		return &auth.Error{Kind: auth.KindFailed, Message: "there is no display to show the tray and the window on",
 			Hint: "give it one: .ci/headless-desktop curfew demo --play"}
 	}
-	d, err := startDemo(ctx, o.accessTTL)
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	d, err := startDemo(ctx, filepath.Dir(self), authserver.Config{AccessLifetime: o.accessTTL})
 	if err != nil {
 		return err
 	}
@@ -120,14 +124,10 @@ type demo struct {
 	agent, tray *running // tray: nil until startTray
 }
 
-// startDemo makes the profile, and starts the server and the agent with one
-// account that nobody has signed in to.
-func startDemo(ctx context.Context, accessTTL time.Duration) (*demo, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	d := &demo{bin: filepath.Dir(self)}
+// startDemo makes the profile, and starts the server and the agent of the
+// programs in bin.
+func startDemo(ctx context.Context, bin string, c authserver.Config) (_ *demo, err error) {
+	d := &demo{bin: bin}
 	fail := func(err error) (*demo, error) {
 		return nil, errors.Join(err, d.close(context.WithoutCancel(ctx)))
 	}
@@ -150,7 +150,7 @@ func startDemo(ctx context.Context, accessTTL time.Duration) (*demo, error) {
 	if err := d.setBrowser(asBefore("xdg-open", "BROWSER", "PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME")); err != nil {
 		return fail(err)
 	}
-	if d.server, err = startDemoServer(ctx, accessTTL); err != nil {
+	if d.server, err = startDemoServer(ctx, c); err != nil {
 		return fail(err)
 	}
 	if d.agent, err = d.start("curfew", "agent"); err != nil {

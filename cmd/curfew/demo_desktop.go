@@ -22,12 +22,14 @@ import (
 // A desktop is what the person whom the demo plays has in front of them: the
 // X display, seen through ImageMagick's import and touched through xdotool,
 // and what the tray says of itself on the session bus. The panel must be
-// xfce4-panel, and notifications be shown by dunst.
+// xfce4-panel or, with qt, lxqt-panel with a tray at its right end; and
+// notifications be shown by dunst.
 type desktop struct {
 	bus     *dbus.Conn
 	changes chan *dbus.Signal // of the menu
 	screen  image.Rectangle
 	out     string // where pictures are left; "" leaves none
+	qt      bool   // the panel is lxqt-panel
 }
 
 func openDesktop(ctx context.Context, out string) (*desktop, error) {
@@ -77,15 +79,21 @@ func (d *desktop) xdo(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
+// An xwindow is a window and where it is.
+type xwindow struct {
+	id string
+	image.Rectangle
+}
+
 // windows finds the visible windows that xdotool's search options mean.
-func (d *desktop) windows(ctx context.Context, search ...string) ([]image.Rectangle, error) {
+func (d *desktop) windows(ctx context.Context, search ...string) ([]xwindow, error) {
 	out, err := exec.CommandContext(ctx, "xdotool", append([]string{"search", "--onlyvisible"}, search...)...).Output()
 	if e, ok := errors.AsType[*exec.ExitError](err); ok && e.ExitCode() == 1 {
 		return nil, nil // xdotool's way to say there are none
 	} else if err != nil {
 		return nil, err
 	}
-	var found []image.Rectangle
+	var found []xwindow
 	for id := range strings.FieldsSeq(string(out)) {
 		// Not by xdotool, which adds a window's frame twice.
 		info, err := exec.CommandContext(ctx, "xwininfo", "-id", id).Output()
@@ -99,7 +107,7 @@ func (d *desktop) windows(ctx context.Context, search ...string) ([]image.Rectan
 			}
 		}
 		corner := image.Pt(n["Absolute upper-left X"], n["Absolute upper-left Y"])
-		found = append(found, image.Rectangle{corner, corner.Add(image.Pt(n["Width"], n["Height"]))})
+		found = append(found, xwindow{id, image.Rectangle{corner, corner.Add(image.Pt(n["Width"], n["Height"]))}})
 	}
 	return found, nil
 }
@@ -109,25 +117,36 @@ const panelHeight = 40
 
 // icon finds the tray's icon in the panel, where there is but one.
 func (d *desktop) icon(ctx context.Context) (image.Rectangle, error) {
-	all, err := d.windows(ctx, "--classname", "^wrapper-2.0$")
+	class := "^wrapper-2.0$"
+	if d.qt {
+		class = "^lxqt-panel$"
+	}
+	all, err := d.windows(ctx, "--classname", class)
 	for _, p := range all {
+		if d.qt && p.Min.Y == 0 && p.Dy() < panelHeight { // one window for all of the panel
+			return image.Rect(p.Max.X-p.Dy()+4, p.Min.Y, p.Max.X, p.Max.Y), nil
+		}
 		if p.Min.Y == 0 && p.Dy() < panelHeight && p.Dx() > 20 { // narrower is a tray without icons
-			return p, nil
+			return p.Rectangle, nil
 		}
 	}
 	return image.Rectangle{}, errors.Join(err, errors.New("there is no icon in the panel"))
 }
 
 // menus finds the tray's open menus, a submenu after its menu.
-func (d *desktop) menus(ctx context.Context) ([]image.Rectangle, error) {
-	all, err := d.windows(ctx, "--class", "^Wrapper-2.0$")
-	all = slices.DeleteFunc(all, func(p image.Rectangle) bool { return p.Min.Y < panelHeight/2 || p.Dy() < panelHeight })
-	slices.SortFunc(all, func(a, b image.Rectangle) int { return b.Min.X - a.Min.X })
+func (d *desktop) menus(ctx context.Context) ([]xwindow, error) {
+	class := "^Wrapper-2.0$"
+	if d.qt {
+		class = "^lxqt-panel$"
+	}
+	all, err := d.windows(ctx, "--class", class)
+	all = slices.DeleteFunc(all, func(p xwindow) bool { return p.Min.Y < panelHeight/2 || p.Dy() < panelHeight })
+	slices.SortFunc(all, func(a, b xwindow) int { return b.Min.X - a.Min.X })
 	return all, err
 }
 
 // awaitMenus waits until n menus are open and returns where they are.
-func (d *desktop) awaitMenus(ctx context.Context, n int) (open []image.Rectangle, err error) {
+func (d *desktop) awaitMenus(ctx context.Context, n int) (open []xwindow, err error) {
 	waited := until(ctx, 5*time.Second, fmt.Sprintf("%d open menus", n), func() bool {
 		open, err = d.menus(ctx)
 		return err != nil || len(open) == n
@@ -137,7 +156,7 @@ func (d *desktop) awaitMenus(ctx context.Context, n int) (open []image.Rectangle
 
 // notice waits for a notification and returns where it is.
 func (d *desktop) notice(ctx context.Context) (image.Rectangle, error) {
-	var shown []image.Rectangle
+	var shown []xwindow
 	var err error
 	waited := until(ctx, 5*time.Second, "a notification", func() bool {
 		shown, err = d.windows(ctx, "--class", "^Dunst$")
@@ -146,7 +165,7 @@ func (d *desktop) notice(ctx context.Context) (image.Rectangle, error) {
 	if err := errors.Join(err, waited); err != nil {
 		return image.Rectangle{}, err
 	}
-	return shown[0], nil
+	return shown[0].Rectangle, nil
 }
 
 // openMenu waits until the menu is at rest, and clicks the icon with the right
@@ -356,6 +375,9 @@ func rowsOf(nodes []dbus.Variant) ([]row, error) {
 		var n menuNode
 		if err := dbus.Store([]any{v.Value()}, &n); err != nil {
 			return nil, err
+		}
+		if visible, ok := n.Props["visible"].Value().(bool); ok && !visible {
+			continue
 		}
 		r := row{enabled: true}
 		r.words, _ = n.Props["label"].Value().(string)

@@ -275,7 +275,7 @@ func (p *player) openWindow(ctx context.Context) (string, error) {
 
 // seeWindow takes a picture of the window.
 func (p *player) seeWindow(ctx context.Context, picture string) (string, error) {
-	var all []image.Rectangle
+	var all []xwindow
 	err := until(ctx, 15*time.Second, "the window", func() bool {
 		var err error
 		all, err = p.desktop.windows(ctx, "--name", "^Curfew")
@@ -287,7 +287,7 @@ func (p *player) seeWindow(ctx context.Context, picture string) (string, error) 
 	if !all[0].In(p.desktop.screen) {
 		return "", fmt.Errorf("the window is at %v, not all of it on the screen", all[0])
 	}
-	return p.see(ctx, picture, all[0])
+	return p.see(ctx, picture, all[0].Rectangle)
 }
 
 // see takes a picture and says how large it is.

@@ -28,13 +28,15 @@ type demoServer struct {
 	stolen string
 }
 
-func startDemoServer(ctx context.Context, accessTTL time.Duration) (*demoServer, error) {
+// startDemoServer starts a server at an address of its own.
+func startDemoServer(ctx context.Context, c authserver.Config) (*demoServer, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	s := &demoServer{served: make(chan error, 1)}
-	s.Server, err = authserver.New(authserver.Config{Issuer: "http://" + l.Addr().String(), AccessLifetime: accessTTL})
+	c.Issuer = "http://" + l.Addr().String()
+	s.Server, err = authserver.New(c)
 	if err != nil {
 		l.Close()
 		return nil, err

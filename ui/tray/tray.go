@@ -215,21 +215,30 @@ func (t *Tray) show(now time.Time) time.Duration {
 	return next
 }
 
-// keepPlaces returns what an open menu may become: all that is wanted, but no
-// row comes, goes or moves.
+// keepPlaces returns what an open menu may become: its rows say what is
+// wanted, but none comes, goes or moves.
 func keepPlaces(shown, wanted []Item) []Item {
-	if !sameRows(shown, wanted) {
-		return shown
+	rows := make(map[ID]Item)
+	collect(rows, wanted)
+	return reword(shown, rows)
+}
+
+func collect(rows map[ID]Item, items []Item) {
+	for _, i := range items {
+		rows[i.ID] = i
+		collect(rows, i.Children)
 	}
-	kept := slices.Clone(wanted)
-	for i, s := range shown {
-		if s.Hidden != wanted[i].Hidden {
-			kept[i] = s
-		} else {
-			kept[i].Children = keepPlaces(s.Children, wanted[i].Children)
+}
+
+func reword(shown []Item, rows map[ID]Item) []Item {
+	all := slices.Clone(shown)
+	for n, old := range all {
+		if row, there := rows[old.ID]; there && row.Hidden == old.Hidden {
+			all[n] = row
 		}
+		all[n].Children = reword(old.Children, rows)
 	}
-	return kept
+	return all
 }
 
 // sameRows reports whether two menus differ in the words and ticks of their

@@ -376,7 +376,7 @@ func TestOpenMenu(t *testing.T) {
 		d.set(nil, at("a", left(3)), at("b"))
 		time.Sleep(time.Hour - time.Second)
 		synctest.Wait()
-		if got := rows(d); !strings.HasPrefix(got, "a:") || strings.Contains(got, "b:") {
+		if got := rows(d); !strings.HasPrefix(got, "a: 3 of 20") || strings.Contains(got, "b:") {
 			t.Errorf("the open menu:\n%s\nbefore:\n%s", got, before)
 		}
 		d.opened <- 0
