@@ -275,14 +275,14 @@ func (d *desktop) firstRow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	before, _, err := d.still(ctx, open[0])
+	before, _, err := d.still(ctx, open[0].Rectangle)
 	if err != nil {
 		return err
 	}
 	waited := until(ctx, 5*time.Second, "the menu to take a key", func() bool {
 		var after []byte
 		if err = d.press(ctx, "Home"); err == nil {
-			after, err = d.shoot(ctx, open[0])
+			after, err = d.shoot(ctx, open[0].Rectangle)
 		}
 		return err != nil || !bytes.Equal(before, after)
 	})
