@@ -4,6 +4,8 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.44.0
+FYNE        := fyne.io/tools/cmd/fyne@v1.7.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.3.0
 
 # Whatever compiles the window uses exactly these flags. Any other set makes
@@ -15,7 +17,7 @@ PURE := CGO_ENABLED=0 go build -trimpath -ldflags='-s -w'
 
 .PHONY: help
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 17
 
 .PHONY: build
 build: setup-build ## build the three programs into bin/
@@ -28,6 +30,27 @@ build: setup-build ## build the three programs into bin/
 test: setup-test build ## run every test, with the race detector; what cannot run fails
 	packages=$$(go list ./... | grep -v '/cmd/curfew-window$$')
 	CURFEW_TEST_ALL=1 go test -race $$packages
+
+SEEDS := 1000
+SEED  := 0
+.PHONY: sim
+sim: ## play 1000 lives of 72 h with every fault; SEEDS=n more or fewer, SEED=n one again, with its log
+	go test ./auth -run 'TestSim$$' -count=1 -v -timeout 60m -args -sim.seeds=$(SEEDS) -sim.seed=$(SEED) |
+	  grep -vE '^(=== | *--- PASS: TestSim/)'
+
+KILLS := 250
+.PHONY: crash
+crash: setup-test ## kill 1000 real agents during refreshes, break their disks; KILLS=n of each of four kinds
+	$(PURE) -o bin/ ./cmd/curfew
+	go test ./cmd/curfew -run 'TestKilled|TestWindow|TestOrderOf|TestManyProc|TestBrokenDisk|TestHurtFiles|TestOpenState' \
+	  -count=1 -v -timeout 60m -args -crash.program="$$PWD/bin/curfew" -crash.kills=$(KILLS) -crash.calls=$(KILLS) -crash.clean=$(KILLS) |
+	  grep -v '^=== '
+
+.PHONY: mutants
+mutants: setup-test ## plant bugs one at a time and show which test catches each
+	@echo '| planted bug | in | caught by |'
+	echo '|---|---|---|'
+	CURFEW_TEST_ALL=1 go test ./auth -run TestMutants -count=1 -timeout 60m -v -args -mutants | grep -E '^(\||---|ok|FAIL)| of [0-9]+ planted|nothing'
 
 .PHONY: bench-plan
 bench-plan: ## replay generated months through every refresh mode; table and picture in build/plan/
@@ -78,9 +101,50 @@ cross: ## build the pure Go programs for other systems into build/cross/
 	  $(PURE) -o build/cross/$$target/ $$programs
 	done
 
-.PHONY: setup setup-build setup-test setup-demo setup-desktop
+.PHONY: package
+package: build ## make the Debian package, build/curfew_*.deb
+	.ci/package $(NFPM)
+
+.PHONY: package-check
+package-check: setup-package ## let Debian's lintian judge the Debian package
+	lintian --allow-root --fail-on error,warning build/curfew_*.deb
+
+.PHONY: package-test
+package-test: setup-package ## install the Debian package on a bare Debian and play the demo there; needs root
+	.ci/package-test
+
+# Fyne packages one program, with FyneApp.toml; it looks for it, and for a
+# module with some Go in it, where it runs.
+.PHONY: package-fyne
+package-fyne: build ## package the window alone as Fyne does, build/fyne/Curfew.tar.xz
+	mkdir -p build/tools/fyne build/fyne/assets/icons
+	cd build/tools/fyne
+	[ -f go.mod ] || { go mod init fyne-tool && go get -tool $(FYNE); }
+	CGO_ENABLED=0 go build -o fyne $(firstword $(subst @, ,$(FYNE)))
+	cd ../../..
+	cp FyneApp.toml go.mod build/fyne/
+	cp assets/icons/app-512.png build/fyne/assets/icons/
+	printf 'package main\n\nfunc main() {}\n' >build/fyne/main.go
+	cd build/fyne
+	../tools/fyne/fyne package --os $$(go env GOOS) --exe ../../bin/curfew-window
+
+# The first build compiles OpenGL's bindings once more, for Windows.
+.PHONY: package-windows
+package-windows: setup-windows ## build the three programs for Windows, build/curfew_*_windows_amd64.zip
+	export GOOS=windows GOARCH=amd64
+	rm -rf build/windows build/curfew_*_windows_amd64.zip
+	$(PURE) -o build/windows/ ./cmd/curfew
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -H=windowsgui' -o build/windows/ ./cmd/curfew-tray
+	CGO_ENABLED=1 CC=x86_64-w64-mingw32-gcc go build $(WINDOW) -ldflags='-s -w -H=windowsgui' -o build/windows/ ./cmd/curfew-window
+	.ci/third-party build/windows/*.exe >build/windows/third-party.txt
+	cp LICENSE build/windows/LICENSE.txt
+	version=$$(sed -nE 's/^\tVersion = "(.*)"/\1/p' assets/meta.go)
+	cd build/windows
+	zip -qX9 ../curfew_$${version}_windows_amd64.zip *
+
+.PHONY: setup setup-build setup-test setup-demo setup-desktop setup-package setup-windows
 setup: ## install the Debian packages that any of these need
-	@.ci/setup build test demo desktop
+	@.ci/setup build test demo
 setup-build:
 	@.ci/setup build
 setup-test:
@@ -89,6 +153,10 @@ setup-demo:
 	@.ci/setup demo
 setup-desktop:
 	@.ci/setup build desktop
+setup-package:
+	@.ci/setup package
+setup-windows:
+	@.ci/setup windows
 
 .PHONY: clean
 clean: ## remove what was built

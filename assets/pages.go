@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"regexp"
+	"strings"
 )
 
 // Page is a finished web page for the loopback listener. Its text is fixed:
@@ -44,10 +45,11 @@ func signInPage(kind, title, text string) Page {
 	if err != nil {
 		panic(err)
 	}
-	policy := "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	var policy strings.Builder
+	policy.WriteString("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	for _, found := range inline.FindAllSubmatch(body.Bytes(), -1) {
 		hash := sha256.Sum256(found[2])
-		policy += fmt.Sprintf("; %s-src 'sha256-%s'", found[1], base64.StdEncoding.EncodeToString(hash[:]))
+		fmt.Fprintf(&policy, "; %s-src 'sha256-%s'", found[1], base64.StdEncoding.EncodeToString(hash[:]))
 	}
-	return Page{body.Bytes(), policy}
+	return Page{body.Bytes(), policy.String()}
 }

@@ -41,10 +41,12 @@ type account struct {
 	inFlight bool    // it is under way
 	retry    retry   // after a passing failure
 	wantedAt time.Time
-	storeErr error // the last keychain call failed like this; nil: it did not
+	storeErr error     // the last keychain call failed like this; nil: it did not
+	storeAt  time.Time // when to look whether the keychain is back
 
 	signIn *signIn // running, or the last one
 	ops    []func(context.Context)
+	gone   bool // the owner goroutine has ended: see queueLocked
 	dirty  bool // facts hold news that the store does not have
 	noted  time.Time
 	asked  time.Time // when a server was last asked for the time
@@ -132,7 +134,7 @@ func (a *account) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			a.close()
+			a.close(ctx)
 			return
 		case <-a.wake:
 		case <-timer.C:
@@ -182,6 +184,8 @@ func (a *account) step(ctx context.Context) bool {
 		op = func(ctx context.Context) { a.end(ctx, reason) }
 	case a.unsaved != nil:
 		a.failFlightLocked(keychainError(a.storeErr))
+	case keychainAway(a.storeErr) && !now.Before(a.storeAt):
+		op = a.lookForKeychain
 	case a.refreshDueLocked(now):
 		if a.flight == nil {
 			a.flight = &flight{done: make(chan struct{})}
@@ -224,6 +228,7 @@ func (a *account) wait() time.Duration {
 		}
 	}
 	until(a.retry.at)
+	until(a.storeAt)
 	if a.unsaved != nil {
 		until(a.unsaved.at)
 	}
@@ -239,15 +244,35 @@ func (a *account) wait() time.Duration {
 	return wait
 }
 
-// close writes down what the store does not have and lets go of everybody
-// who waits.
-func (a *account) close() {
-	if a.dirty && a.rec != nil {
-		a.note(context.Background())
+// queueLocked has the owner goroutine run op. It reports false when that has
+// ended; every op that was queued before is run.
+func (a *account) queueLocked(op func(context.Context)) bool {
+	if a.gone {
+		return false
 	}
+	a.ops = append(a.ops, op)
+	a.poke()
+	return true
+}
+
+// close does what was promised, writes down what the store does not have and
+// lets go of everybody who waits.
+func (a *account) close(ctx context.Context) {
 	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	a.failFlightLocked(&Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"})
+	for len(a.ops) > 0 {
+		op := a.ops[0]
+		a.ops = a.ops[1:]
+		a.m.mu.Unlock()
+		op(ctx)
+		a.m.mu.Lock()
+	}
+	a.gone = true
+	a.failFlightLocked(shuttingDown())
+	unsaved := a.dirty && a.rec != nil
+	a.m.mu.Unlock()
+	if unsaved {
+		a.note(context.WithoutCancel(ctx))
+	}
 }
 
 // publishNewState publishes when mere time has changed the state.
@@ -321,6 +346,24 @@ func (a *account) makeForecast(context.Context) {
 
 // dueWarningsLocked are the warnings to give now.
 func (a *account) dueWarningsLocked(now time.Time) []Warning {
+	return DueWarnings(a.warningFactsLocked(now), a.facts.Warned)
+}
+
+// warningWordsLocked are the warnings that were given and still hold, in the
+// words of now.
+func (a *account) warningWordsLocked(now time.Time) []string {
+	f := a.warningFactsLocked(now)
+	f.ActiveAt = now
+	var words []string
+	for _, w := range DueWarnings(f, nil) {
+		if slices.Contains(a.facts.Warned, w.ID) {
+			words = append(words, w.Message)
+		}
+	}
+	return words
+}
+
+func (a *account) warningFactsLocked(now time.Time) WarningFacts {
 	s, l := a.sessionLocked(), a.m.limits
 	f := WarningFacts{
 		Now:           now,
@@ -346,20 +389,17 @@ func (a *account) dueWarningsLocked(now time.Time) []Warning {
 			f.IdleEndsAt, f.MaxIdle = at, idle
 		}
 	}
-	return DueWarnings(f, a.facts.Warned)
+	return f
 }
 
 // warn gives the warnings that are due: each once in a session.
 func (a *account) warn(ctx context.Context) {
 	a.m.mu.Lock()
 	now := a.m.clock.Now()
-	var words []string
 	for _, w := range a.dueWarningsLocked(now) {
 		a.facts.Warned = append(a.facts.Warned, w.ID)
-		words = append(words, w.Message)
 		a.m.journal.add(Event{At: now, Account: a.name, Kind: EventWarning, Message: w.Message})
 	}
-	a.facts.Warnings = words
 	a.m.publishLocked()
 	a.m.mu.Unlock()
 	a.note(ctx)
@@ -394,81 +434,99 @@ func (a *account) endedLocked(now time.Time) Reason {
 	return ""
 }
 
-// load brings the stored sessions of the account back: the newest live one
-// becomes its session, all others are retired.
+// load deals with one stored session of the account, the newest first. The
+// newest that lives becomes its session, all others are retired.
 func (a *account) load(ctx context.Context) {
+	m := a.m
 	if _, err := a.dial(ctx); err != nil {
 		a.cannotLoad(err)
 		return
 	}
-	found := a.found
-	var best *keystore.Record
+	m.mu.Lock()
+	next := slices.MaxFunc(a.found, func(x, y keystore.Record) int { return x.StartedAt.Compare(y.StartedAt) })
+	m.mu.Unlock()
+	var err error
+	rec, newest := next, a.rec == nil || next.StartedAt.After(a.rec.StartedAt)
+	if rec.Ended == "" && newest {
+		rec, err = m.store.Load(ctx, next.ID)
+	}
+	switch {
+	case errors.Is(err, keystore.ErrTampered), errors.Is(err, keystore.ErrCorrupt):
+		m.log.Error("a stored session contradicts itself and is closed", "account", a.name, "session", next.ID, "error", err)
+		m.mu.Lock()
+		a.dropFoundLocked(next.ID)
+		if a.rec == nil {
+			a.recordEndLocked(next, ByTampering)
+		}
+		m.mu.Unlock()
+		m.eraseTampered(ctx, next.ID)
+		return
+	case err != nil:
+		a.cannotLoad(err)
+		return
+	case rec.Ended != "" || !newest:
+		a.putAside(rec)
+		return
+	}
 	var facts facts
-	for _, peeked := range found {
-		if peeked.Ended != "" {
-			a.m.journal.endedUnnoted(peeked)
-			a.m.retire(peeked, a.server, peeked.Ended)
-			continue
-		}
-		if best != nil && !peeked.StartedAt.After(best.StartedAt) {
-			a.m.retire(peeked, a.server, endReplaced)
-			continue
-		}
-		rec, err := a.m.store.Load(ctx, peeked.ID)
-		switch {
-		case errors.Is(err, keystore.ErrTampered), errors.Is(err, keystore.ErrCorrupt):
-			a.m.log.Error("a stored session contradicts itself and is closed", "account", a.name, "session", peeked.ID, "error", err)
-			a.m.mu.Lock()
-			a.recordEndLocked(peeked, ByTampering)
-			a.m.mu.Unlock()
-			a.m.eraseTampered(ctx, peeked.ID)
-			continue
-		case err != nil:
-			a.cannotLoad(err)
-			return
-		}
-		if err := facts.decode(rec.Meta); err != nil {
-			a.m.log.Error("the facts of a session cannot be read", "account", a.name, "error", err)
-		}
-		if facts.Bound != a.server.bound {
-			a.cannotLoad(bindingError(a.name))
-			return
-		}
-		if best != nil {
-			a.m.retire(*best, a.server, endReplaced)
-		}
-		best = &rec
+	if err := facts.decode(rec.Meta); err != nil {
+		m.log.Error("the facts of a session cannot be read", "account", a.name, "error", err)
 	}
-	var access []byte
-	if best != nil {
-		a.m.clock.Recall(facts.Clock)
-		var err error
-		if access, err = a.m.store.Access(ctx, best.ID); err != nil {
-			a.m.log.Warn("the kept access token cannot be read", "account", a.name, "error", err)
-		}
+	access, err := m.store.Access(ctx, rec.ID)
+	if err != nil {
+		m.log.Warn("the kept access token cannot be read", "account", a.name, "error", err)
 	}
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	a.found, a.retry, a.storeErr = nil, retry{}, nil
-	if best != nil {
-		a.rec, a.facts, a.use = best, facts, facts.Use
-		if best.Pending { // the agent died in a cycle: its request may have left, and been answered
-			a.sent, a.facts.OutcomeUnknown = true, true
-		}
-		a.access = oauth.NewSecret(string(access))
-		if a.access.IsZero() {
-			a.facts.AccessExpiresAt = time.Time{}
-		}
-		clear(access)
-		a.m.journal.forget(a.name)
+	defer clear(access)
+	m.mu.Lock()
+	if facts.Bound != a.server.bound {
+		m.mu.Unlock()
+		a.cannotLoad(bindingError(a.name))
+		return
 	}
+	defer m.mu.Unlock()
+	m.clock.Recall(facts.Clock)
+	a.dropFoundLocked(rec.ID)
+	if a.rec != nil {
+		m.retireLocked(*a.rec, a.server, endReplaced)
+	}
+	a.rec, a.facts, a.use, a.access, a.unsaved = &rec, facts, facts.Use, oauth.NewSecret(string(access)), nil
+	a.retry, a.storeErr, a.sent = retry{}, nil, false
+	if rec.Pending { // the agent died in a cycle: its request may have left, and been answered
+		a.sent, a.facts.OutcomeUnknown = true, true
+	}
+	if a.access.IsZero() {
+		a.facts.AccessExpiresAt = time.Time{}
+	}
+	m.journal.forget(a.name)
 	// Who asked while the sessions were being read asks again: the token that
 	// was kept may do, and a restart must not cost a refresh.
 	if f := a.flight; f != nil {
 		a.flight, f.loaded = nil, true
 		close(f.done)
 	}
+	m.publishLocked()
+}
+
+// putAside retires a stored session that is not the account's any more.
+func (a *account) putAside(rec keystore.Record) {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.dropFoundLocked(rec.ID)
+	why := rec.Ended
+	if why == "" {
+		why = endReplaced
+	} else if a.rec == nil {
+		a.m.journal.endedUnnoted(rec)
+	}
+	a.m.retireLocked(rec, a.server, why)
 	a.m.publishLocked()
+}
+
+func (a *account) dropFoundLocked(id string) {
+	a.found = slices.DeleteFunc(slices.Clone(a.found), func(r keystore.Record) bool { return r.ID == id })
+	if a.rec == nil {
+		a.retry, a.storeErr = retry{}, nil
+	}
 }
 
 // cannotLoad keeps the stored sessions for a later try.
@@ -479,6 +537,24 @@ func (a *account) cannotLoad(err error) {
 	a.retry = retry{at: a.m.clock.Now().Add(pollInterval)}
 	a.failFlightLocked(keychainError(err))
 	a.m.publishLocked()
+}
+
+// lookForKeychain looks whether the keychain is back, so that nobody is told
+// to unlock what is unlocked.
+func (a *account) lookForKeychain(ctx context.Context) {
+	err := a.m.store.Status(ctx)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	if a.storeAt = a.m.clock.Now().Add(pollInterval); err == nil {
+		a.storeErr = nil
+		a.m.publishLocked()
+	}
+}
+
+// keychainAway reports whether err passes when the keychain can be used again.
+func keychainAway(err error) bool {
+	return errors.Is(err, keystore.ErrLocked) || errors.Is(err, keystore.ErrUnavailable) ||
+		errors.Is(err, keystore.ErrNoCollection) || errors.Is(err, keystore.ErrTimeout)
 }
 
 // note writes the facts down.
@@ -499,7 +575,10 @@ func (a *account) note(ctx context.Context) {
 func (a *account) askTime(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
 	defer cancel()
-	t, err := a.server.ServerTime(ctx)
+	a.m.mu.Lock()
+	server := a.server
+	a.m.mu.Unlock()
+	t, err := server.ServerTime(ctx)
 	if err != nil {
 		a.m.log.Info("no server could settle the time", "account", a.name, "error", err)
 	}

@@ -209,8 +209,8 @@ func knownKeys(key []string) (unknown string, known []string) {
 
 func tags(t reflect.Type) []string {
 	var names []string
-	for i := range t.NumField() {
-		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ","); name != "-" {
+	for field := range t.Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("toml"), ","); name != "-" {
 			names = append(names, name)
 		}
 	}

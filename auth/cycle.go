@@ -50,19 +50,20 @@ func (a *account) refreshDueLocked(now time.Time) bool {
 	if now.Before(a.retry.at) {
 		return false
 	}
-	switch {
-	case a.rec.Pending:
+	switch s := a.sessionLocked(); {
+	case s.Pending:
 		return true
-	case a.sessionLocked().Left(a.m.limits) == 0:
+	case s.Left(a.m.limits) == 0:
 		return false
-	case !a.retry.at.IsZero() && now.Sub(a.wantedAt) < wantedFor:
+	case !a.retry.at.IsZero() && now.Sub(a.wantedAt) < wantedFor && !s.AccessGood(now):
 		return true
 	}
 	return !a.m.paused && a.planLocked(now).Refresh
 }
 
 // wantedFor is how long after a request that failed for want of a network
-// the agent still tries on its own to have a token ready.
+// the agent still tries on its own to have a token ready. While the old one is
+// good nobody needs it to: that would be a refresh outside of the buffer.
 const wantedFor = 10 * time.Minute
 
 func (a *account) failFlightLocked(err error) {
@@ -92,8 +93,8 @@ const (
 	attemptLimit = 15 * time.Second // one POST, all of it
 	confirmDelay = 3 * time.Second  // before a dead token is asked about once more
 
-	offlineDelay  = 2 * time.Second // doubles with every try, up to:
-	offlineMax    = 8 * time.Second // 10 s with the spread: how long after the network's return
+	offlineDelay  = 2 * time.Second  // doubles with every try, up to:
+	offlineMax    = 10 * time.Second // and so a token is there that soon after the network
 	ambiguousMax  = 5 * time.Minute
 	throttleDelay = time.Minute
 	throttleMax   = 15 * time.Minute
@@ -108,14 +109,20 @@ func (a *account) cycle(ctx context.Context) error {
 	if err != nil {
 		return a.storeFailed(err)
 	}
+	if server.bound != a.facts.Bound { // never to a server that did not give it
+		return a.storeFailed(bindingError(a.name))
+	}
+	m.mu.Lock()
+	left, last := a.sessionLocked().Left(m.limits), a.retry.err
+	m.mu.Unlock()
 	if !a.rec.Pending {
-		if s := a.sessionLocked(); s.Left(m.limits) == 0 {
+		if left == 0 {
 			return endedError(a.name, ByRefreshes)
 		}
-		if a.retry.err != nil && a.retry.err.Class == oauth.NotSent {
+		if last != nil && last.Class == oauth.NotSent {
 			// The last try did not reach the server. Look before counting.
 			if err := server.Reachable(ctx); err != nil {
-				return a.failed(ctx, a.retry.err, false)
+				return a.failed(ctx, last, false)
 			}
 		}
 		rec, err := m.store.Reserve(ctx, a.rec.ID)
@@ -159,7 +166,7 @@ func (a *account) cycle(ctx context.Context) error {
 		}
 		switch oerr.Class {
 		case oauth.Unknown:
-			if a.retry.err == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
+			if last == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
 				continue
 			}
 			return a.failed(ctx, oerr, false)
@@ -227,7 +234,7 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error) er
 		u.token = g.AccessToken
 		u.access = []byte(g.AccessToken.Reveal())
 	} else {
-		u.facts.AccessExpiresAt = a.facts.AccessExpiresAt
+		u.facts.AccessExpiresAt, u.facts.AccessLifetime = a.facts.AccessExpiresAt, a.facts.AccessLifetime
 		u.token = a.access
 		u.access = []byte(a.access.Reveal())
 	}
@@ -251,6 +258,13 @@ func (a *account) save(ctx context.Context) error {
 	rec, err := a.m.store.Commit(context.WithoutCancel(ctx), a.rec.ID, u.secret, u.access, u.meta)
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
+	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
+		a.m.mu.Unlock()
+		a.revokeGrant(ctx, oauth.Grant{RefreshToken: oauth.NewSecret(string(u.secret))})
+		a.end(ctx, ByTampering)
+		a.m.mu.Lock()
+		return endedError(a.name, ByTampering)
+	}
 	if err != nil {
 		u.tries++
 		u.at = a.m.clock.Now().Add(a.m.backoff(time.Second, 30*time.Second, u.tries))
@@ -323,6 +337,7 @@ func (a *account) storeFailed(err error) error {
 	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
 	a.storeErr = err
 	a.retry.at = a.m.clock.Now().Add(pollInterval)
+	a.storeAt = a.retry.at
 	a.m.mu.Unlock()
 	if news {
 		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
@@ -341,7 +356,10 @@ func (a *account) revokeGrant(ctx context.Context, g oauth.Grant) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
 	defer cancel()
-	if err := a.server.Revoke(ctx, g.RefreshToken); err != nil {
+	a.m.mu.Lock()
+	server := a.server
+	a.m.mu.Unlock()
+	if err := server.Revoke(ctx, g.RefreshToken); err != nil {
 		a.m.log.Warn("tokens that must not be kept were not revoked", "account", a.name, "error", err)
 	}
 }
@@ -366,5 +384,5 @@ func (m *Manager) spread(d time.Duration) time.Duration {
 // backoff doubles base with every try after the first, up to limit, spread so
 // that many machines do not come back at once.
 func (m *Manager) backoff(base, limit time.Duration, tries int) time.Duration {
-	return m.spread(min(base<<min(tries-1, 12), limit))
+	return min(m.spread(min(base<<min(tries-1, 12), limit)), limit)
 }

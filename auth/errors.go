@@ -60,6 +60,11 @@ func endedError(account string, r Reason) *Error {
 	return &Error{Kind: KindSignInNeeded, Reason: r, Message: endMessage(r), Hint: "run `curfew login " + account + "`"}
 }
 
+// shuttingDown is what everybody gets whom nobody will serve any more.
+func shuttingDown() *Error {
+	return &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
+}
+
 // suspectError says that the clocks contradict each other.
 func suspectError() *Error {
 	return &Error{
@@ -153,11 +158,12 @@ func signInError(account string, err error) *Error {
 	again := "start it again: `curfew login " + account + "`"
 	e, ok := errors.AsType[*oauth.Error](err)
 	switch {
+	case ok: // sorted below: a server that did not answer in time is none of the person's doing
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{Kind: KindFailed, Message: "nobody finished the sign-in in the browser in time", Hint: again, cause: err}
 	case errors.Is(err, context.Canceled):
 		return &Error{Kind: KindFailed, Message: "the sign-in was cancelled", Hint: again, cause: err}
-	case !ok:
+	default:
 		return &Error{Kind: KindFailed, Message: "the sign-in failed: " + err.Error(), Hint: again, cause: err}
 	}
 	switch e.Class {

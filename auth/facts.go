@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"curfew/auth/oauth"
@@ -25,8 +26,11 @@ type facts struct {
 	Use             use            `json:"use"`                       // as of the last time it was written down; account.use is newer
 	OutcomeUnknown  bool           `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
 	Warned          []string       `json:"warned,omitempty"`          // the warnings given, by id
-	Warnings        []string       `json:"warnings,omitempty"`        // the words of the last ones
 }
+
+// maxScope bounds the granted scope that is kept, in bytes: the store keeps
+// only so many facts, and a session must not be lost for words.
+const maxScope = 8 << 10
 
 // use is what programs do with an account. Unlike the other facts it changes
 // with every request.
@@ -54,7 +58,7 @@ func (f *facts) apply(g oauth.Grant, now time.Time) {
 	if g.ExpiresIn > 0 {
 		f.AccessExpiresAt = received.Add(g.ExpiresIn)
 	}
-	if g.Scope != nil {
+	if g.Scope != nil && len(strings.Join(g.Scope, " ")) <= maxScope {
 		f.Scope = g.Scope
 	}
 	if g.Identity.Subject != "" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,7 +86,12 @@ func (j *journal) readPasts() error {
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(b, &j.pasts)
+	var pasts map[string]pastSession
+	if err := json.Unmarshal(b, &pasts); err != nil {
+		return err
+	}
+	maps.Copy(j.pasts, pasts) // which may be null
+	return nil
 }
 
 // readEvents adds a file's events; lines that are none are passed over.

@@ -223,3 +223,71 @@ func TestSuspendBetweenTries(t *testing.T) {
 		w.wantState(Ended, ByAge)
 	})
 }
+
+// One answer that calls the token dead ends nothing: some servers and the
+// proxies before them say so in passing. The second does.
+func TestDeadIsConfirmed(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:400;error=invalid_grant*1"))
+		w.mustToken()
+		if s := w.wantState(Active, ""); s.RefreshesUsed != 1 || w.net.refreshes() != 2 {
+			t.Errorf("%d counted, %d requests", s.RefreshesUsed, w.net.refreshes())
+		}
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:400;error=invalid_grant*2"))
+		_, err := w.token()
+		w.wantError(err, KindSignInNeeded, ByRevocation)
+		if n := w.net.refreshes(); n != 4 {
+			t.Errorf("%d requests, want 4", n)
+		}
+	})
+}
+
+// An answer that rotates the token and is no use otherwise leaves the access
+// token at hand in use, until it expires.
+func TestUselessAnswerKeepsTheToken(t *testing.T) {
+	play(t, func(w *world) { w.mode = OnDemand }, func(t *testing.T, w *world) {
+		w.signIn()
+		old := w.mustToken()
+		time.Sleep(5 * time.Minute)
+		must(t, w.faults.Set("refresh:token-type;value=mac*1"))
+		_, err := w.m.Refresh(t.Context(), "work", "test")
+		w.wantError(err, KindUnavailable, "")
+		for range 5 {
+			if tok := w.mustToken(); tok.AccessToken.Reveal() != old.AccessToken.Reveal() {
+				t.Error("another token")
+			}
+			time.Sleep(time.Minute)
+		}
+		if n := w.net.refreshes(); n != 1 {
+			t.Errorf("%d refreshes, want 1", n)
+		}
+		w.restart()
+		w.mustToken()
+		time.Sleep(time.Hour)
+		w.mustToken()
+		if s := w.status(); s.RefreshesUsed != 2 {
+			t.Errorf("%d used, want 2", s.RefreshesUsed)
+		}
+	})
+}
+
+// A ledger that goes away under a refresh ends the session by its name, here
+// and at the server.
+func TestLedgerGoneDuringRefresh(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		w.net.onRefresh = func(string) func([]byte) {
+			return func([]byte) { must(t, os.Remove(w.ledger())) }
+		}
+		_, err := w.token()
+		w.wantError(err, KindSignInNeeded, ByTampering)
+		w.wantState(Ended, ByTampering)
+		if n := w.server.Sessions(); n != 0 {
+			t.Errorf("%d sessions at the server", n)
+		}
+	})
+}

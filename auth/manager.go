@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ type Manager struct {
 	wg       sync.WaitGroup  // counts the goroutines that Run waits for
 	accounts map[string]*account
 	paused   bool
+	orphans  map[string][]keystore.Record // live sessions of accounts that are not configured, by account
 	watchers map[chan []Snapshot]struct{}
 }
 
@@ -73,6 +75,7 @@ func New(c Config) (*Manager, error) {
 		newClient: c.NewClient,
 		random:    c.Random,
 		accounts:  map[string]*account{},
+		orphans:   map[string][]keystore.Record{},
 		watchers:  map[chan []Snapshot]struct{}{},
 	}
 	if m.log == nil {
@@ -186,10 +189,12 @@ func (m *Manager) watchStore(ctx context.Context, unread []string) {
 }
 
 func (m *Manager) retryStoreLocked() {
+	now := m.clock.Now()
 	for _, a := range m.accounts {
 		if a.storeErr != nil && a.retry.err == nil {
-			a.retry.at = time.Time{}
+			a.retry.at = now
 		}
+		a.storeAt = now
 		if a.unsaved != nil {
 			a.unsaved.at = time.Time{}
 		}
@@ -221,12 +226,25 @@ func (m *Manager) adoptLocked(ids []string) (unread []string) {
 			continue
 		}
 		for _, rec := range recs {
-			m.log.Info("a stored session belongs to no account", "account", name, "session", rec.ID)
-			m.retireLocked(rec, server{}, "the account is no longer configured")
+			m.keepOrphanLocked(rec)
 		}
 	}
 	m.publishLocked()
 	return unread
+}
+
+// keepOrphanLocked keeps a session whose account is not configured: a file
+// that could not be found, or a table that was cut by mistake, must not cost a
+// sign-in. It waits, sealed, for its account to come back, until its time is
+// over. Without a server to revoke it at, all that can be done then is erase it.
+func (m *Manager) keepOrphanLocked(rec keystore.Record) {
+	over := m.clock.Sure() && m.clock.Now().After(rec.StartedAt.Add(m.limits.MaxAge))
+	if rec.Ended != "" || over {
+		m.retireLocked(rec, server{}, "its account is no longer configured")
+		return
+	}
+	m.log.Warn("a stored session belongs to no account and is kept", "account", rec.Account, "hint", "bring the account back in config.toml, or end it: curfew remove "+rec.Account)
+	m.orphans[rec.Account] = append(m.orphans[rec.Account], rec)
 }
 
 // Snapshots returns every account's snapshot, by name.
@@ -305,11 +323,15 @@ func (m *Manager) accountLocked(name string) (*account, error) {
 // has checked. What a stored refresh token is bound to (issuer, endpoints,
 // client) cannot change under a live session: that could send it elsewhere.
 func (m *Manager) SetAccount(c Account) error {
+	c.Refresh = cmp.Or(c.Refresh, InUse)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old := m.accounts[c.Name]
-	if old != nil && old.config.binding() != c.binding() {
-		if old.rec != nil || old.signIn != nil {
+	if old != nil {
+		if SameAccount(old.config, c) {
+			return nil
+		}
+		if old.config.binding() != c.binding() && (old.rec != nil || old.signIn.running()) {
 			return &Error{
 				Kind:    KindBadRequest,
 				Message: fmt.Sprintf("%s is signed in, so its provider and client cannot change", c.Name),
@@ -323,6 +345,8 @@ func (m *Manager) SetAccount(c Account) error {
 	}
 	if old == nil {
 		fresh.loading = false
+		fresh.found = m.orphans[c.Name]
+		delete(m.orphans, c.Name)
 		m.accounts[c.Name] = fresh
 		if m.running != nil {
 			m.startLocked(fresh)
@@ -338,21 +362,39 @@ func (m *Manager) SetAccount(c Account) error {
 
 // RemoveAccount signs the account out and forgets it.
 func (m *Manager) RemoveAccount(ctx context.Context, name string) (SignOutResult, error) {
+	if m.removeOrphans(name) {
+		return SignOutResult{Message: "The stored session of " + name + " is erased here. It was not revoked: its server is not configured."}, nil
+	}
 	res, err := m.SignOut(ctx, name)
 	if err != nil {
 		return res, err
 	}
+	if err := m.store.DeleteSecret(ctx, clientSecretName(name)); err != nil {
+		m.log.Warn("a client secret stays in the keychain", "account", name, "error", err)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if a := m.accounts[name]; a != nil {
-		if a.stop != nil {
-			a.stop()
-		}
+		a.signIn.abandonLocked()
+		a.stop()
 		delete(m.accounts, name)
 		m.journal.forget(name)
 	}
 	m.publishLocked()
 	return res, nil
+}
+
+// removeOrphans erases the sessions of an account that is not configured, and
+// reports whether there were any.
+func (m *Manager) removeOrphans(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	recs := m.orphans[name]
+	delete(m.orphans, name)
+	for _, rec := range recs {
+		m.retireLocked(rec, server{}, string(ByUser))
+	}
+	return len(recs) > 0
 }
 
 // Events returns the newest n events of an account, oldest first; name ""

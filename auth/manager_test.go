@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"curfew/auth/oauth"
 )
 
 func TestSignInServeRefreshEnd(t *testing.T) {
@@ -588,6 +591,81 @@ func TestUnreadableSessionIsKept(t *testing.T) {
 	})
 }
 
+// An account that is missing from the configuration keeps its session until
+// it is back.
+func TestMissingAccountKeepsItsSession(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		w.mustToken()
+		w.stop()
+		w.accounts = []Account{}
+		w.start()
+		if _, err := w.m.Snapshot("work"); err == nil {
+			t.Fatal("the account is still configured")
+		}
+		time.Sleep(time.Hour)
+		w.stop()
+		w.accounts = nil
+		w.start()
+		w.wantState(Stale, "")
+		if w.mustToken(); w.status().RefreshesUsed != 1 {
+			t.Errorf("%d used", w.status().RefreshesUsed)
+		}
+
+		// Back while the agent runs.
+		w.stop()
+		w.accounts = []Account{}
+		w.start()
+		must(t, w.m.SetAccount(w.account()))
+		synctest.Wait()
+		w.wantState(Active, "")
+
+		// Removed for good.
+		w.stop()
+		w.accounts = []Account{}
+		w.start()
+		if _, err := w.m.RemoveAccount(t.Context(), "work"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		must(t, w.m.SetAccount(w.account()))
+		synctest.Wait()
+		w.wantState(SignedOut, "")
+	})
+}
+
+// A warning is given once, and says later what is true then.
+func TestWarnings(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		for range 15 {
+			_, err := w.m.Refresh(t.Context(), "work", "test")
+			must(t, err)
+		}
+		time.Sleep(2 * time.Minute)
+		warned := func() (words []string) {
+			for _, e := range w.m.Events("work", 100) {
+				if e.Kind == EventWarning {
+					words = append(words, e.Message)
+				}
+			}
+			return words
+		}
+		if got := warned(); len(got) != 1 || !strings.Contains(got[0], "5 of 20") {
+			t.Fatalf("warnings after 15 refreshes: %q", got)
+		}
+		_, err := w.m.Refresh(t.Context(), "work", "test")
+		must(t, err)
+		w.restart()
+		if s := w.status(); len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "4 of 20") {
+			t.Errorf("the snapshot warns %q", s.Warnings)
+		}
+		if got := warned(); len(got) != 1 {
+			t.Errorf("warned again: %q", got)
+		}
+	})
+}
+
 // Events tell the story in words and without secrets.
 func TestEvents(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
@@ -640,4 +718,161 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A sign-in that failed binds nothing: a wrong client id can be mended.
+func TestConfigurationAfterFailedSignIn(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		must(t, w.faults.Set("poll:400;error=invalid_client"))
+		if err := w.trySignIn(SignInRequest{Device: true}); err == nil {
+			t.Fatal("signed in")
+		}
+		must(t, w.m.SetAccount(Account{Name: "work", Issuer: issuer, ClientID: "another"}))
+	})
+}
+
+// Reading the same configuration again changes nothing: what a server asked
+// for still holds.
+func TestSameConfigurationAgain(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:429;retry-after=600"))
+		_, err := w.token()
+		w.wantError(err, KindUnavailable, "")
+		must(t, w.faults.Set(""))
+		must(t, w.m.SetAccount(w.m.accounts["work"].config))
+		_, err = w.token()
+		w.wantError(err, KindUnavailable, "")
+		if n := w.net.refreshes(); n != 1 {
+			t.Errorf("%d requests, want 1", n)
+		}
+	})
+}
+
+// A configuration that changes while an offline account looks for its server
+// harms nothing.
+func TestConfigurationChangesDuringRefresh(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		w.net.fail(offline)
+		_, err := w.token()
+		w.wantError(err, KindUnavailable, "")
+		c := w.m.accounts["work"].config
+		w.net.mu.Lock()
+		w.net.onFail = func() {
+			c.Refresh = OnDemand
+			must(t, w.m.SetAccount(c))
+		}
+		w.net.mu.Unlock()
+		time.Sleep(30 * time.Second) // it tries again by itself
+		if w.status().RefreshMode != OnDemand {
+			t.Error("it did not try again")
+		}
+		_, err = w.token()
+		w.wantError(err, KindUnavailable, "")
+	})
+}
+
+// A keychain that is unlocked is not called locked, whether or not anybody
+// asks for a token then.
+func TestUnlockedIsSeen(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		w.keychain.SetLocked(true)
+		_, err := w.token()
+		w.wantError(err, KindKeychain, "")
+		time.Sleep(time.Hour)
+		if s := w.wantState(Locked, ""); len(s.Warnings) == 0 {
+			t.Error("no warning")
+		}
+		w.keychain.SetLocked(false)
+		if s := w.wantState(Stale, ""); len(s.Warnings) != 0 {
+			t.Errorf("still warns: %q", s.Warnings)
+		}
+
+		w.keychain.SetLocked(true)
+		_, err = w.token()
+		w.wantError(err, KindKeychain, "")
+		must(t, w.m.UnlockKeychain(t.Context()))
+		synctest.Wait()
+		if s := w.wantState(Active, ""); s.RefreshesUsed != 1 { // it was wanted a moment ago
+			t.Errorf("%d used", s.RefreshesUsed)
+		}
+	})
+}
+
+// A sign-in says whether the server or the person was too slow.
+func TestSlowSignIn(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.net.fail(&net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded})
+		_, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{})
+		w.wantError(err, KindUnavailable, "")
+		if strings.Contains(err.Error(), "nobody") {
+			t.Errorf("the server did not answer, and it says %q", err)
+		}
+		w.net.fail(nil)
+		_, err = w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true})
+		must(t, err)
+		time.Sleep(6 * time.Minute)
+		if v := w.status().SignIn; v.Phase != PhaseFailed || !strings.Contains(v.Message, "in time") {
+			t.Errorf("nobody finished it, and it says %s %q", v.Phase, v.Message)
+		}
+	})
+}
+
+// What failed long ago is not told as if it were so now.
+func TestOldFailureIsForgotten(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		w.net.fail(offline)
+		_, err := w.token()
+		w.wantError(err, KindUnavailable, "")
+		time.Sleep(time.Minute)
+		if s := w.wantState(Waiting, ""); s.NextRefreshAt.IsZero() || len(s.Warnings) != 1 {
+			t.Errorf("while it tries: %+v", s)
+		}
+		time.Sleep(10 * time.Minute)
+		w.net.fail(nil) // nobody tries any more, so nobody notices
+		time.Sleep(time.Hour)
+		if s := w.wantState(Stale, ""); len(s.Warnings) != 0 {
+			t.Errorf("an hour later it says %q", s.Warnings)
+		}
+		w.mustToken()
+	})
+}
+
+// Whatever somebody writes into the list of ended sessions, the agent goes on.
+func TestEndedSessionsOverwritten(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		w.stop()
+		must(t, os.WriteFile(filepath.Join(w.dir, pastsFile), []byte("null"), 0o600))
+		w.start()
+		_, err := w.m.SignOut(t.Context(), "work")
+		must(t, err)
+		w.wantState(SignedOut, ByUser)
+	})
+}
+
+// A new client secret is used from the next request on.
+func TestNewClientSecret(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		a := w.m.accounts["work"]
+		c := a.config
+		c.ClientSecretKeychain = true
+		must(t, w.m.SetAccount(c))
+		must(t, w.m.SetClientSecret(t.Context(), "work", oauth.NewSecret("wrong")))
+		first, err := a.dial(t.Context())
+		must(t, err)
+		must(t, w.m.SetClientSecret(t.Context(), "work", oauth.NewSecret("right")))
+		second, err := a.dial(t.Context())
+		must(t, err)
+		if first.Client == second.Client {
+			t.Error("the old secret is still in use")
+		}
+	})
 }

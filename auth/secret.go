@@ -33,5 +33,14 @@ func (m *Manager) SetClientSecret(ctx context.Context, name string, secret oauth
 	if err := m.store.PutSecret(ctx, clientSecretName(name), []byte(secret.Reveal())); err != nil {
 		return keychainError(err)
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a := m.accounts[name]; a != nil { // who waits for the right one tries it now
+		a.server.secret = false
+		if e := a.retry.err; e == nil || e.Class == oauth.HeldBack {
+			a.retry.at = m.clock.Now()
+		}
+		a.poke()
+	}
 	return nil
 }

@@ -21,7 +21,16 @@ type signIn struct {
 	err    error // why it could not start
 
 	// guarded by Manager.mu
-	view SignInView
+	view      SignInView
+	abandoned bool // a person does not want it any more
+}
+
+// abandonLocked ends a running sign-in; even a grant that has come is not kept.
+func (s *signIn) abandonLocked() {
+	if s.running() {
+		s.abandoned = true
+		s.cancel()
+	}
 }
 
 func (s *signIn) running() bool {
@@ -38,7 +47,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r SignInRequest)
 	m.mu.Lock()
 	a, err := m.accountLocked(name)
 	if err == nil && m.running == nil {
-		err = &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
+		err = shuttingDown()
 	}
 	if err != nil {
 		m.mu.Unlock()
@@ -127,25 +136,21 @@ func (m *Manager) completeSignIn(ctx context.Context, a *account, s *signIn, wai
 		s.view.Phase, s.view.Message = PhaseExchange, "Signing in."
 		m.publishLocked()
 	})
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
+		return ctx.Err()
+	}
 	if err != nil {
 		return err
 	}
 	done := make(chan error, 1)
 	m.mu.Lock()
-	a.ops = append(a.ops, func(ctx context.Context) { done <- a.install(ctx, grant) })
-	a.poke()
+	queued := a.queueLocked(func(ctx context.Context) { done <- a.install(ctx, s, grant) })
 	m.mu.Unlock()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done(): // the owner goroutine may be gone
-		select {
-		case err := <-done:
-			return err
-		case <-time.After(attemptLimit):
-			return ctx.Err()
-		}
+	if !queued {
+		a.revokeGrant(ctx, grant)
+		return shuttingDown()
 	}
+	return <-done
 }
 
 // finishSignIn notes how a sign-in went, in words, and returns the *Error.
@@ -171,8 +176,15 @@ func (m *Manager) finishSignIn(a *account, s *signIn, err error) error {
 
 // install makes the new session durable, puts it in place of the old one,
 // and only then retires the old one.
-func (a *account) install(ctx context.Context, g oauth.Grant) error {
+func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	m := a.m
+	m.mu.Lock()
+	abandoned, bound := s.abandoned, a.config.binding()
+	m.mu.Unlock()
+	if abandoned {
+		a.revokeGrant(ctx, g)
+		return context.Canceled
+	}
 	if g.RefreshToken.IsZero() {
 		return &Error{
 			Kind:    KindRefused,
@@ -182,7 +194,7 @@ func (a *account) install(ctx context.Context, g oauth.Grant) error {
 	}
 	m.clock.Confirm(g.Bounds.ServerTime)
 	now := m.clock.Now()
-	f := facts{Bound: a.config.binding(), Clock: m.clock.Anchor()}
+	f := facts{Bound: bound, Clock: m.clock.Anchor()}
 	f.apply(g, now)
 	m.mu.Lock()
 	u := use{LastActivity: now, Demand: a.use.Demand} // the callers stay the same
@@ -209,6 +221,7 @@ func (a *account) install(ctx context.Context, g oauth.Grant) error {
 	}
 	a.rec, a.facts, a.use, a.access, a.unsaved, a.found = &rec, f, u, g.AccessToken, nil, nil
 	a.retry, a.storeErr, a.dirty, a.noted, a.forecastAt = retry{}, nil, false, now, time.Time{}
+	a.failFlightLocked(nil) // who waited for a refresh has a new token
 	if old != nil {
 		m.retireLocked(*old, a.server, endReplaced)
 	}
@@ -242,8 +255,6 @@ func (m *Manager) CancelSignIn(name string) error {
 	if err != nil {
 		return err
 	}
-	if a.signIn.running() {
-		a.signIn.cancel()
-	}
+	a.signIn.abandonLocked()
 	return nil
 }

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,9 +24,7 @@ func (m *Manager) SignOut(ctx context.Context, name string) (SignOutResult, erro
 		m.mu.Unlock()
 		return SignOutResult{}, err
 	}
-	if a.signIn.running() {
-		a.signIn.cancel()
-	}
+	a.signIn.abandonLocked()
 	type outcome struct {
 		res SignOutResult
 		err error
@@ -35,14 +34,11 @@ func (m *Manager) SignOut(ctx context.Context, name string) (SignOutResult, erro
 		res, err := a.signOut(ctx)
 		done <- outcome{res, err}
 	}
-	if m.running == nil {
-		err = &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
-		m.mu.Unlock()
-		return SignOutResult{}, err
-	}
-	a.ops = append(a.ops, op)
-	a.poke()
+	queued := m.running != nil && a.queueLocked(op)
 	m.mu.Unlock()
+	if !queued {
+		return SignOutResult{}, shuttingDown()
+	}
 	select {
 	case o := <-done:
 		return o.res, o.err
@@ -58,8 +54,7 @@ func (a *account) signOut(ctx context.Context) (SignOutResult, error) {
 		m.log.Warn("signing out without the client secret", "account", a.name, "error", err)
 	}
 	m.mu.Lock()
-	recs := a.found
-	a.found = nil
+	recs := slices.Clone(a.found)
 	if a.rec != nil {
 		recs = append(recs, *a.rec)
 	}
@@ -85,7 +80,9 @@ func (a *account) signOut(ctx context.Context) (SignOutResult, error) {
 		if a.rec != nil && a.rec.ID == rec.ID {
 			a.recordEndLocked(ended, ByUser)
 		} else {
+			a.dropFoundLocked(rec.ID)
 			m.journal.ended(pastSession{Account: a.name, Reason: ByUser, At: m.clock.Now()})
+			m.publishLocked()
 		}
 		results = append(results, m.retireLocked(ended, a.server, string(ByUser)))
 		m.mu.Unlock()
@@ -204,7 +201,7 @@ func passing(err error) bool {
 		}
 		return false
 	}
-	return errors.Is(err, keystore.ErrLocked) || errors.Is(err, keystore.ErrUnavailable) || errors.Is(err, keystore.ErrTimeout)
+	return keychainAway(err)
 }
 
 // eraseTampered removes a session that contradicts itself. Its token is not

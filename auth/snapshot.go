@@ -176,7 +176,7 @@ func (a *account) factsLocked(now time.Time) Facts {
 	} else {
 		f.Locked = a.storeErr != nil
 	}
-	if a.retry.err != nil {
+	if a.triesAgainLocked(now) {
 		f.RetryAt = a.retry.at
 	}
 	if a.rec != nil {
@@ -186,6 +186,18 @@ func (a *account) factsLocked(now time.Time) Facts {
 		f.Held = f.Held || a.retry.err != nil && a.retry.err.Class == oauth.HeldBack
 	}
 	return f
+}
+
+// triesAgainLocked reports whether a failed refresh is tried again without
+// anybody asking. What failed long ago says nothing of how things are.
+func (a *account) triesAgainLocked(now time.Time) bool {
+	switch {
+	case a.rec == nil || a.retry.err == nil:
+		return false
+	case a.rec.Pending || now.Before(a.retry.at):
+		return true
+	}
+	return now.Sub(a.wantedAt) < wantedFor && !a.sessionLocked().AccessGood(now)
 }
 
 // snapshotLocked builds the account's snapshot at now.
@@ -206,7 +218,7 @@ func (a *account) snapshotLocked(now time.Time) Snapshot {
 		v.SignIn = &view
 	}
 	if f.Session != nil {
-		a.describeSessionLocked(&v, *f.Session, now)
+		a.describeSessionLocked(&v, f, now)
 	} else if past := a.m.journal.past(a.name); past.Reason != "" {
 		v.Subject = past.Subject
 		v.SignedInAt = whole(past.SignedInAt)
@@ -217,7 +229,8 @@ func (a *account) snapshotLocked(now time.Time) Snapshot {
 }
 
 // describeSessionLocked fills in what a live session adds.
-func (a *account) describeSessionLocked(v *Snapshot, s Session, now time.Time) {
+func (a *account) describeSessionLocked(v *Snapshot, f Facts, now time.Time) {
+	s := *f.Session
 	l := a.m.limits
 	end, by := s.EndsAt(l)
 	v.Subject = a.facts.Identity.Display
@@ -247,7 +260,7 @@ func (a *account) describeSessionLocked(v *Snapshot, s Session, now time.Time) {
 	if a.forecastAt.IsZero() { // not made yet: the nearest fixed end
 		v.Forecast = ForecastView{EndsAt: v.EndsAt, By: by}
 	}
-	v.Warnings = append(v.Warnings, a.facts.Warnings...)
+	v.Warnings = append(v.Warnings, a.warningWordsLocked(now)...)
 	v.LimitedBy = s.LimitedBy(l, v.Forecast)
 	if a.m.memory {
 		v.Warnings = append(v.Warnings, "Kept in memory only: this session ends when the agent does.")
@@ -258,7 +271,7 @@ func (a *account) describeSessionLocked(v *Snapshot, s Session, now time.Time) {
 	case a.storeErr != nil:
 		v.Warnings = append(v.Warnings, sentence(keychainError(a.storeErr).Message))
 	}
-	if a.retry.err != nil {
+	if a.triesAgainLocked(now) || f.Held && a.retry.err != nil {
 		v.Warnings = append(v.Warnings, sentence(failureWords(a.retry.err)))
 	}
 }

@@ -44,8 +44,8 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 	}
 	switch {
 	case m.running == nil:
-		return Token{}, nil, &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
-	case a.loading || len(a.found) > 0:
+		return Token{}, nil, shuttingDown()
+	case a.loading || a.rec == nil && len(a.found) > 0:
 		a.retry.at = time.Time{} // look at the keychain again
 		return Token{}, a.joinLocked(program), nil
 	case a.rec == nil:
@@ -134,8 +134,8 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, 
 	a.wantedAt = now
 	switch {
 	case m.running == nil:
-		err = &Error{Kind: KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
-	case a.loading || len(a.found) > 0:
+		err = shuttingDown()
+	case a.loading || a.rec == nil && len(a.found) > 0:
 		a.retry.at = time.Time{}
 	case a.rec == nil:
 		err = a.noSessionErrorLocked()
@@ -165,6 +165,11 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, 
 
 // joinLocked joins the refresh under way, or asks for one.
 func (a *account) joinLocked(program string) *flight {
+	if a.gone {
+		f := &flight{done: make(chan struct{}), err: shuttingDown()}
+		close(f.done)
+		return f
+	}
 	if a.flight == nil {
 		a.flight = &flight{done: make(chan struct{}), program: program}
 	}

@@ -37,6 +37,7 @@ type world struct {
 	dir      string
 	skew     atomic.Int64 // nanoseconds that somebody turned the wall clock by
 	slept    atomic.Int64 // nanoseconds that the machine was suspended: only true time went on
+	accounts []Account    // nil: the one of account
 	limits   Limits
 	mode     Mode
 	grace    time.Duration // of the server
@@ -61,9 +62,10 @@ type network struct {
 	onAnswer  func(form url.Values, body []byte)
 	now       func() time.Time
 
-	mu   sync.Mutex
-	err  error // nothing is sent, this is why
-	sent int   // refresh requests that reached the server
+	mu     sync.Mutex
+	err    error  // nothing is sent, this is why
+	onFail func() // runs once when that happens; nil: nothing does
+	sent   int    // refresh requests that reached the server
 }
 
 func (n *network) fail(err error) {
@@ -81,9 +83,15 @@ func (n *network) refreshes() int {
 // RoundTrip serves r, or fails as a network does.
 func (n *network) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	n.mu.Lock()
-	down := n.err
+	down, onFail := n.err, n.onFail
+	if down != nil {
+		n.onFail = nil
+	}
 	n.mu.Unlock()
 	if down != nil {
+		if onFail != nil {
+			onFail()
+		}
 		return nil, down
 	}
 	var body string
@@ -182,13 +190,17 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	accounts := w.accounts
+	if accounts == nil {
+		accounts = []Account{w.account()}
+	}
 	w.m, err = New(Config{
 		Store:    store,
 		StateDir: w.dir,
 		Limits:   w.limits,
 		Clock:    clock,
 		Logger:   w.logger,
-		Accounts: []Account{{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}},
+		Accounts: accounts,
 		Random:   w.random,
 		NewClient: func(c oauth.Config) (*oauth.Client, error) {
 			c.Transport = w.net
@@ -214,11 +226,24 @@ func (w *world) start() {
 	synctest.Wait()
 }
 
+// account is the one that is configured.
+func (w *world) account() Account {
+	return Account{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}
+}
+
 // restart ends the agent and starts it anew.
 func (w *world) restart() {
 	w.t.Helper()
 	w.stop()
 	w.start()
+}
+
+// inMemory keeps the state where fsync costs nothing, and proves nothing.
+func (w *world) inMemory() {
+	if shm, err := os.MkdirTemp("/dev/shm", "curfew"); err == nil {
+		w.dir = filepath.Join(shm, "state")
+		w.t.Cleanup(func() { os.RemoveAll(shm) })
+	}
 }
 
 // A death is all that was durable at the moment when the agent was killed.

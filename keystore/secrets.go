@@ -56,9 +56,9 @@ func (s *Store) lockNamed(ctx context.Context) error {
 	}
 }
 
-// PutSecret, GetSecret and DeleteSecret keep one named secret that is no
-// session (a client secret), in clear nowhere, under halves of its own.
-// PutSecret replaces an earlier value or, on error, leaves it.
+// PutSecret keeps one named secret that is no session (a client secret), in
+// clear nowhere, under halves of its own. It replaces an earlier value or, on
+// error, leaves it.
 func (s *Store) PutSecret(ctx context.Context, name string, value []byte) error {
 	if err := checkSizes(value, []byte(name)); err != nil {
 		return err

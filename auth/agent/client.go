@@ -306,7 +306,8 @@ func (c *Client) broken(ctx context.Context, err error) *auth.Error {
 
 // isCut reports whether the connection ended before an answer came.
 func isCut(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		strings.Contains(err.Error(), "server closed idle connection") // net/http has no other name for it
 }
 
 func garbled(err error) *auth.Error {

@@ -59,7 +59,7 @@ func isNobody(err error) bool {
 
 func isBusy(err error) bool { return errors.Is(err, unix.EAGAIN) }
 
-// ErrRunning: another agent answers at the socket, or is about to.
+// ErrRunning says that another agent answers at the socket, or is about to.
 var ErrRunning = errors.New("an agent is already running")
 
 // Listen opens the agent's socket, mode 0600, for this user's programs only.

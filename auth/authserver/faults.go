@@ -238,7 +238,7 @@ func parseRule(text string) (*rule, error) {
 	}
 	for key, must := range kind.options {
 		if _, ok := r.options[key]; must && !ok {
-			return nil, fmt.Errorf("%s needs the option %s=...", r.fault, key)
+			return nil, fmt.Errorf("%s needs the option %s", r.fault, key)
 		}
 	}
 	return r, r.checkValues(name)

@@ -56,7 +56,7 @@ func TestParseFaults(t *testing.T) {
 		"token:503;error=":             `503 takes no option "error="`,
 		"token:503;x=1":                `503 takes no option "x=1"`,
 		"token:503;error=a;error=b":    `option error is given twice`,
-		"token:slow":                   `slow needs the option by=...`,
+		"token:slow":                   `slow needs the option by`,
 		"token:slow;by=2":              `by=2 is not a duration such as 2s`,
 		"token:slow;by=-2s":            `by=-2s is not a duration`,
 		"token:redirect;to=/x":         `to=/x is not an absolute URL`,
@@ -174,12 +174,12 @@ func TestStatusFaults(t *testing.T) {
 
 // Hole 2: an answer lost after the rotation, with and without a grace.
 func TestLostAnswer(t *testing.T) {
-	l, r, f := faulty(t, "refresh:503-after-rotate*1")
+	l, r, _ := faulty(t, "refresh:503-after-rotate*1")
 	l.refresh(r.str("refresh_token"))
 	l.after(3 * time.Second)
 	l.mustRefresh(r.str("refresh_token"))
 
-	l, r, f = faulty(t, "refresh:503-after-rotate*1,refresh:strict*1")
+	l, r, f := faulty(t, "refresh:503-after-rotate*1,refresh:strict*1")
 	l.refresh(r.str("refresh_token"))
 	l.wantError(l.refresh(r.str("refresh_token")), 400, "invalid_grant", textReuse)
 	if f.String() != "" {

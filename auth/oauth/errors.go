@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,10 +43,10 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// ErrNoRevocation: the provider has no revocation endpoint; Provider.RemoveAccessURL says where a person removes access.
+// ErrNoRevocation says that the provider has no revocation endpoint; Provider.RemoveAccessURL says where a person removes access.
 var ErrNoRevocation = errors.New("the provider has no revocation endpoint")
 
-// ErrSubjectChanged: the refreshed ID token is for somebody else (OIDC Core 12.2).
+// ErrSubjectChanged says that the refreshed ID token is for somebody else (OIDC Core 12.2).
 var ErrSubjectChanged = errors.New("the server answered for another subject")
 
 // String names the class for logs.
@@ -93,10 +94,8 @@ func codeClass(code string, dead []string) Class {
 	case "access_denied":
 		return Denied
 	}
-	for _, word := range dead {
-		if code == word {
-			return Dead
-		}
+	if slices.Contains(dead, code) {
+		return Dead
 	}
 	return HeldBack
 }

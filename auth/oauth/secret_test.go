@@ -86,7 +86,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 		`{"access_token":"` + canary + `","token_type":"Bearer","id_token":"` + canary + `"}`,
 	} {
 		for _, status := range []int{200, 400, 500} {
-			_, err, _ := refreshWith(t, respond(status, appJSON, body), func(c *Config) { c.Logger = logger })
+			_, _, err := refreshWith(t, respond(status, appJSON, body), func(c *Config) { c.Logger = logger })
 			for e := err; e != nil; e = errors.Unwrap(e) {
 				fmt.Fprintf(&logged, "%v %+v %#v %s %q", e, e, e, e, e)
 			}

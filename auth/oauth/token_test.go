@@ -20,7 +20,7 @@ const fakeIssuer = "https://id.example.test"
 
 // refreshWith answers one refresh with h and returns its outcome and the
 // number of token requests.
-func refreshWith(t *testing.T, h http.HandlerFunc, change func(*Config)) (Grant, error, int) {
+func refreshWith(t *testing.T, h http.HandlerFunc, change func(*Config)) (Grant, int, error) {
 	t.Helper()
 	s := newServer()
 	s.URL = fakeIssuer
@@ -32,7 +32,7 @@ func refreshWith(t *testing.T, h http.HandlerFunc, change func(*Config)) (Grant,
 		}
 	})
 	g, err := c.Refresh(t.Context(), NewSecret("rt-secret"), Identity{})
-	return g, err, len(s.posts)
+	return g, len(s.posts), err
 }
 
 // respond is a handler with a fixed answer.
@@ -116,7 +116,7 @@ func TestRefreshClasses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			g, err, posts := refreshWith(t, test.answer, nil)
+			g, posts, err := refreshWith(t, test.answer, nil)
 			e, ok := errors.AsType[*Error](err)
 			if !ok {
 				t.Fatalf("error %v, grant %+v", err, g)
@@ -206,7 +206,7 @@ func TestTokenAnswers(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			g, err, posts := refreshWith(t, test.answer, nil)
+			g, posts, err := refreshWith(t, test.answer, nil)
 			if classOf(err) != test.class {
 				t.Fatalf("error %v", err)
 			}
@@ -242,7 +242,7 @@ func TestRefreshTokens(t *testing.T) {
 		{"twice", `,"refresh_token":"a","refresh_token":"b"`, Unknown, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			g, err, _ := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer"`+test.member+`}`), nil)
+			g, _, err := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer"`+test.member+`}`), nil)
 			if classOf(err) != test.class || g.RefreshToken.Reveal() != test.want {
 				t.Errorf("%q, %v", g.RefreshToken.Reveal(), err)
 			}
@@ -254,7 +254,7 @@ func TestScope(t *testing.T) {
 	for scope, want := range map[string][]string{
 		`"a b"`: {"a", "b"}, `""`: nil, `null`: nil, `7`: nil, `["a"]`: nil, `" a  b\n"`: {"a", "b"}, `"a \u202eb"`: {"a"},
 	} {
-		g, err, _ := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer","scope":`+scope+`}`), nil)
+		g, _, err := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer","scope":`+scope+`}`), nil)
 		if err != nil || !slices.Equal(g.Scope, want) {
 			t.Errorf("%s: %q, %v", scope, g.Scope, err)
 		}
@@ -295,7 +295,7 @@ func TestBounds(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			date := now.Add(-3 * time.Second).UTC().Truncate(time.Second)
-			g, err, _ := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer",`+test.members+`}`, "Date", date.Format(http.TimeFormat)), nil)
+			g, _, err := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer",`+test.members+`}`, "Date", date.Format(http.TimeFormat)), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -332,7 +332,7 @@ func TestRepeatedAnswer(t *testing.T) {
 		claims := strings.ReplaceAll(test.claims, "%d", fmt.Sprint(date.Add(5*time.Minute).Unix()))
 		token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
 		answer := respond(200, appJSON, `{"access_token":"`+token+`","token_type":"Bearer"`+test.expiresIn+`}`, "Date", date.Format(http.TimeFormat))
-		if g, err, _ := refreshWith(t, answer, nil); err != nil || g.ExpiresIn != test.want {
+		if g, _, err := refreshWith(t, answer, nil); err != nil || g.ExpiresIn != test.want {
 			t.Errorf("%s: %v, %v", test.name, g.ExpiresIn, err)
 		}
 	}
@@ -428,7 +428,7 @@ func TestRefreshRequest(t *testing.T) {
 		respond(200, appJSON, `{"access_token":"a","token_type":"Bearer"}`)(w, r)
 	}
 	check := func(name string, change func(*Config), want url.Values, basic string) {
-		if _, err, _ := refreshWith(t, h, change); err != nil {
+		if _, _, err := refreshWith(t, h, change); err != nil {
 			t.Fatal(err)
 		}
 		if form.Encode() != want.Encode() {

@@ -429,7 +429,7 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("%q: %v, want %v", value, got, want)
 		}
 	}
-	_, err, _ := refreshWith(t, respond(429, "", "", "Retry-After", "42"), nil)
+	_, _, err := refreshWith(t, respond(429, "", "", "Retry-After", "42"), nil)
 	if e, _ := errors.AsType[*Error](err); e == nil || e.RetryAfter != 42*time.Second || e.Status != 429 {
 		t.Errorf("error %#v", err)
 	}

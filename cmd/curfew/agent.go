@@ -263,7 +263,7 @@ func (l *logFile) rotate() error {
 	l.f.Close()
 	if err := os.Rename(l.path, l.path+".1"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		// Better one long log than none.
-		return errors.Join(err, l.open())
+		return l.open()
 	}
 	return l.open()
 }

@@ -83,7 +83,11 @@ func (p *program) demo(ctx context.Context, o demoOptions) (err error) {
 		return err
 	}
 	p.explainDemo(d, o)
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-d.tray.ended:
+		p.note("the tray has ended")
+	}
 	p.note("signing out and removing %s", d.dir)
 	return nil
 }
@@ -104,7 +108,7 @@ In another terminal, what programs do:
      export CURFEW_SOCKET=%s
      curl -H "Authorization: Bearer $(%s token %s)" %s/api/me
 
-Ctrl-C ends the demo, signs out and removes everything.
+"Quit" or Ctrl-C ends the demo, signs out and removes everything.
 `, demoAccount, authserver.DefaultUser, authserver.DefaultPassword, o.accessTTL,
 		d.client.Socket(), d.program("curfew"), demoAccount, d.server.Issuer())
 }
@@ -117,7 +121,7 @@ type demo struct {
 	client *agent.Client
 	server *demoServer
 
-	agent, tray *exec.Cmd // tray: nil until startTray
+	agent, tray *running // tray: nil until startTray
 }
 
 // startDemo makes the profile, and starts the server and the agent of the
@@ -126,6 +130,11 @@ func startDemo(ctx context.Context, bin string, c authserver.Config) (_ *demo, e
 	d := &demo{bin: bin}
 	fail := func(err error) (*demo, error) {
 		return nil, errors.Join(err, d.close(context.WithoutCancel(ctx)))
+	}
+	for _, name := range []string{"curfew", "curfew-tray", "curfew-window"} {
+		if _, err := os.Stat(d.program(name)); err != nil {
+			return nil, &auth.Error{Kind: auth.KindFailed, Message: "there is no program " + d.program(name), Hint: "build all three: make build"}
+		}
 	}
 	if d.dir, err = os.MkdirTemp("", "curfew-demo-*"); err != nil {
 		return nil, err
@@ -199,24 +208,48 @@ func (d *demo) startTray() (err error) {
 // program returns the path of one of the three programs.
 func (d *demo) program(name string) string { return filepath.Join(d.bin, name) }
 
+// running is one of the three programs, started. err is how it ended.
+type running struct {
+	*exec.Cmd
+	ended chan struct{}
+	err   error
+}
+
 // start starts one of the three programs. What it prints goes to a file.
-func (d *demo) start(name string, args ...string) (*exec.Cmd, error) {
-	cmd := exec.Command(d.program(name), args...)
-	cmd.Env = d.env
-	cmd.SysProcAttr = agent.Detached() // or Ctrl-C would end the agent before it can sign out
+func (d *demo) start(name string, args ...string) (*running, error) {
+	r := &running{Cmd: exec.Command(d.program(name), args...), ended: make(chan struct{})}
+	r.Env = d.env
+	r.SysProcAttr = agent.Detached() // or Ctrl-C would end the agent before it can sign out
 	log, err := os.Create(filepath.Join(d.dir, strings.Join(append([]string{name}, args...), "-")+".log"))
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, &auth.Error{Kind: auth.KindFailed, Message: fmt.Sprintf("there is no program %s", cmd.Path), Hint: "build all three: make build"}
-		}
+	r.Stdout, r.Stderr = log, log
+	if err := r.Start(); err != nil {
 		return nil, err
 	}
-	return cmd, nil
+	go func() { // ends with the program
+		defer close(r.ended)
+		if err := r.Wait(); err != nil {
+			r.err = fmt.Errorf("%s: %w", name, err)
+		}
+	}()
+	return r, nil
+}
+
+// end asks the program to end and waits until it has.
+func (r *running) end(ctx context.Context) error {
+	if r == nil {
+		return nil
+	}
+	r.Process.Signal(os.Interrupt) // fails when it has ended already
+	select {
+	case <-r.ended:
+		return r.err
+	case <-ctx.Done():
+		return errors.Join(fmt.Errorf("%s does not end", filepath.Base(r.Path)), r.Process.Kill())
+	}
 }
 
 // lastWords returns the end of what a program printed.
@@ -238,34 +271,18 @@ func (d *demo) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var errs []error
-	errs = append(errs, end(ctx, d.tray))
+	errs = append(errs, d.tray.end(ctx))
 	if d.agent != nil {
 		// Removing signs out: it revokes at the server and erases in the keychain.
 		if _, err := d.client.Remove(ctx, demoAccount); err != nil && !isKind(err, auth.KindUnknown) {
 			errs = append(errs, fmt.Errorf("the demo's session stays in the keychain: %w", err))
 		}
-		errs = append(errs, end(ctx, d.agent))
+		errs = append(errs, d.agent.end(ctx))
 	}
 	if d.server != nil {
 		errs = append(errs, d.server.close(ctx))
 	}
 	return errors.Join(append(errs, d.endWindows(ctx), os.RemoveAll(d.dir))...)
-}
-
-// end asks a program to end and waits until it has; nil has ended.
-func end(ctx context.Context, cmd *exec.Cmd) error {
-	if cmd == nil || cmd.ProcessState != nil {
-		return nil
-	}
-	stuck := context.AfterFunc(ctx, func() { cmd.Process.Kill() })
-	defer stuck()
-	if err := cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Base(cmd.Path), err)
-	}
-	return nil
 }
 
 // endWindows ends the windows that the tray or a command opened, and waits
@@ -298,13 +315,15 @@ func (d *demo) inhabitants() []int {
 
 // until waits until happened, which it asks again and again.
 func until(ctx context.Context, limit time.Duration, what string, happened func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	deadline := time.Now().Add(limit)
 	for !happened() {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("waited %s for %s", limit, what)
+		}
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("waited %s for %s", limit, what)
+			return ctx.Err()
 		}
 	}
 	return nil

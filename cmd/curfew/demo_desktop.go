@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,12 +25,14 @@ import (
 // xfce4-panel or, with qt, lxqt-panel with a tray at its right end; and
 // notifications be shown by dunst.
 type desktop struct {
-	bus *dbus.Conn
-	out string // where pictures are left; "" leaves none
-	qt  bool
+	bus     *dbus.Conn
+	changes chan *dbus.Signal // of the menu
+	screen  image.Rectangle
+	out     string // where pictures are left; "" leaves none
+	qt      bool   // the panel is lxqt-panel
 }
 
-func openDesktop(out string) (*desktop, error) {
+func openDesktop(ctx context.Context, out string) (*desktop, error) {
 	for _, name := range []string{"xdotool", "xwininfo", "import", "xclip"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return nil, fmt.Errorf("%s is missing (make setup-demo installs it)", name)
@@ -42,11 +43,23 @@ func openDesktop(out string) (*desktop, error) {
 			return nil, err
 		}
 	}
-	bus, err := dbus.ConnectSessionBus()
+	d := &desktop{out: out}
+	size, err := d.xdo(ctx, "getdisplaygeometry")
 	if err != nil {
+		return nil, err
+	}
+	if _, err := fmt.Sscan(size, &d.screen.Max.X, &d.screen.Max.Y); err != nil {
+		return nil, fmt.Errorf("the display is %q large: %w", size, err)
+	}
+	if d.bus, err = dbus.ConnectSessionBus(); err != nil {
 		return nil, fmt.Errorf("the session bus does not answer: %w", err)
 	}
-	return &desktop{bus: bus, out: out}, nil
+	d.changes = make(chan *dbus.Signal, 64)
+	d.bus.Signal(d.changes)
+	if err := d.bus.AddMatchSignalContext(ctx, dbus.WithMatchInterface(dbusmenu), dbus.WithMatchMember("LayoutUpdated")); err != nil {
+		return nil, errors.Join(err, d.bus.Close())
+	}
+	return d, nil
 }
 
 func (d *desktop) close() error { return d.bus.Close() }
@@ -155,20 +168,10 @@ func (d *desktop) notice(ctx context.Context) (image.Rectangle, error) {
 	return shown[0].Rectangle, nil
 }
 
-// openMenu waits until the menu stays as it is, and clicks the icon with the
-// right button. A row that comes while the menu is open would be cut off.
+// openMenu waits until the menu is at rest, and clicks the icon with the right
+// button. A row that comes while the menu is open would be cut off.
 func (d *desktop) openMenu(ctx context.Context) error {
-	var rows, last []row
-	var err error
-	waited := until(ctx, 10*time.Second, "the menu to stay as it is", func() bool {
-		last = rows
-		if rows, err = d.menu(ctx); err == nil && !reflect.DeepEqual(rows, last) {
-			time.Sleep(stillFor)
-			return false
-		}
-		return true
-	})
-	if err := errors.Join(err, waited); err != nil {
+	if err := d.menuAtRest(ctx); err != nil {
 		return err
 	}
 	icon, err := d.icon(ctx)
@@ -183,12 +186,27 @@ func (d *desktop) openMenu(ctx context.Context) error {
 	return err
 }
 
+// menuAtRest waits until the tray has not changed its menu for a while. Nobody
+// but the panel may ask for a menu that has just been built: the tray answers
+// the first who asks without the submenus, which is what this panel needs.
+func (d *desktop) menuAtRest(ctx context.Context) error {
+	for began := time.Now(); time.Since(began) < 15*time.Second; {
+		select {
+		case <-d.changes:
+		case <-time.After(time.Second):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return errors.New("the menu changes all the time")
+}
+
 // closeMenu closes the menu and its submenu.
 func (d *desktop) closeMenu(ctx context.Context) error {
 	open, err := d.menus(ctx)
 	for range open {
-		_, pressed := d.xdo(ctx, "key", "Escape")
-		err = errors.Join(err, pressed)
+		err = errors.Join(err, d.press(ctx, "Escape"))
 	}
 	if err != nil {
 		return err
@@ -207,7 +225,7 @@ func (d *desktop) choose(ctx context.Context, path ...string) error {
 	if err := d.walk(ctx, path...); err != nil {
 		return err
 	}
-	if _, err := d.xdo(ctx, "key", "Return"); err != nil {
+	if err := d.press(ctx, "Return"); err != nil {
 		return err
 	}
 	_, err := d.awaitMenus(ctx, 0)
@@ -220,9 +238,11 @@ func (d *desktop) walk(ctx context.Context, path ...string) error {
 	if err != nil {
 		return err
 	}
-	var keys []string
+	if err := d.firstRow(ctx); err != nil {
+		return err
+	}
 	for level, words := range path {
-		down := 0
+		down := -1 // from the first row, which is chosen
 		i := slices.IndexFunc(rows, func(r row) bool {
 			if !r.enabled || r.separator {
 				return false // the arrow keys pass over it
@@ -233,21 +253,48 @@ func (d *desktop) walk(ctx context.Context, path ...string) error {
 		if i < 0 {
 			return fmt.Errorf("the menu has no row %q that can be chosen, but %q", words, rows)
 		}
-		if level > 0 {
-			down-- // a submenu opens with its first row chosen
-		}
-		for range down {
-			keys = append(keys, "Down")
-		}
+		keys := slices.Repeat([]string{"Down"}, down)
 		if level < len(path)-1 {
-			keys = append(keys, "Right")
+			keys = append(keys, "Right") // which chooses the first row there
+		}
+		if err := d.press(ctx, keys...); err != nil {
+			return err
+		}
+		if _, err := d.awaitMenus(ctx, min(level+2, len(path))); err != nil {
+			return err
 		}
 		rows = rows[i].children
 	}
-	if len(path) > 1 {
-		defer func() { _, err = d.awaitMenus(ctx, len(path)) }()
+	return nil
+}
+
+// firstRow chooses the first row of the open menu, and sees that it is chosen:
+// keys that come before a new menu listens are lost.
+func (d *desktop) firstRow(ctx context.Context) error {
+	open, err := d.awaitMenus(ctx, 1)
+	if err != nil {
+		return err
 	}
-	_, err = d.xdo(ctx, append([]string{"key", "--delay", "40"}, keys...)...)
+	before, _, err := d.still(ctx, open[0])
+	if err != nil {
+		return err
+	}
+	waited := until(ctx, 5*time.Second, "the menu to take a key", func() bool {
+		var after []byte
+		if err = d.press(ctx, "Home"); err == nil {
+			after, err = d.shoot(ctx, open[0])
+		}
+		return err != nil || !bytes.Equal(before, after)
+	})
+	return errors.Join(err, waited)
+}
+
+// press presses keys one after the other.
+func (d *desktop) press(ctx context.Context, keys ...string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	_, err := d.xdo(ctx, append([]string{"key", "--delay", "40"}, keys...)...)
 	return err
 }
 
@@ -269,15 +316,17 @@ func (r row) String() string {
 	return r.words
 }
 
+// dbusmenu is the interface of the tray's menu.
+const dbusmenu = "com.canonical.dbusmenu"
+
 // menu asks the tray for its menu, as the panel does.
 func (d *desktop) menu(ctx context.Context) ([]row, error) {
-	const item, dbusmenu = "org.kde.StatusNotifierItem", "com.canonical.dbusmenu"
 	name, path, err := d.trayName(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var menuPath dbus.Variant
-	err = d.bus.Object(name, path).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, item, "Menu").Store(&menuPath)
+	err = d.bus.Object(name, path).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, "org.kde.StatusNotifierItem", "Menu").Store(&menuPath)
 	if err != nil {
 		return nil, err
 	}
@@ -348,20 +397,28 @@ func rowsOf(nodes []dbus.Variant) ([]row, error) {
 	return rows, nil
 }
 
-// picture takes a picture of an area of the screen once something is drawn
-// there, and if it can be had one that is still, and returns how many colours
-// it has.
-func (d *desktop) picture(ctx context.Context, name string, area image.Rectangle) (colours int, err error) {
+// shoot returns a PNG of an area of the screen; the same screen gives the same.
+func (d *desktop) shoot(ctx context.Context, area image.Rectangle) ([]byte, error) {
 	crop := fmt.Sprintf("%dx%d+%d+%d", area.Dx(), area.Dy(), area.Min.X, area.Min.Y)
-	var shot, last []byte
+	shot, err := exec.CommandContext(ctx, "import", "-window", "root", "-crop", crop, "+repage", "-define", "png:exclude-chunks=date,time", "png:-").Output()
+	if err != nil {
+		return nil, fmt.Errorf("import: %w", err)
+	}
+	return shot, nil
+}
+
+// still returns a picture of an area of the screen once something is drawn
+// there, and if it can be had one that stays the same for a moment, with the
+// number of its colours.
+func (d *desktop) still(ctx context.Context, area image.Rectangle) (shot []byte, colours int, err error) {
+	var last []byte
 	look := func() {
 		last = shot
-		shot, err = exec.CommandContext(ctx, "import", "-window", "root", "-crop", crop, "+repage", "-define", "png:exclude-chunks=date,time", "png:-").Output()
-		if err == nil {
+		if shot, err = d.shoot(ctx, area); err == nil {
 			colours, err = countColours(shot)
 		}
 	}
-	waited := until(ctx, 15*time.Second, name+" to be drawn", func() bool {
+	waited := until(ctx, 15*time.Second, "something to be drawn", func() bool {
 		look()
 		return err != nil || colours >= leastColours
 	})
@@ -369,10 +426,20 @@ func (d *desktop) picture(ctx context.Context, name string, area image.Rectangle
 		time.Sleep(stillFor)
 		look()
 	}
-	if err := errors.Join(err, waited); err != nil || d.out == "" {
-		return colours, err
+	return shot, colours, errors.Join(err, waited)
+}
+
+// picture leaves a picture of an area of the screen, and returns how many
+// colours it has.
+func (d *desktop) picture(ctx context.Context, name string, area image.Rectangle) (colours int, err error) {
+	shot, colours, err := d.still(ctx, area)
+	if err != nil {
+		return colours, fmt.Errorf("%s: %w", name, err)
 	}
-	return colours, os.WriteFile(filepath.Join(d.out, name+".png"), shot, 0o644)
+	if d.out != "" {
+		err = os.WriteFile(filepath.Join(d.out, name+".png"), shot, 0o644)
+	}
+	return colours, err
 }
 
 const (

@@ -29,7 +29,7 @@ import (
 // A player is the person whom the demo plays.
 type player struct {
 	*demo
-	screen  *desktop
+	desktop *desktop
 	browser *robot.Browser
 	visited int // pages that the programs have opened so far
 	began   time.Time
@@ -74,10 +74,10 @@ func (d *demo) play(ctx context.Context, out io.Writer, pictures string) (err er
 		browser: &robot.Browser{User: authserver.DefaultUser, Password: authserver.DefaultPassword},
 		began:   time.Now(),
 	}
-	if p.screen, err = openDesktop(pictures); err != nil {
+	if p.desktop, err = openDesktop(ctx, pictures); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.screen.close()) }()
+	defer func() { err = errors.Join(err, p.desktop.close()) }()
 	if err := d.setBrowser(fmt.Sprintf("printf '%%s\\n' \"$1\" >>'%s'\n", p.opened())); err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (d *demo) play(ctx context.Context, out io.Writer, pictures string) (err er
 		fmt.Fprintf(out, "%6.1f s  %-6s %s\n           expected: %s\n           seen:     %s\n",
 			time.Since(p.began).Seconds(), verdict, s.what, s.expect, seen)
 		if err != nil {
-			p.screen.picture(ctx, "failed", screenArea)
+			p.desktop.picture(ctx, "failed", p.desktop.screen)
 			fmt.Fprintf(out, "\nThe agent's last words:\n%s\nThe tray's:\n%s\n", d.lastWords("agent"), d.lastWords("tray"))
 			return &auth.Error{Kind: auth.KindFailed, Message: fmt.Sprintf("step %d of %d of the demo failed: %s", i+1, len(steps), s.what)}
 		}
@@ -102,9 +102,6 @@ func (d *demo) play(ctx context.Context, out io.Writer, pictures string) (err er
 	return nil
 }
 
-// screenArea is all of the headless desktop.
-var screenArea = image.Rect(0, 0, 1280, 800)
-
 func (p *player) seeIcon(ctx context.Context) (string, error) {
 	if err := p.startTray(); err != nil {
 		return "", err
@@ -112,7 +109,7 @@ func (p *player) seeIcon(ctx context.Context) (string, error) {
 	var icon image.Rectangle
 	err := until(ctx, 10*time.Second, "the icon", func() (there bool) {
 		var err error
-		icon, err = p.screen.icon(ctx)
+		icon, err = p.desktop.icon(ctx)
 		return err == nil
 	})
 	if err != nil {
@@ -200,7 +197,7 @@ func (p *player) searchProfile(ctx context.Context) (string, error) {
 // keychainItems counts Curfew's items in the keychain.
 func (p *player) keychainItems(ctx context.Context) (int, error) {
 	var unlocked, locked []dbus.ObjectPath
-	err := p.screen.bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets").
+	err := p.desktop.bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets").
 		CallWithContext(ctx, "org.freedesktop.Secret.Service.SearchItems", 0, map[string]string{"service": "curfew"}).
 		Store(&unlocked, &locked)
 	return len(unlocked) + len(locked), err
@@ -217,11 +214,15 @@ func (p *player) seeMenu(ctx context.Context) (string, error) {
 // showMenu takes a picture of the menu with the account's submenu, and
 // returns the account's row.
 func (p *player) showMenu(ctx context.Context, picture string) (line string, err error) {
-	if err := p.screen.openMenu(ctx); err != nil {
+	if err := p.desktop.openMenu(ctx); err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, p.screen.closeMenu(ctx)) }()
-	rows, err := p.screen.menu(ctx)
+	defer func() {
+		if err == nil { // else it belongs on the picture of what failed
+			err = p.desktop.closeMenu(ctx)
+		}
+	}()
+	rows, err := p.desktop.menu(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -231,32 +232,32 @@ func (p *player) showMenu(ctx context.Context, picture string) (line string, err
 	}
 	for _, r := range rows[i].children {
 		if r.enabled {
-			if err := p.screen.walk(ctx, rows[i].words, r.words); err != nil {
+			if err := p.desktop.walk(ctx, rows[i].words, r.words); err != nil {
 				return "", err
 			}
 			break
 		}
 	}
-	open, err := p.screen.awaitMenus(ctx, 2)
+	open, err := p.desktop.awaitMenus(ctx, 2)
 	if err != nil {
 		return "", err
 	}
-	area := image.Rect(screenArea.Max.X, 0, screenArea.Max.X, 0)
+	area := image.Rectangle{}
 	for _, m := range open {
-		area = area.Union(m.Inset(-16).Intersect(screenArea))
+		area = area.Union(m.Inset(-16))
 	}
-	area.Min.Y, area.Max.X = 0, screenArea.Max.X
+	area.Min.Y, area.Max.X = 0, p.desktop.screen.Max.X // with the icon
 	_, err = p.see(ctx, picture, area)
 	return rows[i].words, err
 }
 
 func (p *player) copyToken(ctx context.Context) (string, error) {
-	if err := p.screen.choose(ctx, demoAccount, "Copy access token"); err != nil {
+	if err := p.desktop.choose(ctx, demoAccount, "Copy access token"); err != nil {
 		return "", err
 	}
 	var token string
 	err := until(ctx, 5*time.Second, "something in the clipboard", func() bool {
-		token, _ = p.screen.clipboard(ctx) // fails while it is empty
+		token, _ = p.desktop.clipboard(ctx) // fails while it is empty
 		return token != ""
 	})
 	if err != nil {
@@ -266,7 +267,7 @@ func (p *player) copyToken(ctx context.Context) (string, error) {
 }
 
 func (p *player) openWindow(ctx context.Context) (string, error) {
-	if err := p.screen.choose(ctx, "Open Curfew"); err != nil {
+	if err := p.desktop.choose(ctx, "Open Curfew"); err != nil {
 		return "", err
 	}
 	return p.seeWindow(ctx, "window")
@@ -277,13 +278,13 @@ func (p *player) seeWindow(ctx context.Context, picture string) (string, error) 
 	var all []xwindow
 	err := until(ctx, 15*time.Second, "the window", func() bool {
 		var err error
-		all, err = p.screen.windows(ctx, "--name", "^Curfew")
+		all, err = p.desktop.windows(ctx, "--name", "^Curfew")
 		return err == nil && len(all) == 1
 	})
 	if err != nil {
 		return fmt.Sprintf("%d windows", len(all)), err
 	}
-	if !all[0].In(screenArea) {
+	if !all[0].In(p.desktop.screen) {
 		return "", fmt.Errorf("the window is at %v, not all of it on the screen", all[0])
 	}
 	return p.see(ctx, picture, all[0].Rectangle)
@@ -291,7 +292,7 @@ func (p *player) seeWindow(ctx context.Context, picture string) (string, error) 
 
 // see takes a picture and says how large it is.
 func (p *player) see(ctx context.Context, picture string, area image.Rectangle) (string, error) {
-	colours, err := p.screen.picture(ctx, picture, area)
+	colours, err := p.desktop.picture(ctx, picture, area)
 	return fmt.Sprintf("%s: %d x %d pixels, %d colours", picture, area.Dx(), area.Dy(), colours), err
 }
 
@@ -324,7 +325,7 @@ func (p *player) refreshNow(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := p.screen.choose(ctx, before.Name, "Refresh now"); err != nil {
+	if err := p.desktop.choose(ctx, before.Name, "Refresh now"); err != nil {
 		return "", err
 	}
 	after, err := p.await(ctx, 5*time.Second, "the refresh", func(s auth.Snapshot) bool {
@@ -343,7 +344,7 @@ func (p *player) signInAgain(ctx context.Context) (string, error) {
 		return "", err
 	}
 	old := p.server.steal()
-	if err := p.screen.choose(ctx, demoAccount, "Sign in again"); err != nil {
+	if err := p.desktop.choose(ctx, demoAccount, "Sign in again"); err != nil {
 		return "", err
 	}
 	if err := p.visit(ctx); err != nil {
@@ -426,7 +427,7 @@ func (p *player) seeEnd(ctx context.Context) (string, error) {
 	if s.Reason != auth.ByRefreshes || s.Message != auth.MessageRefreshes || code != exitSignInNeeded || !strings.Contains(said, auth.MessageRefreshes) {
 		return seen, errors.New("that is not the end by refreshes")
 	}
-	notice, err := p.screen.notice(ctx)
+	notice, err := p.desktop.notice(ctx)
 	if err != nil {
 		return seen, err
 	}
@@ -461,15 +462,13 @@ func (p *player) signOut(ctx context.Context) (string, error) {
 }
 
 func (p *player) quit(ctx context.Context) (string, error) {
-	if err := p.screen.choose(ctx, "Quit"); err != nil {
+	if err := p.desktop.choose(ctx, "Quit"); err != nil {
 		return "", err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- p.tray.Wait() }()
 	select {
-	case err := <-ended:
-		if err != nil {
-			return "", fmt.Errorf("the tray ended badly: %w", err)
+	case <-p.tray.ended:
+		if p.tray.err != nil {
+			return "", p.tray.err
 		}
 	case <-time.After(5 * time.Second):
 		return "", errors.New("the tray is still there")

@@ -132,7 +132,7 @@ and not startable.`,
 	group("accounts", p.addCommand(), p.removeCommand(), p.loginCommand(), p.logoutCommand(), p.providersCommand())
 	group("tokens", p.tokenCommand(), p.refreshCommand(), p.execCommand())
 	group("look", p.statusCommand(), p.logCommand(), p.forecastCommand(), p.doctorCommand(), p.unlockCommand())
-	group("programs", p.agentCommand(), p.windowCommand(), p.authserverCommand(), p.demoCommand())
+	group("programs", p.agentCommand(), p.windowCommand(), p.autostartCommand(), p.authserverCommand(), p.demoCommand())
 	root.AddCommand(p.versionCommand())
 	p.addJSON(root)
 	return root

@@ -120,6 +120,7 @@ func TestScripts(t *testing.T) {
 					"authserver": w.authserver,
 					"recorder":   w.recorder,
 					"replay":     w.replay,
+					"canary":     w.canary,
 					"agent":      w.agent,
 					"json":       jsonCmd,
 					"settle":     settle,
@@ -133,9 +134,10 @@ func TestScripts(t *testing.T) {
 type world struct {
 	session *kctest.Session
 
-	mu     sync.Mutex
-	issued []string // refresh tokens that the recorder saw go by
-	issuer string
+	mu      sync.Mutex
+	secrets []string // all that the recorder saw
+	issued  []string // refresh tokens that the recorder saw go by
+	issuer  string
 }
 
 func (w *world) setUp(env *testscript.Env) error {
@@ -247,23 +249,35 @@ func (w *world) authserver(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // recorder serves the authorization server from this process and notes every
-// refresh token that it issues, as no honest program could.
+// secret that passes it, as no honest program could.
 func (w *world) recorder(ts *testscript.TestScript, neg bool, args []string) {
 	front := httptest.NewUnstartedServer(nil)
 	w.issuer = "http://" + front.Listener.Addr().String()
 	server, err := authserver.New(authserver.Config{Issuer: w.issuer, AutoApprove: authserver.DefaultUser})
 	ts.Check(err)
 	front.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		rec := httptest.NewRecorder()
 		server.ServeHTTP(rec, r)
-		var answer struct {
-			RefreshToken string `json:"refresh_token"`
+		var answer map[string]any
+		json.Unmarshal(rec.Body.Bytes(), &answer)
+		form, _ := url.ParseQuery(string(body))
+		w.mu.Lock()
+		for _, name := range []string{"access_token", "refresh_token", "id_token"} {
+			if token, _ := answer[name].(string); token != "" {
+				w.secrets = append(w.secrets, token)
+				if name == "refresh_token" {
+					w.issued = append(w.issued, token)
+				}
+			}
 		}
-		if json.Unmarshal(rec.Body.Bytes(), &answer) == nil && answer.RefreshToken != "" {
-			w.mu.Lock()
-			w.issued = append(w.issued, answer.RefreshToken)
-			w.mu.Unlock()
+		for _, name := range []string{"code", "code_verifier"} {
+			if secret := form.Get(name); secret != "" {
+				w.secrets = append(w.secrets, secret)
+			}
 		}
+		w.mu.Unlock()
 		maps.Copy(rw.Header(), rec.Header())
 		rw.WriteHeader(rec.Code)
 		rw.Write(rec.Body.Bytes())
@@ -291,18 +305,51 @@ func (w *world) replay(ts *testscript.TestScript, neg bool, args []string) {
 	if worked := res.StatusCode == http.StatusOK; worked == neg {
 		ts.Fatalf("the old refresh token: %s %s", res.Status, body)
 	}
-	// No refresh token that was ever issued lies in clear where programs look.
+	w.canary(ts, false, nil)
+}
+
+// canary fails when any secret that the recorder saw lies in clear where other
+// programs look: in a file of this world (logs, state, configuration, the
+// keychain's own), in an item of the keychain, in the arguments or the
+// environment of any process.
+func (w *world) canary(ts *testscript.TestScript, neg bool, args []string) {
+	w.mu.Lock()
+	secrets := slices.Clone(w.secrets)
+	w.mu.Unlock()
+	if len(secrets) < 4 {
+		ts.Fatalf("the recorder saw only %d secrets: that proves nothing", len(secrets))
+	}
+	look := func(where string, text []byte) {
+		for _, secret := range secrets {
+			// Also a part of it, and of its end, which is all that is secret in a JWT.
+			for _, part := range []string{secret, secret[:min(len(secret), 60)], secret[max(0, len(secret)-40):]} {
+				if len(part) < len(secret) && strings.HasPrefix(part, "eyJ") {
+					continue // the header is in every token
+				}
+				if bytes.Contains(text, []byte(part)) {
+					ts.Fatalf("a secret lies in clear in %s", where)
+				}
+			}
+		}
+	}
+	look("the keychain", []byte(w.session.SecretTool("", "search", "--all", "service", "curfew")))
+	for _, pattern := range []string{"/proc/[0-9]*/cmdline", "/proc/[0-9]*/environ"} {
+		files, err := filepath.Glob(pattern)
+		ts.Check(err)
+		for _, file := range files {
+			if b, err := os.ReadFile(file); err == nil { // else it has ended, or protects itself
+				look(file, b)
+			}
+		}
+	}
 	for _, dir := range []string{ts.Getenv("HOME"), ts.Getenv("STATE"), ts.Getenv("XDG_CONFIG_HOME"), ts.Getenv("XDG_DATA_HOME"), ts.Getenv("RUN")} {
 		filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() {
 				return nil
 			}
-			b, _ := os.ReadFile(path)
-			for _, token := range issued {
-				if bytes.Contains(b, []byte(token)) {
-					ts.Fatalf("a refresh token lies in clear in %s", path)
-				}
-			}
+			b, err := os.ReadFile(path)
+			ts.Check(err)
+			look(path, b)
 			return nil
 		})
 	}

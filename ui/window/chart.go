@@ -68,11 +68,9 @@ func burnDown(s auth.Snapshot, events []auth.Event, now time.Time) (b burn, ok b
 }
 
 func (b burn) equal(c burn) bool {
-	spent := slices.Equal(b.spent, c.spent)
-	b.spent, c.spent = nil, nil
 	// The dot of today moves by a pixel in an hour or so: minutes are plenty.
 	b.now, c.now = b.now.Truncate(5*time.Minute), c.now.Truncate(5*time.Minute)
-	return spent && b.start.Equal(c.start) && b.end.Equal(c.end) && b.now.Equal(c.now) && b.budget == c.budget && b.left == c.left &&
+	return slices.Equal(b.spent, c.spent) && b.start.Equal(c.start) && b.end.Equal(c.end) && b.now.Equal(c.now) && b.budget == c.budget && b.left == c.left &&
 		b.until.Equal(c.until) && math.Abs(b.leftThen-c.leftThen) < .01 && b.color == c.color
 }
 

@@ -20,7 +20,7 @@ type Instance struct {
 	lock     *os.File
 }
 
-// ErrShown: another process shows the window already, and has been told to
+// ErrShown says that another process shows the window already, and has been told to
 // come forward.
 var ErrShown = errors.New("the window is open already")
 

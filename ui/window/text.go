@@ -89,7 +89,7 @@ func (t *text) lines(width float32) []string {
 	}
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(t.words) {
+	for word := range strings.FieldsSeq(t.words) {
 		longer := word
 		if line != "" {
 			longer = line + " " + word
