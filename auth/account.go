@@ -217,11 +217,11 @@ const (
 func (a *account) wait() time.Duration {
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	wait := pollInterval
+	now := a.m.clock.Now()
+	wait := pollInterval - time.Duration(now.UnixNano())%pollInterval // at one moment for all accounts: one waking for all
 	if a.rec == nil && len(a.found) == 0 {
 		return wait
 	}
-	now := a.m.clock.Now()
 	until := func(t time.Time) {
 		if t.After(now) {
 			wait = min(wait, t.Sub(now))

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
+	"image/draw"
 	"image/png"
 	"io"
 	"os"
@@ -111,9 +113,32 @@ func (d *desktop) look(ctx context.Context, area image.Rectangle) (image.Image, 
 	if err != nil {
 		return nil, err
 	}
-	img, err := png.Decode(out)
+	decoded, err := png.Decode(out)
 	io.Copy(io.Discard, out)
-	return img, errors.Join(err, c.Wait())
+	if err := errors.Join(err, c.Wait()); err != nil {
+		return nil, err
+	}
+	img := image.NewRGBA(decoded.Bounds()) // whatever it came as, so that pictures can be compared
+	draw.Draw(img, img.Rect, decoded, decoded.Bounds().Min, draw.Src)
+	return img, nil
+}
+
+// still takes a picture of an area once it stays as it is.
+func (d *desktop) still(ctx context.Context, area image.Rectangle) (shot image.Image, err error) {
+	var last image.Image
+	waited := until(ctx, 10*time.Second, "a picture that stays", func() bool {
+		last = shot
+		time.Sleep(stillFor)
+		if shot, err = d.look(ctx, area); err != nil {
+			return true
+		}
+		if last == nil {
+			return false
+		}
+		top, _ := differ(last, shot)
+		return top < 0
+	})
+	return shot, errors.Join(err, waited)
 }
 
 // differ returns the lines in which two pictures differ.
@@ -138,7 +163,7 @@ func differ(a, b image.Image) (top, bottom int) {
 // what remains.
 func (d *desktop) spot(ctx context.Context, menu image.Rectangle, rows []row, words string) (image.Point, error) {
 	inside := menu.Inset(1)
-	dark, err := d.look(ctx, inside)
+	dark, err := d.still(ctx, inside)
 	if err != nil {
 		return image.Point{}, err
 	}
@@ -573,8 +598,7 @@ func TestDesktopWayland(t *testing.T) {
 			return true
 		}
 		corner := empty.At(0, 0)
-		_, _, blue, _ := corner.RGBA()
-		return blue>>8 == 0x5e && empty.At(empty.Bounds().Dx()/2, empty.Bounds().Dy()/2) == corner
+		return corner == color.RGBA{0x24, 0x40, 0x5e, 0xff} && empty.At(empty.Bounds().Dx()/2, empty.Bounds().Dy()/2) == corner
 	}))
 	check(t, err)
 	// covered is how much of the screen is a window, in percent.
