@@ -123,8 +123,8 @@ func (d *desktop) look(ctx context.Context, area image.Rectangle) (image.Image, 
 	return img, nil
 }
 
-// still takes a picture of an area once it stays as it is.
-func (d *desktop) still(ctx context.Context, area image.Rectangle) (shot image.Image, err error) {
+// stillLife takes a picture of an area once it stays as it is.
+func (d *desktop) stillLife(ctx context.Context, area image.Rectangle) (shot image.Image, err error) {
 	var last image.Image
 	waited := until(ctx, 10*time.Second, "a picture that stays", func() bool {
 		last = shot
@@ -163,7 +163,7 @@ func differ(a, b image.Image) (top, bottom int) {
 // what remains.
 func (d *desktop) spot(ctx context.Context, menu image.Rectangle, rows []row, words string) (image.Point, error) {
 	inside := menu.Inset(1)
-	dark, err := d.still(ctx, inside)
+	dark, err := d.stillLife(ctx, inside)
 	if err != nil {
 		return image.Point{}, err
 	}
