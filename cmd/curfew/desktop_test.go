@@ -629,5 +629,5 @@ func TestDesktopWayland(t *testing.T) {
 	check(t, err)
 	check(t, until(ctx, 15*time.Second, "the window to end", func() bool { return len(p.pids("curfew-window")) == 0 }))
 	check(t, until(ctx, 10*time.Second, "the screen to be empty again", func() bool { return covered() == 0 }))
-	check(t, end(ctx, p.tray)) // before its bus ends
+	check(t, p.tray.end(ctx)) // before its bus ends
 }
