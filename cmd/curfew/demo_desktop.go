@@ -56,7 +56,7 @@ func openDesktop(ctx context.Context, out string) (*desktop, error) {
 	}
 	d.changes = make(chan *dbus.Signal, 64)
 	d.bus.Signal(d.changes)
-	if err := d.bus.AddMatchSignalContext(ctx, dbus.WithMatchInterface(dbusmenu), dbus.WithMatchMember("LayoutUpdated")); err != nil {
+	if err := d.bus.AddMatchSignalContext(ctx, dbus.WithMatchInterface(dbusmenu)); err != nil {
 		return nil, errors.Join(err, d.bus.Close())
 	}
 	return d, nil
@@ -275,14 +275,14 @@ func (d *desktop) firstRow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	before, _, err := d.still(ctx, open[0])
+	before, _, err := d.still(ctx, open[0].Rectangle)
 	if err != nil {
 		return err
 	}
 	waited := until(ctx, 5*time.Second, "the menu to take a key", func() bool {
 		var after []byte
 		if err = d.press(ctx, "Home"); err == nil {
-			after, err = d.shoot(ctx, open[0])
+			after, err = d.shoot(ctx, open[0].Rectangle)
 		}
 		return err != nil || !bytes.Equal(before, after)
 	})

@@ -6,13 +6,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,10 +41,10 @@ func sitDown(t *testing.T, c authserver.Config) *player {
 		t.Fatal(err)
 	}
 	p := &player{browser: aPerson(), began: time.Now()}
-	if p.screen, err = openDesktop("../../build/desktop"); err != nil {
+	if p.desktop, err = openDesktop(t.Context(), "../../build/desktop"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { check(t, p.screen.close()) })
+	t.Cleanup(func() { check(t, p.desktop.close()) })
 	if p.demo, err = startDemo(t.Context(), bin, c); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +56,7 @@ func sitDown(t *testing.T, c authserver.Config) *player {
 	})
 	t.Cleanup(func() {
 		if t.Failed() {
-			p.screen.picture(context.Background(), "failed", screenArea)
+			p.desktop.picture(context.Background(), "failed", p.desktop.screen)
 		}
 	})
 	browser := filepath.Join(p.dir, "browser")
@@ -86,9 +84,9 @@ func awaitIcon(t *testing.T, p *player, picture string) {
 	t.Helper()
 	var icon image.Rectangle
 	check(t, until(t.Context(), 20*time.Second, "the icon", func() bool {
-		_, _, listed := p.screen.trayName(t.Context())
+		_, _, listed := p.desktop.trayName(t.Context())
 		var err error
-		icon, err = p.screen.icon(t.Context())
+		icon, err = p.desktop.icon(t.Context())
 		return err == nil && listed == nil
 	}))
 	seen, err := p.see(t.Context(), picture, icon)
@@ -104,41 +102,22 @@ func (d *desktop) point(ctx context.Context, at image.Point) error {
 
 // look takes a picture of an area as it is now.
 func (d *desktop) look(ctx context.Context, area image.Rectangle) (image.Image, error) {
-	crop := fmt.Sprintf("%dx%d+%d+%d", area.Dx(), area.Dy(), area.Min.X, area.Min.Y)
-	c := exec.CommandContext(ctx, "import", "-window", "root", "-crop", crop, "+repage", "png:-")
-	out, err := c.StdoutPipe()
-	if err == nil {
-		err = c.Start()
-	}
+	shot, err := d.shoot(ctx, area)
 	if err != nil {
 		return nil, err
 	}
-	decoded, err := png.Decode(out)
-	io.Copy(io.Discard, out)
-	if err := errors.Join(err, c.Wait()); err != nil {
-		return nil, err
-	}
-	img := image.NewRGBA(decoded.Bounds()) // whatever it came as, so that pictures can be compared
-	draw.Draw(img, img.Rect, decoded, decoded.Bounds().Min, draw.Src)
-	return img, nil
+	return decode(shot)
 }
 
-// still takes a picture of an area once it stays as it is.
-func (d *desktop) still(ctx context.Context, area image.Rectangle) (shot image.Image, err error) {
-	var last image.Image
-	waited := until(ctx, 10*time.Second, "a picture that stays", func() bool {
-		last = shot
-		time.Sleep(stillFor)
-		if shot, err = d.look(ctx, area); err != nil {
-			return true
-		}
-		if last == nil {
-			return false
-		}
-		top, _ := differ(last, shot)
-		return top < 0
-	})
-	return shot, errors.Join(err, waited)
+// decode makes pictures comparable, be they grey or coloured.
+func decode(shot []byte) (image.Image, error) {
+	decoded, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		return nil, err
+	}
+	img := image.NewRGBA(decoded.Bounds())
+	draw.Draw(img, img.Rect, decoded, decoded.Bounds().Min, draw.Src)
+	return img, nil
 }
 
 // differ returns the lines in which two pictures differ.
@@ -163,7 +142,11 @@ func differ(a, b image.Image) (top, bottom int) {
 // what remains.
 func (d *desktop) spot(ctx context.Context, menu image.Rectangle, rows []row, words string) (image.Point, error) {
 	inside := menu.Inset(1)
-	dark, err := d.still(ctx, inside)
+	shot, _, err := d.still(ctx, inside)
+	if err != nil {
+		return image.Point{}, err
+	}
+	dark, err := decode(shot)
 	if err != nil {
 		return image.Point{}, err
 	}
@@ -243,9 +226,9 @@ func (d *desktop) clickRow(ctx context.Context, path ...string) error {
 // click opens the menu with the right button, and clicks a row with the left one.
 func (p *player) click(t *testing.T, path ...string) {
 	t.Helper()
-	check(t, p.screen.openMenu(t.Context()))
-	check(t, p.screen.clickRow(t.Context(), path...))
-	_, err := p.screen.awaitMenus(t.Context(), 0)
+	check(t, p.desktop.openMenu(t.Context()))
+	check(t, p.desktop.clickRow(t.Context(), path...))
+	_, err := p.desktop.awaitMenus(t.Context(), 0)
 	check(t, err)
 }
 
@@ -253,7 +236,7 @@ func (p *player) click(t *testing.T, path ...string) {
 func (p *player) clipboardHas(t *testing.T, limit time.Duration, what string, is func(string) bool) (text string) {
 	t.Helper()
 	check(t, until(t.Context(), limit, what, func() bool {
-		text, _ = p.screen.clipboard(t.Context()) // fails while it is empty
+		text, _ = p.desktop.clipboard(t.Context()) // fails while it is empty
 		return is(text)
 	}))
 	return text
@@ -266,12 +249,12 @@ func anything(text string) bool { return text != "" }
 func restartPanel(t *testing.T, p *player, owner string, command ...string) {
 	t.Helper()
 	var pid uint32
-	check(t, p.screen.bus.BusObject().CallWithContext(t.Context(), "org.freedesktop.DBus.GetConnectionUnixProcessID", 0, owner).Store(&pid))
+	check(t, p.desktop.bus.BusObject().CallWithContext(t.Context(), "org.freedesktop.DBus.GetConnectionUnixProcessID", 0, owner).Store(&pid))
 	check(t, syscall.Kill(int(pid), syscall.SIGKILL))
 	has := func(want bool) func() bool {
 		return func() bool {
 			var there bool
-			err := p.screen.bus.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, "org.kde.StatusNotifierWatcher").Store(&there)
+			err := p.desktop.bus.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, "org.kde.StatusNotifierWatcher").Store(&there)
 			return err == nil && there == want
 		}
 	}
@@ -279,7 +262,7 @@ func restartPanel(t *testing.T, p *player, owner string, command ...string) {
 	startProgram(t, nil, command...)
 	t.Cleanup(func() {
 		if t.Failed() {
-			p.screen.picture(context.Background(), "failed-panel", screenArea) // while it is there
+			p.desktop.picture(context.Background(), "failed-panel", p.desktop.screen) // while it is there
 		}
 	})
 	check(t, until(t.Context(), 60*time.Second, "the panel to be back", has(true)))
@@ -310,7 +293,7 @@ func closeWindow(t *testing.T, p *player, picture string) {
 	seen, err := p.seeWindow(t.Context(), picture)
 	check(t, err)
 	t.Log(seen)
-	_, err = p.screen.xdo(t.Context(), "search", "--onlyvisible", "--name", "^Curfew", "windowfocus", "--sync", "key", "--clearmodifiers", "ctrl+w")
+	_, err = p.desktop.xdo(t.Context(), "search", "--onlyvisible", "--name", "^Curfew", "windowfocus", "--sync", "key", "--clearmodifiers", "ctrl+w")
 	check(t, err)
 	check(t, until(t.Context(), 15*time.Second, "the window to end", func() bool { return len(p.pids("curfew-window")) == 0 }))
 }
@@ -368,7 +351,7 @@ func TestDesktopMouse(t *testing.T) {
 		t.Errorf("the old refresh token: %s", refused)
 	}
 
-	if text, _ := p.screen.clipboard(ctx); text != token {
+	if text, _ := p.desktop.clipboard(ctx); text != token {
 		t.Errorf("the clipboard holds %d bytes, %s after the token came", len(text), time.Since(copied))
 	}
 	p.clipboardHas(t, time.Minute, "an empty clipboard", func(text string) bool { return text == "" })
@@ -392,7 +375,12 @@ func TestDesktopMouse(t *testing.T) {
 		t.Error(err)
 	}
 	p.click(t, "Quit")
-	check(t, p.tray.Wait())
+	select {
+	case <-p.tray.ended:
+		check(t, p.tray.err)
+	case <-time.After(10 * time.Second):
+		t.Error("the tray is still there")
+	}
 }
 
 // TestDesktopMenu holds menus open, for longer than minutes need to tick,
@@ -439,8 +427,8 @@ func holdMenu(t *testing.T, qt bool) {
 		file := filepath.Join(p.dir, "panel.conf")
 		check(t, os.WriteFile(file, []byte(lxqtPanel), 0o600))
 		restartPanel(t, p, "org.xfce.Panel", "lxqt-panel", "-c", file)
-		p.screen.qt = true
-		check(t, until(ctx, 20*time.Second, "lxqt-panel", func() bool { _, err := p.screen.icon(ctx); return err == nil }))
+		p.desktop.qt = true
+		check(t, until(ctx, 20*time.Second, "lxqt-panel", func() bool { _, err := p.desktop.icon(ctx); return err == nil }))
 	}
 	check(t, p.client.Put(ctx, p.account()))
 	_, err := p.signIn(ctx)
@@ -448,9 +436,9 @@ func holdMenu(t *testing.T, qt bool) {
 	check(t, p.startTray())
 	awaitIcon(t, p, name+"-icon")
 
-	check(t, p.screen.openMenu(ctx))
-	check(t, p.screen.clickRow(ctx, demoAccount)) // which opens the menu below it
-	open, err := p.screen.awaitMenus(ctx, 2)
+	check(t, p.desktop.openMenu(ctx))
+	check(t, p.desktop.clickRow(ctx, demoAccount)) // which opens the menu below it
+	open, err := p.desktop.awaitMenus(ctx, 2)
 	check(t, err)
 	closed := make(chan string, 8)
 	for _, w := range open {
@@ -459,7 +447,7 @@ func holdMenu(t *testing.T, qt bool) {
 	area := open[0].Union(open[1].Rectangle)
 	_, err = p.see(ctx, name+"-menu-opened", area)
 	check(t, err)
-	before, err := p.screen.menu(ctx)
+	before, err := p.desktop.menu(ctx)
 	check(t, err)
 
 	refresh, another, end := time.After(20*time.Second), time.After(30*time.Second), time.After(most)
@@ -470,13 +458,13 @@ func holdMenu(t *testing.T, qt bool) {
 	for time.Since(began) < hold || minutes(rows[0].words) >= minutes(before[0].words) {
 		select {
 		case what := <-closed:
-			p.screen.picture(ctx, name+"-menu-closed", screenArea)
+			p.desktop.picture(ctx, name+"-menu-closed", p.desktop.screen)
 			t.Fatalf("the menu closed by itself after %.1f s: %s", time.Since(began).Seconds(), what)
 		case <-every.C:
 			_, err := p.client.Token(ctx, demoAccount, -1, "desktop test")
 			check(t, err)
 			served++
-			rows, err = p.screen.menu(ctx)
+			rows, err = p.desktop.menu(ctx)
 			check(t, err)
 		case <-refresh:
 			_, err := p.client.Refresh(ctx, demoAccount, "desktop test")
@@ -490,7 +478,7 @@ func holdMenu(t *testing.T, qt bool) {
 		}
 	}
 	held := time.Since(began)
-	open, err = p.screen.awaitMenus(ctx, 2)
+	open, err = p.desktop.awaitMenus(ctx, 2)
 	check(t, err)
 	_, err = p.see(ctx, name+"-menu-held", open[0].Union(open[1].Rectangle))
 	check(t, err)
@@ -498,18 +486,18 @@ func holdMenu(t *testing.T, qt bool) {
 	if len(rows) != len(before) || !strings.Contains(before[0].words, "20 of 20") || !strings.Contains(rows[0].words, "19 of 20") {
 		t.Errorf("the menu was\n  %q\nand is\n  %q", before, rows)
 	}
-	at, err := p.screen.spot(ctx, open[1].Rectangle, rows[0].children, "Copy access token")
+	at, err := p.desktop.spot(ctx, open[1].Rectangle, rows[0].children, "Copy access token")
 	check(t, err)
-	check(t, p.screen.point(ctx, at))
-	_, err = p.screen.xdo(ctx, "click", "1")
+	check(t, p.desktop.point(ctx, at))
+	_, err = p.desktop.xdo(ctx, "click", "1")
 	check(t, err)
 	token := p.clipboardHas(t, 10*time.Second, "a token in the clipboard", anything)
 	_, err = expect("200 " + authserver.DefaultUser)(p.server.tryAPI(ctx, token))
 	check(t, err)
-	_, err = p.screen.awaitMenus(ctx, 0)
+	_, err = p.desktop.awaitMenus(ctx, 0)
 	check(t, err)
 	check(t, until(ctx, 10*time.Second, "the other account in the menu", func() bool {
-		rows, err = p.screen.menu(ctx)
+		rows, err = p.desktop.menu(ctx)
 		return err == nil && strings.Contains(fmt.Sprint(rows), "another")
 	}))
 	_, err = p.client.Remove(ctx, "another")
@@ -579,7 +567,7 @@ func TestDesktopWayland(t *testing.T) {
 	}))
 	var screens []xwindow
 	check(t, until(ctx, 20*time.Second, "weston's window", func() bool {
-		screens, err = p.screen.windows(ctx, "--class", "^Weston Compositor$")
+		screens, err = p.desktop.windows(ctx, "--class", "^Weston Compositor$")
 		return err == nil && len(screens) == 1
 	}))
 	screen := screens[0]
@@ -590,10 +578,10 @@ func TestDesktopWayland(t *testing.T) {
 	check(t, err)
 	t.Cleanup(stop)
 	p.env = append(p.env, "DISPLAY=", "WAYLAND_DISPLAY="+display, "FYNE_PLATFORM=wayland", "DBUS_SESSION_BUS_ADDRESS="+address)
-	check(t, p.screen.point(ctx, screenArea.Max)) // weston draws the mouse, too
+	check(t, p.desktop.point(ctx, p.desktop.screen.Max)) // weston draws the mouse, too
 	var empty image.Image
 	check(t, until(ctx, 10*time.Second, "an empty screen", func() bool {
-		empty, err = p.screen.look(ctx, screen.Rectangle)
+		empty, err = p.desktop.look(ctx, screen.Rectangle)
 		if err != nil {
 			return true
 		}
@@ -603,7 +591,7 @@ func TestDesktopWayland(t *testing.T) {
 	check(t, err)
 	// covered is how much of the screen is a window, in percent.
 	covered := func() int {
-		img, err := p.screen.look(ctx, screen.Rectangle)
+		img, err := p.desktop.look(ctx, screen.Rectangle)
 		check(t, err)
 		n := 0
 		for x := range img.Bounds().Dx() {
@@ -625,9 +613,9 @@ func TestDesktopWayland(t *testing.T) {
 	check(t, err)
 	t.Log(seen)
 
-	_, err = p.screen.xdo(ctx, "windowfocus", "--sync", screen.id, "key", "--clearmodifiers", "ctrl+w")
+	_, err = p.desktop.xdo(ctx, "windowfocus", "--sync", screen.id, "key", "--clearmodifiers", "ctrl+w")
 	check(t, err)
 	check(t, until(ctx, 15*time.Second, "the window to end", func() bool { return len(p.pids("curfew-window")) == 0 }))
 	check(t, until(ctx, 10*time.Second, "the screen to be empty again", func() bool { return covered() == 0 }))
-	check(t, end(ctx, p.tray)) // before its bus ends
+	check(t, p.tray.end(ctx)) // before its bus ends
 }
