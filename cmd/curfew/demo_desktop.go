@@ -56,7 +56,7 @@ func openDesktop(ctx context.Context, out string) (*desktop, error) {
 	}
 	d.changes = make(chan *dbus.Signal, 64)
 	d.bus.Signal(d.changes)
-	if err := d.bus.AddMatchSignalContext(ctx, dbus.WithMatchInterface(dbusmenu), dbus.WithMatchMember("LayoutUpdated")); err != nil {
+	if err := d.bus.AddMatchSignalContext(ctx, dbus.WithMatchInterface(dbusmenu)); err != nil {
 		return nil, errors.Join(err, d.bus.Close())
 	}
 	return d, nil

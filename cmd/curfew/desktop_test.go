@@ -6,13 +6,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,41 +102,22 @@ func (d *desktop) point(ctx context.Context, at image.Point) error {
 
 // look takes a picture of an area as it is now.
 func (d *desktop) look(ctx context.Context, area image.Rectangle) (image.Image, error) {
-	crop := fmt.Sprintf("%dx%d+%d+%d", area.Dx(), area.Dy(), area.Min.X, area.Min.Y)
-	c := exec.CommandContext(ctx, "import", "-window", "root", "-crop", crop, "+repage", "png:-")
-	out, err := c.StdoutPipe()
-	if err == nil {
-		err = c.Start()
-	}
+	shot, err := d.shoot(ctx, area)
 	if err != nil {
 		return nil, err
 	}
-	decoded, err := png.Decode(out)
-	io.Copy(io.Discard, out)
-	if err := errors.Join(err, c.Wait()); err != nil {
-		return nil, err
-	}
-	img := image.NewRGBA(decoded.Bounds()) // whatever it came as, so that pictures can be compared
-	draw.Draw(img, img.Rect, decoded, decoded.Bounds().Min, draw.Src)
-	return img, nil
+	return decode(shot)
 }
 
-// stillLife takes a picture of an area once it stays as it is.
-func (d *desktop) stillLife(ctx context.Context, area image.Rectangle) (shot image.Image, err error) {
-	var last image.Image
-	waited := until(ctx, 10*time.Second, "a picture that stays", func() bool {
-		last = shot
-		time.Sleep(stillFor)
-		if shot, err = d.look(ctx, area); err != nil {
-			return true
-		}
-		if last == nil {
-			return false
-		}
-		top, _ := differ(last, shot)
-		return top < 0
-	})
-	return shot, errors.Join(err, waited)
+// decode makes pictures comparable, be they grey or coloured.
+func decode(shot []byte) (image.Image, error) {
+	decoded, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		return nil, err
+	}
+	img := image.NewRGBA(decoded.Bounds())
+	draw.Draw(img, img.Rect, decoded, decoded.Bounds().Min, draw.Src)
+	return img, nil
 }
 
 // differ returns the lines in which two pictures differ.
@@ -163,7 +142,11 @@ func differ(a, b image.Image) (top, bottom int) {
 // what remains.
 func (d *desktop) spot(ctx context.Context, menu image.Rectangle, rows []row, words string) (image.Point, error) {
 	inside := menu.Inset(1)
-	dark, err := d.stillLife(ctx, inside)
+	shot, _, err := d.still(ctx, inside)
+	if err != nil {
+		return image.Point{}, err
+	}
+	dark, err := decode(shot)
 	if err != nil {
 		return image.Point{}, err
 	}
@@ -392,7 +375,12 @@ func TestDesktopMouse(t *testing.T) {
 		t.Error(err)
 	}
 	p.click(t, "Quit")
-	check(t, p.tray.Wait())
+	select {
+	case <-p.tray.ended:
+		check(t, p.tray.err)
+	case <-time.After(10 * time.Second):
+		t.Error("the tray is still there")
+	}
 }
 
 // TestDesktopMenu holds menus open, for longer than minutes need to tick,
