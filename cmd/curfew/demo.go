@@ -268,7 +268,7 @@ func (d *demo) lastWords(name string) string {
 // close signs out, ends what runs and removes the profile, as far as each was
 // come to.
 func (d *demo) close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
 	defer cancel()
 	var errs []error
 	errs = append(errs, d.tray.end(ctx))
@@ -288,12 +288,17 @@ func (d *demo) close(ctx context.Context) error {
 // endWindows ends the windows that the tray or a command opened, and waits
 // until they are gone: they write to the profile.
 func (d *demo) endWindows(ctx context.Context) error {
-	for _, pid := range d.inhabitants() {
-		if p, err := os.FindProcess(pid); err == nil {
-			p.Signal(os.Interrupt) // fails when it has ended meanwhile
+	asked := map[int]bool{}
+	return until(ctx, 20*time.Second, "the window to end", func() bool {
+		living := d.inhabitants()
+		for _, pid := range living {
+			if p, err := os.FindProcess(pid); err == nil && !asked[pid] { // also one that is just starting
+				asked[pid] = true
+				p.Signal(os.Interrupt) // fails when it has ended meanwhile
+			}
 		}
-	}
-	return until(ctx, 5*time.Second, "the window to end", func() bool { return len(d.inhabitants()) == 0 })
+		return len(living) == 0
+	})
 }
 
 // inhabitants finds the programs that run in the demo's environment. Windows
