@@ -153,7 +153,10 @@ func account(a auth.Snapshot, now time.Time) Item {
 		copyLabel = status.Tr("Copy access token (spends 1 refresh)")
 	}
 	refreshLabel := status.Tr("Refresh now")
-	if status.HasSession(a) {
+	switch {
+	case status.HasSession(a) && refreshes == 0:
+		refreshLabel = status.Tr("Refresh now (none left)")
+	case status.HasSession(a):
 		refreshLabel = status.Tr("Refresh now (spends 1 of %d)", refreshes)
 	}
 	row := func(verb Verb, label string, enabled bool) Item {
