@@ -177,7 +177,7 @@ func (i *Icon) export(ctx context.Context) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	constant := func(v any) *prop.Prop { return &prop.Prop{Value: v, Emit: prop.EmitConst} }
-	changing := func(v any) *prop.Prop { return &prop.Prop{Value: v, Emit: prop.EmitTrue} }
+	changing := func(v any) *prop.Prop { return &prop.Prop{Value: v, Emit: prop.EmitFalse} } // NewIcon and NewToolTip tell of it
 	props, err := i.object(itemPath, itemInterface, itemCalls{i, ctx}, map[string]*prop.Prop{
 		"Category":      constant("ApplicationStatus"),
 		"Id":            constant(i.title),
