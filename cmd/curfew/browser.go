@@ -5,11 +5,8 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"strings"
 
-	"github.com/cli/browser"
-
-	"curfew/auth/agent"
+	ui "curfew/ui/desktop"
 )
 
 // openBrowser opens address in the person's browser and returns at once; the
@@ -22,36 +19,8 @@ func openBrowser(address string) (<-chan error, error) {
 		return nil, fmt.Errorf("the agent gave an address that is none: %q", address)
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- runOpener(u.String()) }()
+	go func() { failed <- ui.RunBrowser(u.String()) }()
 	return failed, nil
-}
-
-// runOpener honours $BROWSER (commands separated by colons, %s for the
-// address, as xdg-open reads it), then takes the system's opener. Whatever
-// the opener prints goes nowhere: standard output is for the answer.
-func runOpener(address string) error {
-	for command := range strings.SplitSeq(os.Getenv("BROWSER"), ":") {
-		args := strings.Fields(command)
-		if len(args) == 0 {
-			continue
-		}
-		placed := false
-		for i := range args {
-			if strings.Contains(args[i], "%s") {
-				args[i], placed = strings.ReplaceAll(args[i], "%s", address), true
-			}
-		}
-		if !placed {
-			args = append(args, address)
-		}
-		c := exec.Command(args[0], args[1:]...)
-		c.SysProcAttr = agent.Detached() // or Ctrl-C would end the person's browser as well
-		if c.Run() == nil {
-			return nil
-		}
-	}
-	browser.Stdout, browser.Stderr = nil, nil
-	return browser.OpenURL(address)
 }
 
 // hasOpener says whether there is anything to open a browser with.

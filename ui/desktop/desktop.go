@@ -41,7 +41,7 @@ func OpenURL(ctx context.Context, address string) error {
 		}
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- runBrowser(u.String()) }() // ends with the browser, which may outlive this program
+	go func() { ended <- RunBrowser(u.String()) }() // ends with the browser, which may outlive this program
 	if err := settle(ctx, ended); err != nil {
 		return &auth.Error{
 			Kind:    auth.KindFailed,
@@ -52,7 +52,10 @@ func OpenURL(ctx context.Context, address string) error {
 	return nil
 }
 
-func runBrowser(address string) error {
+// RunBrowser runs the person's browser, by $BROWSER or the system's opener as
+// [OpenURL] says, and returns when that program has ended, which may be never.
+// What it prints goes nowhere. The caller has checked the address.
+func RunBrowser(address string) error {
 	for command := range strings.SplitSeq(os.Getenv("BROWSER"), ":") {
 		args := strings.Fields(command)
 		if len(args) == 0 {
@@ -67,7 +70,9 @@ func runBrowser(address string) error {
 		if !placed {
 			args = append(args, address)
 		}
-		if exec.Command(args[0], args[1:]...).Run() == nil {
+		c := exec.Command(args[0], args[1:]...)
+		c.SysProcAttr = agent.Detached() // or Ctrl-C would end the person's browser as well
+		if c.Run() == nil {
 			return nil
 		}
 	}
