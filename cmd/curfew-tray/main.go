@@ -111,7 +111,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	t := tray.New(tray.Config{
 		Agent: client, Display: icon, Clipboard: desktop.Clipboard{},
 		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show,
-		OpenURL: desktop.OpenURL, OpenWindow: openWindow, Logger: logger,
+		OpenURL: desktop.OpenURL, OpenWindow: desktop.ShowWindow, Logger: logger,
 		Notify: func(n tray.Notice) {
 			select {
 			case notices <- n:
@@ -151,14 +151,6 @@ func fail(stderr io.Writer, code int, err error, hint string) int {
 	return code
 }
 
-// openWindow starts curfew-window, at an account where one is named.
-func openWindow(ctx context.Context, account string) error {
-	if account == "" {
-		return desktop.ShowWindow(ctx)
-	}
-	return desktop.ShowWindow(ctx, "--account", account)
-}
-
 // patience is how long a panel may take to come: at login it often starts
 // after the programs that want to be in it.
 const patience = 5 * time.Second
@@ -186,7 +178,7 @@ func watchPanel(ctx context.Context, p panel, stderr io.Writer, logger *slog.Log
 			said, overdue = true, nil
 			fmt.Fprintln(stderr, "curfew-tray: this desktop has no place for tray icons, so the window opens instead; the icon comes when there is one\n"+
 				"hint: on GNOME, enable the AppIndicator extension; elsewhere, add a tray (status notifier) to the panel")
-			if err := openWindow(ctx, ""); err != nil {
+			if err := desktop.ShowWindow(ctx); err != nil {
 				logger.Warn("no window either", "err", err)
 			}
 		}

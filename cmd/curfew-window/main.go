@@ -49,10 +49,14 @@ var usualSize = fyne.NewSize(900, 700)
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("curfew-window", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	account := flags.String("account", "", "show this `account` first")
+	var wish window.Wish
+	flags.StringVar(&wish.Account, "account", "", "show this `account`")
+	for page, use := range map[window.Page]string{window.PageAdd: "show the page that adds an account", window.PageSettings: "show the settings"} {
+		flags.BoolFunc(string(page), use, func(string) error { wish.Page = page; return nil })
+	}
 	version := flags.Bool("version", false, "print the version")
 	usage := func(w io.Writer) {
-		fmt.Fprintln(w, "usage: curfew-window [--account NAME]\n\nShows the accounts that Curfew keeps signed in. A second start brings the window forward.")
+		fmt.Fprintln(w, "usage: curfew-window [--account NAME] [--add | --settings]\n\nShows the accounts that Curfew keeps signed in. A second start brings the window forward.")
 		flags.SetOutput(w)
 		flags.PrintDefaults()
 	}
@@ -79,19 +83,19 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
 	}
-	instance, err := window.Claim(ctx, dir, *account)
+	instance, err := window.Claim(ctx, dir, wish)
 	switch {
 	case errors.Is(err, window.ErrShown):
 		return exitOK
 	case err != nil:
 		return fail(stderr, exitFailed, err, "close the other window, or look at "+dir)
 	}
-	show(ctx, cancel, client, instance, *account)
+	show(ctx, cancel, client, instance, wish)
 	return exitOK
 }
 
 // show shows the window until it is closed.
-func show(ctx context.Context, cancel func(), client *agent.Client, instance *window.Instance, account string) {
+func show(ctx context.Context, cancel func(), client *agent.Client, instance *window.Instance, wish window.Wish) {
 	icon := fyne.NewStaticResource("curfew.png", assets.AppIcon)
 	app.SetMetadata(fyne.AppMetadata{
 		ID: assets.AppID, Name: assets.Name, Version: assets.Version, Build: assets.Build, Icon: icon, Release: true,
@@ -119,11 +123,9 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 		Close: w.Close,
 		About: about(),
 	})
-	if account != "" {
-		view.Select(account)
-	}
 	w.SetContent(view.Content())
 	view.AddShortcuts(w.Canvas())
+	view.Go(wish)
 	size := fyne.NewSize(float32(prefs.FloatWithFallback(prefWidth, float64(usualSize.Width))), float32(prefs.FloatWithFallback(prefHeight, float64(usualSize.Height))))
 	w.Resize(size)
 	w.SetOnClosed(func() {
@@ -138,11 +140,9 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	defer cancel()
 	group.Go(func() { view.Run(ctx) })
 	group.Go(func() {
-		instance.Run(ctx, func(account string) {
+		instance.Run(ctx, func(wish window.Wish) {
 			fyne.Do(func() {
-				if account != "" {
-					view.Select(account)
-				}
+				view.Go(wish)
 				w.Show()
 				w.RequestFocus()
 			})

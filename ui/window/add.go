@@ -46,7 +46,7 @@ func newAddPage(v *View) *addPage {
 	p.client = p.newField(tr("Client ID"), tr("The provider gave it to you, or to your team, when the program was registered."), "")
 	p.scopes = p.newField(tr("Scopes"), tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones."), "openid offline_access")
 	p.save = newButton(v, tr("Add and sign in"), p.submit).primary()
-	p.cancel = newButton(v, tr("Cancel"), func() { v.turn(pageAccount) })
+	p.cancel = newButton(v, tr("Cancel"), func() { v.turn(PageAccount) })
 
 	title := newLine(tr("Add account"), theme.SizeNameHeadingText, colorInk).strong()
 	form := newCard(column(14, p.providerField.root, p.issuer.root, p.name.root, p.client.root, p.scopes.root, row(8, p.save, p.cancel)))

@@ -83,7 +83,7 @@ func goldens() []golden {
 	add("empty", Light, usual, func(t *testing.T, look Appearance, size fyne.Size) *screen { return still(t, look, size) })
 	add("add", Dark, usual, func(t *testing.T, look Appearance, size fyne.Size) *screen {
 		s := still(t, look, size, spotify())
-		s.turn(pageAdd)
+		s.turn(PageAdd)
 		s.add.provider.SetSelected(otherProvider)
 		s.add.submit()
 		s.focus(nil) // the cursor blinks
@@ -91,12 +91,12 @@ func goldens() []golden {
 	})
 	add("settings", Light, usual, func(t *testing.T, look Appearance, size fyne.Size) *screen {
 		s := still(t, look, size, spotify(), gitea())
-		s.turn(pageSettings)
+		s.turn(PageSettings)
 		return s
 	})
 	add("log", Light, usual, func(t *testing.T, look Appearance, size fyne.Size) *screen {
 		s := still(t, look, size, spotify())
-		s.turn(pageLog)
+		s.turn(PageLog)
 		return s
 	})
 	add("long", Dark, fyne.NewSize(leastWidth, leastHeight), func(t *testing.T, look Appearance, size fyne.Size) *screen {

@@ -46,7 +46,7 @@ var appearances = []struct {
 
 func newSettingsPage(v *View) *settingsPage {
 	p := &settingsPage{view: v, result: newBar(v)}
-	p.back = newButton(v, tr("Back"), func() { v.turn(pageAccount) })
+	p.back = newButton(v, tr("Back"), func() { v.turn(PageAccount) })
 
 	var options []string
 	for _, a := range appearances {

@@ -177,7 +177,7 @@ type welcomePage struct {
 
 func newWelcomePage(v *View) *welcomePage {
 	p := &welcomePage{view: v, title: newText("", theme.SizeNameHeadingText, colorInk).strong()}
-	p.add = newButton(v, tr("Add account"), func() { v.turn(pageAdd) }).primary()
+	p.add = newButton(v, tr("Add account"), func() { v.turn(PageAdd) }).primary()
 	mark := newRing(72, 8)
 	mark.set(.7, colorOK)
 	lines := []fyne.CanvasObject{}

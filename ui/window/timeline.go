@@ -117,7 +117,7 @@ type logPage struct {
 
 func newLogPage(v *View) *logPage {
 	p := &logPage{view: v, title: newLine("", theme.SizeNameHeadingText, colorInk).strong(), lines: newTimeline(v, allEvents)}
-	p.back = newButton(v, tr("Back"), func() { v.turn(pageAccount) })
+	p.back = newButton(v, tr("Back"), func() { v.turn(PageAccount) })
 	p.root = v.newPage(rowOf(12, p.title, p.title, p.back), newCard(p.lines.root))
 	return p
 }

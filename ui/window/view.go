@@ -33,6 +33,7 @@ import (
 // An Agent is what the window needs of the agent; agent.Client is one.
 type Agent interface {
 	Accounts(ctx context.Context) ([]auth.Snapshot, error)
+	Config(ctx context.Context, name string) (auth.Account, error)
 	Put(ctx context.Context, a auth.Account) error
 	Remove(ctx context.Context, name string) (auth.SignOutResult, error)
 	SignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error)
@@ -41,6 +42,9 @@ type Agent interface {
 	Refresh(ctx context.Context, name, program string) (auth.Snapshot, error)
 	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
 	Events(ctx context.Context, name string, n int) ([]auth.Event, error)
+	Forecast(ctx context.Context, name string) (auth.ForecastReport, error)
+	Settings(ctx context.Context) (auth.General, error)
+	PutSettings(ctx context.Context, g auth.General) error
 	Pause(ctx context.Context, paused bool) error
 	Watch(ctx context.Context, f func([]auth.Snapshot)) error
 	EnsureRunning(ctx context.Context) error
@@ -89,7 +93,7 @@ type View struct {
 	snaps    []auth.Snapshot
 	selected string
 	wanted   string // what Select asked for, until the agent's answer shows whether it exists
-	page     page
+	page     Page
 	locals   map[string]*local // by account
 	copied   copied
 
@@ -108,14 +112,15 @@ type View struct {
 	log      *logPage
 }
 
-// page is what the right side shows.
-type page int
+// A Page is what the right side shows.
+type Page string
 
+// The pages.
 const (
-	pageAccount page = iota // or the welcome, without accounts
-	pageAdd
-	pageSettings
-	pageLog
+	PageAccount  Page = "" // or the welcome, without accounts
+	PageAdd      Page = "add"
+	PageSettings Page = "settings"
+	PageLog      Page = "log"
 )
 
 // body is the part of a page that grows with what it says.
@@ -209,12 +214,12 @@ func (v *View) keys(e *fyne.KeyEvent) {
 func (v *View) escape() {
 	l := v.local(v.selected)
 	switch {
-	case v.page == pageSettings && v.settings.leave(), v.page == pageAccount && l.confirm:
+	case v.page == PageSettings && v.settings.leave(), v.page == PageAccount && l.confirm:
 		l.confirm = false
-	case v.page == pageAccount:
+	case v.page == PageAccount:
 		l.note = nil
 	default:
-		v.turn(pageAccount)
+		v.turn(PageAccount)
 		return
 	}
 	v.render()
@@ -264,7 +269,7 @@ func inside(o, tree fyne.CanvasObject) bool {
 }
 
 // turn shows page p.
-func (v *View) turn(p page) {
+func (v *View) turn(p Page) {
 	if v.page == p {
 		return
 	}
@@ -272,10 +277,21 @@ func (v *View) turn(p page) {
 	v.focus(nil)
 	v.render()
 	switch p {
-	case pageAdd:
+	case PageAdd:
 		v.add.opened()
-	case pageLog:
+	case PageLog:
 		v.log.opened()
+	}
+}
+
+// Go shows what is wished for.
+func (v *View) Go(w Wish) {
+	if w.Account != "" {
+		v.Select(w.Account)
+	}
+	switch w.Page {
+	case PageAdd, PageSettings:
+		v.turn(w.Page)
 	}
 }
 
@@ -315,7 +331,7 @@ func (v *View) Select(name string) {
 		v.OnSelect(v.selected)
 	}
 	v.local(v.selected).confirm = false
-	v.page = pageAccount
+	v.page = PageAccount
 	v.render()
 	v.fetchEvents()
 }
@@ -335,21 +351,21 @@ func (v *View) render() {
 	s, ok := v.snapshot(v.selected)
 	v.side.render()
 	v.renderLink()
-	v.show(v.account.root, v.page == pageAccount && ok)
-	v.show(v.welcome.root, v.page == pageAccount && !ok)
-	v.show(v.add.root, v.page == pageAdd)
-	v.show(v.settings.root, v.page == pageSettings)
-	v.show(v.log.root, v.page == pageLog)
+	v.show(v.account.root, v.page == PageAccount && ok)
+	v.show(v.welcome.root, v.page == PageAccount && !ok)
+	v.show(v.add.root, v.page == PageAdd)
+	v.show(v.settings.root, v.page == PageSettings)
+	v.show(v.log.root, v.page == PageLog)
 	switch {
-	case v.page == pageAccount && ok:
+	case v.page == PageAccount && ok:
 		v.account.render(s, v.local(s.Name))
-	case v.page == pageAccount:
+	case v.page == PageAccount:
 		v.welcome.render()
-	case v.page == pageAdd:
+	case v.page == PageAdd:
 		v.add.render()
-	case v.page == pageSettings:
+	case v.page == PageSettings:
 		v.settings.render()
-	case v.page == pageLog:
+	case v.page == PageLog:
 		v.log.render()
 	}
 }
