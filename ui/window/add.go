@@ -29,7 +29,7 @@ type addPage struct {
 }
 
 // otherProvider is the choice without a preset.
-var otherProvider = tr("Another: by its issuer address")
+func otherProvider() string { return tr("Another: by its issuer address") }
 
 func newAddPage(v *View) *addPage {
 	p := &addPage{view: v, result: newBar(v)}
@@ -37,7 +37,7 @@ func newAddPage(v *View) *addPage {
 	for _, provider := range v.Providers {
 		options = append(options, provider.Title)
 	}
-	options = append(options, otherProvider)
+	options = append(options, otherProvider())
 	p.provider = newChoice(v, options, func(string) { p.changed() })
 	p.provider.PlaceHolder = tr("Choose a provider")
 	p.providerField = newFieldOf(tr("Provider"), tr("Where you sign in."), p.provider)
@@ -88,7 +88,7 @@ func (p *addPage) preset() Provider {
 			return provider
 		}
 	}
-	return Provider{NeedsIssuer: p.provider.Selected == otherProvider}
+	return Provider{NeedsIssuer: p.provider.Selected == otherProvider()}
 }
 
 func (p *addPage) render() {

@@ -101,7 +101,9 @@ func still(t testing.TB, look Appearance, size fyne.Size, snaps ...auth.Snapshot
 		Do: func(f func()) { f() }, Now: func() time.Time { return noon },
 		Clipboard: test.NewClipboard(), Close: func() {},
 		Providers: []Provider{{Name: "spotify", Title: "Spotify"}, {Name: "entra", Title: "Microsoft Entra ID", NeedsIssuer: true}},
-		About:     []string{"Curfew 1.0", "Sessions end after 30 days or 20 refreshes, whichever comes first."},
+		About: func() []string {
+			return []string{"Curfew 1.0", "Sessions end after 30 days or 20 refreshes, whichever comes first."}
+		},
 	})
 	w := test.NewTempWindow(t, v.Content())
 	w.SetPadded(false)

@@ -84,7 +84,7 @@ func goldens() []golden {
 	add("add", Dark, usual, func(t *testing.T, look Appearance, size fyne.Size) *screen {
 		s := still(t, look, size, spotify())
 		s.turn(PageAdd)
-		s.add.provider.SetSelected(otherProvider)
+		s.add.provider.SetSelected(otherProvider())
 		s.add.submit()
 		s.focus(nil) // the cursor blinks
 		return s
