@@ -72,7 +72,7 @@ func newAccountPage(v *View) *accountPage {
 	p.call = newCallPanel(v)
 
 	p.refreshes, p.age = newGauge(), newGauge()
-	p.gauges = halves(14, p.refreshes.root, p.age.root)
+	p.gauges = shares(14, p.refreshes.root, p.age.root)
 
 	p.forecast = newLine("", theme.SizeNameCaptionText, colorDim).trailing()
 	p.chart = newChart(v.now.Location())
@@ -92,7 +92,7 @@ func newAccountPage(v *View) *accountPage {
 	p.all = newButton(v, tr("All"), func() { v.turn(PageLog) })
 	recentTitle := caption(tr("Recently"))
 	recent := newCard(container.New(&stackLayout{gap: 2}, rowOf(8, recentTitle, recentTitle, link(p.all)), p.recent.root))
-	p.below = halves(14, p.facts, recent)
+	p.below = shares(14, p.facts, recent)
 
 	body := container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{p.budget, p.below}},
 		p.question.root, p.result.root, p.copied.root, p.state.root, p.warnings.root, p.signIn.root, p.call.root, p.gauges, p.budget, p.below)

@@ -19,8 +19,6 @@ var noon = time.Date(2026, time.November, 22, 9, 41, 0, 0, time.FixedZone("CET",
 func ago(d time.Duration) time.Time   { return noon.Add(-d) }
 func ahead(d time.Duration) time.Time { return noon.Add(d) }
 
-const day = 24 * time.Hour
-
 // spotify is a session in the middle of its life.
 func spotify() auth.Snapshot {
 	return auth.Snapshot{
@@ -83,6 +81,15 @@ func history(s auth.Snapshot) []auth.Event {
 
 func long(n int) string { return strings.Repeat("Überlanger Name ", n/16+1)[:n] }
 
+// costs is a forecast of what each refresh mode would cost.
+func costs() auth.ForecastReport {
+	return auth.ForecastReport{HistoryDays: 7, Note: "Made from the last 7 days of use, as if the coming days were like them.", Modes: map[auth.Mode]auth.ModeForecast{
+		auth.InUse:    {SignInsPer30d: 1.3, RefreshesPer1d: .86, WaitedPer1d: .4},
+		auth.OnDemand: {SignInsPer30d: 1, RefreshesPer1d: .7, WaitedPer1d: 2.8},
+		auth.Always:   {SignInsPer30d: 34.3, RefreshesPer1d: 24},
+	}}
+}
+
 // screen is a View in a window of the test driver, which needs no display.
 type screen struct {
 	*View
@@ -100,6 +107,7 @@ func still(t testing.TB, look Appearance, size fyne.Size, snaps ...auth.Snapshot
 	v := New(Config{
 		Do: func(f func()) { f() }, Now: func() time.Time { return noon },
 		Clipboard: test.NewClipboard(), Close: func() {},
+		Autostart: func() (bool, error) { return true, nil }, SetAutostart: func(bool) error { return nil },
 		Providers: []Provider{{Name: "spotify", Title: "Spotify"}, {Name: "entra", Title: "Microsoft Entra ID", NeedsIssuer: true}},
 		About: func() []string {
 			return []string{"Curfew 1.0", "Sessions end after 30 days or 20 refreshes, whichever comes first."}

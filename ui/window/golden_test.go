@@ -89,9 +89,26 @@ func goldens() []golden {
 		s.focus(nil) // the cursor blinks
 		return s
 	})
-	add("settings", Light, usual, func(t *testing.T, look Appearance, size fyne.Size) *screen {
+	settings := func(t *testing.T, look Appearance, size fyne.Size) *screen {
 		s := still(t, look, size, spotify(), gitea())
 		s.turn(PageSettings)
+		s.focus(nil)
+		s.settings.heard(auth.General{Limits: auth.BuiltIn, Warnings: auth.WarnFew})
+		s.settings.account.report["Spotify"], s.settings.account.why = costs(), costs().Note
+		s.settings.desktop.known, s.settings.desktop.on = true, true
+		s.render()
+		return s
+	}
+	add("settings", Light, fyne.NewSize(890, 1300), settings)
+	add("settings-small", Dark, fyne.NewSize(leastWidth, leastHeight), settings)
+	add("settings-tighter", Dark, fyne.NewSize(890, 1300), func(t *testing.T, look Appearance, size fyne.Size) *screen {
+		s := settings(t, look, size)
+		s.settings.account.note = saved("Saved for Spotify: on demand. Its session goes on as it was.")
+		s.settings.limits.age.entry.SetText("5")
+		s.settings.limits.idle.entry.SetText("36h")
+		s.settings.notices.note = failure(errDown)
+		s.settings.account.asking = true
+		s.render()
 		return s
 	})
 	add("log", Light, usual, func(t *testing.T, look Appearance, size fyne.Size) *screen {

@@ -102,12 +102,7 @@ func (b *button) set(words string, usable bool) {
 	if b.Text != words {
 		b.SetText(words)
 	}
-	switch {
-	case usable && b.Disabled():
-		b.Enable()
-	case !usable && !b.Disabled():
-		b.Disable()
-	}
+	enable(b, usable)
 }
 
 // FocusGained shows the focus, and scrolls to it.
@@ -238,6 +233,19 @@ func (e *entry) TypedShortcut(s fyne.Shortcut) {
 	}
 }
 
+// enable says whether something can be typed.
+func (e *entry) enable(yes bool) { enable(e, yes) }
+
+// enable lets a widget be used, or not; it does nothing when that is so already.
+func enable(w fyne.Disableable, yes bool) {
+	switch {
+	case yes && w.Disabled():
+		w.Enable()
+	case !yes && !w.Disabled():
+		w.Disable()
+	}
+}
+
 // A choice is Fyne's select with an outline, Enter, and the keys of the window.
 type choice struct {
 	widget.Select
@@ -274,6 +282,19 @@ func (c *choice) TypedKey(e *fyne.KeyEvent) {
 	}
 }
 
+// show shows the option at the index, -1 for none, without choosing it.
+func (c *choice) show(at int) {
+	chosen := c.OnChanged
+	c.OnChanged = nil
+	if at < 0 {
+		c.ClearSelected()
+	} else {
+		c.SetSelectedIndex(at)
+	}
+	c.OnChanged = chosen
+	c.Refresh()
+}
+
 func (c *choice) CreateRenderer() fyne.WidgetRenderer {
 	return outline(c, c.Select.CreateRenderer(), func() (fyne.ThemeColorName, float32) {
 		if c.focused {
@@ -295,6 +316,17 @@ func newCheck(v *View, words string, changed func(bool)) *check {
 	c.ExtendBaseWidget(c)
 	return c
 }
+
+// show shows what holds, without a change.
+func (c *check) show(on bool) {
+	if c.Checked != on {
+		c.Checked = on
+		c.Refresh()
+	}
+}
+
+// enable says whether the check can be changed.
+func (c *check) enable(yes bool) { enable(c, yes) }
 
 // FocusGained scrolls to the check.
 func (c *check) FocusGained() {
@@ -427,29 +459,31 @@ func (v *View) newPage(head, content fyne.CanvasObject) *fyne.Container {
 		container.New(paddings{0, margin, 0, 2}, head), scroll)
 }
 
-// halves puts two objects beside each other at the same width. One alone has all of it.
-func halves(gap float32, left, right fyne.CanvasObject) *fyne.Container {
-	return container.New(halvesLayout(gap), left, right)
+// shares puts objects beside each other at the same width; what is hidden
+// leaves its width to the others.
+func shares(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
+	return container.New(sharesLayout(gap), objects...)
 }
 
-type halvesLayout float32
+type sharesLayout float32
 
-func (gap halvesLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+func (gap sharesLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	var size fyne.Size
-	for _, o := range objects {
+	shown := visible(objects)
+	for _, o := range shown {
 		size = size.Max(o.MinSize())
 	}
-	return fyne.NewSize(2*size.Width+float32(gap), size.Height)
+	n := float32(max(1, len(shown)))
+	return fyne.NewSize(n*size.Width+(n-1)*float32(gap), size.Height)
 }
 
-func (gap halvesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	half := fyne.NewSize((size.Width-float32(gap))/2, size.Height)
-	if shown := visible(objects); len(shown) == 1 {
-		half, objects = size, shown
-	}
-	for i, o := range objects {
-		o.Resize(half)
-		o.Move(fyne.NewPos(float32(i)*(half.Width+float32(gap)), 0))
+func (gap sharesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	shown := visible(objects)
+	n := float32(max(1, len(shown)))
+	share := fyne.NewSize((size.Width-(n-1)*float32(gap))/n, size.Height)
+	for i, o := range shown {
+		o.Resize(share)
+		o.Move(fyne.NewPos(float32(i)*(share.Width+float32(gap)), 0))
 	}
 }
 

@@ -66,15 +66,17 @@ type Config struct {
 	Clipboard fyne.Clipboard
 	Providers []Provider
 
-	Selected   string             // the account to show first, if it exists
-	OnSelect   func(name string)  // another account is shown; may be nil
-	Appearance Appearance         // as chosen before; zero: System
-	OnAppear   func(Appearance)   // another appearance was chosen; may be nil
-	Language   string             // as chosen before, one of status.Languages; "": the desktop's
-	OnLanguage func(code string)  // another language was chosen, and is to be spoken; may be nil
-	Close      func()             // ends the program
-	About      func() []string    // lines for the foot of the settings; may be nil
-	Canvas     func() fyne.Canvas // of the window the View is in; nil before
+	Selected     string                      // the account to show first, if it exists
+	OnSelect     func(name string)           // another account is shown; may be nil
+	Appearance   Appearance                  // as chosen before; zero: System
+	OnAppear     func(Appearance)            // another appearance was chosen; may be nil
+	Language     string                      // as chosen before, one of status.Languages; "": the desktop's
+	OnLanguage   func(code string)           // another language was chosen, and is to be spoken; may be nil
+	Autostart    func() (on bool, err error) // whether the tray starts at login; nil: nothing is known of that
+	SetAutostart func(on bool) error
+	Close        func()             // ends the program
+	About        func() []string    // lines for the foot of the settings; may be nil
+	Canvas       func() fyne.Canvas // of the window the View is in; nil before
 }
 
 // Program is the name under which the window asks the agent for tokens.
@@ -180,6 +182,9 @@ func (v *View) speak(code string) {
 	}
 	v.focus(nil)
 	v.build()
+	if v.page == PageSettings {
+		v.settings.load()
+	}
 }
 
 // sidesLayout puts the left side, a line and the right side beside each other.
@@ -307,6 +312,8 @@ func (v *View) turn(p Page) {
 	switch p {
 	case PageAdd:
 		v.add.opened()
+	case PageSettings:
+		v.settings.opened()
 	case PageLog:
 		v.log.opened()
 	}
