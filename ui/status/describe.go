@@ -45,7 +45,27 @@ type View struct {
 	EndsBy      string // "20 refreshes (ours)"; empty without a session
 	Forecast    string // "At today's pace the refreshes end first, Thu 10 Dec, 16:40"; may be empty
 	Warnings    []string
+
+	Takers []Taker // the programs that took tokens, the latest first
+	Past   Past    // how the last session was spent; zero while there is one
 }
+
+// A Taker is a program that took tokens.
+type Taker struct {
+	Name string // "curl"
+	Ago  string // "2 min ago"
+}
+
+// Past is a session that has ended. A field is empty where nothing is known.
+type Past struct {
+	SignedIn string // "Tue 10 Nov, 09:41"
+	Ended    string // "today, 09:36"
+	Lived    string // "12 days"
+	Spent    string // "20 of 20 refreshes"
+}
+
+// takersShown is how many of the programs that took tokens are named.
+const takersShown = 8
 
 // Describe says all there is to say about one account.
 func Describe(s auth.Snapshot, now time.Time) View {
@@ -66,6 +86,22 @@ func Describe(s auth.Snapshot, now time.Time) View {
 	v.Action, v.ActionLabel = action(s)
 	if by := Clip(s.LastUsedBy, nameRunes); by != "" && !s.LastUsedAt.IsZero() {
 		v.LastUsed = Tr("%s by %s", v.LastUsed, by)
+	}
+	for _, taker := range s.TookTokens[:min(len(s.TookTokens), takersShown)] {
+		if name := Clip(taker.Program, nameRunes); name != "" {
+			v.Takers = append(v.Takers, Taker{name, Ago(taker.At, now)})
+		}
+	}
+	if !HasSession(s) && !s.SignedInAt.IsZero() {
+		_, most := refreshes(s)
+		used := min(max(s.RefreshesUsed, 0), most)
+		v.Past = Past{SignedIn: When(s.SignedInAt, now), Ended: When(s.EndedAt, now), Spent: Trn(most, "%d of %d refresh", "%d of %d refreshes", used, most)}
+		if lived := s.EndedAt.Sub(s.SignedInAt); !s.EndedAt.IsZero() && lived > 0 {
+			v.Past.Lived = Coarse(lived)
+			if n := wholeDays(min(lived, auth.BuiltIn.MaxAge)); n >= 3 {
+				v.Past.Lived = Trn(n, "%d day", "%d days", n)
+			}
+		}
 	}
 	for _, w := range s.Warnings {
 		if w = said(w); w != "" {
@@ -150,7 +186,7 @@ func detail(s auth.Snapshot, now time.Time) string {
 		}
 	}
 	words := said(s.Message)
-	if words == "" {
+	if n, _ := refreshes(s); words == "" || s.State == auth.Active && n > 0 && nearEnd(s, now) { // that the token is good is no news then
 		words = stateDetail(s, now)
 	}
 	if wait, ok := left(s.NextRefreshAt, 0, now); ok && s.State == auth.Waiting {
@@ -241,7 +277,7 @@ func accessWords(s auth.Snapshot, now time.Time) string {
 }
 
 // TokenLine says how the access token stands without counting down, so that
-// it changes with the token only: "Access token good until today, 15:11".
+// it changes with the token only: "Access token good until 15:11".
 func TokenLine(s auth.Snapshot, now time.Time) string {
 	left, known := accessLeft(s, now)
 	switch {
@@ -252,7 +288,14 @@ func TokenLine(s auth.Snapshot, now time.Time) string {
 	case s.AccessExpiresAt.IsZero():
 		return Tr("Access token good")
 	}
-	return Tr("Access token good until %s", When(s.AccessExpiresAt, now))
+	until := s.AccessExpiresAt.In(now.Location())
+	switch life := time.Duration(s.AccessLifetime) * time.Second; {
+	case !sameDay(until, now):
+		return Tr("Access token good until %s", When(until, now))
+	case life > 0 && life < 10*time.Minute: // a minute of its end says little
+		return Tr("Access token good until %s", until.Format("15:04:05"))
+	}
+	return Tr("Access token good until %s", until.Format("15:04"))
 }
 
 func nextRefresh(s auth.Snapshot, now time.Time) string {

@@ -27,7 +27,8 @@ func spotify() auth.Snapshot {
 		RefreshesUsed: 6, RefreshesLeft: 14, MaxRefreshes: 20,
 		AccessExpiresAt: ahead(41*time.Minute + 7*time.Second), AccessLeft: 2467, AccessLifetime: 3600,
 		NextReason: "when a program asks", LastRefreshAt: ago(19 * time.Minute), LastUsedAt: ago(2 * time.Minute), LastUsedBy: "curl",
-		LimitedBy: auth.LimitRefreshes, RefreshMode: auth.InUse,
+		TookTokens: []auth.Taker{{Program: "curl", At: ago(2 * time.Minute)}, {Program: "spotify-tui", At: ago(3 * time.Hour)}, {Program: "backup.sh", At: ago(26 * time.Hour)}, {Program: "old", At: ago(5 * day)}},
+		LimitedBy:  auth.LimitRefreshes, RefreshMode: auth.InUse,
 		Forecast: auth.ForecastView{EndsAt: ahead(16 * day), By: auth.LimitRefreshes, SignInsPer30d: 1.3, RefreshesPer1d: .86},
 	}
 }
@@ -45,7 +46,7 @@ func gitea() auth.Snapshot {
 	s := spotify()
 	s.Name, s.Provider, s.Subject = "Gitea", "gitea", "alice"
 	s.State, s.Reason, s.RefreshesUsed, s.RefreshesLeft = auth.Ended, auth.ByRefreshes, 20, 0
-	s.SignedInAt, s.EndsAt = ago(12*day), ahead(18*day)
+	s.SignedInAt, s.EndsAt, s.EndedAt = ago(12*day), time.Time{}, ago(5*time.Minute)
 	s.AccessExpiresAt, s.Forecast, s.LimitedBy = time.Time{}, auth.ForecastView{}, auth.LimitNone
 	return s
 }

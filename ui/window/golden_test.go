@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
@@ -60,6 +61,18 @@ func goldens() []golden {
 	add("small", Light, fyne.NewSize(leastWidth, leastHeight), account("Spotify"))
 	add("soon", Light, usual, account("Work (Entra)"))
 	add("ended", Dark, usual, account("Gitea"))
+	add("ended-small", Light, fyne.NewSize(leastWidth, leastHeight), account("Gitea"))
+	add("beginning", Light, usual, func(t *testing.T, look Appearance, size fyne.Size) *screen {
+		s := spotify()
+		s.SignedInAt, s.EndsAt, s.RefreshesUsed, s.RefreshesLeft, s.TookTokens, s.LastUsedBy = ago(time.Hour), ahead(30*day-time.Hour), 0, 20, nil, ""
+		s.Forecast = auth.ForecastView{EndsAt: s.EndsAt, By: auth.LimitAge, RefreshesPer1d: .1}
+		return still(t, look, size, s)
+	})
+	add("warned", Dark, fyne.NewSize(900, 700), func(t *testing.T, look Appearance, size fyne.Size) *screen {
+		s := entra()
+		s.Warnings = []string{"3 of 20 refreshes are left. Signing in again brings 20 new ones."}
+		return still(t, look, size, s)
+	})
 	add("signed-out", Dark, usual, account("Notes"))
 	add("waiting", Dark, usual, account("Offline"))
 	add("held", Dark, usual, account("Held"))
@@ -103,7 +116,7 @@ func goldens() []golden {
 	add("settings-small", Dark, fyne.NewSize(leastWidth, leastHeight), settings)
 	add("settings-tighter", Dark, fyne.NewSize(890, 1300), func(t *testing.T, look Appearance, size fyne.Size) *screen {
 		s := settings(t, look, size)
-		s.settings.account.note = saved("Saved for Spotify: on demand. Its session goes on as it was.")
+		s.settings.account.note = saved("Saved for Spotify: “On demand”. Its session goes on as it was.")
 		s.settings.limits.age.entry.SetText("5")
 		s.settings.limits.idle.entry.SetText("36h")
 		s.settings.notices.note = failure(errDown)

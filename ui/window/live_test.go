@@ -685,7 +685,7 @@ func TestRefreshModes(t *testing.T) {
 		if chosen() != 1 || len(agent.accounts) != 1 || agent.accounts[0].Refresh != auth.OnDemand || agent.accounts[0].ClientID != "desktop" {
 			t.Errorf("radio %d is chosen, the agent got %+v", chosen(), agent.accounts)
 		}
-		s.reads("Saved for Spotify: on demand. Its session goes on as it was.")
+		s.reads("Saved for Spotify: “On demand”. Its session goes on as it was.")
 		s.key(fyne.KeyReturn)
 		s.calls("put", 1) // it is so already
 

@@ -32,11 +32,11 @@ type radioGroup struct {
 }
 
 func newRadioGroup(v *View, n int, choose func(at int)) *radioGroup {
-	g := &radioGroup{root: column(6), choose: choose}
+	g := &radioGroup{root: column(4), choose: choose}
 	for at := range n {
 		r := &radio{view: v, group: g, at: at, title: newLine("", theme.SizeNameText, colorInk).strong(),
 			cost: newPara("", sizeSmall, colorInk), meaning: newPara("", theme.SizeNameCaptionText, colorDim)}
-		r.content = container.New(paddings{6, 8, 6, 34}, column(2, r.title, r.cost, r.meaning))
+		r.content = container.New(paddings{5, 8, 5, 29}, column(2, r.title, r.cost, r.meaning))
 		r.ExtendBaseWidget(r)
 		g.radios = append(g.radios, r)
 		g.root.Add(r)
@@ -140,7 +140,7 @@ func (r *radioRenderer) Objects() []fyne.CanvasObject {
 
 func (r *radioRenderer) Layout(size fyne.Size) {
 	r.back.Resize(size)
-	middle := fyne.NewPos(17, 6+r.radio.title.MinSize().Height/2) // of the first line
+	middle := fyne.NewPos(14, 5+r.radio.title.MinSize().Height/2) // of the first line
 	for c, diameter := range map[*canvas.Circle]float32{r.circle: 16, r.dot: 8} {
 		c.Resize(fyne.NewSquareSize(diameter))
 		c.Move(middle.SubtractXY(diameter/2, diameter/2))

@@ -109,16 +109,19 @@ func (p *settingsPage) render() {
 type section struct {
 	view       *View
 	root       *panel
+	body       *fyne.Container
 	busy       bool
 	note       *note
 	said, hint *text
+	outcome    *fyne.Container
 }
 
 func newSection(v *View, head fyne.CanvasObject, content ...fyne.CanvasObject) *section {
 	s := &section{view: v, said: newPara("", sizeSmall, colorOK), hint: newPara("", sizeSmall, colorDim)}
-	s.root = newCard(column(8, append(append([]fyne.CanvasObject{head}, content...), s.said, s.hint)...))
-	s.said.Hide()
-	s.hint.Hide()
+	s.outcome = column(1, s.said, s.hint)
+	s.outcome.Hide()
+	s.body = column(8, append(append([]fyne.CanvasObject{head}, content...), s.outcome)...)
+	s.root = newCard(s.body)
 	return s
 }
 
@@ -159,7 +162,7 @@ func (s *section) change(work func(ctx context.Context) error, done func() *note
 func saved(words string) *note { return &note{tone: colorOK, words: words} }
 
 func (s *section) render() {
-	s.view.show(s.said, s.note != nil)
+	s.view.show(s.outcome, s.note != nil)
 	s.view.show(s.hint, s.note != nil && s.note.hint != "")
 	if s.note != nil {
 		s.said.set(s.note.words, s.note.tone)
@@ -204,9 +207,10 @@ func newAccountSettings(v *View) *accountSettings {
 	a.yes = newButton(v, tr("Remove"), a.removeIt).danger()
 	a.keep = newButton(v, tr("Keep"), v.escape)
 	a.question = newBar(v, a.keep, a.yes)
-	head := newHeading(tr("When the access token is renewed"))
-	a.section = newSection(v, rowOf(12, head, head, a.only, container.New(fixedWidth(200), a.which)),
-		a.modes.root, a.basis, a.question.root, row(8, a.remove))
+	head := newHeading(tr("When to refresh"))
+	a.section = newSection(v, rowOf(12, head, head, a.only, container.New(fixedWidth(200), a.which)), a.modes.root, a.basis)
+	a.body.Add(a.question.root)
+	a.body.Add(row(8, a.remove))
 	return a
 }
 
@@ -254,7 +258,7 @@ func (a *accountSettings) choose(mode auth.Mode) {
 		return v.Agent.Put(ctx, c)
 	}, func() *note {
 		title, _ := status.Mode(mode)
-		return saved(tr("Saved for %s: %s. Its session goes on as it was.", a.title(), strings.ToLower(title)))
+		return saved(tr("Saved for %s: “%s”. Its session goes on as it was.", a.title(), title))
 	})
 }
 
@@ -395,7 +399,7 @@ func newLimitSettings(v *View, page *settingsPage) *limitSettings {
 	l.meaning = newPara("", sizeSmall, colorInk)
 	l.consequences = newPara("", sizeSmall, colorWarn)
 	l.save = newButton(v, tr("Save"), l.submit)
-	l.builtIn = newButton(v, tr("Longest"), func() {
+	l.builtIn = newButton(v, tr("As built in"), func() {
 		l.note = nil
 		l.fill(auth.BuiltIn)
 		v.render()
@@ -516,7 +520,7 @@ func (l *limitSettings) render() {
 		f.entry.enable(l.usable() && l.page.general != nil)
 	}
 	l.save.set(save, l.usable() && changed)
-	l.builtIn.set(tr("Longest"), l.usable() && l.page.general != nil && (!good || limits != auth.BuiltIn))
+	l.builtIn.set(tr("As built in"), l.usable() && l.page.general != nil && (!good || limits != auth.BuiltIn))
 	l.section.render()
 }
 
