@@ -41,7 +41,7 @@ func newAddPage(v *View) *addPage {
 	p.provider = newChoice(v, options, func(string) { p.changed() })
 	p.provider.PlaceHolder = tr("Choose a provider")
 	p.providerField = newFieldOf(tr("Provider"), tr("Where you sign in."), p.provider)
-	p.name = p.newField(tr("Name"), tr("What you call it, for example “work”. Tools ask for tokens by this name."), "work")
+	p.name = p.newField(tr("Name"), tr("What you call it, for example “work”. Tools ask for tokens by this name."), tr("work"))
 	p.issuer = p.newField(tr("Issuer address"), tr("The server's https:// address; Curfew finds its endpoints there."), "https://id.example.com")
 	p.client = p.newField(tr("Client ID"), tr("The provider gave it to you, or to your team, when the program was registered."), "")
 	p.scopes = p.newField(tr("Scopes"), tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones."), "openid offline_access")
