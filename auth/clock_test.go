@@ -32,10 +32,10 @@ func (m *machine) want(t *testing.T, c *Clock, now time.Time, suspect, sure bool
 	if got := c.Now(); !got.Equal(now) {
 		t.Errorf("Now = %v, want %v", got, now)
 	}
-	if got := c.Suspect(); got != suspect {
+	if got := c.Read().Suspect; got != suspect {
 		t.Errorf("Suspect = %v, want %v", got, suspect)
 	}
-	if got := c.Sure(); got != sure {
+	if got := c.Read().Sure; got != sure {
 		t.Errorf("Sure = %v, want %v", got, sure)
 	}
 }
