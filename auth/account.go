@@ -335,7 +335,7 @@ func (a *account) makeForecast(context.Context) {
 	now := a.m.clock.Now()
 	in := a.forecastInputLocked(now)
 	a.m.mu.Unlock()
-	f := Forecast(in).ForecastView
+	f := forecastView(in)
 	f.EndsAt, f.EarliestAt, f.LatestAt = whole(f.EndsAt), whole(f.EarliestAt), whole(f.LatestAt)
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()

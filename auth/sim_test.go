@@ -45,7 +45,7 @@ func TestSim(t *testing.T) {
 	if *simSeed != 0 {
 		seeds = []uint64{*simSeed}
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // worlds are small and many
+	defer debug.SetGCPercent(debug.SetGCPercent(1600)) // worlds are small and many
 	began := time.Now()
 	var total tally
 	t.Run("lives", func(t *testing.T) {
@@ -170,7 +170,7 @@ func live(t *testing.T, seed uint64, hours int, total *tally) {
 func (l *life) something() {
 	switch p := l.rng.IntN(200); {
 	case p < 104:
-		time.Sleep(time.Duration(l.rng.ExpFloat64() * float64(7*time.Minute)))
+		time.Sleep(time.Duration(l.rng.ExpFloat64() * float64(10*time.Minute)))
 		l.ask()
 	case p < 120:
 		for range 1 + l.rng.IntN(8) { // a burst, at once
@@ -321,7 +321,7 @@ func (l *life) while(d time.Duration) {
 	end := time.Now().Add(time.Duration(l.rng.Float64() * float64(d)))
 	for time.Now().Before(end) {
 		l.ask()
-		time.Sleep(time.Duration(l.rng.ExpFloat64() * float64(5*time.Minute)))
+		time.Sleep(time.Duration(l.rng.ExpFloat64() * float64(7*time.Minute)))
 	}
 }
 
