@@ -485,7 +485,8 @@ func (a *account) load(ctx context.Context) {
 	if a.rec != nil {
 		m.retireLocked(*a.rec, a.server, endReplaced)
 	}
-	a.rec, a.facts, a.use, a.access, a.unsaved = &rec, facts, facts.Use, oauth.NewSecret(string(access)), nil
+	a.dropUnsavedLocked()
+	a.rec, a.facts, a.use, a.access = &rec, facts, facts.Use, oauth.NewSecret(string(access))
 	a.retry, a.storeErr, a.sent = retry{}, nil, false
 	if rec.Pending { // the agent died in a cycle: its request may have left, and been answered
 		a.sent, a.facts.OutcomeUnknown = true, true
@@ -614,7 +615,8 @@ func (a *account) recordEndLocked(rec keystore.Record, reason Reason) {
 	}
 	a.m.journal.ended(past)
 	a.m.journal.add(Event{At: now, Account: a.name, Kind: EventEnd, Count: rec.Used, Message: endMessage(reason)})
-	a.rec, a.access, a.facts, a.use, a.unsaved = nil, oauth.Secret{}, facts{}, use{}, nil
+	a.dropUnsavedLocked()
+	a.rec, a.access, a.facts, a.use = nil, oauth.Secret{}, facts{}, use{}
 	a.retry, a.storeErr, a.dirty = retry{}, nil, false
 	a.failFlightLocked(endedError(a.name, reason))
 	a.m.publishLocked()

@@ -17,6 +17,7 @@ type Clock struct {
 	mu     sync.Mutex
 	anchor Anchor
 	off    time.Duration // how far a server found the wall clock to be ahead; 0: not
+	known  bool          // this boot's time has had a witness: anchors of other boots say nothing any more
 }
 
 // An Anchor is a moment at which the time was known. It is kept with each
@@ -92,6 +93,9 @@ func (c *Clock) Recall(a Anchor) {
 	defer c.mu.Unlock()
 	boot, id := c.boot()
 	sameBoot := id != "" && a.BootID == id && a.Boot <= boot
+	if !sameBoot && c.known {
+		return
+	}
 	if !sameBoot {
 		// All that is known of the time between that boot and this one is
 		// what the wall clock says.
@@ -104,6 +108,7 @@ func (c *Clock) Recall(a Anchor) {
 	if a.At.Add(boot-a.Boot).After(c.anchor.At.Add(boot-c.anchor.Boot)) || !c.anchor.Sure {
 		c.anchor = a
 	}
+	c.known = c.known || a.Sure
 }
 
 // Confirm tells the clock of a server's time, which settles a contradiction.
@@ -119,9 +124,11 @@ func (c *Clock) Confirm(server time.Time) {
 	_, suspect := judge(c.anchor, wall.Add(-c.off), boot, id)
 	switch {
 	case absDuration(wall.Sub(server)) <= clockTolerance:
+		c.known = true
 		now, _ := judge(Anchor{}, wall, boot, id)
 		c.anchor, c.off = Anchor{At: now, Boot: boot, BootID: id, Sure: true}, 0
 	case suspect || !c.anchor.Sure:
+		c.known = true
 		c.anchor, c.off = Anchor{At: server, Boot: boot, BootID: id, Sure: true}, wall.Sub(server)
 	}
 }

@@ -271,7 +271,6 @@ func (a *account) save(ctx context.Context) error {
 	defer a.m.mu.Unlock()
 	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
 		a.m.mu.Unlock()
-		a.revokeGrant(ctx, oauth.Grant{RefreshToken: oauth.NewSecret(string(u.secret))})
 		a.end(ctx, ByTampering)
 		a.m.mu.Lock()
 		return endedError(a.name, ByTampering)
@@ -303,6 +302,30 @@ func (a *account) save(ctx context.Context) error {
 }
 
 func (a *account) saveAgain(ctx context.Context) { a.save(ctx) }
+
+// dropUnsavedLocked gives up an answer that could not be saved, and gives its
+// refresh token back: of the two that the session had, the store knows only
+// the one before.
+func (a *account) dropUnsavedLocked() {
+	u, run := a.unsaved, a.m.running
+	a.unsaved = nil
+	if u == nil || len(u.secret) == 0 || run == nil {
+		return
+	}
+	token, s, deadline := oauth.NewSecret(string(u.secret)), a.server, a.m.clock.Now().Add(revokeFor)
+	clear(u.secret)
+	clear(u.access)
+	a.m.wg.Go(func() {
+		err := a.m.keepTrying(run, deadline, func() error {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(run), attemptLimit)
+			defer cancel()
+			return s.Revoke(ctx, token)
+		})
+		if err != nil {
+			a.m.log.Warn("a refreshed session that was never saved was not revoked", "account", a.name, "error", err)
+		}
+	})
+}
 
 // failed notes a failure that may pass: the cycle stays open, unless unsent
 // says that it is proven that no byte of it left the machine; then its count
