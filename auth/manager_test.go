@@ -301,6 +301,9 @@ func TestSignOut(t *testing.T) {
 			t.Errorf("not revoked: %+v", res)
 		}
 		w.wantState(SignedOut, ByUser)
+		if last := w.m.Events("work", 1); len(last) != 1 || last[0].Kind != EventSignOut {
+			t.Errorf("noted: %+v", last)
+		}
 		if code := w.me(tok); code != 401 {
 			t.Errorf("the token still works: %d", code)
 		}
