@@ -38,6 +38,12 @@ sim: ## play 1000 lives of 72 h with every fault; SEEDS=n more or fewer, SEED=n 
 	go test ./auth -run 'TestSim$$' -count=1 -v -timeout 60m -args -sim.seeds=$(SEEDS) -sim.seed=$(SEED) |
 	  grep -vE '^(=== | *--- PASS: TestSim/)'
 
+.PHONY: limits
+limits: ## show the limits and the session holding through outages, clocks, suspend and put-back files
+	@go test ./auth -count=1 -v -run \
+	  'TestSignInServeRefreshEnd|TestManyCallersOneRefresh|TestClockTurned|TestSuspend$$|TestRestoredPairs|TestOfflineCostsNothing|TestOutages' |
+	  grep -vE '^=== |^ *--- PASS: |^ *time='
+
 KILLS := 500
 CALLS := 100
 .PHONY: crash

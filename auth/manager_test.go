@@ -56,6 +56,7 @@ func TestSignInServeRefreshEnd(t *testing.T) {
 		if n := w.net.refreshes(); n != posts || n != 20 {
 			t.Errorf("%d refresh requests reached the server, want 20", n)
 		}
+		t.Logf("20 refreshes worked; of the 21st %d requests left the machine", w.net.refreshes()-posts)
 		w.wantState(Active, "") // the last token lives on
 		w.mustToken()
 		time.Sleep(16 * time.Minute)
@@ -130,9 +131,11 @@ func TestManyCallersOneRefresh(t *testing.T) {
 				t.Fatal("callers got different tokens")
 			}
 		}
-		if n := w.net.refreshes(); n != 1 {
+		n := w.net.refreshes()
+		if n != 1 {
 			t.Errorf("%d refreshes, want 1", n)
 		}
+		t.Logf("%d goroutines asked at expiry: %d refresh request", len(tokens), n)
 	})
 }
 
@@ -479,7 +482,7 @@ func TestOutages(t *testing.T) {
 				if s.RefreshesUsed > 2 {
 					t.Errorf("%d used after the outage", s.RefreshesUsed)
 				}
-				t.Logf("24 h: %d requests, %d refreshes used with the fresh token %v after the end", w.net.refreshes(), s.RefreshesUsed, wait)
+				t.Logf("24 h of %s: %d requests, %d refreshes used with the fresh token %v after the end", fault, w.net.refreshes(), s.RefreshesUsed, wait)
 			})
 		})
 	}
@@ -568,8 +571,11 @@ func TestClockTurned(t *testing.T) {
 			w.skew.Store(int64(-60 * aDay))
 			time.Sleep(time.Until(start.Add(29 * aDay)))
 			w.mustToken()
+			time.Sleep(time.Until(start.Add(30*aDay - time.Minute)))
+			w.mustToken()
 			time.Sleep(time.Until(start.Add(30*aDay + 5*time.Second)))
 			w.wantState(Ended, ByAge)
+			t.Logf("ended %v after 30 true days", time.Since(start)-30*aDay)
 		})
 	})
 	t.Run("forward and back", func(t *testing.T) {
@@ -583,8 +589,9 @@ func TestClockTurned(t *testing.T) {
 			w.wantError(err, KindUnavailable, "")
 			w.skew.Store(int64(0))
 			time.Sleep(time.Minute)
-			w.wantState(Active, "")
+			s := w.wantState(Active, "")
 			w.mustToken()
+			t.Logf("suspect meanwhile; active again, %d refreshes used", s.RefreshesUsed)
 		})
 	})
 	t.Run("forward, and the server knows", func(t *testing.T) {
