@@ -174,19 +174,25 @@ func (p *phrases) format(fn ast.Node, e ast.Expr) string {
 				p.phrase(fn, a)
 			}
 		case p.funcs[name] != nil && !p.seen[p.funcs[name]]:
-			in := p.funcs[name]
-			p.seen[in] = true
-			ast.Inspect(in, func(n ast.Node) bool {
-				if r, ok := n.(*ast.ReturnStmt); ok {
-					for _, result := range r.Results {
-						p.note(lead[name]+p.format(in, result), result)
-					}
-				}
-				return true
-			})
+			p.seen[p.funcs[name]] = true
+			p.returns(p.funcs[name], p.funcs[name].Body, lead[name])
 		}
+	case *ast.FuncLit:
+		p.returns(fn, e.Body, "")
 	}
 	return "%s"
+}
+
+// returns notes what a body in fn returns, each after lead.
+func (p *phrases) returns(fn ast.Node, body *ast.BlockStmt, lead string) {
+	ast.Inspect(body, func(n ast.Node) bool {
+		if r, ok := n.(*ast.ReturnStmt); ok {
+			for _, result := range r.Results {
+				p.note(lead+p.format(fn, result), result)
+			}
+		}
+		return true
+	})
 }
 
 // part is format for one summand: what else it may be is a phrase of its own.
