@@ -75,7 +75,7 @@ func history(s auth.Snapshot) []auth.Event {
 			auth.Event{At: at.Add(time.Second), Account: s.Name, Kind: auth.EventToken, Program: program, Message: "token for " + program})
 	}
 	if s.State == auth.Ended {
-		events = append(events, auth.Event{At: ago(5 * time.Minute), Account: s.Name, Kind: auth.EventEnd, Message: "the 20 refreshes are used up"})
+		events = append(events, auth.Event{At: ago(5 * time.Minute), Account: s.Name, Kind: auth.EventEnd, Message: auth.MessageRefreshes})
 	}
 	return events
 }
@@ -111,7 +111,7 @@ func still(t testing.TB, look Appearance, size fyne.Size, snaps ...auth.Snapshot
 		Autostart: func() (bool, error) { return true, nil }, SetAutostart: func(bool) error { return nil },
 		Providers: []Provider{{Name: "spotify", Title: "Spotify"}, {Name: "entra", Title: "Microsoft Entra ID", NeedsIssuer: true}},
 		About: func() []string {
-			return []string{"Curfew 1.0", "Sessions end after 30 days or 20 refreshes, whichever comes first."}
+			return []string{"Curfew 1.0", "Accounts and limits are in /home/alice/.config/curfew/config.toml"}
 		},
 	})
 	w := test.NewTempWindow(t, v.Content())

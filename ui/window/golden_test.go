@@ -11,13 +11,14 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"curfew/auth"
+	"curfew/ui/status"
 )
 
 // everyone is a window's worth of accounts, one in each kind of trouble.
 func everyone() []auth.Snapshot {
-	waiting := in(spotify(), auth.Waiting, "The server cannot be reached.")
+	waiting := in(spotify(), auth.Waiting, "The server cannot be reached (id.example.com did not answer in time); the session is kept.")
 	waiting.Name, waiting.NextRefreshAt = "Offline", ahead(4*day/24/60)
-	held := in(spotify(), auth.Held, "The server refuses this client (invalid_client). The session is kept.")
+	held := in(spotify(), auth.Held, "The server refused this client (invalid_client); the session is kept.")
 	held.Name = "Held"
 	locked := in(spotify(), auth.Locked, "")
 	locked.Name = "Locked"
@@ -29,7 +30,7 @@ func everyone() []auth.Snapshot {
 // A golden is a state of the window that must look as it did when somebody
 // last looked at it. After a change: run the test, look at what it put into
 // testdata/failed, and move it to testdata. CURFEW_LOOK=DIR draws all of them
-// into DIR.
+// into DIR, in every language.
 type golden struct {
 	name string
 	look Appearance
@@ -107,7 +108,7 @@ func goldens() []golden {
 		s.turn(PageSettings)
 		s.focus(nil)
 		s.settings.heard(auth.General{Limits: auth.BuiltIn, Warnings: auth.WarnFew})
-		s.settings.account.report["Spotify"], s.settings.account.why = costs(), costs().Note
+		s.settings.account.report["Spotify"], s.settings.account.why = costs(), status.Said(costs().Note)
 		s.settings.desktop.known, s.settings.desktop.on = true, true
 		s.render()
 		return s
@@ -116,7 +117,7 @@ func goldens() []golden {
 	add("settings-small", Dark, fyne.NewSize(leastWidth, leastHeight), settings)
 	add("settings-tighter", Dark, fyne.NewSize(890, 1300), func(t *testing.T, look Appearance, size fyne.Size) *screen {
 		s := settings(t, look, size)
-		s.settings.account.note = saved("Saved for Spotify: “On demand”. Its session goes on as it was.")
+		s.settings.account.note = saved(tr("Saved for %s: “%s”. Its session goes on as it was.", "Spotify", tr("On demand")))
 		s.settings.limits.age.entry.SetText("5")
 		s.settings.limits.idle.entry.SetText("36h")
 		s.settings.notices.note = failure(errDown)
@@ -155,8 +156,13 @@ func TestPictures(t *testing.T) {
 			if few[g.name] {
 				test.AssertRendersToImage(t, g.name+".png", g.set(t).window.Canvas())
 			}
-			if dir := os.Getenv("CURFEW_LOOK"); dir != "" { // all of them, for a person
-				f, err := os.Create(filepath.Join(dir, g.name+".png"))
+			dir := os.Getenv("CURFEW_LOOK")
+			if dir == "" {
+				return
+			}
+			for _, l := range status.Languages() { // all of them, for a person
+				speak(t, l.Code)
+				f, err := os.Create(filepath.Join(dir, g.name+"-"+l.Code+".png"))
 				if err == nil {
 					defer f.Close()
 					err = png.Encode(f, g.set(t).window.Canvas().Capture())

@@ -422,7 +422,7 @@ func (v *View) show(o fyne.CanvasObject, yes bool) {
 // words know their height only when they know their width, hence the passes.
 func (v *View) place() {
 	for range 3 {
-		size := v.root.MinSize()
+		size := v.root.MinSize().Add(v.linkRoom.MinSize())
 		for _, b := range v.bodies {
 			size = size.Add(b.content.MinSize())
 		}
