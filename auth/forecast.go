@@ -60,7 +60,7 @@ func Forecast(in ForecastInput) ForecastReport {
 	if len(past) > 0 {
 		f.HistoryDays = in.Now.Sub(time.Unix(in.Demand.Since, 0)).Hours() / 24
 	}
-	f.Note = in.note(past, f.HistoryDays)
+	f.Note = in.caveat(past, f.HistoryDays)
 	return f
 }
 
@@ -154,7 +154,7 @@ func (in ForecastInput) cost(mode Mode, past []int64) ModeForecast {
 	}
 }
 
-func (in ForecastInput) note(past []int64, days float64) string {
+func (in ForecastInput) caveat(past []int64, days float64) string {
 	switch {
 	case len(past) == 0:
 		return "Nothing has asked for a token yet, so this is only the nearest fixed end."

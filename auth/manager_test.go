@@ -904,7 +904,7 @@ func TestEvents(t *testing.T) {
 				t.Errorf("event %+v", e)
 			}
 		}
-		if got, want := fmt.Sprint(kinds), "[sign_in token refresh end]"; got != want {
+		if got, want := fmt.Sprint(kinds), "[sign_in token refresh sign_out]"; got != want {
 			t.Errorf("events %s, want %s", got, want)
 		}
 		before := w.m.Events("", 100)

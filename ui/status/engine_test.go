@@ -96,7 +96,7 @@ func (p *phrases) sinks(dir string, fn ast.Node) {
 		case *ast.AssignStmt:
 			for i, to := range n.Lhs {
 				field, ok := to.(*ast.SelectorExpr)
-				if ok && len(n.Rhs) == len(n.Lhs) && slices.Contains([]string{"Message", "Hint", "NextReason", "Warnings"}, field.Sel.Name) {
+				if ok && len(n.Rhs) == len(n.Lhs) && slices.Contains([]string{"Message", "Hint", "NextReason", "Warnings", "Note"}, field.Sel.Name) {
 					p.phrase(fn, n.Rhs[i])
 				}
 			}
