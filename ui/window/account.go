@@ -141,7 +141,7 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 
 	p.over.render(v, s, words, usable, ended && !signing)
 
-	low := false
+	low := v.link.root.Visible() || p.signIn.root.Visible()
 	for _, b := range []*bar{p.question, p.result, p.copied, p.state, p.warnings} {
 		low = low || b.root.Visible()
 	}

@@ -182,9 +182,6 @@ func (v *View) speak(code string) {
 	}
 	v.focus(nil)
 	v.build()
-	if v.page == PageSettings {
-		v.settings.load()
-	}
 }
 
 // sidesLayout puts the left side, a line and the right side beside each other.
