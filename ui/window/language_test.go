@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/test"
 
@@ -46,6 +47,25 @@ func TestNoEnglishIsLeft(t *testing.T) {
 					if slices.Contains(english, words) && strings.ContainsFunc(words, unicode.IsLetter) && !slices.Contains(same, words) &&
 						!slices.ContainsFunc(data, func(d string) bool { return strings.HasPrefix(words, d) }) {
 						t.Errorf("%q is said as in English", words)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestNothingIsTooWide draws every state in each language in the least window,
+// and finds what is cut because it can neither wrap nor shrink.
+func TestNothingIsTooWide(t *testing.T) {
+	for _, l := range status.Languages() {
+		for _, g := range goldens() {
+			t.Run(g.name+"/"+l.Code, func(t *testing.T) {
+				speak(t, l.Code)
+				s := g.set(t)
+				s.window.Resize(fyne.NewSize(leastWidth, leastHeight))
+				for i, b := range s.bodies {
+					if b.scroll != nil && b.scroll.Size().Width > 0 && b.content.MinSize().Width > b.scroll.Size().Width {
+						t.Errorf("body %d is %v wide, and there is room for %v", i, b.content.MinSize().Width, b.scroll.Size().Width)
 					}
 				}
 			})
