@@ -312,3 +312,44 @@ func TestNoEnglishIsLeft(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsSaidPastTheDoor finds sentences in what people see that do not
+// pass Tr: literals with a space in them, but for those of logs and errors
+// that only a terminal shows.
+func TestNothingIsSaidPastTheDoor(t *testing.T) {
+	doors := []string{"Tr", "Trn", "tr", "Errorf", "New", "LogError", "Log", "Debug", "Info", "Warn", "Error", "date", "MustCompile"}
+	others := []string{
+		"openid offline_access",  // scopes
+		"the menu has no row %d", // tells a panel over the bus
+	}
+	s := parse(t, "ui/status", "ui/desktop", "ui/tray", "ui/window")
+	for dir, files := range s.files {
+		if dir == "ui/tray/traytest" {
+			continue // a panel for tests
+		}
+		for _, f := range files {
+			if filepath.Base(s.set.Position(f.Pos()).Filename) == "autostart_file.go" {
+				continue // files that the desktop reads, and errors of the command line
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.ImportSpec, *ast.StructType:
+					return false
+				case *ast.KeyValueExpr: // a key is none that people read
+					if _, ok := literal(n.Key); ok {
+						n.Key = ast.NewIdent("key")
+					}
+				case *ast.CallExpr:
+					return !slices.Contains(doors, called(n))
+				case *ast.BasicLit:
+					text, ok := literal(n)
+					words := strings.Fields(text)
+					if ok && len(words) > 1 && !slices.Contains(others, text) && strings.ContainsFunc(text, unicode.IsLetter) {
+						t.Errorf("%s: %q is not translated", s.set.Position(n.Pos()), text)
+					}
+				}
+				return true
+			})
+		}
+	}
+}
