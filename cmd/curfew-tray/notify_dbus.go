@@ -19,13 +19,6 @@ const (
 	notifyPath = "/org/freedesktop/Notifications"
 )
 
-// The keys of a notification's actions. The default one is a click on the
-// notification itself.
-const (
-	actSignIn = "sign-in"
-	actOpen   = "default"
-)
-
 // ServeNotices shows notices by the desktop's notification service and sends
 // what people click in them to clicks, until ctx ends. A desktop without the
 // service has none, which is logged.
@@ -55,12 +48,8 @@ func (b bus) ServeNotices(ctx context.Context, notices <-chan tray.Notice, click
 				if of != id {
 					continue
 				}
-				click := tray.ID{Verb: tray.OpenAccount, Account: account}
-				if key == actSignIn {
-					click.Verb = tray.SignIn
-				}
 				select {
-				case clicks <- click:
+				case clicks <- clickOn(key, account):
 				case <-ctx.Done():
 					return
 				}
