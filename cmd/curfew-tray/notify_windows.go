@@ -102,7 +102,7 @@ func newToaster(clicked chan<- string) (t *toaster, err error) {
 	const multithreaded = 1
 	if err := ole.RoInitialize(multithreaded); err != nil {
 		if e, ok := errors.AsType[*ole.OleError](err); !ok || failure(e.Code()) != nil { // else it was done already
-			return nil, fmt.Errorf("Windows Runtime: %w", err)
+			return nil, fmt.Errorf("start the Windows Runtime: %w", err)
 		}
 	}
 	if err := introduce(); err != nil {
@@ -116,7 +116,7 @@ func newToaster(clicked chan<- string) (t *toaster, err error) {
 		return nil, err
 	}
 	if err := t.find(); err != nil {
-		return nil, fmt.Errorf("notification service: %w", err)
+		return nil, fmt.Errorf("find the notification service: %w", err)
 	}
 	t.activator = newActivator(clicked)
 	if err := t.activator.register(); err != nil {
