@@ -337,6 +337,58 @@ func TestSignOutOffline(t *testing.T) {
 	})
 }
 
+// A session that nobody used for days is signed out while the keychain is
+// locked: the day for reaching the server begins at the sign-out, over a
+// restart too.
+func TestSignOutLocked(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(3 * aDay)
+		w.keychain.SetLocked(true)
+		w.restart()
+		res, err := w.m.SignOut(t.Context(), "work")
+		must(t, err)
+		if res.Revoked {
+			t.Error("revoked with a token that nobody could read")
+		}
+		w.wantState(SignedOut, ByUser)
+		time.Sleep(5 * time.Hour)
+		w.restart()
+		time.Sleep(5 * time.Hour)
+		w.keychain.SetLocked(false)
+		time.Sleep(6 * time.Minute)
+		if n := w.server.Sessions(); n != 0 {
+			t.Errorf("%d sessions at the server after the keychain was unlocked", n)
+		}
+	})
+}
+
+// Whoever asks for a device code while a sign-in waits in the browser gets
+// one, and no link to a page that the device has no use for.
+func TestSignInTheOtherWay(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		browser, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{})
+		must(t, err)
+		device, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true})
+		must(t, err)
+		if device.Joined || device.UserCode == "" || device.Flow == browser.Flow {
+			t.Errorf("the browser's sign-in %+v gave way to %+v", browser, device)
+		}
+		again, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true})
+		must(t, err)
+		if !again.Joined || again.Flow != device.Flow {
+			t.Errorf("the second click started another: %+v", again)
+		}
+		synctest.Wait()
+		if v := w.status().SignIn; v == nil || v.Flow != device.Flow || v.Phase != PhaseBrowser {
+			t.Errorf("the sign-in is shown as %+v", v)
+		}
+		for _, e := range w.m.Events("work", 10) {
+			t.Errorf("noted: %+v", e)
+		}
+	})
+}
+
 func TestOfflineCostsNothing(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()

@@ -22,7 +22,7 @@ func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration
 		if err := f.wait(ctx); err != nil {
 			return Token{}, err
 		}
-		waited = waited || !f.loaded
+		waited = waited || !f.again
 	}
 }
 
@@ -34,7 +34,8 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 	if err != nil {
 		return Token{}, nil, err
 	}
-	now := m.clock.Now()
+	t := m.clock.Read()
+	now := t.Now
 	if !waited {
 		a.wantedAt = now
 		if a.rec != nil {
@@ -50,7 +51,7 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 		return Token{}, a.joinLocked(program), nil
 	case a.rec == nil:
 		return Token{}, nil, a.noSessionErrorLocked()
-	case a.suspectLocked(now):
+	case a.suspectLocked(t):
 		return Token{}, nil, suspectError()
 	case a.sessionLocked().Over(m.limits, now) != "":
 		return Token{}, nil, endedError(name, a.sessionLocked().Over(m.limits, now))
@@ -121,7 +122,8 @@ func (a *account) serveLocked(program string, now time.Time) Token {
 }
 
 // Refresh spends one refresh now, whatever the plan says, and returns what is
-// left. An open cycle is brought to its end instead of starting another.
+// left. An open cycle is brought to its end instead of starting another, unless
+// what comes of it is over already.
 // Errors are of type *Error.
 func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, error) {
 	m.mu.Lock()
@@ -130,7 +132,8 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, 
 		m.mu.Unlock()
 		return Snapshot{}, err
 	}
-	now := m.clock.Now()
+	t := m.clock.Read()
+	now := t.Now
 	a.wantedAt = now
 	switch {
 	case m.running == nil:
@@ -139,7 +142,7 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, 
 		a.retry.at = time.Time{}
 	case a.rec == nil:
 		err = a.noSessionErrorLocked()
-	case a.suspectLocked(now):
+	case a.suspectLocked(t):
 		err = suspectError()
 	case a.sessionLocked().Over(m.limits, now) != "":
 		err = endedError(name, a.sessionLocked().Over(m.limits, now))
@@ -157,7 +160,7 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, 
 	if err := f.wait(ctx); err != nil {
 		return Snapshot{}, err
 	}
-	if f.loaded {
+	if f.again {
 		return m.Refresh(ctx, name, program)
 	}
 	return m.Snapshot(name)
