@@ -12,7 +12,9 @@ package status
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -256,9 +258,9 @@ func Beside(all []auth.Snapshot, now time.Time) string {
 		end, known = access, true // there is no other token to come
 	}
 	if !known {
-		return Tr("%d", left)
+		return strconv.Itoa(left)
 	}
-	return Tr("%d · %s", left, Coarse(end))
+	return fmt.Sprintf("%d · %s", left, Coarse(end))
 }
 
 func units(s string) int { return len(utf16.Encode([]rune(s))) }
