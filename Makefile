@@ -13,8 +13,10 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.3.0
 # the compiler do Fyne's OpenGL bindings again, which takes three minutes.
 WINDOW := -trimpath -tags=migrated_fynedo
 
-# The other programs need no C compiler, here or for another system.
+# The other programs need no C compiler, here or for another system; only on a
+# Mac does the tray, which speaks to Cocoa.
 PURE := CGO_ENABLED=0 go build -trimpath -ldflags='-s -w'
+TRAY := $(if $(filter Darwin,$(shell uname)),$(PURE:CGO_ENABLED=0=CGO_ENABLED=1),$(PURE))
 
 .PHONY: help
 help: ## list the targets
@@ -22,7 +24,8 @@ help: ## list the targets
 
 .PHONY: build
 build: setup-build ## build the three programs into bin/
-	$(PURE) -o bin/ ./cmd/curfew ./cmd/curfew-tray
+	$(PURE) -o bin/ ./cmd/curfew
+	$(TRAY) -o bin/ ./cmd/curfew-tray
 	.ci/build-window $(WINDOW)
 
 # The window's main package has no tests of its own, and the race detector would
