@@ -16,6 +16,9 @@ func (always) ServeNotices(ctx context.Context, notices <-chan tray.Notice, _ ch
 	for {
 		select {
 		case n := <-notices:
+			if n.Title == "" {
+				continue
+			}
 			logger.Info("no notifications on this system", "title", n.Title)
 		case <-ctx.Done():
 			return

@@ -44,6 +44,12 @@ func (always) ServeNotices(ctx context.Context, notices <-chan tray.Notice, clic
 			if toasts == nil {
 				continue
 			}
+			if n.Title == "" {
+				if err := toasts.withdraw(n.Account); err != nil {
+					logger.Debug("notification not taken away", "err", err) // most likely the person has done it
+				}
+				continue
+			}
 			if err := toasts.show(n); err != nil {
 				logger.Warn("notification not shown", "title", n.Title, "err", err)
 			}
@@ -82,6 +88,7 @@ const (
 	createToastNotifierWithID = 7
 	showToast                 = 6
 	getHistory                = 6
+	removeFromHistoryWithID   = 8
 	clearHistoryWithID        = 12
 )
 
@@ -220,6 +227,16 @@ func (t *toaster) show(n tray.Notice) error {
 		return err
 	}
 	return call(t.notifier, showToast, uintptr(unsafe.Pointer(toast)))
+}
+
+// withdraw takes the account's toast away.
+func (t *toaster) withdraw(account string) error {
+	tag, err := newString(toastTag(account))
+	if err != nil {
+		return err
+	}
+	defer ole.DeleteHString(tag)
+	return call(t.history, removeFromHistoryWithID, uintptr(tag), uintptr(t.group), uintptr(t.appID))
 }
 
 // newDocument returns an XML document of the Windows Runtime.

@@ -1,6 +1,8 @@
 package tray
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"curfew/auth"
@@ -8,7 +10,7 @@ import (
 )
 
 // A Notice is what a desktop shows for a moment and then keeps in its list. It
-// replaces the account's last one.
+// replaces the account's last one; one without a title only takes that away.
 type Notice struct {
 	Account string
 	Title   string // plain text
@@ -28,6 +30,7 @@ type level struct {
 	session         time.Time // which session: its sign-in
 	refreshes, time int
 	over            bool
+	told            bool // there is a notice of it
 }
 
 func levelOf(a auth.Snapshot, now time.Time) level {
@@ -49,13 +52,16 @@ func levelOf(a auth.Snapshot, now time.Time) level {
 // announce and the levels now. It is pure. Only a mark that was passed since
 // the last look is announced, and of several the last: so each comes once, none
 // at the start of the tray, and none right after a sign-in, however near its
-// end the new session begins.
+// end the new session begins. What is no longer so is taken away: the words of
+// a session that another has followed, or that the person has ended.
 func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Notice, map[string]level) {
 	var found []Notice
 	after := make(map[string]level, len(all))
 	for _, a := range all {
 		was, known := before[a.Name]
 		switch a.State {
+		case auth.SignedOut:
+			continue
 		case auth.Active, auth.Stale, auth.Refreshing, auth.Waiting, auth.Ended:
 		default: // what is left cannot be told now; go on from the last level
 			if known {
@@ -64,6 +70,10 @@ func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Not
 			continue
 		}
 		l := levelOf(a, now)
+		l.told = was.told && (l.over || l.session.Equal(was.session)) && a.Reason != auth.ByUser
+		if was.told && !l.told {
+			found = append(found, Notice{Account: a.Name})
+		}
 		after[a.Name] = l
 		if !known || status.SigningIn(a) || !l.over && !l.session.Equal(was.session) {
 			continue
@@ -83,6 +93,13 @@ func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Not
 			continue
 		}
 		found = append(found, n)
+		l.told = true
+		after[a.Name] = l
+	}
+	for _, account := range slices.Sorted(maps.Keys(before)) {
+		if _, there := after[account]; !there && before[account].told {
+			found = append(found, Notice{Account: account})
+		}
 	}
 	return found, after
 }
