@@ -52,8 +52,7 @@ func levelOf(a auth.Snapshot, now time.Time) level {
 // announce and the levels now. It is pure. Only a mark that was passed since
 // the last look is announced, and of several the last: so each comes once, none
 // at the start of the tray, and none right after a sign-in, however near its
-// end the new session begins. What is no longer so is taken away: the words of
-// a session that another has followed, or that the person has ended.
+// end the new session begins.
 func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Notice, map[string]level) {
 	var found []Notice
 	after := make(map[string]level, len(all))
@@ -70,6 +69,8 @@ func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Not
 			continue
 		}
 		l := levelOf(a, now)
+		// What is no longer so is taken away: the words of a session that
+		// another has followed, or that the person has ended.
 		l.told = was.told && (l.over || l.session.Equal(was.session)) && a.Reason != auth.ByUser
 		if was.told && !l.told {
 			found = append(found, Notice{Account: a.Name})
