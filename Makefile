@@ -77,6 +77,11 @@ DESKTOP := cd cmd/curfew && ../../.ci/headless-desktop ../../build/desktop.test 
 test-desktop: setup-desktop build build/desktop.test ## panels, menus held open, Wayland: by mouse, with pictures in build/desktop/
 	$(DESKTOP) '^TestDesktop'
 
+.PHONY: test-windows
+test-windows: setup-wine ## run what tests Windows alone, under Wine, with a stand-in for its notifications
+	.ci/wine cmd /c ver
+	GOOS=windows CGO_ENABLED=0 go test -exec "$$PWD/.ci/wine" -count=1 ./cmd/curfew-tray ./ui/desktop ./ui/status ./ui/tray
+
 .PHONY: rest
 rest: setup-desktop build build/desktop.test ## measure what Curfew takes while nothing happens
 	$(DESKTOP) '^TestRest$$'
@@ -141,7 +146,7 @@ package-fyne: build ## package the window alone as Fyne does, build/fyne/Curfew.
 package-windows: setup-windows ## build the three programs for Windows, build/curfew_*_windows_amd64.zip
 	.ci/package-windows $(WINRES) $(WINDOW)
 
-.PHONY: setup setup-build setup-test setup-demo setup-desktop setup-package setup-windows
+.PHONY: setup setup-build setup-test setup-demo setup-desktop setup-package setup-windows setup-wine
 setup: ## install the Debian packages that any of these need
 	@.ci/setup build test demo
 setup-build:
@@ -156,6 +161,8 @@ setup-package:
 	@.ci/setup package
 setup-windows:
 	@.ci/setup windows
+setup-wine:
+	@.ci/setup windows wine
 
 .PHONY: clean
 clean: ## remove what was built

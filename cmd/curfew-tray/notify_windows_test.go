@@ -1,7 +1,12 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -9,6 +14,10 @@ import (
 
 	"github.com/go-ole/go-ole"
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+
+	"curfew/assets"
+	"curfew/ui/tray"
 )
 
 // TestActivator: COM finds the registered class, and what it calls as a click
@@ -71,5 +80,69 @@ func TestActivator(t *testing.T) {
 	}
 	if _, err := find(); err == nil {
 		t.Error("COM finds the class when it is no longer there")
+	}
+}
+
+// TestToasts: what the notification service is asked for, and that a click in
+// a toast does what a row of the menu does. It needs the service's stand-in,
+// which clicks; .ci/wine has it.
+func TestToasts(t *testing.T) {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, `Software\Microsoft\WindowsRuntime\ActivatableClassId\Windows.UI.Notifications.ToastNotificationManager`, registry.QUERY_VALUE)
+	if err != nil {
+		t.Skip("Windows has no notification service here: ", err)
+	}
+	defer key.Close()
+	if library, _, err := key.GetStringValue("DllPath"); err != nil || !strings.HasSuffix(library, "curfew-toasts.dll") {
+		t.Skip("the notification service is the real one, which waits for somebody to click")
+	}
+	log, err := os.CreateTemp("", "toasts") // not t.TempDir, which Wine 8 cannot clean up
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Close()
+	defer os.Remove(log.Name())
+	t.Setenv("CURFEW_TOASTS", log.Name())
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	notices, clicks, served := make(chan tray.Notice), make(chan tray.ID), make(chan struct{})
+	go func() {
+		defer close(served)
+		always{}.ServeNotices(ctx, notices, clicks, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	}()
+	const account, other = "wörk 😀", "b"
+	for _, n := range []tray.Notice{{Account: account, Title: "$(calc) <b>", Body: "one", Action: "Sign in again"},
+		{Account: other, Title: "b", Body: "two", Action: "Sign in again"}, {Account: account, Title: "a", Body: "three", Action: "Sign in again", Over: true}} {
+		notices <- n
+		select {
+		case click := <-clicks:
+			if click != (tray.ID{Verb: tray.SignIn, Account: n.Account}) {
+				t.Errorf("clicked %+v", click)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("no click")
+		}
+	}
+	notices <- tray.Notice{Account: account} // takes it away
+	notices <- tray.Notice{Account: "never shown"}
+	cancel()
+	<-served
+
+	text, err := os.ReadFile(log.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const toast = `<toast launch="default %s"%s><visual><binding template="ToastGeneric"><text>%s</text><text>%s</text></binding></visual><actions><action content="Sign in again" arguments="sign-in %[1]s"></action></actions></toast>`
+	want := strings.Join([]string{
+		"shown|" + toastTag(account) + "|accounts|" + fmt.Sprintf(toast, account, "", "$(calc) &lt;b&gt;", "one"),
+		"shown|" + toastTag(other) + "|accounts|" + fmt.Sprintf(toast, other, "", "b", "two"),
+		"shown|" + toastTag(account) + "|accounts|" + fmt.Sprintf(toast, account, ` scenario="reminder"`, "a", "three"),
+		"removed|" + toastTag(account) + "|accounts|" + assets.AppID,
+		"removed|" + toastTag("never shown") + "|accounts|" + assets.AppID,
+		"cleared|" + assets.AppID + "|2|", // objects that live: the notifier and the history
+		"",
+	}, "\n")
+	if string(text) != want {
+		t.Errorf("the service was asked\n%s, want\n%s", text, want)
 	}
 }
