@@ -610,11 +610,14 @@ func (a *account) end(ctx context.Context, reason Reason) {
 func (a *account) recordEndLocked(rec keystore.Record, reason Reason) {
 	now := a.m.clock.Now()
 	past := pastSession{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.use.Demand}
-	if reason != ByUser { // who signs out wants to be forgotten
+	kind := EventEnd
+	if reason == ByUser {
+		kind = EventSignOut
+	} else { // who signs out wants to be forgotten
 		past.Subject, past.Identity = a.facts.Identity.Display, a.facts.Identity
 	}
 	a.m.journal.ended(past)
-	a.m.journal.add(Event{At: now, Account: a.name, Kind: EventEnd, Count: rec.Used, Message: endMessage(reason)})
+	a.m.journal.add(Event{At: now, Account: a.name, Kind: kind, Count: rec.Used, Message: endMessage(reason)})
 	a.dropUnsavedLocked()
 	a.rec, a.access, a.facts, a.use = nil, oauth.Secret{}, facts{}, use{}
 	a.retry, a.storeErr, a.dirty = retry{}, nil, false

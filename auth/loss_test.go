@@ -248,9 +248,11 @@ func TestSuspend(t *testing.T) {
 				}
 				time.Sleep(pollInterval)
 				synctest.Wait()
-				if s := w.status(); s.State != c.state {
+				s := w.status()
+				if s.State != c.state {
 					t.Errorf("state %s, want %s", s.State, c.state)
 				}
+				t.Logf("suspend of %v: %s; served before that was known: %v", c.d, s.State, err == nil && c.state == Ended)
 			})
 		})
 	}

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"curfew/auth/oauth"
@@ -91,17 +92,24 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 }
 
 // retryBarsLocked reports whether a failure is too fresh to try again because
-// somebody asks: a server that said when, or a try a moment ago.
+// somebody asks: a server that wants to be left alone, or a try a moment ago.
 func (a *account) retryBarsLocked(now time.Time) bool {
 	r := a.retry
-	if r.err == nil || !now.Before(r.at) {
+	switch {
+	case r.err == nil || !now.Before(r.at):
 		return false
-	}
-	switch r.err.Class {
-	case oauth.Throttled, oauth.HeldBack, oauth.Protocol:
+	case r.err.Class == oauth.HeldBack, r.err.Class == oauth.Protocol, r.throttles():
 		return true
+	case r.err.Class == oauth.Throttled: // 503 and no more is what an outage looks like
+		return now.Sub(r.last) < offlineMax
 	}
 	return now.Sub(r.last) < offlineDelay
+}
+
+// throttles reports whether the server said that it is asked too often, or
+// when to come back (RFC 9110 section 10.2.3, RFC 6585 section 4).
+func (r retry) throttles() bool {
+	return r.err != nil && r.err.Class == oauth.Throttled && (r.err.Status != http.StatusServiceUnavailable || r.err.RetryAfter > 0)
 }
 
 // serveLocked hands the token out and remembers who took it.
@@ -148,7 +156,7 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, 
 		err = endedError(name, a.sessionLocked().Over(m.limits, now))
 	case a.sessionLocked().Exhausted(m.limits):
 		err = endedError(name, ByRefreshes)
-	case a.flight == nil && a.retry.err != nil && a.retry.err.Class == oauth.Throttled && now.Before(a.retry.at):
+	case a.flight == nil && a.retry.throttles() && now.Before(a.retry.at):
 		err = a.failureErrorLocked()
 	}
 	if err != nil {
