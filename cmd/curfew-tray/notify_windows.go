@@ -302,7 +302,7 @@ var (
 )
 
 // newString makes a string of the Windows Runtime; s is not empty. (Go-ole's
-// own cuts off as much as s has characters beyond the 65536 first.)
+// own counts characters where Windows counts UTF-16 units, and so cuts off.)
 func newString(s string) (h ole.HString, err error) {
 	units := utf16.Encode([]rune(s))
 	result, _, _ := windowsCreateString.Call(uintptr(unsafe.Pointer(&units[0])), uintptr(len(units)), uintptr(unsafe.Pointer(&h)))
