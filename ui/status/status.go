@@ -12,7 +12,6 @@ package status
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -260,7 +259,7 @@ func Beside(all []auth.Snapshot, now time.Time) string {
 	if !known {
 		return strconv.Itoa(left)
 	}
-	return fmt.Sprintf("%d · %s", left, Coarse(end))
+	return Tr("%d · %s", left, Coarse(end))
 }
 
 func units(s string) int { return len(utf16.Encode([]rune(s))) }
