@@ -54,11 +54,15 @@ func TestNoEnglishIsLeft(t *testing.T) {
 	}
 }
 
-// TestNothingIsTooWide draws every state in each language in the least window,
-// and finds what is cut because it can neither wrap nor shrink.
+// TestNothingIsTooWide draws the states with most to show in each language in
+// the least window, and finds what is cut because it can neither wrap nor shrink.
 func TestNothingIsTooWide(t *testing.T) {
+	few := []string{"dark", "ended", "signing-in", "sign-out", "add", "settings-tighter"}
 	for _, l := range status.Languages() {
 		for _, g := range goldens() {
+			if !slices.Contains(few, g.name) {
+				continue
+			}
 			t.Run(g.name+"/"+l.Code, func(t *testing.T) {
 				speak(t, l.Code)
 				s := g.set(t)
