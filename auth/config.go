@@ -312,7 +312,8 @@ func ParseSpan(s string) (time.Duration, error) {
 	return d, nil
 }
 
-func formatDays(d time.Duration) string { return strconv.Itoa(int(d.Hours()/24)) + " days" }
+// formatDays writes whole days as [ParseSpan] reads them.
+func formatDays(d time.Duration) string { return strconv.Itoa(int(d.Hours()/24)) + "d" }
 
 // CheckName says whether name can be an account's: 1 to 64 letters, digits,
 // dashes, underscores and dots, the first neither a dash (it would look like

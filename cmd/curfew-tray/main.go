@@ -22,6 +22,7 @@ import (
 	"curfew/assets"
 	"curfew/auth/agent"
 	"curfew/ui/desktop"
+	"curfew/ui/preferences"
 	"curfew/ui/tray"
 )
 
@@ -106,11 +107,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		defer first.Close()
 	}
 
+	chosen, err := preferences.Load()
+	if err != nil {
+		logger.Warn("everything is as the desktop has it", "err", err)
+	}
+	chosen.Speak()
+	reword := make(chan struct{})
 	icon := tray.NewIcon(assets.Name, assets.Tone(*tone))
 	notices := make(chan tray.Notice, 64)
 	t := tray.New(tray.Config{
 		Agent: client, Display: icon, Clipboard: desktop.Clipboard{},
-		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show,
+		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show, Reword: reword,
 		OpenURL: desktop.OpenURL, OpenWindow: openWindow, Logger: logger,
 		Notify: func(n tray.Notice) {
 			select {
@@ -130,6 +137,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			wg.Go(func() { first.serve(ctx, icon.Show) })
 		}
 		wg.Go(func() { panel.ServeNotices(ctx, notices, icon.Clicks, logger) })
+		wg.Go(func() { followPreferences(ctx, reword, logger) })
 		wg.Go(func() {
 			if err := watchPanel(ctx, panel, stderr, logger); err != nil {
 				cancel(err)
@@ -149,6 +157,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func fail(stderr io.Writer, code int, err error, hint string) int {
 	fmt.Fprintf(stderr, "curfew-tray: %v\nhint: %s\n", err, hint)
 	return code
+}
+
+// followPreferences speaks the language that is chosen while the tray runs,
+// until ctx ends.
+func followPreferences(ctx context.Context, reword chan<- struct{}, logger *slog.Logger) {
+	err := preferences.Watch(ctx, func(p preferences.Preferences) {
+		p.Speak()
+		select {
+		case reword <- struct{}{}:
+		case <-ctx.Done():
+		}
+	})
+	if err != nil {
+		logger.Warn("another language will not be noticed", "err", err)
+	}
 }
 
 // openWindow starts curfew-window, at an account where one is named.

@@ -23,6 +23,8 @@ import (
 	"curfew/auth"
 	"curfew/auth/agent"
 	"curfew/auth/oauth"
+	"curfew/ui/preferences"
+	"curfew/ui/status"
 	"curfew/ui/window"
 )
 
@@ -35,12 +37,12 @@ const (
 	exitUsage  = 2
 )
 
-// What is remembered from one window to the next.
+// What is remembered from one window to the next, by Fyne. What a person chose
+// is in package preferences, where the tray reads it too.
 const (
-	prefAccount    = "account"
-	prefAppearance = "appearance"
-	prefWidth      = "width"
-	prefHeight     = "height"
+	prefAccount = "account"
+	prefWidth   = "width"
+	prefHeight  = "height"
 )
 
 // usualSize is that of the first window. The content itself says which is the least.
@@ -100,7 +102,18 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	a := app.NewWithID(assets.AppID)
 	a.SetIcon(icon)
 	prefs := a.Preferences()
-	appearance := window.Appearance(prefs.StringWithFallback(prefAppearance, string(window.System)))
+	chosen, err := preferences.Load()
+	if err != nil {
+		fyne.LogError("Everything is as the desktop has it", err)
+	}
+	chosen.Speak()
+	change := func(edit func(*preferences.Preferences)) {
+		edit(&chosen) // also when it cannot be saved: then for this window
+		if err := preferences.Change(edit); err != nil {
+			fyne.LogError("A choice holds until the window closes", err)
+		}
+	}
+	appearance := window.Appearance(chosen.Appearance)
 	a.Settings().SetTheme(window.NewTheme(appearance))
 
 	w := a.NewWindow(assets.Name)
@@ -112,12 +125,17 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 		Selected:   prefs.String(prefAccount),
 		OnSelect:   func(name string) { prefs.SetString(prefAccount, name) },
 		Appearance: appearance,
-		OnAppear: func(chosen window.Appearance) {
-			prefs.SetString(prefAppearance, string(chosen))
-			a.Settings().SetTheme(window.NewTheme(chosen))
+		OnAppear: func(look window.Appearance) {
+			change(func(p *preferences.Preferences) { p.Appearance = string(look) })
+			a.Settings().SetTheme(window.NewTheme(look))
+		},
+		Language: chosen.Language,
+		OnLanguage: func(code string) {
+			change(func(p *preferences.Preferences) { p.Language = code })
+			chosen.Speak()
 		},
 		Close: w.Close,
-		About: about(),
+		About: about,
 	})
 	if account != "" {
 		view.Select(account)
@@ -171,10 +189,10 @@ func providers() []window.Provider {
 func about() []string {
 	lines := []string{assets.Name + " " + assets.Version}
 	if path, err := auth.ConfigPath(); err == nil {
-		lines = append(lines, "Accounts and limits are in "+path)
+		lines = append(lines, status.Tr("Accounts and limits are in %s", path))
 	}
 	if dir, err := auth.StateDir(); err == nil {
-		lines = append(lines, "What happened is in "+dir)
+		lines = append(lines, status.Tr("What happened is in %s", dir))
 	}
 	return lines
 }

@@ -189,7 +189,7 @@ func tokenLine(a auth.Snapshot, now time.Time) string {
 		return status.Clip(status.Describe(a, now).Detail, noteRunes)
 	}
 	if failed && !status.HasSession(a) {
-		return status.Clip(cmp.Or(a.SignIn.Message, status.Tr("The last sign-in failed")), noteRunes)
+		return status.Clip(cmp.Or(status.Said(a.SignIn.Message), status.Tr("The last sign-in failed")), noteRunes)
 	}
 	return status.TokenLine(a, now)
 }

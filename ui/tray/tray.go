@@ -61,6 +61,7 @@ type Config struct {
 	Clicks <-chan ID            // rows of the menu
 	Opened <-chan time.Duration // the menu was opened, and is for this long at most; 0: it was closed
 	Show   <-chan struct{}      // the icon was clicked, or a second tray started
+	Reword <-chan struct{}      // the language is another one now; may be nil
 
 	OpenURL    func(ctx context.Context, url string) error     // in the person's browser
 	OpenWindow func(ctx context.Context, account string) error // at an account, or where it was
@@ -147,6 +148,7 @@ func (t *Tray) Run(ctx context.Context) {
 			t.openUntil = time.Now().Add(d)
 		case r := <-t.results:
 			t.finish(r)
+		case <-t.Reword: // to show is all there is to do
 		case <-wake:
 		}
 		if ctx.Err() != nil {
@@ -391,7 +393,7 @@ func (t *Tray) click(ctx context.Context, id ID) {
 			if err != nil || r.Revoked || r.Message == "" {
 				return "", err
 			}
-			return status.Tr("%s: %s", nameOf(id.Account), r.Message), nil
+			return status.Tr("%s: %s", nameOf(id.Account), status.Said(r.Message)), nil
 		})
 	case Refresh:
 		t.do(id, func() (string, error) {

@@ -55,6 +55,7 @@ func newAccountPage(v *View) *accountPage {
 	p.title = newLine("", theme.SizeNameHeadingText, colorInk).strong()
 	p.title.clip = 60
 	p.subject = newLine("", sizeSmall, colorDim)
+	p.subject.clip = 1 // it gives way to all else
 	p.pill = newPill()
 	p.out = newButton(v, tr("Sign out"), func() { v.askSignOut(name()) })
 	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(name(), false) }).primary()

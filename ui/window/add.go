@@ -29,7 +29,7 @@ type addPage struct {
 }
 
 // otherProvider is the choice without a preset.
-var otherProvider = tr("Another: by its issuer address")
+func otherProvider() string { return tr("Another: by its issuer address") }
 
 func newAddPage(v *View) *addPage {
 	p := &addPage{view: v, result: newBar(v)}
@@ -37,11 +37,11 @@ func newAddPage(v *View) *addPage {
 	for _, provider := range v.Providers {
 		options = append(options, provider.Title)
 	}
-	options = append(options, otherProvider)
+	options = append(options, otherProvider())
 	p.provider = newChoice(v, options, func(string) { p.changed() })
 	p.provider.PlaceHolder = tr("Choose a provider")
 	p.providerField = newFieldOf(tr("Provider"), tr("Where you sign in."), p.provider)
-	p.name = p.newField(tr("Name"), tr("What you call it, for example “work”. Tools ask for tokens by this name."), "work")
+	p.name = p.newField(tr("Name"), tr("What you call it, for example “work”. Tools ask for tokens by this name."), tr("work"))
 	p.issuer = p.newField(tr("Issuer address"), tr("The server's https:// address; Curfew finds its endpoints there."), "https://id.example.com")
 	p.client = p.newField(tr("Client ID"), tr("The provider gave it to you, or to your team, when the program was registered."), "")
 	p.scopes = p.newField(tr("Scopes"), tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones."), "openid offline_access")
@@ -88,7 +88,7 @@ func (p *addPage) preset() Provider {
 			return provider
 		}
 	}
-	return Provider{NeedsIssuer: p.provider.Selected == otherProvider}
+	return Provider{NeedsIssuer: p.provider.Selected == otherProvider()}
 }
 
 func (p *addPage) render() {

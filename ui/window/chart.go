@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"curfew/auth"
+	"curfew/ui/status"
 )
 
 // burn is what the burn-down shows: the budget of a session from its sign-in
@@ -168,12 +169,12 @@ func (r *chartRenderer) draw(size fyne.Size) {
 	dot.Move(here.SubtractXY(4.5, 4.5))
 	r.objects = append(r.objects, dot)
 
-	first := r.words(b.start.In(r.chart.loc).Format("2 Jan"), fyne.TextAlignLeading)
+	first := r.words(status.Date(b.start.In(r.chart.loc)), fyne.TextAlignLeading)
 	first.Move(fyne.NewPos(plotLeft, bottom+4))
-	last := r.words(b.end.In(r.chart.loc).Format("2 Jan"), fyne.TextAlignLeading)
+	last := r.words(status.Date(b.end.In(r.chart.loc)), fyne.TextAlignLeading)
 	last.Move(fyne.NewPos(plotLeft+width-last.MinSize().Width, bottom+4))
 	// Today stands between the two on the time axis, where nothing crosses it.
-	today := r.words("today", fyne.TextAlignLeading)
+	today := r.words(tr("today"), fyne.TextAlignLeading)
 	x := here.X - today.MinSize().Width/2
 	if x > first.Position().X+first.MinSize().Width+8 && x+today.MinSize().Width < last.Position().X-8 {
 		r.line(fyne.NewPos(here.X, bottom-3), fyne.NewPos(here.X, bottom+3), colorDim, 1)
@@ -181,9 +182,9 @@ func (r *chartRenderer) draw(size fyne.Size) {
 	} else {
 		r.objects = r.objects[:len(r.objects)-1]
 	}
-	r.label("even pace", at(b.start, float64(b.budget)), at(b.end, 0), .72, !b.until.IsZero() && at(b.until, b.leftThen).X > at(b.end, 0).X-1)
+	r.label(tr("even pace"), at(b.start, float64(b.budget)), at(b.end, 0), .72, !b.until.IsZero() && at(b.until, b.leftThen).X > at(b.end, 0).X-1)
 	if !b.until.IsZero() {
-		r.label("forecast", here, at(b.until, b.leftThen), .55, at(b.until, b.leftThen).X < at(b.end, 0).X-1)
+		r.label(tr("forecast"), here, at(b.until, b.leftThen), .55, at(b.until, b.leftThen).X < at(b.end, 0).X-1)
 	}
 }
 

@@ -76,7 +76,7 @@ func history(s auth.Snapshot) []auth.Event {
 			auth.Event{At: at.Add(time.Second), Account: s.Name, Kind: auth.EventToken, Program: program, Message: "token for " + program})
 	}
 	if s.State == auth.Ended {
-		events = append(events, auth.Event{At: ago(5 * time.Minute), Account: s.Name, Kind: auth.EventEnd, Message: "the 20 refreshes are used up"})
+		events = append(events, auth.Event{At: ago(5 * time.Minute), Account: s.Name, Kind: auth.EventEnd, Message: auth.MessageRefreshes})
 	}
 	return events
 }
@@ -101,7 +101,9 @@ func still(t testing.TB, look Appearance, size fyne.Size, snaps ...auth.Snapshot
 		Do: func(f func()) { f() }, Now: func() time.Time { return noon },
 		Clipboard: test.NewClipboard(), Close: func() {},
 		Providers: []Provider{{Name: "spotify", Title: "Spotify"}, {Name: "entra", Title: "Microsoft Entra ID", NeedsIssuer: true}},
-		About:     []string{"Curfew 1.0", "Sessions end after 30 days or 20 refreshes, whichever comes first."},
+		About: func() []string {
+			return []string{"Curfew 1.0", "Accounts and limits are in /home/alice/.config/curfew/config.toml"}
+		},
 	})
 	w := test.NewTempWindow(t, v.Content())
 	w.SetPadded(false)

@@ -10,13 +10,14 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"curfew/auth"
+	"curfew/ui/status"
 )
 
 // everyone is a window's worth of accounts, one in each kind of trouble.
 func everyone() []auth.Snapshot {
-	waiting := in(spotify(), auth.Waiting, "The server cannot be reached.")
+	waiting := in(spotify(), auth.Waiting, "The server cannot be reached (id.example.com did not answer in time); the session is kept.")
 	waiting.Name, waiting.NextRefreshAt = "Offline", ahead(4*day/24/60)
-	held := in(spotify(), auth.Held, "The server refuses this client (invalid_client). The session is kept.")
+	held := in(spotify(), auth.Held, "The server refused this client (invalid_client); the session is kept.")
 	held.Name = "Held"
 	locked := in(spotify(), auth.Locked, "")
 	locked.Name = "Locked"
@@ -28,7 +29,7 @@ func everyone() []auth.Snapshot {
 // A golden is a state of the window that must look as it did when somebody
 // last looked at it. After a change: run the test, look at what it put into
 // testdata/failed, and move it to testdata. CURFEW_LOOK=DIR draws all of them
-// into DIR.
+// into DIR, in every language.
 type golden struct {
 	name string
 	look Appearance
@@ -84,7 +85,7 @@ func goldens() []golden {
 	add("add", Dark, usual, func(t *testing.T, look Appearance, size fyne.Size) *screen {
 		s := still(t, look, size, spotify())
 		s.turn(pageAdd)
-		s.add.provider.SetSelected(otherProvider)
+		s.add.provider.SetSelected(otherProvider())
 		s.add.submit()
 		s.focus(nil) // the cursor blinks
 		return s
@@ -125,8 +126,13 @@ func TestPictures(t *testing.T) {
 			if few[g.name] {
 				test.AssertRendersToImage(t, g.name+".png", g.set(t).window.Canvas())
 			}
-			if dir := os.Getenv("CURFEW_LOOK"); dir != "" { // all of them, for a person
-				f, err := os.Create(filepath.Join(dir, g.name+".png"))
+			dir := os.Getenv("CURFEW_LOOK")
+			if dir == "" {
+				return
+			}
+			for _, l := range status.Languages() { // all of them, for a person
+				speak(t, l.Code)
+				f, err := os.Create(filepath.Join(dir, g.name+"-"+l.Code+".png"))
 				if err == nil {
 					defer f.Close()
 					err = png.Encode(f, g.set(t).window.Canvas().Capture())

@@ -117,10 +117,10 @@ func (s *stepLine) set(now, done bool) {
 	switch {
 	case done:
 		s.mark.set(1, colorOK)
-		s.words.set(s.what+": done", colorInk)
+		s.words.set(tr("%s: done", s.what), colorInk)
 	case now:
 		s.mark.set(.5, colorTime)
-		s.words.set(s.what+"…", colorInk)
+		s.words.set(tr("%s…", s.what), colorInk)
 	default:
 		s.mark.set(0, colorTime)
 		s.words.set(s.what, colorDim)

@@ -24,6 +24,7 @@ type text struct {
 	size  fyne.ThemeSizeName
 	bold  bool
 	wrap  bool
+	most  int // lines of a wrapped text, of which the last ends in an ellipsis when it must; 0: any number
 	align fyne.TextAlign
 	clip  float32         // a line may shrink to this width; 0: it never shrinks
 	row   *fyne.Container // shares out its width anew when the words change; may be nil
@@ -109,7 +110,12 @@ func (t *text) lines(width float32) []string {
 			lines, line = append(lines, part), line[len(part):]
 		}
 	}
-	return append(lines, line)
+	lines = append(lines, line)
+	if t.most > 0 && len(lines) > t.most {
+		rest := strings.Join(lines[t.most-1:], " ")
+		lines = append(lines[:t.most-1], t.fit(rest, width, "…"))
+	}
+	return lines
 }
 
 // fit returns the longest start of words that, with tail, is no wider than width.
@@ -124,8 +130,11 @@ func (t *text) fit(words string, width float32, tail string) string {
 			high = middle - 1
 		}
 	}
-	if low == 0 && tail == "" {
+	switch {
+	case low == 0 && tail == "":
 		low = 1 // always some progress
+	case low == 0:
+		return "" // nothing but that there is more says nothing
 	}
 	return strings.TrimRight(string(runes[:low]), " ") + tail
 }

@@ -66,8 +66,10 @@ type Config struct {
 	OnSelect   func(name string)  // another account is shown; may be nil
 	Appearance Appearance         // as chosen before; zero: System
 	OnAppear   func(Appearance)   // another appearance was chosen; may be nil
+	Language   string             // as chosen before, one of status.Languages; "": the desktop's
+	OnLanguage func(code string)  // another language was chosen, and is to be spoken; may be nil
 	Close      func()             // ends the program
-	About      []string           // lines for the foot of the settings
+	About      func() []string    // lines for the foot of the settings; may be nil
 	Canvas     func() fyne.Canvas // of the window the View is in; nil before
 }
 
@@ -133,6 +135,15 @@ func New(c Config) *View {
 	v.now = c.Now()
 	v.jobs = make(chan job, 64)
 	v.retry = make(chan struct{}, 1)
+	v.root = container.New(sidesLayout{})
+	v.build()
+	return v
+}
+
+// build makes every widget, in the language that is spoken.
+func (v *View) build() {
+	speakFyne()
+	v.bodies = nil
 	v.side = newSidebar(v)
 	v.link = newBar(v)
 	v.account = newAccountPage(v)
@@ -144,9 +155,26 @@ func New(c Config) *View {
 	body := &stackLayout{gap: 14, grow: []fyne.CanvasObject{v.pages}}
 	v.linkRoom = container.New(paddings{0, margin, 0, 2}, v.link.root)
 	right := container.New(paddings{16, 6, 8, 20}, container.New(body, v.linkRoom, v.pages))
-	v.root = container.New(sidesLayout{}, v.side.root, newRule(), right)
+	v.root.Objects = []fyne.CanvasObject{v.side.root, newRule(), right}
+	v.moved = true
 	v.render()
-	return v
+}
+
+// speak says everything anew in the language called code, "" for that of the
+// desktop. Notes about what was done before are not: they go.
+func (v *View) speak(code string) {
+	if v.Language == code {
+		return
+	}
+	v.Language = code
+	if v.OnLanguage != nil {
+		v.OnLanguage(code)
+	}
+	for _, l := range v.locals {
+		l.note = nil
+	}
+	v.focus(nil)
+	v.build()
 }
 
 // sidesLayout puts the left side, a line and the right side beside each other.
@@ -371,7 +399,7 @@ func (v *View) show(o fyne.CanvasObject, yes bool) {
 // words know their height only when they know their width, hence the passes.
 func (v *View) place() {
 	for range 3 {
-		size := v.root.MinSize()
+		size := v.root.MinSize().Add(v.linkRoom.MinSize())
 		for _, b := range v.bodies {
 			size = size.Add(b.content.MinSize())
 		}
