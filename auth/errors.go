@@ -27,7 +27,6 @@ const (
 	KindRefused       Kind = "refused"                 // 5: consent denied, policy, client refused
 	KindKeychain      Kind = "keychain_unavailable"    // 6: locked, absent, not answering
 	KindNotRunning    Kind = "agent_not_running"       // 7: made by the client, never by the agent
-	KindSignInRunning Kind = "sign_in_running"         // 1: another sign-in of this account runs
 )
 
 // An Error is what the engine tells a person or a program: a kind to branch
