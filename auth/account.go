@@ -87,6 +87,7 @@ func (m *Manager) clientConfig(c Account) oauth.Config {
 		Redirect:              c.Redirect,
 		Logger:                m.log.With("account", c.Name),
 		Now:                   m.clock.Now,
+		Confirm:               m.clock.Confirm,
 	}
 }
 

@@ -224,9 +224,8 @@ func (a *account) deathReason(e *oauth.Error) Reason {
 // not resumed.
 func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, resumed bool) error {
 	now := a.m.clock.Now()
-	a.m.clock.Confirm(g.Bounds.ServerTime)
 	f := a.facts
-	f.apply(g, now)
+	f.apply(g)
 	f.LastRefreshAt = now
 	f.OutcomeUnknown = false
 	f.Clock = a.m.clock.Anchor()

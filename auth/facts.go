@@ -63,11 +63,8 @@ func (a *account) setFacts(change func(*facts)) {
 }
 
 // apply takes over what an answer says. What an answer leaves out stays.
-func (f *facts) apply(g oauth.Grant, now time.Time) {
+func (f *facts) apply(g oauth.Grant) {
 	f.AccessLifetime, f.AccessExpiresAt = g.ExpiresIn, g.ExpiresAt
-	if g.ReceivedAt.After(now) { // the clock was corrected by this very answer
-		f.AccessExpiresAt = g.ExpiresAt.Add(now.Sub(g.ReceivedAt))
-	}
 	if g.Scope != nil && len(strings.Join(g.Scope, " ")) <= maxScope {
 		f.Scope = g.Scope
 	}
@@ -89,7 +86,6 @@ func tightest(a, b oauth.Bounds) oauth.Bounds {
 		EndsAt:       earlier(a.EndsAt, b.EndsAt),
 		OriginalIat:  earlier(a.OriginalIat, b.OriginalIat),
 		RefreshCount: max(a.RefreshCount, b.RefreshCount),
-		ServerTime:   b.ServerTime,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -734,6 +735,47 @@ func TestClockTurned(t *testing.T) {
 			w.mustToken()
 		})
 	})
+}
+
+// A machine that starts with a wrong time learns the right one from the answer
+// that brings a token. How long that token lives does not depend on it, nor
+// whether the answer is believed.
+func TestClockWrongAfterReboot(t *testing.T) {
+	for _, skew := range []time.Duration{5 * time.Hour, -5 * time.Hour} {
+		for _, plain := range []bool{true, false} {
+			for _, bySignIn := range []bool{true, false} {
+				t.Run(fmt.Sprintf("by %v, without ID tokens %t, by a sign-in %t", skew, plain, bySignIn), func(t *testing.T) {
+					play(t, func(w *world) { w.mode, w.plain = OnDemand, plain }, func(t *testing.T, w *world) {
+						w.signIn()
+						w.stop()
+						w.suspend(aDay) // it was off
+						w.skew.Store(int64(skew))
+						w.boots++
+						w.start()
+						want := 1
+						if bySignIn {
+							w.signIn()
+							want = 0
+						}
+						tok := w.mustToken()
+						if left := tok.ExpiresAt.Sub(w.now()); left < 14*time.Minute || left > 15*time.Minute+time.Second {
+							t.Errorf("the token is said to live %v", left)
+						}
+						if n := w.net.refreshes(); n != want {
+							t.Errorf("it took %d refreshes, want %d", n, want)
+						}
+						if s := w.status(); s.LastRefreshAt.After(w.now()) || w.now().Sub(s.LastUsedAt).Abs() > time.Minute {
+							t.Errorf("refreshed at %v, used at %v; it is %v", s.LastRefreshAt, s.LastUsedAt, w.now())
+						}
+						time.Sleep(20 * time.Minute)
+						if code := w.me(w.mustToken()); code != http.StatusOK {
+							t.Errorf("a token that the server answers with %d", code)
+						}
+					})
+				})
+			}
+		}
+	}
 }
 
 func TestConfigurationBindsTheToken(t *testing.T) {

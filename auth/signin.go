@@ -199,10 +199,9 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 			Hint:    "add the scope offline_access to the account, or allow refresh tokens for this client at the provider",
 		}
 	}
-	m.clock.Confirm(g.Bounds.ServerTime)
 	now := m.clock.Now()
 	f := facts{Bound: bound, Clock: m.clock.Anchor()}
-	f.apply(g, now)
+	f.apply(g)
 	m.mu.Lock()
 	u := use{LastActivity: now, Demand: a.use.Demand} // the callers stay the same
 	if a.rec == nil {

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -37,6 +38,7 @@ type world struct {
 	dir      string
 	skew     atomic.Int64 // nanoseconds that somebody turned the wall clock by
 	slept    atomic.Int64 // nanoseconds that the machine was suspended: only true time went on
+	boots    int          // how often the machine was started anew
 	accounts []Account    // nil: the one of account
 	limits   Limits
 	mode     Mode
@@ -185,7 +187,8 @@ func (w *world) suspend(d time.Duration) { w.slept.Add(int64(d)) }
 // start starts the agent on what the last one left.
 func (w *world) start() {
 	w.t.Helper()
-	boot := func() (time.Duration, string) { return w.now().Sub(time.Time{}.AddDate(1999, 0, 0)), "boot" }
+	id := fmt.Sprint("boot ", w.boots)
+	boot := func() (time.Duration, string) { return w.now().Sub(time.Time{}.AddDate(1999, 0, 0)), id }
 	clock := NewClock(func() time.Time { return w.now().Add(time.Duration(w.skew.Load())) }, boot)
 	store, err := keystore.Open(keystore.Config{Dir: w.dir, Keychain: w.keychain, Now: clock.Now})
 	if err != nil {

@@ -31,6 +31,11 @@ type Config struct {
 	Transport http.RoundTripper // below the guard; nil: a private http.Transport
 	Logger    *slog.Logger      // nil: discard
 	Now       func() time.Time  // nil: time.Now
+
+	// Confirm hears of the time that a server gives with tokens (its Date
+	// header) before Now is asked when they came: a clock that was wrong may be
+	// right by then. A zero time is an answer without one. nil: nobody hears.
+	Confirm func(server time.Time)
 }
 
 // Identity is who signed in, as the ID token says (or userinfo, where a
@@ -62,7 +67,6 @@ type Bounds struct {
 	EndsAt       time.Time `json:"ends_at,omitzero"`      // refresh_expires_in, refresh_token_expires_in, exp
 	OriginalIat  time.Time `json:"original_iat,omitzero"` // originalIat
 	RefreshCount int       `json:"refresh_count"`         // refreshCount; 0 also when unknown
-	ServerTime   time.Time `json:"server_time,omitzero"`  // Date header of the answer
 }
 
 // Class says what a failure means for the refresh token that was sent, and so

@@ -109,8 +109,10 @@ func readTokens(g *guard, server string, r *reply) ([]byte, *Error) {
 	if code, _ := o.str("error"); code != "" && ambiguous == nil { // GitHub refuses with status 200
 		return nil, refusal(g.op, server, r, c.provider.DeadCodes)
 	}
+	if c.config.Confirm != nil {
+		c.config.Confirm(r.date)
+	}
 	grant, idToken, err := readGrant(o, c.now().Round(0), c.provider.AccessLifetime)
-	grant.Bounds.ServerTime = r.date
 	grant.ExpiresIn, grant.ExpiresAt = tokenLife(grant, r.date)
 	g.grant, g.idToken = grant, idToken
 	if ambiguous != nil {

@@ -294,23 +294,34 @@ func TestBounds(t *testing.T) {
 		{"dots", `"refresh_token":"a.b.c"`, Bounds{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			date := now.Add(-3 * time.Second).UTC().Truncate(time.Second)
-			g, _, err := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer",`+test.members+`}`, "Date", date.Format(http.TimeFormat)), nil)
+			g, _, err := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer",`+test.members+`}`), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := g.Bounds
-			if !got.ServerTime.Equal(date) {
-				t.Errorf("server time %v, want %v", got.ServerTime, date)
-			}
 			if got.EndsAt.Sub(test.want.EndsAt).Abs() > 5*time.Second {
 				t.Errorf("ends at %v, want %v", got.EndsAt, test.want.EndsAt)
 			}
-			got.EndsAt, got.ServerTime, test.want.EndsAt = time.Time{}, time.Time{}, time.Time{}
+			got.EndsAt, test.want.EndsAt = time.Time{}, time.Time{}
 			if got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
+	}
+}
+
+// TestConfirm: what an answer says in seconds counts from the time that is
+// right once the answer has told it.
+func TestConfirm(t *testing.T) {
+	date := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	clock := date.AddDate(0, 0, -20)
+	answer := respond(200, appJSON, `{"access_token":"a","token_type":"Bearer","expires_in":900,"refresh_token":"b","refresh_expires_in":1800}`, "Date", date.Format(http.TimeFormat))
+	g, _, err := refreshWith(t, answer, func(c *Config) {
+		c.Now = func() time.Time { return clock }
+		c.Confirm = func(server time.Time) { clock = server }
+	})
+	if err != nil || !g.ReceivedAt.Equal(date) || !g.ExpiresAt.Equal(date.Add(15*time.Minute)) || !g.Bounds.EndsAt.Equal(date.Add(30*time.Minute)) {
+		t.Errorf("%+v, %v", g, err)
 	}
 }
 
