@@ -545,16 +545,10 @@ func SaveAccount(path string, a Account) (undo func() error, err error) {
 	if SameAccount(settings.Accounts[i], a) {
 		return func() error { return nil }, nil
 	}
-	if _, _, ok := outline(old).table(old, "account", a.Name); !ok {
+	text, ok := changeKeys(old, []string{"account", a.Name}, accountKeys(settings.Accounts[i]), accountKeys(a))
+	if !ok {
 		return nil, accountByHand(path, a.Name)
 	}
-	text, ok := changeKeys(old, []string{"account", a.Name}, accountKeys(settings.Accounts[i]), accountKeys(a))
-	if undo, err = saveEdit(path, old, text, want, accountByHand(path, a.Name)); ok && err == nil {
-		return undo, nil
-	}
-	// A value that is too clever to be changed alone: the table is written anew.
-	start, end, _ := outline(old).table(old, "account", a.Name)
-	text = slices.Concat(old[:start], appendTable(nil, "account."+tomlKey(a.Name), accountKeys(a)), old[end:])
 	return saveEdit(path, old, text, want, accountByHand(path, a.Name))
 }
 
@@ -714,34 +708,30 @@ func generalKeys(g General) map[string][]keyLine {
 // appendTable adds a table at the end of text, after an empty line.
 func appendTable(text []byte, name string, keys []keyLine) []byte {
 	text = slices.Clone(text)
+	end := lineEnd(text)
 	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
-		text = append(text, '\n')
+		text = append(text, end...)
 	}
 	if len(text) > 0 {
-		text = append(text, '\n')
+		text = append(text, end...)
 	}
-	text = fmt.Appendf(text, "[%s]\n", name)
+	text = fmt.Appendf(text, "[%s]%s", name, end)
 	for _, k := range keys {
-		text = fmt.Appendf(text, "%s = %s\n", k.key, k.value)
+		text = fmt.Appendf(text, "%s = %s%s", k.key, k.value, end)
 	}
 	return text
 }
 
 // changeKeys edits the lines of a table that say before so that they say
-// after; other lines stay as they are. It reports false when it finds no place
-// for a setting. A value of several lines comes out wrong, which its caller
-// notices by reading the result.
+// after; other lines stay as they are, and so does a comment behind a value. It
+// reports false when it finds no place for a setting.
 func changeKeys(text []byte, table []string, before, after []keyLine) (edited []byte, ok bool) {
 	text = slices.Clone(text)
 	find := func(key string) (start, end int, found bool) {
 		for _, p := range outline(text) {
 			if !p.header && slices.Equal(p.path, slices.Concat(table, []string{key})) {
 				start = lineStart(text, p.offset)
-				end = len(text)
-				if n := bytes.IndexByte(text[start:], '\n'); n >= 0 {
-					end = start + n + 1
-				}
-				return start, end, true
+				return start, settingEnd(text, start), true
 			}
 		}
 		return 0, 0, false
@@ -754,15 +744,19 @@ func changeKeys(text []byte, table []string, before, after []keyLine) (edited []
 		if !found {
 			return text, false
 		}
-		text = slices.Delete(text, start, end)
+		left := bytes.TrimLeft(comment(text[start:end]), " \t")
+		if !bytes.HasPrefix(left, []byte("#")) {
+			left = nil
+		}
+		text = slices.Concat(text[:start], left, text[end:])
 	}
 	for _, k := range after {
 		if slices.Contains(before, k) {
 			continue
 		}
 		if start, end, found := find(k.key); found {
-			name, value, _ := bytes.Cut(text[start:end], []byte("="))
-			line := slices.Concat(bytes.TrimRight(name, " \t"), []byte(" = "+k.value), comment(value))
+			name, _, _ := bytes.Cut(text[start:end], []byte("="))
+			line := slices.Concat(bytes.TrimRight(name, " \t"), []byte(" = "+k.value), comment(text[start:end]))
 			text = slices.Concat(text[:start], line, text[end:])
 			continue
 		}
@@ -770,32 +764,49 @@ func changeKeys(text []byte, table []string, before, after []keyLine) (edited []
 		if !found {
 			return text, false
 		}
-		line := []byte(k.key + " = " + k.value + "\n")
+		line := []byte(k.key + " = " + k.value + lineEnd(text))
 		if end > 0 && text[end-1] != '\n' {
-			line = slices.Concat([]byte("\n"), line)
+			line = slices.Concat([]byte(lineEnd(text)), line)
 		}
 		text = slices.Insert(text, end, line...)
 	}
 	return text, true
 }
 
-// comment returns what follows a value on its line, the line's end included.
-func comment(value []byte) []byte {
-	quote := byte(0)
-	for i := 0; i < len(value); i++ {
-		switch c := value[i]; {
-		case quote != 0 && c == '\\' && quote == '"':
-			i++
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote == 0 && (c == '"' || c == '\''):
-			quote = c
-		case quote == 0 && c == '#':
-			start := len(bytes.TrimRight(value[:i], " \t"))
-			return value[start:]
+// settingEnd returns where the lines of the setting end that begins at start:
+// with the first line after which it can be read.
+func settingEnd(text []byte, start int) int {
+	for end := start; end < len(text); {
+		n := bytes.IndexByte(text[end:], '\n') + 1
+		if n == 0 {
+			break
+		}
+		if end += n; readable(text[start:end]) {
+			return end
 		}
 	}
-	return value[len(bytes.TrimRight(value, "\r\n")):]
+	return len(text)
+}
+
+// comment returns what follows the value of a setting: a comment with the
+// blanks before it, and the line's end.
+func comment(setting []byte) []byte {
+	for i, c := range setting {
+		if c == '#' && readable(setting[:i]) {
+			return setting[len(bytes.TrimRight(setting[:i], " \t")):]
+		}
+	}
+	return setting[len(bytes.TrimRight(setting, "\r\n")):]
+}
+
+func readable(text []byte) bool { return toml.Unmarshal(text, new(map[string]any)) == nil }
+
+// lineEnd is how the lines of text end, by the first of them.
+func lineEnd(text []byte) string {
+	if line, _, _ := bytes.Cut(text, []byte("\n")); bytes.HasSuffix(line, []byte("\r")) {
+		return "\r\n"
+	}
+	return "\n"
 }
 
 // tomlKey quotes a name that has dots.

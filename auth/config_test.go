@@ -177,15 +177,16 @@ client_id = "xyz"
 		{"remove what is not there", commented, drop("nobody"), commented},
 		{"remove the only one", "[account.a]\nprovider = \"spotify\"\nclient_id = \"x\"\n", drop("a"), ""},
 		{"the next table's comment stays", "[account.a]\nprovider = \"spotify\"\nclient_id = \"x\"\n# b\n[account.b]\nprovider = \"spotify\"\nclient_id = \"y\"\n", drop("a"), "# b\n[account.b]\nprovider = \"spotify\"\nclient_id = \"y\"\n"},
-		{"replace", commented, save(Account{Name: "work", Issuer: "https://id.example.com", ClientID: "abc"}), `# Curfew of Ann
+		{"no scopes", commented, save(Account{Name: "work", Issuer: "https://id.example.com", ClientID: "abc"}), `# Curfew of Ann
 
 [limits]
 max_refreshes = 12   # I am careful
 
 # the day job
-[account.work]
-issuer = 'https://id.example.com'
-client_id = 'abc'
+[account.work]   # since May
+issuer = "https://id.example.com"
+client_id = "abc" # public
+# refresh = "always"
 
 # music
 [account.music]
@@ -199,11 +200,18 @@ client_id = "xyz"
 		{"change at the end", "[account.a]\nprovider='spotify'\nclient_id='x'\nrefresh= \"in-use\"", save(Account{Name: "a", Provider: "spotify", ClientID: "x", Refresh: Always}),
 			"[account.a]\nprovider='spotify'\nclient_id='x'\nrefresh = 'always'"},
 		{"change with strange line ends", "[account.a]\r\nprovider='spotify' # it\r\nclient_id='x'\r\n", save(Account{Name: "a", Provider: "oidc", Issuer: "https://x.example", ClientID: "x"}),
-			"[account.a]\r\nprovider = 'oidc' # it\r\nclient_id='x'\r\nissuer = 'https://x.example'\n"},
+			"[account.a]\r\nprovider = 'oidc' # it\r\nclient_id='x'\r\nissuer = 'https://x.example'\r\n"},
+		{"add with strange line ends", "[limits]\r\n", save(Account{Name: "a", Provider: "spotify", ClientID: "x"}), "[limits]\r\n\r\n[account.a]\r\nprovider = 'spotify'\r\nclient_id = 'x'\r\n"},
+		{"change several lines", "[account.a]\n# about a\nprovider = \"spotify\"\nclient_id = \"x\"\nscopes = [ # needed\n  \"b\", # why\n  \"c#\",\n] # all of it\n# below\n", save(Account{Name: "a", Provider: "spotify", ClientID: "x", Scopes: []string{"d"}}),
+			"[account.a]\n# about a\nprovider = \"spotify\"\nclient_id = \"x\"\nscopes = ['d'] # all of it\n# below\n"},
+		{"take several lines away", "[account.a]\nscopes = [\n  \"b\",\n] # all of it\nprovider = \"spotify\"\nclient_id = \"x\"\n", save(Account{Name: "a", Provider: "spotify", ClientID: "x"}),
+			"[account.a]\n# all of it\nprovider = \"spotify\"\nclient_id = \"x\"\n"},
+		{"a text of several lines", "[limits]\nmax_age = \"\"\"\n14d\"\"\" # half\n", general(func(g *General) { g.Limits.MaxAge = 24 * time.Hour }), "[limits]\nmax_age = \"1d\" # half\n"},
+		{"change dotted keys", "[account]\na.provider = \"spotify\"\na.client_id = \"x\"\n", save(Account{Name: "a", Provider: "spotify", ClientID: "y"}), "[account]\na.provider = \"spotify\"\na.client_id = 'y'\n"},
 		{"a first limit", "", general(func(g *General) { g.Limits.MaxAge = 36 * time.Hour }), "[limits]\nmax_age = \"1d12h\"\n"},
 		{"limits", commented, general(func(g *General) { g.Limits = Limits{14 * 24 * time.Hour, 10, 90 * time.Minute} }),
 			strings.Replace(commented, "max_refreshes = 12   # I am careful\n", "max_refreshes = 10   # I am careful\nmax_age = \"14d\"\nmax_idle = \"1h30m\"\n", 1)},
-		{"limits as built in", commented, general(func(g *General) { g.Limits = BuiltIn }), strings.Replace(commented, "max_refreshes = 12   # I am careful\n", "", 1)},
+		{"limits as built in", commented, general(func(g *General) { g.Limits = BuiltIn }), strings.Replace(commented, "max_refreshes = 12   # I am careful\n", "# I am careful\n", 1)},
 		{"limits in other words", "limits.max_age = \"336h\" # two weeks\n", general(func(g *General) { g.Limits = Limits{14 * 24 * time.Hour, 20, 0} }), "limits.max_age = \"336h\" # two weeks\n"},
 		{"limits of one line", "limits.max_age = \"336h\" # so long\n", general(func(g *General) { g.Limits = Limits{7 * 24 * time.Hour, 20, 0} }), "limits.max_age = \"7d\" # so long\n"},
 		{"warnings", commented, general(func(g *General) { g.Limits.MaxRefreshes, g.Warnings = 12, WarnFew }), commented + "\n[desktop]\nwarnings = \"few\"\n"},
@@ -261,7 +269,7 @@ func TestEditRefused(t *testing.T) {
 		{"remove an inline table", "account = { a = { provider = \"spotify\", client_id = \"x\" } }\n", drop("a")},
 		{"add beside an inline table", "account = { a = { provider = \"spotify\", client_id = \"x\" } }\n", save(Account{Name: "b", Provider: "spotify", ClientID: "y"})},
 		{"remove dotted keys", "account.a.provider = \"spotify\"\naccount.a.client_id = \"x\"\n", drop("a")},
-		{"replace dotted keys", "[account]\na.provider = \"spotify\"\na.client_id = \"x\"\n", save(Account{Name: "a", Provider: "spotify", ClientID: "y"})},
+		{"add to dotted keys", "[account]\na.provider = \"spotify\"\na.client_id = \"x\"\n", save(Account{Name: "a", Provider: "spotify", ClientID: "y", Refresh: Always})},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "config.toml")
@@ -331,7 +339,7 @@ func TestBadGeneral(t *testing.T) {
 			t.Fatalf("%s: the file changed:\n%s", test.name, got)
 		}
 	}
-	for _, text := range []string{"limits = { max_refreshes = 12 }\n", "[limits]\nmax_age = \"\"\"\n14d\"\"\"\n"} {
+	for _, text := range []string{"limits = { max_refreshes = 12 }\n", "limits.max_refreshes = 12\n"} {
 		os.WriteFile(path, []byte(text), 0o600)
 		if e, ok := errors.AsType[*Error](general(func(g *General) { g.Limits.MaxAge = 24 * time.Hour })(path)); !ok || !strings.Contains(e.Hint, "[limits]") {
 			t.Errorf("%q is edited, or refused without a hint: %v", text, e)
