@@ -26,7 +26,7 @@ import (
 const startTime = 2 * time.Second
 
 // OpenURL opens a web page in the person's browser: by $BROWSER (commands
-// separated by colons, %s for the address, as xdg-open reads it), else by the
+// separated as PATH is, %s for the address, as xdg-open reads it), else by the
 // system's opener. It returns when the browser was started, be that of the
 // kind that ends at once or that stays. It refuses what is not a web page: a
 // sign-in page's address comes from a configuration or a server, and a desktop
