@@ -644,14 +644,14 @@ func saveEdit(path string, old, text []byte, want Settings, byHand *Error) (undo
 	if got.General != want.General || !slices.EqualFunc(got.Accounts, want.Accounts, SameAccount) {
 		return nil, byHand
 	}
-	if err := writeConfig(path, text); err != nil {
+	if err := WriteConfig(path, text); err != nil {
 		return nil, err
 	}
 	return func() error {
 		if old == nil {
 			return os.Remove(path)
 		}
-		return writeConfig(path, old)
+		return WriteConfig(path, old)
 	}, nil
 }
 
@@ -912,10 +912,10 @@ func isBlankOrComment(line []byte) bool {
 
 func lineStart(text []byte, offset int) int { return bytes.LastIndexByte(text[:offset], '\n') + 1 }
 
-// writeConfig replaces the file at once: whoever reads it sees the old text
-// or the new one. A link (as people have who keep their dot files elsewhere)
+// WriteConfig replaces a file of the configuration at once: whoever reads it
+// sees the old text or the new one. A link (as people have who keep their dot files elsewhere)
 // stays a link.
-func writeConfig(path string, text []byte) (err error) {
+func WriteConfig(path string, text []byte) (err error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}

@@ -99,35 +99,12 @@ func Change(edit func(*Preferences)) error {
 	edit(&p)
 	b, err := toml.Marshal(p)
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(path), 0o700)
-	}
-	if err == nil {
-		err = replace(path, append([]byte(header), b...))
+		err = auth.WriteConfig(path, append([]byte(header), b...))
 	}
 	if err != nil {
 		return fmt.Errorf("the preferences were not saved: %w", err)
 	}
 	return nil
-}
-
-// replace puts content in the place of the file at path.
-func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+fileName+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }
 
 // Watch calls changed, one call at a time, with the preferences as they are and
@@ -152,8 +129,12 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 	if err != nil {
 		return fmt.Errorf("changes of the preferences cannot be followed: %w", err)
 	}
+	target := ""
 	for written := true; ; {
 		if written { // or it was, before it could be seen
+			if target = linked(path); target != "" {
+				w.Add(target) // anew each time: a change may have put another file there
+			}
 			if p, err := read(path); err == nil {
 				changed(p)
 			}
@@ -165,7 +146,7 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 			if !ok {
 				return nil
 			}
-			written = filepath.Base(e.Name) == fileName && e.Op != fsnotify.Chmod
+			written = (filepath.Base(e.Name) == fileName || e.Name == target) && e.Op != fsnotify.Chmod
 		case err, ok := <-w.Errors:
 			if !ok {
 				return nil
@@ -173,4 +154,17 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 			return fmt.Errorf("changes of the preferences are no longer followed: %w", err)
 		}
 	}
+}
+
+// linked returns what a link at path leads to: the file alone is followed there,
+// since its directory may be a busy one. "" where there is no link.
+func linked(path string) string {
+	if fi, err := os.Lstat(path); err != nil || fi.Mode().Type() != fs.ModeSymlink {
+		return ""
+	}
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return ""
+	}
+	return target
 }

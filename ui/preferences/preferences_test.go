@@ -97,6 +97,36 @@ func TestChange(t *testing.T) {
 	}
 }
 
+// TestLink: people who keep their dot files elsewhere have a link there, which
+// stays one, and what is written where it leads is followed.
+func TestLink(t *testing.T) {
+	path, target := home(t), filepath.Join(t.TempDir(), "curfew-ui.toml")
+	write(t, target, "language = \"en\"\n")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, path); err != nil {
+		t.Skip(err)
+	}
+	w := watch(t)
+	w.wait(Preferences{Language: "en"})
+	for _, code := range []string{"de", "en"} { // each in place of the file before
+		if err := Change(func(p *Preferences) { p.Language = code }); err != nil {
+			t.Fatal(err)
+		}
+		w.wait(Preferences{Language: code})
+	}
+	write(t, target, "language = \"de\"\n")
+	w.wait(Preferences{Language: "de"})
+	if fi, err := os.Lstat(path); err != nil || fi.Mode().Type() != os.ModeSymlink {
+		t.Errorf("the link is gone: %v, %v", fi, err)
+	}
+	if p, err := read(target); err != nil || p.Language != "de" {
+		t.Errorf("where it leads: %+v, %v", p, err)
+	}
+	w.stop()
+}
+
 func TestChangeThatCannotBeSaved(t *testing.T) {
 	path := home(t)
 	write(t, filepath.Dir(path), "no directory")
@@ -106,56 +136,77 @@ func TestChangeThatCannotBeSaved(t *testing.T) {
 	}
 }
 
+// A watcher is a Watch that runs.
+type watcher struct {
+	t      *testing.T
+	ctx    context.Context
+	cancel func()
+	got    chan Preferences
+	ended  chan error
+}
+
+func watch(t *testing.T) *watcher {
+	w := &watcher{t: t, got: make(chan Preferences), ended: make(chan error, 1)}
+	w.ctx, w.cancel = context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(w.cancel)
+	go func() {
+		w.ended <- Watch(w.ctx, func(p Preferences) {
+			select {
+			case w.got <- p:
+			case <-w.ctx.Done():
+			}
+		})
+	}()
+	return w
+}
+
+// wait waits until the preferences are as wanted.
+func (w *watcher) wait(want Preferences) {
+	w.t.Helper()
+	for {
+		select {
+		case p := <-w.got:
+			if p == want {
+				return
+			}
+		case err := <-w.ended:
+			w.t.Fatalf("ended: %v", err)
+		case <-w.ctx.Done():
+			w.t.Fatalf("%+v was not noticed", want)
+		}
+	}
+}
+
+func (w *watcher) stop() {
+	w.t.Helper()
+	w.cancel()
+	if err := <-w.ended; err != nil {
+		w.t.Error(err)
+	}
+}
+
 // TestWatch follows changes by the window and by hand, and is not led astray
 // by other files or by one that cannot be read.
 func TestWatch(t *testing.T) {
 	path := home(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	got, ended := make(chan Preferences), make(chan error, 1)
-	go func() {
-		ended <- Watch(ctx, func(p Preferences) {
-			select {
-			case got <- p:
-			case <-ctx.Done():
-			}
-		})
-	}()
-	wait := func(want Preferences) {
-		t.Helper()
-		for {
-			select {
-			case p := <-got:
-				if p == want {
-					return
-				}
-			case err := <-ended:
-				t.Fatalf("ended: %v", err)
-			case <-ctx.Done():
-				t.Fatalf("%+v was not noticed", want)
-			}
-		}
-	}
+	w := watch(t)
 	speak := func(code string) {
 		if err := Change(func(p *Preferences) { p.Language = code }); err != nil {
 			t.Error(err)
 		}
 	}
-	wait(Preferences{})
+	w.wait(Preferences{})
 	speak("de")
-	wait(Preferences{Language: "de"})
+	w.wait(Preferences{Language: "de"})
 	write(t, filepath.Join(filepath.Dir(path), "config.toml"), "[limits]\n")
 	write(t, path, "broken =")
 	speak("en")
-	wait(Preferences{Language: "en"})
+	w.wait(Preferences{Language: "en"})
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	wait(Preferences{})
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	w.wait(Preferences{})
+	w.stop()
 }
 
 func TestSpeak(t *testing.T) {
