@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -1121,6 +1122,23 @@ func TestEndedSessionsOverwritten(t *testing.T) {
 		must(t, err)
 		w.wantState(SignedOut, ByUser)
 	})
+}
+
+// A tombstone whose time no calendar has is believed as to the end alone.
+func TestTombstoneOfNoTime(t *testing.T) {
+	for _, at := range []string{"9223372036854775807", "-9223372036854775808", "253402300800000"} {
+		play(t, nil, func(t *testing.T, w *world) {
+			w.signIn()
+			id := w.m.accounts["work"].rec.ID
+			w.stop()
+			must(t, os.WriteFile(filepath.Join(w.dir, id+".end"), []byte("ended: age\n"+at+"\n"), 0o600))
+			w.start()
+			s := w.wantState(Ended, ByAge)
+			if _, err := json.Marshal(s); err != nil {
+				t.Errorf("%s: nobody can be told: %v", at, err)
+			}
+		})
+	}
 }
 
 // A new client secret is used from the next request on.

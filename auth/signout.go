@@ -145,8 +145,8 @@ func (m *Manager) retireLocked(rec keystore.Record, s server, why string) <-chan
 			rec = ended
 		}
 		deadline := m.clock.Now().Add(revokeFor)
-		if !rec.HighWater.IsZero() {
-			deadline = rec.HighWater.Add(revokeFor)
+		if at := rec.HighWater.Add(revokeFor); !rec.HighWater.IsZero() && at.Before(deadline) {
+			deadline = at
 		}
 		err := m.keepTrying(run, deadline, func() error {
 			err := m.revoke(run, rec, s)

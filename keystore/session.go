@@ -56,6 +56,9 @@ func (t *session) readMark(mark []byte) bool {
 	reason, at, _ := strings.Cut(text, "\n")
 	t.ended = reason
 	t.endedAt, _ = strconv.ParseInt(strings.TrimSpace(at), 10, 64)
+	if year := time.UnixMilli(t.endedAt).UTC().Year(); year < 1 || year > 9999 { // no JSON could say it
+		t.endedAt = 0
+	}
 	return true
 }
 
