@@ -58,8 +58,8 @@ func newAccountPage(v *View) *accountPage {
 	p.pill = newPill()
 	p.out = newButton(v, tr("Sign out"), func() { v.askSignOut(name()) })
 	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(name(), false) }).primary()
-	gap := container.New(fixedWidth(0))
-	head := rowOf(12, gap, p.title, p.pill.root, p.subject, gap, p.out, p.in)
+	head := container.New(&headLayout{title: p.title, pill: p.pill.root, subject: p.subject}, p.title, p.pill.root, p.subject, p.out, p.in)
+	p.title.row, p.subject.row, p.pill.words.row = head, head, head
 
 	p.yes = newButton(v, tr("Sign out"), func() { v.signOut(name()) }).danger()
 	p.keep = newButton(v, tr("Stay signed in"), v.escape)
@@ -98,6 +98,72 @@ func newAccountPage(v *View) *accountPage {
 		p.question.root, p.result.root, p.copied.root, p.state.root, p.warnings.root, p.signIn.root, p.call.root, p.gauges, p.budget, p.below)
 	p.root = v.newPage(head, body)
 	return p
+}
+
+// headLayout puts the name, the state and the person beside each other, and
+// the buttons at the other end; where that is too much for one line, the state
+// and the person stand below the name.
+type headLayout struct {
+	title, subject *text
+	pill           fyne.CanvasObject
+	two            bool // there were two lines at the last layout
+}
+
+const headGap = 12
+
+// buttons are the other objects.
+func (l *headLayout) buttons(objects []fyne.CanvasObject) []fyne.CanvasObject {
+	return visible(objects[3:])
+}
+
+func (l *headLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	size := fyne.NewSize(max(l.title.MinSize().Width, l.pill.MinSize().Width), max(l.title.MinSize().Height, l.pill.MinSize().Height))
+	if l.two {
+		size.Height = l.title.MinSize().Height + l.pill.MinSize().Height + 4
+	}
+	for _, b := range l.buttons(objects) {
+		size.Width += headGap + b.MinSize().Width
+		size.Height = max(size.Height, b.MinSize().Height)
+	}
+	return size
+}
+
+func (l *headLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	right := size.Width
+	shown := l.buttons(objects)
+	for i := len(shown) - 1; i >= 0; i-- {
+		b := shown[i]
+		right -= b.MinSize().Width
+		b.Resize(b.MinSize())
+		right -= headGap
+	}
+	x := right + headGap
+	title, pill := l.title.natural()+.5, l.pill.MinSize()
+	who := float32(0)
+	if l.subject.Visible() {
+		who = l.subject.natural() + .5
+	}
+	l.two = title+headGap+pill.Width+headGap+who > right
+	height := l.MinSize(objects).Height
+	for _, b := range shown {
+		b.Move(fyne.NewPos(x, (height-b.MinSize().Height)/2))
+		x += b.MinSize().Width + headGap
+	}
+
+	put := func(o fyne.CanvasObject, x, middle, width float32) {
+		tall := o.MinSize().Height
+		o.Resize(fyne.NewSize(max(0, width), tall))
+		o.Move(fyne.NewPos(x, middle-tall/2))
+	}
+	title = min(title, right)
+	first, second, left := height/2, height/2, title+headGap
+	if l.two {
+		first, second, left = l.title.MinSize().Height/2, height-pill.Height/2, 0
+	}
+	put(l.title, 0, first, title)
+	put(l.pill, left, second, pill.Width)
+	left += pill.Width + headGap
+	put(l.subject, left, second, min(who, right-left))
 }
 
 func (p *accountPage) render(s auth.Snapshot, l *local) {

@@ -47,11 +47,11 @@ func (l gaugeLayout) MinSize([]fyne.CanvasObject) fyne.Size {
 	if l.small {
 		height = gaugeSmall + 8
 	}
-	return fyne.NewSize(gaugeSmall+12+90, height)
+	return fyne.NewSize(gaugeSmall+12+em(90), max(height, l.value.MinSize().Height+l.caption.MinSize().Height))
 }
 
 func (l gaugeLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
-	l.small = size.Width < 240
+	l.small = size.Width < em(240)
 	diameter, gap, number, words := float32(gaugeLarge), float32(18), sizeNumber, sizeSmall
 	if l.small {
 		diameter, gap, number, words = gaugeSmall, 10, sizeNumberSmall, theme.SizeNameCaptionText

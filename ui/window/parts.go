@@ -82,8 +82,9 @@ func (r *panelRenderer) Refresh() {
 // A button is Fyne's with an outline, a visible focus, and Enter.
 type button struct {
 	widget.Button
-	view    *View
-	focused bool
+	view             *View
+	focused, hovered bool
+	small            bool // words alone, as a link has
 }
 
 func newButton(v *View, words string, tapped func()) *button {
@@ -141,7 +142,23 @@ func (b *button) Cursor() desktop.Cursor {
 	return desktop.PointerCursor
 }
 
+// MouseIn notes the pointer.
+func (b *button) MouseIn(e *desktop.MouseEvent) { b.hovered = true; b.Button.MouseIn(e) }
+
+// MouseOut notes that the pointer has gone.
+func (b *button) MouseOut() { b.hovered = false; b.Button.MouseOut() }
+
+// link makes a button small and calm, for what is beside the point. It is
+// drawn by us: a theme for it alone would make Fyne measure every word of the
+// window anew, each time anything is laid out.
+func link(b *button) *button { b.small = true; return b.quiet() }
+
 func (b *button) CreateRenderer() fyne.WidgetRenderer {
+	if b.small {
+		r := &linkRenderer{button: b, back: &canvas.Rectangle{}, words: &canvas.Text{Alignment: fyne.TextAlignCenter}}
+		r.Refresh()
+		return r
+	}
 	return &buttonRenderer{outline(b, b.Button.CreateRenderer(), func() (fyne.ThemeColorName, float32) {
 		switch {
 		case b.focused:
@@ -158,6 +175,44 @@ type buttonRenderer struct{ fyne.WidgetRenderer }
 func (r *buttonRenderer) MinSize() fyne.Size {
 	// Fyne pads a button as much above as beside, which looks cramped beside.
 	return r.WidgetRenderer.MinSize().AddWidthHeight(10, -4)
+}
+
+// linkRenderer draws a small button.
+type linkRenderer struct {
+	button *button
+	back   *canvas.Rectangle
+	words  *canvas.Text
+}
+
+func (r *linkRenderer) Destroy()                     {}
+func (r *linkRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.back, r.words} }
+func (r *linkRenderer) MinSize() fyne.Size           { return r.words.MinSize().AddWidthHeight(18, 6) }
+
+func (r *linkRenderer) Layout(size fyne.Size) {
+	r.back.Resize(size)
+	height := r.words.MinSize().Height
+	r.words.Resize(fyne.NewSize(size.Width, height))
+	r.words.Move(fyne.NewPos(0, (size.Height-height)/2))
+}
+
+func (r *linkRenderer) Refresh() {
+	b := r.button
+	th, variant := b.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
+	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth = color.Transparent, color.Transparent, 0
+	r.back.CornerRadius = th.Size(theme.SizeNameButtonRadius)
+	ink := colorDim
+	switch {
+	case b.Disabled():
+		ink = theme.ColorNameDisabled
+	case b.hovered:
+		ink, r.back.FillColor = colorInk, th.Color(theme.ColorNameHover, variant)
+	}
+	if b.focused {
+		r.back.StrokeColor, r.back.StrokeWidth = th.Color(focusColor(b.Importance), variant), 2
+	}
+	r.words.Text, r.words.TextSize, r.words.Color = b.Text, th.Size(theme.SizeNameCaptionText), th.Color(ink, variant)
+	r.Layout(b.Size())
+	canvas.Refresh(b)
 }
 
 // outlined is a renderer with a line around the widget. Like every renderer
@@ -422,7 +477,7 @@ func (v *View) newPage(head, content fyne.CanvasObject) *fyne.Container {
 	// The painter of the test driver shifts an outline that begins exactly
 	// at the edge of a scroll's clip, and that of the screen cuts it: 2 keeps clear.
 	scroll := container.NewVScroll(container.New(paddings{2, margin, 2, 2}, content))
-	v.bodies = append(v.bodies, body{content, scroll})
+	v.bodies = append(v.bodies, body{head, content, scroll})
 	return container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{scroll}},
 		container.New(paddings{0, margin, 0, 2}, head), scroll)
 }
@@ -489,35 +544,3 @@ func (l *stackLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		y += height + l.gap
 	}
 }
-
-// link makes a button small and calm, for what is beside the point.
-func link(b *button) fyne.CanvasObject { return container.NewThemeOverride(b.quiet(), linkTheme{}) }
-
-// linkTheme is the program's theme with small dim words.
-type linkTheme struct{}
-
-func (linkTheme) current() fyne.Theme { return fyne.CurrentApp().Settings().Theme() }
-
-func (t linkTheme) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color.Color {
-	if name == theme.ColorNameForeground {
-		name = colorDim
-	}
-	return t.current().Color(name, variant)
-}
-
-func (t linkTheme) Size(name fyne.ThemeSizeName) float32 {
-	switch name {
-	case theme.SizeNameText:
-		name = theme.SizeNameCaptionText
-	case theme.SizeNameInnerPadding:
-		return 4
-	}
-	return t.current().Size(name)
-}
-
-func (t linkTheme) Font(style fyne.TextStyle) fyne.Resource {
-	style.Bold = false
-	return t.current().Font(style)
-}
-
-func (t linkTheme) Icon(name fyne.ThemeIconName) fyne.Resource { return t.current().Icon(name) }

@@ -190,11 +190,27 @@ func newWelcomePage(v *View) *welcomePage {
 		number := newText(strconv.Itoa(i+1)+".", theme.SizeNameText, colorDim)
 		lines = append(lines, aligned(top, rowOf(10, line, number, line)))
 	}
-	p.words = container.New(fixedWidth(480), column(8, lines...))
+	p.words = column(8, lines...)
 	content := column(18, container.NewCenter(mark), container.NewCenter(p.title), p.words, container.NewCenter(p.add))
-	v.bodies = append(v.bodies, body{content, nil})
-	p.root = container.NewCenter(content)
+	p.root = container.New(middleLayout(480), content)
+	v.bodies = append(v.bodies, body{p.root, content, nil})
 	return p
+}
+
+// middleLayout puts objects into the middle, as wide as there is room for, up
+// to its number at the usual size of words.
+type middleLayout float32
+
+func (l middleLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return paddings{}.MinSize(objects)
+}
+
+func (l middleLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	width := min(size.Width-2*margin, em(float32(l)))
+	for _, o := range objects {
+		o.Resize(fyne.NewSize(width, o.MinSize().Height))
+		o.Move(fyne.NewPos((size.Width-width)/2, max(0, (size.Height-o.MinSize().Height)/2)))
+	}
 }
 
 func (p *welcomePage) render() {

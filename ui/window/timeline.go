@@ -48,7 +48,7 @@ func (t *timeline) set(events []auth.Event, now time.Time) {
 	t.shown = lines
 	t.root.Objects = nil
 	for _, l := range lines {
-		stamp := container.New(fixedWidth(82), newLine(l.stamp, sizeSmall, colorDim))
+		stamp := container.New(fixedWidth(em(82)), newLine(l.stamp, sizeSmall, colorDim))
 		words := newPara(l.words, sizeSmall, l.color)
 		t.root.Add(aligned(top, rowOf(8, words, stamp, words)))
 	}

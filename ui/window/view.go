@@ -118,10 +118,11 @@ const (
 	pageLog
 )
 
-// body is the part of a page that grows with what it says.
+// body is a page in two parts that grow with what they say.
 type body struct {
+	head    fyne.CanvasObject // stays
 	content fyne.CanvasObject
-	scroll  *container.Scroll // nil: it does not scroll
+	scroll  *container.Scroll // of the content; nil: it does not scroll
 }
 
 // A job is work that may block; what it returns runs on the UI goroutine.
@@ -158,12 +159,14 @@ const (
 	sideLeast, sideMost     = 224, 240
 )
 
+// MinSize grows with the words, but no further than the screens that most
+// people have: what is too much for the height scrolls.
 func (sidesLayout) MinSize([]fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(leastWidth, leastHeight)
+	return fyne.NewSize(min(em(leastWidth), 1200), min(em(leastHeight), 680))
 }
 
 func (sidesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	left := min(max(size.Width*.27, sideLeast), sideMost)
+	left := min(max(size.Width*.27, em(sideLeast)), em(sideMost))
 	x := float32(0)
 	for i, width := range []float32{left, 1, size.Width - left - 1} {
 		objects[i].Resize(fyne.NewSize(width, size.Height))
@@ -257,8 +260,6 @@ func inside(o, tree fyne.CanvasObject) bool {
 		return slices.ContainsFunc(t.Objects, func(c fyne.CanvasObject) bool { return inside(o, c) })
 	case *panel:
 		return inside(o, t.content)
-	case *container.ThemeOverride:
-		return inside(o, t.Content)
 	}
 	return o == tree
 }
@@ -371,9 +372,9 @@ func (v *View) show(o fyne.CanvasObject, yes bool) {
 // words know their height only when they know their width, hence the passes.
 func (v *View) place() {
 	for range 3 {
-		size := v.root.MinSize()
+		size := v.root.MinSize().Add(v.linkRoom.MinSize())
 		for _, b := range v.bodies {
-			size = size.Add(b.content.MinSize())
+			size = size.Add(b.head.MinSize()).Add(b.content.MinSize())
 		}
 		if !v.moved && v.shape == size {
 			return
