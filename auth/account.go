@@ -614,7 +614,7 @@ func (a *account) recordEndLocked(rec keystore.Record, reason Reason) {
 	now := a.m.clock.Now()
 	past := pastSession{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.use.Demand}
 	if reason != ByUser { // who signs out wants to be forgotten
-		past.Subject, past.Identity = a.facts.Identity.Display, a.facts.Identity
+		past.Subject, past.Identity, past.TookTokens = a.facts.Identity.Display, a.facts.Identity, a.use.Takers
 	}
 	a.m.journal.ended(past)
 	a.m.journal.add(Event{At: now, Account: a.name, Kind: EventEnd, Count: rec.Used, Message: endMessage(reason)})

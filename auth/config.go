@@ -29,14 +29,32 @@ import (
 //     key: a typo must not silently mean the default.
 //   - Limits can only be tightened.
 //   - The file is the person's. Adding an account appends a table, removing
-//     one cuts its lines; comments and order stay. The edited text is read
-//     again and must mean exactly what was wanted, else nothing is written.
+//     one cuts its lines, changing something changes the lines that say it;
+//     comments and order stay. The edited text is read again and must mean
+//     exactly what was wanted, else nothing is written.
 
 // Settings is what config.toml says.
 type Settings struct {
-	Limits   Limits    // BuiltIn, tightened
+	General
 	Accounts []Account // by name
 }
+
+// General is what config.toml says of no account in particular.
+type General struct {
+	Limits   Limits       // BuiltIn, tightened
+	Warnings WarningLevel // never empty
+}
+
+// WarningLevel is which warnings of a session's coming end the desktop shows
+// as notifications. That a session has ended is told at every level.
+type WarningLevel string
+
+// The levels.
+const (
+	WarnAll WarningLevel = "all" // the default
+	WarnFew WarningLevel = "few" // only the last of each kind
+	WarnOff WarningLevel = "off"
+)
 
 // maxConfig is the largest config.toml that is read, in bytes.
 const maxConfig = 1 << 20
@@ -121,6 +139,9 @@ type settingsFile struct {
 		MaxRefreshes *int    `toml:"max_refreshes"`
 		MaxIdle      *string `toml:"max_idle"`
 	} `toml:"limits"`
+	Desktop struct {
+		Warnings *string `toml:"warnings"`
+	} `toml:"desktop"`
 	Account map[string]Account `toml:"account"`
 }
 
@@ -140,9 +161,15 @@ func parseSettings(path string, text []byte) (Settings, error) {
 		return &Error{Kind: KindBadRequest, Message: where + ": " + p.message, Hint: p.hint}
 	}
 
-	s := Settings{Limits: BuiltIn}
+	s := Settings{General: General{Limits: BuiltIn, Warnings: WarnAll}}
 	if p := tighten(&s.Limits, f); p.message != "" {
 		return Settings{}, at(p, "limits")
+	}
+	if w := f.Desktop.Warnings; w != nil {
+		s.Warnings = WarningLevel(*w)
+		if p := checkWarnings(s.Warnings); p.message != "" {
+			return Settings{}, at(p, "desktop")
+		}
 	}
 	for name, a := range f.Account {
 		if err := CheckName(name); err != nil {
@@ -202,6 +229,9 @@ func knownKeys(key []string) (unknown string, known []string) {
 	case key[0] == "limits" && len(key) > 1:
 		f, _ := top.FieldByName("Limits")
 		return key[1], tags(f.Type)
+	case key[0] == "desktop" && len(key) > 1:
+		f, _ := top.FieldByName("Desktop")
+		return key[1], tags(f.Type)
 	default:
 		return key[0], tags(top)
 	}
@@ -257,33 +287,63 @@ type problem struct{ key, message, hint string }
 
 // tighten applies the [limits] table, which can only tighten.
 func tighten(l *Limits, f settingsFile) problem {
-	if text := f.Limits.MaxAge; text != nil {
-		d, err := ParseSpan(*text)
+	for _, span := range []struct {
+		key  string
+		text *string
+		into *time.Duration
+	}{{"max_age", f.Limits.MaxAge, &l.MaxAge}, {"max_idle", f.Limits.MaxIdle, &l.MaxIdle}} {
+		if span.text == nil {
+			continue
+		}
+		d, err := ParseSpan(*span.text)
 		if err != nil {
-			return problem{"max_age", "max_age: " + err.Error(), ""}
+			return problem{span.key, span.key + ": " + err.Error(), ""}
 		}
-		if d > l.MaxAge {
-			return problem{"max_age", fmt.Sprintf("max_age = %q is looser than the built-in %s", *text, formatDays(l.MaxAge)), "limits can only be tightened: leave it out, or make it shorter"}
-		}
-		l.MaxAge = d
+		*span.into = d
 	}
 	if n := f.Limits.MaxRefreshes; n != nil {
-		if *n < 1 {
-			return problem{"max_refreshes", fmt.Sprintf("max_refreshes = %d is less than 1", *n), `for no background refresh, set refresh = "on-demand" in the account`}
-		}
-		if *n > l.MaxRefreshes {
-			return problem{"max_refreshes", fmt.Sprintf("max_refreshes = %d is looser than the built-in %d", *n, l.MaxRefreshes), "limits can only be tightened: leave it out, or make it smaller"}
-		}
 		l.MaxRefreshes = *n
 	}
-	if text := f.Limits.MaxIdle; text != nil {
-		d, err := ParseSpan(*text)
-		if err != nil {
-			return problem{"max_idle", "max_idle: " + err.Error(), ""}
-		}
-		l.MaxIdle = d // off by default: any value tightens
+	return checkLimits(*l)
+}
+
+// checkLimits: what is looser than the built-in limits is no limit.
+func checkLimits(l Limits) problem {
+	const tighter = "limits can only be tightened: leave it out, or make it "
+	switch {
+	case l.MaxAge <= 0:
+		return problem{"max_age", "max_age is not longer than nothing", ""}
+	case l.MaxAge > BuiltIn.MaxAge:
+		return problem{"max_age", fmt.Sprintf("max_age = %q is looser than the built-in %s", FormatSpan(l.MaxAge), formatDays(BuiltIn.MaxAge)), tighter + "shorter"}
+	case l.MaxRefreshes < 1:
+		return problem{"max_refreshes", fmt.Sprintf("max_refreshes = %d is less than 1", l.MaxRefreshes), `for no background refresh, set refresh = "on-demand" in the account`}
+	case l.MaxRefreshes > BuiltIn.MaxRefreshes:
+		return problem{"max_refreshes", fmt.Sprintf("max_refreshes = %d is looser than the built-in %d", l.MaxRefreshes, BuiltIn.MaxRefreshes), tighter + "smaller"}
+	case l.MaxIdle < 0:
+		return problem{"max_idle", "max_idle is less than nothing", "leave it out to have no such limit"}
 	}
 	return problem{}
+}
+
+func checkWarnings(w WarningLevel) problem {
+	levels := []string{string(WarnAll), string(WarnFew), string(WarnOff)}
+	if slices.Contains(levels, string(w)) {
+		return problem{}
+	}
+	return problem{"warnings", fmt.Sprintf("warnings cannot be %q", w), didYouMean(string(w), levels)}
+}
+
+// CheckGeneral says what is wrong with g, with an [*Error]; a limit that is
+// looser than the built-in one is.
+func CheckGeneral(g General) error {
+	p := checkLimits(g.Limits)
+	if p.message == "" {
+		p = checkWarnings(g.Warnings)
+	}
+	if p.message != "" {
+		return &Error{Kind: KindBadRequest, Message: p.message, Hint: p.hint}
+	}
+	return nil
 }
 
 // ParseSpan reads a time span of more than nothing: "30d", "12h", "1d12h" (days,
@@ -310,6 +370,25 @@ func ParseSpan(s string) (time.Duration, error) {
 		return 0, bad
 	}
 	return d, nil
+}
+
+// FormatSpan says d as [ParseSpan] reads it: "30d", "1d12h", "90m".
+func FormatSpan(d time.Duration) string {
+	text := ""
+	if days := d / (24 * time.Hour); days > 0 {
+		text, d = strconv.Itoa(int(days))+"d", d%(24*time.Hour)
+	}
+	if d == 0 && text != "" {
+		return text
+	}
+	rest := d.String()
+	if strings.HasSuffix(rest, "m0s") {
+		rest = strings.TrimSuffix(rest, "0s")
+	}
+	if strings.HasSuffix(rest, "h0m") {
+		rest = strings.TrimSuffix(rest, "0m")
+	}
+	return text + rest
 }
 
 func formatDays(d time.Duration) string { return strconv.Itoa(int(d.Hours()/24)) + " days" }
@@ -447,7 +526,7 @@ func isLoopbackIP(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// SaveAccount adds a to the file, or replaces the table of its name, and
+// SaveAccount adds a to the file, or changes the table of its name, and
 // returns how to take that back. What a means is checked first.
 func SaveAccount(path string, a Account) (undo func() error, err error) {
 	if err := CheckAccount(a); err != nil {
@@ -457,42 +536,63 @@ func SaveAccount(path string, a Account) (undo func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
+	want := settings.without(a.Name)
+	want.Accounts = append(want.Accounts, a)
 	i := slices.IndexFunc(settings.Accounts, func(b Account) bool { return b.Name == a.Name })
-	if i >= 0 && SameAccount(settings.Accounts[i], a) {
+	if i < 0 {
+		return saveEdit(path, old, appendTable(old, "account."+tomlKey(a.Name), accountKeys(a)), want, accountByHand(path, a.Name))
+	}
+	if SameAccount(settings.Accounts[i], a) {
 		return func() error { return nil }, nil
 	}
-	table, err := accountTable(a)
+	if _, _, ok := outline(old).table(old, "account", a.Name); !ok {
+		return nil, accountByHand(path, a.Name)
+	}
+	text, ok := changeKeys(old, []string{"account", a.Name}, accountKeys(settings.Accounts[i]), accountKeys(a))
+	if undo, err = saveEdit(path, old, text, want, accountByHand(path, a.Name)); ok && err == nil {
+		return undo, nil
+	}
+	// A value that is too clever to be changed alone: the table is written anew.
+	start, end, _ := outline(old).table(old, "account", a.Name)
+	text = slices.Concat(old[:start], appendTable(nil, "account."+tomlKey(a.Name), accountKeys(a)), old[end:])
+	return saveEdit(path, old, text, want, accountByHand(path, a.Name))
+}
+
+// SaveGeneral changes what the file says of no account in particular, and
+// returns how to take that back. What g means is checked first.
+func SaveGeneral(path string, g General) (undo func() error, err error) {
+	if err := CheckGeneral(g); err != nil {
+		return nil, err
+	}
+	old, settings, err := loadForEdit(path)
 	if err != nil {
 		return nil, err
 	}
-	want := settings.without(a.Name)
-	want.Accounts = append(want.Accounts, a)
-	var text []byte
-	if i >= 0 {
-		start, end, ok := outline(old).table(old, "account", a.Name)
-		if !ok {
-			return nil, editByHand(path, a.Name)
-		}
-		text = slices.Concat(old[:start], table, old[end:])
-	} else {
-		text = slices.Clone(old)
-		if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
-			text = append(text, '\n')
-		}
-		if len(text) > 0 {
-			text = append(text, '\n')
-		}
-		text = append(text, table...)
+	if settings.General == g {
+		return func() error { return nil }, nil
 	}
-	if err := saveEdit(path, text, want, a.Name); err != nil {
-		return nil, err
+	byHand := &Error{
+		Kind:    KindBadRequest,
+		Message: path + " is written in a way that cannot be edited safely",
+		Hint:    "edit the tables [limits] and [desktop] there yourself",
 	}
-	return func() error {
-		if old == nil {
-			return os.Remove(path)
+	text, ok := old, true
+	for _, table := range []string{"limits", "desktop"} {
+		before, after := generalKeys(settings.General)[table], generalKeys(g)[table]
+		if slices.Equal(before, after) {
+			continue
 		}
-		return writeConfig(path, old)
-	}, nil
+		if !slices.ContainsFunc(outline(text), func(p place) bool { return p.path[0] == table }) {
+			text = appendTable(text, table, after)
+			continue
+		}
+		if text, ok = changeKeys(text, []string{table}, before, after); !ok {
+			return nil, byHand
+		}
+	}
+	want := settings
+	want.General = g
+	return saveEdit(path, old, text, want, byHand)
 }
 
 // DeleteAccount cuts the account's table out of the file. An account that is
@@ -508,7 +608,7 @@ func DeleteAccount(path, name string) error {
 	}
 	start, end, ok := outline(old).table(old, "account", name)
 	if !ok {
-		return editByHand(path, name)
+		return accountByHand(path, name)
 	}
 	before, after := old[:start], old[end:]
 	if (len(before) == 0 || bytes.HasSuffix(before, []byte("\n\n"))) && bytes.HasPrefix(after, []byte("\n")) {
@@ -521,7 +621,8 @@ func DeleteAccount(path, name string) error {
 	if len(bytes.TrimSpace(text)) == 0 {
 		text = []byte{}
 	}
-	return saveEdit(path, text, want, name)
+	_, err = saveEdit(path, old, text, want, accountByHand(path, name))
+	return err
 }
 
 func loadForEdit(path string) ([]byte, Settings, error) {
@@ -538,17 +639,26 @@ func (s Settings) without(name string) Settings {
 	return s
 }
 
-// saveEdit writes text if it means want.
-func saveEdit(path string, text []byte, want Settings, name string) error {
+// saveEdit writes text in the place of old if it means want, else returns
+// byHand, and returns how to take that back.
+func saveEdit(path string, old, text []byte, want Settings, byHand *Error) (undo func() error, err error) {
 	got, err := parseSettings(path, text)
 	if err != nil {
-		return editByHand(path, name)
+		return nil, byHand
 	}
 	slices.SortFunc(want.Accounts, func(a, b Account) int { return strings.Compare(a.Name, b.Name) })
-	if got.Limits != want.Limits || !slices.EqualFunc(got.Accounts, want.Accounts, SameAccount) {
-		return editByHand(path, name)
+	if got.General != want.General || !slices.EqualFunc(got.Accounts, want.Accounts, SameAccount) {
+		return nil, byHand
 	}
-	return writeConfig(path, text)
+	if err := writeConfig(path, text); err != nil {
+		return nil, err
+	}
+	return func() error {
+		if old == nil {
+			return os.Remove(path)
+		}
+		return writeConfig(path, old)
+	}, nil
 }
 
 // SameAccount reports whether a and b mean the same.
@@ -558,7 +668,7 @@ func SameAccount(a, b Account) bool {
 	return scopes && reflect.DeepEqual(a, b)
 }
 
-func editByHand(path, name string) error {
+func accountByHand(path, name string) *Error {
 	return &Error{
 		Kind:    KindBadRequest,
 		Message: fmt.Sprintf("%s is written in a way that cannot be edited safely", path),
@@ -566,13 +676,126 @@ func editByHand(path, name string) error {
 	}
 }
 
-// accountTable writes a as a table of its own.
-func accountTable(a Account) ([]byte, error) {
+// A keyLine is one setting as it is written into the file.
+type keyLine struct{ key, value string }
+
+func accountKeys(a Account) []keyLine {
 	b, err := toml.Marshal(a)
 	if err != nil {
-		return nil, err
+		panic("auth: an account does not encode: " + err.Error()) // no field can fail
 	}
-	return slices.Concat([]byte("[account."+tomlKey(a.Name)+"]\n"), b), nil
+	var keys []keyLine
+	for line := range strings.Lines(string(b)) {
+		if key, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " = "); ok {
+			keys = append(keys, keyLine{key, value})
+		}
+	}
+	return keys
+}
+
+// generalKeys returns the settings of each table; what is as built in is left out.
+func generalKeys(g General) map[string][]keyLine {
+	keys := map[string][]keyLine{}
+	if g.Limits.MaxAge != BuiltIn.MaxAge {
+		keys["limits"] = append(keys["limits"], keyLine{"max_age", strconv.Quote(FormatSpan(g.Limits.MaxAge))})
+	}
+	if g.Limits.MaxRefreshes != BuiltIn.MaxRefreshes {
+		keys["limits"] = append(keys["limits"], keyLine{"max_refreshes", strconv.Itoa(g.Limits.MaxRefreshes)})
+	}
+	if g.Limits.MaxIdle != 0 {
+		keys["limits"] = append(keys["limits"], keyLine{"max_idle", strconv.Quote(FormatSpan(g.Limits.MaxIdle))})
+	}
+	if g.Warnings != WarnAll {
+		keys["desktop"] = append(keys["desktop"], keyLine{"warnings", strconv.Quote(string(g.Warnings))})
+	}
+	return keys
+}
+
+// appendTable adds a table at the end of text, after an empty line.
+func appendTable(text []byte, name string, keys []keyLine) []byte {
+	text = slices.Clone(text)
+	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
+		text = append(text, '\n')
+	}
+	if len(text) > 0 {
+		text = append(text, '\n')
+	}
+	text = fmt.Appendf(text, "[%s]\n", name)
+	for _, k := range keys {
+		text = fmt.Appendf(text, "%s = %s\n", k.key, k.value)
+	}
+	return text
+}
+
+// changeKeys edits the lines of a table that say before so that they say
+// after; other lines stay as they are. It reports false when it finds no place
+// for a setting. A value of several lines comes out wrong, which its caller
+// notices by reading the result.
+func changeKeys(text []byte, table []string, before, after []keyLine) (edited []byte, ok bool) {
+	text = slices.Clone(text)
+	find := func(key string) (start, end int, found bool) {
+		for _, p := range outline(text) {
+			if !p.header && slices.Equal(p.path, slices.Concat(table, []string{key})) {
+				start = lineStart(text, p.offset)
+				end = len(text)
+				if n := bytes.IndexByte(text[start:], '\n'); n >= 0 {
+					end = start + n + 1
+				}
+				return start, end, true
+			}
+		}
+		return 0, 0, false
+	}
+	for _, k := range before {
+		if slices.ContainsFunc(after, func(o keyLine) bool { return o.key == k.key }) {
+			continue
+		}
+		start, end, found := find(k.key)
+		if !found {
+			return text, false
+		}
+		text = slices.Delete(text, start, end)
+	}
+	for _, k := range after {
+		if slices.Contains(before, k) {
+			continue
+		}
+		if start, end, found := find(k.key); found {
+			name, value, _ := bytes.Cut(text[start:end], []byte("="))
+			line := slices.Concat(bytes.TrimRight(name, " \t"), []byte(" = "+k.value), comment(value))
+			text = slices.Concat(text[:start], line, text[end:])
+			continue
+		}
+		_, end, found := outline(text).table(text, table...)
+		if !found {
+			return text, false
+		}
+		line := []byte(k.key + " = " + k.value + "\n")
+		if end > 0 && text[end-1] != '\n' {
+			line = slices.Concat([]byte("\n"), line)
+		}
+		text = slices.Insert(text, end, line...)
+	}
+	return text, true
+}
+
+// comment returns what follows a value on its line, the line's end included.
+func comment(value []byte) []byte {
+	quote := byte(0)
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case quote != 0 && c == '\\' && quote == '"':
+			i++
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case quote == 0 && c == '#':
+			start := len(bytes.TrimRight(value[:i], " \t"))
+			return value[start:]
+		}
+	}
+	return value[len(bytes.TrimRight(value, "\r\n")):]
 }
 
 // tomlKey quotes a name that has dots.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,9 @@ func TestParseSettings(t *testing.T) {
 max_age = "14d"
 max_refreshes = 10
 max_idle = "1d12h"
+
+[desktop]
+warnings = "few"
 
 [account.work]
 issuer = "https://id.example.com"
@@ -33,8 +37,8 @@ client_secret_keychain = true
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Limits{14 * 24 * time.Hour, 10, 36 * time.Hour}); s.Limits != want {
-		t.Errorf("limits: %+v, want %+v", s.Limits, want)
+	if want := (Limits{14 * 24 * time.Hour, 10, 36 * time.Hour}); s.Limits != want || s.Warnings != WarnFew {
+		t.Errorf("limits: %+v, want %+v; warnings %q", s.Limits, want, s.Warnings)
 	}
 	want := []Account{
 		{Name: "a.b", Provider: "spotify", ClientID: "xyz", ClientSecretKeychain: true},
@@ -43,7 +47,7 @@ client_secret_keychain = true
 	if len(s.Accounts) != 2 || !SameAccount(s.Accounts[0], want[0]) || !SameAccount(s.Accounts[1], want[1]) {
 		t.Errorf("accounts: %+v", s.Accounts)
 	}
-	if s, err := parseSettings("config.toml", nil); err != nil || s.Limits != BuiltIn || len(s.Accounts) != 0 {
+	if s, err := parseSettings("config.toml", nil); err != nil || s.General != (General{BuiltIn, WarnAll}) || len(s.Accounts) != 0 {
 		t.Errorf("empty file: %+v, %v", s, err)
 	}
 }
@@ -58,6 +62,8 @@ func TestMistakes(t *testing.T) {
 		{"unknown table", "[acount.work]\nclient_id = \"abc\"", `c.toml:1: there is no setting "acount`, `did you mean "account"?`},
 		{"unknown limit", "[limits]\nmax_refresh = 3", `c.toml:2: there is no setting "limits.max_refresh"`, "did you mean"},
 		{"nothing near", "[limits]\ncolour = 3", `c.toml:2:`, "known are: max_age, max_refreshes, max_idle"},
+		{"unknown level", "[desktop]\nwarnings = \"fe\"", `c.toml:2: warnings cannot be "fe"`, `did you mean "few"?`},
+		{"unknown of the desktop", "[desktop]\nwarning = \"few\"", `c.toml:2: there is no setting "desktop.warning"`, `did you mean "warnings"?`},
 		{"secret in the file", account(`client_secret = "x"`), `c.toml:4: there is no setting "account.work.client_secret"`, "known are:"},
 		{"syntax", "[account.work\n", "c.toml:1:", "mend that line"},
 		{"type", account("scopes = \"openid\""), "c.toml:4:", "mend that line"},
@@ -186,6 +192,22 @@ client_id = 'abc'
 provider = "spotify"
 client_id = "xyz"
 `},
+		{"change the mode", commented, save(Account{Name: "work", Issuer: "https://id.example.com", ClientID: "abc", Scopes: []string{"openid", "offline_access"}, Refresh: OnDemand}),
+			strings.Replace(commented, "# refresh = \"always\"\n", "# refresh = \"always\"\nrefresh = 'on-demand'\n", 1)},
+		{"change one line", commented, save(Account{Name: "work", Issuer: "https://id.example.com", ClientID: "new#1", Scopes: []string{"openid", "offline_access"}}),
+			strings.Replace(commented, `"abc" # public`, `'new#1' # public`, 1)},
+		{"change at the end", "[account.a]\nprovider='spotify'\nclient_id='x'\nrefresh= \"in-use\"", save(Account{Name: "a", Provider: "spotify", ClientID: "x", Refresh: Always}),
+			"[account.a]\nprovider='spotify'\nclient_id='x'\nrefresh = 'always'"},
+		{"change with strange line ends", "[account.a]\r\nprovider='spotify' # it\r\nclient_id='x'\r\n", save(Account{Name: "a", Provider: "oidc", Issuer: "https://x.example", ClientID: "x"}),
+			"[account.a]\r\nprovider = 'oidc' # it\r\nclient_id='x'\r\nissuer = 'https://x.example'\n"},
+		{"a first limit", "", general(func(g *General) { g.Limits.MaxAge = 36 * time.Hour }), "[limits]\nmax_age = \"1d12h\"\n"},
+		{"limits", commented, general(func(g *General) { g.Limits = Limits{14 * 24 * time.Hour, 10, 90 * time.Minute} }),
+			strings.Replace(commented, "max_refreshes = 12   # I am careful\n", "max_refreshes = 10   # I am careful\nmax_age = \"14d\"\nmax_idle = \"1h30m\"\n", 1)},
+		{"limits as built in", commented, general(func(g *General) { g.Limits = BuiltIn }), strings.Replace(commented, "max_refreshes = 12   # I am careful\n", "", 1)},
+		{"limits in other words", "limits.max_age = \"336h\" # two weeks\n", general(func(g *General) { g.Limits = Limits{14 * 24 * time.Hour, 20, 0} }), "limits.max_age = \"336h\" # two weeks\n"},
+		{"limits of one line", "limits.max_age = \"336h\" # so long\n", general(func(g *General) { g.Limits = Limits{7 * 24 * time.Hour, 20, 0} }), "limits.max_age = \"7d\" # so long\n"},
+		{"warnings", commented, general(func(g *General) { g.Limits.MaxRefreshes, g.Warnings = 12, WarnFew }), commented + "\n[desktop]\nwarnings = \"few\"\n"},
+		{"warnings again", "[desktop]\n# enough\nwarnings = \"few\"\n", general(func(g *General) { g.Warnings = WarnOff }), "[desktop]\n# enough\nwarnings = \"off\"\n"},
 		{"replace by the same", commented, save(Account{Name: "music", Provider: "spotify", ClientID: "xyz"}), commented},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -218,6 +240,12 @@ client_id = "xyz"
 
 func save(a Account) func(string) error {
 	return func(path string) error { _, err := SaveAccount(path, a); return err }
+}
+
+func general(change func(*General)) func(string) error {
+	g := General{Limits: BuiltIn, Warnings: WarnAll}
+	change(&g)
+	return func(path string) error { _, err := SaveGeneral(path, g); return err }
 }
 
 func drop(name string) func(string) error {
@@ -273,6 +301,55 @@ func TestEditUndo(t *testing.T) {
 	}
 	if got, _ := os.ReadFile(path); string(got) != commented {
 		t.Errorf("not what it was:\n%s", got)
+	}
+}
+
+// What is no setting changes nothing.
+func TestBadGeneral(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte(commented), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		edit func(*General)
+		want string
+	}{
+		{"a longer age", func(g *General) { g.Limits.MaxAge += time.Nanosecond }, "looser than the built-in 30 days"},
+		{"no age", func(g *General) { g.Limits.MaxAge = 0 }, "not longer than nothing"},
+		{"more refreshes", func(g *General) { g.Limits.MaxRefreshes = 21 }, "looser than the built-in 20"},
+		{"no refresh", func(g *General) { g.Limits.MaxRefreshes = 0 }, "less than 1"},
+		{"idle backwards", func(g *General) { g.Limits.MaxIdle = -1 }, "less than nothing"},
+		{"a level", func(g *General) { g.Warnings = "sometimes" }, `warnings cannot be "sometimes"`},
+		{"no level", func(g *General) { g.Warnings = "" }, "warnings cannot be"},
+	} {
+		err := general(test.edit)(path)
+		if e, ok := errors.AsType[*Error](err); !ok || e.Kind != KindBadRequest || !strings.Contains(e.Message, test.want) {
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+		if got, _ := os.ReadFile(path); string(got) != commented {
+			t.Fatalf("%s: the file changed:\n%s", test.name, got)
+		}
+	}
+	for _, text := range []string{"limits = { max_refreshes = 12 }\n", "[limits]\nmax_age = \"\"\"\n14d\"\"\"\n"} {
+		os.WriteFile(path, []byte(text), 0o600)
+		if e, ok := errors.AsType[*Error](general(func(g *General) { g.Limits.MaxAge = 24 * time.Hour })(path)); !ok || !strings.Contains(e.Hint, "[limits]") {
+			t.Errorf("%q is edited, or refused without a hint: %v", text, e)
+		}
+		if got, _ := os.ReadFile(path); string(got) != text {
+			t.Errorf("a refused edit changed the file:\n%s", got)
+		}
+	}
+}
+
+func TestSpans(t *testing.T) {
+	for want, d := range map[string]time.Duration{"30d": 720 * time.Hour, "1d12h": 36 * time.Hour, "1h30m": 90 * time.Minute, "1m30s": 90 * time.Second, "2d500ms": 48*time.Hour + time.Second/2, "1h": time.Hour} {
+		if got := FormatSpan(d); got != want {
+			t.Errorf("FormatSpan(%v) = %q, want %q", d, got, want)
+		}
+		if back, err := ParseSpan(want); err != nil || back != d {
+			t.Errorf("ParseSpan(%q) = %v, %v", want, back, err)
+		}
 	}
 }
 
@@ -339,6 +416,19 @@ func FuzzConfig(f *testing.F) {
 		path := filepath.Join(t.TempDir(), "c.toml")
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
+		}
+		changed := before.General
+		changed.Limits.MaxRefreshes, changed.Limits.MaxIdle, changed.Warnings = 1, time.Hour, WarnOff
+		if undo, err := SaveGeneral(path, changed); err == nil {
+			if got, err := LoadSettings(path); err != nil || got.General != changed || !slices.EqualFunc(got.Accounts, before.Accounts, SameAccount) {
+				t.Fatalf("changed: %+v, %v", got, err)
+			}
+			if err := undo(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, _ := os.ReadFile(path); string(got) != string(text) {
+			t.Fatal("an edit that was taken back, or refused, changed the file")
 		}
 		a := Account{Name: "added.by.fuzz", Provider: "spotify", ClientID: "x"}
 		if _, err := SaveAccount(path, a); err != nil {

@@ -37,7 +37,22 @@ const maxScope = 8 << 10
 type use struct {
 	LastActivity time.Time `json:"last_activity"` // the last token handed out, refresh or sign-in
 	LastUsedBy   string    `json:"last_used_by,omitempty"`
+	Takers       []Taker   `json:"takers,omitempty"` // newest first; replaced, never changed in place
 	Demand       Demand    `json:"demand"`
+}
+
+// maxTakers is how many of the programs that took tokens are remembered.
+const maxTakers = 8
+
+// took notes that a program got a token.
+func (u *use) took(program string, at time.Time) {
+	takers := []Taker{{program, whole(at)}}
+	for _, t := range u.Takers {
+		if t.Program != program && len(takers) < maxTakers {
+			takers = append(takers, t)
+		}
+	}
+	u.LastActivity, u.LastUsedBy, u.Takers = at, program, takers
 }
 
 func (a *account) setFacts(change func(*facts)) {

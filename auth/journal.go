@@ -20,8 +20,8 @@ import (
 )
 
 // The journal is what the state directory remembers for people: the log of
-// events, and how each account's last session ended. Nothing in it is secret,
-// and no rule depends on it: who changes it changes words only.
+// events, how each account's last session ended, and that background refresh
+// is paused. Nothing in it is secret, and no limit depends on it.
 type journal struct {
 	log *slog.Logger
 	dir string // "": memory only
@@ -41,6 +41,7 @@ type pastSession struct {
 	At         time.Time      `json:"at"`
 	SignedInAt time.Time      `json:"signed_in_at,omitzero"`
 	Used       int            `json:"used"`
+	TookTokens []Taker        `json:"took_tokens,omitempty"`
 	Subject    string         `json:"subject,omitempty"`
 	Identity   oauth.Identity `json:"identity,omitzero"`
 	Demand     Demand         `json:"demand,omitzero"` // a new sign-in plans with it
@@ -49,7 +50,8 @@ type pastSession struct {
 const (
 	journalFile  = "events.jsonl"
 	pastsFile    = "ended.json"
-	journalLimit = 1 << 20 // bytes; then the file is put aside once
+	pausedFile   = "paused" // it is there, or it is not
+	journalLimit = 1 << 20  // bytes; then the file is put aside once
 	eventsKept   = 1000
 )
 
@@ -237,6 +239,29 @@ func (j *journal) writePasts() {
 	if err != nil {
 		j.log.Warn("how a session ended was not written down", "error", err)
 	}
+}
+
+// paused reports whether a pause was written down.
+func (j *journal) paused() bool {
+	if j.dir == "" {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(j.dir, pausedFile))
+	return err == nil
+}
+
+func (j *journal) setPaused(paused bool) error {
+	if j.dir == "" {
+		return nil
+	}
+	path := filepath.Join(j.dir, pausedFile)
+	if paused {
+		return os.WriteFile(path, nil, 0o600)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (j *journal) close() {

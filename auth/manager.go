@@ -20,8 +20,8 @@ import (
 type Config struct {
 	Store    *keystore.Store
 	Accounts []Account
-	Limits   Limits // the zero Limits means BuiltIn; they can only tighten
-	StateDir string // for the log of events and of ended sessions; "" keeps none
+	General         // zero fields mean BuiltIn and WarnAll; limits can only tighten
+	StateDir string // for the log of events, of ended sessions and of a pause; "" keeps none
 
 	// MemoryOnly says that Store outlives nothing: every snapshot then says so.
 	MemoryOnly bool
@@ -41,7 +41,6 @@ type Config struct {
 // Manager return an error unless Run is running.
 type Manager struct {
 	store     *keystore.Store
-	limits    Limits
 	memory    bool
 	log       *slog.Logger
 	clock     *Clock
@@ -55,6 +54,8 @@ type Manager struct {
 	running  context.Context // Run's; nil outside of it
 	wg       sync.WaitGroup  // counts the goroutines that Run waits for
 	accounts map[string]*account
+	limits   Limits
+	warnings WarningLevel
 	paused   bool
 	orphans  map[string][]keystore.Record // live sessions of accounts that are not configured, by account
 	watchers map[chan []Snapshot]struct{}
@@ -69,6 +70,7 @@ func New(c Config) (*Manager, error) {
 	m := &Manager{
 		store:     c.Store,
 		limits:    BuiltIn.Tighten(c.Limits),
+		warnings:  cmp.Or(c.Warnings, WarnAll),
 		memory:    c.MemoryOnly,
 		log:       c.Logger,
 		clock:     c.Clock,
@@ -94,6 +96,7 @@ func New(c Config) (*Manager, error) {
 	if m.journal, err = openJournal(c.StateDir, m.log); err != nil {
 		return nil, err
 	}
+	m.paused = m.journal.paused()
 	for _, a := range c.Accounts {
 		acc, err := m.newAccount(a)
 		if err != nil {
@@ -343,7 +346,8 @@ func (m *Manager) SetAccount(c Account) error {
 	if err != nil {
 		return err
 	}
-	if old == nil {
+	switch {
+	case old == nil:
 		fresh.loading = false
 		fresh.found = m.orphans[c.Name]
 		delete(m.orphans, c.Name)
@@ -351,7 +355,10 @@ func (m *Manager) SetAccount(c Account) error {
 		if m.running != nil {
 			m.startLocked(fresh)
 		}
-	} else {
+	case old.config.sameServer(c): // how it is refreshed is no business of the server's
+		old.config, old.forecastAt = fresh.config, time.Time{}
+		old.poke()
+	default:
 		old.config, old.server, old.retry = fresh.config, fresh.server, retry{}
 		old.poke()
 	}
@@ -418,16 +425,39 @@ func (m *Manager) Forecast(name string) (ForecastReport, error) {
 	return Forecast(in), nil
 }
 
-// SetPaused pauses or resumes background refresh of all accounts. Programs
-// that ask for a token still get one.
-func (m *Manager) SetPaused(paused bool) {
+// SetGeneral changes what belongs to no account. It takes effect at once: of
+// the live sessions those end that are over by the new limits, and no other is
+// touched. Limits can only tighten the built-in ones.
+func (m *Manager) SetGeneral(g General) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	limits := BuiltIn.Tighten(g.Limits)
+	if limits != m.limits {
+		m.log.Info("the limits change", "max_age", FormatSpan(limits.MaxAge), "max_refreshes", limits.MaxRefreshes, "max_idle", limits.MaxIdle)
+		for _, a := range m.accounts {
+			a.forecastAt = time.Time{}
+			a.poke()
+		}
+	}
+	m.limits, m.warnings = limits, cmp.Or(g.Warnings, WarnAll)
+	m.publishLocked()
+}
+
+// SetPaused pauses or resumes background refresh of all accounts, until it is
+// called again: the next agent keeps to it. Programs that ask for a token
+// still get one. After an error everything is as it was.
+func (m *Manager) SetPaused(paused bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.journal.setPaused(paused); err != nil {
+		return &Error{Kind: KindFailed, Message: "the pause cannot be written down, so nothing has changed: " + err.Error(), Hint: "make room, or mend the permissions of the state directory", cause: err}
+	}
 	m.paused = paused
 	for _, a := range m.accounts {
 		a.poke()
 	}
 	m.publishLocked()
+	return nil
 }
 
 // Wake has every account look at its clocks and try again what failed for want
@@ -462,6 +492,12 @@ func (m *Manager) KeychainStatus(ctx context.Context) error {
 		return keychainError(err)
 	}
 	return nil
+}
+
+// sameServer reports whether a and b say the same to the server.
+func (a Account) sameServer(b Account) bool {
+	a.Refresh = b.Refresh
+	return SameAccount(a, b)
 }
 
 // binding is what a refresh token must never leave.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -209,7 +210,8 @@ func TestNobodyAsksNothingSpent(t *testing.T) {
 func TestPause(t *testing.T) {
 	play(t, func(w *world) { w.mode = Always }, func(t *testing.T, w *world) {
 		w.signIn()
-		w.m.SetPaused(true)
+		must(t, w.m.SetPaused(true))
+		w.restart() // the next agent keeps to it
 		time.Sleep(2 * time.Hour)
 		if n := w.net.refreshes(); n != 0 {
 			t.Errorf("%d refreshes while paused", n)
@@ -218,10 +220,138 @@ func TestPause(t *testing.T) {
 			t.Error("the snapshot does not say so")
 		}
 		w.mustToken()
-		w.m.SetPaused(false)
+		must(t, w.m.SetPaused(false))
+		w.restart()
 		time.Sleep(20 * time.Minute)
 		if n := w.net.refreshes(); n < 2 {
 			t.Errorf("%d refreshes after the pause", n)
+		}
+	})
+}
+
+// A pause that the next agent would not know of is none.
+func TestPauseThatCannotBeKept(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		must(t, os.MkdirAll(filepath.Join(w.dir, pausedFile, "in the way"), 0o700))
+		w.restart()
+		if !w.status().Paused {
+			t.Fatal("whatever has the name is a pause")
+		}
+		err := w.m.SetPaused(false)
+		if e, ok := errors.AsType[*Error](err); !ok || e.Kind != KindFailed || e.Hint == "" {
+			t.Errorf("got %v, want an error that says what to do", err)
+		}
+		if !w.status().Paused {
+			t.Error("the pause ended in memory only")
+		}
+	})
+}
+
+// Limits and warnings change while sessions live: no session is touched but
+// those that are over by the new limits.
+func TestGeneralChanges(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(48 * time.Hour)
+		w.mustToken()
+		before := w.status()
+		if before.WarningLevel != WarnAll {
+			t.Errorf("warnings are %q", before.WarningLevel)
+		}
+		w.m.SetGeneral(General{Limits{7 * 24 * time.Hour, 10, 0}, WarnFew})
+		synctest.Wait()
+		after := w.wantState(before.State, "")
+		if after.MaxRefreshes != 10 || after.RefreshesUsed != before.RefreshesUsed || after.RefreshesLeft != before.RefreshesLeft-10 ||
+			!after.EndsAt.Equal(before.EndsAt.Add(-23*24*time.Hour)) || after.WarningLevel != WarnFew || after.Forecast.EndsAt.After(after.EndsAt) {
+			t.Errorf("before %+v\nafter  %+v", before, after)
+		}
+		w.m.SetGeneral(General{Limits: Limits{90 * 24 * time.Hour, 400, 0}})
+		synctest.Wait()
+		if s := w.status(); s.MaxRefreshes != 20 || !s.EndsAt.Equal(before.EndsAt) {
+			t.Errorf("limits were loosened: %d refreshes, until %v", s.MaxRefreshes, s.EndsAt)
+		}
+		if n := w.net.refreshes(); n != before.RefreshesUsed {
+			t.Errorf("%d refreshes, want %d: a change cost one", n, before.RefreshesUsed)
+		}
+		w.m.SetGeneral(General{Limits: Limits{MaxAge: 24 * time.Hour}})
+		synctest.Wait()
+		if s := w.wantState(Ended, ByAge); s.EndedAt.IsZero() || s.RefreshesUsed != before.RefreshesUsed {
+			t.Errorf("the end is told as %+v", s)
+		}
+	})
+}
+
+// Who took tokens is told, newest first, and outlives agent and session.
+func TestTookTokens(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		names := func() (all []string) {
+			for _, taker := range w.status().TookTokens {
+				all = append(all, taker.Program)
+			}
+			return all
+		}
+		take := func(program string) {
+			t.Helper()
+			if _, err := w.m.Token(t.Context(), "work", -1, program); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if got := w.status().TookTokens; got == nil || len(got) != 0 {
+			t.Errorf("right after a sign-in: %v, want an empty list", got)
+		}
+		for i := range maxTakers + 2 {
+			take(fmt.Sprintf("program-%d", i))
+		}
+		take("program-5")
+		want := []string{"program-5", "program-9", "program-8", "program-7", "program-6", "program-4", "program-3", "program-2"}
+		if got := names(); !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		if s := w.status(); s.LastUsedBy != "program-5" || !s.TookTokens[0].At.Equal(s.LastUsedAt) {
+			t.Errorf("last used by %q at %v, and %+v", s.LastUsedBy, s.LastUsedAt, s.TookTokens[0])
+		}
+		w.restart()
+		if got := names(); !slices.Equal(got, want) {
+			t.Errorf("after a restart %v", got)
+		}
+		time.Sleep(31 * 24 * time.Hour)
+		w.wantState(Ended, ByAge)
+		w.restart()
+		if got := names(); !slices.Equal(got, want) {
+			t.Errorf("after the end %v", got)
+		}
+	})
+}
+
+// How an account is refreshed is no business of the server's: a change of it
+// costs nothing, and does not forget what the server asked for.
+func TestModeChangeCostsNothing(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:429;retry-after=600"))
+		_, err := w.token()
+		w.wantError(err, KindUnavailable, "")
+		must(t, w.faults.Set(""))
+		c := w.m.accounts["work"].config
+		server := w.m.accounts["work"].server
+		for _, mode := range []Mode{OnDemand, Always, InUse} {
+			c.Refresh = mode
+			must(t, w.m.SetAccount(c))
+			synctest.Wait()
+			if s := w.status(); s.RefreshMode != mode || s.RefreshesUsed != 1 {
+				t.Errorf("%s: %+v", mode, s)
+			}
+		}
+		_, err = w.token()
+		w.wantError(err, KindUnavailable, "")
+		if n := w.net.refreshes(); n != 1 {
+			t.Errorf("%d requests, want 1", n)
+		}
+		if w.m.accounts["work"].server != server {
+			t.Error("the server was looked for again")
 		}
 	})
 }

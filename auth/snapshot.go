@@ -25,7 +25,8 @@ type Snapshot struct {
 	Message string `json:"message"` // one sentence for people about State
 
 	SignedInAt time.Time `json:"signed_in_at,omitzero"`
-	EndsAt     time.Time `json:"ends_at,omitzero"` // the age limit, or the server's nearer end
+	EndsAt     time.Time `json:"ends_at,omitzero"`  // the age limit, or the server's nearer end
+	EndedAt    time.Time `json:"ended_at,omitzero"` // when the last session ended, while there is no new one
 	AgeLeft    int64     `json:"age_left_s"`
 
 	RefreshesUsed int `json:"refreshes_used"`
@@ -41,6 +42,7 @@ type Snapshot struct {
 	LastRefreshAt time.Time `json:"last_refresh_at,omitzero"`
 	LastUsedAt    time.Time `json:"last_used_at,omitzero"`
 	LastUsedBy    string    `json:"last_used_by"` // program that asked for the last token
+	TookTokens    []Taker   `json:"took_tokens"`  // which programs got tokens of this session, or of the last; newest first
 
 	LimitedBy   Limit        `json:"limited_by"` // the rule that will end the session first
 	RefreshMode Mode         `json:"refresh_mode"`
@@ -48,7 +50,16 @@ type Snapshot struct {
 	Forecast    ForecastView `json:"forecast"`
 	Warnings    []string     `json:"warnings"`
 
+	WarningLevel WarningLevel `json:"warning_level"` // which of them the desktop may show as notifications
+
 	SignIn *SignInView `json:"sign_in,omitempty"` // the running or last sign-in of this agent's life
+}
+
+// A Taker is a program that got access tokens, by the name that it gave or
+// that the system has for it, and when it got the last.
+type Taker struct {
+	Program string    `json:"program"`
+	At      time.Time `json:"at"`
 }
 
 // ForecastView says when the session will end at today's pace. EarliestAt and
@@ -210,6 +221,8 @@ func (a *account) snapshotLocked(now time.Time) Snapshot {
 		RefreshMode:  a.config.Refresh,
 		Paused:       a.m.paused,
 		Warnings:     []string{},
+		WarningLevel: a.m.warnings,
+		TookTokens:   []Taker{},
 	}
 	v.State, v.Reason = Derive(f, a.m.limits, now)
 	if a.signIn != nil {
@@ -222,7 +235,9 @@ func (a *account) snapshotLocked(now time.Time) Snapshot {
 	} else if past := a.m.journal.past(a.name); past.Reason != "" {
 		v.Subject = past.Subject
 		v.SignedInAt = whole(past.SignedInAt)
+		v.EndedAt = whole(past.At)
 		v.RefreshesUsed = past.Used
+		v.TookTokens = append(v.TookTokens, past.TookTokens...)
 	}
 	v.Message = a.messageLocked(v, now)
 	return v
@@ -247,6 +262,7 @@ func (a *account) describeSessionLocked(v *Snapshot, f Facts, now time.Time) {
 	v.LastRefreshAt = whole(a.facts.LastRefreshAt)
 	v.LastUsedAt = whole(a.use.LastActivity)
 	v.LastUsedBy = a.use.LastUsedBy
+	v.TookTokens = append(v.TookTokens, a.use.Takers...)
 	d := a.planLocked(now)
 	switch {
 	case a.retry.at.After(now):

@@ -105,10 +105,10 @@ func (a *account) retryBarsLocked(now time.Time) bool {
 
 // serveLocked hands the token out and remembers who took it.
 func (a *account) serveLocked(program string, now time.Time) Token {
-	a.use.LastActivity = now
-	if a.use.LastUsedBy != program || a.m.journal.tokenIsNews(a.name, program, now) {
+	news := a.use.LastUsedBy != program || a.m.journal.tokenIsNews(a.name, program, now)
+	a.use.took(program, now)
+	if news {
 		a.m.journal.add(Event{At: now, Account: a.name, Kind: EventToken, Program: program, Message: "token for " + programWords(program)})
-		a.use.LastUsedBy = program
 		a.m.publishLocked()
 	}
 	a.dirty = true

@@ -197,7 +197,7 @@ func (w *world) start() {
 	w.m, err = New(Config{
 		Store:    store,
 		StateDir: w.dir,
-		Limits:   w.limits,
+		General:  General{Limits: w.limits},
 		Clock:    clock,
 		Logger:   w.logger,
 		Accounts: accounts,

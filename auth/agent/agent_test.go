@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ type engine struct {
 	minValid []time.Duration
 	watchers []chan []auth.Snapshot
 	paused   bool
+	general  []auth.General
 	secret   string
 	err      error // what every call that can fail gives, when set
 	block    chan struct{}
@@ -165,7 +167,20 @@ func (e *engine) Events(name string, n int) []auth.Event {
 	return []auth.Event{{Account: name, Kind: auth.EventToken, Count: n}}
 }
 
-func (e *engine) SetPaused(p bool) { e.mu.Lock(); e.paused = p; e.mu.Unlock() }
+func (e *engine) SetPaused(p bool) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.err == nil {
+		e.paused = p
+	}
+	return e.err
+}
+
+func (e *engine) SetGeneral(g auth.General) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.general = append(e.general, g)
+}
 
 func (e *engine) SetClientSecret(_ context.Context, name string, secret oauth.Secret) error {
 	e.mu.Lock()
@@ -320,6 +335,69 @@ func TestClientAndServer(t *testing.T) {
 	}
 	if err := c.PutClientSecret(ctx, "work", "hunter2"); err != nil || e.secret != "work hunter2" {
 		t.Errorf("PutClientSecret: %q, %v", e.secret, err)
+	}
+}
+
+// What the front ends need to show and change settings.
+func TestSettings(t *testing.T) {
+	e := newEngine("work")
+	c, cfg := serve(t, e)
+	ctx := t.Context()
+	const text = "# mine\n[account.work]\nprovider = \"spotify\" # music\nclient_id = \"x\"\n"
+	if err := os.WriteFile(cfg.Path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := func() string { b, _ := os.ReadFile(cfg.Path); return string(b) }
+
+	a, err := c.Config(ctx, "work")
+	if err != nil || !auth.SameAccount(a, auth.Account{Name: "work", Provider: "spotify", ClientID: "x"}) {
+		t.Errorf("Config: %+v, %v", a, err)
+	}
+	if _, err := c.Config(ctx, "home"); kindOf(t, err) != auth.KindUnknown {
+		t.Errorf("Config of nobody: %v", err)
+	}
+	a.Refresh = auth.OnDemand
+	if err := c.Put(ctx, a); err != nil || file() != text+"refresh = 'on-demand'\n" || e.accounts["work"].Refresh != auth.OnDemand {
+		t.Errorf("Put: %v, %+v\n%s", err, e.accounts["work"], file())
+	}
+
+	g, err := c.Settings(ctx)
+	if err != nil || g != (auth.General{Limits: auth.BuiltIn, Warnings: auth.WarnAll}) {
+		t.Errorf("Settings: %+v, %v", g, err)
+	}
+	g = auth.General{Limits: auth.Limits{MaxAge: 36 * time.Hour, MaxRefreshes: 7, MaxIdle: 90 * time.Minute}, Warnings: auth.WarnFew}
+	if err := c.PutSettings(ctx, g); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Settings(ctx); err != nil || got != g {
+		t.Errorf("saved %+v, %v", got, err)
+	}
+	if !slices.Equal(e.general, []auth.General{g}) {
+		t.Errorf("the engine heard of %+v", e.general)
+	}
+
+	before := file()
+	loose := g
+	loose.Limits.MaxRefreshes = 21
+	if err := c.PutSettings(ctx, loose); kindOf(t, err) != auth.KindBadRequest || !strings.Contains(err.Error(), "looser than the built-in 20") {
+		t.Errorf("looser limits: %v", err)
+	}
+	if file() != before || len(e.general) != 1 {
+		t.Errorf("a refused change was saved:\n%s", file())
+	}
+
+	// A mistake in the file is told, and nothing is written over it.
+	os.WriteFile(cfg.Path, []byte("[limits]\nmax_ages = 3\n"), 0o600)
+	if _, err := c.Settings(ctx); kindOf(t, err) != auth.KindBadRequest || !strings.Contains(err.Error(), "config.toml:2") {
+		t.Errorf("Settings of a wrong file: %v", err)
+	}
+	if err := c.PutSettings(ctx, g); kindOf(t, err) != auth.KindBadRequest || file() != "[limits]\nmax_ages = 3\n" {
+		t.Errorf("a wrong file was edited: %v\n%s", err, file())
+	}
+
+	e.err = &auth.Error{Kind: auth.KindFailed, Message: "the disk is full"}
+	if err := c.Pause(ctx, true); kindOf(t, err) != auth.KindFailed || e.paused {
+		t.Errorf("a pause that was not kept: %v", err)
 	}
 }
 

@@ -82,6 +82,28 @@ func (c *Client) Put(ctx context.Context, a auth.Account) error {
 	return c.account(ctx, long, "PUT", a.Name, "", "", a, nil)
 }
 
+// Config returns an account's configuration, as config.toml has it: what a
+// change by Put starts from.
+func (c *Client) Config(ctx context.Context, name string) (auth.Account, error) {
+	var a auth.Account
+	return a, c.account(ctx, quick, "GET", name, "/config", "", nil, &a)
+}
+
+// Settings returns what config.toml says of no account in particular.
+func (c *Client) Settings(ctx context.Context) (auth.General, error) {
+	var m settingsMessage
+	if err := c.do(ctx, quick, "GET", "/v1/settings", "", nil, &m); err != nil {
+		return auth.General{}, err
+	}
+	return m.general()
+}
+
+// PutSettings saves g in config.toml, and has it take effect at once: a live
+// session that is over by the new limits ends.
+func (c *Client) PutSettings(ctx context.Context, g auth.General) error {
+	return c.do(ctx, long, "PUT", "/v1/settings", "", newSettingsMessage(g), nil)
+}
+
 // PutClientSecret keeps an account's client secret in the keychain. The
 // account need not exist yet: its secret is put first.
 func (c *Client) PutClientSecret(ctx context.Context, name, secret string) error {

@@ -14,6 +14,7 @@
 //	GET    /v1/accounts/{name}           one snapshot
 //	PUT    /v1/accounts/{name}           add or change: an auth.Account
 //	DELETE /v1/accounts/{name}           sign out and forget
+//	GET    /v1/accounts/{name}/config    its auth.Account, as config.toml has it
 //	PUT    /v1/accounts/{name}/client-secret   {"client_secret": "..."}, kept in the keychain
 //	POST   /v1/accounts/{name}/sign-in   {force, device}: the URL to open
 //	DELETE /v1/accounts/{name}/sign-in   cancel the running sign-in
@@ -22,7 +23,9 @@
 //	POST   /v1/accounts/{name}/sign-out
 //	GET    /v1/accounts/{name}/events?n=100, /v1/events?n=100
 //	GET    /v1/watch                     one line of all snapshots, at once and after each change
-//	PUT    /v1/pause                     {"paused": true}
+//	GET    /v1/settings                  {"limits": {"max_age": "30d", "max_refreshes": 20}, "warnings": "all"}
+//	PUT    /v1/settings                  the same; what is left out is as built in, and limits can only tighten
+//	PUT    /v1/pause                     {"paused": true}; it outlives the agent
 //	POST   /v1/unlock                    show the OS's prompt to unlock the keychain
 //	GET    /v1/doctor                    what the agent can check of itself
 //	GET    /v1/version

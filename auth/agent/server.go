@@ -33,7 +33,8 @@ type Engine interface {
 	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
 	Events(name string, n int) []auth.Event
 	Forecast(name string) (auth.ForecastReport, error)
-	SetPaused(paused bool)
+	SetPaused(paused bool) error
+	SetGeneral(g auth.General)
 	SetClientSecret(ctx context.Context, name string, secret oauth.Secret) error
 	UnlockKeychain(ctx context.Context) error
 }
@@ -41,7 +42,7 @@ type Engine interface {
 // Config is what a Server is made of. Every field but Logger is needed.
 type Config struct {
 	Engine  Engine
-	Path    string // of config.toml, where accounts are saved
+	Path    string // of config.toml, where accounts and settings are saved
 	Version string
 
 	// Doctor checks what only the agent can: its keychain, its directories.
@@ -53,7 +54,7 @@ type Config struct {
 // Server is the agent's end of the local API.
 type Server struct {
 	Config
-	writing  chan struct{} // held while an account is being saved: file and engine change together
+	writing  chan struct{} // held while something is being saved: file and engine change together
 	watchers chan struct{} // one slot each
 	patience patience
 }
@@ -122,6 +123,7 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("GET "+account, named(s.account))
 	handle("PUT "+account, named(s.put))
 	handle("DELETE "+account, named(s.remove))
+	handle("GET "+account+"/config", named(s.config))
 	handle("PUT "+account+"/client-secret", named(s.putSecret))
 	handle("POST "+account+"/sign-in", named(s.signIn))
 	handle("DELETE "+account+"/sign-in", named(s.cancelSignIn))
@@ -132,6 +134,8 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("GET "+account+"/forecast", named(func(_ *http.Request, name string) (any, error) { return s.Engine.Forecast(name) }))
 	handle("GET /v1/events", func(r *http.Request) (any, error) { return s.events(r, "") })
 	handle("PUT /v1/pause", s.pause)
+	handle("GET /v1/settings", s.settings)
+	handle("PUT /v1/settings", s.putSettings)
 	handle("POST /v1/unlock", func(r *http.Request) (any, error) { return nil, s.Engine.UnlockKeychain(r.Context()) })
 	handle("GET /v1/doctor", func(r *http.Request) (any, error) { return s.Doctor(r.Context()), nil })
 	handle("GET /v1/version", func(*http.Request) (any, error) { return Version{s.Version, os.Getpid()}, nil })
@@ -308,6 +312,53 @@ func (s *Server) put(r *http.Request, name string) (any, error) {
 	return s.Engine.Snapshot(name)
 }
 
+// config answers what the file says, which is what a change starts from.
+func (s *Server) config(_ *http.Request, name string) (any, error) {
+	settings, err := auth.LoadSettings(s.Path)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range settings.Accounts {
+		if a.Name == name {
+			return a, nil
+		}
+	}
+	return nil, failure(auth.KindUnknown, fmt.Sprintf("there is no account %q in %s", name, s.Path), "add it there, or with: curfew add "+name)
+}
+
+func (s *Server) settings(*http.Request) (any, error) {
+	settings, err := auth.LoadSettings(s.Path)
+	if err != nil {
+		return nil, err
+	}
+	return newSettingsMessage(settings.General), nil
+}
+
+// putSettings saves what belongs to no account, and has the engine follow.
+func (s *Server) putSettings(r *http.Request) (any, error) {
+	var in *settingsMessage
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	if in == nil {
+		return nil, failure(auth.KindBadRequest, "the request does not say which settings", `send {"limits": {"max_age": "30d", "max_refreshes": 20}, "warnings": "all"}`)
+	}
+	g, err := in.general()
+	if err != nil {
+		return nil, err
+	}
+	release, err := s.lockConfig(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if _, err := auth.SaveGeneral(s.Path, g); err != nil {
+		return nil, err
+	}
+	s.Engine.SetGeneral(g)
+	return newSettingsMessage(g), nil
+}
+
 // remove forgets the configuration first: if the sign-out is interrupted, the
 // account does not come back to life at the next start.
 func (s *Server) remove(r *http.Request, name string) (any, error) {
@@ -407,7 +458,9 @@ func (s *Server) pause(r *http.Request) (any, error) {
 	if in.Paused == nil {
 		return nil, failure(auth.KindBadRequest, "the request does not say whether to pause", `send {"paused": true} or {"paused": false}`)
 	}
-	s.Engine.SetPaused(*in.Paused)
+	if err := s.Engine.SetPaused(*in.Paused); err != nil {
+		return nil, err
+	}
 	return pauseRequest{*in.Paused}, nil
 }
 

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -106,6 +107,49 @@ func (a TokenAnswer) token() auth.Token {
 
 type pauseRequest struct {
 	Paused bool `json:"paused"`
+}
+
+// settingsMessage is an [auth.General] in the words of config.toml: what
+// GET /v1/settings answers and PUT takes. What is left out is as built in.
+type settingsMessage struct {
+	Limits   limitsMessage     `json:"limits"`
+	Warnings auth.WarningLevel `json:"warnings,omitempty"`
+}
+
+type limitsMessage struct {
+	MaxAge       string `json:"max_age,omitempty"`
+	MaxRefreshes *int   `json:"max_refreshes,omitempty"`
+	MaxIdle      string `json:"max_idle,omitempty"` // left out: off
+}
+
+func newSettingsMessage(g auth.General) settingsMessage {
+	m := settingsMessage{limitsMessage{MaxAge: auth.FormatSpan(g.Limits.MaxAge), MaxRefreshes: &g.Limits.MaxRefreshes}, g.Warnings}
+	if g.Limits.MaxIdle > 0 {
+		m.Limits.MaxIdle = auth.FormatSpan(g.Limits.MaxIdle)
+	}
+	return m
+}
+
+// general reads m, and refuses what config.toml could not say.
+func (m settingsMessage) general() (auth.General, error) {
+	g := auth.General{Limits: auth.BuiltIn, Warnings: cmp.Or(m.Warnings, auth.WarnAll)}
+	for _, span := range []struct {
+		key, text string
+		into      *time.Duration
+	}{{"max_age", m.Limits.MaxAge, &g.Limits.MaxAge}, {"max_idle", m.Limits.MaxIdle, &g.Limits.MaxIdle}} {
+		if span.text == "" {
+			continue
+		}
+		d, err := auth.ParseSpan(span.text)
+		if err != nil {
+			return g, failure(auth.KindBadRequest, span.key+": "+err.Error(), "")
+		}
+		*span.into = d
+	}
+	if n := m.Limits.MaxRefreshes; n != nil {
+		g.Limits.MaxRefreshes = *n
+	}
+	return g, auth.CheckGeneral(g)
 }
 
 type secretRequest struct {

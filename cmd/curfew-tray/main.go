@@ -22,6 +22,7 @@ import (
 	"curfew/assets"
 	"curfew/auth/agent"
 	"curfew/ui/desktop"
+	"curfew/ui/preferences"
 	"curfew/ui/tray"
 )
 
@@ -106,12 +107,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		defer first.Close()
 	}
 
+	chosen, err := preferences.Load()
+	if err != nil {
+		logger.Warn("everything is as the desktop has it", "err", err)
+	}
+	chosen.Speak()
+	reword := make(chan struct{})
 	icon := tray.NewIcon(assets.Name, assets.Tone(*tone))
 	notices := make(chan tray.Notice, 64)
 	t := tray.New(tray.Config{
 		Agent: client, Display: icon, Clipboard: desktop.Clipboard{},
-		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show,
-		OpenURL: desktop.OpenURL, OpenWindow: openWindow, Logger: logger,
+		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show, Reword: reword,
+		OpenURL: desktop.OpenURL, OpenWindow: desktop.ShowWindow, Logger: logger,
 		Notify: func(n tray.Notice) {
 			select {
 			case notices <- n:
@@ -130,6 +137,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			wg.Go(func() { first.serve(ctx, icon.Show) })
 		}
 		wg.Go(func() { panel.ServeNotices(ctx, notices, icon.Clicks, logger) })
+		wg.Go(func() { followPreferences(ctx, reword, logger) })
 		wg.Go(func() {
 			if err := watchPanel(ctx, panel, stderr, logger); err != nil {
 				cancel(err)
@@ -151,12 +159,19 @@ func fail(stderr io.Writer, code int, err error, hint string) int {
 	return code
 }
 
-// openWindow starts curfew-window, at an account where one is named.
-func openWindow(ctx context.Context, account string) error {
-	if account == "" {
-		return desktop.ShowWindow(ctx)
+// followPreferences speaks the language that is chosen while the tray runs,
+// until ctx ends.
+func followPreferences(ctx context.Context, reword chan<- struct{}, logger *slog.Logger) {
+	err := preferences.Watch(ctx, func(p preferences.Preferences) {
+		p.Speak()
+		select {
+		case reword <- struct{}{}:
+		case <-ctx.Done():
+		}
+	})
+	if err != nil {
+		logger.Warn("another language will not be noticed", "err", err)
 	}
-	return desktop.ShowWindow(ctx, "--account", account)
 }
 
 // patience is how long a panel may take to come: at login it often starts
@@ -186,7 +201,7 @@ func watchPanel(ctx context.Context, p panel, stderr io.Writer, logger *slog.Log
 			said, overdue = true, nil
 			fmt.Fprintln(stderr, "curfew-tray: this desktop has no place for tray icons, so the window opens instead; the icon comes when there is one\n"+
 				"hint: on GNOME, enable the AppIndicator extension; elsewhere, add a tray (status notifier) to the panel")
-			if err := openWindow(ctx, ""); err != nil {
+			if err := desktop.ShowWindow(ctx); err != nil {
 				logger.Warn("no window either", "err", err)
 			}
 		}

@@ -151,13 +151,16 @@ func (e *engine) SignOut(_ context.Context, name string) (auth.SignOutResult, er
 
 func (e *engine) Events(string, int) []auth.Event { return nil }
 
-func (e *engine) SetPaused(paused bool) {
+func (e *engine) SetGeneral(auth.General) {}
+
+func (e *engine) SetPaused(paused bool) error {
 	e.called(fmt.Sprintf("pause %t", paused))
 	all := e.Snapshots()
 	for i := range all {
 		all[i].Paused = paused
 	}
 	e.set(all...)
+	return nil
 }
 
 func (e *engine) SetClientSecret(context.Context, string, oauth.Secret) error {
@@ -443,7 +446,7 @@ func TestTray(t *testing.T) {
 	s.row("spotify: 14 of 20 refreshes, 23 d left", "Sign out")
 	menu, err := s.item.Menu()
 	s.check(err)
-	if got, want := strings.Join(labels(menu.Children), "|"), "my_work: sign in again: the 20 refreshes are used up|spotify: 14 of 20 refreshes, 23 d left||Add account|Pause background refresh|Open Curfew||Quit (tokens stay available)"; got != want {
+	if got, want := strings.Join(labels(menu.Children), "|"), "my_work: sign in again: the 20 refreshes are used up|spotify: 14 of 20 refreshes, 23 d left||Add account|Pause background refresh|Open Curfew|Settings||Quit (tokens stay available)"; got != want {
 		t.Errorf("menu %q, want %q", got, want)
 	}
 
@@ -460,7 +463,9 @@ func TestTray(t *testing.T) {
 	s.click("my_work", "Open")
 	s.next(s.reports, "curfew-window --account my_work")
 	s.click("Add account")
-	s.next(s.reports, "curfew-window")
+	s.next(s.reports, "curfew-window --add")
+	s.click("Settings")
+	s.next(s.reports, "curfew-window --settings")
 	s.check(s.item.Activate())
 	s.next(s.reports, "curfew-window")
 

@@ -23,6 +23,8 @@ import (
 	"curfew/auth"
 	"curfew/auth/agent"
 	"curfew/auth/oauth"
+	"curfew/ui/preferences"
+	"curfew/ui/status"
 	"curfew/ui/window"
 )
 
@@ -35,12 +37,12 @@ const (
 	exitUsage  = 2
 )
 
-// What is remembered from one window to the next.
+// What is remembered from one window to the next, by Fyne. What a person chose
+// is in package preferences, where the tray reads it too.
 const (
-	prefAccount    = "account"
-	prefAppearance = "appearance"
-	prefWidth      = "width"
-	prefHeight     = "height"
+	prefAccount = "account"
+	prefWidth   = "width"
+	prefHeight  = "height"
 )
 
 // usualSize is that of the first window. The content itself says which is the least.
@@ -49,10 +51,14 @@ var usualSize = fyne.NewSize(900, 700)
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("curfew-window", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	account := flags.String("account", "", "show this `account` first")
+	var wish window.Wish
+	flags.StringVar(&wish.Account, "account", "", "show this `account`")
+	for page, use := range map[window.Page]string{window.PageAdd: "show the page that adds an account", window.PageSettings: "show the settings"} {
+		flags.BoolFunc(string(page), use, func(string) error { wish.Page = page; return nil })
+	}
 	version := flags.Bool("version", false, "print the version")
 	usage := func(w io.Writer) {
-		fmt.Fprintln(w, "usage: curfew-window [--account NAME]\n\nShows the accounts that Curfew keeps signed in. A second start brings the window forward.")
+		fmt.Fprintln(w, "usage: curfew-window [--account NAME] [--add | --settings]\n\nShows the accounts that Curfew keeps signed in. A second start brings the window forward.")
 		flags.SetOutput(w)
 		flags.PrintDefaults()
 	}
@@ -79,19 +85,19 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
 	}
-	instance, err := window.Claim(ctx, dir, *account)
+	instance, err := window.Claim(ctx, dir, wish)
 	switch {
 	case errors.Is(err, window.ErrShown):
 		return exitOK
 	case err != nil:
 		return fail(stderr, exitFailed, err, "close the other window, or look at "+dir)
 	}
-	show(ctx, cancel, client, instance, *account)
+	show(ctx, cancel, client, instance, wish)
 	return exitOK
 }
 
 // show shows the window until it is closed.
-func show(ctx context.Context, cancel func(), client *agent.Client, instance *window.Instance, account string) {
+func show(ctx context.Context, cancel func(), client *agent.Client, instance *window.Instance, wish window.Wish) {
 	icon := fyne.NewStaticResource("curfew.png", assets.AppIcon)
 	app.SetMetadata(fyne.AppMetadata{
 		ID: assets.AppID, Name: assets.Name, Version: assets.Version, Build: assets.Build, Icon: icon, Release: true,
@@ -100,7 +106,18 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	a := app.NewWithID(assets.AppID)
 	a.SetIcon(icon)
 	prefs := a.Preferences()
-	appearance := window.Appearance(prefs.StringWithFallback(prefAppearance, string(window.System)))
+	chosen, err := preferences.Load()
+	if err != nil {
+		fyne.LogError("Everything is as the desktop has it", err)
+	}
+	chosen.Speak()
+	change := func(edit func(*preferences.Preferences)) {
+		edit(&chosen) // also when it cannot be saved: then for this window
+		if err := preferences.Change(edit); err != nil {
+			fyne.LogError("A choice holds until the window closes", err)
+		}
+	}
+	appearance := window.Appearance(chosen.Appearance)
 	a.Settings().SetTheme(window.NewTheme(appearance))
 
 	w := a.NewWindow(assets.Name)
@@ -112,18 +129,21 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 		Selected:   prefs.String(prefAccount),
 		OnSelect:   func(name string) { prefs.SetString(prefAccount, name) },
 		Appearance: appearance,
-		OnAppear: func(chosen window.Appearance) {
-			prefs.SetString(prefAppearance, string(chosen))
-			a.Settings().SetTheme(window.NewTheme(chosen))
+		OnAppear: func(look window.Appearance) {
+			change(func(p *preferences.Preferences) { p.Appearance = string(look) })
+			a.Settings().SetTheme(window.NewTheme(look))
+		},
+		Language: chosen.Language,
+		OnLanguage: func(code string) {
+			change(func(p *preferences.Preferences) { p.Language = code })
+			chosen.Speak()
 		},
 		Close: w.Close,
-		About: about(),
+		About: about,
 	})
-	if account != "" {
-		view.Select(account)
-	}
 	w.SetContent(view.Content())
 	view.AddShortcuts(w.Canvas())
+	view.Go(wish)
 	size := fyne.NewSize(float32(prefs.FloatWithFallback(prefWidth, float64(usualSize.Width))), float32(prefs.FloatWithFallback(prefHeight, float64(usualSize.Height))))
 	w.Resize(size)
 	w.SetOnClosed(func() {
@@ -138,11 +158,9 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	defer cancel()
 	group.Go(func() { view.Run(ctx) })
 	group.Go(func() {
-		instance.Run(ctx, func(account string) {
+		instance.Run(ctx, func(wish window.Wish) {
 			fyne.Do(func() {
-				if account != "" {
-					view.Select(account)
-				}
+				view.Go(wish)
 				w.Show()
 				w.RequestFocus()
 			})
@@ -171,10 +189,10 @@ func providers() []window.Provider {
 func about() []string {
 	lines := []string{assets.Name + " " + assets.Version}
 	if path, err := auth.ConfigPath(); err == nil {
-		lines = append(lines, "Accounts and limits are in "+path)
+		lines = append(lines, status.Tr("Accounts and limits are in %s", path))
 	}
 	if dir, err := auth.StateDir(); err == nil {
-		lines = append(lines, "What happened is in "+dir)
+		lines = append(lines, status.Tr("What happened is in %s", dir))
 	}
 	return lines
 }

@@ -125,7 +125,7 @@ func (p *program) runAgent(ctx context.Context, background, memory bool) (err er
 		Store:      store,
 		MemoryOnly: memory,
 		Accounts:   settings.Accounts,
-		Limits:     settings.Limits,
+		General:    settings.General,
 		StateDir:   stateDir,
 		Logger:     log,
 		Clock:      clock,
@@ -183,6 +183,7 @@ func reloadOnHangup(ctx context.Context, log *slog.Logger, m *auth.Manager, path
 			log.Error("the configuration is not read again", "error", err)
 			continue
 		}
+		m.SetGeneral(settings.General)
 		for _, a := range settings.Accounts {
 			if err := m.SetAccount(a); err != nil {
 				log.Error("an account keeps its old configuration", "account", a.Name, "error", err)
@@ -193,7 +194,7 @@ func reloadOnHangup(ctx context.Context, log *slog.Logger, m *auth.Manager, path
 				log.Warn("an account is gone from the configuration and stays until the agent ends", "account", s.Name, "hint", "curfew remove "+s.Name)
 			}
 		}
-		log.Info("the configuration is read again; a change of limits waits for the next start", "accounts", len(settings.Accounts))
+		log.Info("the configuration is read again", "accounts", len(settings.Accounts))
 	}
 }
 

@@ -33,13 +33,14 @@ var layers = []struct {
 	{"auth/authserver", nil, "the client is tested against an independent reading of the rules"},
 	{"auth/authserver/robot", nil, "it judges pages by what they ask, and knows no server's"},
 	{"ui/status", []string{"auth"}, "the words come from a snapshot alone, so that tray, window and command line say the same"},
+	{"ui/preferences", []string{"auth", "ui/status"}, "what a person chose of the looks lies beside the configuration, and sets the language of the words"},
 	{"ui/desktop", []string{"assets", "auth", "auth/agent", "ui/status"}, "it starts programs, now or at login, and says why one does not start"},
 	{"ui/tray", []string{"assets", "auth", "auth/agent", "ui/status"}, "the tray sees snapshots and holds no secret"},
 	{"ui/tray/traytest", nil, "it sees the tray as a panel does: over the bus"},
 	{"ui/window", []string{"assets", "auth", "auth/agent", "ui/status"}, "the window sees snapshots and holds no secret"},
 	{"cmd/curfew", []string{"assets", "auth", "auth/agent", "auth/authserver", "auth/authserver/robot", "auth/oauth", "keystore", "ui/desktop", "ui/status"}, "the command line and the agent wire up everything but the two that are shown"},
-	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent", "ui/desktop", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
-	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent", "auth/oauth", "ui/desktop", "ui/status", "ui/window"}, "a program that people look at holds no secret; of the protocol it shows the list of providers"},
+	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent", "ui/desktop", "ui/preferences", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
+	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent", "auth/oauth", "ui/desktop", "ui/preferences", "ui/status", "ui/window"}, "a program that people look at holds no secret; of the protocol it shows the list of providers"},
 }
 
 // unreachable says what must not be linked in, however indirectly. A trailing

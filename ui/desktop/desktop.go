@@ -87,8 +87,8 @@ func ShowWindow(ctx context.Context, args ...string) error {
 	if err != nil {
 		return &auth.Error{
 			Kind:    auth.KindFailed,
-			Message: status.Tr("There is no program curfew-window."),
-			Hint:    status.Tr("Install it beside this program or in a directory of PATH."),
+			Message: status.Tr("there is no program curfew-window"),
+			Hint:    status.Tr("install it beside this program or in a directory of PATH"),
 		}
 	}
 	c := exec.Command(path, args...)
@@ -102,8 +102,8 @@ func ShowWindow(ctx context.Context, args ...string) error {
 	if err != nil {
 		return &auth.Error{
 			Kind:    auth.KindFailed,
-			Message: status.Tr("The window cannot open (%v).", err),
-			Hint:    status.Tr("Run curfew-window in a terminal to see why."),
+			Message: status.Tr("the window cannot open (%v)", err),
+			Hint:    status.Tr("run curfew-window in a terminal to see why"),
 		}
 	}
 	return nil

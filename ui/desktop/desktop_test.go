@@ -85,7 +85,7 @@ func TestShowWindow(t *testing.T) {
 	t.Setenv("OUT", out)
 	for _, tt := range []struct{ name, script, want, message, hint string }{
 		{"ends at once, having shown another", `echo "$@" >"$OUT"`, "--account a b\n", "", ""},
-		{"fails at once", `echo "$@" >"$OUT"; exit 1`, "--account a b\n", "The window cannot open (exit status 1).", "Run curfew-window in a terminal to see why."},
+		{"fails at once", `echo "$@" >"$OUT"; exit 1`, "--account a b\n", "the window cannot open (exit status 1)", "run curfew-window in a terminal to see why"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv("PATH", filepath.Dir(program(t, "curfew-window", tt.script))+":"+os.Getenv("PATH"))
@@ -103,7 +103,7 @@ func TestShowWindow(t *testing.T) {
 	}
 	t.Run("missing", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
-		wantError(t, ShowWindow(t.Context()), "There is no program curfew-window.", "Install it beside this program or in a directory of PATH.")
+		wantError(t, ShowWindow(t.Context()), "there is no program curfew-window", "install it beside this program or in a directory of PATH")
 	})
 }
 

@@ -68,7 +68,7 @@ func Describe(s auth.Snapshot, now time.Time) View {
 		v.LastUsed = Tr("%s by %s", v.LastUsed, by)
 	}
 	for _, w := range s.Warnings {
-		if w = sentence(w); w != "" {
+		if w = said(w); w != "" {
 			v.Warnings = append(v.Warnings, w)
 		}
 	}
@@ -144,12 +144,12 @@ func detail(s auth.Snapshot, now time.Time) string {
 	if s.State == auth.Ended { // fixed words, the same on the wire and on screen
 		switch s.Reason {
 		case auth.ByAge:
-			return auth.MessageAge
+			return Said(auth.MessageAge)
 		case auth.ByRefreshes:
-			return auth.MessageRefreshes
+			return Said(auth.MessageRefreshes)
 		}
 	}
-	words := sentence(s.Message)
+	words := said(s.Message)
 	if words == "" {
 		words = stateDetail(s, now)
 	}
@@ -157,7 +157,7 @@ func detail(s auth.Snapshot, now time.Time) string {
 		words = Tr("%s Next try in %s.", words, seconds(wait))
 	}
 	if f := s.SignIn; f != nil && f.Phase == auth.PhaseFailed {
-		if why := sentence(f.Message); why != "" {
+		if why := said(f.Message); why != "" {
 			words = Tr("%s The last sign-in failed: %s", words, why)
 		}
 	}
@@ -267,7 +267,7 @@ func nextRefresh(s auth.Snapshot, now time.Time) string {
 	case s.Paused:
 		return Tr("paused; when a program asks")
 	}
-	if why := Clip(s.NextReason, 2*nameRunes); why != "" {
+	if why := Clip(Said(s.NextReason), 2*nameRunes); why != "" {
 		return why
 	}
 	return cmp.Or(When(s.NextRefreshAt, now), Tr("when a program asks"))

@@ -25,18 +25,18 @@ func Explain(err error) Problem {
 		if err == nil {
 			return Problem{Message: Tr("Something went wrong.")}
 		}
-		return Problem{Message: cmp.Or(sentence(err.Error()), Tr("Something went wrong."))}
+		return Problem{Message: cmp.Or(said(err.Error()), Tr("Something went wrong."))}
 	}
 	message, hint := kindWords(e.Kind)
 	return Problem{
-		Message: cmp.Or(sentence(e.Message), message),
+		Message: cmp.Or(said(e.Message), message),
 		Hint:    cmp.Or(advice(e.Hint), hint),
 	}
 }
 
 // advice clips a hint and gives it a capital, but for one that is a command.
 func advice(hint string) string {
-	hint = Clip(hint, sentenceRunes)
+	hint = Clip(Said(hint), sentenceRunes)
 	if hint == "" || strings.HasPrefix(hint, "curfew ") {
 		return hint
 	}

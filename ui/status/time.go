@@ -78,9 +78,9 @@ func When(t, now time.Time) string {
 	case sameDay(t, now):
 		return Tr("today, %s", t.Format("15:04"))
 	case t.Year() != now.Year():
-		return t.Format("Mon 2 Jan 2006, 15:04")
+		return date(t, Tr("Mon 2 Jan 2006, 15:04"))
 	}
-	return t.Format("Mon 2 Jan, 15:04")
+	return date(t, Tr("Mon 2 Jan, 15:04"))
 }
 
 // Stamp says when something happened, as short as a log line wants it:
@@ -94,10 +94,14 @@ func Stamp(t, now time.Time) string {
 	case sameDay(t, now):
 		return t.Format("15:04")
 	case ago >= 0 && ago < 6*day:
-		return t.Format("Mon 15:04")
+		return date(t, Tr("Mon 15:04"))
 	}
-	return t.Format("2 Jan 15:04")
+	return date(t, Tr("2 Jan 15:04"))
 }
+
+// Date says a day of this or the next months, as short as the foot of a
+// chart wants it: "10 Nov".
+func Date(t time.Time) string { return date(t, Tr("2 Jan")) }
 
 // Ago says how long ago t was: "just now", "2 min ago", "3 d ago"; a time in
 // the future, which only a wrong clock makes, is "just now". A zero time is "never".

@@ -1,24 +1,9 @@
 package status
 
 import (
-	"fmt"
 	"strings"
 	"unicode"
 )
-
-// Tr is the one door to a person's language: every sentence of this package,
-// and the labels of what builds on it, is an English format that passes
-// through it. So a translation is a table behind Tr and no other change; it
-// may reorder the arguments (%[2]s).
-func Tr(format string, args ...any) string { return fmt.Sprintf(format, args...) }
-
-// Trn picks the form for n things; English has two.
-func Trn(n int, one, many string, args ...any) string {
-	if n == 1 {
-		return fmt.Sprintf(one, args...)
-	}
-	return fmt.Sprintf(many, args...)
-}
 
 // The most runes of foreign text on one line of a menu, and in a sentence.
 const (
@@ -50,6 +35,9 @@ func Clip(text string, n int) string {
 	}
 	return b.String()
 }
+
+// said is a sentence of the engine in the language that is set.
+func said(text string) string { return sentence(Said(text)) }
 
 // sentence clips foreign text and gives it a capital and a full stop.
 func sentence(text string) string {

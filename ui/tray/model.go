@@ -75,8 +75,14 @@ const (
 	AddAccount Verb = "add"
 	Pause      Verb = "pause"
 	Open       Verb = "open"
+	Settings   Verb = "settings"
 	Quit       Verb = "quit"
 )
+
+// opens reports whether v opens the window, and so has no outcome to tell.
+func (v Verb) opens() bool {
+	return v == Open || v == OpenAccount || v == AddAccount || v == Settings
+}
 
 const (
 	linesAtTop  = 12 // accounts in the menu itself; the others are one level deeper
@@ -121,6 +127,7 @@ func NewModel(s State, now time.Time) Model {
 		Item{ID: ID{Verb: AddAccount}, Label: status.Tr("Add account"), Enabled: connected},
 		Item{ID: ID{Verb: Pause}, Label: status.Tr("Pause background refresh"), Enabled: connected && len(s.Accounts) > 0, Checkbox: true, Checked: paused(s)},
 		Item{ID: ID{Verb: Open}, Label: status.Tr("Open Curfew"), Enabled: true},
+		Item{ID: ID{Verb: Settings}, Label: status.Tr("Settings"), Enabled: true},
 		separator("end"),
 		Item{ID: ID{Verb: Quit}, Label: quit, Enabled: true},
 	)
@@ -185,7 +192,7 @@ func tokenLine(a auth.Snapshot, now time.Time) string {
 		return status.Clip(status.Describe(a, now).Detail, noteRunes)
 	}
 	if failed && !status.HasSession(a) {
-		return status.Clip(cmp.Or(a.SignIn.Message, status.Tr("The last sign-in failed")), noteRunes)
+		return status.Clip(cmp.Or(status.Said(a.SignIn.Message), status.Tr("The last sign-in failed")), noteRunes)
 	}
 	return status.TokenLine(a, now)
 }

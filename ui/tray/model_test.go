@@ -139,7 +139,7 @@ func print(items []Item) string {
 
 func TestMenu(t *testing.T) {
 	foot := func(more string) string {
-		return "Add account\n[ ] Pause background refresh" + more + "\nOpen Curfew\n-\nQuit (tokens stay available)\n"
+		return "Add account\n[ ] Pause background refresh" + more + "\nOpen Curfew\nSettings\n-\nQuit (tokens stay available)\n"
 	}
 	for _, tt := range []struct {
 		name  string
@@ -149,7 +149,7 @@ func TestMenu(t *testing.T) {
 		{"no accounts", connected(), "No accounts yet (off)\n" + foot(" (off)")},
 		{"starting", State{}, "Starting… (off)\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
 		{"no agent", State{Agent: Gone, Accounts: []auth.Snapshot{live("work")}, Trouble: status.Problem{Message: "The Curfew agent is not running.", Hint: "Start it with: curfew agent"}},
-			"The Curfew agent is not running. (off)\nStart it with: curfew agent (off)\nAdd account (off)\n[ ] Pause background refresh (off)\nOpen Curfew\n-\nQuit\n"},
+			"The Curfew agent is not running. (off)\nStart it with: curfew agent (off)\nAdd account (off)\n[ ] Pause background refresh (off)\nOpen Curfew\nSettings\n-\nQuit\n"},
 		{"one account", connected(live("Spotify")), `Spotify: 14 of 20 refreshes, 23 d left
   Access token good until today, 15:11 (off)
   Copy access token

@@ -23,6 +23,12 @@ var (
 	timeMarks    = []time.Duration{3 * 24 * time.Hour, 24 * time.Hour, time.Hour}
 )
 
+// wanted reports whether the mark that was passed as the n-th of so many is to
+// be announced: of few warnings only the last of each kind.
+func wanted(w auth.WarningLevel, n, of int) bool {
+	return w != auth.WarnOff && (w != auth.WarnFew || n == of)
+}
+
 // A level is how near the end a session is: how many marks it has passed.
 type level struct {
 	session         time.Time // which session: its sign-in
@@ -49,7 +55,8 @@ func levelOf(a auth.Snapshot, now time.Time) level {
 // announce and the levels now. It is pure. Only a mark that was passed since
 // the last look is announced, and of several the last: so each comes once, none
 // at the start of the tray, and none right after a sign-in, however near its
-// end the new session begins.
+// end the new session begins. Which marks are, the person has chosen; that a
+// session is over is announced in any case.
 func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Notice, map[string]level) {
 	var found []Notice
 	after := make(map[string]level, len(all))
@@ -75,9 +82,9 @@ func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Not
 				continue
 			}
 			n.Body = status.Describe(a, now).Detail
-		case l.refreshes > was.refreshes:
+		case l.refreshes > was.refreshes && wanted(a.WarningLevel, l.refreshes, len(refreshMarks)):
 			n.Body = status.Tr("Sign in again when it suits you; it gives you a new session with all its refreshes.")
-		case l.time > was.time:
+		case l.time > was.time && wanted(a.WarningLevel, l.time, len(timeMarks)):
 			n.Body = status.Tr("The session ends %s. Sign in again when it suits you.", status.When(a.EndsAt, now))
 		default:
 			continue

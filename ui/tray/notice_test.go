@@ -17,6 +17,10 @@ func TestNotices(t *testing.T) {
 			s.SignedInAt, s.EndsAt = start, start.AddDate(0, 0, 30)
 		}}, edits...)...)
 	}
+	told := func(w auth.WarningLevel) func(*auth.Snapshot) {
+		return func(s *auth.Snapshot) { s.WarningLevel = w }
+	}
+	few, off := told(auth.WarnFew), told(auth.WarnOff)
 	newer := func(s *auth.Snapshot) {
 		s.SignedInAt, s.EndsAt = start.AddDate(0, 0, 10), start.AddDate(0, 0, 10).Add(30*time.Minute)
 	}
@@ -35,6 +39,15 @@ func TestNotices(t *testing.T) {
 			[]string{"a: 5 of 20 refreshes, 30 d left", "a: 2 of 20 refreshes, 30 d left", "a: no refreshes left, the last token ends in 41 min", "a: sign in again: the 20 refreshes are used up"}},
 		{"the days", []step{{26 * day, session()}, {27 * day, session()}, {28 * day, session()}, {29 * day, session()}, {30*day - time.Hour, session()}, {30*day + time.Second, session(ended(auth.ByAge))}},
 			[]string{"a: 14 of 20 refreshes, 3 d left", "a: 14 of 20 refreshes, 1 d left", "a: 14 of 20 refreshes, 1 h left", "a: sign in again: the 30 days are over"}},
+		{"few of the refreshes", []step{{0, session(few, left(6))}, {0, session(few, left(5))}, {0, session(few, left(2))}, {0, session(few, left(0))}, {0, session(few, left(0), ended(auth.ByRefreshes))}},
+			[]string{"a: no refreshes left, the last token ends in 41 min", "a: sign in again: the 20 refreshes are used up"}},
+		{"few of the days", []step{{26 * day, session(few)}, {27 * day, session(few)}, {29 * day, session(few)}, {30*day - time.Hour, session(few)}, {30*day + time.Second, session(few, ended(auth.ByAge))}},
+			[]string{"a: 14 of 20 refreshes, 1 h left", "a: sign in again: the 30 days are over"}},
+		{"off, but for the end", []step{{0, session(off, left(6))}, {0, session(off, left(2))}, {30*day - time.Hour, session(off, left(0))}, {30 * day, session(off, left(0), ended(auth.ByRefreshes))}},
+			[]string{"a: sign in again: the 20 refreshes are used up"}},
+		{"on again, without what was passed", []step{{0, session(off, left(6))}, {0, session(off, left(5))}, {0, session(told(auth.WarnAll), left(5))}, {0, session(told(auth.WarnAll), left(2))}},
+			[]string{"a: 2 of 20 refreshes, 30 d left"}},
+		{"few refreshes, last hour", []step{{0, session(few, left(6))}, {30*day - time.Hour, session(few, left(5))}}, []string{"a: 5 of 20 refreshes, 1 h left"}},
 		{"several at once are one", []step{{0, session()}, {29*day + 23*time.Hour + 30*time.Minute, session()}}, []string{"a: 14 of 20 refreshes, 30 min left"}},
 		{"none at the start", []step{{0, session(left(1))}, {0, session(left(1))}}, nil},
 		{"none for an end seen at the start", []step{{0, session(ended(auth.ByAge))}}, nil},

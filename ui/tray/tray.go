@@ -61,9 +61,10 @@ type Config struct {
 	Clicks <-chan ID            // rows of the menu
 	Opened <-chan time.Duration // the menu was opened, and is for this long at most; 0: it was closed
 	Show   <-chan struct{}      // the icon was clicked, or a second tray started
+	Reword <-chan struct{}      // the language is another one now; may be nil
 
 	OpenURL    func(ctx context.Context, url string) error     // in the person's browser
-	OpenWindow func(ctx context.Context, account string) error // at an account, or where it was
+	OpenWindow func(ctx context.Context, args ...string) error // curfew-window, with these arguments
 	Notify     func(Notice)                                    // must not block; nil: nobody to tell
 	Logger     *slog.Logger
 }
@@ -142,11 +143,12 @@ func (t *Tray) Run(ctx context.Context) {
 			}
 			t.click(ctx, id)
 		case <-t.Show:
-			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow(ctx, "") })
+			t.do(ID{Verb: Open}, func() (string, error) { return "", t.OpenWindow(ctx) })
 		case d := <-t.Opened:
 			t.openUntil = time.Now().Add(d)
 		case r := <-t.results:
 			t.finish(r)
+		case <-t.Reword: // to show is all there is to do
 		case <-wake:
 		}
 		if ctx.Err() != nil {
@@ -340,7 +342,7 @@ func (t *Tray) finish(r result) {
 		t.notify(problemOf(r.id.Account, r.err), trouble)
 	case r.notice != "":
 		t.notify(status.Problem{Message: r.notice}, noticeTime)
-	case r.id.Verb != Open && r.id.Verb != OpenAccount && r.id.Verb != AddAccount:
+	case !r.id.Verb.opens():
 		t.noticeUntil = time.Time{} // what an older click left is no longer true
 	}
 }
@@ -375,8 +377,14 @@ func (t *Tray) start(id ID, work func() result) {
 // click does what a row says.
 func (t *Tray) click(ctx context.Context, id ID) {
 	switch id.Verb {
-	case Open, OpenAccount, AddAccount: // the window is where accounts are added
-		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, id.Account) })
+	case Open:
+		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx) })
+	case OpenAccount:
+		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, "--account", id.Account) })
+	case AddAccount:
+		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, "--add") })
+	case Settings:
+		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, "--settings") })
 	case Pause:
 		want := !paused(t.state)
 		t.do(id, func() (string, error) { return "", t.Agent.Pause(ctx, want) })
@@ -391,7 +399,7 @@ func (t *Tray) click(ctx context.Context, id ID) {
 			if err != nil || r.Revoked || r.Message == "" {
 				return "", err
 			}
-			return status.Tr("%s: %s", nameOf(id.Account), r.Message), nil
+			return status.Tr("%s: %s", nameOf(id.Account), status.Said(r.Message)), nil
 		})
 	case Refresh:
 		t.do(id, func() (string, error) {

@@ -60,8 +60,10 @@ func newDesk(t *testing.T, accounts ...auth.Snapshot) *desk {
 			d.calls = append(d.calls, "browse "+u)
 			return d.browser
 		},
-		OpenWindow: func(_ context.Context, account string) error { return d.call(fmt.Sprintf("window %q", account)) },
-		Logger:     slog.New(slog.DiscardHandler),
+		OpenWindow: func(_ context.Context, args ...string) error {
+			return d.call(strings.Join(append([]string{"window"}, args...), " "))
+		},
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	go func() { tray.Run(ctx); close(d.ended) }()
 	t.Cleanup(func() { cancel(); <-d.ended })
@@ -245,9 +247,10 @@ func TestClicks(t *testing.T) {
 		{ID{SignOut, "a"}, []string{"sign-out a"}, "a: The provider has no way to revoke; remove access on its page."},
 		{ID{CopyToken, "a"}, []string{"token a by curfew-tray"}, "a: access token copied. The clipboard is cleared in 45 s"},
 		{ID{Pause, ""}, []string{"pause true"}, ""},
-		{ID{Open, ""}, []string{`window ""`}, ""},
-		{ID{OpenAccount, "a"}, []string{`window "a"`}, ""},
-		{ID{AddAccount, ""}, []string{`window ""`}, ""},
+		{ID{Open, ""}, []string{"window"}, ""},
+		{ID{OpenAccount, "a"}, []string{"window --account a"}, ""},
+		{ID{AddAccount, ""}, []string{"window --add"}, ""},
+		{ID{Settings, ""}, []string{"window --settings"}, ""},
 		{ID{AccountLine, "a"}, nil, ""},
 	} {
 		bubble(t, string(tt.id.Verb)+" "+tt.id.Account, func(t *testing.T) {
@@ -264,7 +267,7 @@ func TestShow(t *testing.T) {
 		d := newDesk(t)
 		d.show <- struct{}{}
 		synctest.Wait()
-		d.wantCalls(`window ""`)
+		d.wantCalls("window")
 	})
 }
 

@@ -89,7 +89,7 @@ func newAccountPage(v *View) *accountPage {
 		p.access.root, p.next.root, p.used.root, p.ends.root, filler, p.copy, p.refresh, p.cost))
 
 	p.recent = newTimeline(v, recentEvents)
-	p.all = newButton(v, tr("All"), func() { v.turn(pageLog) })
+	p.all = newButton(v, tr("All"), func() { v.turn(PageLog) })
 	recentTitle := caption(tr("Recently"))
 	recent := newCard(container.New(&stackLayout{gap: 2}, rowOf(8, recentTitle, recentTitle, link(p.all)), p.recent.root))
 	p.below = halves(14, p.facts, recent)

@@ -313,7 +313,7 @@ func (v *View) signOut(name string) {
 
 // signedOut says what a sign-out reached, and where to go for the rest.
 func (v *View) signedOut(r auth.SignOutResult) *note {
-	n := &note{tone: colorOK, words: r.Message}
+	n := &note{tone: colorOK, words: status.Said(r.Message)}
 	if n.words == "" {
 		n.words = tr("Signed out.")
 	}

@@ -29,7 +29,7 @@ type addPage struct {
 }
 
 // otherProvider is the choice without a preset.
-var otherProvider = tr("Another: by its issuer address")
+func otherProvider() string { return tr("Another: by its issuer address") }
 
 func newAddPage(v *View) *addPage {
 	p := &addPage{view: v, result: newBar(v)}
@@ -37,19 +37,19 @@ func newAddPage(v *View) *addPage {
 	for _, provider := range v.Providers {
 		options = append(options, provider.Title)
 	}
-	options = append(options, otherProvider)
+	options = append(options, otherProvider())
 	p.provider = newChoice(v, options, func(string) { p.changed() })
 	p.provider.PlaceHolder = tr("Choose a provider")
-	p.providerField = newFieldOf(tr("Provider"), tr("Where you sign in."), p.provider)
+	p.providerField = v.newFieldOf(tr("Provider"), tr("Where you sign in."), p.provider)
 	p.name = p.newField(tr("Name"), tr("What you call it, for example “work”. Tools ask for tokens by this name."), "work")
 	p.issuer = p.newField(tr("Issuer address"), tr("The server's https:// address; Curfew finds its endpoints there."), "https://id.example.com")
 	p.client = p.newField(tr("Client ID"), tr("The provider gave it to you, or to your team, when the program was registered."), "")
 	p.scopes = p.newField(tr("Scopes"), tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones."), "openid offline_access")
 	p.save = newButton(v, tr("Add and sign in"), p.submit).primary()
-	p.cancel = newButton(v, tr("Cancel"), func() { v.turn(pageAccount) })
+	p.cancel = newButton(v, tr("Cancel"), func() { v.turn(PageAccount) })
 
 	title := newLine(tr("Add account"), theme.SizeNameHeadingText, colorInk).strong()
-	form := newCard(column(14, p.providerField.root, p.issuer.root, p.name.root, p.client.root, p.scopes.root, row(8, p.save, p.cancel)))
+	form := newCard(column(14, p.providerField.root, p.issuer.root, p.name.root, p.client.root, p.scopes.root, buttons(p.save, p.cancel)))
 	body := container.New(&stackLayout{gap: 14}, p.result.root, form)
 	p.root = v.newPage(title, body)
 	return p
@@ -88,7 +88,7 @@ func (p *addPage) preset() Provider {
 			return provider
 		}
 	}
-	return Provider{NeedsIssuer: p.provider.Selected == otherProvider}
+	return Provider{NeedsIssuer: p.provider.Selected == otherProvider()}
 }
 
 func (p *addPage) render() {
@@ -225,6 +225,7 @@ func checkScopes(scopes []string) string {
 // A field is one question of a form: what, the answer, and below it a hint
 // that gives way to a complaint.
 type field struct {
+	view  *View
 	root  *fyne.Container
 	entry *entry // nil for a choice
 	input fyne.Focusable
@@ -232,8 +233,8 @@ type field struct {
 	below *text
 }
 
-func newFieldOf(label, hint string, input fyne.CanvasObject) *field {
-	f := &field{hint: hint, below: newPara(hint, theme.SizeNameCaptionText, colorDim)}
+func (v *View) newFieldOf(label, hint string, input fyne.CanvasObject) *field {
+	f := &field{view: v, hint: hint, below: newPara(hint, theme.SizeNameCaptionText, colorDim)}
 	f.input, _ = input.(fyne.Focusable)
 	f.root = column(4, newLine(label, sizeSmall, colorInk).strong(), input, f.below)
 	return f
@@ -243,7 +244,7 @@ func (p *addPage) newField(label, hint, example string) *field {
 	e := &entry{view: p.view}
 	e.Wrapping, e.Scroll, e.PlaceHolder = fyne.TextWrapOff, fyne.ScrollHorizontalOnly, example
 	e.ExtendBaseWidget(e)
-	f := newFieldOf(label, hint, e)
+	f := p.view.newFieldOf(label, hint, e)
 	f.entry = e
 	e.OnChanged = func(string) { f.complain("") }
 	e.OnSubmitted = func(string) { p.submit() }
@@ -259,7 +260,8 @@ func (f *field) reset() {
 func (f *field) complain(words string) {
 	if words == "" {
 		f.below.set(f.hint, colorDim)
-		return
+	} else {
+		f.below.set(words, colorBad)
 	}
-	f.below.set(words, colorBad)
+	f.view.place()
 }

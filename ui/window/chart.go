@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"curfew/auth"
+	"curfew/ui/status"
 )
 
 // burn is what the burn-down shows: the budget of a session from its sign-in
@@ -109,11 +110,12 @@ type chartRenderer struct {
 
 func (r *chartRenderer) Destroy()                     {}
 func (r *chartRenderer) Objects() []fyne.CanvasObject { return r.objects }
-func (r *chartRenderer) MinSize() fyne.Size           { return fyne.NewSize(200, 118) }
+func (r *chartRenderer) MinSize() fyne.Size           { return fyne.NewSize(200, em(118)) }
 func (r *chartRenderer) Layout(size fyne.Size)        { r.draw(size) }
 func (r *chartRenderer) Refresh()                     { r.draw(r.chart.Size()); canvas.Refresh(r.chart) }
 
-// The room around the plot, for the words at its edges.
+// The room around the plot, for the words at its edges when they are as large
+// as usual.
 const (
 	plotLeft   = 26
 	plotTop    = 8
@@ -124,6 +126,7 @@ const (
 func (r *chartRenderer) draw(size fyne.Size) {
 	r.objects = nil
 	b := r.chart.burn
+	plotLeft, plotTop, plotBottom := em(plotLeft), em(plotTop), em(plotBottom)
 	if size.Width < plotLeft+40 || size.Height < plotTop+plotBottom+20 || b.budget <= 0 {
 		return
 	}
@@ -168,12 +171,12 @@ func (r *chartRenderer) draw(size fyne.Size) {
 	dot.Move(here.SubtractXY(4.5, 4.5))
 	r.objects = append(r.objects, dot)
 
-	first := r.words(b.start.In(r.chart.loc).Format("2 Jan"), fyne.TextAlignLeading)
+	first := r.words(status.Date(b.start.In(r.chart.loc)), fyne.TextAlignLeading)
 	first.Move(fyne.NewPos(plotLeft, bottom+4))
-	last := r.words(b.end.In(r.chart.loc).Format("2 Jan"), fyne.TextAlignLeading)
+	last := r.words(status.Date(b.end.In(r.chart.loc)), fyne.TextAlignLeading)
 	last.Move(fyne.NewPos(plotLeft+width-last.MinSize().Width, bottom+4))
 	// Today stands between the two on the time axis, where nothing crosses it.
-	today := r.words("today", fyne.TextAlignLeading)
+	today := r.words(tr("today"), fyne.TextAlignLeading)
 	x := here.X - today.MinSize().Width/2
 	if x > first.Position().X+first.MinSize().Width+8 && x+today.MinSize().Width < last.Position().X-8 {
 		r.line(fyne.NewPos(here.X, bottom-3), fyne.NewPos(here.X, bottom+3), colorDim, 1)
@@ -181,9 +184,9 @@ func (r *chartRenderer) draw(size fyne.Size) {
 	} else {
 		r.objects = r.objects[:len(r.objects)-1]
 	}
-	r.label("even pace", at(b.start, float64(b.budget)), at(b.end, 0), .72, !b.until.IsZero() && at(b.until, b.leftThen).X > at(b.end, 0).X-1)
+	r.label(tr("even pace"), at(b.start, float64(b.budget)), at(b.end, 0), .72, !b.until.IsZero() && at(b.until, b.leftThen).X > at(b.end, 0).X-1)
 	if !b.until.IsZero() {
-		r.label("forecast", here, at(b.until, b.leftThen), .55, at(b.until, b.leftThen).X < at(b.end, 0).X-1)
+		r.label(tr("forecast"), here, at(b.until, b.leftThen), .55, at(b.until, b.leftThen).X < at(b.end, 0).X-1)
 	}
 }
 
@@ -199,7 +202,7 @@ func (r *chartRenderer) label(words string, a, z fyne.Position, part float32, be
 	switch {
 	case below:
 		w.Move(fyne.NewPos(p.X-w.MinSize().Width-6, p.Y+1))
-	case p.Y < plotTop+w.MinSize().Height: // no room above
+	case p.Y < em(plotTop)+w.MinSize().Height: // no room above
 		w.Move(fyne.NewPos(p.X-w.MinSize().Width/2, p.Y+2))
 	default:
 		w.Move(fyne.NewPos(p.X+6, p.Y-w.MinSize().Height-1))

@@ -26,10 +26,13 @@ type fakeAgent struct {
 	asked    chan string   // gets every call too, unless nil
 	changed  chan struct{} // closed at the next change
 	accounts []auth.Account
+	general  auth.General
+	reports  map[string]auth.ForecastReport
 }
 
 func newFakeAgent(snaps ...auth.Snapshot) *fakeAgent {
 	f := &fakeAgent{snaps: snaps, events: map[string][]auth.Event{}, fail: map[string]error{}, changed: make(chan struct{}),
+		general: auth.General{Limits: auth.BuiltIn, Warnings: auth.WarnAll}, reports: map[string]auth.ForecastReport{},
 		token: "eyJhbGciOi.access.token", started: auth.SignInStarted{Flow: "flow-1", URL: "https://id.example.com/authorize?state=x", ExpiresAt: ahead(5 * time.Minute)}}
 	for _, s := range snaps {
 		if !s.SignedInAt.IsZero() {
@@ -115,8 +118,46 @@ func (f *fakeAgent) Put(_ context.Context, a auth.Account) error {
 	}
 	f.change(func() {
 		f.accounts = append(f.accounts, a)
+		for i := range f.snaps {
+			if f.snaps[i].Name == a.Name {
+				f.snaps[i].RefreshMode = a.Refresh
+				return
+			}
+		}
 		f.snaps = append(f.snaps, auth.Snapshot{Name: a.Name, Provider: a.Provider, State: auth.SignedOut, MaxRefreshes: 20, RefreshesLeft: 20})
 	})
+	return nil
+}
+
+func (f *fakeAgent) Config(_ context.Context, name string) (auth.Account, error) {
+	if err := f.called("config", " %s", name); err != nil {
+		return auth.Account{}, err
+	}
+	s, err := f.snapshot(name)
+	return auth.Account{Name: name, Provider: "spotify", ClientID: "desktop", Refresh: s.RefreshMode}, err
+}
+
+func (f *fakeAgent) Forecast(_ context.Context, name string) (auth.ForecastReport, error) {
+	if err := f.called("forecast", " %s", name); err != nil {
+		return auth.ForecastReport{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.reports[name], nil
+}
+
+func (f *fakeAgent) Settings(context.Context) (auth.General, error) {
+	err := f.called("settings", "")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.general, err
+}
+
+func (f *fakeAgent) PutSettings(_ context.Context, g auth.General) error {
+	if err := f.called("put-settings", " %s %d %s %s", auth.FormatSpan(g.Limits.MaxAge), g.Limits.MaxRefreshes, auth.FormatSpan(g.Limits.MaxIdle), g.Warnings); err != nil {
+		return err
+	}
+	f.change(func() { f.general = g })
 	return nil
 }
 
@@ -244,7 +285,8 @@ func (e engine) SetAccount(a auth.Account) error             { return e.Put(cont
 func (e engine) CancelSignIn(name string) error {
 	return e.fakeAgent.CancelSignIn(context.Background(), name)
 }
-func (e engine) SetPaused(paused bool) { e.Pause(context.Background(), paused) }
+func (e engine) SetPaused(paused bool) error { return e.Pause(context.Background(), paused) }
+func (e engine) SetGeneral(g auth.General)   { e.PutSettings(context.Background(), g) }
 func (e engine) Events(name string, n int) []auth.Event {
 	events, _ := e.fakeAgent.Events(context.Background(), name, n)
 	return events
@@ -272,6 +314,8 @@ func (e engine) Watch(ctx context.Context) <-chan []auth.Snapshot {
 	return c
 }
 
-func (e engine) Forecast(string) (auth.ForecastReport, error) { return auth.ForecastReport{}, nil }
+func (e engine) Forecast(name string) (auth.ForecastReport, error) {
+	return e.fakeAgent.Forecast(context.Background(), name)
+}
 
 func (e engine) UnlockKeychain(context.Context) error { return nil }

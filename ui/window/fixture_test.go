@@ -10,6 +10,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/shots"
+	"curfew/ui/status"
 )
 
 // noon is the time of every picture: 09:41 of a Sunday in a zone that is not UTC.
@@ -69,12 +70,18 @@ type look struct {
 	appearance Appearance
 	size       fyne.Size
 	text       float32 // as Theme.Text
+	language   string  // "": English
 }
 
-// The sizes of windows: the first one, the least, and those in between.
+// The sizes of windows: the first one, the least, and what people make of it,
+// with words as large as usual and larger. The canvas is no smaller than the
+// content asks for.
 var (
-	usual = fyne.NewSize(900, 700)
-	small = fyne.NewSize(leastWidth, leastHeight)
+	usual   = fyne.NewSize(900, 700)
+	small   = fyne.NewSize(leastWidth, leastHeight)
+	wide    = fyne.NewSize(1400, 900)
+	large   = fyne.NewSize(1200, 860)
+	largest = fyne.NewSize(1440, 1040)
 )
 
 // screen is a View in a window of the test driver, which needs no display.
@@ -117,16 +124,20 @@ func deaf(t testing.TB, l look) *screen {
 	// Fyne's caches know the time of the last picture only. After a minute
 	// without one they would throw away what is made below.
 	test.NewTempWindow(t, container.NewWithoutLayout()).Canvas().Capture()
+	status.SetLanguage(l.language)
+	t.Cleanup(func() { status.SetLanguage(status.English) })
 	v := New(Config{
 		Do: func(f func()) { f() }, Now: func() time.Time { return noon },
 		Clipboard: test.NewClipboard(), Close: func() {},
 		Providers: []Provider{{Name: "spotify", Title: "Spotify"}, {Name: "entra", Title: "Microsoft Entra ID", NeedsIssuer: true}},
-		About:     []string{"Curfew 1.0", "Sessions end after 30 days or 20 refreshes, whichever comes first."},
+		About: func() []string {
+			return []string{"Curfew 1.0", "Sessions end after 30 days or 20 refreshes, whichever comes first."}
+		},
 	})
 	w := test.NewTempWindow(t, v.Content())
 	w.SetPadded(false)
 	v.Canvas = w.Canvas
 	v.AddShortcuts(w.Canvas())
-	w.Resize(l.size)
+	w.Resize(l.size.Max(w.Content().MinSize())) // as a window manager does
 	return &screen{v, w}
 }

@@ -30,18 +30,20 @@ const (
 	instanceSize = 1 << 10         // of a wish, in bytes
 )
 
-// wish is what the second asks of the first.
-type wish struct {
-	Account string `json:"account"` // to select; "": as it is
+// A Wish is what a window is to show first, and what a second asks of the
+// first.
+type Wish struct {
+	Account string `json:"account,omitempty"` // to select; "": as it is
+	Page    Page   `json:"page,omitempty"`    // to turn to; "": as it is
 }
 
 // Claim claims dir, the user's private runtime directory, which is made when
-// it is missing. When another process has it, Claim tells that one to show
-// account and returns ErrShown.
+// it is missing. When another process has it, Claim tells that one what is
+// wished and returns ErrShown.
 //
 // The lock settles who is first; the socket only carries wishes. So a socket
 // left over from a crash is nobody's, and can be removed.
-func Claim(ctx context.Context, dir, account string) (*Instance, error) {
+func Claim(ctx context.Context, dir string, wish Wish) (*Instance, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -51,7 +53,7 @@ func Claim(ctx context.Context, dir, account string) (*Instance, error) {
 		return nil, err
 	}
 	if !first {
-		return nil, tellFirst(ctx, socket, account)
+		return nil, tellFirst(ctx, socket, wish)
 	}
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		lock.Close()
@@ -69,11 +71,11 @@ func Claim(ctx context.Context, dir, account string) (*Instance, error) {
 }
 
 // tellFirst tells the process that has the claim what to show.
-func tellFirst(ctx context.Context, socket, account string) error {
+func tellFirst(ctx context.Context, socket string, wish Wish) error {
 	ctx, cancel := context.WithTimeout(ctx, instanceTime)
 	defer cancel()
 	for {
-		err := tell(ctx, socket, account)
+		err := tell(ctx, socket, wish)
 		if err == nil {
 			return ErrShown
 		}
@@ -85,7 +87,7 @@ func tellFirst(ctx context.Context, socket, account string) error {
 	}
 }
 
-func tell(ctx context.Context, socket, account string) error {
+func tell(ctx context.Context, socket string, wish Wish) error {
 	if err := checkOwner(socket); err != nil {
 		return err
 	}
@@ -97,7 +99,7 @@ func tell(ctx context.Context, socket, account string) error {
 	defer c.Close()
 	deadline, _ := ctx.Deadline()
 	c.SetDeadline(deadline)
-	if err := json.NewEncoder(c).Encode(wish{account}); err != nil {
+	if err := json.NewEncoder(c).Encode(wish); err != nil {
 		return err
 	}
 	answer, err := io.ReadAll(io.LimitReader(c, 8))
@@ -109,7 +111,7 @@ func tell(ctx context.Context, socket, account string) error {
 
 // Run calls show with every wish that comes, until ctx ends. Then it gives
 // the claim up.
-func (i *Instance) Run(ctx context.Context, show func(account string)) {
+func (i *Instance) Run(ctx context.Context, show func(Wish)) {
 	stop := context.AfterFunc(ctx, func() { i.listener.Close() })
 	defer stop()
 	var group sync.WaitGroup
@@ -121,9 +123,9 @@ func (i *Instance) Run(ctx context.Context, show func(account string)) {
 		group.Go(func() {
 			defer c.Close()
 			c.SetDeadline(time.Now().Add(instanceTime))
-			var w wish
+			var w Wish
 			if json.NewDecoder(io.LimitReader(c, instanceSize)).Decode(&w) == nil && ctx.Err() == nil {
-				show(w.Account)
+				show(w)
 				io.WriteString(c, "shown\n")
 			}
 		})

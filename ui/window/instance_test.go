@@ -24,14 +24,15 @@ func shortDir(t *testing.T) string {
 
 func TestSecondWindowShowsTheFirst(t *testing.T) {
 	dir := filepath.Join(shortDir(t), "curfew")
-	first, err := Claim(t.Context(), dir, "")
+	first, err := Claim(t.Context(), dir, Wish{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	shown := make(chan string, 1)
+	shown := make(chan Wish, 1)
+	wish := Wish{Account: "work", Page: PageSettings}
 	var group sync.WaitGroup
-	group.Go(func() { first.Run(ctx, func(account string) { shown <- account }) })
+	group.Go(func() { first.Run(ctx, func(w Wish) { shown <- w }) })
 
 	// Something else that speaks to the socket is no wish.
 	c, err := net.Dial("unix", filepath.Join(dir, "window.sock"))
@@ -41,11 +42,11 @@ func TestSecondWindowShowsTheFirst(t *testing.T) {
 	c.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
 	c.Close()
 
-	if _, err := Claim(t.Context(), dir, "work"); !errors.Is(err, ErrShown) {
+	if _, err := Claim(t.Context(), dir, wish); !errors.Is(err, ErrShown) {
 		t.Fatalf("the second claim gives %v, want ErrShown", err)
 	}
-	if got := <-shown; got != "work" {
-		t.Errorf("the first was asked for %q", got)
+	if got := <-shown; got != wish {
+		t.Errorf("the first was asked for %+v", got)
 	}
 	if fi, err := os.Stat(filepath.Join(dir, "window.sock")); err != nil || fi.Mode().Perm() != 0o600 {
 		t.Errorf("the socket is %v, %v; want mode 0600", fi.Mode(), err)
@@ -55,7 +56,7 @@ func TestSecondWindowShowsTheFirst(t *testing.T) {
 	}
 	cancel()
 	group.Wait()
-	next, err := Claim(t.Context(), dir, "")
+	next, err := Claim(t.Context(), dir, Wish{})
 	if err != nil {
 		t.Fatalf("after the first window closed: %v", err)
 	}
@@ -70,7 +71,7 @@ func TestCrashedWindowLeavesNoClaim(t *testing.T) {
 	}
 	l.SetUnlinkOnClose(false)
 	l.Close() // the socket stays, as after a crash
-	i, err := Claim(t.Context(), dir, "")
+	i, err := Claim(t.Context(), dir, Wish{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,13 +88,13 @@ func TestManyWindowsStartAtOnce(t *testing.T) {
 	var running sync.WaitGroup
 	for range 20 {
 		group.Go(func() {
-			i, err := Claim(ctx, dir, "x")
+			i, err := Claim(ctx, dir, Wish{Account: "x"})
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case err == nil:
 				firsts++
-				running.Go(func() { i.Run(ctx, func(string) {}) })
+				running.Go(func() { i.Run(ctx, func(Wish) {}) })
 			case errors.Is(err, ErrShown):
 				others++
 			default:
@@ -111,14 +112,14 @@ func TestManyWindowsStartAtOnce(t *testing.T) {
 
 func TestSilentWindowIsReported(t *testing.T) {
 	dir := shortDir(t)
-	i, err := Claim(t.Context(), dir, "") // and never runs
+	i, err := Claim(t.Context(), dir, Wish{}) // and never runs
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer i.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := Claim(ctx, dir, ""); err == nil || errors.Is(err, ErrShown) {
+	if _, err := Claim(ctx, dir, Wish{}); err == nil || errors.Is(err, ErrShown) {
 		t.Errorf("got %v, want an error that it does not answer", err)
 	}
 }

@@ -449,7 +449,7 @@ func TestAddAccountSaysWhatIsWrong(t *testing.T) {
 			t.Error("the focus is not on the first field that is wrong")
 		}
 
-		s.add.provider.SetSelected(otherProvider)
+		s.add.provider.SetSelected(otherProvider())
 		s.readsNot("Choose where you sign in.")
 		s.add.name.entry.SetText("Spotify")
 		s.add.issuer.entry.SetText("http://id.example.com")
@@ -470,7 +470,7 @@ func TestAddAccountSignsIn(t *testing.T) {
 	live(t, newFakeAgent(), func(s *stage) {
 		s.reads("Add your first account", "Sign in once, in your own browser.")
 		s.tap(s.welcome.add)
-		s.add.provider.SetSelected(otherProvider)
+		s.add.provider.SetSelected(otherProvider())
 		s.window.Canvas().Focus(s.add.issuer.entry)
 		test.Type(s.add.issuer.entry, "https://id.example.com/")
 		s.add.name.entry.SetText("work")

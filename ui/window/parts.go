@@ -396,6 +396,46 @@ func rowOf(gap float32, grow fyne.CanvasObject, objects ...fyne.CanvasObject) *f
 	return c
 }
 
+// buttons puts buttons beside each other, and those for which there is no
+// room below.
+func buttons(objects ...*button) *fyne.Container {
+	c := container.New(&wrapLayout{gap: 8})
+	for _, b := range objects {
+		c.Add(b)
+	}
+	return c
+}
+
+type wrapLayout struct {
+	gap    float32
+	height float32 // at the last layout
+}
+
+func (l *wrapLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	size := fyne.NewSize(0, l.height)
+	for _, o := range visible(objects) {
+		size = size.Max(o.MinSize())
+	}
+	return size
+}
+
+func (l *wrapLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	var at fyne.Position
+	var tall float32 // the line so far
+	for _, o := range visible(objects) {
+		m := o.MinSize()
+		if at.X > 0 && at.X+m.Width > size.Width {
+			at = fyne.NewPos(0, at.Y+tall+l.gap)
+			tall = 0
+		}
+		o.Resize(m)
+		o.Move(at)
+		at.X += m.Width + l.gap
+		tall = max(tall, m.Height)
+	}
+	l.height = at.Y + tall
+}
+
 // align says where the objects of a row stand.
 type align int
 
@@ -482,7 +522,8 @@ func (v *View) newPage(head, content fyne.CanvasObject) *fyne.Container {
 		container.New(paddings{0, margin, 0, 2}, head), scroll)
 }
 
-// halves puts two objects beside each other at the same width. One alone has all of it.
+// halves puts two objects beside each other at the same width, or as near to
+// that as what they need allows. One alone has all of it.
 func halves(gap float32, left, right fyne.CanvasObject) *fyne.Container {
 	return container.New(halvesLayout(gap), left, right)
 }
@@ -491,21 +532,32 @@ type halvesLayout float32
 
 func (gap halvesLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	var size fyne.Size
-	for _, o := range objects {
-		size = size.Max(o.MinSize())
+	for i, o := range visible(objects) {
+		if i > 0 {
+			size.Width += float32(gap)
+		}
+		size.Width += o.MinSize().Width
+		size.Height = max(size.Height, o.MinSize().Height)
 	}
-	return fyne.NewSize(2*size.Width+float32(gap), size.Height)
+	return size
 }
 
 func (gap halvesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	half := fyne.NewSize((size.Width-float32(gap))/2, size.Height)
-	if shown := visible(objects); len(shown) == 1 {
-		half, objects = size, shown
+	shown := visible(objects)
+	if len(shown) < 2 {
+		for _, o := range shown {
+			o.Resize(size)
+			o.Move(fyne.Position{})
+		}
+		return
 	}
-	for i, o := range objects {
-		o.Resize(half)
-		o.Move(fyne.NewPos(float32(i)*(half.Width+float32(gap)), 0))
-	}
+	both := size.Width - float32(gap)
+	left := max(both/2, shown[0].MinSize().Width)
+	left = min(left, max(both-shown[1].MinSize().Width, 0))
+	shown[0].Resize(fyne.NewSize(left, size.Height))
+	shown[0].Move(fyne.Position{})
+	shown[1].Resize(fyne.NewSize(both-left, size.Height))
+	shown[1].Move(fyne.NewPos(left+float32(gap), 0))
 }
 
 // stack puts objects above each other with gap between them; height that is

@@ -83,8 +83,8 @@ func TestRingNeedsNoRedrawForASecond(t *testing.T) {
 // renderers of what was hidden for a minute away: a new one is told to
 // refresh, and never a size.
 func TestRenderersCanBeReplaced(t *testing.T) {
-	for _, page := range []page{pageAccount, pageAdd, pageSettings, pageLog} {
-		s := still(t, look{Dark, usual, 1}, everyone()...)
+	for _, page := range []Page{PageAccount, PageAdd, PageSettings, PageLog} {
+		s := still(t, look{Dark, usual, 1, ""}, everyone()...)
 		s.turn(page)
 		s.focus(nil)
 		n := 0
@@ -104,11 +104,11 @@ func TestRenderersCanBeReplaced(t *testing.T) {
 					r.Refresh()
 					for i, c := range r.Objects() {
 						if i < len(old) && (c.Size() != old[i].Size() || c.Position() != old[i].Position()) {
-							t.Errorf("page %d: a new renderer of %T has %T at %v of %v, want %v of %v", page, o, c, c.Position(), c.Size(), old[i].Position(), old[i].Size())
+							t.Errorf("page %q: a new renderer of %T has %T at %v of %v, want %v of %v", page, o, c, c.Position(), c.Size(), old[i].Position(), old[i].Size())
 						}
 					}
 					if len(old) != len(r.Objects()) {
-						t.Errorf("page %d: a new renderer of %T has %d objects, want %d", page, o, len(r.Objects()), len(old))
+						t.Errorf("page %q: a new renderer of %T has %d objects, want %d", page, o, len(r.Objects()), len(old))
 					}
 				}
 				for _, c := range old {
@@ -118,7 +118,7 @@ func TestRenderersCanBeReplaced(t *testing.T) {
 		}
 		walk(s.root)
 		if n < 20 {
-			t.Fatalf("page %d has %d widgets of ours", page, n)
+			t.Fatalf("page %q has %d widgets of ours", page, n)
 		}
 	}
 }

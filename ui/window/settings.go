@@ -18,6 +18,7 @@ type settingsPage struct {
 	note       *note
 	result     *bar
 	appearance *choice
+	language   *choice
 	background *check
 	setting    bool // the check is being set to what the agent says
 
@@ -38,34 +39,52 @@ type accountSetting struct {
 	remove         *button
 }
 
-// appearances in the order of the choice, as people read them.
-var appearances = []struct {
-	appearance Appearance
-	words      string
-}{{System, tr("Like the desktop")}, {Dark, tr("Dark")}, {Light, tr("Light")}}
+// An option is one of a choice: what it stands for, and as people read it.
+type option[T comparable] struct {
+	value T
+	words string
+}
+
+func appearances() []option[Appearance] {
+	return []option[Appearance]{{System, tr("Like the desktop")}, {Dark, tr("Dark")}, {Light, tr("Light")}}
+}
+
+func languages() []option[string] {
+	options := []option[string]{{"", tr("Like the desktop")}}
+	for _, l := range status.Languages() {
+		options = append(options, option[string]{l.Code, l.Name})
+	}
+	return options
+}
+
+// choiceOf returns a choice among options, the first where none has the value now.
+func choiceOf[T comparable](v *View, options []option[T], now T, chosen func(T)) *choice {
+	c := newChoice(v, nil, nil)
+	at := 0
+	for i, o := range options {
+		c.Options = append(c.Options, o.words)
+		if o.value == now {
+			at = i
+		}
+	}
+	c.SetSelectedIndex(at)
+	c.OnChanged = func(string) { chosen(options[c.SelectedIndex()].value) }
+	return c
+}
 
 func newSettingsPage(v *View) *settingsPage {
 	p := &settingsPage{view: v, result: newBar(v)}
-	p.back = newButton(v, tr("Back"), func() { v.turn(pageAccount) })
-
-	var options []string
-	for _, a := range appearances {
-		options = append(options, a.words)
-	}
-	p.appearance = newChoice(v, options, nil)
-	p.appearance.SetSelectedIndex(0)
-	for i, a := range appearances {
-		if a.appearance == v.Appearance {
-			p.appearance.SetSelectedIndex(i)
+	p.back = newButton(v, tr("Back"), func() { v.turn(PageAccount) })
+	p.appearance = choiceOf(v, appearances(), v.Appearance, func(a Appearance) {
+		v.Appearance = a
+		if v.OnAppear != nil {
+			v.OnAppear(a)
 		}
-	}
-	p.appearance.OnChanged = func(words string) {
-		for _, a := range appearances {
-			if a.words == words && v.OnAppear != nil {
-				v.OnAppear(a.appearance)
-			}
-		}
-	}
+	})
+	p.language = choiceOf(v, languages(), v.Language, func(code string) {
+		v.speak(code)
+		v.focus(v.settings.language) // another one now
+	})
 	p.background = newCheck(v, tr("Refresh in the background"), func(on bool) {
 		if !p.setting {
 			p.pause(!on)
@@ -79,14 +98,17 @@ func newSettingsPage(v *View) *settingsPage {
 	p.accounts = column(10, p.none)
 
 	about := column(3)
-	for _, line := range v.About {
-		about.Add(newPara(line, theme.SizeNameCaptionText, colorDim))
+	if v.About != nil {
+		for _, line := range v.About() {
+			about.Add(newPara(line, theme.SizeNameCaptionText, colorDim))
+		}
 	}
 	heading := func(words string) fyne.CanvasObject {
 		return newLine(words, theme.SizeNameText, colorInk).strong()
 	}
 	body := column(14, p.result.root, p.question.root,
 		newCard(column(8, heading(tr("Appearance")), row(0, container.New(fixedWidth(220), p.appearance)))),
+		newCard(column(8, heading(tr("Language")), row(0, container.New(fixedWidth(220), p.language)))),
 		newCard(column(8, heading(tr("Background refresh")), p.background,
 			newPara(tr("Off: access tokens are renewed only when a program asks for one. For every account, until you turn it on again."), theme.SizeNameCaptionText, colorDim))),
 		newCard(column(10, heading(tr("Accounts")), p.accounts)),

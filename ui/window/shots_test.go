@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 
 	"curfew/auth"
@@ -88,7 +87,7 @@ func shotList() []shot {
 	began("sign-in-cancelling", "a sign-in is being cancelled", func(l *local) { l.busy = busyCancel })
 
 	// The pages.
-	page := func(name, caption string, p page, set func(s *screen), snaps ...auth.Snapshot) {
+	page := func(name, caption string, p Page, set func(s *screen), snaps ...auth.Snapshot) {
 		add(name, caption, func(s *screen) {
 			s.turn(p)
 			if set != nil {
@@ -97,33 +96,33 @@ func shotList() []shot {
 			s.focus(nil) // the cursor blinks
 		}, snaps...)
 	}
-	page("add-empty", "the form that adds an account", pageAdd, nil, spotify())
-	page("add-preset", "the form, filled in for a provider that Curfew knows", pageAdd, func(s *screen) {
+	page("add-empty", "the form that adds an account", PageAdd, nil, spotify())
+	page("add-preset", "the form, filled in for a provider that Curfew knows", PageAdd, func(s *screen) {
 		s.add.provider.SetSelected("Spotify")
 		s.add.name.entry.SetText("music")
 		s.add.client.entry.SetText("5f1d0e7c9b3a4c2e8d6f7a1b2c3d4e5f")
 	})
-	page("add-wrong", "the form, with everything wrong", pageAdd, func(s *screen) {
-		s.add.provider.SetSelected(otherProvider)
+	page("add-wrong", "the form, with everything wrong", PageAdd, func(s *screen) {
+		s.add.provider.SetSelected(otherProvider())
 		s.add.issuer.entry.SetText("http://id.example.com")
 		s.add.name.entry.SetText("Spotify")
 		s.add.client.entry.SetText("two words")
 		s.add.scopes.entry.SetText("openid,email")
 		s.add.submit()
 	}, spotify())
-	page("add-saving", "the account is being added", pageAdd, func(s *screen) { s.add.saving = true; s.render() }, spotify())
-	page("add-refused", "the agent would not add the account", pageAdd, func(s *screen) {
+	page("add-saving", "the account is being added", PageAdd, func(s *screen) { s.add.saving = true; s.render() }, spotify())
+	page("add-refused", "the agent would not add the account", PageAdd, func(s *screen) {
 		s.add.note = failure(&auth.Error{Kind: auth.KindRefused, Message: "the server at https://id.example.com has no OpenID configuration (404)", Hint: "check the issuer's address, or give the endpoints in config.toml"})
 	}, spotify())
-	page("settings", "the settings", pageSettings, nil, spotify(), gitea())
-	page("settings-none", "the settings without an account", pageSettings, nil)
-	page("settings-thirty", "the settings with thirty accounts", pageSettings, nil, shots.Crowd(noon, 30)...)
+	page("settings", "the settings", PageSettings, nil, spotify(), gitea())
+	page("settings-none", "the settings without an account", PageSettings, nil)
+	page("settings-thirty", "the settings with thirty accounts", PageSettings, nil, shots.Crowd(noon, 30)...)
 	paused := spotify()
 	paused.Paused = true
-	page("settings-paused", "the settings while background refresh is paused", pageSettings, nil, paused)
-	page("settings-remove", "asked before removing an account", pageSettings, func(s *screen) { s.settings.removing = "Spotify" }, spotify(), gitea())
-	page("log", "all that happened at an account", pageLog, nil, spotify())
-	page("log-empty", "nothing has happened yet", pageLog, nil, fresh())
+	page("settings-paused", "the settings while background refresh is paused", PageSettings, nil, paused)
+	page("settings-remove", "asked before removing an account", PageSettings, func(s *screen) { s.settings.removing = "Spotify" }, spotify(), gitea())
+	page("log", "all that happened at an account", PageLog, nil, spotify())
+	page("log-empty", "nothing has happened yet", PageLog, nil, fresh())
 	return list
 }
 
@@ -155,12 +154,14 @@ var views = []struct {
 	look
 	all bool // every state; else few
 }{
-	{"window, dark", "dark", look{Dark, usual, 1}, true},
-	{"window, light", "light", look{Light, usual, 1}, true},
-	{"window, least size", "light, the least window", look{Light, small, 1}, false},
-	{"window, large", "dark, a large window", look{Dark, fyne.NewSize(1400, 900), 1}, false},
-	{"window, large text", "light, text at 150 %", look{Light, fyne.NewSize(1200, 860), 1.5}, false},
-	{"window, largest text", "dark, text at 200 %", look{Dark, fyne.NewSize(1440, 1040), 2}, false},
+	{"window, dark", "dark", look{Dark, usual, 1, ""}, true},
+	{"window, light", "light", look{Light, usual, 1, ""}, true},
+	{"window, German", "light, German", look{Light, usual, 1, "de"}, true},
+	{"window, least size", "light, the least window", look{Light, small, 1, ""}, false},
+	{"window, least size, German", "dark, German, the least window", look{Dark, small, 1, "de"}, false},
+	{"window, large", "dark, a large window", look{Dark, wide, 1, ""}, false},
+	{"window, large text", "light, text at 150 %", look{Light, large, 1.5, ""}, false},
+	{"window, largest text", "dark, text at 200 %", look{Dark, largest, 2, ""}, false},
 }
 
 // TestShots puts every state into the album.
@@ -200,9 +201,10 @@ func TestMarkup(t *testing.T) {
 		look
 		all bool
 	}{
-		{"", look{Dark, usual, 1}, true},
-		{"-least", look{Light, small, 1}, false},
-		{"-text150", look{Light, fyne.NewSize(1200, 860), 1.5}, false},
+		{"", look{Dark, usual, 1, ""}, true},
+		{"-german", look{Light, usual, 1, "de"}, false},
+		{"-least", look{Light, small, 1, ""}, false},
+		{"-text150", look{Light, large, 1.5, ""}, false},
 	} {
 		dress(t, view.look)
 		for _, s := range shotList() {
@@ -250,7 +252,7 @@ func firstDifference(want, got string) string {
 // TestPictures compares the pixels of a few states; markup, which a person
 // can read in a diff, has the rest.
 func TestPictures(t *testing.T) {
-	pixels := map[string]look{"active": {Dark, usual, 1}, "accounts-5": {Light, usual, 1}, "sign-in-again-exchange": {Dark, small, 1}}
+	pixels := map[string]look{"active": {Dark, usual, 1, ""}, "accounts-5": {Light, usual, 1, ""}, "sign-in-again-exchange": {Dark, small, 1, ""}}
 	for _, s := range shotList() {
 		if l, ok := pixels[s.name]; ok {
 			t.Run(s.name, func(t *testing.T) {

@@ -24,8 +24,8 @@ type sidebar struct {
 
 func newSidebar(v *View) *sidebar {
 	s := &sidebar{view: v, list: newAccountList(v)}
-	s.add = newButton(v, tr("Add account"), func() { v.turn(pageAdd) })
-	s.settings = newButton(v, tr("Settings"), func() { v.turn(pageSettings) })
+	s.add = newButton(v, tr("Add account"), func() { v.turn(PageAdd) })
+	s.settings = newButton(v, tr("Settings"), func() { v.turn(PageSettings) })
 	title := newLine("Curfew", theme.SizeNameSubHeadingText, colorInk).strong()
 	inside := container.New(&stackLayout{gap: 10, grow: []fyne.CanvasObject{s.list.scroll}},
 		pad(0, 10, title), s.list.scroll, container.New(paddings{0, 8, 0, 2}, column(4, s.add, link(s.settings))))

@@ -36,7 +36,7 @@ func newSignInPanel(v *View) *signInPanel {
 	p.link = newButton(v, tr("Copy link"), func() { v.copyLink(name()) })
 	p.stop = newButton(v, tr("Cancel"), func() { v.cancelSignIn(name()) })
 	steps := column(8, p.steps[0].root, p.steps[1].root, p.steps[2].root)
-	p.root = newCard(column(12, p.title, p.where, p.code, steps, p.failed, row(8, p.open, p.link, p.stop), p.expires))
+	p.root = newCard(column(12, p.title, p.where, p.code, steps, p.failed, buttons(p.open, p.link, p.stop), p.expires))
 	p.root.Hide()
 	return p
 }
@@ -117,10 +117,10 @@ func (s *stepLine) set(now, done bool) {
 	switch {
 	case done:
 		s.mark.set(1, colorOK)
-		s.words.set(s.what+": done", colorInk)
+		s.words.set(tr("%s: done", s.what), colorInk)
 	case now:
 		s.mark.set(.5, colorTime)
-		s.words.set(s.what+"…", colorInk)
+		s.words.set(tr("%s…", s.what), colorInk)
 	default:
 		s.mark.set(0, colorTime)
 		s.words.set(s.what, colorDim)
@@ -144,7 +144,7 @@ func newCallPanel(v *View) *callPanel {
 		"The session ends for good after 30 days or 20 refreshes, whichever comes first."), sizeSmall, colorDim)
 	p.browser = newButton(v, tr("Sign in"), func() { v.signIn(name(), false) }).primary()
 	p.other = newButton(v, tr("Sign in with a code"), func() { v.signIn(name(), true) })
-	p.root = newCard(column(12, p.title, p.detail, how, row(8, p.browser, p.other)))
+	p.root = newCard(column(12, p.title, p.detail, how, buttons(p.browser, p.other)))
 	return p
 }
 
@@ -177,7 +177,7 @@ type welcomePage struct {
 
 func newWelcomePage(v *View) *welcomePage {
 	p := &welcomePage{view: v, title: newText("", theme.SizeNameHeadingText, colorInk).strong()}
-	p.add = newButton(v, tr("Add account"), func() { v.turn(pageAdd) }).primary()
+	p.add = newButton(v, tr("Add account"), func() { v.turn(PageAdd) }).primary()
 	mark := newRing(72, 8)
 	mark.set(.7, colorOK)
 	lines := []fyne.CanvasObject{}

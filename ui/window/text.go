@@ -82,8 +82,10 @@ func (t *text) lines(width float32) []string {
 	switch {
 	case t.words == "":
 		return nil
-	case t.measure(t.words).Width <= width+.5, width <= 0, !t.wrap && t.clip == 0:
+	case t.measure(t.words).Width <= width+.5, t.wrap && width <= 0, !t.wrap && t.clip == 0:
 		return []string{t.words}
+	case !t.wrap && t.measure("…").Width > width:
+		return nil
 	case !t.wrap:
 		return []string{t.fit(t.words, width, "…")}
 	}

@@ -82,7 +82,7 @@ func eventLines(events []auth.Event, now time.Time, most int) []entryLine {
 
 // eventWords is the engine's sentence for an event, or one of ours.
 func eventWords(e auth.Event) string {
-	if words := status.Clip(e.Message, 200); words != "" {
+	if words := status.Clip(status.Said(e.Message), 200); words != "" {
 		return words
 	}
 	who := ""
@@ -117,7 +117,7 @@ type logPage struct {
 
 func newLogPage(v *View) *logPage {
 	p := &logPage{view: v, title: newLine("", theme.SizeNameHeadingText, colorInk).strong(), lines: newTimeline(v, allEvents)}
-	p.back = newButton(v, tr("Back"), func() { v.turn(pageAccount) })
+	p.back = newButton(v, tr("Back"), func() { v.turn(PageAccount) })
 	p.root = v.newPage(rowOf(12, p.title, p.title, p.back), newCard(p.lines.root))
 	return p
 }

@@ -33,6 +33,7 @@ import (
 // An Agent is what the window needs of the agent; agent.Client is one.
 type Agent interface {
 	Accounts(ctx context.Context) ([]auth.Snapshot, error)
+	Config(ctx context.Context, name string) (auth.Account, error)
 	Put(ctx context.Context, a auth.Account) error
 	Remove(ctx context.Context, name string) (auth.SignOutResult, error)
 	SignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error)
@@ -41,6 +42,9 @@ type Agent interface {
 	Refresh(ctx context.Context, name, program string) (auth.Snapshot, error)
 	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
 	Events(ctx context.Context, name string, n int) ([]auth.Event, error)
+	Forecast(ctx context.Context, name string) (auth.ForecastReport, error)
+	Settings(ctx context.Context) (auth.General, error)
+	PutSettings(ctx context.Context, g auth.General) error
 	Pause(ctx context.Context, paused bool) error
 	Watch(ctx context.Context, f func([]auth.Snapshot)) error
 	EnsureRunning(ctx context.Context) error
@@ -66,8 +70,10 @@ type Config struct {
 	OnSelect   func(name string)  // another account is shown; may be nil
 	Appearance Appearance         // as chosen before; zero: System
 	OnAppear   func(Appearance)   // another appearance was chosen; may be nil
+	Language   string             // as chosen before, one of status.Languages; "": the desktop's
+	OnLanguage func(code string)  // another language was chosen, and is to be spoken; may be nil
 	Close      func()             // ends the program
-	About      []string           // lines for the foot of the settings
+	About      func() []string    // lines for the foot of the settings; may be nil
 	Canvas     func() fyne.Canvas // of the window the View is in; nil before
 }
 
@@ -89,7 +95,7 @@ type View struct {
 	snaps    []auth.Snapshot
 	selected string
 	wanted   string // what Select asked for, until the agent's answer shows whether it exists
-	page     page
+	page     Page
 	locals   map[string]*local // by account
 	copied   copied
 
@@ -108,14 +114,15 @@ type View struct {
 	log      *logPage
 }
 
-// page is what the right side shows.
-type page int
+// A Page is what the right side shows.
+type Page string
 
+// The pages.
 const (
-	pageAccount page = iota // or the welcome, without accounts
-	pageAdd
-	pageSettings
-	pageLog
+	PageAccount  Page = "" // or the welcome, without accounts
+	PageAdd      Page = "add"
+	PageSettings Page = "settings"
+	PageLog      Page = "log"
 )
 
 // body is a page in two parts that grow with what they say.
@@ -134,6 +141,15 @@ func New(c Config) *View {
 	v.now = c.Now()
 	v.jobs = make(chan job, 64)
 	v.retry = make(chan struct{}, 1)
+	v.root = container.New(sidesLayout{})
+	v.build()
+	return v
+}
+
+// build makes every widget, in the language that is spoken.
+func (v *View) build() {
+	speakFyne()
+	v.bodies = nil
 	v.side = newSidebar(v)
 	v.link = newBar(v)
 	v.account = newAccountPage(v)
@@ -145,9 +161,26 @@ func New(c Config) *View {
 	body := &stackLayout{gap: 14, grow: []fyne.CanvasObject{v.pages}}
 	v.linkRoom = container.New(paddings{0, margin, 0, 2}, v.link.root)
 	right := container.New(paddings{16, 6, 8, 20}, container.New(body, v.linkRoom, v.pages))
-	v.root = container.New(sidesLayout{}, v.side.root, newRule(), right)
+	v.root.Objects = []fyne.CanvasObject{v.side.root, newRule(), right}
+	v.moved = true
 	v.render()
-	return v
+}
+
+// speak says everything anew in the language called code, "" for that of the
+// desktop. Notes about what was done before are not: they go.
+func (v *View) speak(code string) {
+	if v.Language == code {
+		return
+	}
+	v.Language = code
+	if v.OnLanguage != nil {
+		v.OnLanguage(code)
+	}
+	for _, l := range v.locals {
+		l.note = nil
+	}
+	v.focus(nil)
+	v.build()
 }
 
 // sidesLayout puts the left side, a line and the right side beside each other.
@@ -212,12 +245,12 @@ func (v *View) keys(e *fyne.KeyEvent) {
 func (v *View) escape() {
 	l := v.local(v.selected)
 	switch {
-	case v.page == pageSettings && v.settings.leave(), v.page == pageAccount && l.confirm:
+	case v.page == PageSettings && v.settings.leave(), v.page == PageAccount && l.confirm:
 		l.confirm = false
-	case v.page == pageAccount:
+	case v.page == PageAccount:
 		l.note = nil
 	default:
-		v.turn(pageAccount)
+		v.turn(PageAccount)
 		return
 	}
 	v.render()
@@ -265,7 +298,7 @@ func inside(o, tree fyne.CanvasObject) bool {
 }
 
 // turn shows page p.
-func (v *View) turn(p page) {
+func (v *View) turn(p Page) {
 	if v.page == p {
 		return
 	}
@@ -273,10 +306,21 @@ func (v *View) turn(p page) {
 	v.focus(nil)
 	v.render()
 	switch p {
-	case pageAdd:
+	case PageAdd:
 		v.add.opened()
-	case pageLog:
+	case PageLog:
 		v.log.opened()
+	}
+}
+
+// Go shows what is wished for.
+func (v *View) Go(w Wish) {
+	if w.Account != "" {
+		v.Select(w.Account)
+	}
+	switch w.Page {
+	case PageAdd, PageSettings:
+		v.turn(w.Page)
 	}
 }
 
@@ -316,7 +360,7 @@ func (v *View) Select(name string) {
 		v.OnSelect(v.selected)
 	}
 	v.local(v.selected).confirm = false
-	v.page = pageAccount
+	v.page = PageAccount
 	v.render()
 	v.fetchEvents()
 }
@@ -336,21 +380,21 @@ func (v *View) render() {
 	s, ok := v.snapshot(v.selected)
 	v.side.render()
 	v.renderLink()
-	v.show(v.account.root, v.page == pageAccount && ok)
-	v.show(v.welcome.root, v.page == pageAccount && !ok)
-	v.show(v.add.root, v.page == pageAdd)
-	v.show(v.settings.root, v.page == pageSettings)
-	v.show(v.log.root, v.page == pageLog)
+	v.show(v.account.root, v.page == PageAccount && ok)
+	v.show(v.welcome.root, v.page == PageAccount && !ok)
+	v.show(v.add.root, v.page == PageAdd)
+	v.show(v.settings.root, v.page == PageSettings)
+	v.show(v.log.root, v.page == PageLog)
 	switch {
-	case v.page == pageAccount && ok:
+	case v.page == PageAccount && ok:
 		v.account.render(s, v.local(s.Name))
-	case v.page == pageAccount:
+	case v.page == PageAccount:
 		v.welcome.render()
-	case v.page == pageAdd:
+	case v.page == PageAdd:
 		v.add.render()
-	case v.page == pageSettings:
+	case v.page == PageSettings:
 		v.settings.render()
-	case v.page == pageLog:
+	case v.page == PageLog:
 		v.log.render()
 	}
 }

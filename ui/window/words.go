@@ -1,6 +1,28 @@
 package window
 
-import "curfew/ui/status"
+import (
+	"encoding/json"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/lang"
+
+	"curfew/ui/status"
+)
 
 // tr is the door to a person's language that all front ends share.
 func tr(format string, args ...any) string { return status.Tr(format, args...) }
+
+// speakFyne gives the menu of a text field, which is Fyne's, the language of
+// everything else. Fyne itself knows no other than the desktop's, so our words
+// become the desktop's.
+func speakFyne() {
+	words, err := json.Marshal(map[string]string{
+		"Cut": tr("Cut"), "Copy": tr("Copy"), "Paste": tr("Paste"), "Select all": tr("Select all"), "Undo": tr("Undo"), "Redo": tr("Redo"),
+	})
+	if err == nil {
+		err = lang.AddTranslationsForLocale(words, lang.SystemLocale())
+	}
+	if err != nil {
+		fyne.LogError("The menu of text fields stays in the language of the desktop", err)
+	}
+}

@@ -1,0 +1,176 @@
+// Package preferences keeps what a person chose of how Curfew looks and
+// speaks: one small file beside the configuration, written by the window's
+// settings and followed by the tray. No rule of a session depends on it, so a
+// file that is missing or broken is nobody's trouble: everything is then as
+// the desktop has it.
+package preferences
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/jeandeaual/go-locale"
+	"github.com/pelletier/go-toml/v2"
+
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+// Preferences are the choices. The zero value leaves them all to the desktop.
+type Preferences struct {
+	Language   string `toml:"language,omitempty"`   // the code of one of status.Languages; "": the desktop's
+	Appearance string `toml:"appearance,omitempty"` // "dark" or "light"; anything else: the desktop's
+}
+
+// Speak makes this process speak the language that was chosen, or the
+// desktop's where there is no choice or none that is known.
+func (p Preferences) Speak() { status.SetLanguage(p.language()) }
+
+func (p Preferences) language() string {
+	for _, l := range status.Languages() {
+		if l.Code == p.Language {
+			return l.Code
+		}
+	}
+	tags, err := locale.GetLocales() // LC_ALL, LC_MESSAGES, LANG, LANGUAGE; elsewhere the system's list
+	if err != nil {
+		return status.English
+	}
+	return status.MatchLanguage(tags...)
+}
+
+const (
+	fileName = "ui.toml"
+	header   = "# How the tray and the window look and speak. The window's settings write this file.\n"
+	mostSize = 1 << 16 // bytes; it holds two lines
+)
+
+// Path returns where the preferences are: ui.toml beside config.toml.
+func Path() (string, error) {
+	config, err := auth.ConfigPath()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(filepath.Dir(config), fileName), nil
+}
+
+// Load reads the preferences. Without a file they are the zero value, which
+// is no error.
+func Load() (Preferences, error) {
+	path, err := Path()
+	if err != nil {
+		return Preferences{}, err
+	}
+	return read(path)
+}
+
+func read(path string) (Preferences, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Preferences{}, nil
+	}
+	if err == nil && len(b) > mostSize {
+		err = fmt.Errorf("it is larger than %d KB", mostSize>>10)
+	}
+	var p Preferences
+	if err == nil {
+		err = toml.Unmarshal(b, &p)
+	}
+	if err != nil {
+		return Preferences{}, fmt.Errorf("the preferences %s cannot be read: %w", path, err)
+	}
+	return p, nil
+}
+
+// Change reads the preferences, lets edit change them, and writes them in one
+// piece: who reads them meanwhile sees the old ones or the new. A file that
+// cannot be read is replaced.
+func Change(edit func(*Preferences)) error {
+	path, err := Path()
+	if err != nil {
+		return err
+	}
+	p, _ := read(path)
+	edit(&p)
+	b, err := toml.Marshal(p)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o700)
+	}
+	if err == nil {
+		err = replace(path, append([]byte(header), b...))
+	}
+	if err != nil {
+		return fmt.Errorf("the preferences were not saved: %w", err)
+	}
+	return nil
+}
+
+// replace puts content in the place of the file at path.
+func replace(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+fileName+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+// Watch calls changed, one call at a time, with the preferences each time
+// that they were written, until ctx ends or the system tells no more. Between
+// two changes it sleeps: nothing is looked up by the clock. What cannot be
+// read changes nothing.
+func Watch(ctx context.Context, changed func(Preferences)) error {
+	path, err := Path()
+	if err != nil {
+		return err
+	}
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("changes of the preferences cannot be followed: %w", err)
+	}
+	defer w.Close()
+	// The directory, not the file, which is another one after each change.
+	dir := filepath.Dir(path)
+	if err = os.MkdirAll(dir, 0o700); err == nil {
+		err = w.Add(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("changes of the preferences cannot be followed: %w", err)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e, ok := <-w.Events:
+			if !ok {
+				return nil
+			}
+			if filepath.Base(e.Name) != fileName || e.Op == fsnotify.Chmod {
+				continue
+			}
+			if p, err := read(path); err == nil {
+				changed(p)
+			}
+		case err, ok := <-w.Errors:
+			if !ok {
+				return nil
+			}
+			return fmt.Errorf("changes of the preferences are no longer followed: %w", err)
+		}
+	}
+}
