@@ -23,6 +23,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/agent"
 	"curfew/auth/oauth"
+	"curfew/ui/desktop"
 	"curfew/ui/preferences"
 	"curfew/ui/status"
 	"curfew/ui/window"
@@ -138,8 +139,10 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 			change(func(p *preferences.Preferences) { p.Language = code })
 			chosen.Speak()
 		},
-		Close: w.Close,
-		About: about,
+		Autostart:    autostart,
+		SetAutostart: desktop.SetAutostart,
+		Close:        w.Close,
+		About:        about,
 	})
 	w.SetContent(view.Content())
 	view.AddShortcuts(w.Canvas())
@@ -183,6 +186,13 @@ func providers() []window.Provider {
 		})
 	}
 	return list
+}
+
+// autostart reports whether the tray starts at login. One whose program is gone
+// does not; turning it on names the one that is there.
+func autostart() (bool, error) {
+	login, err := desktop.Autostart()
+	return login.On && !login.Lost, err
 }
 
 // about is the foot of the settings.

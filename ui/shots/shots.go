@@ -46,7 +46,8 @@ func Live(now time.Time) auth.Snapshot {
 		RefreshesUsed: 6, RefreshesLeft: 14, MaxRefreshes: 20,
 		AccessExpiresAt: now.Add(41*time.Minute + 7*time.Second), AccessLeft: 2467, AccessLifetime: 3600,
 		NextReason: "when a program asks", LastRefreshAt: now.Add(-19 * time.Minute), LastUsedAt: now.Add(-2 * time.Minute), LastUsedBy: "curl",
-		LimitedBy: auth.LimitRefreshes, RefreshMode: auth.InUse, Warnings: []string{},
+		TookTokens: []auth.Taker{{Program: "curl", At: now.Add(-2 * time.Minute)}, {Program: "spotify-tui", At: now.Add(-3 * time.Hour)}, {Program: "backup.sh", At: now.Add(-26 * time.Hour)}, {Program: "old", At: now.Add(-5 * day)}},
+		LimitedBy:  auth.LimitRefreshes, RefreshMode: auth.InUse, Warnings: []string{},
 		Forecast: auth.ForecastView{EndsAt: now.Add(16 * day), By: auth.LimitRefreshes, SignInsPer30d: 1.3, RefreshesPer1d: .86},
 	}
 }
@@ -113,7 +114,7 @@ func Situations(now time.Time) []Situation {
 		s.AccessExpiresAt, s.LastRefreshAt, s.LastUsedAt, s.LastUsedBy = now.Add(time.Hour), time.Time{}, time.Time{}, ""
 	})
 	one("background", "a background refresh is planned", func(s *auth.Snapshot) {
-		s.NextRefreshAt, s.NextReason = now.Add(37*time.Minute), "in use: the next request is likely before the token ends"
+		s.NextRefreshAt, s.NextReason = now.Add(37*time.Minute), "in use"
 	})
 	one("stale", "the access token has expired", func(s *auth.Snapshot) {
 		in(auth.Stale, "The access token is over; the next request renews it.")(s)
@@ -122,6 +123,7 @@ func Situations(now time.Time) []Situation {
 	one("refreshing", "a refresh is in flight", in(auth.Refreshing, "Refreshing."))
 	one("offline", "the server cannot be reached", func(s *auth.Snapshot) {
 		in(auth.Waiting, "The server cannot be reached (dial tcp: lookup id.example.com: no such host); the session is kept.")(s)
+		s.Warnings = []string{"The server cannot be reached (dial tcp: lookup id.example.com: no such host)."}
 		s.NextRefreshAt, s.NextReason = now.Add(4*time.Minute), "next try"
 		s.AccessExpiresAt, s.AccessLeft = now.Add(-3*time.Minute), 0
 	})
@@ -129,7 +131,10 @@ func Situations(now time.Time) []Situation {
 		in(auth.Waiting, "The server asks to wait; the session is kept.")(s)
 		s.NextRefreshAt, s.NextReason = now.Add(40*time.Second), "next try"
 	})
-	one("held", "the server refuses this client", in(auth.Held, "The server refused this client (invalid_client); the session is kept."))
+	one("held", "the server refuses this client", func(s *auth.Snapshot) {
+		in(auth.Held, "The server refused this client (invalid_client); the session is kept.")(s)
+		s.Warnings = []string{"The server refused this client (invalid_client)."}
+	})
 	one("locked", "the keychain is locked", func(s *auth.Snapshot) {
 		in(auth.Locked, "The keychain is locked.")(s)
 		s.Warnings = []string{"The keychain is locked."}

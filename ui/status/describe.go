@@ -2,6 +2,7 @@ package status
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"curfew/auth"
@@ -45,7 +46,27 @@ type View struct {
 	EndsBy      string // "20 refreshes (ours)"; empty without a session
 	Forecast    string // "At today's pace the refreshes end first, Thu 10 Dec, 16:40"; may be empty
 	Warnings    []string
+
+	Takers []Taker // the programs that took tokens, the latest first
+	Past   Past    // how the last session was spent; zero while there is one
 }
+
+// A Taker is a program that took tokens.
+type Taker struct {
+	Name string // "curl"
+	Ago  string // "2 min ago"
+}
+
+// Past is a session that has ended. A field is empty where nothing is known.
+type Past struct {
+	SignedIn string // "Tue 10 Nov, 09:41"
+	Ended    string // "today, 09:36"
+	Lived    string // "12 days"
+	Spent    string // "20 of 20 refreshes"
+}
+
+// takersShown is how many of the programs that took tokens are named.
+const takersShown = 8
 
 // Describe says all there is to say about one account.
 func Describe(s auth.Snapshot, now time.Time) View {
@@ -67,7 +88,27 @@ func Describe(s auth.Snapshot, now time.Time) View {
 	if by := Clip(s.LastUsedBy, nameRunes); by != "" && !s.LastUsedAt.IsZero() {
 		v.LastUsed = Tr("%s by %s", v.LastUsed, by)
 	}
+	for _, taker := range s.TookTokens[:min(len(s.TookTokens), takersShown)] {
+		if name := Clip(taker.Program, nameRunes); name != "" {
+			v.Takers = append(v.Takers, Taker{name, Ago(taker.At, now)})
+		}
+	}
+	if !HasSession(s) && !s.SignedInAt.IsZero() {
+		_, most := refreshes(s)
+		used := min(max(s.RefreshesUsed, 0), most)
+		v.Past = Past{SignedIn: When(s.SignedInAt, now), Ended: When(s.EndedAt, now), Spent: Trn(most, "%d of %d refresh", "%d of %d refreshes", used, most)}
+		if lived := s.EndedAt.Sub(s.SignedInAt); !s.EndedAt.IsZero() && lived > 0 {
+			v.Past.Lived = Coarse(lived)
+			if n := wholeDays(min(lived, auth.BuiltIn.MaxAge)); n >= 3 {
+				v.Past.Lived = Trn(n, "%d day", "%d days", n)
+			}
+		}
+	}
 	for _, w := range s.Warnings {
+		// What the message says already is not said twice.
+		if strings.HasPrefix(sentence(s.Message), strings.TrimSuffix(sentence(w), ".")) {
+			continue
+		}
 		if w = said(w); w != "" {
 			v.Warnings = append(v.Warnings, w)
 		}
@@ -150,7 +191,7 @@ func detail(s auth.Snapshot, now time.Time) string {
 		}
 	}
 	words := said(s.Message)
-	if words == "" {
+	if n, _ := refreshes(s); words == "" || s.State == auth.Active && n > 0 && nearEnd(s, now) { // that the token is good is no news then
 		words = stateDetail(s, now)
 	}
 	if wait, ok := left(s.NextRefreshAt, 0, now); ok && s.State == auth.Waiting {
@@ -241,7 +282,7 @@ func accessWords(s auth.Snapshot, now time.Time) string {
 }
 
 // TokenLine says how the access token stands without counting down, so that
-// it changes with the token only: "Access token good until today, 15:11".
+// it changes with the token only: "Access token good until 15:11".
 func TokenLine(s auth.Snapshot, now time.Time) string {
 	left, known := accessLeft(s, now)
 	switch {
@@ -252,7 +293,14 @@ func TokenLine(s auth.Snapshot, now time.Time) string {
 	case s.AccessExpiresAt.IsZero():
 		return Tr("Access token good")
 	}
-	return Tr("Access token good until %s", When(s.AccessExpiresAt, now))
+	until := s.AccessExpiresAt.In(now.Location())
+	switch life := time.Duration(s.AccessLifetime) * time.Second; {
+	case !sameDay(until, now):
+		return Tr("Access token good until %s", When(until, now))
+	case life > 0 && life < 10*time.Minute: // a minute of its end says little
+		return Tr("Access token good until %s", until.Format("15:04:05"))
+	}
+	return Tr("Access token good until %s", until.Format("15:04"))
 }
 
 func nextRefresh(s auth.Snapshot, now time.Time) string {
@@ -267,7 +315,7 @@ func nextRefresh(s auth.Snapshot, now time.Time) string {
 	case s.Paused:
 		return Tr("paused; when a program asks")
 	}
-	if why := Clip(Said(s.NextReason), 2*nameRunes); why != "" {
+	if why := Clip(Said(s.NextReason), 2*nameRunes); why != "" && s.State != auth.Waiting {
 		return why
 	}
 	return cmp.Or(When(s.NextRefreshAt, now), Tr("when a program asks"))

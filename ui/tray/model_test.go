@@ -151,7 +151,7 @@ func TestMenu(t *testing.T) {
 		{"no agent", State{Agent: Gone, Accounts: []auth.Snapshot{live("work")}, Trouble: status.Problem{Message: "The Curfew agent is not running.", Hint: "Start it with: curfew agent"}},
 			"The Curfew agent is not running. (off)\nStart it with: curfew agent (off)\nAdd account (off)\n[ ] Pause background refresh (off)\nOpen Curfew\nSettings\n-\nQuit\n"},
 		{"one account", connected(live("Spotify")), `Spotify: 14 of 20 refreshes, 23 d left
-  Access token good until today, 15:11 (off)
+  Access token good until 15:11 (off)
   Copy access token
   Refresh now (spends 1 of 14)
   Sign in again
@@ -190,7 +190,7 @@ z: sign in again: the 20 refreshes are used up
   Sign out
   Open
 a: 14 of 20 refreshes, 23 d left
-  Access token good until today, 15:11 (off)
+  Access token good until 15:11 (off)
   Copy access token
   Refresh now (spends 1 of 14)
   Sign in again

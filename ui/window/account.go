@@ -30,6 +30,7 @@ type accountPage struct {
 
 	signIn *signInPanel
 	call   *callPanel // without a session: what signing in means
+	over   *overPanel // after a session: how it was
 
 	gauges         *fyne.Container
 	refreshes, age *gauge
@@ -46,6 +47,7 @@ type accountPage struct {
 	cost               *text
 	recent             *timeline
 	all                *button
+	takers             *takerList
 }
 
 func newAccountPage(v *View) *accountPage {
@@ -70,9 +72,10 @@ func newAccountPage(v *View) *accountPage {
 	p.warnings = newBar(v)
 	p.signIn = newSignInPanel(v)
 	p.call = newCallPanel(v)
+	p.over = newOverPanel(v)
 
 	p.refreshes, p.age = newGauge(), newGauge()
-	p.gauges = halves(14, p.refreshes.root, p.age.root)
+	p.gauges = shares(14, p.refreshes.root, p.age.root)
 
 	p.forecast = newLine("", theme.SizeNameCaptionText, colorDim).trailing()
 	p.chart = newChart(v.now.Location())
@@ -91,11 +94,12 @@ func newAccountPage(v *View) *accountPage {
 	p.recent = newTimeline(v, recentEvents)
 	p.all = newButton(v, tr("All"), func() { v.turn(PageLog) })
 	recentTitle := caption(tr("Recently"))
-	recent := newCard(container.New(&stackLayout{gap: 2}, rowOf(8, recentTitle, recentTitle, link(p.all)), p.recent.root))
-	p.below = halves(14, p.facts, recent)
+	p.takers = newTakerList(recentTakers)
+	recent := newCard(container.New(&stackLayout{gap: 2}, rowOf(8, recentTitle, recentTitle, link(p.all)), p.recent.root, p.takers.root))
+	p.below = shares(14, p.facts, recent)
 
 	body := container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{p.budget, p.below}},
-		p.question.root, p.result.root, p.copied.root, p.state.root, p.warnings.root, p.signIn.root, p.call.root, p.gauges, p.budget, p.below)
+		p.question.root, p.result.root, p.copied.root, p.state.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.gauges, p.budget, p.below)
 	p.root = v.newPage(head, body)
 	return p
 }
@@ -188,19 +192,27 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	v.show(p.subject, words.Subject != "")
 	v.show(p.out, session)
 	p.out.set(busyWords(l, busySignOut, tr("Sign out"), tr("Signing out…")), usable && !l.confirm)
-	v.show(p.in, words.Action == status.SignIn && !signing && (session || ended))
+	v.show(p.in, words.Action == status.SignIn && !signing && session) // without one, it stands below
 	p.in.set(words.ActionLabel, usable)
 
 	p.question.set(p.asked(words, l))
 	p.yes.set(tr("Sign out"), usable)
 	p.result.set(l.note)
 	p.copied.set(p.clipboard(s, now))
-	p.state.set(stateNote(told, words, signing))
+	p.state.set(stateNote(told, words, signing || ended))
 	p.warnings.set(warningNote(words))
 	p.signIn.render(s, l, signing)
 	p.call.render(v, told, words, usable, !session && !ended && !signing)
 
-	v.show(p.gauges, session || ended)
+	p.over.render(v, s, words, usable, ended && !signing)
+
+	low := false
+	for _, b := range []*bar{p.question, p.result, p.copied, p.state, p.warnings} {
+		low = low || b.root.Visible()
+	}
+	p.refreshes.lower(low)
+	p.age.lower(low)
+	v.show(p.gauges, session)
 	p.refreshes.set(words.Refreshes, refreshColor(s, words))
 	p.age.set(words.Age, ageColor(s, words, now))
 
@@ -218,12 +230,25 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	p.access.set(words.AccessToken)
 	p.next.set(words.NextRefresh)
 	p.used.set(words.LastUsed)
+	v.show(p.used.root, len(words.Takers) == 0) // they say it better
 	p.ends.set(words.EndsBy)
 	v.show(p.ends.root, words.EndsBy != "")
 	p.copy.set(busyWords(l, busyToken, tr("Copy access token"), tr("Copying…")), usable && session)
 	p.refresh.set(busyWords(l, busyRefresh, tr("Refresh now"), tr("Refreshing…")), usable && session && s.RefreshesLeft > 0 && s.State != auth.Refreshing)
 	p.cost.say(refreshCost(s, session))
-	p.recent.set(l.events, now)
+	takers := words.Takers
+	if !session {
+		takers = nil // they are told with the session
+	}
+	p.recent.most = recentEvents
+	switch n := min(len(takers), recentTakers); {
+	case n > 0:
+		p.recent.most -= n
+	case ended:
+		p.recent.most--
+	}
+	p.recent.set(withoutTokens(l.events, len(words.Takers) > 0), now)
+	p.takers.set(takers)
 }
 
 func (p *accountPage) asked(words status.View, l *local) *note {
@@ -271,6 +296,8 @@ func stateNote(s auth.Snapshot, words status.View, signing bool) *note {
 		return nil // the panels below say it
 	case words.Urgency == status.Calm && s.State != auth.Waiting && s.State != auth.Ended:
 		return nil
+	case words.Urgency == status.Soon && s.State != auth.Waiting && len(words.Warnings) > 0:
+		return nil // they say it better
 	}
 	return &note{tone: toneOf(s, words), words: words.Detail}
 }

@@ -41,10 +41,11 @@ func newAddPage(v *View) *addPage {
 	p.provider = newChoice(v, options, func(string) { p.changed() })
 	p.provider.PlaceHolder = tr("Choose a provider")
 	p.providerField = v.newFieldOf(tr("Provider"), tr("Where you sign in."), p.provider)
-	p.name = p.newField(tr("Name"), tr("What you call it, for example “work”. Tools ask for tokens by this name."), "work")
-	p.issuer = p.newField(tr("Issuer address"), tr("The server's https:// address; Curfew finds its endpoints there."), "https://id.example.com")
-	p.client = p.newField(tr("Client ID"), tr("The provider gave it to you, or to your team, when the program was registered."), "")
-	p.scopes = p.newField(tr("Scopes"), tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones."), "openid offline_access")
+	field := func(label, hint, example string) *field { return newField(v, label, hint, example, p.submit) }
+	p.name = field(tr("Name"), tr("What you call it, for example “work”. Tools ask for tokens by this name."), "work")
+	p.issuer = field(tr("Issuer address"), tr("The server's https:// address; Curfew finds its endpoints there."), "https://id.example.com")
+	p.client = field(tr("Client ID"), tr("The provider gave it to you, or to your team, when the program was registered."), "")
+	p.scopes = field(tr("Scopes"), tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones."), "openid offline_access")
 	p.save = newButton(v, tr("Add and sign in"), p.submit).primary()
 	p.cancel = newButton(v, tr("Cancel"), func() { v.turn(PageAccount) })
 
@@ -240,14 +241,15 @@ func (v *View) newFieldOf(label, hint string, input fyne.CanvasObject) *field {
 	return f
 }
 
-func (p *addPage) newField(label, hint, example string) *field {
-	e := &entry{view: p.view}
+// newField returns a field to type into; Enter in it submits.
+func newField(v *View, label, hint, example string, submit func()) *field {
+	e := &entry{view: v}
 	e.Wrapping, e.Scroll, e.PlaceHolder = fyne.TextWrapOff, fyne.ScrollHorizontalOnly, example
 	e.ExtendBaseWidget(e)
-	f := p.view.newFieldOf(label, hint, e)
+	f := v.newFieldOf(label, hint, e)
 	f.entry = e
 	e.OnChanged = func(string) { f.complain("") }
-	e.OnSubmitted = func(string) { p.submit() }
+	e.OnSubmitted = func(string) { submit() }
 	return f
 }
 
@@ -263,5 +265,6 @@ func (f *field) complain(words string) {
 	} else {
 		f.below.set(words, colorBad)
 	}
+	f.root.Refresh() // it may be as high as before, and its hint no longer
 	f.view.place()
 }

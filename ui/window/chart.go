@@ -21,6 +21,7 @@ import (
 type burn struct {
 	start, end time.Time
 	now        time.Time
+	over       bool   // now is when it ended
 	budget     int    // refreshes at the sign-in
 	spent      []step // one per refresh, oldest first
 	left       int    // refreshes now
@@ -37,10 +38,17 @@ type step struct {
 
 // burnDown reads the burn-down of s from events; ok is false when s has no session.
 func burnDown(s auth.Snapshot, events []auth.Event, now time.Time) (b burn, ok bool) {
+	over := s.State == auth.Ended
+	if over && !s.SignedInAt.IsZero() { // of a session that is over only what was spent is known
+		s.EndsAt, s.RefreshesLeft = s.SignedInAt.Add(auth.BuiltIn.MaxAge), s.MaxRefreshes-s.RefreshesUsed
+		if !s.EndedAt.IsZero() {
+			now = s.EndedAt
+		}
+	}
 	if s.SignedInAt.IsZero() || !s.EndsAt.After(s.SignedInAt) || s.MaxRefreshes <= 0 {
 		return burn{}, false
 	}
-	b = burn{start: s.SignedInAt, end: s.EndsAt, now: now, budget: s.MaxRefreshes,
+	b = burn{start: s.SignedInAt, end: s.EndsAt, now: now, over: over, budget: s.MaxRefreshes,
 		left: min(max(s.RefreshesLeft, 0), s.MaxRefreshes)}
 	if b.now.Before(b.start) {
 		b.now = b.start
@@ -56,7 +64,7 @@ func burnDown(s auth.Snapshot, events []auth.Event, now time.Time) (b burn, ok b
 		}
 	}
 	slices.SortStableFunc(b.spent, func(x, y step) int { return x.at.Compare(y.at) })
-	if s.State != auth.Ended && s.Forecast.EndsAt.After(b.now) {
+	if !over && s.Forecast.EndsAt.After(b.now) {
 		b.until = s.Forecast.EndsAt
 		if b.until.After(b.end) {
 			b.until = b.end
@@ -72,7 +80,7 @@ func (b burn) equal(c burn) bool {
 	// The dot of today moves by a pixel in an hour or so: minutes are plenty.
 	b.now, c.now = b.now.Truncate(5*time.Minute), c.now.Truncate(5*time.Minute)
 	return slices.Equal(b.spent, c.spent) && b.start.Equal(c.start) && b.end.Equal(c.end) && b.now.Equal(c.now) && b.budget == c.budget && b.left == c.left &&
-		b.until.Equal(c.until) && math.Abs(b.leftThen-c.leftThen) < .01 && b.color == c.color
+		b.until.Equal(c.until) && b.over == c.over && math.Abs(b.leftThen-c.leftThen) < .01 && b.color == c.color
 }
 
 // chart draws a burn-down: the steps of what was spent, the even pace that
@@ -110,7 +118,7 @@ type chartRenderer struct {
 
 func (r *chartRenderer) Destroy()                     {}
 func (r *chartRenderer) Objects() []fyne.CanvasObject { return r.objects }
-func (r *chartRenderer) MinSize() fyne.Size           { return fyne.NewSize(200, em(118)) }
+func (r *chartRenderer) MinSize() fyne.Size           { return fyne.NewSize(200, em(100)) }
 func (r *chartRenderer) Layout(size fyne.Size)        { r.draw(size) }
 func (r *chartRenderer) Refresh()                     { r.draw(r.chart.Size()); canvas.Refresh(r.chart) }
 
@@ -176,7 +184,11 @@ func (r *chartRenderer) draw(size fyne.Size) {
 	last := r.words(status.Date(b.end.In(r.chart.loc)), fyne.TextAlignLeading)
 	last.Move(fyne.NewPos(plotLeft+width-last.MinSize().Width, bottom+4))
 	// Today stands between the two on the time axis, where nothing crosses it.
-	today := r.words(tr("today"), fyne.TextAlignLeading)
+	mark := tr("today")
+	if b.over {
+		mark = tr("ended")
+	}
+	today := r.words(mark, fyne.TextAlignLeading)
 	x := here.X - today.MinSize().Width/2
 	if x > first.Position().X+first.MinSize().Width+8 && x+today.MinSize().Width < last.Position().X-8 {
 		r.line(fyne.NewPos(here.X, bottom-3), fyne.NewPos(here.X, bottom+3), colorDim, 1)
@@ -202,7 +214,7 @@ func (r *chartRenderer) label(words string, a, z fyne.Position, part float32, be
 	switch {
 	case below:
 		w.Move(fyne.NewPos(p.X-w.MinSize().Width-6, p.Y+1))
-	case p.Y < em(plotTop)+w.MinSize().Height: // no room above
+	case p.Y < em(plotTop)+w.MinSize().Height+6: // no room above
 		w.Move(fyne.NewPos(p.X-w.MinSize().Width/2, p.Y+2))
 	default:
 		w.Move(fyne.NewPos(p.X+6, p.Y-w.MinSize().Height-1))

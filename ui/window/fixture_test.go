@@ -19,8 +19,6 @@ var noon = time.Date(2026, time.November, 22, 9, 41, 0, 0, time.FixedZone("CET",
 func ago(d time.Duration) time.Time   { return noon.Add(-d) }
 func ahead(d time.Duration) time.Time { return noon.Add(d) }
 
-const day = 24 * time.Hour
-
 // spotify is a session in the middle of its life.
 func spotify() auth.Snapshot { return shots.Live(noon) }
 
@@ -37,7 +35,7 @@ func gitea() auth.Snapshot {
 	s := spotify()
 	s.Name, s.Provider, s.Subject = "Gitea", "gitea", "alice"
 	s.State, s.Reason, s.RefreshesUsed, s.RefreshesLeft = auth.Ended, auth.ByRefreshes, 20, 0
-	s.SignedInAt, s.EndsAt = ago(12*day), ahead(18*day)
+	s.SignedInAt, s.EndsAt, s.EndedAt = ago(12*day), time.Time{}, ago(5*time.Minute)
 	s.AccessExpiresAt, s.Forecast, s.LimitedBy = time.Time{}, auth.ForecastView{}, auth.LimitNone
 	return s
 }
@@ -84,6 +82,15 @@ var (
 	largest = fyne.NewSize(1440, 1040)
 )
 
+// costs is a forecast of what each refresh mode would cost.
+func costs() auth.ForecastReport {
+	return auth.ForecastReport{HistoryDays: 7, Note: "Made from the last 7 days of use, as if the coming days were like them.", Modes: map[auth.Mode]auth.ModeForecast{
+		auth.InUse:    {SignInsPer30d: 1.3, RefreshesPer1d: .86, WaitedPer1d: .4},
+		auth.OnDemand: {SignInsPer30d: 1, RefreshesPer1d: .7, WaitedPer1d: 2.8},
+		auth.Always:   {SignInsPer30d: 34.3, RefreshesPer1d: 24},
+	}}
+}
+
 // screen is a View in a window of the test driver, which needs no display.
 type screen struct {
 	*View
@@ -129,6 +136,7 @@ func deaf(t testing.TB, l look) *screen {
 	v := New(Config{
 		Do: func(f func()) { f() }, Now: func() time.Time { return noon },
 		Clipboard: test.NewClipboard(), Close: func() {},
+		Autostart: func() (bool, error) { return true, nil }, SetAutostart: func(bool) error { return nil },
 		Providers: []Provider{{Name: "spotify", Title: "Spotify"}, {Name: "entra", Title: "Microsoft Entra ID", NeedsIssuer: true}},
 		About: func() []string {
 			return []string{"Curfew 1.0", "Sessions end after 30 days or 20 refreshes, whichever comes first."}

@@ -14,12 +14,21 @@ type gauge struct {
 	ring           *ring
 	value, caption *text
 	small          bool // there was little room at the last layout
+	low            bool // there is little height for it
 }
 
 func newGauge() *gauge {
 	g := &gauge{ring: newRing(gaugeLarge, 10), value: newLine("", sizeNumber, colorInk).strong(), caption: newLine("", sizeSmall, colorDim)}
 	g.root = newPanel(colorCard, colorLine, 10, pad(14, 12, container.New(gaugeLayout{g}, g.ring, g.value, g.caption)))
 	return g
+}
+
+// lower makes the gauge low, to leave height to what is more urgent.
+func (g *gauge) lower(yes bool) {
+	if g.low != yes {
+		g.low = yes
+		g.root.Refresh()
+	}
 }
 
 func (g *gauge) set(r status.Ring, color fyne.ThemeColorName) {
@@ -44,14 +53,14 @@ type gaugeLayout struct{ *gauge }
 
 func (l gaugeLayout) MinSize([]fyne.CanvasObject) fyne.Size {
 	height := float32(gaugeLarge)
-	if l.small {
+	if l.small || l.low {
 		height = gaugeSmall + 8
 	}
 	return fyne.NewSize(gaugeSmall+12+em(90), max(height, l.value.MinSize().Height+l.caption.MinSize().Height))
 }
 
 func (l gaugeLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
-	l.small = size.Width < em(240)
+	l.small = size.Width < em(240) || l.low
 	diameter, gap, number, words := float32(gaugeLarge), float32(18), sizeNumber, sizeSmall
 	if l.small {
 		diameter, gap, number, words = gaugeSmall, 10, sizeNumberSmall, theme.SizeNameCaptionText

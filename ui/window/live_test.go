@@ -620,30 +620,225 @@ func TestNothingIsDrawnWhenNothingChanged(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	live(t, newFakeAgent(spotify(), entra()), func(s *stage) {
+	agent := newFakeAgent(spotify(), entra())
+	live(t, agent, func(s *stage) {
 		s.tap(s.side.settings)
-		s.reads("Appearance", "Background refresh", "Work (Entra)")
-		if !s.settings.background.Checked {
+		s.reads("Background refresh", "How long a session may live", "On this desktop")
+		if !s.settings.pause.background.Checked {
 			t.Fatal("background refresh seems off")
 		}
-		test.Tap(s.settings.background)
+		test.Tap(s.settings.pause.background)
 		s.settle()
 		s.calls("pause", 1)
-		if s.settings.background.Checked {
+		if s.settings.pause.background.Checked {
 			t.Error("background refresh seems on")
 		}
+		s.reads("Paused until you turn it on again.")
 		s.calls("pause", 1) // what the agent says is shown, not asked for again
 
-		s.tap(s.settings.rows[1].remove)
+		s.settings.account.which.SetSelectedIndex(1)
+		s.settle()
+		s.tap(s.settings.account.remove)
 		s.reads("Remove Work (Entra)?", "This ends its session here and at the server")
+		if s.window.Canvas().Focused() != fyne.Focusable(s.settings.account.keep) {
+			t.Error("the focus is not on the harmless answer")
+		}
 		s.key(fyne.KeyEscape)
 		s.readsNot("Remove Work (Entra)?")
-		s.tap(s.settings.rows[1].remove)
-		s.tap(s.settings.yes)
+		s.tap(s.settings.account.remove)
+		s.tap(s.settings.account.yes)
 		s.calls("remove", 1)
 		s.reads("the server revoked the session")
 		s.readsNot("Work (Entra)")
 		s.tap(s.settings.back)
+		s.reads("14 of 20")
+	})
+}
+
+// What a refresh mode costs stands there before it is chosen.
+func TestRefreshModes(t *testing.T) {
+	agent := newFakeAgent(spotify(), fresh())
+	agent.reports["Spotify"] = costs()
+	live(t, agent, func(s *stage) {
+		s.Go(Wish{Page: PageSettings})
+		s.settle()
+		s.reads("While in use\n1 to 2 sign-ins in 30 days, programs seldom wait", "On demand\n1 sign-in in 30 days, programs wait about 3 times a day",
+			"Always\nabout 34 sign-ins in 30 days, programs never wait", "Made from the last 7 days of use")
+		radios := s.settings.account.modes.radios
+		chosen := func() (at int) {
+			at = -1
+			for i, r := range radios {
+				if r.chosen {
+					at = i
+				}
+			}
+			return at
+		}
+		if chosen() != 0 {
+			t.Fatalf("radio %d is chosen, want the account's mode", chosen())
+		}
+		s.focus(radios[0])
+		s.key(fyne.KeyDown)
+		s.calls("put", 0) // moving on chooses nothing
+		s.key(fyne.KeySpace)
+		s.calls("put", 1)
+		if chosen() != 1 || len(agent.accounts) != 1 || agent.accounts[0].Refresh != auth.OnDemand || agent.accounts[0].ClientID != "desktop" {
+			t.Errorf("radio %d is chosen, the agent got %+v", chosen(), agent.accounts)
+		}
+		s.reads("Saved for Spotify: “On demand”. Its session goes on as it was.")
+		s.key(fyne.KeyReturn)
+		s.calls("put", 1) // it is so already
+
+		agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml:3: there is no setting \"colour\"", Hint: "mend that line"}
+		s.key(fyne.KeyDown, fyne.KeyReturn)
+		s.calls("put", 2)
+		s.reads("Config.toml:3: there is no setting", "Mend that line")
+		s.readsNot("Saved for Spotify")
+		if chosen() != 1 {
+			t.Errorf("radio %d is chosen though the change failed", chosen())
+		}
+
+		agent.fail["forecast"] = &auth.Error{Kind: auth.KindSignInNeeded, Message: "Notes is not signed in"}
+		s.settings.account.which.SetSelectedIndex(1)
+		s.settle()
+		s.reads("once the account is signed in")
+		s.readsNot("sign-ins in 30 days", "Mend that line")
+
+		agent.change(func() { agent.down = errDown })
+		s.settle()
+		test.Tap(radios[2])
+		s.settle()
+		s.calls("put", 2) // nobody is there to be told
+	})
+}
+
+func TestTighterLimits(t *testing.T) {
+	agent := newFakeAgent(spotify(), entra())
+	live(t, agent, func(s *stage) {
+		s.tap(s.side.settings)
+		l := s.settings.limits
+		if l.age.entry.Text != "30" || l.refreshes.entry.Text != "20" || l.idle.entry.Text != "" || !l.save.Disabled() {
+			t.Fatalf("the fields say %q, %q, %q", l.age.entry.Text, l.refreshes.entry.Text, l.idle.entry.Text)
+		}
+		s.reads("A session ends after 30 days or 20 refreshes, whichever comes first.")
+
+		l.age.entry.SetText("31")
+		l.refreshes.entry.SetText("0")
+		l.idle.entry.SetText("soon")
+		s.tap(l.save)
+		s.reads("No session lives longer than 30 days.", "A number from 1 to 20.", "A number of days, for example 14")
+		s.calls("put-settings", 0)
+		if s.window.Canvas().Focused() != fyne.Focusable(l.age.entry) {
+			t.Error("the focus is not on the first field that is wrong")
+		}
+
+		l.age.entry.SetText("14")
+		l.refreshes.entry.SetText("10")
+		l.idle.entry.SetText("1d12h")
+		s.settle()
+		s.reads("A session ends after 14 days, 10 refreshes, or 1 d 12 h without use, whichever comes first.",
+			"By these limits the session is over at once for: Work (Entra)")
+		s.readsNot("No session lives longer")
+		s.tap(l.save)
+		if got := s.agent.took("put-settings"); len(got) != 1 || got[0] != "put-settings 14d 10 1d12h all" {
+			t.Fatalf("calls %q", got)
+		}
+		s.reads("Saved.")
+		s.readsNot("at once for")
+		if !l.save.Disabled() {
+			t.Error("the same can be saved again")
+		}
+
+		agent.fail["put-settings"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml is written in a way that cannot be edited safely", Hint: "edit it yourself"}
+		s.tap(l.builtIn)
+		s.tap(l.save)
+		s.reads("cannot be edited safely.", "Edit it yourself")
+		if l.age.entry.Text != "30" {
+			t.Error("what was typed is gone")
+		}
+		s.readsNot("Saved.")
+	})
+}
+
+func TestWarningLevels(t *testing.T) {
+	agent := newFakeAgent(spotify())
+	agent.general.Warnings = auth.WarnFew
+	live(t, agent, func(s *stage) {
+		s.tap(s.side.settings)
+		radios := s.settings.notices.levels.radios
+		if !radios[1].chosen {
+			t.Error("what holds is not shown")
+		}
+		test.Tap(radios[2])
+		s.settle()
+		if got := s.agent.took("put-settings"); len(got) != 1 || got[0] != "put-settings 30d 20 0s off" || !radios[2].chosen {
+			t.Errorf("calls %q", got)
+		}
+		s.reads("Saved.", "That a session has ended is always told.")
+	})
+	agent = newFakeAgent(spotify())
+	agent.fail["settings"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml:2: there is no setting", Hint: "mend it"}
+	live(t, agent, func(s *stage) {
+		s.tap(s.side.settings)
+		s.reads("Config.toml:2: there is no setting.", "Mend it")
+		test.Tap(s.settings.notices.levels.radios[2])
+		s.settle()
+		s.calls("put-settings", 0)
+		if !s.settings.limits.save.Disabled() || !s.settings.limits.age.entry.Disabled() {
+			t.Error("limits that are not known can be changed")
+		}
+	})
+}
+
+func TestStartAtLogin(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		on, cannot := false, error(nil)
+		s.Autostart = func() (bool, error) { return on, nil }
+		s.SetAutostart = func(want bool) error {
+			if cannot == nil {
+				on = want
+			}
+			return cannot
+		}
+		s.tap(s.side.settings)
+		login := s.settings.desktop.login
+		if login.Checked || login.Disabled() {
+			t.Fatal("it seems on, or unknown")
+		}
+		s.focus(login)
+		s.key(fyne.KeyReturn)
+		if !on || !login.Checked {
+			t.Error("it is not on")
+		}
+		s.reads("from your next login on")
+		cannot = errors.New("read-only file system")
+		s.key(fyne.KeySpace)
+		if login.TypedRune(' '); !on {
+			t.Error("it is off")
+		}
+		s.settle()
+		s.reads("Read-only file system.")
+		if !login.Checked {
+			t.Error("it seems off though the change failed")
+		}
+	})
+}
+
+// A window that is asked for a page shows it at once, with or without accounts.
+func TestGo(t *testing.T) {
+	live(t, newFakeAgent(spotify(), entra()), func(s *stage) {
+		s.Go(Wish{Page: PageAdd})
+		s.reads("Add and sign in")
+		s.add.name.entry.SetText("half")
+		s.Go(Wish{Page: PageAdd})
+		if s.add.name.entry.Text != "half" {
+			t.Error("the form was emptied")
+		}
+		s.Go(Wish{Page: PageSettings})
+		s.reads("How long a session may live")
+		s.Go(Wish{Account: "Work (Entra)"})
+		s.reads("3 of 20")
+		s.Go(Wish{Account: "Spotify", Page: "nowhere"})
 		s.reads("14 of 20")
 	})
 }

@@ -103,12 +103,7 @@ func (b *button) set(words string, usable bool) {
 	if b.Text != words {
 		b.SetText(words)
 	}
-	switch {
-	case usable && b.Disabled():
-		b.Enable()
-	case !usable && !b.Disabled():
-		b.Disable()
-	}
+	enable(b, usable)
 }
 
 // FocusGained shows the focus, and scrolls to it.
@@ -293,6 +288,19 @@ func (e *entry) TypedShortcut(s fyne.Shortcut) {
 	}
 }
 
+// enable says whether something can be typed.
+func (e *entry) enable(yes bool) { enable(e, yes) }
+
+// enable lets a widget be used, or not; it does nothing when that is so already.
+func enable(w fyne.Disableable, yes bool) {
+	switch {
+	case yes && w.Disabled():
+		w.Enable()
+	case !yes && !w.Disabled():
+		w.Disable()
+	}
+}
+
 // A choice is Fyne's select with an outline, Enter, and the keys of the window.
 type choice struct {
 	widget.Select
@@ -329,6 +337,19 @@ func (c *choice) TypedKey(e *fyne.KeyEvent) {
 	}
 }
 
+// show shows the option at the index, -1 for none, without choosing it.
+func (c *choice) show(at int) {
+	chosen := c.OnChanged
+	c.OnChanged = nil
+	if at < 0 {
+		c.ClearSelected()
+	} else {
+		c.SetSelectedIndex(at)
+	}
+	c.OnChanged = chosen
+	c.Refresh()
+}
+
 func (c *choice) CreateRenderer() fyne.WidgetRenderer {
 	return outline(c, c.Select.CreateRenderer(), func() (fyne.ThemeColorName, float32) {
 		if c.focused {
@@ -350,6 +371,17 @@ func newCheck(v *View, words string, changed func(bool)) *check {
 	c.ExtendBaseWidget(c)
 	return c
 }
+
+// show shows what holds, without a change.
+func (c *check) show(on bool) {
+	if c.Checked != on {
+		c.Checked = on
+		c.Refresh()
+	}
+}
+
+// enable says whether the check can be changed.
+func (c *check) enable(yes bool) { enable(c, yes) }
 
 // FocusGained scrolls to the check.
 func (c *check) FocusGained() {
@@ -517,20 +549,21 @@ func (v *View) newPage(head, content fyne.CanvasObject) *fyne.Container {
 	// The painter of the test driver shifts an outline that begins exactly
 	// at the edge of a scroll's clip, and that of the screen cuts it: 2 keeps clear.
 	scroll := container.NewVScroll(container.New(paddings{2, margin, 2, 2}, content))
-	v.bodies = append(v.bodies, body{head, content, scroll})
+	v.heads = append(v.heads, head)
+	v.bodies = append(v.bodies, body{content, scroll})
 	return container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{scroll}},
 		container.New(paddings{0, margin, 0, 2}, head), scroll)
 }
 
-// halves puts two objects beside each other at the same width, or as near to
-// that as what they need allows. One alone has all of it.
-func halves(gap float32, left, right fyne.CanvasObject) *fyne.Container {
-	return container.New(halvesLayout(gap), left, right)
+// shares puts objects beside each other at the same width, or as near to that
+// as what they need allows; what is hidden leaves its width to the others.
+func shares(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
+	return container.New(sharesLayout(gap), objects...)
 }
 
-type halvesLayout float32
+type sharesLayout float32
 
-func (gap halvesLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+func (gap sharesLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	var size fyne.Size
 	for i, o := range visible(objects) {
 		if i > 0 {
@@ -542,22 +575,27 @@ func (gap halvesLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return size
 }
 
-func (gap halvesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+func (gap sharesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	shown := visible(objects)
-	if len(shown) < 2 {
-		for _, o := range shown {
-			o.Resize(size)
-			o.Move(fyne.Position{})
+	left, among := size.Width-float32(len(shown)-1)*float32(gap), float32(len(shown))
+	widths := make([]float32, len(shown))
+	for range shown { // whoever needs more than a share leaves less for the others
+		for i, o := range shown {
+			if least := o.MinSize().Width; widths[i] == 0 && least > left/among {
+				widths[i] = least
+				left, among = left-least, among-1
+			}
 		}
-		return
 	}
-	both := size.Width - float32(gap)
-	left := max(both/2, shown[0].MinSize().Width)
-	left = min(left, max(both-shown[1].MinSize().Width, 0))
-	shown[0].Resize(fyne.NewSize(left, size.Height))
-	shown[0].Move(fyne.Position{})
-	shown[1].Resize(fyne.NewSize(both-left, size.Height))
-	shown[1].Move(fyne.NewPos(left+float32(gap), 0))
+	x := float32(0)
+	for i, o := range shown {
+		if widths[i] == 0 {
+			widths[i] = max(0, left/among)
+		}
+		o.Resize(fyne.NewSize(widths[i], size.Height))
+		o.Move(fyne.NewPos(x, 0))
+		x += widths[i] + float32(gap)
+	}
 }
 
 // stack puts objects above each other with gap between them; height that is

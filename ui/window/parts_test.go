@@ -42,6 +42,33 @@ func TestTextFitsItsWidth(t *testing.T) {
 	}
 }
 
+func TestParagraphKeepsItsTailAndItsBound(t *testing.T) {
+	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
+	words := "refreshed, 6 of 20, for spotify-tui"
+	para := newPara(words, theme.SizeNameText, colorInk).tied("for spotify-tui")
+	wide := para.natural() + 1
+	for width, want := range map[float32][]string{
+		wide:      {words},
+		wide - 10: {"refreshed, 6 of 20,", "for spotify-tui"},
+	} {
+		if got := para.lines(width); !slices.Equal(got, want) {
+			t.Errorf("at %v: %q, want %q", width, got, want)
+		}
+	}
+	para.say("something else entirely") // the tail is not its end any more
+	if got := strings.Join(para.lines(40), " "); strings.Contains(got, "spotify") {
+		t.Errorf("a tail that is gone is shown: %q", got)
+	}
+	bound := newPara(strings.Repeat("word ", 40), theme.SizeNameText, colorInk).atMost(3)
+	got := bound.lines(100)
+	if len(got) != 3 || !strings.HasSuffix(got[2], "…") || bound.measure(got[2]).Width > 100.5 {
+		t.Errorf("three lines of 100 are %q", got)
+	}
+	if got := newPara("word", theme.SizeNameText, colorInk).atMost(3).lines(100); !slices.Equal(got, []string{"word"}) {
+		t.Errorf("one word is %q", got)
+	}
+}
+
 func TestRowSharesItsWidth(t *testing.T) {
 	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
 	name, who := newLine(strings.Repeat("name ", 40), theme.SizeNameText, colorInk), newLine("who", theme.SizeNameText, colorInk)
@@ -98,7 +125,7 @@ func TestRenderersCanBeReplaced(t *testing.T) {
 			case fyne.Widget:
 				old := test.WidgetRenderer(o).Objects()
 				switch o.(type) {
-				case *panel, *text, *ring, *chart, *button, *choice, *accountRow, *accountList:
+				case *panel, *text, *ring, *chart, *button, *choice, *radio, *accountRow, *accountList:
 					n++
 					r := o.CreateRenderer()
 					r.Refresh()
@@ -151,7 +178,7 @@ func TestBurnDown(t *testing.T) {
 		}
 	}
 	over := gitea()
-	if b, ok := burnDown(over, history(over), ahead(90*day)); !ok || b.now.After(over.EndsAt) || !b.until.IsZero() {
+	if b, ok := burnDown(over, history(over), ahead(90*day)); !ok || !b.over || !b.now.Equal(over.EndedAt) || b.left != 0 || !b.until.IsZero() {
 		t.Errorf("an ended session has now %v and a forecast until %v", b.now, b.until)
 	}
 }
@@ -195,11 +222,11 @@ func TestEventLines(t *testing.T) {
 		{At: ago(40 * time.Minute), Kind: auth.EventToken, Program: "gh", Message: "token\nfor\x1b gh"},
 	}
 	want := []entryLine{
-		{"09:01", "token for gh", colorInk},
-		{"08:51", "refreshed, 6 used for curl", colorInk},
-		{"08:41", "token for curl, 3 times", colorInk},
-		{"Fri 09:41", "offline for 12 min", colorBad},
-		{"13 Nov 09:41", "signed in as alice", colorInk},
+		{"09:01", "token for gh", "for gh", colorInk},
+		{"08:51", "refreshed, 6 used for curl", "for curl", colorInk},
+		{"08:41", "token for curl, 3 times", "", colorInk},
+		{"Fri 09:41", "offline for 12 min", "", colorBad},
+		{"13 Nov 09:41", "signed in as alice", "", colorInk},
 	}
 	if got := eventLines(events, noon, 10); !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)

@@ -2,41 +2,575 @@ package window
 
 import (
 	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 
+	"curfew/auth"
 	"curfew/ui/status"
 )
 
-// settingsPage is everything that belongs to no account, and removing one.
+// settingsPage is everything that can be chosen, a card for each subject. A
+// change takes effect at once, and the card says what came of it.
 type settingsPage struct {
-	view       *View
-	root       *fyne.Container
-	back       *button
-	note       *note
-	result     *bar
-	appearance *choice
-	language   *choice
-	background *check
-	setting    bool // the check is being set to what the agent says
+	view   *View
+	root   *fyne.Container
+	back   *button
+	result *bar // of what concerns no card, or no longer
+	note   *note
 
-	removing  string // the account that "Remove?" is about
-	busy      bool
-	question  *bar
-	yes, keep *button
-	accounts  *fyne.Container
-	none      *text
-	rows      []*accountSetting
+	general *auth.General // nil: the agent has not said it yet
+
+	account *accountSettings
+	pause   *pauseSettings
+	limits  *limitSettings
+	notices *noticeSettings
+	desktop *desktopSettings
 }
 
-// accountSetting is one account that can be removed.
-type accountSetting struct {
-	root           *fyne.Container
-	name           string
-	title, details *text
-	remove         *button
+func newSettingsPage(v *View) *settingsPage {
+	p := &settingsPage{view: v, result: newBar(v)}
+	p.back = newButton(v, tr("Back"), func() { v.turn(PageAccount) })
+	p.account = newAccountSettings(v)
+	p.pause = newPauseSettings(v)
+	p.limits = newLimitSettings(v, p)
+	p.notices = newNoticeSettings(v, p)
+	p.desktop = newDesktopSettings(v)
+	about := column(3)
+	if v.About != nil {
+		for _, line := range v.About() {
+			about.Add(newPara(line, theme.SizeNameCaptionText, colorDim))
+		}
+	}
+	body := column(14, p.result.root, p.account.root, p.pause.root, p.limits.root, p.notices.root, p.desktop.root, about)
+	title := newLine(tr("Settings"), theme.SizeNameHeadingText, colorInk).strong()
+	p.root = v.newPage(rowOf(12, title, title, p.back), body)
+	return p
+}
+
+// opened asks for what no snapshot tells.
+func (p *settingsPage) opened() {
+	p.account.name = p.view.selected
+	p.view.focus(p.back)
+	p.load()
+}
+
+func (p *settingsPage) load() {
+	v := p.view
+	p.note = nil
+	v.background(func(ctx context.Context) func() {
+		general, err := v.Agent.Settings(ctx)
+		return func() {
+			if err != nil {
+				p.note = failure(err)
+			} else {
+				p.heard(general)
+			}
+			v.render()
+		}
+	})
+	p.account.load()
+	p.desktop.load()
+}
+
+// heard takes over what the agent says of the settings.
+func (p *settingsPage) heard(g auth.General) {
+	first := p.general == nil
+	changed := first || p.general.Limits != g.Limits
+	p.general = &g
+	if changed {
+		p.limits.fill(g.Limits)
+	}
+}
+
+// leave takes back an open question and reports whether there was one.
+func (p *settingsPage) leave() bool {
+	asked := p.account.asking
+	p.account.asking = false
+	return asked
+}
+
+func (p *settingsPage) render() {
+	p.result.set(p.note)
+	p.account.render()
+	p.pause.render()
+	p.limits.render()
+	p.notices.render()
+	p.desktop.render()
+}
+
+// A section is a card of the settings. It changes one thing at a time, and
+// says what came of it, or why not, until the next change.
+type section struct {
+	view       *View
+	root       *panel
+	body       *fyne.Container
+	busy       bool
+	note       *note
+	said, hint *text
+	outcome    *fyne.Container
+}
+
+func newSection(v *View, head fyne.CanvasObject, content ...fyne.CanvasObject) *section {
+	s := &section{view: v, said: newPara("", sizeSmall, colorOK), hint: newPara("", sizeSmall, colorDim)}
+	s.outcome = column(1, s.said, s.hint)
+	s.outcome.Hide()
+	s.body = column(8, append(append([]fyne.CanvasObject{head}, content...), s.outcome)...)
+	s.root = newCard(s.body)
+	return s
+}
+
+func newHeading(words string) *text { return newLine(words, theme.SizeNameText, colorInk).strong() }
+
+// usable reports whether something can be changed now.
+func (s *section) usable() bool { return s.view.usable() && !s.busy }
+
+// change does work, unless something is being changed already. Then done, on
+// the UI goroutine, takes it over and says what came of it; an error says so
+// itself. What the agent knows is asked for anew in any case.
+func (s *section) change(work func(ctx context.Context) error, done func() *note) {
+	v := s.view
+	if !s.usable() {
+		v.render() // what was pressed shows again what holds
+		return
+	}
+	s.busy, s.note = true, nil
+	v.background(func(ctx context.Context) func() {
+		err := work(ctx)
+		snaps, listErr := v.Agent.Accounts(ctx)
+		return func() {
+			s.busy = false
+			if err != nil {
+				s.note = failure(err)
+			} else {
+				s.note = done()
+			}
+			if listErr == nil {
+				v.Show(snaps, v.Now())
+			}
+			v.render()
+		}
+	})
+	v.render()
+}
+
+func saved(words string) *note { return &note{tone: colorOK, words: words} }
+
+func (s *section) render() {
+	s.view.show(s.outcome, s.note != nil)
+	s.view.show(s.hint, s.note != nil && s.note.hint != "")
+	if s.note != nil {
+		s.said.set(s.note.words, s.note.tone)
+		s.hint.say(s.note.hint)
+	}
+}
+
+// accountSettings is how one account is refreshed, with what that costs, and
+// removing it.
+type accountSettings struct {
+	*section
+	name   string // of the account
+	names  []string
+	which  *choice
+	only   *text // the name, where there is no choice
+	modes  *radioGroup
+	report map[string]auth.ForecastReport
+	basis  *text // what the costs are made from
+	why    string
+
+	asking    bool // "Remove?" is on screen
+	remove    *button
+	question  *bar
+	yes, keep *button
+}
+
+// modes in the order in which they are offered.
+var modes = []auth.Mode{auth.InUse, auth.OnDemand, auth.Always}
+
+func newAccountSettings(v *View) *accountSettings {
+	a := &accountSettings{report: map[string]auth.ForecastReport{}}
+	a.which = newChoice(v, nil, nil)
+	a.which.OnChanged = func(string) { a.turn(a.which.SelectedIndex()) }
+	a.only = newLine("", theme.SizeNameText, colorDim)
+	a.modes = newRadioGroup(v, len(modes), func(at int) { a.choose(modes[at]) })
+	a.basis = newPara("", theme.SizeNameCaptionText, colorDim)
+	a.remove = newButton(v, tr("Remove account"), func() {
+		a.asking, a.note = true, nil
+		v.render()
+		v.focus(a.keep)
+	})
+	a.yes = newButton(v, tr("Remove"), a.removeIt).danger()
+	a.keep = newButton(v, tr("Keep"), v.escape)
+	a.question = newBar(v, a.keep, a.yes)
+	head := newHeading(tr("When to refresh"))
+	a.section = newSection(v, rowOf(12, head, head, a.only, container.New(fixedWidth(em(200)), a.which)), a.modes.root, a.basis)
+	a.body.Add(a.question.root)
+	a.body.Add(buttons(a.remove))
+	return a
+}
+
+// turn shows another account.
+func (a *accountSettings) turn(at int) {
+	if at < 0 || at >= len(a.names) || a.names[at] == a.name {
+		return
+	}
+	a.name, a.note, a.asking = a.names[at], nil, false
+	a.view.render()
+	a.load()
+}
+
+// load asks what each mode would cost.
+func (a *accountSettings) load() {
+	v, name := a.view, a.name
+	if _, ok := v.snapshot(name); !ok {
+		return
+	}
+	v.background(func(ctx context.Context) func() {
+		report, err := v.Agent.Forecast(ctx, name)
+		return func() {
+			delete(a.report, name)
+			switch {
+			case err == nil:
+				a.report[name], a.why = report, status.Said(report.Note)
+			case kindOf(err) == auth.KindSignInNeeded:
+				a.why = tr("What each would cost shows here once the account is signed in and programs have asked for tokens.")
+			default:
+				a.why = status.Explain(err).Message
+			}
+			v.render()
+		}
+	})
+}
+
+func (a *accountSettings) choose(mode auth.Mode) {
+	v, name := a.view, a.name
+	a.change(func(ctx context.Context) error {
+		c, err := v.Agent.Config(ctx, name)
+		if err != nil {
+			return err
+		}
+		c.Refresh = mode
+		return v.Agent.Put(ctx, c)
+	}, func() *note {
+		title, _ := status.Mode(mode)
+		return saved(tr("Saved for %s: “%s”. Its session goes on as it was.", a.title(), title))
+	})
+}
+
+func (a *accountSettings) title() string { return status.Name(auth.Snapshot{Name: a.name}) }
+
+func (a *accountSettings) removeIt() {
+	v, name := a.view, a.name
+	if !a.asking {
+		return
+	}
+	var result auth.SignOutResult
+	a.change(func(ctx context.Context) (err error) {
+		result, err = v.Agent.Remove(ctx, name)
+		return err
+	}, func() *note {
+		a.asking = false
+		delete(v.locals, name)
+		v.settings.note = v.signedOut(result) // with what is left to do, where there is something
+		return nil
+	})
+}
+
+func (a *accountSettings) render() {
+	v := a.view
+	var names []string
+	for _, s := range v.snaps {
+		names = append(names, s.Name)
+	}
+	if _, ok := v.snapshot(a.name); !ok && len(names) > 0 {
+		a.name, a.asking = names[0], false
+		a.load()
+	}
+	if at := slices.Index(names, a.name); !slices.Equal(a.names, names) || a.which.SelectedIndex() != at && at >= 0 {
+		a.names = names
+		a.which.Options = nil
+		for _, s := range v.snaps {
+			a.which.Options = append(a.which.Options, status.Name(s))
+		}
+		a.which.show(at)
+	}
+	s, ok := v.snapshot(a.name)
+	v.show(a.root, ok || a.note != nil)
+	v.show(a.which, len(names) > 1)
+	v.show(a.only, len(names) == 1)
+	v.show(a.modes.root, ok)
+	v.show(a.remove, ok && !a.asking)
+	a.only.say(status.Name(s))
+	report, known := a.report[a.name]
+	chosen := -1
+	for i, m := range modes {
+		name, meaning := status.Mode(m)
+		cost := ""
+		if f, ok := report.Modes[m]; ok && known {
+			cost = status.Cost(f)
+		}
+		a.modes.say(i, name, cost, meaning)
+		if m == s.RefreshMode {
+			chosen = i
+		}
+	}
+	a.modes.set(chosen, a.usable() && !a.asking)
+	a.basis.say(a.why)
+	v.show(a.basis, ok && a.why != "")
+	a.question.set(a.asked())
+	a.yes.set(tr("Remove"), a.usable())
+	a.remove.set(tr("Remove account"), a.usable())
+	a.section.render()
+}
+
+func (a *accountSettings) asked() *note {
+	s, ok := a.view.snapshot(a.name)
+	if !ok || !a.asking {
+		return nil
+	}
+	n := &note{tone: colorBad, words: tr("Remove %s?", status.Name(s)), hint: tr("This forgets its settings. Tools that ask for its tokens will fail.")}
+	if status.HasSession(s) {
+		n.hint = tr("This ends its session here and at the server, and forgets its settings. Tools that ask for its tokens will fail.")
+	}
+	return n
+}
+
+// pauseSettings is the one switch for all accounts.
+type pauseSettings struct {
+	*section
+	background *check
+}
+
+func newPauseSettings(v *View) *pauseSettings {
+	p := &pauseSettings{}
+	p.background = newCheck(v, tr("Refresh in the background"), func(on bool) {
+		p.change(func(ctx context.Context) error { return v.Agent.Pause(ctx, !on) }, func() *note {
+			if on {
+				return saved(tr("Access tokens are renewed in the background again."))
+			}
+			return saved(tr("Paused until you turn it on again. Programs that ask still get tokens."))
+		})
+	})
+	p.section = newSection(v, newHeading(tr("Background refresh")), p.background,
+		newPara(tr("Off: access tokens are renewed only when a program asks for one. For every account, until you turn it on again."), theme.SizeNameCaptionText, colorDim))
+	return p
+}
+
+func (p *pauseSettings) render() {
+	paused := false
+	for _, s := range p.view.snaps {
+		paused = paused || s.Paused
+	}
+	if !p.busy {
+		p.background.show(!paused)
+	}
+	p.background.enable(p.usable() && len(p.view.snaps) > 0) // without an account there is nobody whose snapshot would tell
+	p.section.render()
+}
+
+// limitSettings is the limits, which can only be tightened.
+type limitSettings struct {
+	*section
+	page                  *settingsPage
+	age, refreshes, idle  *field
+	meaning, consequences *text
+	save, builtIn         *button
+}
+
+func newLimitSettings(v *View, page *settingsPage) *limitSettings {
+	l := &limitSettings{page: page}
+	field := func(label, hint, example string) *field {
+		f := newField(v, label, hint, example, l.submit)
+		f.entry.OnChanged = func(string) {
+			f.complain("")
+			l.note = nil
+			v.render()
+		}
+		return f
+	}
+	l.age = field(tr("Days"), tr("At most %d.", int(auth.BuiltIn.MaxAge/day)), strconv.Itoa(int(auth.BuiltIn.MaxAge/day)))
+	l.refreshes = field(tr("Refreshes"), tr("At most %d.", auth.BuiltIn.MaxRefreshes), strconv.Itoa(auth.BuiltIn.MaxRefreshes))
+	l.idle = field(tr("Days without use"), tr("Empty: this ends no session."), tr("no limit"))
+	l.meaning = newPara("", sizeSmall, colorInk)
+	l.consequences = newPara("", sizeSmall, colorWarn)
+	l.save = newButton(v, tr("Save"), l.submit)
+	l.builtIn = newButton(v, tr("As built in"), func() {
+		l.note = nil
+		l.fill(auth.BuiltIn)
+		v.render()
+		v.focus(l.save)
+	})
+	l.section = newSection(v, newHeading(tr("How long a session may live")),
+		newPara(tr("For every account. Limits can be made tighter than those built in, never looser."), theme.SizeNameCaptionText, colorDim),
+		shares(14, l.age.root, l.refreshes.root, l.idle.root), l.meaning, l.consequences, buttons(l.save, l.builtIn))
+	return l
+}
+
+const day = 24 * time.Hour
+
+// fill puts limits into the fields.
+func (l *limitSettings) fill(limits auth.Limits) {
+	l.age.entry.SetText(daysText(limits.MaxAge))
+	l.refreshes.entry.SetText(strconv.Itoa(limits.MaxRefreshes))
+	l.idle.entry.SetText(daysText(limits.MaxIdle))
+}
+
+// daysText says a span as a number of days, or as config.toml does when it is
+// none; nothing for none.
+func daysText(d time.Duration) string {
+	switch {
+	case d == 0:
+		return ""
+	case d%day == 0:
+		return strconv.Itoa(int(d / day))
+	}
+	return auth.FormatSpan(d)
+}
+
+// readDays reads what daysText says.
+func readDays(text string) (time.Duration, bool) {
+	if n, err := strconv.ParseUint(text, 10, 16); err == nil {
+		return time.Duration(n) * day, n > 0
+	}
+	d, err := auth.ParseSpan(text)
+	return d, err == nil
+}
+
+// read returns what the fields say, and what is wrong with each.
+func (l *limitSettings) read() (limits auth.Limits, age, refreshes, idle string) {
+	limits = auth.BuiltIn
+	said := func(f *field) string { return strings.TrimSpace(f.entry.Text) }
+	span := tr("A number of days, for example 14; or hours, for example 36h.")
+	var ok bool
+	if limits.MaxAge, ok = readDays(said(l.age)); !ok {
+		age = span
+	} else if limits.MaxAge > auth.BuiltIn.MaxAge {
+		age = tr("No session lives longer than %d days.", int(auth.BuiltIn.MaxAge/day))
+	}
+	n, err := strconv.Atoi(said(l.refreshes))
+	switch limits.MaxRefreshes = n; {
+	case err != nil || n < 1:
+		refreshes = tr("A number from 1 to %d. For no refreshes in the background, choose “On demand” above.", auth.BuiltIn.MaxRefreshes)
+	case n > auth.BuiltIn.MaxRefreshes:
+		refreshes = tr("No session has more than %d refreshes.", auth.BuiltIn.MaxRefreshes)
+	}
+	if text := said(l.idle); text != "" {
+		if limits.MaxIdle, ok = readDays(text); !ok {
+			idle = span
+		}
+	}
+	return limits, age, refreshes, idle
+}
+
+func (l *limitSettings) submit() {
+	v := l.view
+	limits, age, refreshes, idle := l.read()
+	var wrong fyne.Focusable
+	for _, c := range []struct {
+		f         *field
+		complaint string
+	}{{l.age, age}, {l.refreshes, refreshes}, {l.idle, idle}} {
+		if c.f.complain(c.complaint); c.complaint != "" && wrong == nil {
+			wrong = c.f.input
+		}
+	}
+	if l.page.general == nil {
+		return
+	}
+	if wrong != nil {
+		l.note = nil
+		v.focus(wrong)
+		v.render()
+		return
+	}
+	g := *l.page.general
+	g.Limits = limits
+	l.change(func(ctx context.Context) error { return v.Agent.PutSettings(ctx, g) }, func() *note {
+		l.page.heard(g)
+		l.page.account.load() // tighter limits cost more sign-ins
+		return saved(tr("Saved."))
+	})
+}
+
+func (l *limitSettings) render() {
+	v := l.view
+	limits, age, refreshes, idle := l.read()
+	good := age == "" && refreshes == "" && idle == ""
+	changed := l.page.general != nil && (!good || l.page.general.Limits != limits)
+	v.show(l.meaning, good)
+	var over []string
+	if good {
+		l.meaning.say(status.Limits(limits))
+		if changed {
+			over = status.OverBy(limits, v.snaps, v.now)
+		}
+	}
+	v.show(l.consequences, len(over) > 0)
+	save := tr("Save")
+	if len(over) > 0 {
+		l.consequences.say(tr("By these limits the session is over at once for: %s", strings.Join(over, ", ")))
+		save = tr("Save and end these sessions")
+	}
+	for _, f := range []*field{l.age, l.refreshes, l.idle} {
+		f.entry.enable(l.usable() && l.page.general != nil)
+	}
+	l.save.set(save, l.usable() && changed)
+	l.builtIn.set(tr("As built in"), l.usable() && l.page.general != nil && (!good || limits != auth.BuiltIn))
+	l.section.render()
+}
+
+// noticeSettings is which warnings become notifications.
+type noticeSettings struct {
+	*section
+	page   *settingsPage
+	levels *radioGroup
+}
+
+var levels = []auth.WarningLevel{auth.WarnAll, auth.WarnFew, auth.WarnOff}
+
+func newNoticeSettings(v *View, page *settingsPage) *noticeSettings {
+	n := &noticeSettings{page: page}
+	n.levels = newRadioGroup(v, len(levels), func(at int) {
+		if page.general == nil {
+			return
+		}
+		g := *page.general
+		g.Warnings = levels[at]
+		n.change(func(ctx context.Context) error { return v.Agent.PutSettings(ctx, g) }, func() *note {
+			page.heard(g)
+			return saved(tr("Saved."))
+		})
+	})
+	n.levels.say(0, tr("All"), "", tr("At 5, 2 and 0 refreshes, and 3 days, 24 hours and 1 hour before the end."))
+	n.levels.say(1, tr("Only the last"), "", tr("When no refresh is left, and 1 hour before the end."))
+	n.levels.say(2, tr("None"), "", tr("Nothing before the end."))
+	n.section = newSection(v, newHeading(tr("Notifications that a session ends soon")), n.levels.root,
+		newPara(tr("That a session has ended is always told."), theme.SizeNameCaptionText, colorDim))
+	return n
+}
+
+func (n *noticeSettings) render() {
+	chosen := -1
+	if n.page.general != nil {
+		chosen = slices.Index(levels, n.page.general.Warnings)
+	}
+	n.levels.set(chosen, n.usable() && n.page.general != nil)
+	n.section.render()
+}
+
+// desktopSettings is what the desktop does with Curfew, and how it looks there.
+type desktopSettings struct {
+	*section
+	login      *check
+	known      bool // whether the tray starts at login was read
+	on         bool
+	appearance *choice
+	language   *choice
 }
 
 // An option is one of a choice: what it stands for, and as people read it.
@@ -72,168 +606,76 @@ func choiceOf[T comparable](v *View, options []option[T], now T, chosen func(T))
 	return c
 }
 
-func newSettingsPage(v *View) *settingsPage {
-	p := &settingsPage{view: v, result: newBar(v)}
-	p.back = newButton(v, tr("Back"), func() { v.turn(PageAccount) })
-	p.appearance = choiceOf(v, appearances(), v.Appearance, func(a Appearance) {
+func newDesktopSettings(v *View) *desktopSettings {
+	d := &desktopSettings{}
+	d.login = newCheck(v, tr("Show Curfew in the tray when I log in"), d.start)
+	d.appearance = choiceOf(v, appearances(), v.Appearance, func(a Appearance) {
 		v.Appearance = a
 		if v.OnAppear != nil {
 			v.OnAppear(a)
 		}
 	})
-	p.language = choiceOf(v, languages(), v.Language, func(code string) {
+	d.language = choiceOf(v, languages(), v.Language, func(code string) {
 		v.speak(code)
-		v.focus(v.settings.language) // another one now
+		v.focus(v.settings.desktop.language) // another one now
 	})
-	p.background = newCheck(v, tr("Refresh in the background"), func(on bool) {
-		if !p.setting {
-			p.pause(!on)
-		}
-	})
-
-	p.yes = newButton(v, tr("Remove"), p.remove).danger()
-	p.keep = newButton(v, tr("Keep"), v.escape)
-	p.question = newBar(v, p.keep, p.yes)
-	p.none = newPara(tr("No accounts yet."), sizeSmall, colorDim)
-	p.accounts = column(10, p.none)
-
-	about := column(3)
-	if v.About != nil {
-		for _, line := range v.About() {
-			about.Add(newPara(line, theme.SizeNameCaptionText, colorDim))
-		}
+	named := func(words string, c *choice) fyne.CanvasObject {
+		return column(4, newLine(words, sizeSmall, colorInk).strong(), c)
 	}
-	heading := func(words string) fyne.CanvasObject {
-		return newLine(words, theme.SizeNameText, colorInk).strong()
-	}
-	body := column(14, p.result.root, p.question.root,
-		newCard(column(8, heading(tr("Appearance")), row(0, container.New(fixedWidth(220), p.appearance)))),
-		newCard(column(8, heading(tr("Language")), row(0, container.New(fixedWidth(220), p.language)))),
-		newCard(column(8, heading(tr("Background refresh")), p.background,
-			newPara(tr("Off: access tokens are renewed only when a program asks for one. For every account, until you turn it on again."), theme.SizeNameCaptionText, colorDim))),
-		newCard(column(10, heading(tr("Accounts")), p.accounts)),
-		about)
-	title := newLine(tr("Settings"), theme.SizeNameHeadingText, colorInk).strong()
-	p.root = v.newPage(rowOf(12, title, title, p.back), body)
-	return p
+	d.section = newSection(v, newHeading(tr("On this desktop")), d.login,
+		shares(14, named(tr("Colours"), d.appearance), named(tr("Language"), d.language)))
+	return d
 }
 
-// leave takes back an open question and reports whether there was one.
-func (p *settingsPage) leave() bool {
-	asked := p.removing != ""
-	p.removing = ""
-	return asked
-}
-
-func (p *settingsPage) render() {
-	v := p.view
-	p.result.set(p.note)
-	p.question.set(p.asked())
-	usable := v.usable() && !p.busy
-	p.yes.set(tr("Remove"), usable)
-
-	paused := false
-	for _, s := range v.snaps {
-		paused = paused || s.Paused
-	}
-	p.setting = true
-	if !p.busy && p.background.Checked == paused {
-		p.background.SetChecked(!paused)
-	}
-	p.setting = false
-	// Without an account there is nobody whose snapshot would tell.
-	switch can := usable && len(v.snaps) > 0; {
-	case can && p.background.Disabled():
-		p.background.Enable()
-	case !can && !p.background.Disabled():
-		p.background.Disable()
-	}
-
-	for len(p.rows) < len(v.snaps) {
-		p.rows = append(p.rows, p.newRow())
-		p.accounts.Add(p.rows[len(p.rows)-1].root)
-	}
-	v.show(p.none, len(v.snaps) == 0)
-	for i, r := range p.rows {
-		v.show(r.root, i < len(v.snaps))
-		if i >= len(v.snaps) {
-			continue
-		}
-		s := v.snaps[i]
-		r.name = s.Name
-		r.title.say(status.Name(s))
-		r.details.say(s.Provider)
-		r.remove.set(tr("Remove"), usable && p.removing == "")
-	}
-}
-
-func (p *settingsPage) newRow() *accountSetting {
-	r := &accountSetting{title: newLine("", theme.SizeNameText, colorInk), details: newLine("", theme.SizeNameCaptionText, colorDim)}
-	r.remove = newButton(p.view, tr("Remove"), func() {
-		p.removing, p.note = r.name, nil
-		p.view.render()
-		p.view.focus(p.keep)
-	})
-	words := column(1, r.title, r.details)
-	r.root = rowOf(12, words, words, r.remove)
-	return r
-}
-
-func (p *settingsPage) asked() *note {
-	s, ok := p.view.snapshot(p.removing)
-	if !ok {
-		return nil
-	}
-	n := &note{tone: colorBad, words: tr("Remove %s?", status.Name(s)), hint: tr("This forgets its settings. Tools that ask for its tokens will fail.")}
-	if status.HasSession(s) {
-		n.hint = tr("This ends its session here and at the server, and forgets its settings. Tools that ask for its tokens will fail.")
-	}
-	return n
-}
-
-func (p *settingsPage) remove() {
-	v, name := p.view, p.removing
-	if name == "" || p.busy || !v.usable() {
+// load reads what happens at login.
+func (d *desktopSettings) load() {
+	v := d.view
+	if v.Autostart == nil {
 		return
 	}
-	p.busy = true
-	v.render()
-	v.background(func(ctx context.Context) func() {
-		result, err := v.Agent.Remove(ctx, name)
-		snaps, listErr := v.Agent.Accounts(ctx)
+	v.background(func(context.Context) func() {
+		on, err := v.Autostart()
 		return func() {
-			p.busy, p.removing = false, ""
+			d.known, d.on = err == nil, on
 			if err != nil {
-				p.note = failure(err)
-			} else {
-				p.note = v.signedOut(result)
-				delete(v.locals, name)
-			}
-			if listErr == nil {
-				v.Show(snaps, v.Now())
+				d.note = failure(err)
 			}
 			v.render()
 		}
 	})
 }
 
-// pause stops or resumes background refresh, and says what came of it.
-func (p *settingsPage) pause(paused bool) {
-	v := p.view
-	p.busy, p.note = true, nil
-	v.background(func(ctx context.Context) func() {
-		err := v.Agent.Pause(ctx, paused)
-		snaps, listErr := v.Agent.Accounts(ctx)
+// start has the tray start at login, or not. The agent has no part in it.
+func (d *desktopSettings) start(on bool) {
+	v := d.view
+	if d.busy {
+		v.render()
+		return
+	}
+	d.busy, d.note = true, nil
+	v.background(func(context.Context) func() {
+		err := v.SetAutostart(on)
 		return func() {
-			p.busy = false
-			if err != nil {
-				p.note = failure(err)
-			}
-			if listErr == nil {
-				v.Show(snaps, v.Now())
+			d.busy = false
+			switch {
+			case err != nil:
+				d.note = failure(err)
+			case on:
+				d.on, d.note = on, saved(tr("Curfew is in the tray from your next login on."))
+			default:
+				d.on, d.note = on, saved(tr("Nothing starts when you log in."))
 			}
 			v.render()
 		}
 	})
 	v.render()
+}
+
+func (d *desktopSettings) render() {
+	d.view.show(d.login, d.view.Autostart != nil)
+	if !d.busy {
+		d.login.show(d.on)
+	}
+	d.login.enable(d.known && !d.busy)
+	d.section.render()
 }

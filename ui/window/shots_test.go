@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
 
 	"curfew/auth"
@@ -114,13 +115,39 @@ func shotList() []shot {
 	page("add-refused", "the agent would not add the account", PageAdd, func(s *screen) {
 		s.add.note = failure(&auth.Error{Kind: auth.KindRefused, Message: "the server at https://id.example.com has no OpenID configuration (404)", Hint: "check the issuer's address, or give the endpoints in config.toml"})
 	}, spotify())
-	page("settings", "the settings", PageSettings, nil, spotify(), gitea())
-	page("settings-none", "the settings without an account", PageSettings, nil)
-	page("settings-thirty", "the settings with thirty accounts", PageSettings, nil, shots.Crowd(noon, 30)...)
+	settings := func(name, caption string, set func(s *screen, p *settingsPage), snaps ...auth.Snapshot) {
+		page(name, caption, PageSettings, func(s *screen) {
+			s.settings.heard(auth.General{Limits: auth.BuiltIn, Warnings: auth.WarnFew})
+			for _, snap := range snaps {
+				s.settings.account.report[snap.Name], s.settings.account.why = costs(), costs().Note
+			}
+			s.settings.desktop.known, s.settings.desktop.on = true, true
+			s.render()
+			if set != nil {
+				set(s, s.settings)
+			}
+			s.render()
+		}, snaps...)
+	}
+	settings("settings", "the settings", nil, spotify(), gitea())
+	settings("settings-none", "the settings without an account", nil)
+	settings("settings-thirty", "the settings with thirty accounts", nil, shots.Crowd(noon, 30)...)
 	paused := spotify()
 	paused.Paused = true
-	page("settings-paused", "the settings while background refresh is paused", PageSettings, nil, paused)
-	page("settings-remove", "asked before removing an account", PageSettings, func(s *screen) { s.settings.removing = "Spotify" }, spotify(), gitea())
+	settings("settings-paused", "the settings while background refresh is paused", nil, paused)
+	settings("settings-remove", "asked before removing an account", func(_ *screen, p *settingsPage) { p.account.asking = true }, spotify(), gitea())
+	settings("settings-limits", "the limits, being made tighter", func(s *screen, p *settingsPage) {
+		p.limits.age.entry.SetText("5")
+		p.limits.idle.entry.SetText("36h")
+		p.notices.note = failure(shots.ErrGone)
+		s.settingsScroll().ScrollToBottom()
+	}, spotify())
+	settings("settings-limits-wrong", "a limit that is wider than ours", func(s *screen, p *settingsPage) {
+		p.limits.age.entry.SetText("45")
+		p.limits.submit()
+		s.settingsScroll().ScrollToBottom()
+	}, spotify())
+	settings("settings-end", "the end of the settings", func(s *screen, p *settingsPage) { s.settingsScroll().ScrollToBottom() }, spotify())
 	page("log", "all that happened at an account", PageLog, nil, spotify())
 	page("log-empty", "nothing has happened yet", PageLog, nil, fresh())
 	return list
@@ -271,4 +298,14 @@ func TestPictures(t *testing.T) {
 			})
 		}
 	}
+}
+
+// settingsScroll is what the settings are scrolled in.
+func (s *screen) settingsScroll() *container.Scroll {
+	for _, b := range s.bodies {
+		if b.scroll != nil && inside(s.settings.limits.save, b.content) {
+			return b.scroll
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package window
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -166,6 +167,58 @@ func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	p.other.set(tr("Sign in with a code"), usable)
 }
 
+// overPanel stands where the rings are after a session: what happened, what
+// to do, and how the session was spent.
+type overPanel struct {
+	root                   *fyne.Container
+	what, when, brings     *text
+	in                     *button
+	signedIn, lived, spent *fact
+	took                   *fact
+}
+
+func newOverPanel(v *View) *overPanel {
+	p := &overPanel{
+		what:     newPara("", theme.SizeNameSubHeadingText, colorBad).strong(),
+		when:     newPara("", sizeSmall, colorDim),
+		brings:   newPara("", theme.SizeNameCaptionText, colorDim),
+		signedIn: newFact(tr("Signed in")), lived: newFact(tr("Lasted")), spent: newFact(tr("Spent")), took: newFact(tr("Took tokens")),
+	}
+	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(v.selected, false) }).primary()
+	filler := container.New(fixedWidth(0))
+	left := newCard(container.New(&stackLayout{gap: 8, grow: []fyne.CanvasObject{filler}}, p.what, p.when, filler, p.in, p.brings))
+	right := newCard(column(8, caption(tr("The last session")), p.signedIn.root, p.lived.root, p.spent.root, p.took.root))
+	p.root = shares(14, left, right)
+	p.root.Hide()
+	return p
+}
+
+func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, visible bool) {
+	v.show(p.root, visible)
+	if !visible {
+		return
+	}
+	p.what.say(words.Detail)
+	if words.Past.Ended != "" {
+		p.when.say(tr("The session ended %s. Programs get no tokens until you sign in again.", words.Past.Ended))
+	} else {
+		p.when.say(tr("Programs get no tokens until you sign in again."))
+	}
+	p.in.set(words.ActionLabel, usable)
+	p.brings.say(tr("Your browser opens. The new session starts with %d refreshes.", s.MaxRefreshes))
+	p.signedIn.set(words.Past.SignedIn)
+	p.lived.set(words.Past.Lived)
+	p.spent.set(words.Past.Spent)
+	var names []string
+	for _, t := range words.Takers {
+		names = append(names, t.Name)
+	}
+	p.took.set(strings.Join(names, ", "))
+	for _, f := range []*fact{p.lived, p.took} {
+		v.show(f.root, f.value.words != "")
+	}
+}
+
 // welcomePage is what there is to see without accounts.
 type welcomePage struct {
 	view  *View
@@ -193,7 +246,7 @@ func newWelcomePage(v *View) *welcomePage {
 	p.words = column(8, lines...)
 	content := column(18, container.NewCenter(mark), container.NewCenter(p.title), p.words, container.NewCenter(p.add))
 	p.root = container.New(middleLayout(480), content)
-	v.bodies = append(v.bodies, body{p.root, content, nil})
+	v.bodies = append(v.bodies, body{content, nil})
 	return p
 }
 
@@ -219,7 +272,7 @@ func (p *welcomePage) render() {
 	switch {
 	case p.view.usable():
 		p.title.say(tr("Add your first account"))
-	case p.view.down != nil || p.view.starting:
+	case p.view.down != nil && !p.view.starting:
 		p.title.say(tr("No connection to the agent"))
 	default:
 		p.title.say(tr("Asking the agent…"))

@@ -24,6 +24,8 @@ type text struct {
 	size  fyne.ThemeSizeName
 	bold  bool
 	wrap  bool
+	tail  string // the end of a wrapped text that stays in one piece; may be empty
+	most  int    // lines of a wrapped text; 0: any number
 	align fyne.TextAlign
 	clip  float32         // a line may shrink to this width; 0: it never shrinks
 	row   *fyne.Container // shares out its width anew when the words change; may be nil
@@ -51,6 +53,17 @@ func newPara(words string, size fyne.ThemeSizeName, color fyne.ThemeColorName) *
 
 func (t *text) strong() *text   { t.bold = true; return t }
 func (t *text) trailing() *text { t.align = fyne.TextAlignTrailing; return t }
+
+// tied keeps tail, with which the words end, in one piece where there is room.
+func (t *text) tied(tail string) *text {
+	if strings.HasSuffix(t.words, tail) {
+		t.tail = strings.TrimSpace(tail)
+	}
+	return t
+}
+
+// atMost bounds the lines of a wrapped text; the last ends in an ellipsis when it must.
+func (t *text) atMost(lines int) *text { t.most = lines; return t }
 
 // set shows words in color; it does nothing when they are shown already.
 func (t *text) set(words string, color fyne.ThemeColorName) {
@@ -91,7 +104,11 @@ func (t *text) lines(width float32) []string {
 	}
 	var lines []string
 	line := ""
-	for word := range strings.FieldsSeq(t.words) {
+	words := strings.Fields(t.words)
+	if head, tied := strings.CutSuffix(t.words, t.tail); tied && t.tail != "" {
+		words = append(strings.Fields(head), t.tail)
+	}
+	for _, word := range words {
 		longer := word
 		if line != "" {
 			longer = line + " " + word
@@ -111,7 +128,12 @@ func (t *text) lines(width float32) []string {
 			lines, line = append(lines, part), line[len(part):]
 		}
 	}
-	return append(lines, line)
+	lines = append(lines, line)
+	if t.most > 0 && len(lines) > t.most {
+		rest := strings.Join(lines[t.most-1:], " ")
+		lines = append(lines[:t.most-1], t.fit(rest, width, "…"))
+	}
+	return lines
 }
 
 // fit returns the longest start of words that, with tail, is no wider than width.

@@ -1,7 +1,9 @@
 package window
 
 import (
+	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -15,6 +17,7 @@ import (
 // The most lines of "Recently", and of the page that shows all.
 const (
 	recentEvents = 6
+	recentTakers = 3
 	allEvents    = 200
 )
 
@@ -30,6 +33,7 @@ type timeline struct {
 // entryLine is one line of a timeline.
 type entryLine struct {
 	stamp, words string
+	tail         string // what of words stays in one piece
 	color        fyne.ThemeColorName
 }
 
@@ -47,10 +51,15 @@ func (t *timeline) set(events []auth.Event, now time.Time) {
 	}
 	t.shown = lines
 	t.root.Objects = nil
+	var stamps []*text
+	width := float32(0) // of the widest stamp: the words get the rest
 	for _, l := range lines {
-		stamp := container.New(fixedWidth(em(82)), newLine(l.stamp, sizeSmall, colorDim))
-		words := newPara(l.words, sizeSmall, l.color)
-		t.root.Add(aligned(top, rowOf(8, words, stamp, words)))
+		stamp := newLine(l.stamp, sizeSmall, colorDim)
+		stamps, width = append(stamps, stamp), max(width, stamp.natural()+1)
+	}
+	for i, l := range lines {
+		words := newPara(l.words, sizeSmall, l.color).tied(l.tail)
+		t.root.Add(aligned(top, rowOf(12, words, container.New(fixedWidth(width), stamps[i]), words)))
 	}
 	if len(lines) == 0 {
 		t.root.Add(t.empty)
@@ -68,14 +77,15 @@ func eventLines(events []auth.Event, now time.Time, most int) []entryLine {
 			times++
 		}
 		words := eventWords(e)
+		tail := tailOf(words, status.Clip(e.Program, 40))
 		if times > 1 {
-			words = tr("%s, %d times", words, times)
+			words, tail = tr("%s, %d times", words, times), ""
 		}
 		color := colorInk
 		if e.Kind == auth.EventError {
 			color = colorBad
 		}
-		lines = append(lines, entryLine{status.Stamp(e.At, now), words, color})
+		lines = append(lines, entryLine{status.Stamp(e.At, now), words, tail, color})
 	}
 	return lines
 }
@@ -106,6 +116,58 @@ func eventWords(e auth.Event) string {
 	return string(e.Kind)
 }
 
+// tailOf returns the program at the end of words with the word before it, as
+// in "for curl"; "" where there is none.
+func tailOf(words, program string) string {
+	head, ok := strings.CutSuffix(words, program)
+	if !ok || program == "" {
+		return ""
+	}
+	before := strings.Fields(head)
+	if len(before) == 0 {
+		return ""
+	}
+	return before[len(before)-1] + " " + program
+}
+
+// withoutTokens leaves out the tokens handed out, where they are told elsewhere.
+func withoutTokens(events []auth.Event, yes bool) []auth.Event {
+	if !yes {
+		return events
+	}
+	return slices.DeleteFunc(slices.Clone(events), func(e auth.Event) bool { return e.Kind == auth.EventToken })
+}
+
+// takerList is which programs took tokens, and when the last.
+type takerList struct {
+	root  *fyne.Container
+	title *text
+	most  int
+	shown []status.Taker
+}
+
+func newTakerList(most int) *takerList {
+	l := &takerList{title: caption(tr("Took tokens")), most: most}
+	l.root = column(5)
+	l.root.Hide()
+	return l
+}
+
+func (l *takerList) set(takers []status.Taker) {
+	takers = takers[:min(len(takers), l.most)]
+	if slices.Equal(takers, l.shown) {
+		return
+	}
+	l.shown = slices.Clone(takers)
+	l.root.Objects = []fyne.CanvasObject{container.New(paddings{6, 0, 0, 0}, l.title)}
+	for _, t := range takers {
+		name, ago := newLine(t.Name, sizeSmall, colorInk), newText(t.Ago, sizeSmall, colorDim)
+		l.root.Add(rowOf(12, name, name, ago))
+	}
+	l.root.Hidden = len(takers) == 0
+	l.root.Refresh()
+}
+
 // logPage shows all that is known of the selected account's past.
 type logPage struct {
 	view  *View
@@ -113,12 +175,16 @@ type logPage struct {
 	title *text
 	back  *button
 	lines *timeline
+
+	takers *takerList
+	took   *panel
 }
 
 func newLogPage(v *View) *logPage {
-	p := &logPage{view: v, title: newLine("", theme.SizeNameHeadingText, colorInk).strong(), lines: newTimeline(v, allEvents)}
+	p := &logPage{view: v, title: newLine("", theme.SizeNameHeadingText, colorInk).strong(), lines: newTimeline(v, allEvents), takers: newTakerList(math.MaxInt)}
 	p.back = newButton(v, tr("Back"), func() { v.turn(PageAccount) })
-	p.root = v.newPage(rowOf(12, p.title, p.title, p.back), newCard(p.lines.root))
+	p.took = newCard(p.takers.root)
+	p.root = v.newPage(rowOf(12, p.title, p.title, p.back), column(14, p.took, newCard(p.lines.root)))
 	return p
 }
 
@@ -127,5 +193,8 @@ func (p *logPage) opened() { p.view.focus(p.back) }
 func (p *logPage) render() {
 	s, _ := p.view.snapshot(p.view.selected)
 	p.title.say(tr("What happened at %s", status.Name(s)))
+	takers := status.Describe(s, p.view.now).Takers
+	p.takers.set(takers)
+	p.view.show(p.took, len(takers) > 0)
 	p.lines.set(p.view.local(s.Name).events, p.view.now)
 }

@@ -66,15 +66,17 @@ type Config struct {
 	Clipboard fyne.Clipboard
 	Providers []Provider
 
-	Selected   string             // the account to show first, if it exists
-	OnSelect   func(name string)  // another account is shown; may be nil
-	Appearance Appearance         // as chosen before; zero: System
-	OnAppear   func(Appearance)   // another appearance was chosen; may be nil
-	Language   string             // as chosen before, one of status.Languages; "": the desktop's
-	OnLanguage func(code string)  // another language was chosen, and is to be spoken; may be nil
-	Close      func()             // ends the program
-	About      func() []string    // lines for the foot of the settings; may be nil
-	Canvas     func() fyne.Canvas // of the window the View is in; nil before
+	Selected     string                      // the account to show first, if it exists
+	OnSelect     func(name string)           // another account is shown; may be nil
+	Appearance   Appearance                  // as chosen before; zero: System
+	OnAppear     func(Appearance)            // another appearance was chosen; may be nil
+	Language     string                      // as chosen before, one of status.Languages; "": the desktop's
+	OnLanguage   func(code string)           // another language was chosen, and is to be spoken; may be nil
+	Autostart    func() (on bool, err error) // whether the tray starts at login; nil: nothing is known of that
+	SetAutostart func(on bool) error
+	Close        func()             // ends the program
+	About        func() []string    // lines for the foot of the settings; may be nil
+	Canvas       func() fyne.Canvas // of the window the View is in; nil before
 }
 
 // Program is the name under which the window asks the agent for tokens.
@@ -101,9 +103,10 @@ type View struct {
 
 	root     *fyne.Container
 	pages    *fyne.Container
+	heads    []fyne.CanvasObject // of the pages
 	bodies   []body
-	moved    bool      // something was hidden or shown since the last layout
-	shape    fyne.Size // the least room of the pages at the last layout
+	moved    bool        // something was hidden or shown since the last layout
+	shape    []fyne.Size // the least room of all that grows, at the last layout
 	side     *sidebar
 	link     *bar
 	linkRoom *fyne.Container
@@ -125,11 +128,10 @@ const (
 	PageLog      Page = "log"
 )
 
-// body is a page in two parts that grow with what they say.
+// body is the part of a page that grows with what it says.
 type body struct {
-	head    fyne.CanvasObject // stays
 	content fyne.CanvasObject
-	scroll  *container.Scroll // of the content; nil: it does not scroll
+	scroll  *container.Scroll // nil: it does not scroll
 }
 
 // A job is work that may block; what it returns runs on the UI goroutine.
@@ -149,7 +151,7 @@ func New(c Config) *View {
 // build makes every widget, in the language that is spoken.
 func (v *View) build() {
 	speakFyne()
-	v.bodies = nil
+	v.heads, v.bodies = nil, nil
 	v.side = newSidebar(v)
 	v.link = newBar(v)
 	v.account = newAccountPage(v)
@@ -181,6 +183,9 @@ func (v *View) speak(code string) {
 	}
 	v.focus(nil)
 	v.build()
+	if v.page == PageSettings {
+		v.settings.load()
+	}
 }
 
 // sidesLayout puts the left side, a line and the right side beside each other.
@@ -308,6 +313,8 @@ func (v *View) turn(p Page) {
 	switch p {
 	case PageAdd:
 		v.add.opened()
+	case PageSettings:
+		v.settings.opened()
 	case PageLog:
 		v.log.opened()
 	}
@@ -416,14 +423,17 @@ func (v *View) show(o fyne.CanvasObject, yes bool) {
 // words know their height only when they know their width, hence the passes.
 func (v *View) place() {
 	for range 3 {
-		size := v.root.MinSize().Add(v.linkRoom.MinSize())
-		for _, b := range v.bodies {
-			size = size.Add(b.head.MinSize()).Add(b.content.MinSize())
+		shape := []fyne.Size{v.root.MinSize(), v.linkRoom.MinSize()}
+		for _, head := range v.heads {
+			shape = append(shape, head.MinSize())
 		}
-		if !v.moved && v.shape == size {
+		for _, b := range v.bodies {
+			shape = append(shape, b.content.MinSize())
+		}
+		if !v.moved && slices.Equal(v.shape, shape) {
 			return
 		}
-		v.moved, v.shape = false, size
+		v.moved, v.shape = false, shape
 		v.root.Refresh()
 	}
 }

@@ -1,0 +1,80 @@
+package status
+
+import (
+	"math"
+	"time"
+
+	"curfew/auth"
+)
+
+// This file says what a person can choose, and what it costs.
+
+// Mode returns what people call a refresh mode, and what it does.
+func Mode(m auth.Mode) (name, meaning string) {
+	switch m {
+	case auth.Always:
+		return Tr("Always"), Tr("Before every access token ends, used or not.")
+	case auth.OnDemand:
+		return Tr("On demand"), Tr("Only when a program asks. That program waits for the network.")
+	case auth.InUse, "":
+		return Tr("While in use"), Tr("Before an access token ends, while programs ask for it and refreshes are to spare.")
+	}
+	return Clip(string(m), nameRunes), Tr("This version does not know it.")
+}
+
+// Cost says what a refresh mode costs if use goes on as it was: "1 to 2
+// sign-ins in 30 days, programs never wait". The numbers are a forecast's, so
+// none is said more exactly than it is known.
+func Cost(f auth.ModeForecast) string {
+	waits := Tr("programs never wait")
+	switch n := f.WaitedPer1d; {
+	case !(n > .02): // once in seven weeks; and NaN
+	case n < .75:
+		waits = Tr("programs seldom wait")
+	default:
+		whole := int(math.Round(min(n, 10_000)))
+		waits = Trn(whole, "programs wait about %d time a day", "programs wait about %d times a day", whole)
+	}
+	return Tr("%s, %s", signIns(f.SignInsPer30d), waits)
+}
+
+func signIns(perMonth float64) string {
+	if !(perMonth > 0) { // and NaN
+		return Tr("no sign-in in 30 days")
+	}
+	n := min(perMonth, 10_000)
+	low, near := int(math.Floor(n)), int(math.Round(n))
+	switch {
+	case n < 1.2:
+		return Tr("1 sign-in in 30 days")
+	case n < 10 && math.Abs(n-float64(near)) > .2:
+		return Tr("%d to %d sign-ins in 30 days", low, low+1)
+	}
+	return Tr("about %d sign-ins in 30 days", near)
+}
+
+// Limits says when a session ends by the limits l.
+func Limits(l auth.Limits) string {
+	age := days(l.MaxAge)
+	count := Trn(l.MaxRefreshes, "%d refresh", "%d refreshes", l.MaxRefreshes)
+	if l.MaxIdle > 0 {
+		return Tr("A session ends after %s, %s, or %s without use, whichever comes first.", age, count, days(l.MaxIdle))
+	}
+	return Tr("A session ends after %s or %s, whichever comes first.", age, count)
+}
+
+// OverBy returns the names of the accounts whose session is over by the limits
+// l, or has no refresh left.
+func OverBy(l auth.Limits, all []auth.Snapshot, now time.Time) (names []string) {
+	for _, s := range all {
+		used := s.LastUsedAt
+		if used.IsZero() {
+			used = s.SignedInAt
+		}
+		over := now.Sub(s.SignedInAt) > l.MaxAge || s.RefreshesUsed >= l.MaxRefreshes || l.MaxIdle > 0 && now.Sub(used) > l.MaxIdle
+		if HasSession(s) && over {
+			names = append(names, Name(s))
+		}
+	}
+	return names
+}
