@@ -114,8 +114,7 @@ var dressed *Theme
 // dress makes the app for looks like l until the end of t, as tests do for
 // themselves that find none. A new one has to measure all words anew.
 func dress(t testing.TB, l look) {
-	th := NewTheme(l.appearance)
-	th.Text = l.text
+	th := NewTheme(l.appearance).Scaled(l.text)
 	test.NewTempApp(t).Settings().SetTheme(th)
 	before := dressed
 	dressed = th

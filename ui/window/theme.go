@@ -50,6 +50,12 @@ type Theme struct {
 	Text       float32 // how much larger than usual words are, as the desktop asks; 0 is 1
 }
 
+// As returns t in appearance a.
+func (t Theme) As(a Appearance) *Theme { t.Appearance = a; return &t }
+
+// Scaled returns t with words scale times as large as usual.
+func (t Theme) Scaled(scale float32) *Theme { t.Text = scale; return &t }
+
 // NewTheme returns the theme in appearance a; the zero value is System.
 func NewTheme(a Appearance) *Theme { return &Theme{Theme: theme.DefaultTheme(), Appearance: a} }
 

@@ -188,6 +188,12 @@ func (v *View) speak(code string) {
 	}
 }
 
+// Refit makes every widget anew for a theme whose words are larger or smaller.
+func (v *View) Refit() {
+	v.focus(nil)
+	v.build()
+}
+
 // sidesLayout puts the left side, a line and the right side beside each other.
 type sidesLayout struct{}
 
