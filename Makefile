@@ -38,12 +38,19 @@ sim: ## play 1000 lives of 72 h with every fault; SEEDS=n more or fewer, SEED=n 
 	go test ./auth -run 'TestSim$$' -count=1 -v -timeout 60m -args -sim.seeds=$(SEEDS) -sim.seed=$(SEED) |
 	  grep -vE '^(=== | *--- PASS: TestSim/)'
 
-KILLS := 250
+.PHONY: limits
+limits: ## show the limits and the session holding through outages, clocks, suspend and put-back files
+	@go test ./auth -count=1 -v -run \
+	  'TestSignInServeRefreshEnd|TestManyCallersOneRefresh|TestClockTurned|TestSuspend$$|TestRestoredPairs|TestOfflineCostsNothing|TestOutages' |
+	  grep -vE '^=== |^ *--- PASS: |^ *time='
+
+KILLS := 500
+CALLS := 100
 .PHONY: crash
-crash: setup-test ## kill 1000 real agents during refreshes, break their disks; KILLS=n of each of four kinds
+crash: setup-test ## kill KILLS agents during refreshes and CALLS at system calls, per kind of server; break their disks
 	$(PURE) -o bin/ ./cmd/curfew
 	go test ./cmd/curfew -run 'TestKilled|TestWindow|TestOrderOf|TestManyProc|TestBrokenDisk|TestHurtFiles|TestOpenState' \
-	  -count=1 -v -timeout 60m -args -crash.program="$$PWD/bin/curfew" -crash.kills=$(KILLS) -crash.calls=$(KILLS) -crash.clean=$(KILLS) |
+	  -count=1 -v -timeout 90m -args -crash.program="$$PWD/bin/curfew" -crash.kills=$(KILLS) -crash.calls=$(CALLS) -crash.clean=$(KILLS) |
 	  grep -v '^=== '
 
 .PHONY: mutants

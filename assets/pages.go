@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -16,19 +17,51 @@ import (
 type Page struct {
 	Body   []byte // HTML in UTF-8
 	Policy string // its Content-Security-Policy
+
+	language string
+	others   []Page // the same page in other languages
 }
 
-// The pages on which a browser ends after a sign-in.
+// The pages on which a browser ends after a sign-in, in English; see [Page.For].
 var (
-	SignInDone = signInPage("done", "You are signed in",
-		"You can close this tab. Curfew keeps the session from here on.")
-	SignInDenied = signInPage("denied", "Access was not granted",
-		"Nothing has been saved. To try again, start the sign-in from Curfew.")
-	SignInFailed = signInPage("failed", "The sign-in did not work",
-		"Curfew shows what went wrong. You can close this tab and start the sign-in again from there.")
-	SignInExpired = signInPage("expired", "This sign-in is over",
-		"It ran out, was cancelled, or a newer one has taken its place. Go back to Curfew and start it again.")
+	SignInDone = signInPage("done", words{"en", "You are signed in",
+		"You can close this tab. Curfew keeps the session from here on."},
+		words{"de", "Die Anmeldung ist gelungen",
+			"Dieser Tab kann geschlossen werden. Ab hier verwahrt Curfew die Sitzung."})
+	SignInDenied = signInPage("denied", words{"en", "Access was not granted",
+		"Nothing has been saved. To try again, start the sign-in from Curfew."},
+		words{"de", "Der Zugriff wurde nicht erlaubt",
+			"Nichts wurde gespeichert. Für einen neuen Versuch die Anmeldung in Curfew noch einmal beginnen."})
+	SignInFailed = signInPage("failed", words{"en", "The sign-in did not work",
+		"Curfew shows what went wrong. You can close this tab and start the sign-in again from there."},
+		words{"de", "Die Anmeldung ist gescheitert",
+			"Curfew zeigt den Grund. Dieser Tab kann geschlossen und die Anmeldung dort neu begonnen werden."})
+	SignInExpired = signInPage("expired", words{"en", "This sign-in is over",
+		"It ran out, was cancelled, or a newer one has taken its place. Go back to Curfew and start it again."},
+		words{"de", "Diese Anmeldung ist vorbei",
+			"Sie ist abgelaufen, wurde abgebrochen oder durch eine neuere ersetzt. In Curfew lässt sie sich neu beginnen."})
 )
+
+// For returns the page in the language that a browser asks for by its
+// Accept-Language header (RFC 9110 section 12.5.4), in English when it asks
+// for none that there is.
+func (p Page) For(accept string) Page {
+	best, most := p, 0.0
+	for part := range strings.SplitSeq(accept, ",") {
+		tag, rest, _ := strings.Cut(strings.TrimSpace(part), ";")
+		quality := 1.0
+		if q, ok := strings.CutPrefix(strings.ReplaceAll(rest, " ", ""), "q="); ok {
+			quality, _ = strconv.ParseFloat(q, 64) // nonsense is 0: not wanted
+		}
+		code, _, _ := strings.Cut(tag, "-")
+		for _, there := range append([]Page{p}, p.others...) {
+			if strings.EqualFold(code, there.language) && quality > most {
+				best, most = there, quality
+			}
+		}
+	}
+	return best
+}
 
 //go:embed pages/sign-in.html
 var signInHTML string
@@ -39,9 +72,23 @@ var signInTemplate = template.Must(template.New("sign-in").Parse(signInHTML))
 // their hashes.
 var inline = regexp.MustCompile(`(?s)<(style|script)>(.*?)</`)
 
-func signInPage(kind, title, text string) Page {
+// words are the text of a page in one language.
+type words struct{ Language, Title, Text string }
+
+func signInPage(kind string, first words, others ...words) Page {
+	p := renderPage(kind, first)
+	for _, w := range others {
+		p.others = append(p.others, renderPage(kind, w))
+	}
+	return p
+}
+
+func renderPage(kind string, w words) Page {
 	var body bytes.Buffer
-	err := signInTemplate.Execute(&body, struct{ Kind, Title, Text string }{kind, title, text})
+	err := signInTemplate.Execute(&body, struct {
+		Kind string
+		words
+	}{kind, w})
 	if err != nil {
 		panic(err)
 	}
@@ -51,5 +98,5 @@ func signInPage(kind, title, text string) Page {
 		hash := sha256.Sum256(found[2])
 		fmt.Fprintf(&policy, "; %s-src 'sha256-%s'", found[1], base64.StdEncoding.EncodeToString(hash[:]))
 	}
-	return Page{body.Bytes(), policy.String()}
+	return Page{Body: body.Bytes(), Policy: policy.String(), language: w.Language}
 }

@@ -15,6 +15,8 @@ func TestSignInPages(t *testing.T) {
 	for title, page := range map[string]Page{
 		"You are signed in": SignInDone, "Access was not granted": SignInDenied,
 		"The sign-in did not work": SignInFailed, "This sign-in is over": SignInExpired,
+		"Die Anmeldung ist gelungen": SignInDone.For("de"), "Der Zugriff wurde nicht erlaubt": SignInDenied.For("de"),
+		"Die Anmeldung ist gescheitert": SignInFailed.For("de"), "Diese Anmeldung ist vorbei": SignInExpired.For("de"),
 	} {
 		body := string(page.Body)
 		if !strings.Contains(body, "<h1>"+title+"</h1>") || seen[body] {
@@ -37,6 +39,19 @@ func TestSignInPages(t *testing.T) {
 		}
 		if found := regexp.MustCompile(`(?i)https?:|//[a-z]|src=|href=|url\(|@import|style=|\son[a-z]+=|ZgotmplZ`).FindString(body); found != "" {
 			t.Errorf("%s: has %q", title, found)
+		}
+	}
+}
+
+// TestSignInPageLanguage: a browser gets the page in the language that it
+// likes best of those there are.
+func TestSignInPageLanguage(t *testing.T) {
+	for accept, want := range map[string]string{
+		"": "en", "en-GB,en;q=0.9": "en", "fr": "en", "*": "en", "de": "de", "DE-at": "de", "de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7": "de",
+		"en;q=0.5, de;q=0.6": "de", "fr, de;q=0.3": "de", "de;q=0, en;q=0.1": "en", "de;q=x": "en", "de;q=NaN": "en", "en,de": "en", "de,en": "de", ";;,": "en", "dex": "en",
+	} {
+		if body := string(SignInDone.For(accept).Body); !strings.Contains(body, `<html lang="`+want+`"`) {
+			t.Errorf("Accept-Language %q: not the page in %s", accept, want)
 		}
 	}
 }

@@ -147,8 +147,7 @@ func (a *account) run(ctx context.Context) {
 				break
 			}
 		}
-		a.publishNewState()
-		timer.Reset(a.wait())
+		timer.Reset(a.rest())
 	}
 }
 
@@ -162,8 +161,14 @@ func (a *account) hasLooked() bool {
 // step does the most urgent thing, and reports whether it did one.
 func (a *account) step(ctx context.Context) bool {
 	a.m.mu.Lock()
-	now := a.m.clock.Now()
+	t := a.m.clock.Read()
+	now := t.Now
 	var op func(context.Context)
+	var suspect bool
+	var ended Reason
+	if a.rec != nil {
+		suspect, ended = a.suspectLocked(t), a.endedLocked(now)
+	}
 	switch {
 	case len(a.ops) > 0:
 		op = a.ops[0]
@@ -174,14 +179,13 @@ func (a *account) step(ctx context.Context) bool {
 		a.failFlightLocked(a.noSessionErrorLocked())
 	case a.unsaved != nil && !now.Before(a.unsaved.at):
 		op = a.saveAgain
-	case a.suspectLocked(now) && now.Sub(a.asked) >= time.Minute:
+	case suspect && now.Sub(a.asked) >= time.Minute:
 		a.asked = now
 		op = a.askTime
-	case a.suspectLocked(now):
+	case suspect:
 		a.failFlightLocked(suspectError())
-	case a.endedLocked(now) != "":
-		reason := a.endedLocked(now)
-		op = func(ctx context.Context) { a.end(ctx, reason) }
+	case ended != "":
+		op = func(ctx context.Context) { a.end(ctx, ended) }
 	case a.unsaved != nil:
 		a.failFlightLocked(keychainError(a.storeErr))
 	case keychainAway(a.storeErr) && !now.Before(a.storeAt):
@@ -213,11 +217,17 @@ const (
 	forecastInterval = time.Hour       // besides a new one after each sign-in and refresh
 )
 
-// wait is how long the owner may sleep.
-func (a *account) wait() time.Duration {
+// rest publishes the state when mere time has changed it, and says how long
+// the owner may sleep.
+func (a *account) rest() time.Duration {
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	now := a.m.clock.Now()
+	t := a.m.clock.Read()
+	now := t.Now
+	if state, _ := Derive(a.factsLocked(t), a.m.limits, now); state != a.shown {
+		a.shown = state
+		a.m.publishLocked()
+	}
 	wait := pollInterval - time.Duration(now.UnixNano())%pollInterval // at one moment for all accounts: one waking for all
 	if a.rec == nil && len(a.found) == 0 {
 		return wait
@@ -275,17 +285,6 @@ func (a *account) close(ctx context.Context) {
 	}
 }
 
-// publishNewState publishes when mere time has changed the state.
-func (a *account) publishNewState() {
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	state, _ := Derive(a.factsLocked(a.m.clock.Now()), a.m.limits, a.m.clock.Now())
-	if state != a.shown {
-		a.shown = state
-		a.m.publishLocked()
-	}
-}
-
 // sessionLocked is the live session as the rules see it.
 func (a *account) sessionLocked() Session {
 	return Session{
@@ -336,7 +335,7 @@ func (a *account) makeForecast(context.Context) {
 	now := a.m.clock.Now()
 	in := a.forecastInputLocked(now)
 	a.m.mu.Unlock()
-	f := Forecast(in).ForecastView
+	f := forecastView(in)
 	f.EndsAt, f.EarliestAt, f.LatestAt = whole(f.EndsAt), whole(f.EarliestAt), whole(f.LatestAt)
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
@@ -415,11 +414,8 @@ func (a *account) lastRefresh() time.Time {
 // suspectLocked reports whether the clock keeps us from saying if the session
 // is over. A session is never ended for good on the word of a wall clock that
 // has no witness.
-func (a *account) suspectLocked(now time.Time) bool {
-	if a.m.clock.Suspect() {
-		return true
-	}
-	return a.sessionLocked().Over(a.m.limits, now) != "" && !a.m.clock.Sure()
+func (a *account) suspectLocked(t Reading) bool {
+	return t.Suspect || !t.Sure && a.sessionLocked().Over(a.m.limits, t.Now) != ""
 }
 
 // endedLocked says why the session must be closed now, or "".
@@ -489,7 +485,8 @@ func (a *account) load(ctx context.Context) {
 	if a.rec != nil {
 		m.retireLocked(*a.rec, a.server, endReplaced)
 	}
-	a.rec, a.facts, a.use, a.access, a.unsaved = &rec, facts, facts.Use, oauth.NewSecret(string(access)), nil
+	a.dropUnsavedLocked()
+	a.rec, a.facts, a.use, a.access = &rec, facts, facts.Use, oauth.NewSecret(string(access))
 	a.retry, a.storeErr, a.sent = retry{}, nil, false
 	if rec.Pending { // the agent died in a cycle: its request may have left, and been answered
 		a.sent, a.facts.OutcomeUnknown = true, true
@@ -501,7 +498,7 @@ func (a *account) load(ctx context.Context) {
 	// Who asked while the sessions were being read asks again: the token that
 	// was kept may do, and a restart must not cost a refresh.
 	if f := a.flight; f != nil {
-		a.flight, f.loaded = nil, true
+		a.flight, f.again = nil, true
 		close(f.done)
 	}
 	m.publishLocked()
@@ -613,12 +610,16 @@ func (a *account) end(ctx context.Context, reason Reason) {
 func (a *account) recordEndLocked(rec keystore.Record, reason Reason) {
 	now := a.m.clock.Now()
 	past := pastSession{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.use.Demand}
-	if reason != ByUser { // who signs out wants to be forgotten
+	kind := EventEnd
+	if reason == ByUser {
+		kind = EventSignOut
+	} else { // who signs out wants to be forgotten
 		past.Subject, past.Identity, past.TookTokens = a.facts.Identity.Display, a.facts.Identity, a.use.Takers
 	}
 	a.m.journal.ended(past)
-	a.m.journal.add(Event{At: now, Account: a.name, Kind: EventEnd, Count: rec.Used, Message: endMessage(reason)})
-	a.rec, a.access, a.facts, a.use, a.unsaved = nil, oauth.Secret{}, facts{}, use{}, nil
+	a.m.journal.add(Event{At: now, Account: a.name, Kind: kind, Count: rec.Used, Message: endMessage(reason)})
+	a.dropUnsavedLocked()
+	a.rec, a.access, a.facts, a.use = nil, oauth.Secret{}, facts{}, use{}
 	a.retry, a.storeErr, a.dirty = retry{}, nil, false
 	a.failFlightLocked(endedError(a.name, reason))
 	a.m.publishLocked()

@@ -297,7 +297,7 @@ func table(rows []row) string {
 // knowingForecast forecasts with futures made by the generator itself: what is
 // left of the error is chance, and no forecast can be much better.
 func knowingForecast(p pattern) func(ForecastInput) time.Time {
-	var drawn [futures][]time.Time
+	var drawn [futuresTried][]time.Time
 	for i := range drawn {
 		drawn[i] = longTraceOf(p, 2*judgeSeed+uint64(i))
 	}
@@ -309,7 +309,7 @@ func knowingForecast(p pattern) func(ForecastInput) time.Time {
 			ends = append(ends, end)
 		}
 		slices.SortFunc(ends, time.Time.Compare)
-		return ends[futures/2]
+		return ends[futuresTried/2]
 	}
 }
 

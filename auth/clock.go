@@ -17,6 +17,7 @@ type Clock struct {
 	mu     sync.Mutex
 	anchor Anchor
 	off    time.Duration // how far a server found the wall clock to be ahead; 0: not
+	known  bool          // this boot's time has had a witness: anchors of other boots say nothing any more
 }
 
 // An Anchor is a moment at which the time was known. It is kept with each
@@ -48,36 +49,36 @@ func NewClock(wall func() time.Time, boot func() (time.Duration, string)) *Clock
 	return c
 }
 
-// Now returns the best estimate of the true time. It has no monotonic reading.
-func (c *Clock) Now() time.Time {
-	t, _ := c.look()
-	return t
+// A Reading is what a Clock says of one moment.
+type Reading struct {
+	Now time.Time // the best estimate of the true time; it has no monotonic reading
+
+	// Suspect: wall clock and boot clock contradict each other and no server
+	// has settled it.
+	Suspect bool
+
+	// Sure: Now has a witness besides the wall clock: the boot clock since an
+	// earlier moment, or a server. After a reboot it has none until a server
+	// answers, and a session must not be ended for good on the word of the
+	// wall clock alone: it may be the wrong one (an empty battery, a dual boot).
+	Sure bool
 }
 
-// Suspect reports whether wall clock and boot clock contradict each other and
-// no server has settled it.
-func (c *Clock) Suspect() bool {
-	_, suspect := c.look()
-	return suspect
-}
-
-// Sure reports whether the time has a witness besides the wall clock: the
-// boot clock since an earlier moment, or a server. After a reboot it has none
-// until a server answers, and a session must not be ended for good on the
-// word of the wall clock alone: it may be the wrong one (an empty battery, a
-// dual boot).
-func (c *Clock) Sure() bool {
-	_, suspect := c.look()
+// Read judges the clocks and, when they agree, moves the anchor on.
+func (c *Clock) Read() Reading {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !suspect && c.anchor.Sure
+	return c.readLocked()
 }
+
+// Now is the time of [Clock.Read] for what needs no more.
+func (c *Clock) Now() time.Time { return c.Read().Now }
 
 // Anchor returns the present moment, for keeping with a session.
 func (c *Clock) Anchor() Anchor {
-	c.look()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.readLocked()
 	return c.anchor
 }
 
@@ -92,6 +93,9 @@ func (c *Clock) Recall(a Anchor) {
 	defer c.mu.Unlock()
 	boot, id := c.boot()
 	sameBoot := id != "" && a.BootID == id && a.Boot <= boot
+	if !sameBoot && c.known {
+		return
+	}
 	if !sameBoot {
 		// All that is known of the time between that boot and this one is
 		// what the wall clock says.
@@ -104,6 +108,7 @@ func (c *Clock) Recall(a Anchor) {
 	if a.At.Add(boot-a.Boot).After(c.anchor.At.Add(boot-c.anchor.Boot)) || !c.anchor.Sure {
 		c.anchor = a
 	}
+	c.known = c.known || a.Sure
 }
 
 // Confirm tells the clock of a server's time, which settles a contradiction.
@@ -119,20 +124,19 @@ func (c *Clock) Confirm(server time.Time) {
 	_, suspect := judge(c.anchor, wall.Add(-c.off), boot, id)
 	switch {
 	case absDuration(wall.Sub(server)) <= clockTolerance:
+		c.known = true
 		now, _ := judge(Anchor{}, wall, boot, id)
 		c.anchor, c.off = Anchor{At: now, Boot: boot, BootID: id, Sure: true}, 0
 	case suspect || !c.anchor.Sure:
+		c.known = true
 		c.anchor, c.off = Anchor{At: server, Boot: boot, BootID: id, Sure: true}, wall.Sub(server)
 	}
 }
 
-// look judges the clocks and, when they agree, moves the anchor on.
-func (c *Clock) look() (now time.Time, suspect bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *Clock) readLocked() Reading {
 	boot, id := c.boot()
 	wall := c.wall().Round(0)
-	now, suspect = judge(c.anchor, wall, boot, id)
+	now, suspect := judge(c.anchor, wall, boot, id)
 	switch {
 	case !suspect:
 		c.off = 0
@@ -140,10 +144,9 @@ func (c *Clock) look() (now time.Time, suspect bool) {
 		now, suspect = judge(c.anchor, wall.Add(-c.off), boot, id)
 	}
 	if !suspect {
-		sure := c.anchor.Sure && c.anchor.BootID == id
-		c.anchor = Anchor{At: now, Boot: boot, BootID: id, Sure: sure}
+		c.anchor = Anchor{At: now, Boot: boot, BootID: id, Sure: c.anchor.Sure && c.anchor.BootID == id}
 	}
-	return now, suspect
+	return Reading{Now: now, Suspect: suspect, Sure: c.anchor.Sure && !suspect}
 }
 
 // judge says what time it is, given an earlier moment and both clocks now,

@@ -32,10 +32,10 @@ func (m *machine) want(t *testing.T, c *Clock, now time.Time, suspect, sure bool
 	if got := c.Now(); !got.Equal(now) {
 		t.Errorf("Now = %v, want %v", got, now)
 	}
-	if got := c.Suspect(); got != suspect {
+	if got := c.Read().Suspect; got != suspect {
 		t.Errorf("Suspect = %v, want %v", got, suspect)
 	}
-	if got := c.Sure(); got != sure {
+	if got := c.Read().Sure; got != sure {
 		t.Errorf("Sure = %v, want %v", got, sure)
 	}
 }
@@ -134,7 +134,28 @@ func TestClockAfterReboot(t *testing.T) {
 			m.want(t, c, t0.Add(tt.now), tt.suspect, false)
 			c.Confirm(t0.Add(tt.off))
 			m.want(t, c, t0.Add(tt.off), false, true)
+			c.Recall(kept) // of another account, whose keychain item came late
+			m.want(t, c, t0.Add(tt.off), false, true)
 		})
+	}
+}
+
+// One anchor of this boot is worth more than any of another, in any order.
+func TestClockRecallOfTwoBoots(t *testing.T) {
+	m := newMachine()
+	old := m.clock().Anchor()
+	m.reboot(8*time.Hour, 0)
+	first := m.clock()
+	first.Recall(old)
+	first.Confirm(t0.Add(8 * time.Hour))
+	fresh := first.Anchor()
+	m.run(time.Hour)
+	for _, anchors := range [][]Anchor{{old, fresh}, {fresh, old}, {old, fresh, old}} {
+		c := m.clock()
+		for _, a := range anchors {
+			c.Recall(a)
+		}
+		m.want(t, c, t0.Add(9*time.Hour), false, true)
 	}
 }
 

@@ -287,19 +287,19 @@ type problem struct{ key, message, hint string }
 
 // tighten applies the [limits] table, which can only tighten.
 func tighten(l *Limits, f settingsFile) problem {
-	for _, span := range []struct {
-		key  string
-		text *string
-		into *time.Duration
-	}{{"max_age", f.Limits.MaxAge, &l.MaxAge}, {"max_idle", f.Limits.MaxIdle, &l.MaxIdle}} {
-		if span.text == nil {
-			continue
-		}
-		d, err := ParseSpan(*span.text)
+	if text := f.Limits.MaxAge; text != nil {
+		d, err := ParseSpan(*text)
 		if err != nil {
-			return problem{span.key, span.key + ": " + err.Error(), ""}
+			return problem{"max_age", "max_age: " + err.Error(), ""}
 		}
-		*span.into = d
+		l.MaxAge = d
+	}
+	if text := f.Limits.MaxIdle; text != nil {
+		d, err := ParseSpan(*text)
+		if err != nil {
+			return problem{"max_idle", "max_idle: " + err.Error(), ""}
+		}
+		l.MaxIdle = d // off by default: any value tightens
 	}
 	if n := f.Limits.MaxRefreshes; n != nil {
 		l.MaxRefreshes = *n
@@ -309,16 +309,15 @@ func tighten(l *Limits, f settingsFile) problem {
 
 // checkLimits: what is looser than the built-in limits is no limit.
 func checkLimits(l Limits) problem {
-	const tighter = "limits can only be tightened: leave it out, or make it "
 	switch {
 	case l.MaxAge <= 0:
 		return problem{"max_age", "max_age is not longer than nothing", ""}
 	case l.MaxAge > BuiltIn.MaxAge:
-		return problem{"max_age", fmt.Sprintf("max_age = %q is looser than the built-in %s", FormatSpan(l.MaxAge), formatDays(BuiltIn.MaxAge)), tighter + "shorter"}
+		return problem{"max_age", fmt.Sprintf("max_age = %q is looser than the built-in %s", FormatSpan(l.MaxAge), formatDays(BuiltIn.MaxAge)), "limits can only be tightened: leave it out, or make it shorter"}
 	case l.MaxRefreshes < 1:
 		return problem{"max_refreshes", fmt.Sprintf("max_refreshes = %d is less than 1", l.MaxRefreshes), `for no background refresh, set refresh = "on-demand" in the account`}
 	case l.MaxRefreshes > BuiltIn.MaxRefreshes:
-		return problem{"max_refreshes", fmt.Sprintf("max_refreshes = %d is looser than the built-in %d", l.MaxRefreshes, BuiltIn.MaxRefreshes), tighter + "smaller"}
+		return problem{"max_refreshes", fmt.Sprintf("max_refreshes = %d is looser than the built-in %d", l.MaxRefreshes, BuiltIn.MaxRefreshes), "limits can only be tightened: leave it out, or make it smaller"}
 	case l.MaxIdle < 0:
 		return problem{"max_idle", "max_idle is less than nothing", "leave it out to have no such limit"}
 	}
@@ -391,7 +390,8 @@ func FormatSpan(d time.Duration) string {
 	return text + rest
 }
 
-func formatDays(d time.Duration) string { return strconv.Itoa(int(d.Hours()/24)) + " days" }
+// formatDays writes whole days as [ParseSpan] reads them.
+func formatDays(d time.Duration) string { return strconv.Itoa(int(d.Hours()/24)) + "d" }
 
 // CheckName says whether name can be an account's: 1 to 64 letters, digits,
 // dashes, underscores and dots, the first neither a dash (it would look like

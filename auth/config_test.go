@@ -68,7 +68,7 @@ func TestMistakes(t *testing.T) {
 		{"syntax", "[account.work\n", "c.toml:1:", "mend that line"},
 		{"type", account("scopes = \"openid\""), "c.toml:4:", "mend that line"},
 		{"twice", account("[account.work]\n"), "c.toml", ""},
-		{"looser age", "[limits]\n\nmax_age = \"31d\"", `c.toml:3: max_age = "31d" is looser than the built-in 30 days`, "tightened"},
+		{"looser age", "[limits]\n\nmax_age = \"31d\"", `c.toml:3: max_age = "31d" is looser than the built-in 30d`, "tightened"},
 		{"looser refreshes", "[limits]\nmax_refreshes = 21", `c.toml:2: max_refreshes = 21 is looser than the built-in 20`, "tightened"},
 		{"no refreshes", "[limits]\nmax_refreshes = 0", "c.toml:2: max_refreshes = 0 is less than 1", "on-demand"},
 		{"bad span", "[limits]\nmax_idle = \"two weeks\"", `c.toml:2: max_idle: "two weeks" is not a time span`, ""},

@@ -19,7 +19,7 @@ import (
 type flight struct {
 	done    chan struct{} // closed when err is set
 	err     error
-	loaded  bool   // no refresh: the stored session was loaded, and may have a token that does
+	again   bool   // it brought no token, and another may: who waits asks again
 	program string // who asked first; "" when nobody did
 }
 
@@ -115,7 +115,8 @@ func (a *account) cycle(ctx context.Context) error {
 	m.mu.Lock()
 	left, last := a.sessionLocked().Left(m.limits), a.retry.err
 	m.mu.Unlock()
-	if !a.rec.Pending {
+	resumed := a.rec.Pending
+	if !resumed {
 		if left == 0 {
 			return endedError(a.name, ByRefreshes)
 		}
@@ -148,7 +149,7 @@ func (a *account) cycle(ctx context.Context) error {
 		grant, err := server.Refresh(attempt, token, a.facts.Identity)
 		cancel()
 		if err == nil {
-			return a.renew(ctx, grant, nil)
+			return a.renew(ctx, grant, nil, resumed)
 		}
 		if errors.Is(err, oauth.ErrSubjectChanged) {
 			a.revokeGrant(ctx, grant)
@@ -183,7 +184,7 @@ func (a *account) cycle(ctx context.Context) error {
 			return endedError(a.name, reason)
 		case oauth.Protocol:
 			if !grant.RefreshToken.IsZero() { // unusable, but the token was rotated: keep that
-				return a.renew(ctx, grant, oerr)
+				return a.renew(ctx, grant, oerr, resumed)
 			}
 			return a.failed(ctx, oerr, false)
 		case oauth.NotSent:
@@ -217,8 +218,11 @@ func (a *account) deathReason(e *oauth.Error) Reason {
 
 // renew makes what a refresh brought durable and only then shows it to
 // anybody. bad is set when the answer holds a new refresh token but no usable
-// access token.
-func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error) error {
+// access token. resumed says that the cycle is not from this flight: the
+// answer may be one that was lost a while ago, with tokens that are over by
+// now. Whoever waits then gets another refresh; and no more than one, which is
+// not resumed.
+func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, resumed bool) error {
 	now := a.m.clock.Now()
 	a.m.clock.Confirm(g.Bounds.ServerTime)
 	f := a.facts
@@ -246,7 +250,14 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error) er
 	if err := a.save(ctx); err != nil {
 		return err
 	}
-	if bad != nil {
+	a.m.mu.Lock()
+	said := bad != nil || !a.facts.AccessExpiresAt.IsZero()
+	stale := resumed && said && !a.sessionLocked().AccessGood(a.m.clock.Now())
+	if stale && a.flight != nil {
+		a.flight.again = true
+	}
+	a.m.mu.Unlock()
+	if bad != nil && !stale {
 		return a.failed(ctx, bad, false)
 	}
 	return nil
@@ -260,7 +271,6 @@ func (a *account) save(ctx context.Context) error {
 	defer a.m.mu.Unlock()
 	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
 		a.m.mu.Unlock()
-		a.revokeGrant(ctx, oauth.Grant{RefreshToken: oauth.NewSecret(string(u.secret))})
 		a.end(ctx, ByTampering)
 		a.m.mu.Lock()
 		return endedError(a.name, ByTampering)
@@ -292,6 +302,30 @@ func (a *account) save(ctx context.Context) error {
 }
 
 func (a *account) saveAgain(ctx context.Context) { a.save(ctx) }
+
+// dropUnsavedLocked gives up an answer that could not be saved, and gives its
+// refresh token back: of the two that the session had, the store knows only
+// the one before.
+func (a *account) dropUnsavedLocked() {
+	u, run := a.unsaved, a.m.running
+	a.unsaved = nil
+	if u == nil || len(u.secret) == 0 || run == nil {
+		return
+	}
+	token, s, deadline := oauth.NewSecret(string(u.secret)), a.server, a.m.clock.Now().Add(revokeFor)
+	clear(u.secret)
+	clear(u.access)
+	a.m.wg.Go(func() {
+		err := a.m.keepTrying(run, deadline, func() error {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(run), attemptLimit)
+			defer cancel()
+			return s.Revoke(ctx, token)
+		})
+		if err != nil {
+			a.m.log.Warn("a refreshed session that was never saved was not revoked", "account", a.name, "error", err)
+		}
+	})
+}
 
 // failed notes a failure that may pass: the cycle stays open, unless unsent
 // says that it is proven that no byte of it left the machine; then its count

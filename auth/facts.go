@@ -64,14 +64,9 @@ func (a *account) setFacts(change func(*facts)) {
 
 // apply takes over what an answer says. What an answer leaves out stays.
 func (f *facts) apply(g oauth.Grant, now time.Time) {
-	received := g.ReceivedAt
-	if received.IsZero() || received.After(now) {
-		received = now
-	}
-	f.AccessLifetime = g.ExpiresIn
-	f.AccessExpiresAt = time.Time{}
-	if g.ExpiresIn > 0 {
-		f.AccessExpiresAt = received.Add(g.ExpiresIn)
+	f.AccessLifetime, f.AccessExpiresAt = g.ExpiresIn, g.ExpiresAt
+	if g.ReceivedAt.After(now) { // the clock was corrected by this very answer
+		f.AccessExpiresAt = g.ExpiresAt.Add(now.Sub(g.ReceivedAt))
 	}
 	if g.Scope != nil && len(strings.Join(g.Scope, " ")) <= maxScope {
 		f.Scope = g.Scope

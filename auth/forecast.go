@@ -34,9 +34,9 @@ type ModeForecast struct {
 }
 
 const (
-	// futures is how many continuations of the past a forecast tries; odd, so
-	// that one of them is the median.
-	futures = 15
+	// futuresTried is how many continuations of the past a forecast tries;
+	// odd, so that one of them is the median.
+	futuresTried = 15
 	// habitHalfLife is the age in days at which a day counts half as much as
 	// today: habits change, and a change should not take a month to show.
 	habitHalfLife = 4
@@ -51,31 +51,48 @@ const (
 // median of their ends is the forecast; the first and the last of them say how
 // sure it is. With less than a day of record the hours so far repeat.
 func Forecast(in ForecastInput) ForecastReport {
+	in, past := in.prepare()
+	f := ForecastReport{Modes: make(map[Mode]ModeForecast)}
+	for _, mode := range []Mode{InUse, Always, OnDemand} {
+		f.Modes[mode] = in.cost(mode, past)
+	}
+	f.ForecastView = in.view(past, f.Modes[in.Mode])
+	if len(past) > 0 {
+		f.HistoryDays = in.Now.Sub(time.Unix(in.Demand.Since, 0)).Hours() / 24
+	}
+	f.Note = in.caveat(past, f.HistoryDays)
+	return f
+}
+
+// forecastView is what of a [Forecast] a snapshot shows, at less expense.
+func forecastView(in ForecastInput) ForecastView {
+	in, past := in.prepare()
+	return in.view(past, in.cost(in.Mode, past))
+}
+
+// prepare fills in what is left out, and returns all requests so far.
+func (in ForecastInput) prepare() (ForecastInput, []int64) {
 	if in.MaxAge == 0 {
 		in.MaxAge = BuiltIn.MaxAge
 	}
-	past := in.Demand.expand(in.AccessLifetime)
-	f := ForecastReport{Modes: in.modes(past)}
-	f.SignInsPer30d = f.Modes[in.Mode].SignInsPer30d
-	f.RefreshesPer1d = f.Modes[in.Mode].RefreshesPer1d
+	return in, in.Demand.expand(in.AccessLifetime)
+}
 
+// view plays the futures.
+func (in ForecastInput) view(past []int64, cost ModeForecast) ForecastView {
 	type end struct {
 		at time.Time
 		by Limit
 	}
-	ends := make([]end, futures)
+	all := newFutures(past, in.Demand.Since, in.Now)
+	ends := make([]end, all.different())
 	for i := range ends {
-		ends[i].at, ends[i].by = in.end(repeat(past, in.Demand.Since, in.Now, in.EndsAt, uint64(i)))
+		ends[i].at, ends[i].by = in.end(all.play(in.EndsAt, uint64(i)))
 	}
 	slices.SortStableFunc(ends, func(a, b end) int { return a.at.Compare(b.at) })
-	f.EndsAt, f.By = ends[futures/2].at, ends[futures/2].by
-	f.EarliestAt, f.LatestAt = ends[0].at, ends[futures-1].at
-
-	if len(past) > 0 {
-		f.HistoryDays = in.Now.Sub(time.Unix(in.Demand.Since, 0)).Hours() / 24
-	}
-	f.Note = in.note(past, f.HistoryDays)
-	return f
+	first, median, last := ends[0], ends[len(ends)/2], ends[len(ends)-1]
+	return ForecastView{EndsAt: median.at, By: median.by, EarliestAt: first.at, LatestAt: last.at,
+		SignInsPer30d: cost.SignInsPer30d, RefreshesPer1d: cost.RefreshesPer1d}
 }
 
 // end plays a future to the session and returns when and by which rule it ends.
@@ -116,15 +133,11 @@ func (in ForecastInput) end(future iter.Seq[time.Time]) (time.Time, Limit) {
 	return at, by
 }
 
-// modes replays the past through every mode.
-func (in ForecastInput) modes(past []int64) map[Mode]ModeForecast {
-	modes := make(map[Mode]ModeForecast)
+// cost replays the past through a mode.
+func (in ForecastInput) cost(mode Mode, past []int64) ModeForecast {
 	fewest := (30 * 24 * time.Hour).Hours() / in.MaxAge.Hours()
 	if len(past) == 0 {
-		for _, mode := range []Mode{InUse, Always, OnDemand} {
-			modes[mode] = ModeForecast{SignInsPer30d: fewest}
-		}
-		return modes
+		return ModeForecast{SignInsPer30d: fewest}
 	}
 	requests := make([]time.Time, len(past))
 	for i, t := range past {
@@ -132,19 +145,16 @@ func (in ForecastInput) modes(past []int64) map[Mode]ModeForecast {
 	}
 	o := TraceOptions{AccessTTL: in.AccessLifetime, Limits: Limits{MaxAge: in.MaxAge, MaxRefreshes: in.MaxRefreshes}}
 	days := max(in.Now.Sub(requests[0]), time.Hour).Hours() / 24
-	for _, mode := range []Mode{InUse, Always, OnDemand} {
-		r := replay(requests, in.Now, mode, o)
-		tokens := float64(1 + r.Refreshes + r.SignIns)
-		modes[mode] = ModeForecast{
-			RefreshesPer1d: float64(r.Refreshes) / days,
-			SignInsPer30d:  max(fewest, tokens/float64(in.MaxRefreshes+1)*30/days),
-			WaitedPer1d:    float64(r.Waited) / days,
-		}
+	r := replay(requests, in.Now, mode, o)
+	tokens := float64(1 + r.Refreshes + r.SignIns)
+	return ModeForecast{
+		RefreshesPer1d: float64(r.Refreshes) / days,
+		SignInsPer30d:  max(fewest, tokens/float64(in.MaxRefreshes+1)*30/days),
+		WaitedPer1d:    float64(r.Waited) / days,
 	}
-	return modes
 }
 
-func (in ForecastInput) note(past []int64, days float64) string {
+func (in ForecastInput) caveat(past []int64, days float64) string {
 	switch {
 	case len(past) == 0:
 		return "Nothing has asked for a token yet, so this is only the nearest fixed end."
@@ -180,49 +190,70 @@ func (d Demand) expand(lifetime time.Duration) []int64 {
 	return past
 }
 
-// repeat continues the past, a record that begins at since, from now until an
-// end.
-func repeat(past []int64, since int64, now, until time.Time, seed uint64) iter.Seq[time.Time] {
-	const day = 24 * 60 * 60
-	year, month, date := now.Date()
-	today := time.Date(year, month, date, 0, 0, 0, 0, now.Location()).Unix()
-	whole := min((today-since)/day, int64(demandWindow.Hours()/24)) // days from midnight to midnight
+// futures are continuations of the past, a record that begins at since.
+type futures struct {
+	past  []int64
+	since int64
+	now   time.Time
+	today int64            // midnight
+	back  map[bool][]int64 // by weekend: how many days back there are whole ones to draw from
+}
 
+const secondsADay = 24 * 60 * 60
+
+func newFutures(past []int64, since int64, now time.Time) futures {
+	year, month, date := now.Date()
+	f := futures{past: past, since: since, now: now, today: time.Date(year, month, date, 0, 0, 0, 0, now.Location()).Unix(), back: make(map[bool][]int64)}
+	whole := min((f.today-since)/secondsADay, int64(demandWindow.Hours()/24)) // from midnight to midnight
+	for back := int64(1); back <= whole; back++ {
+		w := f.weekend(f.today - back*secondsADay)
+		f.back[w] = append(f.back[w], back)
+	}
+	return f
+}
+
+func (f futures) weekend(midnight int64) bool {
+	d := time.Unix(midnight+secondsADay/2, 0).In(f.now.Location()).Weekday()
+	return d == time.Saturday || d == time.Sunday
+}
+
+// different is how many futures can differ: one where there is nothing to
+// draw from.
+func (f futures) different() int {
+	if len(f.back[true]) <= 1 && len(f.back[false]) <= 1 {
+		return 1
+	}
+	return futuresTried
+}
+
+// play yields the requests from now until an end, in the future of a seed.
+func (f futures) play(until time.Time, seed uint64) iter.Seq[time.Time] {
 	// slice yields the requests in [from, from+length) as if from were at to.
 	slice := func(from, to, length int64, yield func(time.Time) bool) bool {
-		i, _ := slices.BinarySearch(past, from)
-		for ; i < len(past) && past[i] < from+length; i++ {
-			if t := past[i] - from + to; t > now.Unix() && !yield(time.Unix(t, 0)) {
+		i, _ := slices.BinarySearch(f.past, from)
+		for ; i < len(f.past) && f.past[i] < from+length; i++ {
+			if t := f.past[i] - from + to; t > f.now.Unix() && !yield(time.Unix(t, 0)) {
 				return false
 			}
 		}
 		return true
 	}
-	if whole <= 0 {
-		length := max(now.Unix()-since+1, 60*60)
+	if len(f.back) == 0 {
+		length := max(f.now.Unix()-f.since+1, 60*60)
 		return func(yield func(time.Time) bool) {
-			newest := now.Unix() + 1 - length
-			for to := now.Unix() + 1; to < until.Unix() && slice(newest, to, length, yield); to += length {
+			newest := f.now.Unix() + 1 - length
+			for to := f.now.Unix() + 1; to < until.Unix() && slice(newest, to, length, yield); to += length {
 			}
 		}
 	}
-	weekend := func(midnight int64) bool {
-		d := time.Unix(midnight+day/2, 0).In(now.Location()).Weekday()
-		return d == time.Saturday || d == time.Sunday
-	}
-	days := make(map[bool][]int64) // by weekend: how many days back
-	for back := int64(1); back <= whole; back++ {
-		w := weekend(today - back*day)
-		days[w] = append(days[w], back)
-	}
 	return func(yield func(time.Time) bool) {
 		draw := rand.New(rand.NewPCG(seed, 0))
-		for to := today; to < until.Unix(); to += day {
-			from := days[weekend(to)]
+		for to := f.today; to < until.Unix(); to += secondsADay {
+			from := f.back[f.weekend(to)]
 			if len(from) == 0 {
-				from = days[!weekend(to)]
+				from = f.back[!f.weekend(to)]
 			}
-			if !slice(today-pickRecent(draw, from)*day, to, day, yield) {
+			if !slice(f.today-pickRecent(draw, from)*secondsADay, to, secondsADay, yield) {
 				return
 			}
 		}

@@ -147,6 +147,57 @@ func TestNothingServedBeforeSaved(t *testing.T) {
 	})
 }
 
+// A session that is replaced while its newest token is not saved leaves
+// nothing behind at the server: the store can only give the old token back.
+func TestUnsavedIsRevoked(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		var mend func()
+		w.net.onRefresh = func(string) func([]byte) {
+			return func([]byte) { mend = w.breakDisk() }
+		}
+		_, err := w.token()
+		w.wantError(err, KindFailed, "")
+		w.net.onRefresh = nil
+		w.signIn()
+		time.Sleep(time.Minute)
+		w.mustToken()
+		if n := w.server.Sessions(); n != 1 {
+			t.Errorf("%d sessions at the server", n)
+		}
+		mend()
+	})
+}
+
+// The answer to a refresh is lost, and the server repeats it when its access
+// token is long over: nobody is given that, and whoever asks waits for one
+// refresh more.
+func TestLostAnswerGrewOld(t *testing.T) {
+	play(t, func(w *world) { w.grace = 60 * aDay }, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		must(t, w.faults.Set("refresh:drop-after-rotate*1"))
+		w.net.onRefresh = func(string) func([]byte) {
+			return func([]byte) { w.net.fail(offline) }
+		}
+		_, err := w.token()
+		w.wantError(err, KindUnavailable, "")
+		w.net.onRefresh = nil
+		w.stop()
+		w.net.fail(nil)
+		time.Sleep(3 * time.Hour)
+		w.start()
+		tok := w.mustToken()
+		if code := w.me(tok); code != 200 {
+			t.Errorf("a token that is good until %v is answered with %d", tok.ExpiresAt, code)
+		}
+		if s := w.status(); s.RefreshesUsed != 2 || s.AccessLifetime != 15*60 {
+			t.Errorf("%d refreshes used, of tokens that live %d s", s.RefreshesUsed, s.AccessLifetime)
+		}
+	})
+}
+
 // Without a durable count no request leaves. When the disk is back the
 // session goes on.
 func TestNoRequestWithoutReserve(t *testing.T) {
@@ -197,9 +248,11 @@ func TestSuspend(t *testing.T) {
 				}
 				time.Sleep(pollInterval)
 				synctest.Wait()
-				if s := w.status(); s.State != c.state {
+				s := w.status()
+				if s.State != c.state {
 					t.Errorf("state %s, want %s", s.State, c.state)
 				}
+				t.Logf("suspend of %v: %s; served before that was known: %v", c.d, s.State, err == nil && c.state == Ended)
 			})
 		})
 	}

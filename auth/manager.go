@@ -241,7 +241,8 @@ func (m *Manager) adoptLocked(ids []string) (unread []string) {
 // sign-in. It waits, sealed, for its account to come back, until its time is
 // over. Without a server to revoke it at, all that can be done then is erase it.
 func (m *Manager) keepOrphanLocked(rec keystore.Record) {
-	over := m.clock.Sure() && m.clock.Now().After(rec.StartedAt.Add(m.limits.MaxAge))
+	t := m.clock.Read()
+	over := t.Sure && t.Now.After(rec.StartedAt.Add(m.limits.MaxAge))
 	if rec.Ended != "" || over {
 		m.retireLocked(rec, server{}, "its account is no longer configured")
 		return
@@ -258,7 +259,7 @@ func (m *Manager) Snapshots() []Snapshot {
 }
 
 func (m *Manager) snapshotsLocked() []Snapshot {
-	now := m.clock.Now()
+	now := m.clock.Read()
 	all := make([]Snapshot, 0, len(m.accounts))
 	for _, name := range slices.Sorted(maps.Keys(m.accounts)) {
 		all = append(all, m.accounts[name].snapshotLocked(now))
@@ -274,7 +275,7 @@ func (m *Manager) Snapshot(name string) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, err
 	}
-	return a.snapshotLocked(m.clock.Now()), nil
+	return a.snapshotLocked(m.clock.Read()), nil
 }
 
 // Watch delivers all snapshots, at once and after every change, the newest

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,6 +57,7 @@ func TestSignInServeRefreshEnd(t *testing.T) {
 		if n := w.net.refreshes(); n != posts || n != 20 {
 			t.Errorf("%d refresh requests reached the server, want 20", n)
 		}
+		t.Logf("20 refreshes worked; of the 21st %d requests left the machine", w.net.refreshes()-posts)
 		w.wantState(Active, "") // the last token lives on
 		w.mustToken()
 		time.Sleep(16 * time.Minute)
@@ -128,9 +132,11 @@ func TestManyCallersOneRefresh(t *testing.T) {
 				t.Fatal("callers got different tokens")
 			}
 		}
-		if n := w.net.refreshes(); n != 1 {
+		n := w.net.refreshes()
+		if n != 1 {
 			t.Errorf("%d refreshes, want 1", n)
 		}
+		t.Logf("%d goroutines asked at expiry: %d refresh request", len(tokens), n)
 	})
 }
 
@@ -431,6 +437,9 @@ func TestSignOut(t *testing.T) {
 			t.Errorf("not revoked: %+v", res)
 		}
 		w.wantState(SignedOut, ByUser)
+		if last := w.m.Events("work", 1); len(last) != 1 || last[0].Kind != EventSignOut {
+			t.Errorf("noted: %+v", last)
+		}
 		if code := w.me(tok); code != 401 {
 			t.Errorf("the token still works: %d", code)
 		}
@@ -467,36 +476,113 @@ func TestSignOutOffline(t *testing.T) {
 	})
 }
 
-func TestOfflineCostsNothing(t *testing.T) {
+// A session that nobody used for days is signed out while the keychain is
+// locked: the day for reaching the server begins at the sign-out, over a
+// restart too.
+func TestSignOutLocked(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
-		time.Sleep(time.Hour)
-		w.net.fail(offline)
-		for range 100 {
-			_, err := w.token()
-			w.wantError(err, KindUnavailable, "")
-			time.Sleep(15 * time.Minute)
+		time.Sleep(3 * aDay)
+		w.keychain.SetLocked(true)
+		w.restart()
+		res, err := w.m.SignOut(t.Context(), "work")
+		must(t, err)
+		if res.Revoked {
+			t.Error("revoked with a token that nobody could read")
 		}
-		s := w.status()
-		if s.RefreshesUsed != 0 {
-			t.Errorf("%d refreshes used without a network", s.RefreshesUsed)
-		}
-		_, err := w.token()
-		w.wantError(err, KindUnavailable, "")
-		w.net.fail(nil)
-		time.Sleep(11 * time.Second)
-		if s := w.wantState(Active, ""); s.RefreshesUsed != 1 {
-			t.Errorf("used %d after the network came back, want 1", s.RefreshesUsed)
+		w.wantState(SignedOut, ByUser)
+		time.Sleep(5 * time.Hour)
+		w.restart()
+		time.Sleep(5 * time.Hour)
+		w.keychain.SetLocked(false)
+		time.Sleep(6 * time.Minute)
+		if n := w.server.Sessions(); n != 0 {
+			t.Errorf("%d sessions at the server after the keychain was unlocked", n)
 		}
 	})
 }
 
-// Ambiguous failures of every kind keep the session and cost one count.
+// Whoever asks for a device code while a sign-in waits in the browser gets
+// one, and no link to a page that the device has no use for.
+func TestSignInTheOtherWay(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		browser, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{})
+		must(t, err)
+		device, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true})
+		must(t, err)
+		if device.Joined || device.UserCode == "" || device.Flow == browser.Flow {
+			t.Errorf("the browser's sign-in %+v gave way to %+v", browser, device)
+		}
+		again, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true})
+		must(t, err)
+		if !again.Joined || again.Flow != device.Flow {
+			t.Errorf("the second click started another: %+v", again)
+		}
+		synctest.Wait()
+		if v := w.status().SignIn; v == nil || v.Flow != device.Flow || v.Phase != PhaseBrowser {
+			t.Errorf("the sign-in is shown as %+v", v)
+		}
+		for _, e := range w.m.Events("work", 10) {
+			t.Errorf("noted: %+v", e)
+		}
+	})
+}
+
+// A day without a way to the server costs nothing, and ten seconds after the
+// way is there again, so is a token, though nobody asked in between.
+func TestOfflineCostsNothing(t *testing.T) {
+	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+	for name, down := range map[string]error{
+		"no name":          offline,
+		"refused":          dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)),
+		"no route":         dial(os.NewSyscallError("connect", syscall.ENETUNREACH)),
+		"a portal's TLS":   x509.UnknownAuthorityError{},
+		"no TLS":           tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"},
+		"a handshake cut":  &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)},
+		"slow to connect":  dial(os.ErrDeadlineExceeded),
+		"another's domain": x509.HostnameError{Certificate: &x509.Certificate{}, Host: "id.example.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, nil, func(t *testing.T, w *world) {
+				w.signIn()
+				time.Sleep(time.Hour)
+				w.net.fail(down)
+				for range 100 {
+					_, err := w.token()
+					w.wantError(err, KindUnavailable, "")
+					time.Sleep(15 * time.Minute)
+				}
+				s := w.status()
+				if s.RefreshesUsed != 0 {
+					t.Errorf("%d refreshes used without a network", s.RefreshesUsed)
+				}
+				_, err := w.token()
+				w.wantError(err, KindUnavailable, "")
+				time.Sleep(4 * time.Minute)
+				w.net.fail(nil)
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				if s := w.wantState(Active, ""); s.RefreshesUsed != 1 {
+					t.Errorf("used %d after the network came back, want 1", s.RefreshesUsed)
+				}
+				t.Logf("25 h of %q: 0 refreshes used, 1 with the fresh token 10 s after the network's return", down)
+			})
+		})
+	}
+}
+
+// A day of a server that fails keeps the session and costs one count. After
+// an outage the next who asks, ten seconds later, gets a token; a server that
+// said when to come back is given that time.
 func TestOutages(t *testing.T) {
-	for _, fault := range []string{
-		"refresh:500", "refresh:502", "refresh:503", "refresh:429;retry-after=30", "refresh:drop", "refresh:hang",
-		"refresh:html", "refresh:truncated", "refresh:redirect;to=http://127.0.0.1:1/", "refresh:400;error=temporarily_unavailable",
-		"refresh:401", "refresh:400;error=invalid_client", "refresh:400;error=server_error",
+	const soon = 10 * time.Second
+	for fault, wait := range map[string]time.Duration{
+		"refresh:500": soon, "refresh:502": soon, "refresh:503": soon, "refresh:504": soon, "refresh:drop": soon, "refresh:html": soon,
+		"refresh:truncated": soon, "refresh:400;error=server_error": soon,
+		"refresh:hang":               20 * time.Second, // the last try still hangs
+		"refresh:429;retry-after=30": 16 * time.Minute, "refresh:503;retry-after=30": 16 * time.Minute,
+		"refresh:400;error=temporarily_unavailable": 16 * time.Minute, "refresh:redirect;to=http://127.0.0.1:1/": 16 * time.Minute,
+		"refresh:401": 0, "refresh:400;error=invalid_client": 0, // held: a person has to look
 	} {
 		t.Run(fault, func(t *testing.T) {
 			play(t, func(w *world) { w.grace = 2 * aDay }, func(t *testing.T, w *world) {
@@ -516,15 +602,17 @@ func TestOutages(t *testing.T) {
 					t.Errorf("%d requests in a day of outage", n)
 				}
 				must(t, w.faults.Set(""))
-				if fault == "refresh:401" || strings.Contains(fault, "invalid_client") { // held: a person has to look
+				if wait == 0 {
 					_, err := w.m.Refresh(t.Context(), "work", "test")
 					must(t, err)
 				}
-				time.Sleep(16 * time.Minute)
+				time.Sleep(wait)
 				w.mustToken()
-				if s := w.status(); s.RefreshesUsed > 2 {
+				s := w.status()
+				if s.RefreshesUsed > 2 {
 					t.Errorf("%d used after the outage", s.RefreshesUsed)
 				}
+				t.Logf("24 h of %s: %d requests, %d refreshes used with the fresh token %v after the end", fault, w.net.refreshes(), s.RefreshesUsed, wait)
 			})
 		})
 	}
@@ -613,8 +701,11 @@ func TestClockTurned(t *testing.T) {
 			w.skew.Store(int64(-60 * aDay))
 			time.Sleep(time.Until(start.Add(29 * aDay)))
 			w.mustToken()
+			time.Sleep(time.Until(start.Add(30*aDay - time.Minute)))
+			w.mustToken()
 			time.Sleep(time.Until(start.Add(30*aDay + 5*time.Second)))
 			w.wantState(Ended, ByAge)
+			t.Logf("ended %v after 30 true days", time.Since(start)-30*aDay)
 		})
 	})
 	t.Run("forward and back", func(t *testing.T) {
@@ -628,8 +719,9 @@ func TestClockTurned(t *testing.T) {
 			w.wantError(err, KindUnavailable, "")
 			w.skew.Store(int64(0))
 			time.Sleep(time.Minute)
-			w.wantState(Active, "")
+			s := w.wantState(Active, "")
 			w.mustToken()
+			t.Logf("suspect meanwhile; active again, %d refreshes used", s.RefreshesUsed)
 		})
 	})
 	t.Run("forward, and the server knows", func(t *testing.T) {
@@ -812,7 +904,7 @@ func TestEvents(t *testing.T) {
 				t.Errorf("event %+v", e)
 			}
 		}
-		if got, want := fmt.Sprint(kinds), "[sign_in token refresh end]"; got != want {
+		if got, want := fmt.Sprint(kinds), "[sign_in token refresh sign_out]"; got != want {
 			t.Errorf("events %s, want %s", got, want)
 		}
 		before := w.m.Events("", 100)

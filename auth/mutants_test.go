@@ -76,7 +76,7 @@ var mutants = []mutant{
 		"\tif a.At.IsZero() {\n\t\treturn wall, false\n\t}\n", "\tif true {\n\t\treturn wall, false\n\t}\n",
 		"./auth", "TestClockTurned"},
 	{"a start without waiting for the stored session costs a refresh", "auth/account.go",
-		"a.flight, f.loaded = nil, true", "a.flight, f.loaded = nil, false",
+		"a.flight, f.again = nil, true", "a.flight, f.again = nil, false",
 		"./auth", "TestLockedKeychain"},
 	{"the tombstone is not written", "keystore/session.go",
 		"\tif t.ended != \"\" || t.keys != nil && t.ledger.ended != \"\" {\n\t\treturn nil\n\t}\n", "\tif true {\n\t\treturn nil\n\t}\n",

@@ -16,6 +16,7 @@ const signInLimit = 5 * time.Minute
 // signIn is one sign-in of an account, running or the last one.
 type signIn struct {
 	cancel context.CancelFunc
+	device bool          // by device code (RFC 8628), not by redirect
 	ready  chan struct{} // closed when started or err is set
 	start  SignInStarted
 	err    error // why it could not start
@@ -40,9 +41,10 @@ func (s *signIn) running() bool {
 // waiter is a sign-in that waits for the person: by redirect or by device code.
 type waiter func(ctx context.Context, exchanging func()) (oauth.Grant, error)
 
-// StartSignIn starts a sign-in, or joins the one that runs. The session that
-// is there stays untouched until the new one is safe. Errors are of type
-// *Error.
+// StartSignIn starts a sign-in, or joins the one that runs. One that waits in
+// the browser gives way to one by device code, and the other way round. The
+// session that is there stays untouched until the new one is safe. Errors are
+// of type *Error.
 func (m *Manager) StartSignIn(ctx context.Context, name string, r SignInRequest) (SignInStarted, error) {
 	m.mu.Lock()
 	a, err := m.accountLocked(name)
@@ -53,7 +55,9 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r SignInRequest)
 		m.mu.Unlock()
 		return SignInStarted{}, err
 	}
-	if s := a.signIn; s.running() {
+	if s := a.signIn; s.running() && s.view.Phase == PhaseBrowser && s.device != r.Device {
+		s.abandonLocked() // the person wants the other way
+	} else if s.running() {
 		m.mu.Unlock()
 		select {
 		case <-s.ready:
@@ -68,6 +72,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r SignInRequest)
 	s := &signIn{
 		cancel: cancel,
 		ready:  make(chan struct{}),
+		device: r.Device,
 		view:   SignInView{Flow: rand.Text(), Phase: PhaseBrowser, StartedAt: m.clock.Now(), Message: "Waiting for you in the browser."},
 	}
 	a.signIn = s
@@ -169,7 +174,9 @@ func (m *Manager) finishSignIn(a *account, s *signIn, err error) error {
 	if e.Hint != "" {
 		s.view.Message += " " + sentence(e.Hint)
 	}
-	m.journal.add(Event{At: m.clock.Now(), Account: a.name, Kind: EventError, Message: "sign-in failed: " + e.Message})
+	if a.signIn == s { // else another has taken its place
+		m.journal.add(Event{At: m.clock.Now(), Account: a.name, Kind: EventError, Message: "sign-in failed: " + e.Message})
+	}
 	m.publishLocked()
 	return e
 }
@@ -219,7 +226,8 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	if old != nil && a.facts.Identity.Subject != "" && a.facts.Identity.Subject != f.Identity.Subject {
 		words += ", in place of " + a.facts.Identity.Display
 	}
-	a.rec, a.facts, a.use, a.access, a.unsaved, a.found = &rec, f, u, g.AccessToken, nil, nil
+	a.dropUnsavedLocked()
+	a.rec, a.facts, a.use, a.access, a.found = &rec, f, u, g.AccessToken, nil
 	a.retry, a.storeErr, a.dirty, a.noted, a.forecastAt = retry{}, nil, false, now, time.Time{}
 	a.failFlightLocked(nil) // who waited for a refresh has a new token
 	if old != nil {

@@ -148,18 +148,16 @@ func (m *Manager) retireLocked(rec keystore.Record, s server, why string) <-chan
 		if !rec.HighWater.IsZero() {
 			deadline = rec.HighWater.Add(revokeFor)
 		}
-		for try := 1; ; try++ {
+		err := m.keepTrying(run, deadline, func() error {
 			err := m.revoke(run, rec, s)
 			tell(err)
-			if err == nil || errors.Is(err, oauth.ErrNoRevocation) || !passing(err) || m.clock.Now().After(deadline) {
-				if err != nil && !errors.Is(err, oauth.ErrNoRevocation) {
-					m.log.Warn("a session was erased here without the server's word", "account", rec.Account, "error", err)
-				}
-				break
-			}
-			if !sleep(run, m.backoff(5*time.Second, 5*time.Minute, try)) {
-				return
-			}
+			return err
+		})
+		switch {
+		case run.Err() != nil && err != nil && passing(err):
+			return // the tombstone is found at the next start
+		case err != nil && !errors.Is(err, oauth.ErrNoRevocation):
+			m.log.Warn("a session was erased here without the server's word", "account", rec.Account, "error", err)
 		}
 		for try := 1; ; try++ {
 			err := m.store.Erase(context.WithoutCancel(run), rec.ID)
@@ -173,6 +171,17 @@ func (m *Manager) retireLocked(rec keystore.Record, s server, why string) <-chan
 		}
 	})
 	return first
+}
+
+// keepTrying repeats an attempt that may succeed later, until the deadline or
+// the end of ctx, and returns the error of the last one.
+func (m *Manager) keepTrying(ctx context.Context, deadline time.Time, attempt func() error) error {
+	for try := 1; ; try++ {
+		err := attempt()
+		if err == nil || !passing(err) || m.clock.Now().After(deadline) || !sleep(ctx, m.backoff(5*time.Second, 5*time.Minute, try)) {
+			return err
+		}
+	}
 }
 
 // revoke makes one attempt at the server.

@@ -176,7 +176,7 @@ const (
 )
 
 // factsLocked gathers what the account's state follows from.
-func (a *account) factsLocked(now time.Time) Facts {
+func (a *account) factsLocked(t Reading) Facts {
 	f := Facts{
 		Past:       a.m.journal.past(a.name).Reason,
 		SigningIn:  a.signIn.running(),
@@ -187,13 +187,13 @@ func (a *account) factsLocked(now time.Time) Facts {
 	} else {
 		f.Locked = a.storeErr != nil
 	}
-	if a.triesAgainLocked(now) {
+	if a.triesAgainLocked(t.Now) {
 		f.RetryAt = a.retry.at
 	}
 	if a.rec != nil {
 		s := a.sessionLocked()
 		f.Session = &s
-		f.Suspect = a.suspectLocked(now)
+		f.Suspect = a.suspectLocked(t)
 		f.Held = f.Held || a.retry.err != nil && a.retry.err.Class == oauth.HeldBack
 	}
 	return f
@@ -211,9 +211,10 @@ func (a *account) triesAgainLocked(now time.Time) bool {
 	return now.Sub(a.wantedAt) < wantedFor && !a.sessionLocked().AccessGood(now)
 }
 
-// snapshotLocked builds the account's snapshot at now.
-func (a *account) snapshotLocked(now time.Time) Snapshot {
-	f := a.factsLocked(now)
+// snapshotLocked builds the account's snapshot of the moment t.
+func (a *account) snapshotLocked(t Reading) Snapshot {
+	now := t.Now
+	f := a.factsLocked(t)
 	v := Snapshot{
 		Name:         a.name,
 		Provider:     providerName(a.config),

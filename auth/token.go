@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"curfew/auth/oauth"
@@ -22,7 +23,7 @@ func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration
 		if err := f.wait(ctx); err != nil {
 			return Token{}, err
 		}
-		waited = waited || !f.loaded
+		waited = waited || !f.again
 	}
 }
 
@@ -34,7 +35,8 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 	if err != nil {
 		return Token{}, nil, err
 	}
-	now := m.clock.Now()
+	t := m.clock.Read()
+	now := t.Now
 	if !waited {
 		a.wantedAt = now
 		if a.rec != nil {
@@ -50,7 +52,7 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 		return Token{}, a.joinLocked(program), nil
 	case a.rec == nil:
 		return Token{}, nil, a.noSessionErrorLocked()
-	case a.suspectLocked(now):
+	case a.suspectLocked(t):
 		return Token{}, nil, suspectError()
 	case a.sessionLocked().Over(m.limits, now) != "":
 		return Token{}, nil, endedError(name, a.sessionLocked().Over(m.limits, now))
@@ -90,17 +92,24 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 }
 
 // retryBarsLocked reports whether a failure is too fresh to try again because
-// somebody asks: a server that said when, or a try a moment ago.
+// somebody asks: a server that wants to be left alone, or a try a moment ago.
 func (a *account) retryBarsLocked(now time.Time) bool {
 	r := a.retry
-	if r.err == nil || !now.Before(r.at) {
+	switch {
+	case r.err == nil || !now.Before(r.at):
 		return false
-	}
-	switch r.err.Class {
-	case oauth.Throttled, oauth.HeldBack, oauth.Protocol:
+	case r.err.Class == oauth.HeldBack, r.err.Class == oauth.Protocol, r.throttles():
 		return true
+	case r.err.Class == oauth.Throttled: // 503 and no more is what an outage looks like
+		return now.Sub(r.last) < offlineMax
 	}
 	return now.Sub(r.last) < offlineDelay
+}
+
+// throttles reports whether the server said that it is asked too often, or
+// when to come back (RFC 9110 section 10.2.3, RFC 6585 section 4).
+func (r retry) throttles() bool {
+	return r.err != nil && r.err.Class == oauth.Throttled && (r.err.Status != http.StatusServiceUnavailable || r.err.RetryAfter > 0)
 }
 
 // serveLocked hands the token out and remembers who took it.
@@ -121,7 +130,8 @@ func (a *account) serveLocked(program string, now time.Time) Token {
 }
 
 // Refresh spends one refresh now, whatever the plan says, and returns what is
-// left. An open cycle is brought to its end instead of starting another.
+// left. An open cycle is brought to its end instead of starting another, unless
+// what comes of it is over already.
 // Errors are of type *Error.
 func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, error) {
 	m.mu.Lock()
@@ -130,7 +140,8 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, 
 		m.mu.Unlock()
 		return Snapshot{}, err
 	}
-	now := m.clock.Now()
+	t := m.clock.Read()
+	now := t.Now
 	a.wantedAt = now
 	switch {
 	case m.running == nil:
@@ -139,13 +150,13 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, 
 		a.retry.at = time.Time{}
 	case a.rec == nil:
 		err = a.noSessionErrorLocked()
-	case a.suspectLocked(now):
+	case a.suspectLocked(t):
 		err = suspectError()
 	case a.sessionLocked().Over(m.limits, now) != "":
 		err = endedError(name, a.sessionLocked().Over(m.limits, now))
 	case a.sessionLocked().Exhausted(m.limits):
 		err = endedError(name, ByRefreshes)
-	case a.flight == nil && a.retry.err != nil && a.retry.err.Class == oauth.Throttled && now.Before(a.retry.at):
+	case a.flight == nil && a.retry.throttles() && now.Before(a.retry.at):
 		err = a.failureErrorLocked()
 	}
 	if err != nil {
@@ -157,7 +168,7 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, 
 	if err := f.wait(ctx); err != nil {
 		return Snapshot{}, err
 	}
-	if f.loaded {
+	if f.again {
 		return m.Refresh(ctx, name, program)
 	}
 	return m.Snapshot(name)

@@ -36,12 +36,13 @@ const (
 // and how long each waits for a moment at which the user is active.
 var (
 	countWarnings = []struct {
+		id       string
 		left     int
 		patience time.Duration // from the refresh that reached it
 	}{
-		{0, 10 * time.Minute},
-		{2, 4 * time.Hour},
-		{5, 12 * time.Hour},
+		{"refreshes-0", 0, 10 * time.Minute},
+		{"refreshes-2", 2, 4 * time.Hour},
+		{"refreshes-5", 5, 12 * time.Hour},
 	}
 	timeWarnings = []struct {
 		id       string
@@ -68,9 +69,9 @@ func DueWarnings(f WarningFacts, fired []string) []Warning {
 	}
 	active := f.Now.Sub(f.ActiveAt) <= activeFor
 	var due []Warning
-	warn := func(id string, waited, patience time.Duration, message string) {
+	warn := func(id string, waited, patience time.Duration, message func() string) {
 		if (active || waited >= patience) && !slices.Contains(fired, id) {
-			due = append(due, Warning{id, message})
+			due = append(due, Warning{id, message()})
 		}
 	}
 
@@ -79,11 +80,12 @@ func DueWarnings(f WarningFacts, fired []string) []Warning {
 			continue
 		}
 		if f.MaxRefreshes >= 2*c.left && f.MaxRefreshes > 0 {
-			message := fmt.Sprintf("%d of %d refreshes are left. Signing in again brings %d new ones.", f.RefreshesLeft, f.MaxRefreshes, f.MaxRefreshes)
-			if f.RefreshesLeft <= 0 {
-				message = fmt.Sprintf("The last of %d refreshes is used. The token at hand works until it expires; then it takes a new sign-in.", f.MaxRefreshes)
-			}
-			warn(fmt.Sprintf("refreshes-%d", c.left), f.Now.Sub(f.LastRefreshAt), c.patience, message)
+			warn(c.id, f.Now.Sub(f.LastRefreshAt), c.patience, func() string {
+				if f.RefreshesLeft <= 0 {
+					return fmt.Sprintf("The last of %d refreshes is used. The token at hand works until it expires; then it takes a new sign-in.", f.MaxRefreshes)
+				}
+				return fmt.Sprintf("%d of %d refreshes are left. Signing in again brings %d new ones.", f.RefreshesLeft, f.MaxRefreshes, f.MaxRefreshes)
+			})
 		}
 		break
 	}
@@ -91,8 +93,9 @@ func DueWarnings(f WarningFacts, fired []string) []Warning {
 	ends, who := f.EndsAt, "This sign-in ends"
 	if !f.ServerEndsAt.IsZero() && f.ServerEndsAt.Before(f.EndsAt) {
 		ends, who = f.ServerEndsAt, "The provider ends this sign-in"
-		warn("server-end", f.Now.Sub(f.SignedInAt), 24*time.Hour,
-			fmt.Sprintf("%s in %s, before its %s are over.", who, roughly(ends.Sub(f.Now)), roughly(f.EndsAt.Sub(f.SignedInAt))))
+		warn("server-end", f.Now.Sub(f.SignedInAt), 24*time.Hour, func() string {
+			return fmt.Sprintf("%s in %s, before its %s are over.", who, roughly(ends.Sub(f.Now)), roughly(f.EndsAt.Sub(f.SignedInAt)))
+		})
 	}
 	for _, t := range timeWarnings {
 		left := ends.Sub(f.Now)
@@ -100,13 +103,15 @@ func DueWarnings(f WarningFacts, fired []string) []Warning {
 			continue
 		}
 		if ends.Sub(f.SignedInAt) >= 2*t.left {
-			warn(t.id, t.left-left, t.patience, fmt.Sprintf("%s in %s. Signing in again starts a new one.", who, roughly(left)))
+			warn(t.id, t.left-left, t.patience, func() string { return fmt.Sprintf("%s in %s. Signing in again starts a new one.", who, roughly(left)) })
 		}
 		break
 	}
 
 	if left, near := f.IdleEndsAt.Sub(f.Now), min(24*time.Hour, f.MaxIdle/4); !f.IdleEndsAt.IsZero() && left <= near && f.IdleEndsAt.Before(ends) {
-		warn("idle", near-left, near/2, fmt.Sprintf("This sign-in ends in %s if nothing uses it until then.", roughly(left)))
+		warn("idle", near-left, near/2, func() string {
+			return fmt.Sprintf("This sign-in ends in %s if nothing uses it until then.", roughly(left))
+		})
 	}
 	return due
 }

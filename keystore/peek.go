@@ -1,7 +1,5 @@
 package keystore
 
-import "strings"
-
 // Peek returns what the files alone claim of a session, without asking the
 // keychain and so Unverified: good for finding out whose session it is, and
 // for nothing that a rule depends on. The error says what of it cannot be
@@ -15,10 +13,7 @@ func (s *Store) Peek(id string) (Record, error) {
 	}
 	peeked := &session{id: id}
 	if mark, err := s.disk.read(id+suffixEnd, 4096); err == nil {
-		peeked.ended, _ = strings.CutPrefix(string(mark), markEnded)
-		if peeked.ended == string(mark) { // refused: Load says so
-			peeked.ended = ""
-		}
+		peeked.readMark(mark) // one that was refused Load tells of
 	}
 	data, err := s.disk.read(id+suffixLedger, maxLedger)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -21,7 +22,8 @@ const (
 )
 
 // The first words of a SID.end file, which ends a session whose ledger cannot
-// be written: its keys are not at hand, or it was refused.
+// be written: its keys are not at hand, or it was refused. After the reason of
+// an end, on a line of its own, comes when that was, in Unix milliseconds.
 const (
 	markEnded   = "ended: "
 	markRefused = "refused: "
@@ -42,6 +44,19 @@ type session struct {
 	suspect bool   // the file may not be what it should: write it anew before the next line
 	sealed  string // the sealed secret of the newest generation
 	ended   string // from SID.end
+	endedAt int64  // Unix milliseconds; 0: not known
+}
+
+// readMark reads a SID.end file that is not a refusal.
+func (t *session) readMark(mark []byte) bool {
+	text, ok := strings.CutPrefix(string(mark), markEnded)
+	if !ok {
+		return false
+	}
+	reason, at, _ := strings.Cut(text, "\n")
+	t.ended = reason
+	t.endedAt, _ = strconv.ParseInt(strings.TrimSpace(at), 10, 64)
+	return true
 }
 
 func newSession(id string) *session {
@@ -60,13 +75,16 @@ func (t *session) forget(failure error) {
 }
 
 func (t *session) record() Record {
-	if t.ledger.id == "" {
-		return Record{ID: t.id, Ended: t.ended, Unverified: true}
+	r := Record{ID: t.id, Unverified: true}
+	if t.ledger.id != "" {
+		r = t.ledger.record()
+		r.Unverified = t.keys == nil
 	}
-	r := t.ledger.record()
-	r.Unverified = t.keys == nil
-	if r.Ended == "" {
+	if r.Ended == "" && t.ended != "" {
 		r.Ended = t.ended
+		if at := time.UnixMilli(t.endedAt); t.endedAt != 0 && at.After(r.HighWater) {
+			r.HighWater = at
+		}
 	}
 	return r
 }
@@ -191,8 +209,8 @@ func (s *Store) verify(ctx context.Context, t *session) (*session, error) {
 		return nil, err
 	}
 	why, refused := strings.CutPrefix(string(mark), markRefused)
-	if ended, ok := strings.CutPrefix(string(mark), markEnded); ok {
-		fresh.ended, t.ended = ended, ended
+	if fresh.readMark(mark) {
+		t.ended, t.endedAt = fresh.ended, fresh.endedAt
 	} else if len(mark) > 0 && !refused {
 		return nil, fmt.Errorf("%w: %s%s is not one of ours", ErrCorrupt, t.id, suffixEnd)
 	}
@@ -595,14 +613,15 @@ func (s *Store) end(ctx context.Context, t *session, reason string) error {
 			return err
 		}
 	}
-	mark := markEnded
+	at := s.clock().UnixMilli()
+	mark := fmt.Sprintf("%s%s\n%d\n", markEnded, reason, at)
 	if errors.Is(t.failure, ErrTampered) {
-		mark = markRefused // stays so
+		mark = markRefused + reason // stays so
 	}
-	if err := s.disk.replace(t.id+suffixEnd, []byte(mark+reason)); err != nil {
+	if err := s.disk.replace(t.id+suffixEnd, []byte(mark)); err != nil {
 		return err
 	}
-	t.ended = reason
+	t.ended, t.endedAt = reason, at
 	return nil
 }
 

@@ -82,7 +82,7 @@ type Record struct {
 	Generation int       // of the stored secret: 1 after Create, +1 per Commit
 	Used       int       // cycles reserved (not refunded): the larger of ledger and high-water item
 	Pending    bool      // a cycle is reserved and neither committed nor refunded
-	HighWater  time.Time // the latest wall-clock time any line was written at
+	HighWater  time.Time // the latest wall-clock time anything was written at, the end included
 	Meta       []byte    // the caller's opaque facts as of the last Create, Commit or Note; kept in clear
 	Ended      string    // why, once End was called; "" while it lives
 

@@ -150,7 +150,7 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status != http.StatusOK {
 		rc.log.Debug("visit to the sign-in port refused", "status", status, "why", why)
 		if status == http.StatusBadRequest {
-			writePage(w, status, assets.SignInExpired)
+			writePage(w, status, assets.SignInExpired.For(r.Header.Get("Accept-Language")))
 		} else {
 			setPageHeaders(w.Header())
 			http.Error(w, http.StatusText(status), status)
@@ -164,7 +164,7 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rc.answer <- values
 	}
 	<-rc.ended // within the limits of Flow.Wait
-	writePage(w, http.StatusOK, rc.page)
+	writePage(w, http.StatusOK, rc.page.For(r.Header.Get("Accept-Language")))
 }
 
 // end releases the browsers that wait. It is called once.

@@ -48,7 +48,8 @@ type Grant struct {
 	RefreshToken Secret // zero: none came; keep the old one (RFC 6749 section 6)
 	TokenType    string // always "Bearer"
 	ReceivedAt   time.Time
-	ExpiresIn    time.Duration // 0: the server did not say
+	ExpiresIn    time.Duration // as issued; 0: the server did not say
+	ExpiresAt    time.Time     // by the clock of ReceivedAt; before it where a server repeated an old answer; zero: unknown
 	Scope        []string      // as granted; nil: as asked (RFC 6749 section 5.1)
 	Identity     Identity      // zero where no ID token came
 	Bounds       Bounds

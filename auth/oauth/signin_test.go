@@ -298,6 +298,9 @@ func TestReload(t *testing.T) {
 			pages[i] = httptest.NewRecorder()
 			r := httptest.NewRequest("GET", "/callback?state=right&code=x", nil)
 			r.Host = "127.0.0.1:5"
+			if i == 2 {
+				r.Header.Set("Accept-Language", "de-DE,de;q=0.9,en;q=0.8")
+			}
 			go rc.ServeHTTP(pages[i], r)
 		}
 		synctest.Wait()
@@ -306,8 +309,12 @@ func TestReload(t *testing.T) {
 		}
 		rc.end(assets.SignInDenied)
 		synctest.Wait()
-		for _, page := range pages {
-			if page.Body.String() != string(assets.SignInDenied.Body) {
+		for i, page := range pages {
+			want := assets.SignInDenied
+			if i == 2 {
+				want = want.For("de")
+			}
+			if page.Body.String() != string(want.Body) || page.Header().Get("Content-Security-Policy") != want.Policy {
 				t.Errorf("page %.100s", page.Body)
 			}
 		}

@@ -111,7 +111,7 @@ func readTokens(g *guard, server string, r *reply) ([]byte, *Error) {
 	}
 	grant, idToken, err := readGrant(o, c.now().Round(0), c.provider.AccessLifetime)
 	grant.Bounds.ServerTime = r.date
-	grant.ExpiresIn = tightenLife(grant, r.date)
+	grant.ExpiresIn, grant.ExpiresAt = tokenLife(grant, r.date)
 	g.grant, g.idToken = grant, idToken
 	if ambiguous != nil {
 		err = ambiguous
@@ -310,23 +310,33 @@ func codeFrom(values url.Values) (Secret, bool) {
 	return NewSecret(code), validToken(code)
 }
 
-// tightenLife returns how long the access token of g lives. A server that
-// repeats a lost answer repeats its expires_in too, which then counts from
-// the first time; where the token is a JWT its exp tells, held against the
-// server's own clock.
-func tightenLife(g Grant, serverTime time.Time) time.Duration {
-	if g.ExpiresIn == 0 || serverTime.IsZero() {
-		return g.ExpiresIn
-	}
+// tokenLife returns how long the access token of g was issued for, and when it
+// expires. A server that repeats a lost answer repeats its expires_in too,
+// which then counts from the first time; where the token is a JWT its exp
+// tells, held against the server's own clock. It also tells where expires_in
+// was left out (RFC 6749 section 5.1: "by other means").
+func tokenLife(g Grant, serverTime time.Time) (issued time.Duration, expiresAt time.Time) {
+	issued = g.ExpiresIn
+	left := issued
 	claims := unverifiedClaims(g.AccessToken)
-	if claims == nil {
-		return g.ExpiresIn
+	if exp, ok := claims.unixTime("exp"); ok && !serverTime.IsZero() {
+		tighten := func(d, to time.Duration) time.Duration {
+			if d == 0 || to < d {
+				return min(to, maxTokenLife)
+			}
+			return d
+		}
+		left = tighten(left, exp.Sub(serverTime))
+		if iat, ok := claims.unixTime("iat"); ok && exp.After(iat) {
+			issued = tighten(issued, exp.Sub(iat))
+		} else if issued == 0 {
+			issued = max(left, 0)
+		}
 	}
-	exp, ok := claims.unixTime("exp")
-	if !ok {
-		return g.ExpiresIn
+	if issued == 0 {
+		return 0, time.Time{}
 	}
-	return min(g.ExpiresIn, max(exp.Sub(serverTime), time.Second))
+	return issued, g.ReceivedAt.Add(left)
 }
 
 // unverifiedClaims returns the claims of a token that is a JWT, nil of any

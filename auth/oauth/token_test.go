@@ -314,26 +314,38 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestRepeatedAnswer: a server in its grace repeats an answer, and with it an
+// TestTokenLife: a server in its grace repeats an answer, and with it an
 // expires_in that has begun to run; the token itself tells.
-func TestRepeatedAnswer(t *testing.T) {
+func TestTokenLife(t *testing.T) {
 	date := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	in := func(d time.Duration) int64 { return date.Add(d).Unix() }
 	for _, test := range []struct {
 		name, claims, expiresIn string
-		want                    time.Duration
+		life, left              time.Duration
 	}{
-		{"repeated", `{"exp":%d}`, `,"expires_in":900`, 5 * time.Minute},
-		{"first time", `{"exp":%d}`, `,"expires_in":200`, 200 * time.Second},
-		{"exp in the past", `{"exp":5}`, `,"expires_in":900`, time.Second},
-		{"no exp", `{}`, `,"expires_in":900`, 15 * time.Minute},
-		{"not claims", `[]`, `,"expires_in":900`, 15 * time.Minute},
-		{"life unknown", `{"exp":%d}`, ``, 0},
+		{"repeated", fmt.Sprintf(`{"exp":%d}`, in(5*time.Minute)), `,"expires_in":900`, 15 * time.Minute, 5 * time.Minute},
+		{"repeated, with iat", fmt.Sprintf(`{"exp":%d,"iat":%d}`, in(5*time.Minute), in(-10*time.Minute)), `,"expires_in":900`, 15 * time.Minute, 5 * time.Minute},
+		{"repeated when it was over", fmt.Sprintf(`{"exp":%d}`, in(-time.Hour)), `,"expires_in":900`, 15 * time.Minute, -time.Hour},
+		{"promised more than the token has", fmt.Sprintf(`{"exp":%d,"iat":%d}`, in(5*time.Minute), in(0)), `,"expires_in":900`, 5 * time.Minute, 5 * time.Minute},
+		{"first time", fmt.Sprintf(`{"exp":%d}`, in(5*time.Minute)), `,"expires_in":200`, 200 * time.Second, 200 * time.Second},
+		{"nonsense in iat", fmt.Sprintf(`{"exp":%d,"iat":%d}`, in(5*time.Minute), in(time.Hour)), `,"expires_in":900`, 15 * time.Minute, 5 * time.Minute},
+		{"no exp", `{}`, `,"expires_in":900`, 15 * time.Minute, 15 * time.Minute},
+		{"not claims", `[]`, `,"expires_in":900`, 15 * time.Minute, 15 * time.Minute},
+		{"only exp says", fmt.Sprintf(`{"exp":%d}`, in(5*time.Minute)), ``, 5 * time.Minute, 5 * time.Minute},
+		{"only exp and iat say", fmt.Sprintf(`{"exp":%d,"iat":%d}`, in(5*time.Minute), in(-10*time.Minute)), ``, 15 * time.Minute, 5 * time.Minute},
+		{"only exp says, of a year", fmt.Sprintf(`{"exp":%d}`, in(365*24*time.Hour)), ``, maxTokenLife, maxTokenLife},
+		{"only exp says, and it is over", fmt.Sprintf(`{"exp":%d}`, in(-time.Hour)), ``, 0, 0},
+		{"nothing says", `{}`, ``, 0, 0},
 	} {
-		claims := strings.ReplaceAll(test.claims, "%d", fmt.Sprint(date.Add(5*time.Minute).Unix()))
-		token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+		token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(test.claims)) + ".c2ln"
 		answer := respond(200, appJSON, `{"access_token":"`+token+`","token_type":"Bearer"`+test.expiresIn+`}`, "Date", date.Format(http.TimeFormat))
-		if g, _, err := refreshWith(t, answer, nil); err != nil || g.ExpiresIn != test.want {
-			t.Errorf("%s: %v, %v", test.name, g.ExpiresIn, err)
+		g, _, err := refreshWith(t, answer, nil)
+		var expires time.Time
+		if test.life != 0 {
+			expires = g.ReceivedAt.Add(test.left)
+		}
+		if err != nil || g.ExpiresIn != test.life || !g.ExpiresAt.Equal(expires) {
+			t.Errorf("%s: life %v, expires %v, want %v, %v; %v", test.name, g.ExpiresIn, g.ExpiresAt, test.life, expires, err)
 		}
 	}
 }

@@ -506,6 +506,40 @@ func labels(rows []traytest.Row) []string {
 	return l
 }
 
+// TestLanguage: the desktop's language is spoken, and the one that a person
+// chooses while the tray runs; nothing but the words of the menu changes.
+func TestLanguage(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	s.env = append(s.env, "LANG=de_DE.UTF-8")
+	serve(t, s.socket, newEngine(account("spotify")))
+	s.start()
+	s.registered()
+	s.tooltip("spotify: 14 von 20 Aktualisierungen, noch 23 T")
+	german := s.row("spotify: 14 von 20 Aktualisierungen, noch 23 T", "Abmelden")
+	s.row("Curfew öffnen")
+
+	choose := func(content string) time.Time {
+		path := filepath.Join(s.home, "curfew", "ui.toml")
+		s.check(os.MkdirAll(filepath.Dir(path), 0o700))
+		s.check(os.WriteFile(path+".new", []byte(content), 0o600))
+		s.check(os.Rename(path+".new", path))
+		return time.Now()
+	}
+	at := choose("language = 'en'\n")
+	english := s.row("spotify: 14 of 20 refreshes, 23 d left", "Sign out")
+	s.row("Open Curfew")
+	s.tooltip("spotify: 14 of 20 refreshes, 23 d left")
+	if took := time.Since(at); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if english.ID != german.ID {
+		t.Errorf("row %d became row %d: the menu was built anew", german.ID, english.ID)
+	}
+	choose("")
+	s.row("spotify: 14 von 20 Aktualisierungen, noch 23 T", "Abmelden")
+}
+
 // TestOpenMenu: in an open menu words change without a new layout, at which
 // some panels close it; rows come when it is closed.
 func TestOpenMenu(t *testing.T) {

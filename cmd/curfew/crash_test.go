@@ -341,15 +341,18 @@ type tallies struct {
 	points                         map[string]int
 }
 
-// rounds kills agents in the middle of refreshes, n times, by way of round,
-// which starts the agent, has it refresh, and says where it died; "": it did
-// not. round calls refreshing before each refresh.
+// rounds kills n agents in the middle of refreshes, by way of round, which
+// starts one, has it refresh, and says where it died; "": it did not, and does
+// not count. round calls refreshing before each refresh.
 func (b *bench) rounds(n int, round func(i int, refreshing func()) (point string)) tallies {
 	b.t.Helper()
 	b.start()
 	sid := b.signIn("work")
 	got := tallies{points: map[string]int{}}
-	for i := range n {
+	for i := 0; got.killed < n; i++ {
+		if got.finished > 5*n+20 {
+			b.t.Fatalf("of %d agents only %d were killed", i, got.killed)
+		}
 		b.kill()
 		var before int
 		look := func() { before, _ = b.server.Refreshes(sid) }

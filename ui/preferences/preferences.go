@@ -130,10 +130,10 @@ func replace(path string, content []byte) error {
 	return err
 }
 
-// Watch calls changed, one call at a time, with the preferences each time
-// that they were written, until ctx ends or the system tells no more. Between
-// two changes it sleeps: nothing is looked up by the clock. What cannot be
-// read changes nothing.
+// Watch calls changed, one call at a time, with the preferences as they are and
+// then each time that they were written, until ctx ends or the system tells no
+// more. Between two changes it sleeps: nothing is looked up by the clock. What
+// cannot be read changes nothing.
 func Watch(ctx context.Context, changed func(Preferences)) error {
 	path, err := Path()
 	if err != nil {
@@ -152,7 +152,12 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 	if err != nil {
 		return fmt.Errorf("changes of the preferences cannot be followed: %w", err)
 	}
-	for {
+	for written := true; ; {
+		if written { // or it was, before it could be seen
+			if p, err := read(path); err == nil {
+				changed(p)
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -160,12 +165,7 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 			if !ok {
 				return nil
 			}
-			if filepath.Base(e.Name) != fileName || e.Op == fsnotify.Chmod {
-				continue
-			}
-			if p, err := read(path); err == nil {
-				changed(p)
-			}
+			written = filepath.Base(e.Name) == fileName && e.Op != fsnotify.Chmod
 		case err, ok := <-w.Errors:
 			if !ok {
 				return nil

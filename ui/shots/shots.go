@@ -112,6 +112,7 @@ func Situations(now time.Time) []Situation {
 	one("just-signed-in", "signed in a moment ago: nothing is spent", func(s *auth.Snapshot) {
 		spend(s, now, 0, 0)
 		s.AccessExpiresAt, s.LastRefreshAt, s.LastUsedAt, s.LastUsedBy = now.Add(time.Hour), time.Time{}, time.Time{}, ""
+		s.TookTokens = nil
 	})
 	one("background", "a background refresh is planned", func(s *auth.Snapshot) {
 		s.NextRefreshAt, s.NextReason = now.Add(37*time.Minute), "in use"

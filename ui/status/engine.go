@@ -116,26 +116,42 @@ func (p pattern) match(text string) (args []string, ok bool) {
 // servers' words stay. The capital and the full stop that the engine may have
 // given a phrase, to make it a sentence, are kept.
 func Said(text string) string {
-	t := current.Load()
-	if t == nil || text == "" {
-		return text
+	if t := current.Load(); t != nil && text != "" {
+		if said, ok := t.sentences(text); ok {
+			return said
+		}
 	}
-	if said, ok := t.said(text); ok {
-		return said
+	return text
+}
+
+// sentences says what the engine put together of several sentences, as an
+// error and what to do, or else as one.
+func (t *table) sentences(text string) (string, bool) {
+	for at := strings.LastIndex(text, ". "); at > 0; at = strings.LastIndex(text[:at], ". ") {
+		if first, ok := t.sentences(text[:at+1]); ok {
+			if rest, ok := t.sentences(text[at+2:]); ok {
+				return first + " " + rest, true
+			}
+		}
 	}
-	for _, stop := range []string{"", "."} {
+	return t.sentence(text)
+}
+
+// sentence says a phrase that may have got a capital and a full stop.
+func (t *table) sentence(text string) (string, bool) {
+	for _, stop := range []string{".", ""} { // a full stop belongs to no argument
 		phrase, ok := strings.CutSuffix(text, stop)
 		if !ok {
 			continue
 		}
-		if said, ok := t.said(phrase); ok {
-			return withStop(said, stop)
+		if said, ok := t.phrase(phrase); ok {
+			return withStop(said, stop), true
 		}
-		if said, ok := t.said(recased(phrase, unicode.ToLower)); ok {
-			return withStop(recased(said, unicode.ToUpper), stop)
+		if said, ok := t.phrase(recased(phrase, unicode.ToLower)); ok {
+			return withStop(recased(said, unicode.ToUpper), stop), true
 		}
 	}
-	return text
+	return "", false
 }
 
 // recased returns s with its first rune in another case.
@@ -146,7 +162,8 @@ func recased(s string, to func(rune) rune) string {
 
 func withStop(s, stop string) string { return strings.TrimSuffix(s, stop) + stop }
 
-func (t *table) said(text string) (string, bool) {
+// phrase says what was made from one format.
+func (t *table) phrase(text string) (string, bool) {
 	for _, p := range t.engine {
 		args, ok := p.match(text)
 		if !ok {

@@ -13,6 +13,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+	"unicode"
+
+	"curfew/auth"
 )
 
 // speak sets a language until the end of the test.
@@ -206,6 +210,104 @@ func TestEveryWordIsTranslated(t *testing.T) {
 			if !said && !also {
 				t.Errorf("%s: nobody says %q", name, key)
 			}
+		}
+	}
+}
+
+func TestMatchLanguage(t *testing.T) {
+	for _, tt := range []struct{ tags, want string }{
+		{"", "en"}, {"C", "en"}, {"POSIX", "en"}, {"C.UTF-8", "en"}, {"en_GB.UTF-8", "en"}, {"de_DE.UTF-8", "de"}, {"de", "de"}, {"de-AT", "de"},
+		{"DE", "de"}, {"de_CH@euro", "de"}, {"deu", "en"}, {"fr de", "de"}, {"fr en de", "en"}, {"sv_SE", "en"},
+	} {
+		if got := MatchLanguage(strings.Fields(tt.tags)...); got != tt.want {
+			t.Errorf("MatchLanguage(%q) = %q, want %q", tt.tags, got, tt.want)
+		}
+	}
+}
+
+func TestSetLanguage(t *testing.T) {
+	for _, l := range append(Languages(), Language{"tlh", ""}, Language{"", ""}) {
+		speak(t, l.Code)
+		want := l.Code
+		if l.Name == "" {
+			want = English
+		}
+		if got := SpokenLanguage(); got != want {
+			t.Errorf("after SetLanguage(%q): %q", l.Code, got)
+		}
+	}
+}
+
+// TestGerman is a sample for people to read: numbers, countdowns and moments
+// as they are written in German.
+func TestGerman(t *testing.T) {
+	speak(t, "de")
+	for _, tt := range []struct{ got, want string }{
+		{Line(live(), now), "Spotify: 14 von 20 Aktualisierungen, noch 23 T"},
+		{Short(live(func(s *auth.Snapshot) { s.MaxRefreshes, s.RefreshesLeft = 1, 1 }), now), "1 von 1 Aktualisierung, noch 23 T"},
+		{Short(live(in(auth.Waiting), nextAt(4*time.Minute)), now), "14 von 20 Aktualisierungen, noch 23 T; wartet auf den Server, nächster Versuch in 4 Min"},
+		{Short(live(ended(auth.ByRefreshes)), now), "neu anmelden: die 20 Aktualisierungen sind verbraucht"},
+		{Describe(live(ended(auth.ByIdle)), now).Detail, "Neu anmelden: zu lange nicht genutzt."},
+		{Describe(live(), now).Age.Value, "23 Tage"},
+		{Describe(live(endsIn(day)), now).Age.Value, "1 T"},
+		{Coarse(3*day + 4*time.Hour), "3 T"}, {Fine(3*day + 4*time.Hour), "3 T 4 Std"}, {Coarse(5*time.Hour + 12*time.Minute), "5 Std 12 Min"},
+		{Fine(41*time.Minute + 7*time.Second), "41:07"}, {Coarse(0), "unter 1 Min"},
+		{When(now.Add(time.Hour), now), "heute, 15:30"}, {When(now.Add(18*day), now), "Do 10.12., 14:30"}, {When(now.Add(50*day), now), "Mo 11.1.2027, 14:30"},
+		{Stamp(now.Add(-2*day), now), "Fr 14:30"}, {Stamp(now.Add(-12*day), now), "10.11. 14:30"}, {Date(now), "22.11."},
+		{Ago(now.Add(-3*day), now), "vor 3 T"}, {Ago(now.Add(-2*time.Minute), now), "vor 2 Min"}, {Ago(time.Time{}, now), "nie"},
+		{Said("The server cannot be reached (id.example.com did not answer in time); the session is kept."),
+			"Der Server ist nicht erreichbar (id.example.com hat nicht rechtzeitig geantwortet); die Sitzung bleibt erhalten."},
+		{Said("Consent was denied (The user said no. Really). Start it again: `curfew login work`."), "Die Zustimmung wurde verweigert (The user said no. Really). Neu beginnen: `curfew login work`."},
+		{Said("This sign-in ends in 3 days. Signing in again starts a new one."), "Diese Anmeldung endet in 3 Tagen. Eine neue Anmeldung beginnt von vorn."},
+		{Said("The provider ends this sign-in in 5 hours, before its 30 days are over."), "Der Anbieter beendet diese Anmeldung in 5 Stunden, also vor Ablauf von 30 Tagen."},
+		{Said("refreshed, 6 of 20, for git-credential"), "aktualisiert, 6 von 20, für git-credential"},
+		{Said("signed in as alice, in place of bob"), "angemeldet als alice, anstelle von bob"},
+		{Said("Something that only a newer engine says."), "Something that only a newer engine says."},
+		{Explain(&auth.Error{Kind: auth.KindKeychain, Message: "the keychain is locked"}).Message, "Der Schlüsselbund ist gesperrt."},
+		{Explain(&auth.Error{Kind: auth.KindNotRunning, Message: "the agent is not running", Hint: "start it with: curfew agent"}).Hint, "Starten mit: curfew agent"},
+		{Explain(&auth.Error{Kind: auth.KindUnknown}).Message, "Ein Konto dieses Namens gibt es nicht."},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("got  %q\nwant %q", tt.got, tt.want)
+		}
+	}
+}
+
+// TestNoEnglishIsLeft describes every state in each language, and finds what
+// is said as in English.
+func TestNoEnglishIsLeft(t *testing.T) {
+	var all []auth.Snapshot
+	for _, s := range []auth.State{auth.SignedOut, auth.SigningIn, auth.Active, auth.Stale, auth.Refreshing, auth.Waiting, auth.Held, auth.Locked, auth.Suspect, "dreaming"} {
+		for _, limit := range []auth.Limit{auth.LimitNone, auth.LimitAge, auth.LimitRefreshes, auth.LimitIdle, auth.LimitServer} {
+			all = append(all,
+				live(in(s), func(s *auth.Snapshot) {
+					s.LimitedBy = limit
+					s.Forecast = auth.ForecastView{EndsAt: s.EndsAt, By: limit}
+				}),
+				live(in(s), used(20), nextAt(time.Hour), func(s *auth.Snapshot) { s.NextReason, s.LastUsedBy, s.Paused = "", "", limit == auth.LimitAge }))
+		}
+	}
+	for _, r := range []auth.Reason{auth.ByAge, auth.ByRefreshes, auth.ByIdle, auth.ByRevocation, auth.ByRotationLost, auth.ByTampering, auth.BySubjectChanged, auth.ByUser, "eclipse"} {
+		all = append(all, live(ended(r)))
+	}
+	for _, p := range []auth.Phase{auth.PhaseBrowser, auth.PhaseExchange, auth.PhaseDone, auth.PhaseFailed} {
+		all = append(all, live(signIn(p, "the sign-in was cancelled")), auth.Snapshot{SignIn: &auth.SignInView{Phase: p}})
+	}
+	words := func(s auth.Snapshot) []string {
+		v := Describe(s, now)
+		return append([]string{Short(s, now), TokenLine(s, now), SignInLabel(s), v.Title, v.Detail, v.ActionLabel, v.Refreshes.Value, v.Refreshes.Caption,
+			v.Age.Value, v.Age.Caption, v.AccessToken, v.NextRefresh, v.LastUsed, v.EndsBy, v.Forecast, Tooltip(nil, now, 0)}, v.Warnings...)
+	}
+	for _, s := range all {
+		english := words(s)
+		for _, l := range languages[1:] {
+			speak(t, l.Code)
+			for i, text := range words(s) {
+				if text == english[i] && strings.ContainsFunc(text, unicode.IsLetter) {
+					t.Errorf("%s, %s %s: %q is said as in English", l.Code, s.State, s.Reason, text)
+				}
+			}
+			SetLanguage(English)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type desk struct {
 	clicks chan ID
 	opened chan time.Duration
 	show   chan struct{}
+	reword chan struct{}
 
 	mu       sync.Mutex
 	calls    []string // what the agent was asked, and what was opened
@@ -47,13 +48,13 @@ func newDesk(t *testing.T, accounts ...auth.Snapshot) *desk {
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &desk{
 		t: t, cancel: cancel, ended: make(chan struct{}),
-		clicks: make(chan ID), opened: make(chan time.Duration), show: make(chan struct{}),
+		clicks: make(chan ID), opened: make(chan time.Duration), show: make(chan struct{}), reword: make(chan struct{}),
 		fail: map[string]error{}, accounts: accounts, changed: make(chan struct{}),
 		signIn: auth.SignInStarted{Flow: "f1", URL: "https://id.example.org/authorize?x=1"},
 	}
 	tray := New(Config{
 		Agent: d, Display: d, Clipboard: d,
-		Clicks: d.clicks, Opened: d.opened, Show: d.show,
+		Clicks: d.clicks, Opened: d.opened, Show: d.show, Reword: d.reword,
 		OpenURL: func(_ context.Context, u string) error {
 			d.mu.Lock()
 			defer d.mu.Unlock()

@@ -57,6 +57,7 @@ func newAccountPage(v *View) *accountPage {
 	p.title = newLine("", theme.SizeNameHeadingText, colorInk).strong()
 	p.title.clip = 60
 	p.subject = newLine("", sizeSmall, colorDim)
+	p.subject.clip = 1 // it gives way to all else
 	p.pill = newPill()
 	p.out = newButton(v, tr("Sign out"), func() { v.askSignOut(name()) })
 	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(name(), false) }).primary()
@@ -95,7 +96,7 @@ func newAccountPage(v *View) *accountPage {
 	p.all = newButton(v, tr("All"), func() { v.turn(PageLog) })
 	recentTitle := caption(tr("Recently"))
 	p.takers = newTakerList(recentTakers)
-	recent := newCard(container.New(&stackLayout{gap: 2}, rowOf(8, recentTitle, recentTitle, link(p.all)), p.recent.root, p.takers.root))
+	recent := newCard(container.New(&stackLayout{gap: 2}, rowOf(8, recentTitle, recentTitle, container.New(paddings{0, -linkAir, 0, 0}, link(p.all))), p.recent.root, p.takers.root))
 	p.below = shares(14, p.facts, recent)
 
 	body := container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{p.budget, p.below}},
@@ -206,7 +207,7 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 
 	p.over.render(v, s, words, usable, ended && !signing)
 
-	low := false
+	low := v.link.root.Visible() || p.signIn.root.Visible()
 	for _, b := range []*bar{p.question, p.result, p.copied, p.state, p.warnings} {
 		low = low || b.root.Visible()
 	}

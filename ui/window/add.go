@@ -42,7 +42,7 @@ func newAddPage(v *View) *addPage {
 	p.provider.PlaceHolder = tr("Choose a provider")
 	p.providerField = v.newFieldOf(tr("Provider"), tr("Where you sign in."), p.provider)
 	field := func(label, hint, example string) *field { return newField(v, label, hint, example, p.submit) }
-	p.name = field(tr("Name"), tr("What you call it, for example “work”. Tools ask for tokens by this name."), "work")
+	p.name = field(tr("Name"), tr("What you call it, for example “work”. Tools ask for tokens by this name."), tr("work"))
 	p.issuer = field(tr("Issuer address"), tr("The server's https:// address; Curfew finds its endpoints there."), "https://id.example.com")
 	p.client = field(tr("Client ID"), tr("The provider gave it to you, or to your team, when the program was registered."), "")
 	p.scopes = field(tr("Scopes"), tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones."), "openid offline_access")

@@ -138,7 +138,7 @@ func deaf(t testing.TB, l look) *screen {
 		Autostart: func() (bool, error) { return true, nil }, SetAutostart: func(bool) error { return nil },
 		Providers: []Provider{{Name: "spotify", Title: "Spotify"}, {Name: "entra", Title: "Microsoft Entra ID", NeedsIssuer: true}},
 		About: func() []string {
-			return []string{"Curfew 1.0", "Sessions end after 30 days or 20 refreshes, whichever comes first."}
+			return []string{"Curfew 1.0", "Accounts and limits are in /home/alice/.config/curfew/config.toml"}
 		},
 	})
 	w := test.NewTempWindow(t, v.Content())

@@ -157,6 +157,16 @@ func (s surveyed) faults() []string {
 		if letters.empty() {
 			continue
 		}
+		for _, other := range s.marks { // a line is as bad before as behind
+			if l, ok := other.object.(*canvas.Line); ok && l.StrokeColor != color.Color(dark[colorLine]) && l.StrokeColor != color.Color(light[colorLine]) {
+				at := m.at.inset(.5, words.TextSize/4)
+				origin := fyne.NewPos(min(l.Position1.X, l.Position2.X), min(l.Position1.Y, l.Position2.Y))
+				move := fyne.NewPos(other.at.left, other.at.top).Subtract(origin)
+				if crosses(l.Position1.Add(move), l.Position2.Add(move), at.left, at.top, at.right, at.bottom) {
+					complain(m, "a line at %s goes through it", other.at)
+				}
+			}
+		}
 		for _, other := range s.marks[i+1:] {
 			what := ""
 			switch o := other.object.(type) {
@@ -167,6 +177,10 @@ func (s surveyed) faults() []string {
 			case *canvas.Rectangle:
 				if _, _, _, alpha := colorOf(o.FillColor).RGBA(); alpha == 0xffff && !other.at.meet(other.seen).meet(letters).empty() {
 					what = "a rectangle"
+				}
+			case *canvas.Circle:
+				if !other.at.meet(other.seen).meet(letters).empty() {
+					what = "a circle"
 				}
 			case *canvas.Image:
 				if !other.at.meet(other.seen).meet(letters).empty() {
@@ -306,6 +320,7 @@ func TestLayoutFindsFaults(t *testing.T) {
 		{"off the canvas", "not all on the canvas", []fyne.CanvasObject{label("far away", 380, 0, 100)}},
 		{"out of its panel", "sticks out", []fyne.CanvasObject{at(newPanel(colorCard, "", 0, container.NewWithoutLayout(label("below the panel", 0, 20, 150))), 0, 0, 200, 30)}},
 		{"over each other", "the words", []fyne.CanvasObject{label("one", 0, 0, 100), label("two", 10, 8, 100)}},
+		{"struck out", "goes through it", []fyne.CanvasObject{&canvas.Line{StrokeColor: color.White, Position1: fyne.NewPos(10, 0), Position2: fyne.NewPos(20, 40)}, label("one", 0, 10, 100)}},
 		{"covered", "a rectangle", []fyne.CanvasObject{label("one", 0, 0, 100), at(canvas.NewRectangle(color.White), 10, 5, 50, 50)}},
 		{"squeezed", "squeezed", []fyne.CanvasObject{at(widget.NewButton("a button of some width", nil), 0, 0, 40, 30)}},
 		{"beside a scroll", "sticks out", []fyne.CanvasObject{at(container.NewVScroll(container.NewWithoutLayout(label("wider than what scrolls it", 60, 0, 200))), 0, 0, 100, 100)}},

@@ -712,6 +712,34 @@ func TestRefreshModes(t *testing.T) {
 	})
 }
 
+// Settings that are opened before the agent is there are filled when it comes,
+// and again when another one does.
+func TestSettingsWaitForTheAgent(t *testing.T) {
+	agent := newFakeAgent(spotify())
+	agent.down, agent.cannot = errDown, errDown
+	agent.reports["Spotify"] = costs()
+	live(t, agent, func(s *stage) {
+		s.Go(Wish{Page: PageSettings})
+		s.settle()
+		s.calls("settings", 0)
+		if !s.settings.limits.save.Disabled() || !s.settings.limits.age.entry.Disabled() {
+			t.Error("what is not known can be changed")
+		}
+		agent.change(func() { agent.down = nil })
+		s.pass(2 * retryAfter)
+		s.calls("settings", 1)
+		s.calls("forecast", 1)
+		s.reads("1 to 2 sign-ins in 30 days", "A session ends after 30 days or 20 refreshes")
+
+		agent.change(func() { agent.down = errDown })
+		s.settle()
+		agent.change(func() { agent.down, agent.general.Limits.MaxRefreshes = nil, 10 })
+		s.pass(2 * retryAfter)
+		s.calls("settings", 2)
+		s.reads("A session ends after 30 days or 10 refreshes")
+	})
+}
+
 func TestTighterLimits(t *testing.T) {
 	agent := newFakeAgent(spotify(), entra())
 	live(t, agent, func(s *stage) {

@@ -172,6 +172,9 @@ func (r *buttonRenderer) MinSize() fyne.Size {
 	return r.WidgetRenderer.MinSize().AddWidthHeight(10, -4)
 }
 
+// linkAir is the room beside the words of a small button.
+const linkAir = 9
+
 // linkRenderer draws a small button.
 type linkRenderer struct {
 	button *button
@@ -181,7 +184,7 @@ type linkRenderer struct {
 
 func (r *linkRenderer) Destroy()                     {}
 func (r *linkRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.back, r.words} }
-func (r *linkRenderer) MinSize() fyne.Size           { return r.words.MinSize().AddWidthHeight(18, 6) }
+func (r *linkRenderer) MinSize() fyne.Size           { return r.words.MinSize().AddWidthHeight(2*linkAir, 6) }
 
 func (r *linkRenderer) Layout(size fyne.Size) {
 	r.back.Resize(size)

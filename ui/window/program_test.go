@@ -261,6 +261,13 @@ func TestProgram(t *testing.T) {
 			t.Errorf("a second start gives %d and %q, want silence", code, said)
 		}
 		d.asked("events work")
+		if code, said := d.run("--add"); code != 0 || said != "" {
+			t.Errorf("a second start for an account gives %d and %q, want silence", code, said)
+		}
+		if code, said := d.run("--settings"); code != 0 || said != "" {
+			t.Errorf("a second start for the settings gives %d and %q, want silence", code, said)
+		}
+		d.asked("forecast work")
 		d.xdotool("search", "--sync", "--onlyvisible", "--name", "^Curfew$") // it is back
 		d.xdotool("windowsize", "--sync", id, "1000", "640")
 		d.xdotool("windowfocus", "--sync", id)
@@ -274,6 +281,13 @@ func TestProgram(t *testing.T) {
 		}
 		next.Process.Signal(syscall.SIGTERM)
 		d.ends(next)
+	})
+	t.Run("opens at the settings", func(t *testing.T) {
+		c, id := d.open("--settings")
+		d.asked("forecast work")
+		d.xdotool("windowfocus", "--sync", id)
+		d.xdotool("key", "ctrl+q")
+		d.ends(c)
 	})
 	t.Run("shows the accounts", func(t *testing.T) {
 		c, id := d.open("--account", "home")

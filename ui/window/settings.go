@@ -24,7 +24,8 @@ type settingsPage struct {
 	result *bar // of what concerns no card, or no longer
 	note   *note
 
-	general *auth.General // nil: the agent has not said it yet
+	asked   bool          // the agent that is there was asked
+	general *auth.General // nil: it has not answered yet
 
 	account *accountSettings
 	pause   *pauseSettings
@@ -53,13 +54,15 @@ func newSettingsPage(v *View) *settingsPage {
 	return p
 }
 
-// opened asks for what no snapshot tells.
+// opened begins with the account that was shown.
 func (p *settingsPage) opened() {
+	p.asked = false
 	p.account.name = p.view.selected
 	p.view.focus(p.back)
-	p.load()
+	p.view.render()
 }
 
+// load asks for what no snapshot tells.
 func (p *settingsPage) load() {
 	v := p.view
 	p.note = nil
@@ -74,7 +77,7 @@ func (p *settingsPage) load() {
 			v.render()
 		}
 	})
-	p.account.load()
+	p.account.costsOf = ""
 	p.desktop.load()
 }
 
@@ -96,6 +99,10 @@ func (p *settingsPage) leave() bool {
 }
 
 func (p *settingsPage) render() {
+	if p.view.usable() && !p.asked {
+		p.load()
+	}
+	p.asked = p.view.usable()
 	p.result.set(p.note)
 	p.account.render()
 	p.pause.render()
@@ -174,14 +181,16 @@ func (s *section) render() {
 // removing it.
 type accountSettings struct {
 	*section
-	name   string // of the account
-	names  []string
-	which  *choice
-	only   *text // the name, where there is no choice
-	modes  *radioGroup
-	report map[string]auth.ForecastReport
-	basis  *text // what the costs are made from
-	why    string
+	name    string // of the account
+	costsOf string // the account whose costs were asked for
+	names   []string
+	which   *choice
+	among   fyne.CanvasObject // the choice, at its width
+	only    *text             // the name, where there is no choice
+	modes   *radioGroup
+	report  map[string]auth.ForecastReport
+	basis   *text // what the costs are made from
+	why     string
 
 	asking    bool // "Remove?" is on screen
 	remove    *button
@@ -208,7 +217,8 @@ func newAccountSettings(v *View) *accountSettings {
 	a.keep = newButton(v, tr("Keep"), v.escape)
 	a.question = newBar(v, a.keep, a.yes)
 	head := newHeading(tr("When to refresh"))
-	a.section = newSection(v, rowOf(12, head, head, a.only, container.New(fixedWidth(em(200)), a.which)), a.modes.root, a.basis)
+	a.among = container.New(fixedWidth(em(200)), a.which)
+	a.section = newSection(v, rowOf(12, head, head, a.only, a.among), a.modes.root, a.basis)
 	a.body.Add(a.question.root)
 	a.body.Add(buttons(a.remove))
 	return a
@@ -221,15 +231,12 @@ func (a *accountSettings) turn(at int) {
 	}
 	a.name, a.note, a.asking = a.names[at], nil, false
 	a.view.render()
-	a.load()
 }
 
 // load asks what each mode would cost.
 func (a *accountSettings) load() {
 	v, name := a.view, a.name
-	if _, ok := v.snapshot(name); !ok {
-		return
-	}
+	a.costsOf = name
 	v.background(func(ctx context.Context) func() {
 		report, err := v.Agent.Forecast(ctx, name)
 		return func() {
@@ -287,8 +294,13 @@ func (a *accountSettings) render() {
 	for _, s := range v.snaps {
 		names = append(names, s.Name)
 	}
-	if _, ok := v.snapshot(a.name); !ok && len(names) > 0 {
+	if !slices.Contains(names, a.name) && len(names) > 0 {
 		a.name, a.asking = names[0], false
+		if slices.Contains(names, v.selected) {
+			a.name = v.selected
+		}
+	}
+	if slices.Contains(names, a.name) && a.costsOf != a.name && v.usable() {
 		a.load()
 	}
 	if at := slices.Index(names, a.name); !slices.Equal(a.names, names) || a.which.SelectedIndex() != at && at >= 0 {
@@ -301,7 +313,7 @@ func (a *accountSettings) render() {
 	}
 	s, ok := v.snapshot(a.name)
 	v.show(a.root, ok || a.note != nil)
-	v.show(a.which, len(names) > 1)
+	v.show(a.among, len(names) > 1)
 	v.show(a.only, len(names) == 1)
 	v.show(a.modes.root, ok)
 	v.show(a.remove, ok && !a.asking)
@@ -492,7 +504,7 @@ func (l *limitSettings) submit() {
 	g.Limits = limits
 	l.change(func(ctx context.Context) error { return v.Agent.PutSettings(ctx, g) }, func() *note {
 		l.page.heard(g)
-		l.page.account.load() // tighter limits cost more sign-ins
+		l.page.account.costsOf = "" // tighter limits cost more sign-ins
 		return saved(tr("Saved."))
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/shots"
+	"curfew/ui/status"
 )
 
 var (
@@ -113,13 +114,13 @@ func shotList() []shot {
 	}, spotify())
 	page("add-saving", "the account is being added", PageAdd, func(s *screen) { s.add.saving = true; s.render() }, spotify())
 	page("add-refused", "the agent would not add the account", PageAdd, func(s *screen) {
-		s.add.note = failure(&auth.Error{Kind: auth.KindRefused, Message: "the server at https://id.example.com has no OpenID configuration (404)", Hint: "check the issuer's address, or give the endpoints in config.toml"})
+		s.add.note = failure(&auth.Error{Kind: auth.KindBadRequest, Message: "/home/alice/.config/curfew/config.toml is written in a way that cannot be edited safely", Hint: `edit account "work" there yourself, as a table [account.work]`})
 	}, spotify())
 	settings := func(name, caption string, set func(s *screen, p *settingsPage), snaps ...auth.Snapshot) {
 		page(name, caption, PageSettings, func(s *screen) {
 			s.settings.heard(auth.General{Limits: auth.BuiltIn, Warnings: auth.WarnFew})
 			for _, snap := range snaps {
-				s.settings.account.report[snap.Name], s.settings.account.why = costs(), costs().Note
+				s.settings.account.report[snap.Name], s.settings.account.why = costs(), status.Said(costs().Note)
 			}
 			s.settings.desktop.known, s.settings.desktop.on = true, true
 			s.render()

@@ -69,7 +69,7 @@ func newAccountList(v *View) *accountList {
 	l := &accountList{view: v, box: column(4)}
 	l.ExtendBaseWidget(l)
 	l.scroll = container.NewVScroll(container.New(paddings{2, 8, 2, 2}, l))
-	v.bodies = append(v.bodies, body{l.box, nil}) // a line may wrap
+	v.bodies = append(v.bodies, body{l, l.scroll})
 	return l
 }
 
@@ -163,8 +163,8 @@ type accountRow struct {
 
 func newAccountRow(l *accountList) *accountRow {
 	r := &accountRow{list: l, ring: newRing(24, 4),
-		title: newLine("", theme.SizeNameText, colorInk).strong(),
-		line:  newPara("", theme.SizeNameCaptionText, colorDim).atMost(3)}
+		title: newLine("", theme.SizeNameText, colorInk).strong(), line: newPara("", theme.SizeNameCaptionText, colorDim)}
+	r.line.most = 3
 	words := column(1, r.title, r.line)
 	r.content = pad(9, 8, rowOf(8, words, r.ring, words))
 	r.ExtendBaseWidget(r)

@@ -198,7 +198,11 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	if !visible {
 		return
 	}
-	p.what.say(words.Detail)
+	ink := colorBad
+	if s.Reason == auth.ByUser { // as it was wanted
+		ink = colorInk
+	}
+	p.what.set(words.Detail, ink)
 	if words.Past.Ended != "" {
 		p.when.say(tr("The session ended %s. Programs get no tokens until you sign in again.", words.Past.Ended))
 	} else {

@@ -25,7 +25,7 @@ type text struct {
 	bold  bool
 	wrap  bool
 	tail  string // the end of a wrapped text that stays in one piece; may be empty
-	most  int    // lines of a wrapped text; 0: any number
+	most  int    // lines of a wrapped text, of which the last ends in an ellipsis when it must; 0: any number
 	align fyne.TextAlign
 	clip  float32         // a line may shrink to this width; 0: it never shrinks
 	row   *fyne.Container // shares out its width anew when the words change; may be nil
@@ -61,9 +61,6 @@ func (t *text) tied(tail string) *text {
 	}
 	return t
 }
-
-// atMost bounds the lines of a wrapped text; the last ends in an ellipsis when it must.
-func (t *text) atMost(lines int) *text { t.most = lines; return t }
 
 // set shows words in color; it does nothing when they are shown already.
 func (t *text) set(words string, color fyne.ThemeColorName) {
@@ -148,8 +145,11 @@ func (t *text) fit(words string, width float32, tail string) string {
 			high = middle - 1
 		}
 	}
-	if low == 0 && tail == "" {
+	switch {
+	case low == 0 && tail == "":
 		low = 1 // always some progress
+	case low == 0:
+		return "" // nothing but that there is more says nothing
 	}
 	return strings.TrimRight(string(runes[:low]), " ") + tail
 }

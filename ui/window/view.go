@@ -183,9 +183,6 @@ func (v *View) speak(code string) {
 	}
 	v.focus(nil)
 	v.build()
-	if v.page == PageSettings {
-		v.settings.load()
-	}
 }
 
 // Refit makes every widget anew for a theme whose words are larger or smaller.
