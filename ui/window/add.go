@@ -236,7 +236,12 @@ type field struct {
 
 func (v *View) newFieldOf(label, hint string, input fyne.CanvasObject) *field {
 	f := &field{view: v, hint: hint, below: newPara(hint, theme.SizeNameCaptionText, colorDim)}
-	f.input, _ = input.(fyne.Focusable)
+	switch input := input.(type) {
+	case *entry:
+		f.input, input.name = input, label
+	case *choice:
+		f.input, input.name = input, label
+	}
 	f.root = column(4, newLine(label, sizeSmall, colorInk).strong(), input, f.below)
 	return f
 }

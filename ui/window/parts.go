@@ -267,6 +267,7 @@ func focusColor(i widget.Importance) fyne.ThemeColorName {
 type entry struct {
 	widget.Entry
 	view *View
+	name string // what it asks for
 }
 
 // FocusGained scrolls to the entry.
@@ -308,6 +309,7 @@ func enable(w fyne.Disableable, yes bool) {
 type choice struct {
 	widget.Select
 	view    *View
+	name    string // what it asks for
 	focused bool
 }
 

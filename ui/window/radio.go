@@ -111,14 +111,6 @@ func (r *radio) TypedKey(e *fyne.KeyEvent) {
 	}
 }
 
-// AccessibilityLabel says what a person reads.
-func (r *radio) AccessibilityLabel() string {
-	return r.title.words + ". " + r.cost.words + ". " + r.meaning.words
-}
-
-// AccessibilityRole says that the radio can be pressed.
-func (r *radio) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
-
 func (r *radio) CreateRenderer() fyne.WidgetRenderer {
 	rr := &radioRenderer{radio: r, back: &canvas.Rectangle{}, circle: &canvas.Circle{}, dot: &canvas.Circle{}}
 	rr.Refresh()

@@ -204,6 +204,7 @@ var modes = []auth.Mode{auth.InUse, auth.OnDemand, auth.Always}
 func newAccountSettings(v *View) *accountSettings {
 	a := &accountSettings{report: map[string]auth.ForecastReport{}}
 	a.which = newChoice(v, nil, nil)
+	a.which.name = tr("Account")
 	a.which.OnChanged = func(string) { a.turn(a.which.SelectedIndex()) }
 	a.only = newLine("", theme.SizeNameText, colorDim)
 	a.modes = newRadioGroup(v, len(modes), func(at int) { a.choose(modes[at]) })
@@ -631,11 +632,12 @@ func newDesktopSettings(v *View) *desktopSettings {
 		v.speak(code)
 		v.focus(v.settings.desktop.language) // another one now
 	})
-	named := func(words string, c *choice) fyne.CanvasObject {
+	under := func(words string, c *choice) fyne.CanvasObject {
+		c.name = words
 		return column(4, newLine(words, sizeSmall, colorInk).strong(), c)
 	}
 	d.section = newSection(v, newHeading(tr("On this desktop")), d.login,
-		shares(14, named(tr("Colours"), d.appearance), named(tr("Language"), d.language)))
+		shares(14, under(tr("Colours"), d.appearance), under(tr("Language"), d.language)))
 	return d
 }
 

@@ -206,12 +206,6 @@ func (r *accountRow) MouseMoved(*desktop.MouseEvent) {}
 // MouseOut takes the mark away.
 func (r *accountRow) MouseOut() { r.hovered = false; r.Refresh() }
 
-// AccessibilityLabel says what a person reads in the row.
-func (r *accountRow) AccessibilityLabel() string { return r.title.words + ": " + r.line.words }
-
-// AccessibilityRole says that the row can be pressed.
-func (r *accountRow) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
-
 func (r *accountRow) CreateRenderer() fyne.WidgetRenderer {
 	rr := &accountRowRenderer{r, &canvas.Rectangle{}}
 	rr.Refresh()

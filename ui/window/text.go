@@ -154,12 +154,6 @@ func (t *text) fit(words string, width float32, tail string) string {
 	return strings.TrimRight(string(runes[:low]), " ") + tail
 }
 
-// AccessibilityLabel returns the words.
-func (t *text) AccessibilityLabel() string { return t.words }
-
-// AccessibilityRole says that this is a text.
-func (t *text) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
-
 // Resize wraps the words anew, which can change the smallest height.
 func (t *text) Resize(size fyne.Size) {
 	if size == t.Size() {
