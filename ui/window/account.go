@@ -356,8 +356,39 @@ type fact struct {
 func newFact(what string) *fact {
 	label := newText(what, sizeSmall, colorDim)
 	f := &fact{value: newPara("", sizeSmall, colorInk).trailing()}
-	f.root = aligned(top, rowOf(12, f.value, label, f.value))
+	f.root = container.New(&factLayout{label: label, value: f.value}, label, f.value)
+	f.value.row = f.root
 	return f
+}
+
+// factLayout puts the value beside the label, or below it where a word of it
+// would have to be broken.
+type factLayout struct {
+	label, value *text
+	below        bool // at the last layout
+}
+
+const factGap = 12
+
+func (l *factLayout) MinSize([]fyne.CanvasObject) fyne.Size {
+	label, value := l.label.MinSize(), l.value.MinSize()
+	if l.below {
+		return fyne.NewSize(label.Width, label.Height+value.Height)
+	}
+	return fyne.NewSize(label.Width+factGap+value.Width, max(label.Height, value.Height))
+}
+
+func (l *factLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
+	label := l.label.MinSize()
+	at := fyne.NewPos(label.Width+factGap, 0)
+	l.below = l.value.widest() > size.Width-at.X
+	if l.below {
+		at = fyne.NewPos(0, label.Height)
+	}
+	l.label.Resize(label)
+	l.value.Resize(fyne.NewSize(size.Width-at.X, l.value.Size().Height))
+	l.value.Resize(fyne.NewSize(size.Width-at.X, l.value.MinSize().Height)) // which its width decides
+	l.value.Move(at)
 }
 
 func (f *fact) set(words string) { f.value.say(words) }

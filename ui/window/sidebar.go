@@ -162,7 +162,7 @@ type accountRow struct {
 }
 
 func newAccountRow(l *accountList) *accountRow {
-	r := &accountRow{list: l, ring: newRing(24, 4),
+	r := &accountRow{list: l, ring: newRing(em(24), em(4)),
 		title: newLine("", theme.SizeNameText, colorInk).strong(), line: newPara("", theme.SizeNameCaptionText, colorDim)}
 	r.line.most = 3
 	words := column(1, r.title, r.line)

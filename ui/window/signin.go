@@ -109,7 +109,7 @@ type stepLine struct {
 }
 
 func newStepLine(what string) *stepLine {
-	s := &stepLine{what: what, mark: newRing(14, 3), words: newLine(what, theme.SizeNameText, colorDim)}
+	s := &stepLine{what: what, mark: newRing(em(14), em(3)), words: newLine(what, theme.SizeNameText, colorDim)}
 	s.root = rowOf(10, s.words, s.mark, s.words)
 	return s
 }
@@ -235,7 +235,7 @@ type welcomePage struct {
 func newWelcomePage(v *View) *welcomePage {
 	p := &welcomePage{view: v, title: newText("", theme.SizeNameHeadingText, colorInk).strong()}
 	p.add = newButton(v, tr("Add account"), func() { v.turn(PageAdd) }).primary()
-	mark := newRing(72, 8)
+	mark := newRing(em(72), em(8))
 	mark.set(.7, colorOK)
 	lines := []fyne.CanvasObject{}
 	for i, words := range []string{

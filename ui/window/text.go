@@ -2,6 +2,7 @@ package window
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -105,7 +106,7 @@ func (t *text) lines(width float32) []string {
 	if head, tied := strings.CutSuffix(t.words, t.tail); tied && t.tail != "" {
 		words = append(strings.Fields(head), t.tail)
 	}
-	for _, word := range words {
+	for _, word := range t.together(words, width) {
 		longer := word
 		if line != "" {
 			longer = line + " " + word
@@ -131,6 +132,31 @@ func (t *text) lines(width float32) []string {
 		lines = append(lines[:t.most-1], t.fit(rest, width, "…"))
 	}
 	return lines
+}
+
+// together joins what reads badly at a line's end or alone on the last line: a
+// number with its unit, and a last word of one or two letters.
+func (t *text) together(words []string, width float32) []string {
+	var joined []string
+	for i, word := range words {
+		short := utf8.RuneCountInString(word)
+		if n := len(joined) - 1; n >= 0 && (i == len(words)-1 && short <= 2 || short <= 3 && strings.Trim(words[i-1], "0123456789") == "") {
+			if both := joined[n] + " " + word; t.measure(both).Width <= width {
+				joined[n] = both
+				continue
+			}
+		}
+		joined = append(joined, word)
+	}
+	return joined
+}
+
+// widest returns the width that breaks no word.
+func (t *text) widest() (width float32) {
+	for word := range strings.FieldsSeq(t.words) {
+		width = max(width, t.measure(word).Width)
+	}
+	return width
 }
 
 // fit returns the longest start of words that, with tail, is no wider than width.

@@ -173,7 +173,7 @@ func (t *Theme) Size(name fyne.ThemeSizeName) float32 {
 	case theme.SizeNameInlineIcon:
 		return t.Theme.Size(name) * words
 	case theme.SizeNameInnerPadding:
-		return 7
+		return 7 * words
 	case theme.SizeNameButtonRadius, theme.SizeNameInputRadius, theme.SizeNameSelectionRadius:
 		return 7
 	}
