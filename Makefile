@@ -6,14 +6,17 @@ SHELL       := /bin/bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.44.0
 FYNE        := fyne.io/tools/cmd/fyne@v1.7.2
+WINRES      := github.com/tc-hib/go-winres@v0.3.3
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.3.0
 
 # Whatever compiles the window uses exactly these flags. Any other set makes
 # the compiler do Fyne's OpenGL bindings again, which takes three minutes.
 WINDOW := -trimpath -tags=migrated_fynedo
 
-# The other programs need no C compiler, here or for another system.
+# The other programs need no C compiler, here or for another system; only on a
+# Mac does the tray, which speaks to Cocoa.
 PURE := CGO_ENABLED=0 go build -trimpath -ldflags='-s -w'
+TRAY := $(if $(filter Darwin,$(shell uname)),$(PURE:CGO_ENABLED=0=CGO_ENABLED=1),$(PURE))
 
 .PHONY: help
 help: ## list the targets
@@ -21,7 +24,8 @@ help: ## list the targets
 
 .PHONY: build
 build: setup-build ## build the three programs into bin/
-	$(PURE) -o bin/ ./cmd/curfew ./cmd/curfew-tray
+	$(PURE) -o bin/ ./cmd/curfew
+	$(TRAY) -o bin/ ./cmd/curfew-tray
 	.ci/build-window $(WINDOW)
 
 # The window's main package has no tests of its own, and the race detector would
@@ -101,6 +105,11 @@ docs-shots: ui-shots ## take the pictures of the README from build/shots/
 	cp build/shots/menu-dark/active.png docs/menu.png
 	cp build/shots/window-light/add-preset.png docs/add.png
 
+.PHONY: test-windows
+test-windows: setup-wine ## run what tests Windows alone, under Wine, with a stand-in for its notifications
+	.ci/wine cmd /c ver
+	GOOS=windows CGO_ENABLED=0 go test -exec "$$PWD/.ci/wine" -count=1 ./cmd/curfew-tray ./ui/desktop ./ui/status ./ui/tray
+
 .PHONY: rest
 rest: setup-desktop build build/desktop.test ## measure what Curfew takes while nothing happens
 	$(DESKTOP) '^TestRest$$'
@@ -115,7 +124,7 @@ check: setup-build ## gofmt, vet, go fix, staticcheck, known vulnerabilities
 	unformatted=$$(gofmt -l .)
 	[ -z "$$unformatted" ] || { echo "not formatted:" $$unformatted; exit 1; }
 	go vet ./...
-	GOOS=windows go vet ./auth/... ./cmd/curfew ./cmd/curfew-tray ./keystore/...
+	GOOS=windows go vet ./auth/... ./cmd/curfew ./cmd/curfew-tray ./keystore/... ./ui/desktop ./ui/tray
 	go fix -diff ./...
 	go run $(STATICCHECK) -checks inherit,ST1000,ST1003,ST1016,ST1020,ST1021,ST1022 ./...
 	.ci/vulnerabilities $(GOVULNCHECK)
@@ -129,7 +138,11 @@ cross: ## build the pure Go programs for other systems into build/cross/
 	  $(PURE) -o build/cross/$$target/ $$programs
 	done
 
+# Who hands the package on, for those who use it: make package MAINTAINER='Ann <ann@example.org>'.
+# Mail to .invalid reaches nobody, which is as it should be until somebody does.
+MAINTAINER := The Curfew authors <authors@curfew.invalid>
 .PHONY: package
+package: export MAINTAINER := $(MAINTAINER)
 package: build ## make the Debian package, build/curfew_*.deb
 	.ci/package $(NFPM)
 
@@ -159,18 +172,9 @@ package-fyne: build ## package the window alone as Fyne does, build/fyne/Curfew.
 # The first build compiles OpenGL's bindings once more, for Windows.
 .PHONY: package-windows
 package-windows: setup-windows ## build the three programs for Windows, build/curfew_*_windows_amd64.zip
-	export GOOS=windows GOARCH=amd64
-	rm -rf build/windows build/curfew_*_windows_amd64.zip
-	$(PURE) -o build/windows/ ./cmd/curfew
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -H=windowsgui' -o build/windows/ ./cmd/curfew-tray
-	CGO_ENABLED=1 CC=x86_64-w64-mingw32-gcc go build $(WINDOW) -ldflags='-s -w -H=windowsgui' -o build/windows/ ./cmd/curfew-window
-	.ci/third-party build/windows/*.exe >build/windows/third-party.txt
-	cp LICENSE build/windows/LICENSE.txt
-	version=$$(sed -nE 's/^\tVersion = "(.*)"/\1/p' assets/meta.go)
-	cd build/windows
-	zip -qX9 ../curfew_$${version}_windows_amd64.zip *
+	.ci/package-windows $(WINRES) $(WINDOW)
 
-.PHONY: setup setup-build setup-test setup-demo setup-desktop setup-package setup-windows
+.PHONY: setup setup-build setup-test setup-demo setup-desktop setup-package setup-windows setup-wine
 setup: ## install the Debian packages that any of these need
 	@.ci/setup build test demo
 setup-build:
@@ -185,6 +189,8 @@ setup-package:
 	@.ci/setup package
 setup-windows:
 	@.ci/setup windows
+setup-wine:
+	@.ci/setup windows wine
 
 .PHONY: clean
 clean: ## remove what was built

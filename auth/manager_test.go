@@ -132,6 +132,7 @@ func TestManyCallersOneRefresh(t *testing.T) {
 				t.Fatal("callers got different tokens")
 			}
 		}
+		synctest.Wait() // until nothing moves any more
 		n := w.net.refreshes()
 		if n != 1 {
 			t.Errorf("%d refreshes, want 1", n)

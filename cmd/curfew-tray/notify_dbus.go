@@ -19,16 +19,10 @@ const (
 	notifyPath = "/org/freedesktop/Notifications"
 )
 
-// The keys of a notification's actions. The default one is a click on the
-// notification itself.
-const (
-	actSignIn = "sign-in"
-	actOpen   = "default"
-)
-
 // ServeNotices shows notices by the desktop's notification service and sends
-// what people click in them to clicks, until ctx ends. A desktop without the
-// service has none, which is logged.
+// what people click in them to clicks, until ctx ends; then it takes them away,
+// since a click would reach nobody. A desktop without the service has none,
+// which is logged.
 func (b bus) ServeNotices(ctx context.Context, notices <-chan tray.Notice, clicks chan<- tray.ID, logger *slog.Logger) {
 	signals := make(chan *dbus.Signal, 16)
 	b.Signal(signals)
@@ -40,6 +34,11 @@ func (b bus) ServeNotices(ctx context.Context, notices <-chan tray.Notice, click
 	for {
 		select {
 		case n := <-notices:
+			if n.Title == "" {
+				b.withdraw(ctx, shown[n.Account], logger)
+				delete(shown, n.Account)
+				continue
+			}
 			id, err := b.notify(ctx, n, shown[n.Account])
 			if err != nil {
 				logger.Warn("notification not shown", "title", n.Title, "err", err)
@@ -55,19 +54,31 @@ func (b bus) ServeNotices(ctx context.Context, notices <-chan tray.Notice, click
 				if of != id {
 					continue
 				}
-				click := tray.ID{Verb: tray.OpenAccount, Account: account}
-				if key == actSignIn {
-					click.Verb = tray.SignIn
-				}
 				select {
-				case clicks <- click:
+				case clicks <- clickOn(key, account):
 				case <-ctx.Done():
 					return
 				}
 			}
 		case <-ctx.Done():
+			for _, id := range shown {
+				b.withdraw(context.WithoutCancel(ctx), id, logger)
+			}
 			return
 		}
+	}
+}
+
+// withdraw takes a notification away, 0 for none.
+func (b bus) withdraw(ctx context.Context, id uint32, logger *slog.Logger) {
+	if id == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	err := b.Object(notifyName, notifyPath).CallWithContext(ctx, notifyName+".CloseNotification", dbus.FlagNoAutoStart, id).Err
+	if err != nil {
+		logger.Debug("notification not taken away", "err", err) // most likely the person has done it
 	}
 }
 

@@ -643,8 +643,8 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// TestNotices: a mark that is passed is announced once, and what is clicked in
-// the notification is done.
+// TestNotices: a mark that is passed is announced once, what is clicked in
+// the notification is done, and what is no longer so is taken away.
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, true)
@@ -652,7 +652,7 @@ func TestNotices(t *testing.T) {
 	spotify := account("spotify")
 	e := newEngine(spotify, account("work"))
 	serve(t, s.socket, e)
-	s.start()
+	p := s.start()
 	s.registered()
 	s.row("spotify: 14 of 20")
 	shown := func(n int) traytest.Notification {
@@ -685,6 +685,28 @@ func TestNotices(t *testing.T) {
 	if over := shown(2); over.Replaces != n.ID || over.Summary != "spotify: sign in again: the 20 refreshes are used up" || over.Hints["urgency"].Value() != byte(2) {
 		t.Errorf("notification %+v", over)
 	}
+
+	closed := func(want ...uint32) {
+		t.Helper()
+		s.wait("notifications to go", func() (string, bool) {
+			got := s.desktop.Closed()
+			return fmt.Sprint(got), slices.Equal(got, want)
+		})
+	}
+	again := account("spotify", func(a *auth.Snapshot) { a.SignedInAt = time.Now() })
+	e.set(again, account("work"))
+	closed(n.ID)
+	again.RefreshesLeft = 2
+	e.set(again, account("work"))
+	last := shown(3)
+	if last.Replaces != 0 {
+		t.Errorf("notification %+v takes the place of one that is gone", last)
+	}
+	s.click("Quit")
+	if code := s.exit(p); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	closed(n.ID, last.ID)
 }
 
 // TestWatcherRestart: a panel that crashes and comes back has the icon again.

@@ -150,6 +150,9 @@ func startDemo(ctx context.Context, bin string, c authserver.Config) (_ *demo, e
 	if err := d.setBrowser(asBefore("xdg-open", "BROWSER", "PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME")); err != nil {
 		return fail(err)
 	}
+	if err := d.speakEnglish(); err != nil {
+		return fail(err)
+	}
 	if d.server, err = startDemoServer(ctx, c); err != nil {
 		return fail(err)
 	}
@@ -164,6 +167,16 @@ func startDemo(ctx context.Context, bin string, c authserver.Config) (_ *demo, e
 		return fail(fmt.Errorf("%w: %s", err, d.lastWords("agent")))
 	}
 	return d, nil
+}
+
+// speakEnglish makes the tray and the window begin in the language of the
+// instructions, which name what to click.
+func (d *demo) speakEnglish() error {
+	dir := filepath.Join(d.dir, "config", "curfew")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "ui.toml"), []byte("language = \"en\"\n"), 0o600)
 }
 
 // setBrowser makes the programs open web pages with a script, which gets the

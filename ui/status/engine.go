@@ -111,72 +111,87 @@ func (p pattern) match(text string) (args []string, ok bool) {
 	return args, ok && text == ""
 }
 
+// The bounds of what is looked at: a server's words may be in it.
+const (
+	saidMost = 2048 // bytes
+	saidDeep = 4    // phrases within phrases
+)
+
 // Said says what the engine said in the language that is set. Arguments that
 // are phrases of the engine are said again too; account names, programs and
 // servers' words stay. The capital and the full stop that the engine may have
 // given a phrase, to make it a sentence, are kept.
 func Said(text string) string {
-	if t := current.Load(); t != nil && text != "" {
-		if said, ok := t.sentences(text); ok {
-			return said
+	t := current.Load()
+	if t == nil || text == "" || len(text) > saidMost {
+		return text
+	}
+	// An error and what to do may stand together, as two sentences.
+	for at := strings.LastIndex(text, ". "); at > 0; at = strings.LastIndex(text[:at], ". ") {
+		if first, ok := t.sentence(text[:at+1], saidDeep); ok {
+			if rest, ok := t.sentence(text[at+2:], saidDeep); ok {
+				return first + " " + rest
+			}
 		}
+	}
+	if said, ok := t.sentence(text, saidDeep); ok {
+		return said
 	}
 	return text
 }
 
-// sentences says what the engine put together of several sentences, as an
-// error and what to do, or else as one.
-func (t *table) sentences(text string) (string, bool) {
-	for at := strings.LastIndex(text, ". "); at > 0; at = strings.LastIndex(text[:at], ". ") {
-		if first, ok := t.sentences(text[:at+1]); ok {
-			if rest, ok := t.sentences(text[at+2:]); ok {
-				return first + " " + rest, true
-			}
-		}
+// sentence says a phrase that may have got a capital and a full stop, with
+// the phrases in it down to deep. The pattern that is hardest to mistake
+// decides, in whatever dress the phrase is; a full stop belongs to no argument.
+func (t *table) sentence(text string, deep int) (string, bool) {
+	if deep == 0 {
+		return "", false
 	}
-	return t.sentence(text)
-}
-
-// sentence says a phrase that may have got a capital and a full stop.
-func (t *table) sentence(text string) (string, bool) {
-	for _, stop := range []string{".", ""} { // a full stop belongs to no argument
-		phrase, ok := strings.CutSuffix(text, stop)
-		if !ok {
-			continue
+	bare, stopped := strings.CutSuffix(text, ".")
+	for _, p := range t.engine {
+		if args, ok := p.match(bare); ok {
+			return dressed(t.fill(p, args, deep), false, stopped), true
 		}
-		if said, ok := t.phrase(phrase); ok {
-			return withStop(said, stop), true
+		if args, ok := p.match(recased(bare, unicode.ToLower)); ok {
+			return dressed(t.fill(p, args, deep), true, stopped), true
 		}
-		if said, ok := t.phrase(recased(phrase, unicode.ToLower)); ok {
-			return withStop(recased(said, unicode.ToUpper), stop), true
+		if args, ok := p.match(text); ok {
+			return t.fill(p, args, deep), true
 		}
 	}
 	return "", false
+}
+
+// fill puts arguments, themselves said again, into p's translation.
+func (t *table) fill(p pattern, args []string, deep int) string {
+	var b strings.Builder
+	for i, literal := range p.to {
+		b.WriteString(literal)
+		if i == len(p.order) {
+			break
+		}
+		arg := args[p.order[i]]
+		if said, ok := t.sentence(arg, deep-1); ok {
+			arg = said
+		}
+		b.WriteString(arg)
+	}
+	return b.String()
+}
+
+// dressed gives a phrase the capital and the full stop of the one it is said for.
+func dressed(s string, capital, stop bool) string {
+	if capital {
+		s = recased(s, unicode.ToUpper)
+	}
+	if stop {
+		s = strings.TrimSuffix(s, ".") + "."
+	}
+	return s
 }
 
 // recased returns s with its first rune in another case.
 func recased(s string, to func(rune) rune) string {
 	r, n := utf8.DecodeRuneInString(s)
 	return string(to(r)) + s[n:]
-}
-
-func withStop(s, stop string) string { return strings.TrimSuffix(s, stop) + stop }
-
-// phrase says what was made from one format.
-func (t *table) phrase(text string) (string, bool) {
-	for _, p := range t.engine {
-		args, ok := p.match(text)
-		if !ok {
-			continue
-		}
-		var b strings.Builder
-		for i, literal := range p.to {
-			b.WriteString(literal)
-			if i < len(p.order) {
-				b.WriteString(Said(args[p.order[i]]))
-			}
-		}
-		return b.String(), true
-	}
-	return "", false
 }

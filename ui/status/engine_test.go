@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // engineFormats reads from the engine's source what it can say to a person:
@@ -300,4 +302,27 @@ func TestTheEngineIsSaidAgain(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzSaid: whatever a server or a newer engine says, it is never lost, and
+// never takes long.
+func FuzzSaid(f *testing.F) {
+	for _, text := range []string{"", ".", ". ", "%", "%s", "the server cannot be reached (", "The server asks to wait.", strings.Repeat("sign-in failed: x. ", 100), strings.Repeat("%s: ", 500), "Ärger; the session is kept."} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		SetLanguage(English)
+		if got := Said(text); got != text {
+			t.Fatalf("in English %q became %q", text, got)
+		}
+		speak(t, "de")
+		began := time.Now()
+		got := Said(text)
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("%v for %d bytes", took, len(text))
+		}
+		if (text == "") != (got == "") || utf8.ValidString(text) && !utf8.ValidString(got) {
+			t.Errorf("%q became %q", text, got)
+		}
+	})
 }

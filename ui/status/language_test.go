@@ -257,6 +257,7 @@ func TestGerman(t *testing.T) {
 		{Ago(now.Add(-3*day), now), "vor 3 T"}, {Ago(now.Add(-2*time.Minute), now), "vor 2 Min"}, {Ago(time.Time{}, now), "nie"},
 		{Said("The server cannot be reached (id.example.com did not answer in time); the session is kept."),
 			"Der Server ist nicht erreichbar (id.example.com hat nicht rechtzeitig geantwortet); die Sitzung bleibt erhalten."},
+		{Said("The server cannot be reached (127.0.0.1:36401 could not be reached: connect: connection refused)."), "Der Server ist nicht erreichbar (127.0.0.1:36401 ist nicht erreichbar: connect: connection refused)."},
 		{Said("Consent was denied (The user said no. Really). Start it again: `curfew login work`."), "Die Zustimmung wurde verweigert (The user said no. Really). Neu beginnen: `curfew login work`."},
 		{Said("This sign-in ends in 3 days. Signing in again starts a new one."), "Diese Anmeldung endet in 3 Tagen. Eine neue Anmeldung beginnt von vorn."},
 		{Said("The provider ends this sign-in in 5 hours, before its 30 days are over."), "Der Anbieter beendet diese Anmeldung in 5 Stunden, also vor Ablauf von 30 Tagen."},
@@ -308,6 +309,47 @@ func TestNoEnglishIsLeft(t *testing.T) {
 				}
 			}
 			SetLanguage(English)
+		}
+	}
+}
+
+// TestNothingIsSaidPastTheDoor finds sentences in what people see that do not
+// pass Tr: literals with a space in them, but for those of logs and errors
+// that only a terminal shows.
+func TestNothingIsSaidPastTheDoor(t *testing.T) {
+	doors := []string{"Tr", "Trn", "tr", "Errorf", "New", "LogError", "Log", "Debug", "Info", "Warn", "Error", "date", "MustCompile"}
+	others := []string{
+		"openid offline_access",  // scopes
+		"the menu has no row %d", // tells a panel over the bus
+	}
+	s := parse(t, "ui/status", "ui/desktop", "ui/tray", "ui/window")
+	for dir, files := range s.files {
+		if dir == "ui/tray/traytest" {
+			continue // a panel for tests
+		}
+		for _, f := range files {
+			if filepath.Base(s.set.Position(f.Pos()).Filename) == "autostart_file.go" {
+				continue // files that the desktop reads, and errors of the command line
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.ImportSpec, *ast.StructType:
+					return false
+				case *ast.KeyValueExpr: // a key is none that people read
+					if _, ok := literal(n.Key); ok {
+						n.Key = ast.NewIdent("key")
+					}
+				case *ast.CallExpr:
+					return !slices.Contains(doors, called(n))
+				case *ast.BasicLit:
+					text, ok := literal(n)
+					words := strings.Fields(text)
+					if ok && len(words) > 1 && !slices.Contains(others, text) && strings.ContainsFunc(text, unicode.IsLetter) {
+						t.Errorf("%s: %q is not translated", s.set.Position(n.Pos()), text)
+					}
+				}
+				return true
+			})
 		}
 	}
 }

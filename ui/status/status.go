@@ -13,6 +13,7 @@ package status
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -232,6 +233,33 @@ func Tooltip(all []auth.Snapshot, now time.Time, room int) string {
 	}
 	// One line that is too long even alone. No rune takes more than two units.
 	return Clip(lines[0], (room-units(rest(1)))/2) + rest(1)
+}
+
+// Beside is what stands beside the tray icon where there is room for a few
+// characters: of the account with least left, how many refreshes and how long,
+// "14 · 23 d". It is "" where no session can tell: then the icon alone speaks.
+func Beside(all []auth.Snapshot, now time.Time) string {
+	var least *auth.Snapshot
+	for i := range all {
+		switch a := &all[i]; a.State {
+		case auth.Active, auth.Stale, auth.Refreshing, auth.Waiting:
+			if least == nil || LeastLeft(*a, now) < LeastLeft(*least, now) {
+				least = a
+			}
+		}
+	}
+	if least == nil {
+		return ""
+	}
+	left := RefreshesLeft(*least)
+	end, known := ageLeft(*least, now)
+	if access, ok := accessLeft(*least, now); ok && left == 0 {
+		end, known = access, true // there is no other token to come
+	}
+	if !known {
+		return strconv.Itoa(left)
+	}
+	return Tr("%d · %s", left, Coarse(end))
 }
 
 func units(s string) int { return len(utf16.Encode([]rune(s))) }

@@ -346,6 +346,27 @@ func TestTooltip(t *testing.T) {
 	}
 }
 
+func TestBeside(t *testing.T) {
+	full := live()
+	for _, tt := range []struct {
+		name string
+		all  []auth.Snapshot
+		want string
+	}{
+		{"none", nil, ""},
+		{"one", []auth.Snapshot{full}, "14 · 23 d"},
+		{"the least of two", []auth.Snapshot{full, live(func(s *auth.Snapshot) { s.RefreshesLeft = 3 })}, "3 · 23 d"},
+		{"the last token", []auth.Snapshot{live(func(s *auth.Snapshot) { s.RefreshesLeft, s.AccessExpiresAt = 0, now.Add(41*time.Minute) })}, "0 · 41 min"},
+		{"what is locked cannot tell", []auth.Snapshot{live(func(s *auth.Snapshot) { s.State = auth.Locked })}, ""},
+		{"what is over has nothing", []auth.Snapshot{{State: auth.Ended, Reason: auth.ByAge}, full}, "14 · 23 d"},
+		{"no end known", []auth.Snapshot{{State: auth.Active, RefreshesLeft: 14, MaxRefreshes: 20}}, "14"},
+	} {
+		if got := Beside(tt.all, now); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestExplain(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -75,7 +75,7 @@ func NewIcon(title string, tone assets.Tone) *Icon {
 		title: title, tone: tone, ids: make(map[ID]int32),
 	}
 	m := NewModel(State{}, time.Now())
-	i.SetIcon(m.Icon, m.Tooltip) // so that no panel ever sees an icon without a picture
+	i.SetIcon(m.Icon, m.Tooltip, m.Beside) // so that no panel ever sees an icon without a picture
 	i.SetMenu(m.Items)
 	return i
 }
@@ -225,8 +225,8 @@ func (i *Icon) emit(path dbus.ObjectPath, name string, values ...any) {
 	i.conn.Emit(path, name, values...)
 }
 
-// SetIcon shows an icon with its tooltip.
-func (i *Icon) SetIcon(name, tooltip string) {
+// SetIcon shows an icon with its tooltip. These panels have no room beside it.
+func (i *Icon) SetIcon(name, tooltip, _ string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	newName, newTip := name != i.name, tooltip != i.tip

@@ -38,7 +38,7 @@ func NewIcon(title string, tone assets.Tone) *Icon {
 		Show:   make(chan struct{}),
 		tone:   tone,
 	}
-	if runtime.GOOS != "darwin" { // there it is text beside the icon
+	if runtime.GOOS != "darwin" {
 		systray.SetTitle(title)
 	}
 	return s
@@ -73,19 +73,23 @@ func (s *Icon) Run(ctx context.Context, work func(context.Context)) error {
 	})
 	runToolkit(ctx, func() { // so that no panel ever sees an icon without a picture
 		m := NewModel(State{}, time.Now())
-		s.SetIcon(m.Icon, m.Tooltip)
+		s.SetIcon(m.Icon, m.Tooltip, m.Beside)
 		s.SetMenu(m.Items)
 	}, work)
 	return nil
 }
 
-// SetIcon sends the icon if it is another, and the tooltip.
-func (s *Icon) SetIcon(name, tooltip string) {
+// SetIcon sends the icon if it is another, and the words. Only macOS has room
+// beside the icon, and there that is where systray puts the title.
+func (s *Icon) SetIcon(name, tooltip, beside string) {
 	if name != s.icon {
 		s.icon = name
 		setIcon(name, s.tone)
 	}
 	systray.SetTooltip(tooltip)
+	if runtime.GOOS == "darwin" {
+		systray.SetTitle(beside)
+	}
 }
 
 // SetMenu brings the menu to items. Where the rows are the same, only what

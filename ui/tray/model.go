@@ -33,6 +33,7 @@ const (
 type Model struct {
 	Icon    string // one of assets.TrayIcons
 	Tooltip string
+	Beside  string // a few characters beside the icon, where the system has room for them
 	Items   []Item
 }
 
@@ -99,6 +100,9 @@ var tooltipRoom = map[string]int{"windows": 127}[runtime.GOOS]
 // some panels, and loses the click that was on its way.
 func NewModel(s State, now time.Time) Model {
 	m := Model{Icon: icon(s, now), Tooltip: tooltip(s, now)}
+	if s.Agent == Connected {
+		m.Beside = status.Beside(s.Accounts, now)
+	}
 	n := note(s)
 	m.Items = append(m.Items,
 		Item{ID: ID{Note, "message"}, Label: status.Clip(n.Message, noteRunes), Hidden: n.Message == ""},

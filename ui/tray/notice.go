@@ -1,6 +1,8 @@
 package tray
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"curfew/auth"
@@ -8,7 +10,7 @@ import (
 )
 
 // A Notice is what a desktop shows for a moment and then keeps in its list. It
-// replaces the account's last one.
+// replaces the account's last one; one without a title only takes that away.
 type Notice struct {
 	Account string
 	Title   string // plain text
@@ -34,6 +36,7 @@ type level struct {
 	session         time.Time // which session: its sign-in
 	refreshes, time int
 	over            bool
+	told            bool // there is a notice of it
 }
 
 func levelOf(a auth.Snapshot, now time.Time) level {
@@ -63,6 +66,8 @@ func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Not
 	for _, a := range all {
 		was, known := before[a.Name]
 		switch a.State {
+		case auth.SignedOut:
+			continue
 		case auth.Active, auth.Stale, auth.Refreshing, auth.Waiting, auth.Ended:
 		default: // what is left cannot be told now; go on from the last level
 			if known {
@@ -71,6 +76,12 @@ func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Not
 			continue
 		}
 		l := levelOf(a, now)
+		// What is no longer so is taken away: the words of a session that
+		// another has followed, or that the person has ended.
+		l.told = was.told && (l.over || l.session.Equal(was.session)) && a.Reason != auth.ByUser
+		if was.told && !l.told {
+			found = append(found, Notice{Account: a.Name})
+		}
 		after[a.Name] = l
 		if !known || status.SigningIn(a) || !l.over && !l.session.Equal(was.session) {
 			continue
@@ -90,6 +101,13 @@ func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Not
 			continue
 		}
 		found = append(found, n)
+		l.told = true
+		after[a.Name] = l
+	}
+	for _, account := range slices.Sorted(maps.Keys(before)) {
+		if _, there := after[account]; !there && before[account].told {
+			found = append(found, Notice{Account: account})
+		}
 	}
 	return found, after
 }

@@ -42,7 +42,7 @@ type Agent interface {
 
 // Display is where a model is shown. Its methods are called by one goroutine.
 type Display interface {
-	SetIcon(name, tooltip string)
+	SetIcon(name, tooltip, beside string)
 	SetMenu(items []Item)
 }
 
@@ -193,9 +193,9 @@ func (t *Tray) show(now time.Time) time.Duration {
 		}
 	}
 	m := NewModel(t.state, now)
-	if m.Icon != t.shown.Icon || m.Tooltip != t.shown.Tooltip {
-		t.Display.SetIcon(m.Icon, m.Tooltip)
-		t.shown.Icon, t.shown.Tooltip = m.Icon, m.Tooltip
+	if m.Icon != t.shown.Icon || m.Tooltip != t.shown.Tooltip || m.Beside != t.shown.Beside {
+		t.Display.SetIcon(m.Icon, m.Tooltip, m.Beside)
+		t.shown.Icon, t.shown.Tooltip, t.shown.Beside = m.Icon, m.Tooltip, m.Beside
 	}
 	if t.openUntil.After(now) {
 		m.Items = keepPlaces(t.shown.Items, m.Items)

@@ -190,7 +190,7 @@ func (d *desk) Pause(_ context.Context, on bool) error { return d.call(fmt.Sprin
 
 // The display.
 
-func (d *desk) SetIcon(name, tooltip string) {
+func (d *desk) SetIcon(name, tooltip, _ string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.icon, d.tooltip = name, tooltip

@@ -704,6 +704,14 @@ func TestRefreshModes(t *testing.T) {
 		s.reads("once the account is signed in")
 		s.readsNot("sign-ins in 30 days", "Mend that line")
 
+		early := costs()
+		early.HistoryDays = .01
+		agent.reports["Spotify"] = early
+		s.settings.account.which.SetSelectedIndex(0)
+		s.settle()
+		s.reads("for an hour")
+		s.readsNot("sign-ins in 30 days") // which nobody can know yet
+
 		agent.change(func() { agent.down = errDown })
 		s.settle()
 		test.Tap(radios[2])

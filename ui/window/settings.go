@@ -243,10 +243,10 @@ func (a *accountSettings) load() {
 		return func() {
 			delete(a.report, name)
 			switch {
-			case err == nil:
+			case err == nil && report.HistoryDays*24 >= 1: // from less use than this nothing can be told
 				a.report[name], a.why = report, status.Said(report.Note)
-			case kindOf(err) == auth.KindSignInNeeded:
-				a.why = tr("What each would cost shows here once the account is signed in and programs have asked for tokens.")
+			case err == nil, kindOf(err) == auth.KindSignInNeeded:
+				a.why = tr("What each would cost shows here once the account is signed in and programs have asked for tokens for an hour.")
 			default:
 				a.why = status.Explain(err).Message
 			}

@@ -63,6 +63,7 @@ type Desktop struct {
 	changed chan struct{} // closed and replaced at every signal
 	items   []Item        // registered with our watcher
 	shown   []Notification
+	closed  []uint32
 	signals map[string]int
 }
 
@@ -234,7 +235,10 @@ func (n notifications) GetCapabilities() ([]string, *dbus.Error) {
 }
 
 // CloseNotification takes one away.
-func (n notifications) CloseNotification(uint32) *dbus.Error { return nil }
+func (n notifications) CloseNotification(id uint32) *dbus.Error {
+	n.d.change(func() { n.d.closed = append(n.d.closed, id) })
+	return nil
+}
 
 // GetServerInformation names us.
 func (n notifications) GetServerInformation() (name, vendor, version, spec string, err *dbus.Error) {
@@ -254,6 +258,13 @@ func (d *Desktop) Notifications() []Notification {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.shown)
+}
+
+// Closed returns the IDs of the notifications that were taken away so far.
+func (d *Desktop) Closed() []uint32 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.closed)
 }
 
 // Act clicks an action of a notification.

@@ -1,0 +1,188 @@
+// What Wine lacks for our programs, as one library of two names.
+//
+// As bcryptprimitives.dll: the random numbers that Go starts with.
+//
+// As curfew-toasts.dll: Windows' notification service, as far as the tray uses
+// it. It writes what is asked of it to the file that CURFEW_TOASTS names, and
+// clicks the button of every toast as Windows does: it looks up who shows them
+// in the registry, has COM find that, and calls it on a thread of its own.
+// Interfaces and their methods are those of windows.ui.notifications.idl and
+// windows.data.xml.dom.idl; a call of any other method is written down, too.
+#include <windows.h>
+#include <stdio.h>
+
+BOOLEAN NTAPI SystemFunction036(void *, ULONG);
+__declspec(dllexport) BOOL WINAPI ProcessPrng(BYTE *to, SIZE_T n) { return SystemFunction036(to, (ULONG)n); }
+
+typedef void *HSTRING;
+typedef struct object {
+	const void **table;
+	LONG count;
+	int kind;            // for which of faces this was made
+	struct object *of;   // what this is another face of
+	WCHAR *xml, *tag, *group;
+} object;
+
+static LONG living;
+static const WCHAR *(WINAPI *text_of)(HSTRING, UINT32 *);
+
+static const WCHAR *text(HSTRING s)
+{
+	UINT32 n;
+	if (!text_of) text_of = (void *)GetProcAddress(LoadLibraryA("combase.dll"), "WindowsGetStringRawBuffer");
+	return text_of(s, &n);
+}
+
+static void note(const WCHAR *what, const WCHAR *a, const WCHAR *b, const WCHAR *c)
+{
+	static SRWLOCK lock = SRWLOCK_INIT;
+	static WCHAR line[8192];
+	static char bytes[16384];
+	WCHAR path[MAX_PATH];
+	DWORD n;
+	HANDLE file;
+	if (!GetEnvironmentVariableW(L"CURFEW_TOASTS", path, MAX_PATH)) return;
+	AcquireSRWLockExclusive(&lock);
+	_snwprintf(line, 8191, L"%ls|%ls|%ls|%ls\n", what, a, b, c);
+	n = WideCharToMultiByte(CP_UTF8, 0, line, -1, bytes, sizeof bytes, NULL, NULL) - 1;
+	file = CreateFileW(path, FILE_APPEND_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_ALWAYS, 0, NULL);
+	WriteFile(file, bytes, n, &n, NULL);
+	CloseHandle(file);
+	ReleaseSRWLockExclusive(&lock);
+}
+
+enum { documents, document, document_io, toasts, toast, toast2, manager, manager2, notifier, history, kinds };
+static const void *tables[kinds][16];
+static const struct { int kind, of; const WCHAR *iid; } faces[] = {
+	{document, document, L"{F7F3A506-1E87-42D6-BCFB-B8C809FA5494}"},
+	{document_io, document, L"{6CD0E74E-EE65-4489-9EBF-CA43E87BA637}"},
+	{toasts, toasts, L"{04124B20-82C6-4229-B109-FD9ED4662B53}"},
+	{toast2, toast, L"{9DFB9FD1-143A-490E-90BF-B9FBA7132DE7}"},
+	{manager, manager, L"{50AC103F-D235-4598-BBEF-98FE4D1A3AD4}"},
+	{manager2, manager, L"{7AB93C52-0E48-4750-BA9D-1A4113981847}"},
+};
+
+static object *root(object *o) { return o->of ? o->of : o; }
+
+static object *make(int kind, object *of)
+{
+	object *o = calloc(1, sizeof *o);
+	o->table = tables[kind], o->kind = kind, o->count = 1, o->of = of;
+	if (of) InterlockedIncrement(&of->count);
+	InterlockedIncrement(&living);
+	return o;
+}
+
+static HRESULT WINAPI query(object *o, const IID *iid, object **out)
+{
+	WCHAR name[40];
+	StringFromGUID2(iid, name, 40);
+	for (size_t i = 0; i < sizeof faces / sizeof *faces; i++)
+		if (faces[i].of == root(o)->kind && !wcscmp(faces[i].iid, name)) {
+			*out = make(faces[i].kind, root(o));
+			return S_OK;
+		}
+	if (!wcscmp(name, L"{00000035-0000-0000-C000-000000000046}")) { // IActivationFactory
+		*out = make(o->kind, root(o));
+		return S_OK;
+	}
+	note(L"asked for an interface that is not there", name, L"", L"");
+	*out = NULL;
+	return E_NOINTERFACE;
+}
+
+static ULONG WINAPI hold(object *o) { return InterlockedIncrement(&o->count); }
+static ULONG WINAPI drop(object *o)
+{
+	LONG left = InterlockedDecrement(&o->count);
+	if (left < 0) note(L"released once too often", L"", L"", L"");
+	if (left == 0) {
+		if (o->of) drop(o->of);
+		InterlockedDecrement(&living);
+	}
+	return left;
+}
+static HRESULT WINAPI wrong(object *o) { note(L"called a method that is not there", L"", L"", L""); return E_NOTIMPL; }
+
+static HRESULT WINAPI new_document(object *o, object **out) { *out = make(document, NULL); return S_OK; }
+static HRESULT WINAPI load(object *o, HSTRING xml) { root(o)->xml = _wcsdup(text(xml)); return S_OK; }
+static HRESULT WINAPI new_toast(object *o, object *content, object **out)
+{
+	if (content->table != tables[document]) return E_INVALIDARG;
+	*out = make(toast, NULL);
+	(*out)->xml = root(content)->xml;
+	return S_OK;
+}
+static HRESULT WINAPI put_tag(object *o, HSTRING s) { root(o)->tag = _wcsdup(text(s)); return S_OK; }
+static HRESULT WINAPI put_group(object *o, HSTRING s) { root(o)->group = _wcsdup(text(s)); return S_OK; }
+static HRESULT WINAPI new_notifier(object *o, HSTRING app, object **out) { *out = make(notifier, NULL); (*out)->tag = _wcsdup(text(app)); return S_OK; }
+static HRESULT WINAPI get_history(object *o, object **out) { *out = make(history, NULL); return S_OK; }
+static HRESULT WINAPI removed(object *o, HSTRING tag, HSTRING group, HSTRING app) { note(L"removed", text(tag), text(group), text(app)); return S_OK; }
+static HRESULT WINAPI cleared(object *o, HSTRING app)
+{
+	WCHAR objects[16];
+	_snwprintf(objects, 16, L"%ld", living);
+	note(L"cleared", text(app), objects, L"");
+	return S_OK;
+}
+
+typedef struct callback {
+	struct {
+		HRESULT (WINAPI *query)(struct callback *, const IID *, void **);
+		ULONG (WINAPI *hold)(struct callback *), (WINAPI *drop)(struct callback *);
+		HRESULT (WINAPI *activate)(struct callback *, const WCHAR *app, const WCHAR *arguments, void *inputs, ULONG count);
+	} *table;
+} callback;
+
+static DWORD WINAPI click(void *shown)
+{
+	object *t = shown;
+	WCHAR key[256], class[64] = L"", arguments[256], *from, *to;
+	DWORD n = sizeof class;
+	CLSID clsid;
+	IID iid;
+	IClassFactory *factory;
+	callback *c;
+	CoInitializeEx(NULL, COINIT_MULTITHREADED);
+	_snwprintf(key, 256, L"Software\\Classes\\AppUserModelId\\%ls", t->group);
+	RegGetValueW(HKEY_CURRENT_USER, key, L"CustomActivator", RRF_RT_REG_SZ, NULL, class, &n);
+	IIDFromString(L"{53E31837-6600-4A81-9395-75CFFE746F94}", &iid);
+	if (CLSIDFromString(class, &clsid) || CoGetClassObject(&clsid, CLSCTX_LOCAL_SERVER, NULL, &IID_IClassFactory, (void **)&factory) ||
+	    factory->lpVtbl->CreateInstance(factory, NULL, &iid, (void **)&c)) {
+		note(L"found nobody to tell of a click", class, L"", L"");
+		return 1;
+	}
+	from = wcsstr(t->xml, L" arguments=\"") + 12;
+	to = wcschr(from, L'"');
+	wcsncpy(arguments, from, to - from);
+	arguments[to - from] = 0;
+	c->table->activate(c, t->group, arguments, NULL, 0);
+	c->table->drop(c);
+	factory->lpVtbl->Release(factory);
+	CoUninitialize();
+	return 0;
+}
+
+static HRESULT WINAPI show(object *o, object *t)
+{
+	object *copy = calloc(1, sizeof *copy);
+	note(L"shown", t->tag, t->group, t->xml);
+	copy->xml = t->xml, copy->group = o->tag;
+	CloseHandle(CreateThread(NULL, 0, click, copy, 0, NULL));
+	return S_OK;
+}
+
+__declspec(dllexport) HRESULT WINAPI DllGetActivationFactory(HSTRING class, object **out)
+{
+	for (int k = 0; k < kinds; k++) {
+		for (int i = 3; i < 16; i++) tables[k][i] = wrong;
+		tables[k][0] = query, tables[k][1] = hold, tables[k][2] = drop;
+	}
+	tables[documents][6] = new_document, tables[document_io][6] = load;
+	tables[toasts][6] = new_toast, tables[toast2][6] = put_tag, tables[toast2][8] = put_group;
+	tables[manager][7] = new_notifier, tables[manager2][6] = get_history, tables[notifier][6] = show;
+	tables[history][8] = removed, tables[history][12] = cleared;
+	*out = make(wcsstr(text(class), L"XmlDocument") ? documents : wcsstr(text(class), L"Manager") ? manager : toasts, NULL);
+	return S_OK;
+}
+__declspec(dllexport) HRESULT WINAPI DllCanUnloadNow(void) { return S_FALSE; }

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"strings"
+
+	"curfew/ui/tray"
+)
+
+// What can be clicked in a notification, by the names that go to the desktop
+// and come back from it. A click on the notification itself is actOpen.
+const (
+	actSignIn = "sign-in"
+	actOpen   = "default"
+)
+
+// clickOn is what a click means: the same as a row of the menu.
+func clickOn(action, account string) tray.ID {
+	if action == actSignIn {
+		return tray.ID{Verb: tray.SignIn, Account: account}
+	}
+	return tray.ID{Verb: tray.OpenAccount, Account: account}
+}
+
+// A toast is a notification as Windows reads it.
+// https://learn.microsoft.com/windows/apps/design/shell/tiles-and-notifications/toast-schema
+type toast struct {
+	XMLName  xml.Name     `xml:"toast"`
+	Launch   string       `xml:"launch,attr"` // comes back from a click on the toast itself
+	Scenario string       `xml:"scenario,attr,omitempty"`
+	Binding  toastBinding `xml:"visual>binding"`
+	Action   toastAction  `xml:"actions>action"`
+}
+
+type toastBinding struct {
+	Template string   `xml:"template,attr"`
+	Text     []string `xml:"text"` // the first is the title
+}
+
+type toastAction struct {
+	Content   string `xml:"content,attr"`
+	Arguments string `xml:"arguments,attr"` // comes back from a click on the button
+}
+
+// toastXML writes n as Windows reads it. The notice of a session that is over
+// stays on the screen until somebody has seen it.
+func toastXML(n tray.Notice) (string, error) {
+	t := toast{
+		Launch:  toastArguments(actOpen, n.Account),
+		Binding: toastBinding{"ToastGeneric", []string{n.Title, n.Body}},
+		Action:  toastAction{n.Action, toastArguments(actSignIn, n.Account)},
+	}
+	if n.Over {
+		t.Scenario = "reminder"
+	}
+	text, err := xml.Marshal(t)
+	return string(text), err
+}
+
+func toastArguments(action, account string) string { return action + " " + account }
+
+// toastClick reads what comes back from a click on a toast.
+func toastClick(arguments string) (click tray.ID, ok bool) {
+	action, account, ok := strings.Cut(arguments, " ")
+	if action != actSignIn && action != actOpen {
+		return tray.ID{}, false
+	}
+	return clickOn(action, account), ok
+}
+
+// toastTag names the toast of an account: one of the same name takes its
+// place. Older Windows takes names of 16 characters.
+func toastTag(account string) string {
+	sum := sha256.Sum256([]byte(account))
+	return hex.EncodeToString(sum[:8])
+}
