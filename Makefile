@@ -102,8 +102,8 @@ ui-shots: setup-demo build/desktop.test ## draw every state of tray, menu and wi
 .PHONY: docs-shots
 docs-shots: ui-shots ## take the pictures of the README from build/shots/
 	cp build/shots/window-dark/accounts-5.png docs/window.png
-	cp build/shots/menu-dark/active.png docs/menu.png
-	cp build/shots/window-light/add-preset.png docs/add.png
+	cp build/shots/menu-dark/accounts-5-work.png docs/menu.png
+	cp build/shots/window-light/ended-refreshes.png docs/ended.png
 
 .PHONY: test-windows
 test-windows: setup-wine ## run what tests Windows alone, under Wine, with a stand-in for its notifications

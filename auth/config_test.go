@@ -315,7 +315,7 @@ func TestBadGeneral(t *testing.T) {
 		edit func(*General)
 		want string
 	}{
-		{"a longer age", func(g *General) { g.Limits.MaxAge += time.Nanosecond }, "looser than the built-in 30 days"},
+		{"a longer age", func(g *General) { g.Limits.MaxAge += time.Nanosecond }, "looser than the built-in 30d"},
 		{"no age", func(g *General) { g.Limits.MaxAge = 0 }, "not longer than nothing"},
 		{"more refreshes", func(g *General) { g.Limits.MaxRefreshes = 21 }, "looser than the built-in 20"},
 		{"no refresh", func(g *General) { g.Limits.MaxRefreshes = 0 }, "less than 1"},

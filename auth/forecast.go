@@ -146,7 +146,7 @@ func (in ForecastInput) cost(mode Mode, past []int64) ModeForecast {
 	o := TraceOptions{AccessTTL: in.AccessLifetime, Limits: Limits{MaxAge: in.MaxAge, MaxRefreshes: in.MaxRefreshes}}
 	days := max(in.Now.Sub(requests[0]), time.Hour).Hours() / 24
 	r := replay(requests, in.Now, mode, o)
-	tokens := float64(1 + r.Refreshes + r.SignIns)
+	tokens := float64(r.Refreshes + r.SignIns) // the one at hand is not used up
 	return ModeForecast{
 		RefreshesPer1d: float64(r.Refreshes) / days,
 		SignInsPer30d:  max(fewest, tokens/float64(in.MaxRefreshes+1)*30/days),

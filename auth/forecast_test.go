@@ -127,6 +127,16 @@ func TestForecast(t *testing.T) {
 	}
 }
 
+// Right after the first sign-in there is no pace yet, and none is made up.
+func TestForecastOfTheFirstMinute(t *testing.T) {
+	in := ForecastInput{PlanInput: planAt(0, nil)}
+	in.Demand = Demand{}
+	in.Demand.Note(in.Now, in.AccessLifetime)
+	if f := Forecast(in); f.RefreshesPer1d != 0 || f.SignInsPer30d != 1 {
+		t.Errorf("%.1f refreshes a day, %.1f sign-ins in 30 days", f.RefreshesPer1d, f.SignInsPer30d)
+	}
+}
+
 func TestForecastModes(t *testing.T) {
 	in := forecastAt(0, nil)
 	for _, at := range traceOf(patterns[1], 1000) { // a developer's month

@@ -56,7 +56,7 @@ func OpenURL(ctx context.Context, address string) error {
 // [OpenURL] says, and returns when that program has ended, which may be never.
 // What it prints goes nowhere. The caller has checked the address.
 func RunBrowser(address string) error {
-	for command := range strings.SplitSeq(os.Getenv("BROWSER"), ":") {
+	for command := range strings.SplitSeq(os.Getenv("BROWSER"), string(os.PathListSeparator)) {
 		args := strings.Fields(command)
 		if len(args) == 0 {
 			continue

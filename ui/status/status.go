@@ -3,8 +3,8 @@
 // window, the notices and the command line all speak through it, so they
 // cannot disagree.
 //
-// Its functions are pure. Absolute times are in the zone of the now that is
-// passed in. Its one hard idea is that a snapshot is not trusted to be sane:
+// Its functions are pure, but for the one language that a process speaks:
+// [SetLanguage]. Absolute times are in the zone of the now that is passed in. Its one hard idea is that a snapshot is not trusted to be sane:
 // whatever counts, times or text it holds, nothing negative, absurd, empty or
 // unbounded reaches a screen. The refreshes lead and the days follow, because
 // for anybody who works daily the count ends the session first.

@@ -22,6 +22,9 @@ func speakFyne() {
 	if err == nil {
 		err = lang.AddTranslationsForLocale(words, lang.SystemLocale())
 	}
+	if err != nil { // one that Fyne cannot know, for which it takes English
+		err = lang.AddTranslationsForLocale(words, status.English)
+	}
 	if err != nil {
 		fyne.LogError("The menu of text fields stays in the language of the desktop", err)
 	}
