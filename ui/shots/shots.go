@@ -78,11 +78,16 @@ func spend(s *auth.Snapshot, now time.Time, days time.Duration, used int) {
 	}
 }
 
-// over makes s a session that has ended for reason, with the engine's words.
-func over(s *auth.Snapshot, reason auth.Reason, message string) {
+// over makes s a session that ended five minutes ago for reason, with the
+// engine's words. Who signs out wants to be forgotten.
+func over(s *auth.Snapshot, now time.Time, reason auth.Reason, message string) {
+	subject, took := s.Subject, s.TookTokens
+	if reason == auth.ByUser {
+		subject, took = "", nil
+	}
 	*s = auth.Snapshot{
-		Name: s.Name, Provider: s.Provider, Subject: s.Subject, State: auth.Ended, Reason: reason, Message: message,
-		SignedInAt: s.SignedInAt, RefreshesUsed: s.RefreshesUsed, MaxRefreshes: s.MaxRefreshes, RefreshMode: s.RefreshMode, Warnings: []string{},
+		Name: s.Name, Provider: s.Provider, Subject: subject, State: auth.Ended, Reason: reason, Message: message,
+		SignedInAt: s.SignedInAt, EndedAt: now.Add(-5 * time.Minute), TookTokens: took, RefreshesUsed: s.RefreshesUsed, MaxRefreshes: s.MaxRefreshes, RefreshMode: s.RefreshMode, Warnings: []string{},
 	}
 }
 
@@ -208,7 +213,7 @@ func Situations(now time.Time) []Situation {
 			case auth.ByRefreshes:
 				spend(s, now, 12*day, 20)
 			}
-			over(s, e.reason, e.message)
+			over(s, now, e.reason, e.message)
 		})
 	}
 
@@ -248,7 +253,7 @@ func Crowd(now time.Time, n int) []auth.Snapshot {
 		case "Gitea":
 			s.Provider, s.Subject = "gitea", "alice"
 			spend(&s, now, 12*day, 20)
-			over(&s, auth.ByRefreshes, auth.MessageRefreshes)
+			over(&s, now, auth.ByRefreshes, auth.MessageRefreshes)
 		case "Notes":
 			s = Fresh()
 		case "Offline":
