@@ -15,7 +15,7 @@ import (
 func TestAccessible(t *testing.T) {
 	l := look{Dark, usual, 1, ""}
 	dress(t, l)
-	for _, state := range shotList() {
+	for _, state := range states() {
 		t.Run(state.name, func(t *testing.T) {
 			s := state.set(t, l)
 			for _, fault := range unsaid(s.window.Canvas().Content()) {

@@ -96,7 +96,7 @@ func newAccountPage(v *View) *accountPage {
 	p.all = newButton(v, tr("All"), func() { v.turn(PageLog) })
 	recentTitle := caption(tr("Recently"))
 	p.takers = newTakerList(recentTakers)
-	recent := newCard(container.New(&stackLayout{gap: 2}, rowOf(8, recentTitle, recentTitle, container.New(paddings{-3, -linkAir, -3, 0}, link(p.all))), p.recent.root, p.takers.root))
+	recent := newCard(container.New(&stackLayout{gap: 5}, rowOf(8, recentTitle, recentTitle, container.New(paddings{-3, -linkAir, -3, 0}, link(p.all))), p.recent.root, p.takers.root))
 	p.below = shares(14, p.facts, recent)
 
 	body := container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{p.budget, p.below}},

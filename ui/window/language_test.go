@@ -39,7 +39,7 @@ func TestNoEnglishIsLeft(t *testing.T) {
 	data := []string{"Spotify", "Work (Entra)", "Gitea", "Notes", "Offline", "Held", "Locked", "Suspect", "alice", "spotify", "gitea", "https://", "openid", "Curfew 1.0", "Accounts and limits are in", "Ü", "curl", "backup.sh", "old", "36h",
 		"account", "two words", "WDJB-MJHT", "http://", "music", "5f1d"}
 	dress(t, look{Dark, usual, 1, ""})
-	for _, state := range shotList() {
+	for _, state := range states() {
 		if state.long {
 			continue // of words that are nobody's
 		}

@@ -277,7 +277,7 @@ func TestLayout(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%.0fx%.0f text %g %s", l.size.Width, l.size.Height, l.text, l.language), func(t *testing.T) {
 			dress(t, l)
-			for _, s := range shotList() {
+			for _, s := range states() {
 				t.Run(s.name, func(t *testing.T) {
 					drawn := survey(s.set(t, l).window.Canvas())
 					if len(drawn.marks) < 10 {

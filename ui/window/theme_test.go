@@ -115,7 +115,7 @@ func TestContrastDrawn(t *testing.T) {
 		l := look{a, usual, 1, ""}
 		p := map[Appearance]palette{Dark: dark, Light: light}[a]
 		dress(t, l)
-		for _, state := range shotList() {
+		for _, state := range states() {
 			t.Run(string(a)+"/"+state.name, func(t *testing.T) {
 				for _, f := range faint(survey(state.set(t, l).window.Canvas()), p) {
 					t.Error(f)
