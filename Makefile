@@ -33,7 +33,7 @@ build: setup-build ## build the three programs into bin/
 .PHONY: test
 test: setup-test build ## run every test, with the race detector; what cannot run fails
 	packages=$$(go list ./... | grep -v '/cmd/curfew-window$$')
-	CURFEW_TEST_ALL=1 go test ./ui/window # every state of the window; with the race detector it draws a few
+	CURFEW_TEST_ALL=1 go test ./ui/window # every state of the window; with the race detector it draws four
 	CURFEW_TEST_ALL=1 go test -race $$packages
 
 SEEDS := 1000
