@@ -139,15 +139,15 @@ func (a *account) run(ctx context.Context) {
 		case <-a.wake:
 		case <-timer.C:
 		}
-		for {
+		for did := true; did && ctx.Err() == nil; {
 			if a.hasLooked() {
 				looked()
 			}
-			if !a.step(ctx) || ctx.Err() != nil {
-				break
+			var t Reading
+			if did, t = a.step(ctx); !did {
+				timer.Reset(a.rest(t))
 			}
 		}
-		timer.Reset(a.rest())
 	}
 }
 
@@ -158,10 +158,10 @@ func (a *account) hasLooked() bool {
 	return !a.loading && (len(a.found) == 0 || a.storeErr != nil)
 }
 
-// step does the most urgent thing, and reports whether it did one.
-func (a *account) step(ctx context.Context) bool {
+// step does the most urgent thing, and reports whether there was one at t.
+func (a *account) step(ctx context.Context) (did bool, t Reading) {
 	a.m.mu.Lock()
-	t := a.m.clock.Read()
+	t = a.m.clock.Read()
 	now := t.Now
 	var op func(context.Context)
 	var suspect bool
@@ -206,10 +206,10 @@ func (a *account) step(ctx context.Context) bool {
 	}
 	a.m.mu.Unlock()
 	if op == nil {
-		return false
+		return false, t
 	}
 	op(ctx)
-	return true
+	return true, t
 }
 
 const (
@@ -218,11 +218,10 @@ const (
 )
 
 // rest publishes the state when mere time has changed it, and says how long
-// the owner may sleep.
-func (a *account) rest() time.Duration {
+// the owner may sleep from t on.
+func (a *account) rest(t Reading) time.Duration {
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	t := a.m.clock.Read()
 	now := t.Now
 	if state, _ := Derive(a.factsLocked(t), a.m.limits, now); state != a.shown {
 		a.shown = state

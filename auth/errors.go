@@ -19,15 +19,14 @@ type Kind string
 
 // The kinds, with the exit code of the command line.
 const (
-	KindFailed        Kind = "failed"                  // 1
-	KindBadRequest    Kind = "bad_request"             // 2: a name, value or setting is wrong
-	KindUnknown       Kind = "unknown_account"         // 2: no account of that name
-	KindSignInNeeded  Kind = "sign_in_needed"          // 3: limit reached, revoked, never signed in
-	KindUnavailable   Kind = "temporarily_unavailable" // 4: offline, throttled, server trouble
-	KindRefused       Kind = "refused"                 // 5: consent denied, policy, client refused
-	KindKeychain      Kind = "keychain_unavailable"    // 6: locked, absent, not answering
-	KindNotRunning    Kind = "agent_not_running"       // 7: made by the client, never by the agent
-	KindSignInRunning Kind = "sign_in_running"         // 1: another sign-in of this account runs
+	KindFailed       Kind = "failed"                  // 1
+	KindBadRequest   Kind = "bad_request"             // 2: a name, value or setting is wrong
+	KindUnknown      Kind = "unknown_account"         // 2: no account of that name
+	KindSignInNeeded Kind = "sign_in_needed"          // 3: limit reached, revoked, never signed in
+	KindUnavailable  Kind = "temporarily_unavailable" // 4: offline, throttled, server trouble
+	KindRefused      Kind = "refused"                 // 5: consent denied, policy, client refused
+	KindKeychain     Kind = "keychain_unavailable"    // 6: locked, absent, not answering
+	KindNotRunning   Kind = "agent_not_running"       // 7: made by the client, never by the agent
 )
 
 // An Error is what the engine tells a person or a program: a kind to branch

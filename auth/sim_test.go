@@ -36,7 +36,8 @@ var (
 // Three of four servers repeat a lost answer, as RFC 9700 lets them; the
 // fourth is strict. Every second server is lax: it counts neither refreshes
 // nor days, so that only the client's own rules hold it back. Their access
-// tokens live from five minutes to eight hours.
+// tokens live from a quarter of an hour to eight hours, and every other account
+// has no ID token.
 func TestSim(t *testing.T) {
 	seeds := make([]uint64, *simSeeds)
 	for i := range seeds {
@@ -132,7 +133,7 @@ func live(t *testing.T, seed uint64, hours int, total *tally) {
 		if strict {
 			w.grace = authserver.None
 		}
-		ttl := []time.Duration{5 * time.Minute, 15 * time.Minute, time.Hour, 8 * time.Hour}[rng.IntN(4)]
+		ttl := []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour, 8 * time.Hour}[rng.IntN(4)]
 		w.tune = func(c *authserver.Config) {
 			c.AccessLifetime = ttl
 			if lax {
@@ -140,7 +141,8 @@ func live(t *testing.T, seed uint64, hours int, total *tally) {
 			}
 		}
 		w.random = func() float64 { return 0.5 }
-		w.mode = []Mode{InUse, OnDemand, Always}[rng.IntN(3)]
+		w.plain = rng.IntN(2) == 0
+		w.mode = []Mode{InUse, InUse, OnDemand, Always}[rng.IntN(4)]
 		if *simSeed == 0 {
 			w.logger = slog.New(slog.DiscardHandler) // who wants to read it plays the one seed
 		}
@@ -170,7 +172,7 @@ func live(t *testing.T, seed uint64, hours int, total *tally) {
 func (l *life) something() {
 	switch p := l.rng.IntN(200); {
 	case p < 104:
-		time.Sleep(time.Duration(l.rng.ExpFloat64() * float64(10*time.Minute)))
+		time.Sleep(time.Duration(l.rng.ExpFloat64() * float64(14*time.Minute)))
 		l.ask()
 	case p < 120:
 		for range 1 + l.rng.IntN(8) { // a burst, at once
@@ -321,7 +323,7 @@ func (l *life) while(d time.Duration) {
 	end := time.Now().Add(time.Duration(l.rng.Float64() * float64(d)))
 	for time.Now().Before(end) {
 		l.ask()
-		time.Sleep(time.Duration(l.rng.ExpFloat64() * float64(7*time.Minute)))
+		time.Sleep(time.Duration(l.rng.ExpFloat64() * float64(9*time.Minute)))
 	}
 }
 

@@ -177,10 +177,9 @@ const (
 
 // factsLocked gathers what the account's state follows from.
 func (a *account) factsLocked(t Reading) Facts {
-	f := Facts{
-		Past:       a.m.journal.past(a.name).Reason,
-		SigningIn:  a.signIn.running(),
-		Refreshing: a.inFlight,
+	f := Facts{SigningIn: a.signIn.running(), Refreshing: a.inFlight}
+	if a.rec == nil {
+		f.Past = a.m.journal.past(a.name).Reason
 	}
 	if e, ok := errors.AsType[*Error](a.storeErr); ok && e.Kind == KindBadRequest {
 		f.Held = true

@@ -40,6 +40,7 @@ type world struct {
 	accounts []Account    // nil: the one of account
 	limits   Limits
 	mode     Mode
+	plain    bool          // OAuth alone: no scope openid, and so no ID token
 	grace    time.Duration // of the server
 	tune     func(*authserver.Config)
 	random   func() float64
@@ -228,7 +229,11 @@ func (w *world) start() {
 
 // account is the one that is configured.
 func (w *world) account() Account {
-	return Account{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}
+	a := Account{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}
+	if w.plain {
+		a.Scopes = a.Scopes[1:]
+	}
+	return a
 }
 
 // restart ends the agent and starts it anew.

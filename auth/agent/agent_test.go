@@ -407,7 +407,7 @@ func TestErrorsOnTheWire(t *testing.T) {
 	c, _ := serve(t, e)
 	for _, k := range []auth.Kind{
 		auth.KindFailed, auth.KindBadRequest, auth.KindUnknown, auth.KindSignInNeeded,
-		auth.KindUnavailable, auth.KindRefused, auth.KindKeychain, auth.KindSignInRunning,
+		auth.KindUnavailable, auth.KindRefused, auth.KindKeychain,
 	} {
 		want := auth.Error{Kind: k, Reason: auth.ByRefreshes, Message: auth.MessageRefreshes, Hint: "curfew login work"}
 		e.err = &want

@@ -23,7 +23,8 @@ const startTime = 10 * time.Second
 
 // EnsureRunning starts the agent when none answers: the `curfew` beside this
 // program's own file, else on PATH; and waits until it answers. Any number of
-// programs may call it at once: one agent stays, the others see that and end.
+// programs may call it at once: one agent stays, the others see that and have
+// ended when it returns, so that none of them comes up later.
 //
 // The agent outlives its starter: it runs in a session of its own, speaks to
 // no terminal, and logs to [LogName] in the state directory.
@@ -32,14 +33,20 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Kind != auth.KindNotRunning || c.err != nil {
 		return err // it runs (nil), or starting one would not help
 	}
-	exited, err := c.start()
+	pid, exited, err := c.start()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for wait := 2 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
-		if _, err := c.Version(ctx); err == nil {
+		if v, err := c.Version(ctx); err == nil {
+			if v.PID != pid && exited != nil { // ours is about to see that it is one too many
+				select {
+				case <-exited:
+				case <-ctx.Done():
+				}
+			}
 			return nil
 		}
 		select {
@@ -57,19 +64,19 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 
 // start starts the agent. The channel tells once how it ended, if it does:
 // nil when it left the field to another agent.
-func (c *Client) start() (<-chan error, error) {
+func (c *Client) start() (pid int, exited <-chan error, err error) {
 	program, err := FindProgram("curfew")
 	if err != nil {
-		return nil, failure(auth.KindNotRunning, "the agent is not running, and there is no program curfew to start it with", "install curfew beside this program or in a directory of PATH")
+		return 0, nil, failure(auth.KindNotRunning, "the agent is not running, and there is no program curfew to start it with", "install curfew beside this program or in a directory of PATH")
 	}
-	cannot := func(err error) error {
-		return failure(auth.KindNotRunning, "the agent cannot be started: "+err.Error(), "start it yourself, in a terminal: curfew agent")
+	cannot := func(err error) (int, <-chan error, error) {
+		return 0, nil, failure(auth.KindNotRunning, "the agent cannot be started: "+err.Error(), "start it yourself, in a terminal: curfew agent")
 	}
 	// What the agent says before it has a log goes to a file that has no name
 	// any more: a pipe would kill it when its reader is gone.
 	said, err := os.CreateTemp("", "curfew-start-*")
 	if err != nil {
-		return nil, cannot(err)
+		return cannot(err)
 	}
 	forget := func() { said.Close(); os.Remove(said.Name()) }
 	os.Remove(said.Name()) // Windows waits for forget
@@ -82,18 +89,18 @@ func (c *Client) start() (<-chan error, error) {
 	cmd.SysProcAttr = Detached()
 	if err := cmd.Start(); err != nil {
 		forget()
-		return nil, cannot(err)
+		return cannot(err)
 	}
-	exited := make(chan error, 1)
+	ended := make(chan error, 1)
 	go func() { // ends with the agent, or with this program
 		defer forget()
 		if cmd.Wait() == nil {
-			exited <- nil
+			ended <- nil
 			return
 		}
-		exited <- whatItSaid(said, cmd.ProcessState.String())
+		ended <- whatItSaid(said, cmd.ProcessState.String())
 	}()
-	return exited, nil
+	return cmd.Process.Pid, ended, nil
 }
 
 // FindProgram finds one of Curfew's programs beside this one, else on PATH.

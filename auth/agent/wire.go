@@ -171,8 +171,6 @@ func status(k auth.Kind) int {
 		return http.StatusNotFound
 	case auth.KindSignInNeeded, auth.KindRefused:
 		return http.StatusForbidden
-	case auth.KindSignInRunning:
-		return http.StatusConflict
 	case auth.KindUnavailable, auth.KindKeychain, auth.KindNotRunning:
 		return http.StatusServiceUnavailable
 	default:

@@ -60,8 +60,6 @@ func kindWords(k auth.Kind) (message, hint string) {
 		return Tr("The keychain is locked or does not answer."), Tr("Unlock the keychain and try again.")
 	case auth.KindNotRunning:
 		return Tr("The Curfew agent is not running."), Tr("Start it with: curfew agent")
-	case auth.KindSignInRunning:
-		return Tr("A sign-in of this account runs already."), Tr("Finish it in your browser, or cancel it.")
 	}
 	return Tr("Something went wrong."), Tr("See why with: curfew log")
 }

@@ -384,7 +384,6 @@ func TestExplain(t *testing.T) {
 		{"unavailable", &auth.Error{Kind: auth.KindUnavailable}, Problem{"The server cannot be reached or asks to wait.", "Nothing is lost; Curfew tries again by itself."}},
 		{"refused", &auth.Error{Kind: auth.KindRefused}, Problem{"The server refused.", "Check the account's settings, or ask whoever runs the server."}},
 		{"keychain", &auth.Error{Kind: auth.KindKeychain}, Problem{"The keychain is locked or does not answer.", "Unlock the keychain and try again."}},
-		{"sign-in running", &auth.Error{Kind: auth.KindSignInRunning}, Problem{"A sign-in of this account runs already.", "Finish it in your browser, or cancel it."}},
 		{"failed", &auth.Error{Kind: auth.KindFailed}, Problem{"Something went wrong.", "See why with: curfew log"}},
 		{"plain", errors.New("no browser found"), Problem{"No browser found.", ""}},
 		{"nil", nil, Problem{"Something went wrong.", ""}},
