@@ -197,12 +197,22 @@ func detail(s auth.Snapshot, now time.Time) string {
 	if wait, ok := left(s.NextRefreshAt, 0, now); ok && s.State == auth.Waiting {
 		words = Tr("%s Next try in %s.", words, seconds(wait))
 	}
-	if f := s.SignIn; f != nil && f.Phase == auth.PhaseFailed {
-		if why := said(f.Message); why != "" {
-			words = Tr("%s The last sign-in failed: %s", words, why)
-		}
+	if why := SignInFailure(s); why != "" {
+		words += " " + why
 	}
 	return words
+}
+
+// SignInFailure says why the last sign-in failed; "": it did not.
+func SignInFailure(s auth.Snapshot) string {
+	if s.SignIn == nil || s.SignIn.Phase != auth.PhaseFailed {
+		return ""
+	}
+	why := said(s.SignIn.Message)
+	if why == "" {
+		return ""
+	}
+	return Tr("The last sign-in failed: %s", why)
 }
 
 func stateDetail(s auth.Snapshot, now time.Time) string {

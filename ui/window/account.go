@@ -203,7 +203,7 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	p.state.set(stateNote(told, words, signing || ended))
 	p.warnings.set(warningNote(words))
 	p.signIn.render(s, l, signing)
-	p.call.render(v, told, words, usable, !session && !ended && !signing)
+	p.call.render(v, s, words, usable, !session && !ended && !signing)
 
 	p.over.render(v, s, words, usable, ended && !signing)
 

@@ -130,22 +130,23 @@ func (s *stepLine) set(now, done bool) {
 
 // callPanel stands where the rings are when there is no session.
 type callPanel struct {
-	root           *panel
-	title, detail  *text
-	browser, other *button
+	root                  *panel
+	title, failed, detail *text
+	browser, other        *button
 }
 
 func newCallPanel(v *View) *callPanel {
 	name := func() string { return v.selected }
 	p := &callPanel{
 		title:  newLine("", theme.SizeNameSubHeadingText, colorInk).strong(),
+		failed: newPara("", theme.SizeNameText, colorBad),
 		detail: newPara("", theme.SizeNameText, colorInk),
 	}
 	how := newPara(tr("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background. "+
 		"The session ends for good after 30 days or 20 refreshes, whichever comes first."), sizeSmall, colorDim)
 	p.browser = newButton(v, tr("Sign in"), func() { v.signIn(name(), false) }).primary()
 	p.other = newButton(v, tr("Sign in with a code"), func() { v.signIn(name(), true) })
-	p.root = newCard(column(12, p.title, p.detail, how, buttons(p.browser, p.other)))
+	p.root = newCard(column(12, p.title, p.failed, p.detail, how, buttons(p.browser, p.other)))
 	return p
 }
 
@@ -160,11 +161,23 @@ func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 		p.title.say(tr("Sign in to %s", words.Name))
 		detail = tr("Sign in once, in your own browser, and your programs get tokens from then on.")
 	}
+	failed := v.signInFailure(s)
+	p.failed.say(failed)
+	v.show(p.failed, failed != "")
 	p.detail.say(detail)
 	v.show(p.browser, words.Action == status.SignIn)
 	v.show(p.other, words.Action == status.SignIn)
 	p.browser.set(words.ActionLabel, usable)
 	p.other.set(tr("Sign in with a code"), usable)
+}
+
+// signInFailure says why the last sign-in failed, unless a note does: that of
+// one that was made here.
+func (v *View) signInFailure(s auth.Snapshot) string {
+	if v.local(s.Name).note != nil {
+		return ""
+	}
+	return status.SignInFailure(s)
 }
 
 // overPanel stands where the rings are after a session: what happened, what
@@ -203,11 +216,14 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 		ink = colorInk
 	}
 	p.what.set(words.Detail, ink)
+	when := tr("Programs get no tokens until you sign in again.")
 	if words.Past.Ended != "" {
-		p.when.say(tr("The session ended %s. Programs get no tokens until you sign in again.", words.Past.Ended))
-	} else {
-		p.when.say(tr("Programs get no tokens until you sign in again."))
+		when = tr("The session ended %s. Programs get no tokens until you sign in again.", words.Past.Ended)
 	}
+	if failed := v.signInFailure(s); failed != "" {
+		when += " " + failed
+	}
+	p.when.say(when)
 	p.in.set(words.ActionLabel, usable)
 	p.brings.say(tr("Your browser opens. The new session starts with %d refreshes.", s.MaxRefreshes))
 	p.signedIn.set(words.Past.SignedIn)
