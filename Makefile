@@ -33,6 +33,7 @@ build: setup-build ## build the three programs into bin/
 .PHONY: test
 test: setup-test build ## run every test, with the race detector; what cannot run fails
 	packages=$$(go list ./... | grep -v '/cmd/curfew-window$$')
+	CURFEW_TEST_ALL=1 go test ./ui/window # every state of the window; with the race detector it draws four
 	CURFEW_TEST_ALL=1 go test -race $$packages
 
 SEEDS := 1000
@@ -83,6 +84,27 @@ DESKTOP := cd cmd/curfew && ../../.ci/headless-desktop ../../build/desktop.test 
 .PHONY: test-desktop
 test-desktop: setup-desktop build build/desktop.test ## panels, menus held open, Wayland: by mouse, with pictures in build/desktop/
 	$(DESKTOP) '^TestDesktop'
+
+# Windows and icons are drawn without a display; menus are a panel's, and so
+# sit before a desktop, at the same time. Each picture has its caption beside it.
+SHOTS = $(CURDIR)/build/shots
+.PHONY: ui-shots
+ui-shots: setup-demo build/desktop.test ## draw every state of tray, menu and window into build/shots/, with an index
+	$(PURE) -o bin/ ./cmd/curfew-tray
+	rm -rf $(SHOTS)
+	( cd cmd/curfew && ../../.ci/headless-desktop ../../build/desktop.test -test.run '^TestShots$$' -shots $(SHOTS) ) & menus=$$!
+	trap 'kill $$menus 2>/dev/null || true' EXIT
+	go test ./ui/window -run '^TestShots$$' -count=1 -args -shots $(SHOTS)
+	go test ./ui/shots -run '^TestIcons$$' -count=1 -args -shots $(SHOTS)
+	wait $$menus
+	go test ./ui/shots -run '^TestIndex$$' -count=1 -v -args -shots $(SHOTS) | grep pictures
+
+# The three of README.md.
+.PHONY: docs-shots
+docs-shots: ui-shots ## take the pictures of the README from build/shots/
+	cp build/shots/window-dark/accounts-5.png docs/window.png
+	cp build/shots/menu-dark/accounts-5-work.png docs/menu.png
+	cp build/shots/window-light/ended-refreshes.png docs/ended.png
 
 .PHONY: test-windows
 test-windows: setup-wine ## run what tests Windows alone, under Wine, with a stand-in for its notifications

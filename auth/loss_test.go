@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -174,28 +175,32 @@ func TestUnsavedIsRevoked(t *testing.T) {
 // token is long over: nobody is given that, and whoever asks waits for one
 // refresh more.
 func TestLostAnswerGrewOld(t *testing.T) {
-	play(t, func(w *world) { w.grace = 60 * aDay }, func(t *testing.T, w *world) {
-		w.signIn()
-		time.Sleep(time.Hour)
-		must(t, w.faults.Set("refresh:drop-after-rotate*1"))
-		w.net.onRefresh = func(string) func([]byte) {
-			return func([]byte) { w.net.fail(offline) }
-		}
-		_, err := w.token()
-		w.wantError(err, KindUnavailable, "")
-		w.net.onRefresh = nil
-		w.stop()
-		w.net.fail(nil)
-		time.Sleep(3 * time.Hour)
-		w.start()
-		tok := w.mustToken()
-		if code := w.me(tok); code != 200 {
-			t.Errorf("a token that is good until %v is answered with %d", tok.ExpiresAt, code)
-		}
-		if s := w.status(); s.RefreshesUsed != 2 || s.AccessLifetime != 15*60 {
-			t.Errorf("%d refreshes used, of tokens that live %d s", s.RefreshesUsed, s.AccessLifetime)
-		}
-	})
+	for _, plain := range []bool{false, true} { // where there is an ID token that is over as well
+		t.Run(fmt.Sprintf("plain %v", plain), func(t *testing.T) {
+			play(t, func(w *world) { w.grace, w.plain = 60*aDay, plain }, func(t *testing.T, w *world) {
+				w.signIn()
+				time.Sleep(time.Hour)
+				must(t, w.faults.Set("refresh:drop-after-rotate*1"))
+				w.net.onRefresh = func(string) func([]byte) {
+					return func([]byte) { w.net.fail(offline) }
+				}
+				_, err := w.token()
+				w.wantError(err, KindUnavailable, "")
+				w.net.onRefresh = nil
+				w.stop()
+				w.net.fail(nil)
+				time.Sleep(3 * time.Hour)
+				w.start()
+				tok := w.mustToken()
+				if code := w.me(tok); code != 200 {
+					t.Errorf("a token that is good until %v is answered with %d", tok.ExpiresAt, code)
+				}
+				if s := w.status(); s.RefreshesUsed != 2 || s.AccessLifetime != 15*60 {
+					t.Errorf("%d refreshes used, of tokens that live %d s", s.RefreshesUsed, s.AccessLifetime)
+				}
+			})
+		})
+	}
 }
 
 // Without a durable count no request leaves. When the disk is back the

@@ -118,8 +118,8 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 			fyne.LogError("A choice holds until the window closes", err)
 		}
 	}
-	appearance := window.Appearance(chosen.Appearance)
-	a.Settings().SetTheme(window.NewTheme(appearance))
+	theme := window.NewTheme(window.Appearance(chosen.Appearance))
+	a.Settings().SetTheme(theme)
 
 	w := a.NewWindow(assets.Name)
 	w.SetMaster()
@@ -129,10 +129,11 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 		Providers:  providers(),
 		Selected:   prefs.String(prefAccount),
 		OnSelect:   func(name string) { prefs.SetString(prefAccount, name) },
-		Appearance: appearance,
+		Appearance: theme.Appearance,
 		OnAppear: func(look window.Appearance) {
 			change(func(p *preferences.Preferences) { p.Appearance = string(look) })
-			a.Settings().SetTheme(window.NewTheme(look))
+			theme = theme.As(look)
+			a.Settings().SetTheme(theme)
 		},
 		Language: chosen.Language,
 		OnLanguage: func(code string) {
@@ -166,6 +167,15 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 				view.Go(wish)
 				w.Show()
 				w.RequestFocus()
+			})
+		})
+	})
+	group.Go(func() {
+		desktop.FollowTextScale(ctx, func(scale float32) {
+			fyne.Do(func() {
+				theme = theme.Scaled(scale)
+				a.Settings().SetTheme(theme)
+				view.Refit()
 			})
 		})
 	})

@@ -37,6 +37,7 @@ var layers = []struct {
 	{"ui/desktop", []string{"assets", "auth", "auth/agent", "ui/status"}, "it starts programs, now or at login, and says why one does not start"},
 	{"ui/tray", []string{"assets", "auth", "auth/agent", "ui/status"}, "the tray sees snapshots and holds no secret"},
 	{"ui/tray/traytest", nil, "it sees the tray as a panel does: over the bus"},
+	{"ui/shots", []string{"auth"}, "what is to be seen comes from snapshots; only tests use it"},
 	{"ui/window", []string{"assets", "auth", "auth/agent", "ui/status"}, "the window sees snapshots and holds no secret"},
 	{"cmd/curfew", []string{"assets", "auth", "auth/agent", "auth/authserver", "auth/authserver/robot", "auth/oauth", "keystore", "ui/desktop", "ui/status"}, "the command line and the agent wire up everything but the two that are shown"},
 	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent", "ui/desktop", "ui/preferences", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},

@@ -2,6 +2,7 @@ package status
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"curfew/auth"
@@ -104,6 +105,10 @@ func Describe(s auth.Snapshot, now time.Time) View {
 		}
 	}
 	for _, w := range s.Warnings {
+		// What the message says already is not said twice.
+		if strings.HasPrefix(sentence(s.Message), strings.TrimSuffix(sentence(w), ".")) {
+			continue
+		}
 		if w = said(w); w != "" {
 			v.Warnings = append(v.Warnings, w)
 		}
@@ -192,12 +197,22 @@ func detail(s auth.Snapshot, now time.Time) string {
 	if wait, ok := left(s.NextRefreshAt, 0, now); ok && s.State == auth.Waiting {
 		words = Tr("%s Next try in %s.", words, seconds(wait))
 	}
-	if f := s.SignIn; f != nil && f.Phase == auth.PhaseFailed {
-		if why := said(f.Message); why != "" {
-			words = Tr("%s The last sign-in failed: %s", words, why)
-		}
+	if why := SignInFailure(s); why != "" {
+		words += " " + why
 	}
 	return words
+}
+
+// SignInFailure says why the last sign-in failed; "": it did not.
+func SignInFailure(s auth.Snapshot) string {
+	if s.SignIn == nil || s.SignIn.Phase != auth.PhaseFailed {
+		return ""
+	}
+	why := said(s.SignIn.Message)
+	if why == "" {
+		return ""
+	}
+	return Tr("The last sign-in failed: %s", why)
 }
 
 func stateDetail(s auth.Snapshot, now time.Time) string {
@@ -310,7 +325,7 @@ func nextRefresh(s auth.Snapshot, now time.Time) string {
 	case s.Paused:
 		return Tr("paused; when a program asks")
 	}
-	if why := Clip(Said(s.NextReason), 2*nameRunes); why != "" {
+	if why := Clip(Said(s.NextReason), 2*nameRunes); why != "" && s.State != auth.Waiting {
 		return why
 	}
 	return cmp.Or(When(s.NextRefreshAt, now), Tr("when a program asks"))

@@ -277,7 +277,8 @@ func TestTheEngineIsSaidAgain(t *testing.T) {
 		for format, translation := range tableFile(t, l.Code+".engine.json") {
 			fill := func(format string) string {
 				literals, verbs := cut(format)
-				text := literals[0]
+				var text strings.Builder
+				text.WriteString(literals[0])
 				for i, v := range verbs {
 					arg := []string{"Ärger", "Büro", "Čas"}[v.argument]
 					switch v.text[len(v.text)-1] {
@@ -286,9 +287,9 @@ func TestTheEngineIsSaidAgain(t *testing.T) {
 					case 'q':
 						arg = strconv.Quote(arg)
 					}
-					text += arg + literals[i+1]
+					text.WriteString(arg + literals[i+1])
 				}
-				return text
+				return text.String()
 			}
 			from, want := fill(format), fill(translation.(string))
 			if got := Said(from); got != want {

@@ -61,8 +61,8 @@ func newAccountPage(v *View) *accountPage {
 	p.pill = newPill()
 	p.out = newButton(v, tr("Sign out"), func() { v.askSignOut(name()) })
 	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(name(), false) }).primary()
-	gap := container.New(paddings{30, 0, 0, 0}) // as high as a button, with or without one
-	head := rowOf(12, gap, p.title, p.pill.root, p.subject, gap, p.out, p.in)
+	head := container.New(&headLayout{title: p.title, pill: p.pill.root, subject: p.subject}, p.title, p.pill.root, p.subject, p.out, p.in)
+	p.title.row, p.subject.row, p.pill.words.row = head, head, head
 
 	p.yes = newButton(v, tr("Sign out"), func() { v.signOut(name()) }).danger()
 	p.keep = newButton(v, tr("Stay signed in"), v.escape)
@@ -96,13 +96,79 @@ func newAccountPage(v *View) *accountPage {
 	p.all = newButton(v, tr("All"), func() { v.turn(PageLog) })
 	recentTitle := caption(tr("Recently"))
 	p.takers = newTakerList(recentTakers)
-	recent := newCard(container.New(&stackLayout{gap: 2}, rowOf(8, recentTitle, recentTitle, link(p.all)), p.recent.root, p.takers.root))
+	recent := newCard(container.New(&stackLayout{gap: 5}, rowOf(8, recentTitle, recentTitle, container.New(paddings{-3, -linkAir, -3, 0}, link(p.all))), p.recent.root, p.takers.root))
 	p.below = shares(14, p.facts, recent)
 
 	body := container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{p.budget, p.below}},
 		p.question.root, p.result.root, p.copied.root, p.state.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.gauges, p.budget, p.below)
 	p.root = v.newPage(head, body)
 	return p
+}
+
+// headLayout puts the name, the state and the person beside each other, and
+// the buttons at the other end; where that is too much for one line, the state
+// and the person stand below the name.
+type headLayout struct {
+	title, subject *text
+	pill           fyne.CanvasObject
+	two            bool // there were two lines at the last layout
+}
+
+const headGap = 12
+
+// buttons are the other objects.
+func (l *headLayout) buttons(objects []fyne.CanvasObject) []fyne.CanvasObject {
+	return visible(objects[3:])
+}
+
+func (l *headLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	size := fyne.NewSize(max(l.title.MinSize().Width, l.pill.MinSize().Width), max(l.title.MinSize().Height, l.pill.MinSize().Height))
+	if l.two {
+		size.Height = l.title.MinSize().Height + l.pill.MinSize().Height + 4
+	}
+	for _, b := range l.buttons(objects) {
+		size.Width += headGap + b.MinSize().Width
+		size.Height = max(size.Height, b.MinSize().Height)
+	}
+	return size
+}
+
+func (l *headLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	right := size.Width
+	shown := l.buttons(objects)
+	for i := len(shown) - 1; i >= 0; i-- {
+		b := shown[i]
+		right -= b.MinSize().Width
+		b.Resize(b.MinSize())
+		right -= headGap
+	}
+	x := right + headGap
+	title, pill := l.title.natural()+.5, l.pill.MinSize()
+	who := float32(0)
+	if l.subject.Visible() {
+		who = l.subject.natural() + .5
+	}
+	l.two = title+headGap+pill.Width+headGap+who > right
+	height := l.MinSize(objects).Height
+	for _, b := range shown {
+		b.Move(fyne.NewPos(x, (height-b.MinSize().Height)/2))
+		x += b.MinSize().Width + headGap
+	}
+
+	put := func(o fyne.CanvasObject, x, middle, width float32) {
+		tall := o.MinSize().Height
+		o.Resize(fyne.NewSize(max(0, width), tall))
+		o.Move(fyne.NewPos(x, middle-tall/2))
+	}
+	title = min(title, right)
+	first, second, left := height/2, height/2, title+headGap
+	if l.two {
+		first, second, left = l.title.MinSize().Height/2, height-pill.Height/2, 0
+	}
+	put(l.title, 0, first, title)
+	put(l.pill, left, second, pill.Width)
+	left += pill.Width + headGap
+	put(l.subject, left, second, min(who, right-left))
 }
 
 func (p *accountPage) render(s auth.Snapshot, l *local) {
@@ -137,7 +203,7 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	p.state.set(stateNote(told, words, signing || ended))
 	p.warnings.set(warningNote(words))
 	p.signIn.render(s, l, signing)
-	p.call.render(v, told, words, usable, !session && !ended && !signing)
+	p.call.render(v, s, words, usable, !session && !ended && !signing)
 
 	p.over.render(v, s, words, usable, ended && !signing)
 
@@ -290,8 +356,39 @@ type fact struct {
 func newFact(what string) *fact {
 	label := newText(what, sizeSmall, colorDim)
 	f := &fact{value: newPara("", sizeSmall, colorInk).trailing()}
-	f.root = aligned(top, rowOf(12, f.value, label, f.value))
+	f.root = container.New(&factLayout{label: label, value: f.value}, label, f.value)
+	f.value.row = f.root
 	return f
+}
+
+// factLayout puts the value beside the label, or below it where a word of it
+// would have to be broken.
+type factLayout struct {
+	label, value *text
+	below        bool // at the last layout
+}
+
+const factGap = 12
+
+func (l *factLayout) MinSize([]fyne.CanvasObject) fyne.Size {
+	label, value := l.label.MinSize(), l.value.MinSize()
+	if l.below {
+		return fyne.NewSize(label.Width, label.Height+value.Height)
+	}
+	return fyne.NewSize(label.Width+factGap+value.Width, max(label.Height, value.Height))
+}
+
+func (l *factLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
+	label := l.label.MinSize()
+	at := fyne.NewPos(label.Width+factGap, 0)
+	l.below = l.value.widest() > size.Width-at.X
+	if l.below {
+		at = fyne.NewPos(0, label.Height)
+	}
+	l.label.Resize(label)
+	l.value.Resize(fyne.NewSize(size.Width-at.X, l.value.Size().Height))
+	l.value.Resize(fyne.NewSize(size.Width-at.X, l.value.MinSize().Height)) // which its width decides
+	l.value.Move(at)
 }
 
 func (f *fact) set(words string) { f.value.say(words) }

@@ -40,7 +40,7 @@ func newAddPage(v *View) *addPage {
 	options = append(options, otherProvider())
 	p.provider = newChoice(v, options, func(string) { p.changed() })
 	p.provider.PlaceHolder = tr("Choose a provider")
-	p.providerField = newFieldOf(tr("Provider"), tr("Where you sign in."), p.provider)
+	p.providerField = v.newFieldOf(tr("Provider"), tr("Where you sign in."), p.provider)
 	field := func(label, hint, example string) *field { return newField(v, label, hint, example, p.submit) }
 	p.name = field(tr("Name"), tr("What you call it, for example “work”. Tools ask for tokens by this name."), tr("work"))
 	p.issuer = field(tr("Issuer address"), tr("The server's https:// address; Curfew finds its endpoints there."), "https://id.example.com")
@@ -50,7 +50,7 @@ func newAddPage(v *View) *addPage {
 	p.cancel = newButton(v, tr("Cancel"), func() { v.turn(PageAccount) })
 
 	title := newLine(tr("Add account"), theme.SizeNameHeadingText, colorInk).strong()
-	form := newCard(column(14, p.providerField.root, p.issuer.root, p.name.root, p.client.root, p.scopes.root, row(8, p.save, p.cancel)))
+	form := newCard(column(14, p.providerField.root, p.issuer.root, p.name.root, p.client.root, p.scopes.root, buttons(p.save, p.cancel)))
 	body := container.New(&stackLayout{gap: 14}, p.result.root, form)
 	p.root = v.newPage(title, body)
 	return p
@@ -226,6 +226,7 @@ func checkScopes(scopes []string) string {
 // A field is one question of a form: what, the answer, and below it a hint
 // that gives way to a complaint.
 type field struct {
+	view  *View
 	root  *fyne.Container
 	entry *entry // nil for a choice
 	input fyne.Focusable
@@ -233,9 +234,14 @@ type field struct {
 	below *text
 }
 
-func newFieldOf(label, hint string, input fyne.CanvasObject) *field {
-	f := &field{hint: hint, below: newPara(hint, theme.SizeNameCaptionText, colorDim)}
-	f.input, _ = input.(fyne.Focusable)
+func (v *View) newFieldOf(label, hint string, input fyne.CanvasObject) *field {
+	f := &field{view: v, hint: hint, below: newPara(hint, theme.SizeNameCaptionText, colorDim)}
+	switch input := input.(type) {
+	case *entry:
+		f.input, input.name = input, label
+	case *choice:
+		f.input, input.name = input, label
+	}
 	f.root = column(4, newLine(label, sizeSmall, colorInk).strong(), input, f.below)
 	return f
 }
@@ -245,7 +251,7 @@ func newField(v *View, label, hint, example string, submit func()) *field {
 	e := &entry{view: v}
 	e.Wrapping, e.Scroll, e.PlaceHolder = fyne.TextWrapOff, fyne.ScrollHorizontalOnly, example
 	e.ExtendBaseWidget(e)
-	f := newFieldOf(label, hint, e)
+	f := v.newFieldOf(label, hint, e)
 	f.entry = e
 	e.OnChanged = func(string) { f.complain("") }
 	e.OnSubmitted = func(string) { submit() }
@@ -261,7 +267,9 @@ func (f *field) reset() {
 func (f *field) complain(words string) {
 	if words == "" {
 		f.below.set(f.hint, colorDim)
-		return
+	} else {
+		f.below.set(words, colorBad)
 	}
-	f.below.set(words, colorBad)
+	f.root.Refresh() // it may be as high as before, and its hint no longer
+	f.view.place()
 }

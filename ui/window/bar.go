@@ -28,7 +28,7 @@ func newBar(v *View, buttons ...*button) *bar {
 		})}
 	}
 	words := column(2, b.words, b.hint)
-	inside := rowOf(12, words, words)
+	inside := container.New(&barLayout{}, words)
 	for _, button := range b.buttons {
 		inside.Add(button)
 	}
@@ -36,6 +36,58 @@ func newBar(v *View, buttons ...*button) *bar {
 	b.root.stripe = colorTime
 	b.root.Hide()
 	return b
+}
+
+// barLayout puts the buttons beside the words, the first object, or below them
+// where the words would be squeezed.
+type barLayout struct {
+	below bool // at the last layout
+}
+
+const barGap = 12
+
+func (l *barLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	size := objects[0].MinSize()
+	for _, b := range visible(objects[1:]) {
+		m := b.MinSize()
+		if l.below {
+			size = fyne.NewSize(max(size.Width, m.Width), max(size.Height, objects[0].MinSize().Height+barGap+m.Height))
+		} else {
+			size = fyne.NewSize(size.Width+barGap+m.Width, max(size.Height, m.Height))
+		}
+	}
+	return size
+}
+
+func (l *barLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	words, shown := objects[0], visible(objects[1:])
+	room := size.Width
+	for _, b := range shown {
+		room -= barGap + b.MinSize().Width
+	}
+	l.below = len(shown) > 0 && room < em(190)
+	at := fyne.NewPos(room+barGap, 0)
+	if l.below {
+		room, at = size.Width, fyne.Position{}
+	}
+	words.Resize(fyne.NewSize(room, words.Size().Height))
+	tall := words.MinSize().Height // which its width decides
+	words.Resize(fyne.NewSize(room, tall))
+	words.Move(fyne.NewPos(0, (size.Height-tall)/2))
+	if l.below {
+		words.Move(fyne.Position{})
+		at.Y = tall + barGap
+	}
+	for _, b := range shown {
+		m := b.MinSize()
+		y := at.Y
+		if !l.below {
+			y = (size.Height - m.Height) / 2
+		}
+		b.Resize(m)
+		b.Move(fyne.NewPos(at.X, y))
+		at.X += m.Width + barGap
+	}
 }
 
 // set shows n, or nothing.

@@ -118,11 +118,12 @@ type chartRenderer struct {
 
 func (r *chartRenderer) Destroy()                     {}
 func (r *chartRenderer) Objects() []fyne.CanvasObject { return r.objects }
-func (r *chartRenderer) MinSize() fyne.Size           { return fyne.NewSize(200, 100) }
+func (r *chartRenderer) MinSize() fyne.Size           { return fyne.NewSize(200, em(100)) }
 func (r *chartRenderer) Layout(size fyne.Size)        { r.draw(size) }
 func (r *chartRenderer) Refresh()                     { r.draw(r.chart.Size()); canvas.Refresh(r.chart) }
 
-// The room around the plot, for the words at its edges.
+// The room around the plot, for the words at its edges when they are as large
+// as usual.
 const (
 	plotLeft   = 26
 	plotTop    = 8
@@ -133,6 +134,7 @@ const (
 func (r *chartRenderer) draw(size fyne.Size) {
 	r.objects = nil
 	b := r.chart.burn
+	plotLeft, plotTop, plotBottom := em(plotLeft), em(plotTop), em(plotBottom)
 	if size.Width < plotLeft+40 || size.Height < plotTop+plotBottom+20 || b.budget <= 0 {
 		return
 	}
@@ -194,32 +196,73 @@ func (r *chartRenderer) draw(size fyne.Size) {
 	} else {
 		r.objects = r.objects[:len(r.objects)-1]
 	}
-	r.label(tr("even pace"), at(b.start, float64(b.budget)), at(b.end, 0), .72, !b.until.IsZero() && at(b.until, b.leftThen).X > at(b.end, 0).X-1)
+	r.label(tr("even pace"), at(b.start, float64(b.budget)), at(b.end, 0), .72)
 	if !b.until.IsZero() {
-		r.label(tr("forecast"), here, at(b.until, b.leftThen), .55, at(b.until, b.leftThen).X < at(b.end, 0).X-1)
+		r.label(tr("forecast"), here, at(b.until, b.leftThen), .55)
 	}
 }
 
-// label puts words beside the line from a to z, part of the way along it:
-// below it or above it. A line too short for them gets none.
-func (r *chartRenderer) label(words string, a, z fyne.Position, part float32, below bool) {
+// label puts words beside the line from a to z where they touch nothing that
+// is drawn: as near to part of the way along it as there is such a place,
+// above it or below. Where there is none it leaves them out.
+func (r *chartRenderer) label(words string, a, z fyne.Position, part float32) {
+	drawn := slices.Clone(r.objects)
 	w := r.words(words, fyne.TextAlignLeading)
-	if z.X-a.X < 1.6*w.MinSize().Width {
-		r.objects = r.objects[:len(r.objects)-1]
-		return
+	size := w.MinSize()
+	for i := range 16 {
+		along := part + float32((i+1)/2)*.05*float32(1-i%2*2) // part, then ever further to both sides
+		if along < .1 || along > .9 {
+			continue
+		}
+		p := fyne.NewPos(a.X+(z.X-a.X)*along, a.Y+(z.Y-a.Y)*along)
+		for _, corner := range []fyne.Position{
+			p.AddXY(6, -size.Height-1),             // above a line that falls
+			p.AddXY(-size.Width-6, 1),              // below it
+			p.AddXY(-size.Width/2, -size.Height-3), // above a level one
+			p.AddXY(-size.Width/2, 3),              // below it
+		} {
+			if corner.Y < 0 || corner.X < em(plotLeft) || corner.X+size.Width > r.chart.Size().Width {
+				continue
+			}
+			if !slices.ContainsFunc(drawn, func(o fyne.CanvasObject) bool { return r.touches(o, corner, size) }) {
+				w.Move(corner)
+				return
+			}
+		}
 	}
-	p := fyne.NewPos(a.X+(z.X-a.X)*part, a.Y+(z.Y-a.Y)*part)
-	switch {
-	case below:
-		w.Move(fyne.NewPos(p.X-w.MinSize().Width-6, p.Y+1))
-	case p.Y < plotTop+w.MinSize().Height+6: // no room above
-		w.Move(fyne.NewPos(p.X-w.MinSize().Width/2, p.Y+2))
-	default:
-		w.Move(fyne.NewPos(p.X+6, p.Y-w.MinSize().Height-1))
+	r.objects = drawn
+}
+
+// touches reports whether o comes near a text of size at corner. The grid may
+// lie behind words.
+func (r *chartRenderer) touches(o fyne.CanvasObject, corner fyne.Position, size fyne.Size) bool {
+	const air = 2
+	left, right := corner.X-air, corner.X+size.Width+air
+	top, bottom := corner.Y+air, corner.Y+size.Height-air // fonts have air of their own
+	if l, ok := o.(*canvas.Line); ok {
+		if l.StrokeColor == r.color(colorLine) {
+			return false
+		}
+		return crosses(l.Position1, l.Position2, left, top, right, bottom)
 	}
-	if w.Position().X+w.Size().Width > r.chart.Size().Width {
-		r.objects = r.objects[:len(r.objects)-1]
+	p, z := o.Position(), o.Position().Add(o.Size())
+	return p.X < right && z.X > left && p.Y < bottom && z.Y > top
+}
+
+// crosses reports whether the line from a to z has a point in a rectangle.
+func crosses(a, z fyne.Position, left, top, right, bottom float32) bool {
+	from, to := float32(0), float32(1) // the part of the line that is inside so far
+	for _, side := range []struct{ d, room float32 }{{a.X - z.X, a.X - left}, {z.X - a.X, right - a.X}, {a.Y - z.Y, a.Y - top}, {z.Y - a.Y, bottom - a.Y}} {
+		switch {
+		case side.d == 0 && side.room < 0:
+			return false
+		case side.d < 0:
+			from = max(from, side.room/side.d)
+		case side.d > 0:
+			to = min(to, side.room/side.d)
+		}
 	}
+	return from <= to
 }
 
 func (r *chartRenderer) color(name fyne.ThemeColorName) color.Color {

@@ -1,8 +1,6 @@
 package window
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +9,8 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"curfew/auth"
+	"curfew/ui/shots"
+	"curfew/ui/status"
 )
 
 // noon is the time of every picture: 09:41 of a Sunday in a zone that is not UTC.
@@ -20,18 +20,7 @@ func ago(d time.Duration) time.Time   { return noon.Add(-d) }
 func ahead(d time.Duration) time.Time { return noon.Add(d) }
 
 // spotify is a session in the middle of its life.
-func spotify() auth.Snapshot {
-	return auth.Snapshot{
-		Name: "Spotify", Provider: "spotify", Subject: "alice@example.org", State: auth.Active,
-		SignedInAt: ago(7 * day), EndsAt: ahead(23 * day), AgeLeft: int64(23 * day / time.Second),
-		RefreshesUsed: 6, RefreshesLeft: 14, MaxRefreshes: 20,
-		AccessExpiresAt: ahead(41*time.Minute + 7*time.Second), AccessLeft: 2467, AccessLifetime: 3600,
-		NextReason: "when a program asks", LastRefreshAt: ago(19 * time.Minute), LastUsedAt: ago(2 * time.Minute), LastUsedBy: "curl",
-		TookTokens: []auth.Taker{{Program: "curl", At: ago(2 * time.Minute)}, {Program: "spotify-tui", At: ago(3 * time.Hour)}, {Program: "backup.sh", At: ago(26 * time.Hour)}, {Program: "old", At: ago(5 * day)}},
-		LimitedBy:  auth.LimitRefreshes, RefreshMode: auth.InUse,
-		Forecast: auth.ForecastView{EndsAt: ahead(16 * day), By: auth.LimitRefreshes, SignInsPer30d: 1.3, RefreshesPer1d: .86},
-	}
-}
+func spotify() auth.Snapshot { return shots.Live(noon) }
 
 func entra() auth.Snapshot {
 	s := spotify()
@@ -51,36 +40,47 @@ func gitea() auth.Snapshot {
 	return s
 }
 
-func fresh() auth.Snapshot {
-	return auth.Snapshot{Name: "Notes", Provider: "https://notes.example", State: auth.SignedOut, MaxRefreshes: 20, RefreshesLeft: 20}
-}
+func fresh() auth.Snapshot { return shots.Fresh() }
 
 func in(s auth.Snapshot, state auth.State, message string) auth.Snapshot {
 	s.State, s.Message = state, message
 	return s
 }
 
-// history is the events of a session of which used refreshes are spent.
-func history(s auth.Snapshot) []auth.Event {
-	if s.SignedInAt.IsZero() {
-		return nil
-	}
-	events := []auth.Event{{At: s.SignedInAt, Kind: auth.EventSignIn, Account: s.Name, Message: "signed in as " + s.Subject}}
-	span := noon.Sub(s.SignedInAt) - 20*time.Minute
-	for i := 1; i <= s.RefreshesUsed; i++ {
-		at := s.SignedInAt.Add(span * time.Duration(i*i+3*i) / time.Duration(s.RefreshesUsed*s.RefreshesUsed+3*s.RefreshesUsed))
-		program := []string{"curl", "spotify-tui"}[i%2]
-		events = append(events,
-			auth.Event{At: at, Account: s.Name, Kind: auth.EventRefresh, Program: program, Count: i, Message: fmt.Sprintf("refreshed, %d of 20, for %s", i, program)},
-			auth.Event{At: at.Add(time.Second), Account: s.Name, Kind: auth.EventToken, Program: program, Message: "token for " + program})
-	}
-	if s.State == auth.Ended {
-		events = append(events, auth.Event{At: ago(5 * time.Minute), Account: s.Name, Kind: auth.EventEnd, Message: auth.MessageRefreshes})
-	}
-	return events
+// history is the events of a session of which some refreshes are spent.
+func history(s auth.Snapshot) []auth.Event { return shots.History(s, noon) }
+
+// everyone is a window's worth of accounts, one in each kind of trouble.
+func everyone() []auth.Snapshot {
+	waiting := in(spotify(), auth.Waiting, "The server cannot be reached.")
+	waiting.Name, waiting.NextRefreshAt = "Offline", ahead(4*day/24/60)
+	held := in(spotify(), auth.Held, "The server refuses this client (invalid_client). The session is kept.")
+	held.Name = "Held"
+	locked := in(spotify(), auth.Locked, "")
+	locked.Name = "Locked"
+	suspect := in(spotify(), auth.Suspect, "")
+	suspect.Name = "Suspect"
+	return []auth.Snapshot{spotify(), entra(), gitea(), fresh(), waiting, held, locked, suspect}
 }
 
-func long(n int) string { return strings.Repeat("Überlanger Name ", n/16+1)[:n] }
+// A look is how the window is looked at.
+type look struct {
+	appearance Appearance
+	size       fyne.Size
+	text       float32 // as Theme.Text
+	language   string  // "": English
+}
+
+// The sizes of windows: the first one, the least, and what people make of it,
+// with words as large as usual and larger. The canvas is no smaller than the
+// content asks for.
+var (
+	usual   = fyne.NewSize(900, 700)
+	small   = fyne.NewSize(leastWidth, leastHeight)
+	wide    = fyne.NewSize(1400, 900)
+	large   = fyne.NewSize(1200, 860)
+	largest = fyne.NewSize(1440, 1040)
+)
 
 // costs is a forecast of what each refresh mode would cost.
 func costs() auth.ForecastReport {
@@ -98,13 +98,40 @@ type screen struct {
 }
 
 // still returns a View that shows snaps and is not running: for pictures.
-func still(t testing.TB, look Appearance, size fyne.Size, snaps ...auth.Snapshot) *screen {
+func still(t testing.TB, l look, snaps ...auth.Snapshot) *screen {
 	t.Helper()
+	s := deaf(t, l)
+	for _, snap := range snaps {
+		s.local(snap.Name).events = history(snap)
+	}
+	s.Show(snaps, noon)
+	return s
+}
+
+// dressed is the theme of the app that many tests in a row look at.
+var dressed *Theme
+
+// dress makes the app for looks like l until the end of t, as tests do for
+// themselves that find none. A new one has to measure all words anew.
+func dress(t testing.TB, l look) {
+	th := NewTheme(l.appearance).Scaled(l.text)
+	test.NewTempApp(t).Settings().SetTheme(th)
+	before := dressed
+	dressed = th
+	t.Cleanup(func() { dressed = before })
+}
+
+// deaf returns a View that has heard nothing of an agent, and is not running.
+func deaf(t testing.TB, l look) *screen {
+	t.Helper()
+	if dressed == nil || dressed.Appearance != l.appearance || dressed.Text != l.text {
+		dress(t, l)
+	}
 	// Fyne's caches know the time of the last picture only. After a minute
 	// without one they would throw away what is made below.
 	test.NewTempWindow(t, container.NewWithoutLayout()).Canvas().Capture()
-	app := test.NewTempApp(t)
-	app.Settings().SetTheme(NewTheme(look))
+	status.SetLanguage(l.language)
+	t.Cleanup(func() { status.SetLanguage(status.English) })
 	v := New(Config{
 		Do: func(f func()) { f() }, Now: func() time.Time { return noon },
 		Clipboard: test.NewClipboard(), Close: func() {},
@@ -118,13 +145,6 @@ func still(t testing.TB, look Appearance, size fyne.Size, snaps ...auth.Snapshot
 	w.SetPadded(false)
 	v.Canvas = w.Canvas
 	v.AddShortcuts(w.Canvas())
-	w.Resize(size)
-	for _, s := range snaps {
-		l := v.local(s.Name)
-		l.events = history(s)
-	}
-	v.Show(snaps, noon)
+	w.Resize(l.size.Max(w.Content().MinSize())) // as a window manager does
 	return &screen{v, w}
 }
-
-var usual = fyne.NewSize(890, 640)

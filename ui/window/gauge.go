@@ -18,7 +18,7 @@ type gauge struct {
 }
 
 func newGauge() *gauge {
-	g := &gauge{ring: newRing(gaugeLarge, 10), value: newLine("", sizeNumber, colorInk).strong(), caption: newLine("", sizeSmall, colorDim)}
+	g := &gauge{ring: newRing(em(gaugeLarge), em(10)), value: newLine("", sizeNumber, colorInk).strong(), caption: newLine("", sizeSmall, colorDim)}
 	g.root = newPanel(colorCard, colorLine, 10, pad(14, 12, container.New(gaugeLayout{g}, g.ring, g.value, g.caption)))
 	return g
 }
@@ -52,18 +52,18 @@ const (
 type gaugeLayout struct{ *gauge }
 
 func (l gaugeLayout) MinSize([]fyne.CanvasObject) fyne.Size {
-	height := float32(gaugeLarge)
+	height := em(gaugeLarge)
 	if l.small || l.low {
-		height = gaugeSmall + 8
+		height = em(gaugeSmall) + 8
 	}
-	return fyne.NewSize(gaugeSmall+12+90, height)
+	return fyne.NewSize(em(gaugeSmall)+12+em(90), max(height, l.value.MinSize().Height+l.caption.MinSize().Height))
 }
 
 func (l gaugeLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
-	l.small = size.Width < 240 || l.low
-	diameter, gap, number, words := float32(gaugeLarge), float32(18), sizeNumber, sizeSmall
+	l.small = size.Width < em(240) || l.low
+	diameter, gap, number, words := em(gaugeLarge), float32(18), sizeNumber, sizeSmall
 	if l.small {
-		diameter, gap, number, words = gaugeSmall, 10, sizeNumberSmall, theme.SizeNameCaptionText
+		diameter, gap, number, words = em(gaugeSmall), 10, sizeNumberSmall, theme.SizeNameCaptionText
 	}
 	l.ring.stroke = diameter / 9
 	l.ring.Resize(fyne.NewSquareSize(diameter))

@@ -82,8 +82,9 @@ func (r *panelRenderer) Refresh() {
 // A button is Fyne's with an outline, a visible focus, and Enter.
 type button struct {
 	widget.Button
-	view    *View
-	focused bool
+	view             *View
+	focused, hovered bool
+	small            bool // words alone, as a link has
 }
 
 func newButton(v *View, words string, tapped func()) *button {
@@ -136,7 +137,23 @@ func (b *button) Cursor() desktop.Cursor {
 	return desktop.PointerCursor
 }
 
+// MouseIn notes the pointer.
+func (b *button) MouseIn(e *desktop.MouseEvent) { b.hovered = true; b.Button.MouseIn(e) }
+
+// MouseOut notes that the pointer has gone.
+func (b *button) MouseOut() { b.hovered = false; b.Button.MouseOut() }
+
+// link makes a button small and calm, for what is beside the point. It is
+// drawn by us: a theme for it alone would make Fyne measure every word of the
+// window anew, each time anything is laid out.
+func link(b *button) *button { b.small = true; return b.quiet() }
+
 func (b *button) CreateRenderer() fyne.WidgetRenderer {
+	if b.small {
+		r := &linkRenderer{button: b, back: &canvas.Rectangle{}, words: &canvas.Text{Alignment: fyne.TextAlignCenter}}
+		r.Refresh()
+		return r
+	}
 	return &buttonRenderer{outline(b, b.Button.CreateRenderer(), func() (fyne.ThemeColorName, float32) {
 		switch {
 		case b.focused:
@@ -153,6 +170,47 @@ type buttonRenderer struct{ fyne.WidgetRenderer }
 func (r *buttonRenderer) MinSize() fyne.Size {
 	// Fyne pads a button as much above as beside, which looks cramped beside.
 	return r.WidgetRenderer.MinSize().AddWidthHeight(10, -4)
+}
+
+// linkAir is the room beside the words of a small button.
+const linkAir = 9
+
+// linkRenderer draws a small button.
+type linkRenderer struct {
+	button *button
+	back   *canvas.Rectangle
+	words  *canvas.Text
+}
+
+func (r *linkRenderer) Destroy()                     {}
+func (r *linkRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.back, r.words} }
+func (r *linkRenderer) MinSize() fyne.Size           { return r.words.MinSize().AddWidthHeight(2*linkAir, 6) }
+
+func (r *linkRenderer) Layout(size fyne.Size) {
+	r.back.Resize(size)
+	height := r.words.MinSize().Height
+	r.words.Resize(fyne.NewSize(size.Width, height))
+	r.words.Move(fyne.NewPos(0, (size.Height-height)/2))
+}
+
+func (r *linkRenderer) Refresh() {
+	b := r.button
+	th, variant := b.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
+	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth = color.Transparent, color.Transparent, 0
+	r.back.CornerRadius = th.Size(theme.SizeNameButtonRadius)
+	ink := colorDim
+	switch {
+	case b.Disabled():
+		ink = theme.ColorNameDisabled
+	case b.hovered:
+		ink, r.back.FillColor = colorInk, th.Color(theme.ColorNameHover, variant)
+	}
+	if b.focused {
+		r.back.StrokeColor, r.back.StrokeWidth = th.Color(focusColor(b.Importance), variant), 2
+	}
+	r.words.Text, r.words.TextSize, r.words.Color = b.Text, th.Size(theme.SizeNameCaptionText), th.Color(ink, variant)
+	r.Layout(b.Size())
+	canvas.Refresh(b)
 }
 
 // outlined is a renderer with a line around the widget. Like every renderer
@@ -209,6 +267,7 @@ func focusColor(i widget.Importance) fyne.ThemeColorName {
 type entry struct {
 	widget.Entry
 	view *View
+	name string // what it asks for
 }
 
 // FocusGained scrolls to the entry.
@@ -250,6 +309,7 @@ func enable(w fyne.Disableable, yes bool) {
 type choice struct {
 	widget.Select
 	view    *View
+	name    string // what it asks for
 	focused bool
 }
 
@@ -373,6 +433,46 @@ func rowOf(gap float32, grow fyne.CanvasObject, objects ...fyne.CanvasObject) *f
 	return c
 }
 
+// buttons puts buttons beside each other, and those for which there is no
+// room below.
+func buttons(objects ...*button) *fyne.Container {
+	c := container.New(&wrapLayout{gap: 8})
+	for _, b := range objects {
+		c.Add(b)
+	}
+	return c
+}
+
+type wrapLayout struct {
+	gap    float32
+	height float32 // at the last layout
+}
+
+func (l *wrapLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	size := fyne.NewSize(0, l.height)
+	for _, o := range visible(objects) {
+		size = size.Max(o.MinSize())
+	}
+	return size
+}
+
+func (l *wrapLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	var at fyne.Position
+	var tall float32 // the line so far
+	for _, o := range visible(objects) {
+		m := o.MinSize()
+		if at.X > 0 && at.X+m.Width > size.Width {
+			at = fyne.NewPos(0, at.Y+tall+l.gap)
+			tall = 0
+		}
+		o.Resize(m)
+		o.Move(at)
+		at.X += m.Width + l.gap
+		tall = max(tall, m.Height)
+	}
+	l.height = at.Y + tall
+}
+
 // align says where the objects of a row stand.
 type align int
 
@@ -454,13 +554,14 @@ func (v *View) newPage(head, content fyne.CanvasObject) *fyne.Container {
 	// The painter of the test driver shifts an outline that begins exactly
 	// at the edge of a scroll's clip, and that of the screen cuts it: 2 keeps clear.
 	scroll := container.NewVScroll(container.New(paddings{2, margin, 2, 2}, content))
+	v.heads = append(v.heads, head)
 	v.bodies = append(v.bodies, body{content, scroll})
 	return container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{scroll}},
 		container.New(paddings{0, margin, 0, 2}, head), scroll)
 }
 
-// shares puts objects beside each other at the same width; what is hidden
-// leaves its width to the others.
+// shares puts objects beside each other at the same width, or as near to that
+// as what they need allows; what is hidden leaves its width to the others.
 func shares(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
 	return container.New(sharesLayout(gap), objects...)
 }
@@ -469,21 +570,36 @@ type sharesLayout float32
 
 func (gap sharesLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	var size fyne.Size
-	shown := visible(objects)
-	for _, o := range shown {
-		size = size.Max(o.MinSize())
+	for i, o := range visible(objects) {
+		if i > 0 {
+			size.Width += float32(gap)
+		}
+		size.Width += o.MinSize().Width
+		size.Height = max(size.Height, o.MinSize().Height)
 	}
-	n := float32(max(1, len(shown)))
-	return fyne.NewSize(n*size.Width+(n-1)*float32(gap), size.Height)
+	return size
 }
 
 func (gap sharesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	shown := visible(objects)
-	n := float32(max(1, len(shown)))
-	share := fyne.NewSize((size.Width-(n-1)*float32(gap))/n, size.Height)
+	left, among := size.Width-float32(len(shown)-1)*float32(gap), float32(len(shown))
+	widths := make([]float32, len(shown))
+	for range shown { // whoever needs more than a share leaves less for the others
+		for i, o := range shown {
+			if least := o.MinSize().Width; widths[i] == 0 && least > left/among {
+				widths[i] = least
+				left, among = left-least, among-1
+			}
+		}
+	}
+	x := float32(0)
 	for i, o := range shown {
-		o.Resize(share)
-		o.Move(fyne.NewPos(float32(i)*(share.Width+float32(gap)), 0))
+		if widths[i] == 0 {
+			widths[i] = max(0, left/among)
+		}
+		o.Resize(fyne.NewSize(widths[i], size.Height))
+		o.Move(fyne.NewPos(x, 0))
+		x += widths[i] + float32(gap)
 	}
 }
 
@@ -523,35 +639,3 @@ func (l *stackLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		y += height + l.gap
 	}
 }
-
-// link makes a button small and calm, for what is beside the point.
-func link(b *button) fyne.CanvasObject { return container.NewThemeOverride(b.quiet(), linkTheme{}) }
-
-// linkTheme is the program's theme with small dim words.
-type linkTheme struct{}
-
-func (linkTheme) current() fyne.Theme { return fyne.CurrentApp().Settings().Theme() }
-
-func (t linkTheme) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color.Color {
-	if name == theme.ColorNameForeground {
-		name = colorDim
-	}
-	return t.current().Color(name, variant)
-}
-
-func (t linkTheme) Size(name fyne.ThemeSizeName) float32 {
-	switch name {
-	case theme.SizeNameText:
-		name = theme.SizeNameCaptionText
-	case theme.SizeNameInnerPadding:
-		return 4
-	}
-	return t.current().Size(name)
-}
-
-func (t linkTheme) Font(style fyne.TextStyle) fyne.Resource {
-	style.Bold = false
-	return t.current().Font(style)
-}
-
-func (t linkTheme) Icon(name fyne.ThemeIconName) fyne.Resource { return t.current().Icon(name) }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/theme"
 
@@ -110,7 +109,7 @@ func TestRingNeedsNoRedrawForASecond(t *testing.T) {
 // refresh, and never a size.
 func TestRenderersCanBeReplaced(t *testing.T) {
 	for _, page := range []Page{PageAccount, PageAdd, PageSettings, PageLog} {
-		s := still(t, Dark, usual, everyone()...)
+		s := still(t, look{Dark, usual, 1, ""}, everyone()...)
 		s.turn(page)
 		s.focus(nil)
 		n := 0
@@ -121,7 +120,6 @@ func TestRenderersCanBeReplaced(t *testing.T) {
 				for _, c := range o.Objects {
 					walk(c)
 				}
-			case *container.ThemeOverride: // themes what it holds, not what replaces that
 			case fyne.Widget:
 				old := test.WidgetRenderer(o).Objects()
 				switch o.(type) {

@@ -36,7 +36,7 @@ func newRadioGroup(v *View, n int, choose func(at int)) *radioGroup {
 	for at := range n {
 		r := &radio{view: v, group: g, at: at, title: newLine("", theme.SizeNameText, colorInk).strong(),
 			cost: newPara("", sizeSmall, colorInk), meaning: newPara("", theme.SizeNameCaptionText, colorDim)}
-		r.content = container.New(paddings{5, 8, 5, 29}, column(2, r.title, r.cost, r.meaning))
+		r.content = container.New(paddings{5, 8, 5, 15 + em(14)}, column(2, r.title, r.cost, r.meaning))
 		r.ExtendBaseWidget(r)
 		g.radios = append(g.radios, r)
 		g.root.Add(r)
@@ -111,14 +111,6 @@ func (r *radio) TypedKey(e *fyne.KeyEvent) {
 	}
 }
 
-// AccessibilityLabel says what a person reads.
-func (r *radio) AccessibilityLabel() string {
-	return r.title.words + ". " + r.cost.words + ". " + r.meaning.words
-}
-
-// AccessibilityRole says that the radio can be pressed.
-func (r *radio) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
-
 func (r *radio) CreateRenderer() fyne.WidgetRenderer {
 	rr := &radioRenderer{radio: r, back: &canvas.Rectangle{}, circle: &canvas.Circle{}, dot: &canvas.Circle{}}
 	rr.Refresh()
@@ -140,8 +132,8 @@ func (r *radioRenderer) Objects() []fyne.CanvasObject {
 
 func (r *radioRenderer) Layout(size fyne.Size) {
 	r.back.Resize(size)
-	middle := fyne.NewPos(14, 5+r.radio.title.MinSize().Height/2) // of the first line
-	for c, diameter := range map[*canvas.Circle]float32{r.circle: 16, r.dot: 8} {
+	middle := fyne.NewPos(6+em(8), 5+r.radio.title.MinSize().Height/2) // of the first line
+	for c, diameter := range map[*canvas.Circle]float32{r.circle: em(16), r.dot: em(8)} {
 		c.Resize(fyne.NewSquareSize(diameter))
 		c.Move(middle.SubtractXY(diameter/2, diameter/2))
 	}

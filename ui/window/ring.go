@@ -69,7 +69,7 @@ func (r *ringRenderer) Refresh() {
 	r.Layout(r.ring.Size())
 	r.track.FillColor = th.Color(colorTrack, variant)
 	r.arc.FillColor = th.Color(r.ring.color, variant)
-	r.arc.EndAngle = 360 * r.ring.left
+	r.arc.EndAngle = max(360*r.ring.left, 5) // a dot at the least
 	r.arc.CornerRadius = r.ring.stroke / 2
 	r.arc.Hidden = r.ring.left == 0
 	canvas.Refresh(r.ring)

@@ -185,7 +185,8 @@ type accountSettings struct {
 	costsOf string // the account whose costs were asked for
 	names   []string
 	which   *choice
-	only    *text // the name, where there is no choice
+	among   fyne.CanvasObject // the choice, at its width
+	only    *text             // the name, where there is no choice
 	modes   *radioGroup
 	report  map[string]auth.ForecastReport
 	basis   *text // what the costs are made from
@@ -203,6 +204,7 @@ var modes = []auth.Mode{auth.InUse, auth.OnDemand, auth.Always}
 func newAccountSettings(v *View) *accountSettings {
 	a := &accountSettings{report: map[string]auth.ForecastReport{}}
 	a.which = newChoice(v, nil, nil)
+	a.which.name = tr("Account")
 	a.which.OnChanged = func(string) { a.turn(a.which.SelectedIndex()) }
 	a.only = newLine("", theme.SizeNameText, colorDim)
 	a.modes = newRadioGroup(v, len(modes), func(at int) { a.choose(modes[at]) })
@@ -216,9 +218,10 @@ func newAccountSettings(v *View) *accountSettings {
 	a.keep = newButton(v, tr("Keep"), v.escape)
 	a.question = newBar(v, a.keep, a.yes)
 	head := newHeading(tr("When to refresh"))
-	a.section = newSection(v, rowOf(12, head, head, a.only, container.New(fixedWidth(200), a.which)), a.modes.root, a.basis)
+	a.among = container.New(fixedWidth(em(200)), a.which)
+	a.section = newSection(v, rowOf(12, head, head, a.only, a.among), a.modes.root, a.basis)
 	a.body.Add(a.question.root)
-	a.body.Add(row(8, a.remove))
+	a.body.Add(buttons(a.remove))
 	return a
 }
 
@@ -311,7 +314,7 @@ func (a *accountSettings) render() {
 	}
 	s, ok := v.snapshot(a.name)
 	v.show(a.root, ok || a.note != nil)
-	v.show(a.which, len(names) > 1)
+	v.show(a.among, len(names) > 1)
 	v.show(a.only, len(names) == 1)
 	v.show(a.modes.root, ok)
 	v.show(a.remove, ok && !a.asking)
@@ -417,7 +420,7 @@ func newLimitSettings(v *View, page *settingsPage) *limitSettings {
 	})
 	l.section = newSection(v, newHeading(tr("How long a session may live")),
 		newPara(tr("For every account. Limits can be made tighter than those built in, never looser."), theme.SizeNameCaptionText, colorDim),
-		shares(14, l.age.root, l.refreshes.root, l.idle.root), l.meaning, l.consequences, row(8, l.save, l.builtIn))
+		shares(14, l.age.root, l.refreshes.root, l.idle.root), l.meaning, l.consequences, buttons(l.save, l.builtIn))
 	return l
 }
 
@@ -629,11 +632,12 @@ func newDesktopSettings(v *View) *desktopSettings {
 		v.speak(code)
 		v.focus(v.settings.desktop.language) // another one now
 	})
-	named := func(words string, c *choice) fyne.CanvasObject {
+	under := func(words string, c *choice) fyne.CanvasObject {
+		c.name = words
 		return column(4, newLine(words, sizeSmall, colorInk).strong(), c)
 	}
 	d.section = newSection(v, newHeading(tr("On this desktop")), d.login,
-		shares(14, named(tr("Colours"), d.appearance), named(tr("Language"), d.language)))
+		shares(14, under(tr("Colours"), d.appearance), under(tr("Language"), d.language)))
 	return d
 }
 

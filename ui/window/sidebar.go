@@ -162,7 +162,7 @@ type accountRow struct {
 }
 
 func newAccountRow(l *accountList) *accountRow {
-	r := &accountRow{list: l, ring: newRing(24, 4),
+	r := &accountRow{list: l, ring: newRing(em(24), em(4)),
 		title: newLine("", theme.SizeNameText, colorInk).strong(), line: newPara("", theme.SizeNameCaptionText, colorDim)}
 	r.line.most = 3
 	words := column(1, r.title, r.line)
@@ -205,12 +205,6 @@ func (r *accountRow) MouseMoved(*desktop.MouseEvent) {}
 
 // MouseOut takes the mark away.
 func (r *accountRow) MouseOut() { r.hovered = false; r.Refresh() }
-
-// AccessibilityLabel says what a person reads in the row.
-func (r *accountRow) AccessibilityLabel() string { return r.title.words + ": " + r.line.words }
-
-// AccessibilityRole says that the row can be pressed.
-func (r *accountRow) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
 
 func (r *accountRow) CreateRenderer() fyne.WidgetRenderer {
 	rr := &accountRowRenderer{r, &canvas.Rectangle{}}

@@ -37,7 +37,7 @@ func newSignInPanel(v *View) *signInPanel {
 	p.link = newButton(v, tr("Copy link"), func() { v.copyLink(name()) })
 	p.stop = newButton(v, tr("Cancel"), func() { v.cancelSignIn(name()) })
 	steps := column(8, p.steps[0].root, p.steps[1].root, p.steps[2].root)
-	p.root = newCard(column(12, p.title, p.where, p.code, steps, p.failed, row(8, p.open, p.link, p.stop), p.expires))
+	p.root = newCard(column(12, p.title, p.where, p.code, steps, p.failed, buttons(p.open, p.link, p.stop), p.expires))
 	p.root.Hide()
 	return p
 }
@@ -109,7 +109,7 @@ type stepLine struct {
 }
 
 func newStepLine(what string) *stepLine {
-	s := &stepLine{what: what, mark: newRing(14, 3), words: newLine(what, theme.SizeNameText, colorDim)}
+	s := &stepLine{what: what, mark: newRing(em(14), em(3)), words: newLine(what, theme.SizeNameText, colorDim)}
 	s.root = rowOf(10, s.words, s.mark, s.words)
 	return s
 }
@@ -130,22 +130,23 @@ func (s *stepLine) set(now, done bool) {
 
 // callPanel stands where the rings are when there is no session.
 type callPanel struct {
-	root           *panel
-	title, detail  *text
-	browser, other *button
+	root                  *panel
+	title, failed, detail *text
+	browser, other        *button
 }
 
 func newCallPanel(v *View) *callPanel {
 	name := func() string { return v.selected }
 	p := &callPanel{
 		title:  newLine("", theme.SizeNameSubHeadingText, colorInk).strong(),
+		failed: newPara("", theme.SizeNameText, colorBad),
 		detail: newPara("", theme.SizeNameText, colorInk),
 	}
 	how := newPara(tr("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background. "+
 		"The session ends for good after 30 days or 20 refreshes, whichever comes first."), sizeSmall, colorDim)
 	p.browser = newButton(v, tr("Sign in"), func() { v.signIn(name(), false) }).primary()
 	p.other = newButton(v, tr("Sign in with a code"), func() { v.signIn(name(), true) })
-	p.root = newCard(column(12, p.title, p.detail, how, row(8, p.browser, p.other)))
+	p.root = newCard(column(12, p.title, p.failed, p.detail, how, buttons(p.browser, p.other)))
 	return p
 }
 
@@ -160,11 +161,23 @@ func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 		p.title.say(tr("Sign in to %s", words.Name))
 		detail = tr("Sign in once, in your own browser, and your programs get tokens from then on.")
 	}
+	failed := v.signInFailure(s)
+	p.failed.say(failed)
+	v.show(p.failed, failed != "")
 	p.detail.say(detail)
 	v.show(p.browser, words.Action == status.SignIn)
 	v.show(p.other, words.Action == status.SignIn)
 	p.browser.set(words.ActionLabel, usable)
 	p.other.set(tr("Sign in with a code"), usable)
+}
+
+// signInFailure says why the last sign-in failed, unless a note does: that of
+// one that was made here.
+func (v *View) signInFailure(s auth.Snapshot) string {
+	if v.local(s.Name).note != nil {
+		return ""
+	}
+	return status.SignInFailure(s)
 }
 
 // overPanel stands where the rings are after a session: what happened, what
@@ -198,12 +211,19 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	if !visible {
 		return
 	}
-	p.what.say(words.Detail)
-	if words.Past.Ended != "" {
-		p.when.say(tr("The session ended %s. Programs get no tokens until you sign in again.", words.Past.Ended))
-	} else {
-		p.when.say(tr("Programs get no tokens until you sign in again."))
+	ink := colorBad
+	if s.Reason == auth.ByUser { // as it was wanted
+		ink = colorInk
 	}
+	p.what.set(words.Detail, ink)
+	when := tr("Programs get no tokens until you sign in again.")
+	if words.Past.Ended != "" {
+		when = tr("The session ended %s. Programs get no tokens until you sign in again.", words.Past.Ended)
+	}
+	if failed := v.signInFailure(s); failed != "" {
+		when += " " + failed
+	}
+	p.when.say(when)
 	p.in.set(words.ActionLabel, usable)
 	p.brings.say(tr("Your browser opens. The new session starts with %d refreshes.", s.MaxRefreshes))
 	p.signedIn.set(words.Past.SignedIn)
@@ -231,7 +251,7 @@ type welcomePage struct {
 func newWelcomePage(v *View) *welcomePage {
 	p := &welcomePage{view: v, title: newText("", theme.SizeNameHeadingText, colorInk).strong()}
 	p.add = newButton(v, tr("Add account"), func() { v.turn(PageAdd) }).primary()
-	mark := newRing(72, 8)
+	mark := newRing(em(72), em(8))
 	mark.set(.7, colorOK)
 	lines := []fyne.CanvasObject{}
 	for i, words := range []string{
@@ -243,11 +263,27 @@ func newWelcomePage(v *View) *welcomePage {
 		number := newText(strconv.Itoa(i+1)+".", theme.SizeNameText, colorDim)
 		lines = append(lines, aligned(top, rowOf(10, line, number, line)))
 	}
-	p.words = container.New(fixedWidth(480), column(8, lines...))
+	p.words = column(8, lines...)
 	content := column(18, container.NewCenter(mark), container.NewCenter(p.title), p.words, container.NewCenter(p.add))
+	p.root = container.New(middleLayout(480), content)
 	v.bodies = append(v.bodies, body{content, nil})
-	p.root = container.NewCenter(content)
 	return p
+}
+
+// middleLayout puts objects into the middle, as wide as there is room for, up
+// to its number at the usual size of words.
+type middleLayout float32
+
+func (l middleLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return paddings{}.MinSize(objects)
+}
+
+func (l middleLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	width := min(size.Width-2*margin, em(float32(l)))
+	for _, o := range objects {
+		o.Resize(fyne.NewSize(width, o.MinSize().Height))
+		o.Move(fyne.NewPos((size.Width-width)/2, max(0, (size.Height-o.MinSize().Height)/2)))
+	}
 }
 
 func (p *welcomePage) render() {
@@ -256,7 +292,7 @@ func (p *welcomePage) render() {
 	switch {
 	case p.view.usable():
 		p.title.say(tr("Add your first account"))
-	case p.view.down != nil || p.view.starting:
+	case p.view.down != nil && !p.view.starting:
 		p.title.say(tr("No connection to the agent"))
 	default:
 		p.title.say(tr("Asking the agent…"))

@@ -2,6 +2,7 @@ package window
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -92,8 +93,10 @@ func (t *text) lines(width float32) []string {
 	switch {
 	case t.words == "":
 		return nil
-	case t.measure(t.words).Width <= width+.5, width <= 0, !t.wrap && t.clip == 0:
+	case t.measure(t.words).Width <= width+.5, t.wrap && width <= 0, !t.wrap && t.clip == 0:
 		return []string{t.words}
+	case !t.wrap && t.measure("…").Width > width:
+		return nil
 	case !t.wrap:
 		return []string{t.fit(t.words, width, "…")}
 	}
@@ -103,7 +106,7 @@ func (t *text) lines(width float32) []string {
 	if head, tied := strings.CutSuffix(t.words, t.tail); tied && t.tail != "" {
 		words = append(strings.Fields(head), t.tail)
 	}
-	for _, word := range words {
+	for _, word := range t.together(words, width) {
 		longer := word
 		if line != "" {
 			longer = line + " " + word
@@ -131,6 +134,31 @@ func (t *text) lines(width float32) []string {
 	return lines
 }
 
+// together joins what reads badly at a line's end or alone on the last line: a
+// number with its unit, and a last word of one or two letters.
+func (t *text) together(words []string, width float32) []string {
+	var joined []string
+	for i, word := range words {
+		short := utf8.RuneCountInString(word)
+		if n := len(joined) - 1; n >= 0 && (i == len(words)-1 && short <= 2 || short <= 3 && strings.Trim(words[i-1], "0123456789") == "") {
+			if both := joined[n] + " " + word; t.measure(both).Width <= width {
+				joined[n] = both
+				continue
+			}
+		}
+		joined = append(joined, word)
+	}
+	return joined
+}
+
+// widest returns the width that breaks no word.
+func (t *text) widest() (width float32) {
+	for word := range strings.FieldsSeq(t.words) {
+		width = max(width, t.measure(word).Width)
+	}
+	return width
+}
+
 // fit returns the longest start of words that, with tail, is no wider than width.
 func (t *text) fit(words string, width float32, tail string) string {
 	runes := []rune(words)
@@ -151,12 +179,6 @@ func (t *text) fit(words string, width float32, tail string) string {
 	}
 	return strings.TrimRight(string(runes[:low]), " ") + tail
 }
-
-// AccessibilityLabel returns the words.
-func (t *text) AccessibilityLabel() string { return t.words }
-
-// AccessibilityRole says that this is a text.
-func (t *text) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
 // Resize wraps the words anew, which can change the smallest height.
 func (t *text) Resize(size fyne.Size) {

@@ -47,10 +47,17 @@ const (
 type Theme struct {
 	fyne.Theme
 	Appearance Appearance
+	Text       float32 // how much larger than usual words are, as the desktop asks; 0 is 1
 }
 
+// As returns t in appearance a.
+func (t Theme) As(a Appearance) *Theme { t.Appearance = a; return &t }
+
+// Scaled returns t with words scale times as large as usual.
+func (t Theme) Scaled(scale float32) *Theme { t.Text = scale; return &t }
+
 // NewTheme returns the theme in appearance a; the zero value is System.
-func NewTheme(a Appearance) *Theme { return &Theme{theme.DefaultTheme(), a} }
+func NewTheme(a Appearance) *Theme { return &Theme{Theme: theme.DefaultTheme(), Appearance: a} }
 
 func rgb(hex uint32) color.NRGBA {
 	return color.NRGBA{R: uint8(hex >> 16), G: uint8(hex >> 8), B: uint8(hex), A: 0xff}
@@ -133,25 +140,40 @@ func (t *Theme) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color
 	return t.Theme.Color(name, variant)
 }
 
+// usualText is the size of words on a desktop that asks for none.
+const usualText = 14
+
+// em is how large something that holds words must be where n is enough for
+// words of the usual size.
+func em(n float32) float32 {
+	return n * fyne.CurrentApp().Settings().Theme().Size(theme.SizeNameText) / usualText
+}
+
 // Size returns the measure called name, in device-independent pixels.
 func (t *Theme) Size(name fyne.ThemeSizeName) float32 {
+	words := t.Text
+	if words <= 0 {
+		words = 1
+	}
 	switch name {
 	case sizeSmall:
-		return 13
+		return 13 * words
 	case sizeNumberSmall:
-		return 21
+		return 21 * words
 	case sizeNumber:
-		return 28
+		return 28 * words
 	case theme.SizeNameText:
-		return 14
+		return usualText * words
 	case theme.SizeNameCaptionText:
-		return 12
+		return 12 * words
 	case theme.SizeNameHeadingText:
-		return 19
+		return 19 * words
 	case theme.SizeNameSubHeadingText:
-		return 15
+		return 15 * words
+	case theme.SizeNameInlineIcon:
+		return t.Theme.Size(name) * words
 	case theme.SizeNameInnerPadding:
-		return 7
+		return 7 * words
 	case theme.SizeNameButtonRadius, theme.SizeNameInputRadius, theme.SizeNameSelectionRadius:
 		return 7
 	}

@@ -1,11 +1,13 @@
 package window
 
 import (
+	"fmt"
 	"image/color"
 	"math"
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/theme"
 )
@@ -86,6 +88,49 @@ func TestContrast(t *testing.T) {
 	}
 }
 
+// faint lists the words that cannot be told well enough from what they stand
+// on, as they are drawn; WCAG 2.2 asks nothing of what cannot be used.
+func faint(s surveyed, p palette) (faults []string) {
+	for i, m := range s.marks {
+		words, ok := m.object.(*canvas.Text)
+		if !ok || words.Color == color.Color(p[theme.ColorNameDisabled]) {
+			continue
+		}
+		ground := p[theme.ColorNameBackground]
+		for _, under := range s.marks[:i] {
+			if r, ok := under.object.(*canvas.Rectangle); ok && !under.at.meet(m.at).empty() && under.at.left <= m.at.left && under.at.right >= m.at.right {
+				ground = over(color.NRGBAModel.Convert(colorOf(r.FillColor)).(color.NRGBA), ground)
+			}
+		}
+		if got := contrast(color.NRGBAModel.Convert(words.Color).(color.NRGBA), ground); got < 4.5 {
+			faults = append(faults, fmt.Sprintf("%q in %s has contrast %.2f", words.Text, m.path, got))
+		}
+	}
+	return faults
+}
+
+// TestContrastDrawn finds no faint words in any state.
+func TestContrastDrawn(t *testing.T) {
+	for _, a := range []Appearance{Dark, Light} {
+		l := look{a, usual, 1, ""}
+		p := map[Appearance]palette{Dark: dark, Light: light}[a]
+		dress(t, l)
+		for _, state := range states() {
+			t.Run(string(a)+"/"+state.name, func(t *testing.T) {
+				for _, f := range faint(survey(state.set(t, l).window.Canvas()), p) {
+					t.Error(f)
+				}
+			})
+		}
+	}
+	grey := canvas.NewText("grey on grey", rgb(0x888888))
+	grey.Resize(grey.MinSize())
+	w := test.NewTempWindow(t, newPanel(colorDim, "", 0, grey))
+	if got := faint(survey(w.Canvas()), light); len(got) != 1 {
+		t.Errorf("of grey words on a grey panel is found %q", got)
+	}
+}
+
 func TestPalettesAreComplete(t *testing.T) {
 	for name := range dark {
 		if _, ok := light[name]; !ok {
@@ -113,5 +158,29 @@ func TestAppearance(t *testing.T) {
 	}
 	if NewTheme(System).Color("nobody's", theme.VariantDark) == nil {
 		t.Error("an unknown colour is nil")
+	}
+}
+
+// TestLargerWords: what a window shows follows the size of words that the
+// desktop asks for, and so does the least window.
+func TestLargerWords(t *testing.T) {
+	s := still(t, look{Dark, usual, 1, ""}, spotify())
+	before, least := s.account.title.measure(s.account.title.words), s.window.Content().MinSize()
+	s.turn(PageSettings)
+	th := NewTheme(Dark).Scaled(1.5)
+	fyne.CurrentApp().Settings().SetTheme(th)
+	s.Refit()
+	if s.page != PageSettings {
+		t.Errorf("the page is %q now", s.page)
+	}
+	s.turn(PageAccount)
+	if after := s.account.title.measure(s.account.title.words); after.Height < 1.4*before.Height {
+		t.Errorf("the title is %v high, and was %v", after.Height, before.Height)
+	}
+	if after := s.window.Content().MinSize(); after.Width < 1.4*least.Width || after.Height < least.Height {
+		t.Errorf("the least window is %v, and was %v", after, least)
+	}
+	if light := th.As(Light); light.Text != 1.5 || light.Appearance != Light || th.Appearance != Dark {
+		t.Errorf("in another appearance: %+v, of %+v", light, th)
 	}
 }

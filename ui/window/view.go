@@ -103,9 +103,10 @@ type View struct {
 
 	root     *fyne.Container
 	pages    *fyne.Container
+	heads    []fyne.CanvasObject // of the pages
 	bodies   []body
-	moved    bool      // something was hidden or shown since the last layout
-	shape    fyne.Size // the least room of the pages at the last layout
+	moved    bool        // something was hidden or shown since the last layout
+	shape    []fyne.Size // the least room of all that grows, at the last layout
 	side     *sidebar
 	link     *bar
 	linkRoom *fyne.Container
@@ -150,7 +151,7 @@ func New(c Config) *View {
 // build makes every widget, in the language that is spoken.
 func (v *View) build() {
 	speakFyne()
-	v.bodies = nil
+	v.heads, v.bodies = nil, nil
 	v.side = newSidebar(v)
 	v.link = newBar(v)
 	v.account = newAccountPage(v)
@@ -184,6 +185,12 @@ func (v *View) speak(code string) {
 	v.build()
 }
 
+// Refit makes every widget anew for a theme whose words are larger or smaller.
+func (v *View) Refit() {
+	v.focus(nil)
+	v.build()
+}
+
 // sidesLayout puts the left side, a line and the right side beside each other.
 type sidesLayout struct{}
 
@@ -193,12 +200,14 @@ const (
 	sideLeast, sideMost     = 224, 240
 )
 
+// MinSize grows with the words, but no further than the screens that most
+// people have: what is too much for the height scrolls.
 func (sidesLayout) MinSize([]fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(leastWidth, leastHeight)
+	return fyne.NewSize(min(em(leastWidth), 1200), min(em(leastHeight), 680))
 }
 
 func (sidesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	left := min(max(size.Width*.27, sideLeast), sideMost)
+	left := min(max(size.Width*.27, em(sideLeast)), em(sideMost))
 	x := float32(0)
 	for i, width := range []float32{left, 1, size.Width - left - 1} {
 		objects[i].Resize(fyne.NewSize(width, size.Height))
@@ -292,8 +301,6 @@ func inside(o, tree fyne.CanvasObject) bool {
 		return slices.ContainsFunc(t.Objects, func(c fyne.CanvasObject) bool { return inside(o, c) })
 	case *panel:
 		return inside(o, t.content)
-	case *container.ThemeOverride:
-		return inside(o, t.Content)
 	}
 	return o == tree
 }
@@ -419,14 +426,17 @@ func (v *View) show(o fyne.CanvasObject, yes bool) {
 // words know their height only when they know their width, hence the passes.
 func (v *View) place() {
 	for range 3 {
-		size := v.root.MinSize().Add(v.linkRoom.MinSize())
-		for _, b := range v.bodies {
-			size = size.Add(b.content.MinSize())
+		shape := []fyne.Size{v.root.MinSize(), v.linkRoom.MinSize()}
+		for _, head := range v.heads {
+			shape = append(shape, head.MinSize())
 		}
-		if !v.moved && v.shape == size {
+		for _, b := range v.bodies {
+			shape = append(shape, b.content.MinSize())
+		}
+		if !v.moved && slices.Equal(v.shape, shape) {
 			return
 		}
-		v.moved, v.shape = false, size
+		v.moved, v.shape = false, shape
 		v.root.Refresh()
 	}
 }

@@ -1,0 +1,55 @@
+package tray
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"curfew/ui/shots"
+	"curfew/ui/status"
+)
+
+var update = flag.Bool("update", false, "take what the menu says now as right: write testdata anew")
+
+// stateOf is what the tray knows in situation s.
+func stateOf(s shots.Situation) State {
+	agent := map[shots.Agent]AgentState{shots.Up: Connected, shots.Starting: Starting, shots.Gone: Gone}
+	state := State{Accounts: s.Accounts, Agent: agent[s.Agent]}
+	if s.Agent == shots.Gone {
+		state.Trouble = status.Explain(shots.ErrGone)
+	}
+	return state
+}
+
+// TestSituations compares icon, tooltip and menu of every situation with
+// testdata. After a change: run it with -args -update, and read the diff.
+func TestSituations(t *testing.T) {
+	for _, l := range status.Languages() {
+		t.Run(l.Code, func(t *testing.T) {
+			status.SetLanguage(l.Code)
+			defer status.SetLanguage(status.English)
+			for _, s := range shots.Situations(now) {
+				t.Run(s.Name, func(t *testing.T) {
+					m := NewModel(stateOf(s), now)
+					got := fmt.Sprintf("%s\nicon %s\n%s\n---\n%s", s.Caption, m.Icon, m.Tooltip, print(m.Items))
+					path := filepath.Join("testdata", l.Code, s.Name+".txt")
+					if *update {
+						if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+							t.Fatal(err)
+						}
+						return
+					}
+					want, err := os.ReadFile(path)
+					if err != nil {
+						t.Fatalf("%v (go test ./ui/tray -run TestSituations -args -update writes it)", err)
+					}
+					if got != string(want) {
+						t.Errorf("%s has changed (-args -update takes it as right):\n%s\nit was\n%s", path, got, want)
+					}
+				})
+			}
+		})
+	}
+}

@@ -1,0 +1,324 @@
+package window
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/test"
+
+	"curfew/auth"
+	"curfew/ui/shots"
+	"curfew/ui/status"
+)
+
+var (
+	album  = flag.String("shots", "", "the album to put a picture of every state into")
+	update = flag.Bool("update", false, "take what the window shows now as right: write testdata anew")
+)
+
+// A shot is a state of the window: a situation of the agent, or what the
+// window alone can be in.
+type shot struct {
+	name, caption string
+	set           func(t testing.TB, l look) *screen
+	long          bool // its words are too many for any window, and some end in "…"
+}
+
+// shotList returns the states, situations first. Their names are unique.
+func shotList() []shot {
+	var list []shot
+	for _, s := range shots.Situations(noon) {
+		list = append(list, shot{s.Name, s.Caption, func(t testing.TB, l look) *screen { return situation(t, l, s) }, strings.Contains(s.Name, "-word")})
+	}
+	add := func(name, caption string, set func(s *screen), snaps ...auth.Snapshot) {
+		list = append(list, shot{name: name, caption: caption, set: func(t testing.TB, l look) *screen {
+			v := still(t, l, snaps...)
+			set(v)
+			v.render()
+			return v
+		}})
+	}
+
+	list = append(list, shot{name: "agent-asked", caption: "the agent is being started", set: func(t testing.TB, l look) *screen {
+		v := deaf(t, l)
+		v.starting = true
+		v.render()
+		return v
+	}})
+	add("accounts-30-last", "the last of thirty accounts", func(s *screen) { s.Select("account-30") }, shots.Crowd(noon, 30)...)
+	add("five-over", "an account that is over, among five", func(s *screen) { s.Select("Gitea") }, shots.Crowd(noon, 5)...)
+	add("no-such-account", "asked for an account that does not exist", func(s *screen) { s.Select("nobody") }, spotify())
+
+	// What happens in the window between a press of a button and its outcome.
+	mine := func(name, caption string, set func(s *screen, l *local)) {
+		add(name, caption, func(s *screen) { set(s, s.local("Spotify")) }, spotify())
+	}
+	mine("ask-sign-out", "asked before signing out", func(s *screen, l *local) { s.askSignOut("Spotify"); s.focus(nil) })
+	mine("busy-sign-out", "signing out", func(s *screen, l *local) { l.busy = busySignOut })
+	mine("busy-copy", "a token is being copied", func(s *screen, l *local) { l.busy = busyToken })
+	mine("busy-refresh", "a refresh was asked for", func(s *screen, l *local) { l.busy = busyRefresh })
+	mine("copied", "a token is in the clipboard", func(s *screen, l *local) { s.copied = copied{name: "Spotify", until: ahead(40e9)} })
+	mine("signed-out-note", "signed out, but not at the server", func(s *screen, l *local) {
+		l.note = s.signedOut(auth.SignOutResult{Message: "Signed out and erased here. The provider has no way to revoke a session from outside.", URL: "https://provider.example/apps"})
+	})
+	mine("failed", "the agent refused what a button asked for", func(s *screen, l *local) {
+		l.fail(&auth.Error{Kind: auth.KindUnavailable, Message: "the server cannot be reached (network is unreachable); the session is kept", Hint: "Curfew tries again in 4 min by itself"})
+	})
+	mine("sign-in-preparing", "a sign-in is being prepared", func(s *screen, l *local) { l.busy = busySignIn })
+	mine("gone-and-question", "the agent has gone under a question", func(s *screen, l *local) { s.askSignOut("Spotify"); s.focus(nil); s.lost(shots.ErrGone) })
+
+	began := func(name, caption string, set func(l *local)) {
+		s := fresh()
+		s.State, s.SignIn = auth.SigningIn, &auth.SignInView{Flow: "flow", Phase: auth.PhaseBrowser}
+		add(name, caption, func(v *screen) {
+			l := v.local(s.Name)
+			l.flow = &flow{id: "flow", url: &url.URL{Scheme: "https", Host: "id.example.com", Path: "/authorize"}, expires: ahead(5 * 60e9)}
+			set(l)
+		}, s)
+	}
+	began("sign-in-page", "the sign-in page is open in the browser", func(l *local) {})
+	began("sign-in-no-browser", "no browser could be opened", func(l *local) { l.flow.openErr = errors.New("no browser") })
+	began("sign-in-code", "a sign-in with a code, on another device", func(l *local) { l.flow.code = "WDJB-MJHT" })
+	began("sign-in-cancelling", "a sign-in is being cancelled", func(l *local) { l.busy = busyCancel })
+
+	// The pages.
+	page := func(name, caption string, p Page, set func(s *screen), snaps ...auth.Snapshot) {
+		add(name, caption, func(s *screen) {
+			s.turn(p)
+			if set != nil {
+				set(s)
+			}
+			s.focus(nil) // the cursor blinks
+		}, snaps...)
+	}
+	page("add-empty", "the form that adds an account", PageAdd, nil, spotify())
+	page("add-preset", "the form, filled in for a provider that Curfew knows", PageAdd, func(s *screen) {
+		s.add.provider.SetSelected("Spotify")
+		s.add.name.entry.SetText("music")
+		s.add.client.entry.SetText("5f1d0e7c9b3a4c2e8d6f7a1b2c3d4e5f")
+	})
+	page("add-wrong", "the form, with everything wrong", PageAdd, func(s *screen) {
+		s.add.provider.SetSelected(otherProvider())
+		s.add.issuer.entry.SetText("http://id.example.com")
+		s.add.name.entry.SetText("Spotify")
+		s.add.client.entry.SetText("two words")
+		s.add.scopes.entry.SetText("openid,email")
+		s.add.submit()
+	}, spotify())
+	page("add-saving", "the account is being added", PageAdd, func(s *screen) { s.add.saving = true; s.render() }, spotify())
+	page("add-refused", "the agent would not add the account", PageAdd, func(s *screen) {
+		s.add.note = failure(&auth.Error{Kind: auth.KindBadRequest, Message: "/home/alice/.config/curfew/config.toml is written in a way that cannot be edited safely", Hint: `edit account "work" there yourself, as a table [account.work]`})
+	}, spotify())
+	settings := func(name, caption string, set func(s *screen, p *settingsPage), snaps ...auth.Snapshot) {
+		page(name, caption, PageSettings, func(s *screen) {
+			s.settings.heard(auth.General{Limits: auth.BuiltIn, Warnings: auth.WarnFew})
+			for _, snap := range snaps {
+				s.settings.account.report[snap.Name], s.settings.account.why = costs(), status.Said(costs().Note)
+			}
+			s.settings.desktop.known, s.settings.desktop.on = true, true
+			s.render()
+			if set != nil {
+				set(s, s.settings)
+			}
+			s.render()
+		}, snaps...)
+	}
+	settings("settings", "the settings", nil, spotify(), gitea())
+	settings("settings-none", "the settings without an account", nil)
+	settings("settings-thirty", "the settings with thirty accounts", nil, shots.Crowd(noon, 30)...)
+	paused := spotify()
+	paused.Paused = true
+	settings("settings-paused", "the settings while background refresh is paused", nil, paused)
+	settings("settings-remove", "asked before removing an account", func(_ *screen, p *settingsPage) { p.account.asking = true }, spotify(), gitea())
+	settings("settings-limits", "the limits, being made tighter", func(s *screen, p *settingsPage) {
+		p.limits.age.entry.SetText("5")
+		p.limits.idle.entry.SetText("36h")
+		p.notices.note = failure(shots.ErrGone)
+		s.settingsScroll().ScrollToBottom()
+	}, spotify())
+	settings("settings-limits-wrong", "a limit that is wider than ours", func(s *screen, p *settingsPage) {
+		p.limits.age.entry.SetText("45")
+		p.limits.submit()
+		s.settingsScroll().ScrollToBottom()
+	}, spotify())
+	settings("settings-end", "the end of the settings", func(s *screen, p *settingsPage) { s.settingsScroll().ScrollToBottom() }, spotify())
+	page("log", "all that happened at an account", PageLog, nil, spotify())
+	page("log-empty", "nothing has happened yet", PageLog, nil, fresh())
+	return list
+}
+
+// situation shows what the agent says in situation s.
+func situation(t testing.TB, l look, s shots.Situation) *screen {
+	v := deaf(t, l)
+	if s.Agent != shots.Starting && (s.Agent == shots.Up || len(s.Accounts) > 0) {
+		for _, snap := range s.Accounts {
+			v.local(snap.Name).events = history(snap)
+		}
+		v.Show(s.Accounts, noon)
+	}
+	if s.Agent == shots.Gone {
+		v.lost(shots.ErrGone)
+	}
+	return v
+}
+
+// few are the states that are looked at in every size too: those with the
+// most on screen, and one of each page.
+var few = map[string]bool{
+	"active": true, "accounts-0": true, "accounts-30": true, "offline": true, "refreshes-1": true, "warnings": true, "sign-in-code": true, "sign-in-again": true,
+	"ended-rotation-lost": true, "agent-gone": true, "gone-and-question": true, "signed-out": true, "one-long-word": true, "add-wrong": true, "settings": true, "log": true,
+}
+
+// states are those that a test of what is drawn goes over: all. With the race
+// detector that takes minutes and finds nothing more, so there are only four.
+func states() []shot {
+	list := shotList()
+	if raceDetector {
+		four := []string{"accounts-30", "offline", "add-wrong", "settings"}
+		list = slices.DeleteFunc(list, func(s shot) bool { return !slices.Contains(four, s.name) })
+	}
+	return list
+}
+
+// views are the looks in which the states are in the album.
+var views = []struct {
+	group, words string
+	look
+	all bool // every state; else few
+}{
+	{"window, dark", "dark", look{Dark, usual, 1, ""}, true},
+	{"window, light", "light", look{Light, usual, 1, ""}, true},
+	{"window, German", "light, German", look{Light, usual, 1, "de"}, true},
+	{"window, least size", "light, the least window", look{Light, small, 1, ""}, false},
+	{"window, least size, German", "dark, German, the least window", look{Dark, small, 1, "de"}, false},
+	{"window, large", "dark, a large window", look{Dark, wide, 1, ""}, false},
+	{"window, large text", "light, text at 150 %", look{Light, large, 1.5, ""}, false},
+	{"window, largest text", "dark, text at 200 %", look{Dark, largest, 2, ""}, false},
+}
+
+// TestShots puts every state into the album.
+func TestShots(t *testing.T) {
+	if *album == "" {
+		t.Skip("make ui-shots draws them")
+	}
+	a, err := shots.Open(*album)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, view := range views {
+		t.Run(view.group, func(t *testing.T) {
+			dress(t, view.look)
+			for _, s := range shotList() {
+				if !view.all && !few[s.name] {
+					continue
+				}
+				t.Run(s.name, func(t *testing.T) {
+					name := strings.ReplaceAll(strings.ReplaceAll(view.group, ",", ""), " ", "-") + "/" + s.name
+					err := a.Draw(shots.Picture{Name: name, Group: view.group, Caption: s.caption, Look: view.words}, s.set(t, view.look).window.Canvas().Capture())
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestMarkup compares every state with testdata, which says in lines that a
+// person can read what stands where. After a change: run it with -args
+// -update, and read the diff.
+func TestMarkup(t *testing.T) {
+	for _, view := range []struct {
+		suffix string
+		look
+		all bool
+	}{
+		{"", look{Dark, usual, 1, ""}, true},
+		{"-german", look{Light, usual, 1, "de"}, false},
+		{"-least", look{Light, small, 1, ""}, false},
+		{"-text150", look{Light, large, 1.5, ""}, false},
+	} {
+		dress(t, view.look)
+		for _, s := range states() {
+			if view.all || few[s.name] {
+				t.Run(s.name+view.suffix, func(t *testing.T) {
+					golden(t, s.name+view.suffix+".txt", markup(survey(s.set(t, view.look).window.Canvas()), view.appearance))
+				})
+			}
+		}
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v (go test ./ui/window -args -update writes it)", err)
+	}
+	if got != string(want) {
+		t.Errorf("%s has changed (-args -update takes it as right):\n%s", path, firstDifference(string(want), got))
+	}
+}
+
+// firstDifference is the first lines in which two texts differ.
+func firstDifference(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range max(len(w), len(g)) {
+		if i >= len(w) || i >= len(g) || w[i] != g[i] {
+			part := func(lines []string) string {
+				return strings.Join(lines[min(i, len(lines)):min(i+4, len(lines))], "\n      ")
+			}
+			return fmt.Sprintf("line %d\nwas   %s\nis    %s", i+1, part(w), part(g))
+		}
+	}
+	return "only in how it ends"
+}
+
+// TestPictures compares the pixels of a few states; markup, which a person
+// can read in a diff, has the rest.
+func TestPictures(t *testing.T) {
+	pixels := map[string]look{"active": {Dark, usual, 1, ""}, "accounts-5": {Light, usual, 1, ""}, "sign-in-again-exchange": {Dark, small, 1, ""}}
+	for _, s := range shotList() {
+		if l, ok := pixels[s.name]; ok {
+			t.Run(s.name, func(t *testing.T) {
+				canvas := s.set(t, l).window.Canvas()
+				if *update {
+					f, err := os.Create(filepath.Join("testdata", s.name+".png"))
+					if err == nil {
+						err = errors.Join(encode(f, canvas), f.Close())
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					return
+				}
+				test.AssertRendersToImage(t, s.name+".png", canvas)
+			})
+		}
+	}
+}
+
+// settingsScroll is what the settings are scrolled in.
+func (s *screen) settingsScroll() *container.Scroll {
+	for _, b := range s.bodies {
+		if b.scroll != nil && inside(s.settings.limits.save, b.content) {
+			return b.scroll
+		}
+	}
+	return nil
+}
