@@ -44,6 +44,7 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 			if v.PID != pid && exited != nil { // ours is about to see that it is one too many
 				select {
 				case <-exited:
+				case <-time.After(time.Second): // or it is a wrapper's, and stays
 				case <-ctx.Done():
 				}
 			}
