@@ -133,7 +133,7 @@ func live(t *testing.T, seed uint64, hours int, total *tally) {
 		if strict {
 			w.grace = authserver.None
 		}
-		ttl := []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour, 8 * time.Hour}[rng.IntN(4)]
+		ttl := []time.Duration{15 * time.Minute, time.Hour, 4 * time.Hour, 8 * time.Hour}[rng.IntN(4)]
 		w.tune = func(c *authserver.Config) {
 			c.AccessLifetime = ttl
 			if lax {
