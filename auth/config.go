@@ -200,6 +200,13 @@ func syntaxError(path string, err error) error {
 	}
 	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := e.Position()
+		if key := e.Key(); len(key) > 0 && strings.Contains(e.Error(), "cannot decode TOML") { // the decoder's words are about Go's types
+			return &Error{
+				Kind:    KindBadRequest,
+				Message: fmt.Sprintf("%s:%d: %s has a value of the wrong kind", path, line, strings.Join(key, ".")),
+				Hint:    `texts and time spans stand in quotes, like "14d"; numbers do not; lists stand in [ ]`,
+			}
+		}
 		return &Error{
 			Kind:    KindBadRequest,
 			Message: fmt.Sprintf("%s:%d:%d: %s", path, line, column, decoderWords(e)),

@@ -301,6 +301,9 @@ func (a *account) messageLocked(v Snapshot, now time.Time) string {
 		return v.SignIn.Message
 	case Active:
 		if v.RefreshesLeft == 0 && !a.rec.Pending {
+			if v.MaxRefreshes == 1 {
+				return "The one refresh is used up. The last access token works until it expires; then it takes a new sign-in."
+			}
 			return fmt.Sprintf("The %d refreshes are used up. The last access token works until it expires; then it takes a new sign-in.", v.MaxRefreshes)
 		}
 		return "The access token is good."

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -125,7 +126,8 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	w.SetMaster()
 	w.SetPadded(false)
 	view := window.New(window.Config{
-		Agent: client, Do: fyne.Do, Now: time.Now, Open: a.OpenURL, Clipboard: a.Clipboard(), Canvas: w.Canvas,
+		Agent: client, Do: fyne.Do, Now: time.Now, Clipboard: a.Clipboard(), Canvas: w.Canvas,
+		Open:       func(u *url.URL) error { return desktop.OpenURL(ctx, u.String()) },
 		Providers:  providers(),
 		Selected:   prefs.String(prefAccount),
 		OnSelect:   func(name string) { prefs.SetString(prefAccount, name) },

@@ -55,7 +55,7 @@ only: they end with the agent, and nothing of them is left.`,
 func agentError(err error) error {
 	switch {
 	case errors.Is(err, agent.ErrRunning):
-		return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "use it as it is, or end it first; see: curfew status"}
+		return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "use it as it is, or end it first: curfew doctor says which process it is"}
 	case errors.Is(err, keystore.ErrInUse):
 		return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "end the other agent, which listens at another socket, or give this one its own XDG_STATE_HOME"}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -108,10 +109,10 @@ func (p *program) checkAgent(ctx context.Context) agent.Check {
 
 func checkBrowser() agent.Check {
 	switch {
-	case hasOpener():
+	case hasOpener() && (hasDesktop() || os.Getenv("BROWSER") != ""):
 		return agent.Check{Name: "browser", OK: true, Message: "sign-in pages can be opened"}
 	case !hasDesktop():
-		return agent.Check{Name: "browser", OK: true, Message: "none, and no desktop: sign in with --device, or with --no-browser"}
+		return agent.Check{Name: "browser", OK: true, Message: "no desktop here: sign in with --device, or with --no-browser"}
 	}
 	return agent.Check{Name: "browser", Message: "nothing is there to open a browser with", Hint: "install xdg-utils, or set BROWSER"}
 }

@@ -103,6 +103,9 @@ func (p *program) forecast(ctx context.Context, name string) error {
 			return err
 		}
 	}
+	if report.HistoryDays*24 < 1 {
+		return p.say("What each mode would cost shows here once programs have asked for tokens for an hour.")
+	}
 	t := p.table()
 	t.row("MODE", "REFRESHES A DAY", "SIGN-INS IN 30 DAYS", "WAITS A DAY")
 	for _, mode := range []auth.Mode{auth.InUse, auth.OnDemand, auth.Always} {

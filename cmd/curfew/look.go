@@ -55,8 +55,8 @@ func (p *program) overview(ctx context.Context) error {
 			next++
 		}
 	}
-	if next == 0 {
-		p.hint("print a token: curfew token %s", all[0].Name)
+	if i := slices.IndexFunc(all, status.HasSession); next == 0 && i >= 0 {
+		p.hint("print a token: curfew token %s", all[i].Name)
 	}
 	return nil
 }

@@ -648,10 +648,45 @@ func TestSettings(t *testing.T) {
 		s.tap(s.settings.account.remove)
 		s.tap(s.settings.account.yes)
 		s.calls("remove", 1)
-		s.reads("the server revoked the session")
-		s.readsNot("Work (Entra)")
+		s.reads("Work (Entra) is removed. ", "the server revoked the session")
+		s.readsNot("Work (Entra)\n")
 		s.tap(s.settings.back)
 		s.reads("14 of 20")
+	})
+}
+
+// What was said and typed the last time is no longer there, and neither is the place.
+func TestSettingsBeginAnew(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.tap(s.side.settings)
+		test.Tap(s.settings.pause.background)
+		s.settle()
+		s.reads("Paused until you turn it on again.")
+		s.settings.limits.age.entry.SetText("31")
+		s.settings.scroll.ScrollToBottom()
+		s.tap(s.settings.back)
+		s.tap(s.side.settings)
+		s.readsNot("Paused until you turn it on again.")
+		if text := s.settings.limits.age.entry.Text; text != "30" {
+			t.Errorf("the days that were typed and not saved are still there: %q", text)
+		}
+		if y := s.settings.scroll.Offset.Y; y != 0 {
+			t.Errorf("the page begins at %v", y)
+		}
+	})
+}
+
+// The mouse wheel turns the page, also where an entry lies under the mouse.
+func TestWheelOverEntry(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.tap(s.side.settings)
+		e := s.settings.limits.age.entry
+		s.settings.scroll.ScrollToOffset(fyne.NewPos(0, 100))
+		at := fyne.CurrentApp().Driver().AbsolutePositionForObject(e).AddXY(e.Size().Width/2, e.Size().Height/2)
+		test.Scroll(s.window.Canvas(), at, 0, 40)
+		if y := s.settings.scroll.Offset.Y; y != 60 {
+			t.Errorf("40 up from 100 is %v", y)
+		}
 	})
 }
 

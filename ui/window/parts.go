@@ -270,6 +270,49 @@ type entry struct {
 	name string // what it asks for
 }
 
+// CreateRenderer lays a guard over the entry.
+func (e *entry) CreateRenderer() fyne.WidgetRenderer {
+	g := &wheelGuard{entry: e}
+	g.ExtendBaseWidget(g)
+	return &guarded{e.Entry.CreateRenderer(), g}
+}
+
+// A wheelGuard lies over an entry, unseen, and leaves the mouse wheel to the
+// page: the scroll within Fyne's entries takes every turn of it, even where
+// there is nothing to scroll.
+type wheelGuard struct {
+	widget.BaseWidget
+	entry *entry
+}
+
+func (g *wheelGuard) CreateRenderer() fyne.WidgetRenderer {
+	return widget.NewSimpleRenderer(container.NewWithoutLayout())
+}
+
+// Scrolled scrolls the page.
+func (g *wheelGuard) Scrolled(e *fyne.ScrollEvent) {
+	for _, b := range g.entry.view.bodies {
+		if b.scroll != nil && inside(g.entry, b.content) {
+			b.scroll.Scrolled(e)
+		}
+	}
+}
+
+type guarded struct {
+	fyne.WidgetRenderer
+	guard *wheelGuard
+}
+
+func (r *guarded) Objects() []fyne.CanvasObject {
+	objects := r.WidgetRenderer.Objects()
+	return append(objects[:len(objects):len(objects)], r.guard)
+}
+
+func (r *guarded) Layout(size fyne.Size) {
+	r.WidgetRenderer.Layout(size)
+	r.guard.Resize(size)
+}
+
 // FocusGained scrolls to the entry.
 func (e *entry) FocusGained() {
 	e.Entry.FocusGained()

@@ -20,6 +20,7 @@ import (
 type settingsPage struct {
 	view   *View
 	root   *fyne.Container
+	scroll *container.Scroll
 	back   *button
 	result *bar // of what concerns no card, or no longer
 	note   *note
@@ -51,13 +52,22 @@ func newSettingsPage(v *View) *settingsPage {
 	body := column(14, p.result.root, p.account.root, p.pause.root, p.limits.root, p.notices.root, p.desktop.root, about)
 	title := newLine(tr("Settings"), theme.SizeNameHeadingText, colorInk).strong()
 	p.root = v.newPage(rowOf(12, title, title, p.back), body)
+	p.scroll = v.bodies[len(v.bodies)-1].scroll
 	return p
 }
 
-// opened begins with the account that was shown.
+// opened begins at the top, with the account that was shown, and without what
+// was said, or typed and not saved, the last time.
 func (p *settingsPage) opened() {
-	p.asked = false
+	p.asked, p.note = false, nil
 	p.account.name = p.view.selected
+	for _, s := range []*section{p.account.section, p.pause.section, p.limits.section, p.notices.section, p.desktop.section} {
+		s.note = nil
+	}
+	if p.general != nil {
+		p.limits.fill(p.general.Limits)
+	}
+	p.scroll.ScrollToTop()
 	p.view.focus(p.back)
 	p.view.render()
 }
@@ -277,6 +287,8 @@ func (a *accountSettings) removeIt() {
 	if !a.asking {
 		return
 	}
+	s, _ := v.snapshot(name)
+	gone := tr("%s is removed.", status.Name(s))
 	var result auth.SignOutResult
 	a.change(func(ctx context.Context) (err error) {
 		result, err = v.Agent.Remove(ctx, name)
@@ -284,7 +296,11 @@ func (a *accountSettings) removeIt() {
 	}, func() *note {
 		a.asking = false
 		delete(v.locals, name)
-		v.settings.note = v.signedOut(result) // with what is left to do, where there is something
+		v.settings.note = saved(gone)
+		if status.HasSession(s) {
+			v.settings.note = v.signedOut(result) // with what is left to do, where there is something
+			v.settings.note.words = gone + " " + v.settings.note.words
+		}
 		return nil
 	})
 }

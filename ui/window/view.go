@@ -62,7 +62,7 @@ type Config struct {
 	Agent     Agent
 	Do        func(func())           // runs a function on the UI goroutine, in order; fyne.Do
 	Now       func() time.Time       // its zone is the one of every time on screen
-	Open      func(u *url.URL) error // opens the system browser and does not wait for it; may be called on any goroutine
+	Open      func(u *url.URL) error // opens the person's browser and does not wait for its end; may be called on any goroutine
 	Clipboard fyne.Clipboard
 	Providers []Provider
 
