@@ -150,7 +150,7 @@ func parseSettings(path string, text []byte) (Settings, error) {
 	var f settingsFile
 	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
-		return Settings{}, syntaxError(path, err)
+		return Settings{}, syntaxError(path, text, err)
 	}
 	places := outline(text)
 	at := func(p problem, key ...string) error {
@@ -187,7 +187,7 @@ func parseSettings(path string, text []byte) (Settings, error) {
 }
 
 // syntaxError says where the decoder stumbled.
-func syntaxError(path string, err error) error {
+func syntaxError(path string, text []byte, err error) error {
 	if missing, ok := errors.AsType[*toml.StrictMissingError](err); ok {
 		e := missing.Errors[0]
 		line, _ := e.Position()
@@ -200,7 +200,7 @@ func syntaxError(path string, err error) error {
 	}
 	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := e.Position()
-		if key := e.Key(); len(key) > 0 && strings.Contains(e.Error(), "cannot decode TOML") { // the decoder's words are about Go's types
+		if key := outline(text).keyAt(line); len(key) > 0 && strings.Contains(e.Error(), "cannot decode TOML") { // the decoder's words are about Go's types
 			return &Error{
 				Kind:    KindBadRequest,
 				Message: fmt.Sprintf("%s:%d: %s has a value of the wrong kind", path, line, strings.Join(key, ".")),
@@ -834,7 +834,7 @@ type place struct {
 	line   int  // from 1
 }
 
-// outline lists the keys of text, which has been parsed without an error.
+// outline lists the keys of text, up to an error in it.
 func outline(text []byte) places {
 	var list places
 	var table []string
@@ -875,6 +875,17 @@ func (l places) line(key ...string) int {
 		}
 	}
 	return 0
+}
+
+// keyAt returns the key whose value stands at a line; nil: there is none.
+func (l places) keyAt(line int) []string {
+	var key []string
+	for _, p := range l {
+		if !p.header && p.line <= line {
+			key = p.path
+		}
+	}
+	return key
 }
 
 // table returns the bytes of the one table called path: from its header to

@@ -52,6 +52,10 @@ const (
 	MessageRefreshes = "Refresh token has reached maximum usage limit. Please login again."
 )
 
+// MessageCancelled is the message of a [SignInView] that a person cancelled: a
+// sign-in that failed, and no trouble.
+const MessageCancelled = "The sign-in was cancelled."
+
 // This file is the only place that turns failures into words for people.
 
 // endedError is what everybody gets who asks for a token of an ended session.
@@ -161,7 +165,7 @@ func signInError(account string, err error) *Error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{Kind: KindFailed, Message: "nobody finished the sign-in in the browser in time", Hint: again, cause: err}
 	case errors.Is(err, context.Canceled):
-		return &Error{Kind: KindFailed, Message: "the sign-in was cancelled", Hint: again, cause: err}
+		return &Error{Kind: KindFailed, Message: MessageCancelled, Hint: again, cause: err}
 	default:
 		return &Error{Kind: KindFailed, Message: "the sign-in failed: " + err.Error(), Hint: again, cause: err}
 	}
@@ -169,7 +173,7 @@ func signInError(account string, err error) *Error {
 	case oauth.Denied:
 		return &Error{Kind: KindRefused, Message: "consent was denied (" + reasonOf(e) + ")", Hint: again, cause: err}
 	case oauth.Cancelled:
-		return &Error{Kind: KindFailed, Message: e.Error(), Hint: again, cause: err}
+		return &Error{Kind: KindFailed, Message: MessageCancelled, Hint: again, cause: err}
 	case oauth.HeldBack:
 		return &Error{Kind: KindRefused, Message: failureWords(e), Hint: "check the client id, the redirect and the scopes of " + account + " at the provider and in config.toml", cause: err}
 	case oauth.NotSent:
@@ -191,7 +195,7 @@ func keychainError(err error) *Error {
 	case errors.Is(err, keystore.ErrLocked):
 		e.Message, e.Hint = "the keychain is locked", "unlock it (log in to the desktop, or open its password manager) and try again; nothing is lost"
 	case errors.Is(err, keystore.ErrUnavailable):
-		e.Message, e.Hint = "no keychain is available", "start one that speaks the Secret Service (gnome-keyring, KWallet, KeePassXC) in this session, or run `curfew agent --memory` for sessions that end with the agent"
+		e.Message, e.Hint = "no keychain is available", "start one that speaks the Secret Service (gnome-keyring, KWallet, KeePassXC) in this session; or end the agent, whose process `curfew doctor` names, and run `curfew agent --memory` for sessions that end with it"
 	case errors.Is(err, keystore.ErrNoCollection):
 		e.Message, e.Hint = "the keychain has no default collection", "create one in its password manager (Seahorse: \"Login\")"
 	case errors.Is(err, keystore.ErrDenied):

@@ -171,10 +171,13 @@ func (m *Manager) finishSignIn(a *account, s *signIn, err error) error {
 	m.log.Info("sign-in failed", "account", a.name, "error", err)
 	s.view.Phase, s.view.Error = PhaseFailed, e.Kind
 	s.view.Message = sentence(e.Message)
-	if e.Hint != "" {
+	switch {
+	case s.abandoned: // as it was wanted
+		s.view.Message = MessageCancelled
+	case e.Hint != "":
 		s.view.Message += " " + sentence(e.Hint)
 	}
-	if a.signIn == s { // else another has taken its place
+	if !s.abandoned {
 		m.journal.add(Event{At: m.clock.Now(), Account: a.name, Kind: EventError, Message: "sign-in failed: " + e.Message})
 	}
 	m.publishLocked()

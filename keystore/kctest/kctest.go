@@ -11,6 +11,7 @@ package kctest
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -254,15 +255,21 @@ func (s *Session) Lock() {
 // Keyrings is where gnome-keyring keeps its files.
 func (s *Session) Keyrings() string { return filepath.Join(s.Dir, "data", "keyrings") }
 
-// SecretTool runs secret-tool and returns all it printed; input goes to its stdin.
+// SecretTool runs secret-tool and returns all it printed; input goes to its
+// stdin. It looks again where an item that it had found was deleted before it
+// could read it: others may use the keychain at the same time.
 func (s *Session) SecretTool(input string, args ...string) string {
 	s.t.Helper()
 	Need(s.t, "secret-tool")
-	c := exec.Command("secret-tool", args...)
-	c.Env, c.Stdin = s.Vars, strings.NewReader(input)
-	out, err := c.CombinedOutput()
-	if err != nil && len(out) > 0 {
-		s.t.Fatalf("secret-tool %s: %v: %s", strings.Join(args, " "), err, out)
+	for try := 1; ; try++ {
+		c := exec.Command("secret-tool", args...)
+		c.Env, c.Stdin = s.Vars, strings.NewReader(input)
+		out, err := c.CombinedOutput()
+		switch gone := bytes.Contains(out, []byte("No such secret item")); {
+		case err == nil || len(out) == 0:
+			return string(out)
+		case !gone || try == 20:
+			s.t.Fatalf("secret-tool %s: %v: %s", strings.Join(args, " "), err, out)
+		}
 	}
-	return string(out)
 }

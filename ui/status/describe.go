@@ -203,9 +203,14 @@ func detail(s auth.Snapshot, now time.Time) string {
 	return words
 }
 
+// SignInFailed reports whether the last sign-in failed, and was not cancelled.
+func SignInFailed(s auth.Snapshot) bool {
+	return s.SignIn != nil && s.SignIn.Phase == auth.PhaseFailed && s.SignIn.Message != auth.MessageCancelled
+}
+
 // SignInFailure says why the last sign-in failed; "": it did not.
 func SignInFailure(s auth.Snapshot) string {
-	if s.SignIn == nil || s.SignIn.Phase != auth.PhaseFailed {
+	if !SignInFailed(s) {
 		return ""
 	}
 	why := said(s.SignIn.Message)

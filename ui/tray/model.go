@@ -190,12 +190,11 @@ func account(a auth.Snapshot, now time.Time) Item {
 // tokenLine is the first row of an account: its token, or where that cannot
 // be had or a sign-in failed, why.
 func tokenLine(a auth.Snapshot, now time.Time) string {
-	failed := a.SignIn != nil && a.SignIn.Phase == auth.PhaseFailed
 	switch status.UrgencyOf(a, now) {
 	case status.Attention, status.Over:
 		return status.Clip(status.Describe(a, now).Detail, noteRunes)
 	}
-	if failed && !status.HasSession(a) {
+	if status.SignInFailed(a) && !status.HasSession(a) {
 		return status.Clip(cmp.Or(status.Said(a.SignIn.Message), status.Tr("The last sign-in failed")), noteRunes)
 	}
 	return status.TokenLine(a, now)

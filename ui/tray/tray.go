@@ -304,10 +304,10 @@ func (t *Tray) compare(before []auth.Snapshot) {
 		if a.SignIn == nil || running[a.Name] != a.SignIn.Flow || running[a.Name] == "" {
 			continue
 		}
-		switch a.SignIn.Phase {
-		case auth.PhaseDone:
+		switch {
+		case a.SignIn.Phase == auth.PhaseDone:
 			t.notify(status.Problem{Message: status.Tr("%s: signed in", nameOf(a.Name))}, noticeTime)
-		case auth.PhaseFailed:
+		case status.SignInFailed(a):
 			p := problemOf(a.Name, &auth.Error{Kind: a.SignIn.Error, Message: a.SignIn.Message})
 			p.Hint = "" // the message says what to do
 			t.notify(p, trouble)
