@@ -51,6 +51,11 @@ only: they end with the agent, and nothing of them is left.`,
 	return cmd
 }
 
+// stateError says that the state directory cannot be used.
+func stateError(err error) error {
+	return &auth.Error{Kind: auth.KindFailed, Message: "the state directory cannot be used: " + err.Error(), Hint: "mend its owner and mode, or choose another directory with XDG_STATE_HOME"}
+}
+
 // agentError says what a person can do about an agent that does not start.
 func agentError(err error) error {
 	switch {
@@ -89,11 +94,11 @@ func (p *program) runAgent(ctx context.Context, background, memory bool) (err er
 	}
 	defer listener.Close()
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
-		return err
+		return stateError(err)
 	}
 	logFile, err := openLog(filepath.Join(stateDir, agent.LogName))
 	if err != nil {
-		return err
+		return stateError(err)
 	}
 	defer logFile.Close()
 	var handler slog.Handler = slog.NewTextHandler(logFile, nil)
