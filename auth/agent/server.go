@@ -294,7 +294,7 @@ func (s *Server) put(r *http.Request, name string) (any, error) {
 		return nil, failure(auth.KindBadRequest, fmt.Sprintf("the request is for %q, its body for %q", name, a.Name), "")
 	}
 	a.Name = name
-	release, err := s.lockConfig(r.Context())
+	release, err := s.LockConfig(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -347,7 +347,7 @@ func (s *Server) putSettings(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	release, err := s.lockConfig(r.Context())
+	release, err := s.LockConfig(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -362,7 +362,7 @@ func (s *Server) putSettings(r *http.Request) (any, error) {
 // remove forgets the configuration first: if the sign-out is interrupted, the
 // account does not come back to life at the next start.
 func (s *Server) remove(r *http.Request, name string) (any, error) {
-	release, err := s.lockConfig(r.Context())
+	release, err := s.LockConfig(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -377,7 +377,10 @@ func (s *Server) remove(r *http.Request, name string) (any, error) {
 	return s.Engine.RemoveAccount(context.WithoutCancel(r.Context()), name)
 }
 
-func (s *Server) lockConfig(ctx context.Context) (release func(), err error) {
+// LockConfig waits until nobody changes config.toml, or until ctx ends, and
+// keeps it so until release is called: what is read from the file and what the
+// engine is told of it must not be parted by another change.
+func (s *Server) LockConfig(ctx context.Context) (release func(), err error) {
 	select {
 	case s.writing <- struct{}{}:
 		return func() { <-s.writing }, nil

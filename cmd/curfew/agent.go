@@ -156,7 +156,7 @@ func (p *program) runAgent(ctx context.Context, background, memory bool) (err er
 		manager.Ready(looking)
 		return server.Run(running, listener)
 	})
-	group.Go(func() error { return reloadOnHangup(running, log, manager, configPath) })
+	group.Go(func() error { return reloadOnHangup(running, log, manager, server, configPath) })
 	group.Go(func() error { return warnOfKeychain(running, log, manager) })
 	group.Go(func() error { return watchResume(running, log, manager.Wake) })
 	return group.Wait()
@@ -171,9 +171,9 @@ func warnOfKeychain(ctx context.Context, log *slog.Logger, m *auth.Manager) erro
 	return nil
 }
 
-// reloadOnHangup reads config.toml again on SIGHUP. A file with a mistake
-// changes nothing.
-func reloadOnHangup(ctx context.Context, log *slog.Logger, m *auth.Manager, path string) error {
+// reloadOnHangup reads config.toml again on SIGHUP, between changes that come
+// over the socket. A file with a mistake changes nothing.
+func reloadOnHangup(ctx context.Context, log *slog.Logger, m *auth.Manager, server *agent.Server, path string) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -183,24 +183,34 @@ func reloadOnHangup(ctx context.Context, log *slog.Logger, m *auth.Manager, path
 			return nil
 		case <-hangup:
 		}
-		settings, err := auth.LoadSettings(path)
+		release, err := server.LockConfig(ctx)
 		if err != nil {
-			log.Error("the configuration is not read again", "error", err)
-			continue
+			continue // the agent ends
 		}
-		m.SetGeneral(settings.General)
-		for _, a := range settings.Accounts {
-			if err := m.SetAccount(a); err != nil {
-				log.Error("an account keeps its old configuration", "account", a.Name, "error", err)
-			}
-		}
-		for _, s := range m.Snapshots() {
-			if !slices.ContainsFunc(settings.Accounts, func(a auth.Account) bool { return a.Name == s.Name }) {
-				log.Warn("an account is gone from the configuration and stays until the agent ends", "account", s.Name, "hint", "curfew remove "+s.Name)
-			}
-		}
-		log.Info("the configuration is read again", "accounts", len(settings.Accounts))
+		reload(log, m, path)
+		release()
 	}
+}
+
+// reload has the engine take over what config.toml says now.
+func reload(log *slog.Logger, m *auth.Manager, path string) {
+	settings, err := auth.LoadSettings(path)
+	if err != nil {
+		log.Error("the configuration is not read again", "error", err)
+		return
+	}
+	m.SetGeneral(settings.General)
+	for _, a := range settings.Accounts {
+		if err := m.SetAccount(a); err != nil {
+			log.Error("an account keeps its old configuration", "account", a.Name, "error", err)
+		}
+	}
+	for _, s := range m.Snapshots() {
+		if !slices.ContainsFunc(settings.Accounts, func(a auth.Account) bool { return a.Name == s.Name }) {
+			log.Warn("an account is gone from the configuration and stays until the agent ends", "account", s.Name, "hint", "curfew remove "+s.Name)
+		}
+	}
+	log.Info("the configuration is read again", "accounts", len(settings.Accounts))
 }
 
 // agentChecks is what `curfew doctor` cannot see from outside.
