@@ -172,8 +172,8 @@ func signInError(account string, err error) *Error {
 	switch e.Class {
 	case oauth.Denied:
 		return &Error{Kind: KindRefused, Message: "consent was denied (" + reasonOf(e) + ")", Hint: again, cause: err}
-	case oauth.Cancelled:
-		return &Error{Kind: KindFailed, Message: MessageCancelled, Hint: again, cause: err}
+	case oauth.Cancelled: // or too slow
+		return &Error{Kind: KindFailed, Message: e.Error(), Hint: again, cause: err}
 	case oauth.HeldBack:
 		return &Error{Kind: KindRefused, Message: failureWords(e), Hint: "check the client id, the redirect and the scopes of " + account + " at the provider and in config.toml", cause: err}
 	case oauth.NotSent:
