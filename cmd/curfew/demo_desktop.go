@@ -115,8 +115,19 @@ func (d *desktop) windows(ctx context.Context, search ...string) ([]xwindow, err
 // panelHeight is less than that of any menu, and more than the panel's.
 const panelHeight = 40
 
-// icon finds the tray's icon in the panel, where there is but one.
-func (d *desktop) icon(ctx context.Context) (image.Rectangle, error) {
+// icon finds the tray's icon in the panel, where there is but one. A panel may
+// take it away for a moment to lay itself out anew.
+func (d *desktop) icon(ctx context.Context) (at image.Rectangle, err error) {
+	for range 20 {
+		if at, err = d.iconNow(ctx); err == nil || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return at, err
+}
+
+func (d *desktop) iconNow(ctx context.Context) (image.Rectangle, error) {
 	class := "^wrapper-2.0$"
 	if d.qt {
 		class = "^lxqt-panel$"
