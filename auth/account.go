@@ -119,6 +119,14 @@ func (a *account) dial(ctx context.Context) (server, error) {
 	return s, nil
 }
 
+// serverNow is the account's server for who does not hold m.mu: a change of the
+// configuration puts another in its place.
+func (a *account) serverNow() server {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return a.server
+}
+
 // poke makes the owner goroutine look again.
 func (a *account) poke() {
 	select {
@@ -572,10 +580,7 @@ func (a *account) note(ctx context.Context) {
 func (a *account) askTime(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
 	defer cancel()
-	a.m.mu.Lock()
-	server := a.server
-	a.m.mu.Unlock()
-	t, err := server.ServerTime(ctx)
+	t, err := a.serverNow().ServerTime(ctx)
 	if err != nil {
 		a.m.log.Info("no server could settle the time", "account", a.name, "error", err)
 	}

@@ -92,23 +92,20 @@ func (c *Clock) Recall(a Anchor) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	boot, id := c.boot()
-	sameBoot := id != "" && a.BootID == id && a.Boot <= boot
-	if !sameBoot && c.known {
-		return
-	}
-	if !sameBoot {
+	switch sameBoot := id != "" && a.BootID == id && a.Boot <= boot; {
+	case sameBoot:
+		if a.At.Add(boot-a.Boot).After(c.anchor.At.Add(boot-c.anchor.Boot)) || !c.anchor.Sure {
+			c.anchor = a
+		}
+		c.known = c.known || a.Sure
+	case !c.known:
 		// All that is known of the time between that boot and this one is
 		// what the wall clock says.
 		c.anchor.Sure = false
 		if a.At.After(c.anchor.At) {
 			c.anchor = Anchor{At: a.At, Boot: a.Boot, BootID: a.BootID}
 		}
-		return
 	}
-	if a.At.Add(boot-a.Boot).After(c.anchor.At.Add(boot-c.anchor.Boot)) || !c.anchor.Sure {
-		c.anchor = a
-	}
-	c.known = c.known || a.Sure
 }
 
 // Confirm tells the clock of a server's time, which settles a contradiction.

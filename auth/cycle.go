@@ -315,11 +315,7 @@ func (a *account) dropUnsavedLocked() {
 	clear(u.secret)
 	clear(u.access)
 	a.m.wg.Go(func() {
-		err := a.m.keepTrying(run, deadline, func() error {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(run), attemptLimit)
-			defer cancel()
-			return s.Revoke(ctx, token)
-		})
+		err := a.m.keepTrying(run, deadline, func() error { return s.giveBack(run, token) })
 		if err != nil {
 			a.m.log.Warn("a refreshed session that was never saved was not revoked", "account", a.name, "error", err)
 		}
@@ -387,12 +383,7 @@ func (a *account) revokeGrant(ctx context.Context, g oauth.Grant) {
 	if g.RefreshToken.IsZero() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
-	defer cancel()
-	a.m.mu.Lock()
-	server := a.server
-	a.m.mu.Unlock()
-	if err := server.Revoke(ctx, g.RefreshToken); err != nil {
+	if err := a.serverNow().giveBack(ctx, g.RefreshToken); err != nil {
 		a.m.log.Warn("tokens that must not be kept were not revoked", "account", a.name, "error", err)
 	}
 }

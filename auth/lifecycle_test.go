@@ -53,11 +53,7 @@ func TestGrantForTheDead(t *testing.T) {
 // A sign-in that is cancelled at the last moment leaves everything as it was.
 func TestCancelledAfterTheGrant(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
-		a := w.m.accounts["work"]
-		free := make(chan bool)
-		w.m.mu.Lock()
-		a.queueLocked(func(context.Context) { <-free })
-		w.m.mu.Unlock()
+		release := w.hold()
 		started, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true})
 		must(t, err)
 		w.visit(started.URL)
@@ -66,7 +62,7 @@ func TestCancelledAfterTheGrant(t *testing.T) {
 			t.Fatalf("%d sessions at the server, want 1", n)
 		}
 		must(t, w.m.CancelSignIn("work"))
-		close(free)
+		release()
 		synctest.Wait()
 		w.wantState(SignedOut, "")
 		if n := w.server.Sessions(); n != 0 {
@@ -81,11 +77,7 @@ func TestSignInServesWhoWaits(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
 		time.Sleep(time.Hour)
-		a := w.m.accounts["work"]
-		free := make(chan bool)
-		w.m.mu.Lock()
-		a.queueLocked(func(context.Context) { <-free })
-		w.m.mu.Unlock()
+		release := w.hold()
 		started, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true, Force: true})
 		must(t, err)
 		w.visit(started.URL)
@@ -96,7 +88,7 @@ func TestSignInServesWhoWaits(t *testing.T) {
 			got <- err
 		}()
 		synctest.Wait()
-		close(free)
+		release()
 		must(t, <-got)
 		if s := w.status(); s.RefreshesUsed != 0 || w.net.refreshes() != 0 {
 			t.Errorf("used %d, sent %d, want none", s.RefreshesUsed, w.net.refreshes())

@@ -196,6 +196,12 @@ func (m *Manager) revoke(ctx context.Context, rec keystore.Record, s server) err
 	}
 	token := oauth.NewSecret(string(secret))
 	clear(secret)
+	return s.giveBack(ctx, token)
+}
+
+// giveBack revokes a refresh token. A request that has left is not cut by the
+// end of ctx.
+func (s server) giveBack(ctx context.Context, token oauth.Secret) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
 	defer cancel()
 	return s.Revoke(ctx, token)

@@ -333,6 +333,15 @@ func (w *world) visit(address string) {
 	}
 }
 
+// hold keeps the account's goroutine busy until release is called.
+func (w *world) hold() (release func()) {
+	free := make(chan bool)
+	w.m.mu.Lock()
+	defer w.m.mu.Unlock()
+	w.m.accounts["work"].queueLocked(func(context.Context) { <-free })
+	return func() { close(free) }
+}
+
 func (w *world) status() Snapshot {
 	w.t.Helper()
 	s, err := w.m.Snapshot("work")
