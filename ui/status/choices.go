@@ -71,8 +71,8 @@ func OverBy(l auth.Limits, all []auth.Snapshot, now time.Time) (names []string) 
 		if used.IsZero() {
 			used = s.SignedInAt
 		}
-		over := now.Sub(s.SignedInAt) > l.MaxAge || s.RefreshesUsed >= l.MaxRefreshes || l.MaxIdle > 0 && now.Sub(used) > l.MaxIdle
-		if HasSession(s) && over {
+		rules := auth.Session{SignedInAt: s.SignedInAt, LastActivity: used, Used: s.RefreshesUsed}
+		if HasSession(s) && (rules.Over(l, now) != "" || rules.Exhausted(l)) {
 			names = append(names, Name(s))
 		}
 	}
