@@ -115,19 +115,18 @@ func (d *desktop) windows(ctx context.Context, search ...string) ([]xwindow, err
 // panelHeight is less than that of any menu, and more than the panel's.
 const panelHeight = 40
 
-// icon finds the tray's icon in the panel, where there is but one. A panel may
-// take it away for a moment to lay itself out anew.
-func (d *desktop) icon(ctx context.Context) (at image.Rectangle, err error) {
-	for range 20 {
-		if at, err = d.iconNow(ctx); err == nil || ctx.Err() != nil {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return at, err
+// awaitIcon finds the tray's icon as soon as it is there.
+func (d *desktop) awaitIcon(ctx context.Context, limit time.Duration) (icon image.Rectangle, err error) {
+	err = until(ctx, limit, "the icon", func() bool {
+		var missing error
+		icon, missing = d.icon(ctx)
+		return missing == nil
+	})
+	return icon, err
 }
 
-func (d *desktop) iconNow(ctx context.Context) (image.Rectangle, error) {
+// icon finds the tray's icon in the panel, where there is but one.
+func (d *desktop) icon(ctx context.Context) (image.Rectangle, error) {
 	class := "^wrapper-2.0$"
 	if d.qt {
 		class = "^lxqt-panel$"
@@ -185,7 +184,7 @@ func (d *desktop) openMenu(ctx context.Context) error {
 	if err := d.menuAtRest(ctx); err != nil {
 		return err
 	}
-	icon, err := d.icon(ctx)
+	icon, err := d.awaitIcon(ctx, 2*time.Second) // a panel takes it away for a moment to lay itself out anew
 	if err != nil {
 		return err
 	}

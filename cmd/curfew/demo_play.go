@@ -106,12 +106,7 @@ func (p *player) seeIcon(ctx context.Context) (string, error) {
 	if err := p.startTray(); err != nil {
 		return "", err
 	}
-	var icon image.Rectangle
-	err := until(ctx, 10*time.Second, "the icon", func() (there bool) {
-		var err error
-		icon, err = p.desktop.icon(ctx)
-		return err == nil
-	})
+	icon, err := p.desktop.awaitIcon(ctx, 10*time.Second)
 	if err != nil {
 		return "", err
 	}
