@@ -213,30 +213,37 @@ func (r *linkRenderer) Refresh() {
 	canvas.Refresh(b)
 }
 
+// covered is a renderer with something over all of the widget.
+type covered struct {
+	fyne.WidgetRenderer
+	cover fyne.CanvasObject
+}
+
+func (r covered) Objects() []fyne.CanvasObject {
+	objects := r.WidgetRenderer.Objects()
+	return append(objects[:len(objects):len(objects)], r.cover)
+}
+
+func (r covered) Layout(size fyne.Size) {
+	r.WidgetRenderer.Layout(size)
+	r.cover.Resize(size)
+}
+
 // outlined is a renderer with a line around the widget. Like every renderer
 // of this package it lays out when it refreshes: Fyne throws the renderers of
 // what was hidden for a minute away, and tells new ones no size.
 type outlined struct {
-	fyne.WidgetRenderer
+	covered
 	widget fyne.Widget
 	line   *canvas.Rectangle
 	look   func() (color fyne.ThemeColorName, width float32)
 }
 
 func outline(w fyne.Widget, r fyne.WidgetRenderer, look func() (fyne.ThemeColorName, float32)) fyne.WidgetRenderer {
-	o := &outlined{r, w, &canvas.Rectangle{FillColor: color.Transparent}, look}
+	line := &canvas.Rectangle{FillColor: color.Transparent}
+	o := &outlined{covered{r, line}, w, line, look}
 	o.paint()
 	return o
-}
-
-func (r *outlined) Objects() []fyne.CanvasObject {
-	objects := r.WidgetRenderer.Objects()
-	return append(objects[:len(objects):len(objects)], r.line)
-}
-
-func (r *outlined) Layout(size fyne.Size) {
-	r.WidgetRenderer.Layout(size)
-	r.line.Resize(size)
 }
 
 func (r *outlined) Refresh() {
@@ -274,7 +281,7 @@ type entry struct {
 func (e *entry) CreateRenderer() fyne.WidgetRenderer {
 	g := &wheelGuard{entry: e}
 	g.ExtendBaseWidget(g)
-	return &guarded{e.Entry.CreateRenderer(), g}
+	return covered{e.Entry.CreateRenderer(), g}
 }
 
 // A wheelGuard lies over an entry, unseen, and leaves the mouse wheel to the
@@ -296,21 +303,6 @@ func (g *wheelGuard) Scrolled(e *fyne.ScrollEvent) {
 			b.scroll.Scrolled(e)
 		}
 	}
-}
-
-type guarded struct {
-	fyne.WidgetRenderer
-	guard *wheelGuard
-}
-
-func (r *guarded) Objects() []fyne.CanvasObject {
-	objects := r.WidgetRenderer.Objects()
-	return append(objects[:len(objects):len(objects)], r.guard)
-}
-
-func (r *guarded) Layout(size fyne.Size) {
-	r.WidgetRenderer.Layout(size)
-	r.guard.Resize(size)
 }
 
 // FocusGained scrolls to the entry.

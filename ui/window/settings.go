@@ -152,14 +152,28 @@ func (s *section) usable() bool { return s.view.usable() && !s.busy }
 // itself. What the agent knows is asked for anew in any case.
 func (s *section) change(work func(ctx context.Context) error, done func() *note) {
 	v := s.view
-	if !s.usable() {
+	s.attempt(s.usable(), func(ctx context.Context) (learned func(), err error) {
+		err = work(ctx)
+		snaps, listErr := v.Agent.Accounts(ctx)
+		return func() {
+			if listErr == nil {
+				v.Show(snaps, v.Now())
+			}
+		}, err
+	}, done)
+}
+
+// attempt does work if it may, and shows what came of it, with what work
+// learned besides.
+func (s *section) attempt(may bool, work func(ctx context.Context) (learned func(), err error), done func() *note) {
+	v := s.view
+	if !may {
 		v.render() // what was pressed shows again what holds
 		return
 	}
 	s.busy, s.note = true, nil
 	v.background(func(ctx context.Context) func() {
-		err := work(ctx)
-		snaps, listErr := v.Agent.Accounts(ctx)
+		learned, err := work(ctx)
 		return func() {
 			s.busy = false
 			if err != nil {
@@ -167,9 +181,7 @@ func (s *section) change(work func(ctx context.Context) error, done func() *note
 			} else {
 				s.note = done()
 			}
-			if listErr == nil {
-				v.Show(snaps, v.Now())
-			}
+			learned()
 			v.render()
 		}
 	})
@@ -677,28 +689,15 @@ func (d *desktopSettings) load() {
 
 // start has the tray start at login, or not. The agent has no part in it.
 func (d *desktopSettings) start(on bool) {
-	v := d.view
-	if d.busy {
-		v.render()
-		return
-	}
-	d.busy, d.note = true, nil
-	v.background(func(context.Context) func() {
-		err := v.SetAutostart(on)
-		return func() {
-			d.busy = false
-			switch {
-			case err != nil:
-				d.note = failure(err)
-			case on:
-				d.on, d.note = on, saved(tr("Curfew is in the tray from your next login on."))
-			default:
-				d.on, d.note = on, saved(tr("Nothing starts when you log in."))
-			}
-			v.render()
+	d.attempt(!d.busy, func(context.Context) (func(), error) {
+		return func() {}, d.view.SetAutostart(on)
+	}, func() *note {
+		d.on = on
+		if on {
+			return saved(tr("Curfew is in the tray from your next login on."))
 		}
+		return saved(tr("Nothing starts when you log in."))
 	})
-	v.render()
 }
 
 func (d *desktopSettings) render() {
