@@ -3,7 +3,6 @@ package tray
 import (
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -34,20 +33,7 @@ func TestSituations(t *testing.T) {
 				t.Run(s.Name, func(t *testing.T) {
 					m := NewModel(stateOf(s), now)
 					got := fmt.Sprintf("%s\nicon %s\n%s\n---\n%s", s.Caption, m.Icon, m.Tooltip, print(m.Items))
-					path := filepath.Join("testdata", l.Code, s.Name+".txt")
-					if *update {
-						if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-							t.Fatal(err)
-						}
-						return
-					}
-					want, err := os.ReadFile(path)
-					if err != nil {
-						t.Fatalf("%v (go test ./ui/tray -run TestSituations -args -update writes it)", err)
-					}
-					if got != string(want) {
-						t.Errorf("%s has changed (-args -update takes it as right):\n%s\nit was\n%s", path, got, want)
-					}
+					shots.Golden(t, *update, filepath.Join("testdata", l.Code, s.Name+".txt"), got)
 				})
 			}
 		})

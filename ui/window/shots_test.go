@@ -3,7 +3,6 @@ package window
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -250,43 +249,11 @@ func TestMarkup(t *testing.T) {
 		for _, s := range states() {
 			if view.all || few[s.name] {
 				t.Run(s.name+view.suffix, func(t *testing.T) {
-					golden(t, s.name+view.suffix+".txt", markup(survey(s.set(t, view.look).window.Canvas()), view.appearance))
+					shots.Golden(t, *update, filepath.Join("testdata", s.name+view.suffix+".txt"), markup(survey(s.set(t, view.look).window.Canvas()), view.appearance))
 				})
 			}
 		}
 	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v (go test ./ui/window -args -update writes it)", err)
-	}
-	if got != string(want) {
-		t.Errorf("%s has changed (-args -update takes it as right):\n%s", path, firstDifference(string(want), got))
-	}
-}
-
-// firstDifference is the first lines in which two texts differ.
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range max(len(w), len(g)) {
-		if i >= len(w) || i >= len(g) || w[i] != g[i] {
-			part := func(lines []string) string {
-				return strings.Join(lines[min(i, len(lines)):min(i+4, len(lines))], "\n      ")
-			}
-			return fmt.Sprintf("line %d\nwas   %s\nis    %s", i+1, part(w), part(g))
-		}
-	}
-	return "only in how it ends"
 }
 
 // TestPictures compares the pixels of a few states; markup, which a person
