@@ -39,14 +39,6 @@ const (
 	exitUsage  = 2
 )
 
-// What is remembered from one window to the next, by Fyne. What a person chose
-// is in package preferences, where the tray reads it too.
-const (
-	prefAccount = "account"
-	prefWidth   = "width"
-	prefHeight  = "height"
-)
-
 // usualSize is that of the first window. The content itself says which is the least.
 var usualSize = fyne.NewSize(900, 700)
 
@@ -107,7 +99,15 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	})
 	a := app.NewWithID(assets.AppID)
 	a.SetIcon(icon)
-	prefs := a.Preferences()
+	last, err := preferences.LoadWindow()
+	if err != nil {
+		fyne.LogError("The window begins as the first one did", err)
+	}
+	remember := func() {
+		if err := last.Save(); err != nil {
+			fyne.LogError("The next window will not be like this one", err)
+		}
+	}
 	chosen, err := preferences.Load()
 	if err != nil {
 		fyne.LogError("Everything is as the desktop has it", err)
@@ -129,8 +129,8 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 		Agent: client, Do: fyne.Do, Now: time.Now, Clipboard: a.Clipboard(), Canvas: w.Canvas,
 		Open:       func(u *url.URL) error { return desktop.OpenURL(ctx, u.String()) },
 		Providers:  providers(),
-		Selected:   prefs.String(prefAccount),
-		OnSelect:   func(name string) { prefs.SetString(prefAccount, name) },
+		Selected:   last.Account,
+		OnSelect:   func(name string) { last.Account = name; remember() },
 		Appearance: theme.Appearance,
 		OnAppear: func(look window.Appearance) {
 			change(func(p *preferences.Preferences) { p.Appearance = string(look) })
@@ -150,12 +150,15 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	w.SetContent(view.Content())
 	view.AddShortcuts(w.Canvas())
 	view.Go(wish)
-	size := fyne.NewSize(float32(prefs.FloatWithFallback(prefWidth, float64(usualSize.Width))), float32(prefs.FloatWithFallback(prefHeight, float64(usualSize.Height))))
+	size := usualSize
+	if last.Width > 0 {
+		size = fyne.NewSize(last.Width, last.Height)
+	}
 	w.Resize(size)
 	w.SetOnClosed(func() {
 		size := w.Canvas().Size()
-		prefs.SetFloat(prefWidth, float64(size.Width))
-		prefs.SetFloat(prefHeight, float64(size.Height))
+		last.Width, last.Height = size.Width, size.Height
+		remember()
 		view.Closing()
 	})
 

@@ -66,25 +66,35 @@ func Load() (Preferences, error) {
 	if err != nil {
 		return Preferences{}, err
 	}
-	return read(path)
+	return read[Preferences](path)
 }
 
-func read(path string) (Preferences, error) {
+// read reads a small file; without it, what it holds is the zero value.
+func read[T any](path string) (zero T, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Preferences{}, nil
+		return zero, nil
 	}
 	if err == nil && len(b) > mostSize {
 		err = fmt.Errorf("it is larger than %d KB", mostSize>>10)
 	}
-	var p Preferences
+	var got T
 	if err == nil {
-		err = toml.Unmarshal(b, &p)
+		err = toml.Unmarshal(b, &got)
 	}
 	if err != nil {
-		return Preferences{}, fmt.Errorf("the preferences %s cannot be read: %w", path, err)
+		return zero, fmt.Errorf("%s cannot be read: %w", path, err)
 	}
-	return p, nil
+	return got, nil
+}
+
+// save replaces the file at path in one piece.
+func save(path, header string, v any) error {
+	b, err := toml.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return auth.WriteConfig(path, append([]byte(header), b...))
 }
 
 // Change reads the preferences, lets edit change them, and writes them in one
@@ -95,13 +105,9 @@ func Change(edit func(*Preferences)) error {
 	if err != nil {
 		return err
 	}
-	p, _ := read(path)
+	p, _ := read[Preferences](path)
 	edit(&p)
-	b, err := toml.Marshal(p)
-	if err == nil {
-		err = auth.WriteConfig(path, append([]byte(header), b...))
-	}
-	if err != nil {
+	if err := save(path, header, p); err != nil {
 		return fmt.Errorf("the preferences were not saved: %w", err)
 	}
 	return nil
@@ -135,7 +141,7 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 			if target = linked(path); target != "" {
 				w.Add(target) // anew each time: a change may have put another file there
 			}
-			if p, err := read(path); err == nil {
+			if p, err := read[Preferences](path); err == nil {
 				changed(p)
 			}
 		}

@@ -12,12 +12,12 @@ import (
 	"curfew/ui/status"
 )
 
-// home gives the test a configuration directory of its own, not yet there,
-// and returns the path of the preferences in it.
+// home gives the test directories of its own, not yet there, and returns the
+// path of the preferences in them.
 func home(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"XDG_CONFIG_HOME", "HOME", "AppData"} {
+	for _, name := range []string{"XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME", "AppData", "LocalAppData"} {
 		t.Setenv(name, dir)
 	}
 	path, err := Path()
@@ -121,7 +121,7 @@ func TestLink(t *testing.T) {
 	if fi, err := os.Lstat(path); err != nil || fi.Mode().Type() != os.ModeSymlink {
 		t.Errorf("the link is gone: %v, %v", fi, err)
 	}
-	if p, err := read(target); err != nil || p.Language != "de" {
+	if p, err := read[Preferences](target); err != nil || p.Language != "de" {
 		t.Errorf("where it leads: %+v, %v", p, err)
 	}
 	w.stop()
