@@ -209,7 +209,7 @@ func keychainError(err error) *Error {
 		e.Message, e.Hint = fmt.Sprintf("the server's refresh token is larger than the %d KB that can be kept", keystore.MaxSecret>>10), "ask the provider for smaller tokens (fewer scopes or groups)"
 	case errors.Is(err, keystore.ErrVersion):
 		e.Kind = KindFailed
-		e.Hint = "update Curfew, or sign in again"
+		e.Message, e.Hint = "the stored session was written by a newer version of Curfew", "update Curfew, or sign in again"
 	default:
 		e.Kind = KindFailed
 		e.Hint = "look with `curfew doctor`"

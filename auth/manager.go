@@ -206,8 +206,9 @@ func (m *Manager) retryStoreLocked() {
 }
 
 // adoptLocked hands stored sessions to their accounts, which load the newest
-// live one and close the others: a crash may have cut that short. It returns
-// those that cannot be read; they are kept, whatever is wrong with them.
+// live one and close the others (a crash may have cut that short), or say what
+// is wrong with one. It returns those that say nothing of whose they are; they
+// are kept, whatever they hold.
 func (m *Manager) adoptLocked(ids []string) (unread []string) {
 	byAccount := map[string][]keystore.Record{}
 	for _, id := range ids {
@@ -215,8 +216,7 @@ func (m *Manager) adoptLocked(ids []string) (unread []string) {
 		if err != nil {
 			m.log.Error("a stored session cannot be read", "session", id, "account", rec.Account, "error", err)
 		}
-		verdict := errors.Is(err, keystore.ErrCorrupt) || errors.Is(err, keystore.ErrTampered)
-		if rec.Account == "" || err != nil && !verdict {
+		if rec.Account == "" {
 			unread = append(unread, id)
 			continue
 		}
@@ -242,7 +242,7 @@ func (m *Manager) adoptLocked(ids []string) (unread []string) {
 // over. Without a server to revoke it at, all that can be done then is erase it.
 func (m *Manager) keepOrphanLocked(rec keystore.Record) {
 	t := m.clock.Read()
-	over := t.Sure && t.Now.After(rec.StartedAt.Add(m.limits.MaxAge))
+	over := t.Sure && !rec.StartedAt.IsZero() && t.Now.After(rec.StartedAt.Add(m.limits.MaxAge))
 	if rec.Ended != "" || over {
 		m.retireLocked(rec, server{}, "its account is no longer configured")
 		return

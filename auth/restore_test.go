@@ -4,6 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -118,4 +123,123 @@ func TestGonePieces(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whatever byte of a session's files or items is turned, cut off or replaced:
+// its account says what became of it, its token goes nowhere, old or new, not
+// even to be revoked, and the other account lives on.
+func TestHurtSession(t *testing.T) {
+	setup := func(w *world) {
+		w.inMemory()
+		w.mode, w.logger = OnDemand, slog.New(slog.DiscardHandler)
+		work, other := w.account(), w.account()
+		other.Name = "other"
+		w.accounts = []Account{work, other}
+	}
+	play(t, setup, func(t *testing.T, w *world) {
+		w.signIn()
+		_, err := w.m.Refresh(t.Context(), "work", "test")
+		must(t, err)
+		synctest.Wait()
+		ledger := w.ledger()
+		id := strings.TrimSuffix(filepath.Base(ledger), ".ledger")
+		w.signInTo("other")
+		w.stop()
+		otherLedger := ""
+		for name := range files(t, w.dir) {
+			if strings.HasSuffix(name, ".ledger") && !strings.HasPrefix(name, id) {
+				otherLedger = name
+			}
+		}
+		good := w.setAside("good")
+		parts := files(t, good.dir)
+		sent := 0
+		w.net.onRefresh = func(string) func([]byte) { sent++; return func([]byte) {} }
+		w.net.onAnswer = func(url.Values, []byte) { sent++ }
+
+		n := 0
+		// hurt starts the agent on the good state with one file or item changed.
+		hurt := func(what, name, text string, want State, reason Reason, kind Kind) {
+			t.Helper()
+			n++
+			d := &death{w.setAside(fmt.Sprint("hurt-", n)).dir, maps.Clone(good.items)}
+			if _, ok := good.items[name]; ok {
+				d.items[name] = text
+			} else {
+				must(t, os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600))
+			}
+			w.dir = good.dir
+			w.rise(d)
+			_, err := w.token()
+			w.wantError(err, kind, reason)
+			s := w.wantState(want, reason)
+			if s.Message == "Not signed in." {
+				t.Errorf("%s: %s", what, s.Message)
+			}
+			if _, err := w.m.Token(t.Context(), "other", -1, "test"); err != nil {
+				t.Errorf("%s: the other account: %v", what, err)
+			}
+			if sent != 0 || t.Failed() {
+				t.Fatalf("%s: %d requests", what, sent)
+			}
+			w.stop()
+			w.dir = good.dir
+		}
+		tampered := func(what, name, text string) {
+			t.Helper()
+			hurt(what, name, text, Ended, ByTampering, KindSignInNeeded)
+		}
+		newer := func(what, name, text string) {
+			t.Helper()
+			hurt(what, name, text, Held, "", KindFailed)
+		}
+		w.dir = good.dir
+
+		led, key, high := id+".ledger", id+".key", "curfew/"+id+".h"
+		firstLine := strings.IndexByte(parts[led], '\n')
+		for _, name := range []string{led, key, "curfew/" + id + ".k", high, "curfew/" + id + ".b.0"} {
+			text, ok := parts[name]
+			if !ok {
+				text = good.items[name]
+			}
+			for i := 0; i < len(text); i++ {
+				if name == led && i > 150 && i < firstLine-60 || name != led && i > 10 {
+					i += min(40, len(text)-1-i) // of what is sealed or encoded every fortieth
+				}
+				tampered(fmt.Sprintf("byte %d of %s", i, name), name, text[:i]+string([]byte{text[i] ^ 0x01})+text[i+1:])
+			}
+		}
+		for _, cut := range []int{0, 1, 5, 100, firstLine - 1} {
+			tampered(fmt.Sprint("the ledger cut at ", cut), led, parts[led][:cut])
+			tampered(fmt.Sprint("the beginning of the ledger zeroed, from ", cut), led, strings.Repeat("\x00", cut+1)+parts[led][cut+1:])
+		}
+		tampered("the other's ledger", led, parts[otherLedger])
+		tampered("something else", led, "#!/bin/sh\nexit\n")
+		tampered("the key is empty", key, "")
+		tampered("the other's key", key, parts[strings.TrimSuffix(otherLedger, "ledger")+"key"])
+		newer("a ledger of the future", led, `{"v":2,"entirely":"different"}`+"\n")
+		newer("a high-water item of the future", high, "2"+good.items[high][1:])
+		t.Logf("%d hurt sessions, 0 requests with their tokens", n)
+
+		w.rise(good) // nothing of it was the session's doing
+		w.mustToken()
+		for _, name := range []string{"work", "other"} {
+			_, err := w.m.Refresh(t.Context(), name, "test")
+			must(t, err)
+		}
+	})
+}
+
+// files are the files of a directory.
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		must(t, err)
+		all[e.Name()] = string(b)
+	}
+	return all
 }

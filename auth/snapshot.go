@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"curfew/auth/oauth"
+	"curfew/keystore"
 )
 
 // A Snapshot is everything a person or a program may see of one account: no
@@ -181,8 +182,8 @@ func (a *account) factsLocked(t Reading) Facts {
 	if a.rec == nil {
 		f.Past = a.m.journal.past(a.name).Reason
 	}
-	if e, ok := errors.AsType[*Error](a.storeErr); ok && e.Kind == KindBadRequest {
-		f.Held = true
+	if e, ok := errors.AsType[*Error](a.storeErr); ok && e.Kind == KindBadRequest || errors.Is(a.storeErr, keystore.ErrVersion) {
+		f.Held = true // a setting, an update or a sign-in can mend it; the keychain cannot
 	} else {
 		f.Locked = a.storeErr != nil
 	}

@@ -298,16 +298,32 @@ func (w *world) signIn() {
 	}
 }
 
+// signInTo does it for another account than "work".
+func (w *world) signInTo(name string) {
+	w.t.Helper()
+	if err := w.trySignInTo(name, SignInRequest{Device: true}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func (w *world) trySignIn(r SignInRequest) error {
 	w.t.Helper()
-	started, err := w.m.StartSignIn(w.t.Context(), "work", r)
+	return w.trySignInTo("work", r)
+}
+
+func (w *world) trySignInTo(name string, r SignInRequest) error {
+	w.t.Helper()
+	started, err := w.m.StartSignIn(w.t.Context(), name, r)
 	if err != nil {
 		return err
 	}
 	w.visit(started.URL)
 	for {
-		v := w.status().SignIn
-		switch v.Phase {
+		s, err := w.m.Snapshot(name)
+		if err != nil {
+			return err
+		}
+		switch v := s.SignIn; v.Phase {
 		case PhaseDone:
 			return nil
 		case PhaseFailed:

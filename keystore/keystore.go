@@ -11,7 +11,7 @@
 // A session has a random name, SID: 26 characters that say nothing. In the
 // state directory (0700, one process at a time by a lock on the file "lock"):
 //
-//	SID.key     the file half of the key, 32 bytes in base64url (0600, like all)
+//	SID.key     the file half of the key, 32 bytes, and whose session it is, in base64url, with a MAC (0600, like all)
 //	SID.ledger  the ledger: one JSON line per event, each with its MAC
 //	SID.end     only when a session was ended or refused without its keys
 //	SID.gone    only while keychain items of an erased session may remain
