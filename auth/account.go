@@ -447,10 +447,10 @@ func (a *account) load(ctx context.Context) {
 		return
 	}
 	m.mu.Lock()
-	next := slices.MaxFunc(a.found, bySignIn)
+	next := slices.MaxFunc(a.found, func(x, y keystore.Record) int { return x.StartedAt.Compare(y.StartedAt) })
 	m.mu.Unlock()
 	var err error
-	rec, newest := next, a.rec == nil || bySignIn(next, *a.rec) > 0
+	rec, newest := next, a.rec == nil || next.StartedAt.After(a.rec.StartedAt)
 	if rec.Ended == "" && newest {
 		rec, err = m.store.Load(ctx, next.ID)
 	}
@@ -498,6 +498,8 @@ func (a *account) load(ctx context.Context) {
 	a.retry, a.storeErr, a.sent = retry{}, nil, false
 	if rec.Pending { // the agent died in a cycle: its request may have left, and been answered
 		a.sent, a.facts.OutcomeUnknown = true, true
+	} else if facts.Useless.Count > 0 {
+		a.retry = m.afterUseless(facts)
 	}
 	if a.access.IsZero() {
 		a.facts.AccessExpiresAt = time.Time{}
@@ -510,18 +512,6 @@ func (a *account) load(ctx context.Context) {
 		close(f.done)
 	}
 	m.publishLocked()
-}
-
-// bySignIn orders stored sessions by their sign-in. One that cannot be read
-// comes last: it may be the newest, and what is wrong with it is looked at first.
-func bySignIn(x, y keystore.Record) int {
-	if x, y := x.StartedAt.IsZero(), y.StartedAt.IsZero(); x != y {
-		if x {
-			return 1
-		}
-		return -1
-	}
-	return x.StartedAt.Compare(y.StartedAt)
 }
 
 // putAside retires a stored session that is not the account's any more.

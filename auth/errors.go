@@ -111,7 +111,11 @@ func (a *account) failureErrorLocked() *Error {
 		}
 	}
 	hint := "try again"
-	if in := a.retry.at.Sub(a.m.clock.Now()); in > 0 {
+	in := a.retry.at.Sub(a.m.clock.Now())
+	switch {
+	case a.retry.useless && in > 0:
+		hint = "each try costs a refresh, so the next waits " + shortDuration(in) + "; look at the provider, or sign in again: `curfew login " + a.name + " --force`"
+	case in > 0:
 		hint = "Curfew tries again in " + shortDuration(in) + " by itself"
 	}
 	return &Error{Kind: KindUnavailable, Message: failureWords(e) + "; the session is kept", Hint: hint, cause: e}

@@ -194,9 +194,15 @@ func (a *account) factsLocked(t Reading) Facts {
 		s := a.sessionLocked()
 		f.Session = &s
 		f.Suspect = a.suspectLocked(t)
-		f.Held = f.Held || a.retry.err != nil && a.retry.err.Class == oauth.HeldBack
+		f.Held = f.Held || a.retry.err != nil && a.retry.err.Class == oauth.HeldBack || a.uselessLocked()
 	}
 	return f
+}
+
+// uselessLocked reports whether the server's answers cost refreshes and bring
+// nothing, so that a person has to look.
+func (a *account) uselessLocked() bool {
+	return a.retry.useless && a.facts.Useless.Count >= uselessHolds
 }
 
 // triesAgainLocked reports whether a failed refresh is tried again without
@@ -208,7 +214,7 @@ func (a *account) triesAgainLocked(now time.Time) bool {
 	case a.rec.Pending || now.Before(a.retry.at):
 		return true
 	}
-	return now.Sub(a.wantedAt) < wantedFor && !a.sessionLocked().AccessGood(now)
+	return !a.retry.useless && now.Sub(a.wantedAt) < wantedFor && !a.sessionLocked().AccessGood(now)
 }
 
 // snapshotLocked builds the account's snapshot of the moment t.
