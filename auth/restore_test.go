@@ -11,7 +11,9 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"curfew/auth/authserver"
 	"curfew/keystore"
 )
 
@@ -228,6 +230,112 @@ func TestHurtSession(t *testing.T) {
 			must(t, err)
 		}
 	})
+}
+
+// cutNotes cuts the notes off the end of the one ledger and says how many.
+func (w *world) cutNotes() (n int) {
+	w.t.Helper()
+	path := w.ledger()
+	b, err := os.ReadFile(path)
+	must(w.t, err)
+	lines := strings.SplitAfter(strings.TrimSuffix(string(b), "\n"), "\n")
+	for ; strings.Contains(lines[len(lines)-1], `{"t":"note"`); n++ {
+		lines = lines[:len(lines)-1]
+	}
+	must(w.t, os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600))
+	return n
+}
+
+// The store does not notice when notes are cut off a ledger's end. No limit,
+// no count and no state hangs on them: what they tell beyond the last counted
+// event brings an end nearer (idleness, put off less), makes a better word, or
+// tells the time, and then the agent knows no more than after as long a time
+// in which it did not run.
+func TestNotesCut(t *testing.T) {
+	idle := func(w *world) { w.mode, w.limits.MaxIdle = OnDemand, 14*aDay }
+	t.Run("at rest", func(t *testing.T) {
+		play(t, idle, func(t *testing.T, w *world) {
+			w.signIn()
+			time.Sleep(time.Hour)
+			w.mustToken()
+			time.Sleep(6 * time.Minute)
+			w.mustToken()
+			time.Sleep(time.Minute)
+			with := w.wantState(Active, "")
+			w.stop()
+			if w.cutNotes() == 0 {
+				t.Fatal("there are no notes")
+			}
+			w.start()
+			without := w.wantState(Active, "")
+			if without.EndsAt.After(with.EndsAt) || without.LastUsedAt.After(with.LastUsedAt) {
+				t.Errorf("it ends at %v, last used at %v; with the notes %v and %v", without.EndsAt, without.LastUsedAt, with.EndsAt, with.LastUsedAt)
+			}
+			type counted struct {
+				used, left int
+				in, exp    time.Time
+				who        string
+			}
+			of := func(s Snapshot) counted {
+				return counted{s.RefreshesUsed, s.RefreshesLeft, s.SignedInAt, s.AccessExpiresAt, s.Subject}
+			}
+			if of(without) != of(with) {
+				t.Errorf("%+v, with the notes %+v", of(without), of(with))
+			}
+		})
+	})
+	t.Run("that an answer may have been lost", func(t *testing.T) {
+		play(t, nil, func(t *testing.T, w *world) {
+			w.signIn()
+			time.Sleep(time.Hour)
+			must(t, w.faults.Set("refresh:503-after-rotate*1,refresh:503*1000"))
+			_, err := w.token()
+			w.wantError(err, KindUnavailable, "")
+			w.stop()
+			if w.cutNotes() == 0 {
+				t.Fatal("there are no notes")
+			}
+			must(t, w.faults.Set("refresh:strict"))
+			w.start()
+			if s := w.status(); s.RefreshesUsed != 1 {
+				t.Errorf("%d refreshes counted", s.RefreshesUsed)
+			}
+			_, err = w.token()
+			w.wantError(err, KindSignInNeeded, ByRotationLost)
+		})
+	})
+	// The machine is started anew with a clock that was turned back: with the
+	// notes cut it is believed, as it is if the machine was off, until a server
+	// answers, though one that counts no days itself.
+	for _, cut := range []bool{true, false} {
+		t.Run(fmt.Sprint("and the clock turned back, cut ", cut), func(t *testing.T) {
+			lax := func(c *authserver.Config) { c.MaxAge = 400 * aDay }
+			play(t, func(w *world) { w.mode, w.tune = OnDemand, lax }, func(t *testing.T, w *world) {
+				w.signIn()
+				if cut {
+					time.Sleep(29 * aDay)
+					w.stop()
+					if w.cutNotes() == 0 {
+						t.Fatal("there are no notes")
+					}
+				} else { // the machine was off instead
+					w.stop()
+					time.Sleep(29 * aDay)
+				}
+				time.Sleep(2 * aDay)
+				w.skew.Store(int64(-28 * aDay))
+				w.boots++
+				w.start()
+				s := w.wantState(Stale, "")
+				if s.RefreshesUsed != 0 {
+					t.Errorf("%d refreshes counted", s.RefreshesUsed)
+				}
+				_, err := w.token()
+				w.wantError(err, KindSignInNeeded, ByAge)
+				w.wantState(Ended, ByAge)
+			})
+		})
+	}
 }
 
 // files are the files of a directory.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -398,6 +399,54 @@ func TestLinesCut(t *testing.T) {
 			swapped := slices.Clone(lines)
 			swapped[i], swapped[i-1] = swapped[i-1], swapped[i]
 			try(fmt.Sprint("swapped line ", i), swapped)
+		}
+	}
+}
+
+// TestNotesCut cuts the notes off the ledger's end, one after another, at
+// every stage of a session. That is not noticed, and need not be: all that it
+// changes is what the last notes said, and when.
+func TestNotesCut(t *testing.T) {
+	w := newWorld(t)
+	h := &history{}
+	for _, do := range []doing{doCreate("first"), doReserve, doRefund, doReserve, doCommit("second"), doReserve, doCommit(""), doEnd} {
+		must(t, do(w, h))
+		for range 3 {
+			must(t, doNote(w, h))
+		}
+		good := w.snapshot()
+		whole, err := w.s.Load(t.Context(), h.id)
+		must(t, err)
+		lines := strings.SplitAfter(strings.TrimSuffix(good.files[h.id+suffixLedger], "\n"), "\n")
+		notes := 0
+		for n := len(lines); strings.Contains(lines[n-1], `{"t":"note"`); n-- {
+			notes++
+			files := maps.Clone(good.files)
+			files[h.id+suffixLedger] = strings.Join(lines[:n-1], "")
+			w.restore(files, good.items)
+			r, err := w.s.Load(t.Context(), h.id)
+			must(t, err)
+			if r.HighWater.After(whole.HighWater) {
+				t.Errorf("%d notes cut: written at %v, which is later than with them", notes, r.HighWater)
+			}
+			r.Meta, r.HighWater = whole.Meta, whole.HighWater
+			if !reflect.DeepEqual(r, whole) {
+				t.Errorf("%d notes cut:\n%+v, with them\n%+v", notes, r, whole)
+			}
+			secret, err := w.s.Secret(t.Context(), h.id)
+			must(t, err)
+			access, err := w.s.Access(t.Context(), h.id)
+			must(t, err)
+			if string(secret) != h.secret || string(access) != h.access {
+				t.Errorf("%d notes cut: %q and %q, want %q and %q", notes, secret, access, h.secret, h.access)
+			}
+		}
+		if notes != 3 {
+			t.Fatalf("%d notes at the end", notes)
+		}
+		w.restore(good.files, good.items)
+		if r, err := w.s.Load(t.Context(), h.id); err != nil || !reflect.DeepEqual(r, whole) {
+			t.Fatalf("%+v, %v", r, err)
 		}
 	}
 }
