@@ -38,6 +38,7 @@ type unsaved struct {
 	meta           []byte // facts, encoded once: Commit wants the same again
 	facts          facts
 	token          oauth.Secret
+	late           bool // useless, because it had been lost for long: no fault of the server's
 	tries          int
 	at             time.Time // when to try again
 }
@@ -257,6 +258,7 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 		u.access = []byte(a.access.Reveal())
 	}
 	a.m.mu.Lock()
+	u.late = bad != nil && resumed && f.Useless.Count == 1 && !a.sessionLocked().AccessGood(now)
 	a.use.LastActivity = now
 	u.meta = u.facts.encode(a.use)
 	a.unsaved = u
@@ -269,11 +271,13 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	}
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	if resumed && f.Useless.Count == 1 && !a.sessionLocked().AccessGood(a.m.clock.Now()) && a.flight != nil {
-		a.flight.again, a.retry = true, retry{}
-		return nil
+	if !u.late {
+		return a.failureErrorLocked()
 	}
-	return a.failureErrorLocked()
+	if a.flight != nil {
+		a.flight.again = true
+	}
+	return nil
 }
 
 // A useless answer rotates the refresh token and brings no access token that
@@ -345,7 +349,7 @@ func (a *account) save(ctx context.Context) error {
 		words += ", for " + program
 	}
 	a.m.journal.add(Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: EventRefresh, Program: program, Count: used, Message: words})
-	if a.facts.Useless.Count > 0 {
+	if a.facts.Useless.Count > 0 && !u.late {
 		a.retry = a.m.afterUseless(a.facts)
 		a.m.journal.add(Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: EventError, Message: failureWords(a.retry.err)})
 	}
