@@ -105,7 +105,10 @@ func (b bus) notify(ctx context.Context, n tray.Notice, replaces uint32) (id uin
 	}
 	var actions []string
 	if slices.Contains(can, "actions") {
-		actions = []string{actOpen, assets.Name, actSignIn, n.Action}
+		actions = []string{actOpen, assets.Name}
+		if n.Action != "" {
+			actions = append(actions, actSignIn, n.Action)
+		}
 	}
 	urgency := byte(1)
 	if n.Over {
