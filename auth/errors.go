@@ -199,7 +199,7 @@ func keychainError(err error) *Error {
 	case errors.Is(err, keystore.ErrNoCollection):
 		e.Message, e.Hint = "the keychain has no default collection", "create one in its password manager (Seahorse: \"Login\")"
 	case errors.Is(err, keystore.ErrDenied):
-		e.Message, e.Hint = "the keychain refused", "allow Curfew in the keychain's prompt and try again"
+		e.Message, e.Hint = "the keychain refused", "run `curfew unlock`, and allow Curfew in the prompt of the keychain; nothing is lost"
 	case errors.Is(err, keystore.ErrTimeout):
 		e.Message, e.Hint = "the keychain does not answer", "look for a prompt of the keychain that waits for you"
 	case errors.Is(err, keystore.ErrChanged):

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,11 +27,18 @@ var errClosed = errors.New("the store is closed")
 // abandoned: its caller gets ErrTimeout, and the next call waits until the
 // keychain has answered after all, so that no late write can overtake a later one.
 //
+// A keychain whose user said no is not asked again before somebody wants it to
+// be, or something changes: a prompt that comes back each time it is closed
+// would be a nuisance.
+//
 // Its goroutine starts with the first call and ends with close.
 type worker struct {
 	kc      Keychain
 	service string
 	log     *slog.Logger
+
+	refused atomic.Bool   // the keychain's user said no
+	late    chan struct{} // ticks when a call that was given up has been answered
 
 	start sync.Once
 	calls chan *call
@@ -52,7 +60,7 @@ type answer struct {
 func newWorker(kc Keychain, service string, log *slog.Logger) *worker {
 	return &worker{
 		kc: kc, service: service, log: log,
-		calls: make(chan *call), quit: make(chan struct{}), done: make(chan struct{}),
+		calls: make(chan *call), quit: make(chan struct{}), done: make(chan struct{}), late: make(chan struct{}, 1),
 	}
 }
 
@@ -62,6 +70,12 @@ func (w *worker) run() {
 		select {
 		case c := <-w.calls:
 			v, err := guarded(c)
+			if c.ctx.Err() != nil {
+				select {
+				case w.late <- struct{}{}:
+				default:
+				}
+			}
 			c.answer <- answer{v, err}
 		case <-w.quit:
 			return
@@ -135,17 +149,38 @@ func (w *worker) close(ctx context.Context) error {
 // probe reports whether calls may proceed, without prompting.
 func (w *worker) probe(ctx context.Context) error {
 	_, err := w.do(ctx, backgroundLimit, "use the keychain", func(ctx context.Context) (string, error) {
-		return "", w.kc.Probe(ctx)
+		return "", w.ready(ctx)
 	})
 	return err
 }
 
+// unlock has the keychain ask whatever it wants to ask, while a person is there.
+// One that asks about its items does so when one is looked for.
 func (w *worker) unlock(ctx context.Context) error {
 	_, err := w.do(ctx, unlockLimit, "unlock the keychain", func(ctx context.Context) (string, error) {
-		return "", w.kc.Unlock(ctx)
+		w.askAgain()
+		if err := w.kc.Unlock(ctx); err != nil {
+			return "", err
+		}
+		_, err := w.kc.Get(w.service, "-")
+		return "", w.heed(err)
 	})
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
 	return err
 }
+
+// heed remembers a no, until askAgain.
+func (w *worker) heed(err error) error {
+	if errors.Is(err, ErrDenied) {
+		w.refused.Store(true)
+	}
+	return err
+}
+
+// askAgain lets a keychain ask that was told no.
+func (w *worker) askAgain() { w.refused.Store(false) }
 
 // ready is asked in the same turn before every call: on a locked keychain the
 // library would prompt, without a limit. A probe that took all the time there
@@ -153,6 +188,9 @@ func (w *worker) unlock(ctx context.Context) error {
 func (w *worker) ready(ctx context.Context) error {
 	if err := w.kc.Probe(ctx); err != nil {
 		return err
+	}
+	if w.refused.Load() {
+		return fmt.Errorf("%w: it was told not to let Curfew in, and is not asked again by itself", ErrDenied)
 	}
 	return ctx.Err()
 }
@@ -163,7 +201,8 @@ func (w *worker) get(ctx context.Context, name string) (string, error) {
 		if err := w.ready(ctx); err != nil {
 			return "", err
 		}
-		return w.kc.Get(w.service, name)
+		v, err := w.kc.Get(w.service, name)
+		return v, w.heed(err)
 	})
 }
 
@@ -175,13 +214,13 @@ func (w *worker) set(ctx context.Context, name, value string) error {
 			return "", err
 		}
 		if err := w.kc.Set(w.service, name, value); err != nil {
-			return "", err
+			return "", w.heed(err)
 		}
 		got, err := w.kc.Get(w.service, name)
 		if errors.Is(err, ErrNotFound) || err == nil && got != value {
-			return "", fmt.Errorf("%w: it took the item but did not keep it", ErrDenied)
+			err = fmt.Errorf("%w: it took the item but did not keep it", ErrDenied)
 		}
-		return "", err
+		return "", w.heed(err)
 	})
 	return err
 }
