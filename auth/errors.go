@@ -56,6 +56,10 @@ const (
 // sign-in that failed, and no trouble.
 const MessageCancelled = "The sign-in was cancelled."
 
+// MessageLocked is the message of a snapshot whose keychain is locked, of all
+// that may keep it from us.
+const MessageLocked = "The keychain is locked."
+
 // This file is the only place that turns failures into words for people.
 
 // endedError is what everybody gets who asks for a token of an ended session.
@@ -193,7 +197,7 @@ func keychainError(err error) *Error {
 	e := &Error{Kind: KindKeychain, Message: err.Error(), cause: err}
 	switch {
 	case errors.Is(err, keystore.ErrLocked):
-		e.Message, e.Hint = "the keychain is locked", "unlock it (log in to the desktop, or open its password manager) and try again; nothing is lost"
+		e.Message, e.Hint = "the keychain is locked", "unlock it (log in to the desktop, open its password manager, or run `curfew unlock`) and try again; nothing is lost"
 	case errors.Is(err, keystore.ErrUnavailable):
 		e.Message, e.Hint = "no keychain is available", "start one that speaks the Secret Service (gnome-keyring, KWallet, KeePassXC) in this session; or end the agent, whose process `curfew doctor` names, and run `curfew agent --memory` for sessions that end with it"
 	case errors.Is(err, keystore.ErrNoCollection):
