@@ -94,13 +94,13 @@ func admit(service string) error {
 // lockedItems are those of a service that conn may not read, in the collection
 // that go-keyring uses.
 func lockedItems(conn *dbus.Conn, service string) ([]dbus.ObjectPath, error) {
-	path, err := collection(conn.Context(), conn)
-	if err != nil {
-		return nil, err
-	}
 	var unlocked, locked []dbus.ObjectPath
-	err = conn.Object(ssName, ssPath).CallWithContext(conn.Context(), ssService+".SearchItems", dbus.FlagNoAutoStart, map[string]string{"service": service}).Store(&unlocked, &locked)
-	return slices.DeleteFunc(locked, func(item dbus.ObjectPath) bool { return !strings.HasPrefix(string(item), string(path)+"/") }), classify(err)
+	err := conn.Object(ssName, ssPath).CallWithContext(conn.Context(), ssService+".SearchItems", dbus.FlagNoAutoStart, map[string]string{"service": service}).Store(&unlocked, &locked)
+	if err != nil || len(locked) == 0 {
+		return nil, classify(err)
+	}
+	path, err := collection(conn.Context(), conn)
+	return slices.DeleteFunc(locked, func(item dbus.ObjectPath) bool { return !strings.HasPrefix(string(item), string(path)+"/") }), err
 }
 
 // runtimeDir is where systemd keeps the sockets of a user. Tests change it.
