@@ -588,6 +588,14 @@ func TestFakeGuarded(t *testing.T) {
 	must(t, err)
 	prompts(3) // all items were in the one
 
+	// What another agent keeps there is not asked about.
+	fake.Set(kctest.Faults{Guarded: true, Foreign: "another agent's"})
+	_, err = s.Reserve(t.Context(), r.ID)
+	must(t, err)
+	_, err = s.Commit(t.Context(), r.ID, []byte("z"), nil, nil)
+	must(t, err)
+	prompts(3)
+
 	// A prompt that nobody answers is not an answer, and does not get a second.
 	conn, err = dbus.SessionBus()
 	must(t, err)

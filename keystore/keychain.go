@@ -37,8 +37,8 @@ type worker struct {
 	service string
 	log     *slog.Logger
 
-	refused atomic.Bool   // the keychain's user said no
-	late    chan struct{} // ticks when a call that was given up has been answered
+	refused atomic.Pointer[string] // the item that the keychain's user did not let us have; nil: none
+	late    chan struct{}          // ticks when a call that was given up has been answered
 
 	start sync.Once
 	calls chan *call
@@ -154,16 +154,16 @@ func (w *worker) probe(ctx context.Context) error {
 	return err
 }
 
-// unlock has the keychain ask whatever it wants to ask, while a person is there.
-// One that asks about its items does so when one is looked for.
+// unlock has the keychain ask whatever it wants to ask, while a person is there:
+// also about the item that was refused, which is looked for once more.
 func (w *worker) unlock(ctx context.Context) error {
 	_, err := w.do(ctx, unlockLimit, "unlock the keychain", func(ctx context.Context) (string, error) {
-		w.askAgain()
-		if err := w.kc.Unlock(ctx); err != nil {
+		refused := w.refused.Swap(nil)
+		if err := w.kc.Unlock(ctx); err != nil || refused == nil {
 			return "", err
 		}
-		_, err := w.kc.Get(w.service, "-")
-		return "", w.heed(err)
+		_, err := w.kc.Get(w.service, *refused)
+		return "", w.heed(*refused, err)
 	})
 	if errors.Is(err, ErrNotFound) {
 		return nil
@@ -171,16 +171,16 @@ func (w *worker) unlock(ctx context.Context) error {
 	return err
 }
 
-// heed remembers a no, until askAgain.
-func (w *worker) heed(err error) error {
+// heed remembers that an item was refused, until askAgain.
+func (w *worker) heed(name string, err error) error {
 	if errors.Is(err, ErrDenied) {
-		w.refused.Store(true)
+		w.refused.Store(&name)
 	}
 	return err
 }
 
 // askAgain lets a keychain ask that was told no.
-func (w *worker) askAgain() { w.refused.Store(false) }
+func (w *worker) askAgain() { w.refused.Store(nil) }
 
 // ready is asked in the same turn before every call: on a locked keychain the
 // library would prompt, without a limit. A probe that took all the time there
@@ -189,7 +189,7 @@ func (w *worker) ready(ctx context.Context) error {
 	if err := w.kc.Probe(ctx); err != nil {
 		return err
 	}
-	if w.refused.Load() {
+	if w.refused.Load() != nil {
 		return fmt.Errorf("%w: it was told not to let Curfew in, and is not asked again by itself", ErrDenied)
 	}
 	return ctx.Err()
@@ -202,7 +202,7 @@ func (w *worker) get(ctx context.Context, name string) (string, error) {
 			return "", err
 		}
 		v, err := w.kc.Get(w.service, name)
-		return v, w.heed(err)
+		return v, w.heed(name, err)
 	})
 }
 
@@ -214,13 +214,13 @@ func (w *worker) set(ctx context.Context, name, value string) error {
 			return "", err
 		}
 		if err := w.kc.Set(w.service, name, value); err != nil {
-			return "", w.heed(err)
+			return "", w.heed(name, err)
 		}
 		got, err := w.kc.Get(w.service, name)
 		if errors.Is(err, ErrNotFound) || err == nil && got != value {
 			err = fmt.Errorf("%w: it took the item but did not keep it", ErrDenied)
 		}
-		return "", w.heed(err)
+		return "", w.heed(name, err)
 	})
 	return err
 }

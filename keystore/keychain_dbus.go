@@ -44,7 +44,7 @@ type osKeychain struct {
 // prepare refuses when there is no session bus, or a person does. Where the bus is
 // not named by the environment but is where systemd puts it, it is named, as
 // godbus does.
-func (k *osKeychain) prepare(service string) error {
+func (k *osKeychain) prepare(service, user string) error {
 	addr, err := busAddress()
 	if err != nil {
 		return err
@@ -52,22 +52,27 @@ func (k *osKeychain) prepare(service string) error {
 	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") != addr {
 		os.Setenv("DBUS_SESSION_BUS_ADDRESS", addr)
 	}
-	return admit(service)
+	return admit(service, user)
 }
 
-// admit has the provider ask about those items of a service that it keeps locked
-// in an unlocked collection, all at once, and waits for the answer, which may take
-// as long as the connection lives. KeePassXC asks a person about each item and
-// each program; go-keyring would have it ask about one after the other, and
-// takes a no for a lock. What was answered holds for a connection, so this is
-// go-keyring's own, and it is given up after a no, which could not be taken back.
-func admit(service string) error {
+// admit has the provider ask about an item that it keeps locked in an unlocked
+// collection, and at once about all others of the service, and waits for the
+// answer, which may take as long as the connection lives. KeePassXC asks a person
+// about each item and each program; go-keyring would have it ask about one after
+// the other, and takes a no for a lock. What was answered holds for a connection,
+// so this is go-keyring's own, and it is given up after a no, which could not be
+// taken back.
+func admit(service, user string) error {
 	conn, err := dbus.SessionBus()
 	if err != nil {
 		return classify(err)
 	}
-	locked, err := lockedItems(conn, service)
-	if err != nil || len(locked) == 0 {
+	wanted := map[string]string{"service": service, "username": user}
+	locked, err := lockedItems(conn, wanted)
+	if err != nil || len(locked) == 0 { // another agent's items are none of ours
+		return err
+	}
+	if locked, err = lockedItems(conn, map[string]string{"service": service}); err != nil {
 		return err
 	}
 	var unlocked []dbus.ObjectPath
@@ -80,10 +85,10 @@ func admit(service string) error {
 		err = ask(conn.Context(), conn, prompt)
 	}
 	if err == nil {
-		locked, err = lockedItems(conn, service)
+		locked, err = lockedItems(conn, wanted)
 	}
 	if err == nil && len(locked) > 0 {
-		err = fmt.Errorf("%w: it keeps %d of Curfew's items to itself", ErrDenied, len(locked))
+		err = fmt.Errorf("%w: it keeps the item to itself", ErrDenied)
 	}
 	if errors.Is(err, ErrDenied) {
 		conn.Close()
@@ -91,11 +96,11 @@ func admit(service string) error {
 	return err
 }
 
-// lockedItems are those of a service that conn may not read, in the collection
-// that go-keyring uses.
-func lockedItems(conn *dbus.Conn, service string) ([]dbus.ObjectPath, error) {
+// lockedItems are those with the attributes that conn may not read, in the
+// collection that go-keyring uses.
+func lockedItems(conn *dbus.Conn, attributes map[string]string) ([]dbus.ObjectPath, error) {
 	var unlocked, locked []dbus.ObjectPath
-	err := conn.Object(ssName, ssPath).CallWithContext(conn.Context(), ssService+".SearchItems", dbus.FlagNoAutoStart, map[string]string{"service": service}).Store(&unlocked, &locked)
+	err := conn.Object(ssName, ssPath).CallWithContext(conn.Context(), ssService+".SearchItems", dbus.FlagNoAutoStart, attributes).Store(&unlocked, &locked)
 	if err != nil || len(locked) == 0 {
 		return nil, classify(err)
 	}

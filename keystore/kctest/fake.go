@@ -30,6 +30,7 @@ type Faults struct {
 	Stall        <-chan struct{} // methods wait until it is closed; nil: they do not
 	Bare         bool            // there is no collection at all
 	Guarded      bool            // each client is asked about before it may read items
+	Foreign      string          // the user of an item that only another client may read
 }
 
 // A Fake is a Secret Service with faults that gnome-keyring cannot be brought
@@ -239,10 +240,14 @@ func (x fakeService) SearchItems(attributes map[string]string, client dbus.Sende
 			found = append(found, path)
 		}
 	}
+	unlocked, locked = found, []dbus.ObjectPath{}
 	if faults.Locked || guarded {
-		return []dbus.ObjectPath{}, found, nil
+		unlocked, locked = locked, unlocked
 	}
-	return found, []dbus.ObjectPath{}, nil
+	if user, named := attributes["username"]; faults.Foreign != "" && (!named || user == faults.Foreign) {
+		locked = append(locked, fakeLogin+"/foreign")
+	}
+	return unlocked, locked, nil
 }
 
 type fakeCollection struct{ f *Fake }
