@@ -846,6 +846,15 @@ func TestWarningLevels(t *testing.T) {
 			t.Errorf("calls %q", got)
 		}
 		s.reads("Saved.", "That a session has ended is always told.")
+
+		// What was changed elsewhere since is not changed back.
+		agent.change(func() { agent.general.Limits.MaxRefreshes = 7 })
+		test.Tap(radios[0])
+		s.settle()
+		if got := s.agent.took("put-settings"); len(got) != 2 || got[1] != "put-settings 30d 7 0s all" {
+			t.Errorf("calls %q", got)
+		}
+		s.reads("A session ends after 30 days or 7 refreshes")
 	})
 	agent = newFakeAgent(spotify())
 	agent.fail["settings"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml:2: there is no setting", Hint: "mend it"}

@@ -101,6 +101,23 @@ func (p *settingsPage) heard(g auth.General) {
 	}
 }
 
+// put has s save what edit changes of the settings as they are now, which may
+// not be as the page shows them: somebody may have edited config.toml since.
+func (p *settingsPage) put(s *section, edit func(*auth.General), done func()) {
+	var now auth.General
+	s.change(func(ctx context.Context) (err error) {
+		if now, err = p.view.Agent.Settings(ctx); err != nil {
+			return err
+		}
+		edit(&now)
+		return p.view.Agent.PutSettings(ctx, now)
+	}, func() *note {
+		p.heard(now)
+		done()
+		return saved(tr("Saved."))
+	})
+}
+
 // leave takes back an open question and reports whether there was one.
 func (p *settingsPage) leave() bool {
 	asked := p.account.asking
@@ -529,13 +546,7 @@ func (l *limitSettings) submit() {
 		v.render()
 		return
 	}
-	g := *l.page.general
-	g.Limits = limits
-	l.change(func(ctx context.Context) error { return v.Agent.PutSettings(ctx, g) }, func() *note {
-		l.page.heard(g)
-		l.page.account.costsOf = "" // tighter limits cost more sign-ins
-		return saved(tr("Saved."))
-	})
+	l.page.put(l.section, func(g *auth.General) { g.Limits = limits }, func() { l.page.account.costsOf = "" }) // tighter limits cost more sign-ins
 }
 
 func (l *limitSettings) render() {
@@ -580,12 +591,7 @@ func newNoticeSettings(v *View, page *settingsPage) *noticeSettings {
 		if page.general == nil {
 			return
 		}
-		g := *page.general
-		g.Warnings = levels[at]
-		n.change(func(ctx context.Context) error { return v.Agent.PutSettings(ctx, g) }, func() *note {
-			page.heard(g)
-			return saved(tr("Saved."))
-		})
+		page.put(n.section, func(g *auth.General) { g.Warnings = levels[at] }, func() {})
 	})
 	n.levels.say(0, tr("All"), "", tr("At 5, 2 and 0 refreshes, and 3 days, 24 hours and 1 hour before the end."))
 	n.levels.say(1, tr("Only the last"), "", tr("When no refresh is left, and 1 hour before the end."))
