@@ -803,12 +803,20 @@ func TestTighterLimits(t *testing.T) {
 			t.Error("the focus is not on the first field that is wrong")
 		}
 
+		l.age.entry.SetText("30")
+		l.refreshes.entry.SetText("10")
+		l.idle.entry.SetText("")
+		s.settle()
+		s.reads("By these limits the session ends with its present access token for: Work (Entra)", "[Save and end these sessions]")
+		s.readsNot("at once")
+
 		l.age.entry.SetText("14")
 		l.refreshes.entry.SetText("10")
 		l.idle.entry.SetText("1d12h")
 		s.settle()
 		s.reads("A session ends after 14 days, 10 refreshes, or 1 d 12 h without use, whichever comes first.",
 			"By these limits the session is over at once for: Work (Entra)")
+		s.readsNot("present access token")
 		s.readsNot("No session lives longer")
 		s.tap(l.save)
 		if got := s.agent.took("put-settings"); len(got) != 1 || got[0] != "put-settings 14d 10 1d12h all" {
