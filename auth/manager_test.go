@@ -784,6 +784,9 @@ func TestConfigurationBindsTheToken(t *testing.T) {
 		w.signIn()
 		err := w.m.SetAccount(Account{Name: "work", Issuer: "https://elsewhere.example", ClientID: "x"})
 		w.wantError(err, KindBadRequest, "")
+		if !strings.Contains(err.Error(), "work is signed in") {
+			t.Errorf("under a session: %v", err)
+		}
 		must(t, w.m.SetAccount(Account{Name: "work", Issuer: issuer, ClientID: "curfew", Refresh: OnDemand}))
 		if s := w.status(); s.RefreshMode != OnDemand {
 			t.Errorf("mode %s", s.RefreshMode)
@@ -994,6 +997,14 @@ func TestConfigurationAfterFailedSignIn(t *testing.T) {
 			t.Fatal("signed in")
 		}
 		must(t, w.m.SetAccount(Account{Name: "work", Issuer: issuer, ClientID: "another"}))
+		must(t, w.m.SetAccount(Account{Name: "work", Issuer: issuer, ClientID: "curfew"}))
+		_, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true})
+		must(t, err)
+		err = w.m.SetAccount(Account{Name: "work", Issuer: issuer, ClientID: "another"})
+		w.wantError(err, KindBadRequest, "")
+		if !strings.Contains(err.Error(), "a sign-in of work runs") { // it is not signed in
+			t.Errorf("under a sign-in: %v", err)
+		}
 	})
 }
 

@@ -513,6 +513,96 @@ func TestAddAccountKeepsTheFormWhenTheAgentRefuses(t *testing.T) {
 	})
 }
 
+// A name that nobody typed follows the choice of a provider; one that somebody
+// typed stays.
+func TestSuggestedNameFollowsTheProvider(t *testing.T) {
+	live(t, newFakeAgent(), func(s *stage) {
+		s.tap(s.side.add)
+		name := s.add.name.entry
+		for _, step := range []struct{ typed, choose, want string }{
+			{"", "Spotify", "spotify"},
+			{"", "Microsoft Entra ID", "entra"},
+			{"", otherProvider(), ""},
+			{"", "Spotify", "spotify"},
+			{"music", "Microsoft Entra ID", "music"},
+			{"", otherProvider(), "music"},
+		} {
+			if step.typed != "" {
+				name.SetText(step.typed)
+			}
+			s.add.provider.SetSelected(step.choose)
+			if name.Text != step.want {
+				t.Errorf("with %s it is called %q, want %q", step.choose, name.Text, step.want)
+			}
+		}
+	})
+}
+
+// What was mistyped of an account can be put right where its sign-in failed.
+func TestEditAccount(t *testing.T) {
+	agent := newFakeAgent(fresh(), spotify(), gitea())
+	name := fresh().Name
+	before := auth.Account{Name: name, Issuer: "https://id.exmaple.com/", RevocationEndpoint: "https://id.exmaple.com/revoke", ClientID: "desktop",
+		Scopes: []string{"openid", "offline_access"}, Redirect: "http://127.0.0.1:8400/done", Refresh: auth.OnDemand}
+	agent.accounts = []auth.Account{before}
+	agent.fail["sign-in"] = &auth.Error{Kind: auth.KindUnavailable, Message: "the server cannot be reached (no such host)", Hint: "check the network and the issuer"}
+	live(t, agent, func(s *stage) {
+		s.Select(name)
+		s.settle()
+		s.tap(s.account.call.browser)
+		s.reads("The server cannot be reached (no such host).")
+		delete(agent.fail, "sign-in")
+
+		s.tap(s.account.call.edit)
+		s.reads("Edit "+name, "[Save and sign in]", "Issuer address")
+		s.readsNot("What you call it") // it stays
+		if got := s.add.typed(); !auth.SameAccount(got, before) {
+			t.Errorf("the form begins with %+v", got)
+		}
+		s.add.provider.SetSelected("Spotify")
+		if got := s.add.typed(); got.Provider != "spotify" || got.Issuer+got.RevocationEndpoint != "" || got.Redirect != before.Redirect {
+			t.Errorf("of another provider it is %+v", got)
+		}
+		s.key(fyne.KeyEscape)
+		s.readsNot("[Save and sign in]")
+		s.calls("put", 0)
+
+		s.tap(s.account.call.edit)
+		s.Refit() // a larger text takes nothing away
+		s.reads("Edit " + name)
+		s.add.issuer.entry.SetText("http://id.example.com")
+		s.add.client.entry.SetText("")
+		s.tap(s.add.save)
+		s.reads("Only https:// is safe here.", "paste it here")
+		s.calls("put", 0)
+		s.add.issuer.entry.SetText("https://id.example.com/")
+		s.add.client.entry.SetText("desktop-2")
+		s.tap(s.add.save)
+		want := before
+		want.Issuer, want.ClientID, want.RevocationEndpoint = "https://id.example.com", "desktop-2", "" // that was the other server's
+		if got := agent.accounts[len(agent.accounts)-1]; len(agent.accounts) != 2 || !auth.SameAccount(got, want) {
+			t.Errorf("put %+v, want %+v once", got, want)
+		}
+		s.calls("sign-in", 2)
+		s.reads("Signing in to " + name)
+
+		// A session, and what belongs to it, is left alone.
+		s.Select("Spotify")
+		s.settle()
+		s.readsNot("[Edit account]")
+		// After one, the form is there again; and a new account begins with nothing.
+		s.Select("Gitea")
+		s.settle()
+		s.tap(s.account.over.edit)
+		s.reads("Edit Gitea")
+		s.add.provider.SetSelected("Microsoft Entra ID")
+		s.tap(s.side.add)
+		s.readsNot("Edit Gitea")
+		s.tap(s.add.save)
+		s.reads("Choose where you sign in.", "Give the account a name.", "paste it here")
+	})
+}
+
 func TestAgentThatGoesAwayAndComesBack(t *testing.T) {
 	agent := newFakeAgent(spotify())
 	live(t, agent, func(s *stage) {

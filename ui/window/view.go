@@ -124,6 +124,7 @@ type Page string
 const (
 	PageAccount  Page = "" // or the welcome, without accounts
 	PageAdd      Page = "add"
+	PageEdit     Page = "edit" // the same form, filled in
 	PageSettings Page = "settings"
 	PageLog      Page = "log"
 )
@@ -156,7 +157,10 @@ func (v *View) build() {
 	v.link = newBar(v)
 	v.account = newAccountPage(v)
 	v.welcome = newWelcomePage(v)
-	v.add = newAddPage(v)
+	before := v.add
+	if v.add = newAddPage(v); before != nil {
+		v.add.resume(before)
+	}
 	v.settings = newSettingsPage(v)
 	v.log = newLogPage(v)
 	v.pages = container.NewStack(v.account.root, v.welcome.root, v.add.root, v.settings.root, v.log.root)
@@ -315,7 +319,7 @@ func (v *View) turn(p Page) {
 	v.render()
 	switch p {
 	case PageAdd:
-		v.add.opened()
+		v.add.fill(auth.Account{})
 	case PageSettings:
 		v.settings.opened()
 	case PageLog:
@@ -392,7 +396,7 @@ func (v *View) render() {
 	v.renderLink()
 	v.show(v.account.root, v.page == PageAccount && ok)
 	v.show(v.welcome.root, v.page == PageAccount && !ok)
-	v.show(v.add.root, v.page == PageAdd)
+	v.show(v.add.root, v.page == PageAdd || v.page == PageEdit)
 	v.show(v.settings.root, v.page == PageSettings)
 	v.show(v.log.root, v.page == PageLog)
 	switch {
@@ -400,7 +404,7 @@ func (v *View) render() {
 		v.account.render(s, v.local(s.Name))
 	case v.page == PageAccount:
 		v.welcome.render()
-	case v.page == PageAdd:
+	case v.page == PageAdd, v.page == PageEdit:
 		v.add.render()
 	case v.page == PageSettings:
 		v.settings.render()
