@@ -282,10 +282,14 @@ func TestGeneralChanges(t *testing.T) {
 		if n := w.net.refreshes(); n != before.RefreshesUsed {
 			t.Errorf("%d refreshes, want %d: a change cost one", n, before.RefreshesUsed)
 		}
-		w.m.SetGeneral(General{Limits: Limits{MaxAge: 24 * time.Hour}})
+		w.m.SetGeneral(General{Limits: Limits{MaxAge: 24 * time.Hour, MaxIdle: time.Hour}})
 		synctest.Wait()
-		if s := w.wantState(Ended, ByAge); s.EndedAt.IsZero() || s.RefreshesUsed != before.RefreshesUsed {
+		s := w.wantState(Ended, ByAge)
+		if s.EndedAt.IsZero() || s.RefreshesUsed != before.RefreshesUsed {
 			t.Errorf("the end is told as %+v", s)
+		}
+		if s.MaxAge != 24*3600 || s.MaxRefreshes != 20 || s.MaxIdle != 3600 { // what the next one will get
+			t.Errorf("the limits are told as %d s, %d refreshes, %d s", s.MaxAge, s.MaxRefreshes, s.MaxIdle)
 		}
 	})
 }

@@ -63,6 +63,16 @@ func Limits(l auth.Limits) string {
 	return Tr("A session ends after %s or %s, whichever comes first.", age, count)
 }
 
+// LimitsOf says which limits hold for the sessions of an account, the next one
+// included: those built in where its agent says none.
+func LimitsOf(s auth.Snapshot) auth.Limits {
+	return auth.BuiltIn.Tighten(auth.Limits{
+		MaxAge:       time.Duration(s.MaxAge) * time.Second,
+		MaxRefreshes: s.MaxRefreshes,
+		MaxIdle:      time.Duration(s.MaxIdle) * time.Second,
+	})
+}
+
 // OverBy returns the names of the accounts whose session is over at once by the
 // limits l, and of those that have no refresh left by them: their session lives
 // until the access token expires that it has.

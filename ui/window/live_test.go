@@ -538,6 +538,17 @@ func TestSuggestedNameFollowsTheProvider(t *testing.T) {
 	})
 }
 
+// Who is to sign in reads the limits that will hold, also when they change.
+func TestFirstSignInSaysTheLimits(t *testing.T) {
+	agent := newFakeAgent(fresh())
+	live(t, agent, func(s *stage) {
+		s.reads("A session ends after 30 days or 20 refreshes, whichever comes first.")
+		agent.edit(fresh().Name, func(a *auth.Snapshot) { a.MaxAge, a.MaxRefreshes, a.MaxIdle = int64(7*day/time.Second), 5, 36*3600 })
+		s.settle()
+		s.reads("A session ends after 7 days, 5 refreshes, or 1 d 12 h without use, whichever comes first.")
+	})
+}
+
 // What was mistyped of an account can be put right where its sign-in failed.
 func TestEditAccount(t *testing.T) {
 	agent := newFakeAgent(fresh(), spotify(), gitea())

@@ -132,6 +132,7 @@ func (s *stepLine) set(now, done bool) {
 type callPanel struct {
 	root                  *panel
 	title, failed, detail *text
+	how                   *text
 	browser, other, edit  *button
 }
 
@@ -142,12 +143,11 @@ func newCallPanel(v *View) *callPanel {
 		failed: newPara("", theme.SizeNameText, colorBad),
 		detail: newPara("", theme.SizeNameText, colorInk),
 	}
-	how := newPara(tr("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background. "+
-		"The session ends for good after 30 days or 20 refreshes, whichever comes first."), sizeSmall, colorDim)
+	p.how = newPara("", sizeSmall, colorDim)
 	p.browser = newButton(v, tr("Sign in"), func() { v.signIn(name(), false) }).primary()
 	p.other = newButton(v, tr("Sign in with a code"), func() { v.signIn(name(), true) })
 	p.edit = newButton(v, tr("Edit account"), func() { v.edit(name()) })
-	p.root = newCard(column(12, p.title, p.failed, p.detail, how, buttons(p.browser, p.other, p.edit)))
+	p.root = newCard(column(12, p.title, p.failed, p.detail, p.how, buttons(p.browser, p.other, p.edit)))
 	return p
 }
 
@@ -166,6 +166,7 @@ func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	p.failed.say(failed)
 	v.show(p.failed, failed != "")
 	p.detail.say(detail)
+	p.how.say(tr("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background.") + " " + status.Limits(status.LimitsOf(s)))
 	v.show(p.browser, words.Action == status.SignIn)
 	v.show(p.other, words.Action == status.SignIn)
 	p.browser.set(words.ActionLabel, usable)
@@ -261,7 +262,7 @@ func newWelcomePage(v *View) *welcomePage {
 	for i, words := range []string{
 		tr("Add an account: choose a provider, paste the client ID it gave you."),
 		tr("Sign in once, in your own browser."),
-		tr("Your tools get fresh tokens from Curfew, until 30 days or 20 refreshes are used up."),
+		tr("Your tools get fresh tokens from Curfew, for at most 30 days or 20 refreshes."),
 	} {
 		line := newPara(words, theme.SizeNameText, colorInk)
 		number := newText(strconv.Itoa(i+1)+".", theme.SizeNameText, colorDim)
