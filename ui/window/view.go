@@ -103,6 +103,7 @@ type View struct {
 
 	root     *fyne.Container
 	pages    *fyne.Container
+	list     *choiceList         // that was opened last; nil: none was
 	heads    []fyne.CanvasObject // of the pages
 	bodies   []body
 	moved    bool        // something was hidden or shown since the last layout
@@ -429,6 +430,7 @@ func (v *View) show(o fyne.CanvasObject, yes bool) {
 // place lays everything out again when something came, went or grew. Wrapped
 // words know their height only when they know their width, hence the passes.
 func (v *View) place() {
+	defer func() { v.list.place() }()
 	for range 3 {
 		shape := []fyne.Size{v.root.MinSize(), v.linkRoom.MinSize()}
 		for _, head := range v.heads {
