@@ -125,7 +125,7 @@ func (a *account) failureErrorLocked() *Error {
 func failureWords(e *oauth.Error) string {
 	switch e.Class {
 	case oauth.NotSent:
-		return "the server cannot be reached (" + reasonOf(e) + ")"
+		return "the server cannot be reached (" + unreached(e) + ")"
 	case oauth.Unknown:
 		return "the server gave no usable answer (" + reasonOf(e) + ")"
 	case oauth.Throttled:
@@ -139,6 +139,15 @@ func failureWords(e *oauth.Error) string {
 	default:
 		return e.Error()
 	}
+}
+
+// unreached is reasonOf for who has just said that the server cannot be reached.
+func unreached(e *oauth.Error) string {
+	why, found := strings.CutPrefix(reasonOf(e), e.Server+" could not be reached")
+	if !found || strings.HasPrefix(why, " through") { // the proxy, which is news
+		return reasonOf(e)
+	}
+	return e.Server + why
 }
 
 // reasonOf is the shortest true account of e.

@@ -253,6 +253,22 @@ func TestProgram(t *testing.T) {
 			}
 		}
 	})
+	t.Run("the command line passes on what it says", func(t *testing.T) {
+		curfew := filepath.Join(d.home, "curfew")
+		build := exec.Command("go", "build", "-trimpath", "-o", curfew, "curfew/cmd/curfew")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
+		env := d.env
+		defer func() { d.env = env }()
+		d.env = append(env[:len(env):len(env)], "DISPLAY=")
+		c := d.command(curfew, "window")
+		said, _ := c.CombinedOutput()
+		if want := "curfew: there is no display to show a window on\nhint: run it in a desktop session; without one, use: curfew status\n"; c.ProcessState.ExitCode() != 1 || string(said) != want {
+			t.Errorf("curfew window gives %d and %q, want 1 and %q", c.ProcessState.ExitCode(), said, want)
+		}
+	})
 	t.Run("is one window, and remembers", func(t *testing.T) {
 		first, id := d.open()
 		d.asked("events home")
@@ -303,6 +319,30 @@ func TestProgram(t *testing.T) {
 				t.Errorf("%.4f of the picture is #%06x, want %.4f", got, hex, least)
 			}
 		}
+		d.xdotool("windowfocus", "--sync", id)
+		d.xdotool("key", "ctrl+q")
+		d.ends(c)
+	})
+	t.Run("outlives who listened to it", func(t *testing.T) {
+		remembered := filepath.Join(d.home, ".local", "state", "curfew", "window.toml")
+		if err := os.MkdirAll(filepath.Dir(remembered), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(remembered, []byte("broken ="), 0o600); err != nil { // of which it has something to say
+			t.Fatal(err)
+		}
+		defer os.Remove(remembered)
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read.Close()
+		c := d.command(d.program)
+		c.Stderr = write
+		d.start(c)
+		write.Close()
+		id := strings.Fields(d.xdotool("search", "--sync", "--onlyvisible", "--name", "^Curfew$"))[0]
+		d.asked("events home")
 		d.xdotool("windowfocus", "--sync", id)
 		d.xdotool("key", "ctrl+q")
 		d.ends(c)
