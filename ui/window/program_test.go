@@ -156,10 +156,31 @@ func (d *desk) xdotool(args ...string) string {
 	return string(out)
 }
 
+// closes presses keys until the window with the X id has ended, and wants exit
+// code 0. On a busy machine the window manager gives the focus to another
+// window between the two calls now and then, and the keys with it.
+func (d *desk) closes(c *exec.Cmd, id, keys string) {
+	d.t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	for range 10 {
+		d.command("xdotool", "windowfocus", "--sync", id, "key", keys).Run() // fails on a window that is just gone
+		select {
+		case err := <-ended:
+			if err != nil {
+				d.t.Fatalf("the window ended with %v", err)
+			}
+			return
+		case <-time.After(5 * time.Second):
+		}
+	}
+	d.t.Fatalf("%s does not end the window", keys)
+}
+
 // ends waits until the window has ended, and wants exit code 0.
 func (d *desk) ends(c *exec.Cmd) {
 	d.t.Helper()
-	kill := time.AfterFunc(20*time.Second, func() { c.Process.Kill() })
+	kill := time.AfterFunc(time.Minute, func() { c.Process.Kill() })
 	defer kill.Stop()
 	if err := c.Wait(); err != nil {
 		d.t.Fatalf("the window ended with %v", err)
@@ -169,7 +190,7 @@ func (d *desk) ends(c *exec.Cmd) {
 // asked waits until the agent was called as want says.
 func (d *desk) asked(want string) {
 	d.t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		select {
 		case got := <-d.agent.asked:
@@ -286,13 +307,17 @@ func TestProgram(t *testing.T) {
 		d.asked("forecast work")
 		d.xdotool("search", "--sync", "--onlyvisible", "--name", "^Curfew$") // it is back
 		d.xdotool("windowsize", "--sync", id, "1000", "640")
-		d.xdotool("windowfocus", "--sync", id)
-		d.xdotool("key", "ctrl+w")
-		d.ends(first)
+		d.closes(first, id, "ctrl+w")
 
 		next, id := d.open()
 		d.asked("events work")
-		if got := d.xdotool("getwindowgeometry", id); !strings.Contains(got, "1000x640") {
+		got := ""
+		for range 100 { // it takes its size some frames after it is there
+			if got = d.xdotool("getwindowgeometry", id); strings.Contains(got, "1000x640") {
+				break
+			}
+		}
+		if !strings.Contains(got, "1000x640") {
 			t.Errorf("the next window is %s, want the size of the last", got)
 		}
 		next.Process.Signal(syscall.SIGTERM)
@@ -301,9 +326,7 @@ func TestProgram(t *testing.T) {
 	t.Run("opens at the settings", func(t *testing.T) {
 		c, id := d.open("--settings")
 		d.asked("forecast work")
-		d.xdotool("windowfocus", "--sync", id)
-		d.xdotool("key", "ctrl+q")
-		d.ends(c)
+		d.closes(c, id, "ctrl+q")
 	})
 	t.Run("shows the accounts", func(t *testing.T) {
 		c, id := d.open("--account", "home")
@@ -319,9 +342,7 @@ func TestProgram(t *testing.T) {
 				t.Errorf("%.4f of the picture is #%06x, want %.4f", got, hex, least)
 			}
 		}
-		d.xdotool("windowfocus", "--sync", id)
-		d.xdotool("key", "ctrl+q")
-		d.ends(c)
+		d.closes(c, id, "ctrl+q")
 	})
 	t.Run("outlives who listened to it", func(t *testing.T) {
 		remembered := filepath.Join(d.home, ".local", "state", "curfew", "window.toml")
@@ -343,9 +364,7 @@ func TestProgram(t *testing.T) {
 		write.Close()
 		id := strings.Fields(d.xdotool("search", "--sync", "--onlyvisible", "--name", "^Curfew$"))[0]
 		d.asked("events home")
-		d.xdotool("windowfocus", "--sync", id)
-		d.xdotool("key", "ctrl+q")
-		d.ends(c)
+		d.closes(c, id, "ctrl+q")
 	})
 	t.Run("leaves no claim", func(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(d.home, "run", "window.sock")); !errors.Is(err, os.ErrNotExist) {
