@@ -20,7 +20,7 @@ import (
 // This file looks at the Secret Service on a connection of its own, beside
 // go-keyring, which cannot do any of it. The rules:
 //
-//   - Nothing here prompts but Unlock.
+//   - Nothing here or in keychain_kwallet.go prompts but Unlock.
 //   - Prompt.Dismiss is never called: it aborts gnome-keyring. Whoever stops
 //     waiting leaves the prompt to the person.
 //   - One long-lived connection: clients that come and go in a hurry crash gnome-keyring.
@@ -128,10 +128,12 @@ func activate(ctx context.Context, conn *dbus.Conn) error {
 	if err := conn.BusObject().CallWithContext(ctx, dbusName+".ListActivatableNames", 0).Store(&names); err != nil {
 		return classify(err)
 	}
-	if !slices.Contains(names, ssName) {
-		return fmt.Errorf("%w: no program on the session bus keeps secrets (gnome-keyring, KWallet, KeePassXC)", ErrUnavailable)
+	for _, name := range append([]string{ssName}, kwalletNames...) {
+		if slices.Contains(names, name) {
+			return classify(conn.BusObject().CallWithContext(ctx, dbusName+".StartServiceByName", 0, name, uint32(0)).Err)
+		}
 	}
-	return classify(conn.BusObject().CallWithContext(ctx, dbusName+".StartServiceByName", 0, ssName, uint32(0)).Err)
+	return fmt.Errorf("%w: no program on the session bus keeps secrets (gnome-keyring, KWallet, KeePassXC)", ErrUnavailable)
 }
 
 // collection is the one that go-keyring will use: login, else the default.
@@ -149,7 +151,7 @@ func collection(ctx context.Context, conn *dbus.Conn) (dbus.ObjectPath, error) {
 		return "", classify(err)
 	}
 	if path == "/" || path == "" {
-		return "", fmt.Errorf("%w: create one, for instance with Passwords and Keys (seahorse)", ErrNoCollection)
+		return "", ErrNoCollection
 	}
 	return path, nil
 }
@@ -164,25 +166,26 @@ func property(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, iface,
 }
 
 // Unlock shows the provider's prompt and waits until the person has answered
-// or ctx ends; the prompt stays then, and an answer still counts.
+// or ctx ends; the prompt stays then, and an answer still counts. Where there
+// is no collection yet, the prompt is for the password of a new one.
 func (k *osKeychain) Unlock(ctx context.Context) error {
-	err := k.Probe(ctx)
-	if !errors.Is(err, ErrLocked) {
-		return err
+	missing := k.Probe(ctx)
+	bare := errors.Is(missing, ErrNoCollection)
+	if !bare && !errors.Is(missing, ErrLocked) {
+		return missing
 	}
 	conn, err := k.connect()
 	if err != nil {
 		return err
 	}
-	path, err := collection(ctx, conn)
+	var prompt dbus.ObjectPath
+	if bare {
+		prompt, err = createDefault(ctx, conn)
+	} else {
+		prompt, err = unlockCollection(ctx, conn)
+	}
 	if err != nil {
 		return err
-	}
-	var unlocked []dbus.ObjectPath
-	var prompt dbus.ObjectPath
-	err = conn.Object(ssName, ssPath).CallWithContext(ctx, ssService+".Unlock", 0, []dbus.ObjectPath{path}).Store(&unlocked, &prompt)
-	if err != nil {
-		return classify(err)
 	}
 	if prompt != "/" {
 		if err := ask(ctx, conn, prompt); err != nil {
@@ -190,6 +193,32 @@ func (k *osKeychain) Unlock(ctx context.Context) error {
 		}
 	}
 	return k.Probe(ctx)
+}
+
+// unlockCollection begins to unlock the collection that go-keyring will use.
+func unlockCollection(ctx context.Context, conn *dbus.Conn) (prompt dbus.ObjectPath, err error) {
+	path, err := collection(ctx, conn)
+	if err != nil {
+		return "", err
+	}
+	var unlocked []dbus.ObjectPath
+	err = conn.Object(ssName, ssPath).CallWithContext(ctx, ssService+".Unlock", 0, []dbus.ObjectPath{path}).Store(&unlocked, &prompt)
+	return prompt, classify(err)
+}
+
+// createDefault begins to make a default collection, by the name that the
+// provider's own programs would give it.
+func createDefault(ctx context.Context, conn *dbus.Conn) (prompt dbus.ObjectPath, err error) {
+	label := "Default keyring"
+	if name, err := findKWallet(ctx, conn); err != nil {
+		return "", err
+	} else if name != "" {
+		label = kwalletWallet
+	}
+	properties := map[string]dbus.Variant{ssCollection + ".Label": dbus.MakeVariant(label)}
+	var path dbus.ObjectPath
+	err = conn.Object(ssName, ssPath).CallWithContext(ctx, ssService+".CreateCollection", 0, properties, "default").Store(&path, &prompt)
+	return prompt, classify(err)
 }
 
 // ask shows a prompt and waits for its end, or for the end of its provider.
@@ -316,9 +345,10 @@ func (k *osKeychain) Close() error {
 	return conn.Close()
 }
 
-// Flush makes what gnome-keyring wrote survive a power cut: it renames its file
-// into place without syncing the directory.
-func (k *osKeychain) Flush() error {
+// Flush makes what the provider took survive a power cut, and its own sudden
+// end: gnome-keyring renames its file into place without syncing the directory,
+// and KWallet writes late. Of others nothing is known.
+func (k *osKeychain) Flush(ctx context.Context) error {
 	data := os.Getenv("XDG_DATA_HOME")
 	if data == "" {
 		home, err := os.UserHomeDir()
@@ -327,15 +357,22 @@ func (k *osKeychain) Flush() error {
 		}
 		data = filepath.Join(home, ".local", "share")
 	}
-	f, err := os.Open(filepath.Join(data, "keyrings"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // another provider's
-	}
+	conn, err := k.connect()
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	return f.Sync()
+	name, err := findKWallet(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if name != "" {
+		return saveWallet(ctx, conn, name, data)
+	}
+	err = syncPath(filepath.Join(data, "keyrings"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // another provider's
+	}
+	return err
 }
 
 // classifyOS sorts the errors of D-Bus and of go-keyring's own checks.
