@@ -101,7 +101,9 @@ func (k *osKeychain) Probe(ctx context.Context) error {
 		if err := activate(ctx, conn); err != nil {
 			return err
 		}
-		locked, err = isLocked(ctx, conn)
+		if locked, err = isLocked(ctx, conn); err != nil && !errors.Is(err, ErrNoCollection) && ctx.Err() == nil { // KWallet does so when it is switched off
+			err = fmt.Errorf("%w: the program that was started to keep secrets does not (%v)", ErrUnavailable, err)
+		}
 	}
 	if err != nil {
 		return err
