@@ -582,6 +582,23 @@ func TestActivated(t *testing.T) {
 	}
 }
 
+// TestActivatedInVain: of a provider that ends at once it is said, and is not
+// started again by the next who asks.
+func TestActivatedInVain(t *testing.T) {
+	session := kctest.New(t)
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	starts := filepath.Join(t.TempDir(), "starts")
+	session.Activatable("org.kde.kwalletd5", "/bin/sh -c 'echo >>"+starts+"; exit 1'")
+	for range 3 {
+		if err := s.Status(t.Context()); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "org.kde.kwalletd5 was started") {
+			t.Error(err)
+		}
+	}
+	if n, err := os.ReadFile(starts); err != nil || len(n) != 1 {
+		t.Errorf("started %d times, %v", len(n), err)
+	}
+}
+
 // TestFakeBare: a keychain without a collection is asked to make one, by who
 // asks to unlock it.
 func TestFakeBare(t *testing.T) {

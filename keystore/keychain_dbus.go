@@ -35,10 +35,14 @@ const (
 	dbusName     = "org.freedesktop.DBus"
 )
 
+// startPause is how long a provider that did not come up is not started again.
+const startPause = time.Minute
+
 type osKeychain struct {
-	mu   sync.Mutex // guards both
-	conn *dbus.Conn
-	addr string // that conn is connected to
+	mu      sync.Mutex // guards all below
+	conn    *dbus.Conn
+	addr    string    // that conn is connected to
+	refused time.Time // when a provider was started last and did not come up
 }
 
 // prepare refuses when there is no session bus. Where the bus is not named by
@@ -98,12 +102,10 @@ func (k *osKeychain) Probe(ctx context.Context) error {
 	}
 	locked, err := isLocked(ctx, conn)
 	if e, ok := errors.AsType[dbus.Error](err); ok && (e.Name == dbusName+".Error.ServiceUnknown" || e.Name == dbusName+".Error.NameHasNoOwner") {
-		if err := activate(ctx, conn); err != nil {
+		if err := k.activate(ctx, conn); err != nil {
 			return err
 		}
-		if locked, err = isLocked(ctx, conn); err != nil && !errors.Is(err, ErrNoCollection) && ctx.Err() == nil { // KWallet does so when it is switched off
-			err = fmt.Errorf("%w: the program that was started to keep secrets does not (%v)", ErrUnavailable, err)
-		}
+		locked, err = isLocked(ctx, conn)
 	}
 	if err != nil {
 		return err
@@ -124,16 +126,35 @@ func isLocked(ctx context.Context, conn *dbus.Conn) (locked bool, err error) {
 	return locked, err
 }
 
-// activate starts a provider, if the bus knows one.
-func activate(ctx context.Context, conn *dbus.Conn) error {
+// activate starts a provider, if the bus knows one. One that does not come up
+// is left alone for a while: KWallet, when it is switched off, takes the name
+// and ends, and whoever watches would start it again and again.
+func (k *osKeychain) activate(ctx context.Context, conn *dbus.Conn) error {
 	var names []string
 	if err := conn.BusObject().CallWithContext(ctx, dbusName+".ListActivatableNames", 0).Store(&names); err != nil {
 		return classify(err)
 	}
 	for _, name := range append([]string{ssName}, kwalletNames...) {
-		if slices.Contains(names, name) {
-			return classify(conn.BusObject().CallWithContext(ctx, dbusName+".StartServiceByName", 0, name, uint32(0)).Err)
+		if !slices.Contains(names, name) {
+			continue
 		}
+		k.mu.Lock()
+		refused := time.Since(k.refused) < startPause
+		k.mu.Unlock()
+		if refused {
+			return fmt.Errorf("%w: %s was started and ended at once", ErrUnavailable, name)
+		}
+		err := conn.BusObject().CallWithContext(ctx, dbusName+".StartServiceByName", 0, name, uint32(0)).Err
+		if err == nil {
+			_, err = isLocked(ctx, conn)
+		}
+		if err == nil || errors.Is(err, ErrNoCollection) || ctx.Err() != nil {
+			return classify(ctx.Err())
+		}
+		k.mu.Lock()
+		k.refused = time.Now()
+		k.mu.Unlock()
+		return fmt.Errorf("%w: %s was started and does not serve (%v)", ErrUnavailable, name, err)
 	}
 	return fmt.Errorf("%w: no program on the session bus keeps secrets (gnome-keyring, KWallet, KeePassXC)", ErrUnavailable)
 }
