@@ -600,6 +600,41 @@ func TestAnswersInOrder(t *testing.T) {
 	}
 }
 
+// TestHints: a panel that asks for the top rows only is told of what is below
+// them once, and others are not.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	e := newEngine(account("spotify"), account("work"))
+	serve(t, s.socket, e)
+	s.start()
+	s.registered()
+	s.row("work", "Open")
+	const updated = "com.canonical.dbusmenu.LayoutUpdated"
+	hints := func(read func() (traytest.Row, error)) int {
+		s.desktop.Signals()
+		_, err := read()
+		s.check(err)
+		_, err = s.item.Menu() // what was sent before has come
+		s.check(err)
+		return s.desktop.Signals()[updated]
+	}
+	if n := hints(s.item.TopRows); n != 2 {
+		t.Errorf("%d hints for two accounts", n)
+	}
+	if n := hints(s.item.TopRows); n != 0 {
+		t.Errorf("%d hints more", n)
+	}
+	e.set(account("spotify"), account("work"), account("home"))
+	s.row("home", "Open")
+	if n := hints(s.item.Menu); n != 0 {
+		t.Errorf("%d hints for who reads it whole", n)
+	}
+	if n := hints(s.item.TopRows); n != 3 {
+		t.Errorf("%d hints for three accounts", n)
+	}
+}
+
 // TestCopy: the token is in the clipboard of a real X server, and gone from it
 // when the tray has ended.
 func TestCopy(t *testing.T) {
