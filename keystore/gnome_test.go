@@ -667,7 +667,7 @@ func TestKWalletWritesLate(t *testing.T) {
 		if got, err := os.ReadFile(file); err != nil || string(got) != "after" {
 			t.Errorf("%q, %v", got, err)
 		}
-		fake.Set(kctest.Faults{Locked: true})
+		fake.Set(kctest.Faults{Locked: true, Dismissed: true})
 		if err := flush(kc, time.Minute); !errors.Is(err, ErrLocked) {
 			t.Errorf("locked: %v", err)
 		}
@@ -679,6 +679,36 @@ func TestKWalletWritesLate(t *testing.T) {
 		if got := walletFile(wallet); got != want {
 			t.Errorf("%s: %s, not %s", wallet, got, want)
 		}
+	}
+}
+
+// TestKWalletOpenForOthers: what KWallet has open, and calls locked all the
+// same, is unlocked in the background; if that asks somebody, only once.
+func TestKWalletOpenForOthers(t *testing.T) {
+	session := kctest.New(t)
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	for _, c := range []struct {
+		faults  kctest.Faults
+		sync    func()
+		want    error
+		prompts int
+	}{
+		{kctest.Faults{Locked: true}, func() {}, nil, 1},
+		{kctest.Faults{Locked: true, Dismissed: true}, func() {}, ErrLocked, 1},
+		{kctest.Faults{Locked: true}, nil, ErrLocked, 0},
+	} {
+		fake := session.Fake(c.faults)
+		fake.BeKWallet(t, c.sync)
+		for range 3 {
+			if err := s.Status(t.Context()); !errors.Is(err, c.want) {
+				t.Errorf("%+v: %v", c, err)
+			}
+		}
+		if n := fake.Prompts(); n != c.prompts {
+			t.Errorf("%+v: %d prompts", c, n)
+		}
+		fake.Leave()
+		gone(t, session)
 	}
 }
 

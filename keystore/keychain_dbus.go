@@ -43,6 +43,7 @@ type osKeychain struct {
 	conn    *dbus.Conn
 	addr    string    // that conn is connected to
 	refused time.Time // when a provider was started last and did not come up
+	asked   string    // the KWallet that was asked to unlock what it has open, and did not
 }
 
 // prepare refuses when there is no session bus. Where the bus is not named by
@@ -110,7 +111,7 @@ func (k *osKeychain) Probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if locked {
+	if locked && !k.join(ctx, conn) {
 		return ErrLocked
 	}
 	return nil
@@ -233,9 +234,9 @@ func unlockCollection(ctx context.Context, conn *dbus.Conn) (prompt dbus.ObjectP
 // provider's own programs would give it.
 func createDefault(ctx context.Context, conn *dbus.Conn) (prompt dbus.ObjectPath, err error) {
 	label := "Default keyring"
-	if name, err := findKWallet(ctx, conn); err != nil {
+	if w, err := findKWallet(ctx, conn); err != nil {
 		return "", err
-	} else if name != "" {
+	} else if w != nil {
 		label = kwalletWallet
 	}
 	properties := map[string]dbus.Variant{ssCollection + ".Label": dbus.MakeVariant(label)}
@@ -384,12 +385,12 @@ func (k *osKeychain) Flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	name, err := findKWallet(ctx, conn)
+	w, err := findKWallet(ctx, conn)
 	if err != nil {
 		return err
 	}
-	if name != "" {
-		return saveWallet(ctx, conn, name, data)
+	if w != nil {
+		return w.save(ctx, conn, data)
 	}
 	err = syncPath(filepath.Join(data, "keyrings"))
 	if errors.Is(err, os.ErrNotExist) {

@@ -19,6 +19,9 @@ import (
 // This file is what sets KWallet apart from other Secret Services:
 //
 //   - The bus starts it, but not by the name of the Secret Service.
+//   - What it opened for others, at login for instance, it goes on calling
+//     locked as a Secret Service, until it is asked to unlock it. Then it shows
+//     a prompt that nobody sees.
 //   - It answers a write at once and puts it on disk five seconds later. Ended
 //     before that, it goes on with what was there before the write.
 
@@ -33,8 +36,14 @@ const (
 	kwalletPoll   = 100 * time.Millisecond // how often to look whether it has written
 )
 
-// findKWallet returns the name of KWallet if it is what keeps the secrets, else "".
-func findKWallet(ctx context.Context, conn *dbus.Conn) (string, error) {
+// A kwalletd is KWallet as a Secret Service finds it.
+type kwalletd struct {
+	dbus.BusObject        // what speaks kwallet's own language, up to version 6.13
+	owner          string // the connection, another one after each start
+}
+
+// findKWallet finds KWallet if it is what keeps the secrets, else nil.
+func findKWallet(ctx context.Context, conn *dbus.Conn) (*kwalletd, error) {
 	owner := func(name string) (id string, err error) {
 		err = conn.BusObject().CallWithContext(ctx, dbusName+".GetNameOwner", 0, name).Store(&id)
 		if e, ok := errors.AsType[dbus.Error](err); ok && e.Name == dbusName+".Error.NameHasNoOwner" {
@@ -44,20 +53,73 @@ func findKWallet(ctx context.Context, conn *dbus.Conn) (string, error) {
 	}
 	keeper, err := owner(ssName)
 	if err != nil || keeper == "" {
-		return "", err
+		return nil, err
 	}
 	for _, name := range kwalletNames {
-		if id, err := owner(name); err != nil || id == keeper {
-			return name, err
+		id, err := owner(name)
+		if err != nil {
+			return nil, err
+		}
+		if id == keeper {
+			module := name[strings.LastIndexByte(name, '.')+1:]
+			return &kwalletd{conn.Object(name, dbus.ObjectPath("/modules/"+module)), id}, nil
 		}
 	}
-	return "", nil
+	return nil, nil
 }
 
-// saveWallet returns when KWallet has written the wallet that holds our items
+// call calls a method of KWallet's own language; it starts nothing.
+func (w *kwalletd) call(ctx context.Context, method string, args ...any) *dbus.Call {
+	return w.CallWithContext(ctx, kwallet+"."+method, dbus.FlagNoAutoStart, args...)
+}
+
+// join unlocks, without asking anybody, a collection whose wallet KWallet has
+// open. Should it ask all the same, it is not brought to do so again.
+func (k *osKeychain) join(ctx context.Context, conn *dbus.Conn) (joined bool) {
+	w, err := findKWallet(ctx, conn)
+	if err != nil || w == nil {
+		return false
+	}
+	k.mu.Lock()
+	asked := k.asked == w.owner
+	k.mu.Unlock()
+	if asked {
+		return false
+	}
+	wallet, err := walletName(ctx, conn)
+	var open bool
+	if err != nil || w.call(ctx, "isOpen", wallet).Store(&open) != nil || !open {
+		return false
+	}
+	prompt, err := unlockCollection(ctx, conn)
+	if err == nil && prompt != "/" {
+		err = ask(ctx, conn, prompt)
+	}
+	if err == nil {
+		if locked, err := isLocked(ctx, conn); err == nil && !locked {
+			return true
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asked = w.owner
+	return false
+}
+
+// walletName is the name of the wallet that the Secret Service shows as the
+// collection that go-keyring will use.
+func walletName(ctx context.Context, conn *dbus.Conn) (name string, err error) {
+	path, err := collection(ctx, conn)
+	if err == nil {
+		err = property(ctx, conn, path, ssCollection, "Label", &name)
+	}
+	return name, err
+}
+
+// save returns when KWallet has written the wallet that holds our items
 // to disk, with all that it took before. Until version 6.13 it can be told to;
 // later ones do it when they do.
-func saveWallet(ctx context.Context, conn *dbus.Conn, name, data string) error {
+func (w *kwalletd) save(ctx context.Context, conn *dbus.Conn, data string) error {
 	locked, err := isLocked(ctx, conn)
 	if err != nil {
 		return err
@@ -65,12 +127,8 @@ func saveWallet(ctx context.Context, conn *dbus.Conn, name, data string) error {
 	if locked { // was it before it ended, or after it began anew? And it would ask for the password
 		return ErrLocked
 	}
-	path, err := collection(ctx, conn)
+	wallet, err := walletName(ctx, conn)
 	if err != nil {
-		return err
-	}
-	var wallet string
-	if err := property(ctx, conn, path, ssCollection, "Label", &wallet); err != nil {
 		return err
 	}
 	dir := filepath.Join(data, "kwalletd")
@@ -82,8 +140,7 @@ func saveWallet(ctx context.Context, conn *dbus.Conn, name, data string) error {
 	if err != nil {
 		return err
 	}
-	module := name[strings.LastIndexByte(name, '.')+1:]
-	syncWallet(ctx, conn.Object(name, dbus.ObjectPath("/modules/"+module)), wallet)
+	w.sync(ctx, wallet)
 	poll := time.NewTicker(kwalletPoll)
 	defer poll.Stop()
 	for {
@@ -98,17 +155,17 @@ func saveWallet(ctx context.Context, conn *dbus.Conn, name, data string) error {
 	}
 }
 
-// syncWallet tells KWallet to write an open wallet, where it can be told. The
-// empty name is the one that it keeps the Secret Service's own wallets open
-// under, so that nobody is asked whether we may.
-func syncWallet(ctx context.Context, o dbus.BusObject, wallet string) {
+// sync tells KWallet to write an open wallet, where it can be told. The empty
+// name is the one that it keeps the Secret Service's own wallets open under, so
+// that nobody is asked whether we may.
+func (w *kwalletd) sync(ctx context.Context, wallet string) {
 	const app, noWindow = "", int64(0)
 	var handle int32
-	if o.CallWithContext(ctx, kwallet+".open", dbus.FlagNoAutoStart, wallet, noWindow, app).Store(&handle) != nil || handle < 0 {
+	if w.call(ctx, "open", wallet, noWindow, app).Store(&handle) != nil || handle < 0 {
 		return
 	}
-	o.CallWithContext(ctx, kwallet+".sync", dbus.FlagNoAutoStart|dbus.FlagNoReplyExpected, handle, app)
-	o.CallWithContext(ctx, kwallet+".close", dbus.FlagNoAutoStart, handle, false, app) // gives back what open took
+	w.call(ctx, "sync", handle, app)
+	w.call(ctx, "close", handle, false, app) // gives back what open took
 }
 
 // walletFile is the name of a wallet's file: what KWallet does not like in it

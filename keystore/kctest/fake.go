@@ -146,12 +146,13 @@ func (f *Fake) Made() string {
 }
 
 // BeKWallet makes the fake KWallet of version 5, whose wallet has the label
-// kdewallet. sync writes it to disk; nil: it cannot be told to, as later ones.
+// kdewallet and is open, whatever the collection says. sync writes it to disk;
+// nil: it does not speak KWallet's own language, as later ones.
 func (f *Fake) BeKWallet(t testing.TB, sync func()) {
 	t.Helper()
 	const name = "org.kde.kwalletd5"
 	if sync != nil {
-		if err := f.conn.ExportWithMap(fakeKWallet{sync}, map[string]string{"Open": "open", "Sync": "sync", "Close": "close"}, "/modules/kwalletd5", "org.kde.KWallet"); err != nil {
+		if err := f.conn.ExportWithMap(fakeKWallet{sync}, map[string]string{"IsOpen": "isOpen", "Open": "open", "Sync": "sync", "Close": "close"}, "/modules/kwalletd5", "org.kde.KWallet"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -161,6 +162,8 @@ func (f *Fake) BeKWallet(t testing.TB, sync func()) {
 }
 
 type fakeKWallet struct{ sync func() }
+
+func (fakeKWallet) IsOpen(wallet string) (bool, *dbus.Error) { return wallet == "kdewallet", nil }
 
 func (fakeKWallet) Open(wallet string, window int64, app string) (int32, *dbus.Error) {
 	if wallet != "kdewallet" || app != "" {
