@@ -38,7 +38,7 @@ const (
 
 // A kwalletd is KWallet as a Secret Service finds it.
 type kwalletd struct {
-	dbus.BusObject        // what speaks kwallet's own language, up to version 6.13
+	dbus.BusObject        // what speaks KWallet's own language, if it does
 	owner          string // the connection, another one after each start
 }
 
@@ -117,8 +117,8 @@ func walletName(ctx context.Context, conn *dbus.Conn) (name string, err error) {
 }
 
 // save returns when KWallet has written the wallet that holds our items
-// to disk, with all that it took before. Until version 6.13 it can be told to;
-// later ones do it when they do.
+// to disk, with all that it took before. kwalletd can be told to; ksecretd,
+// which took its place in version 6, does it when it does.
 func (w *kwalletd) save(ctx context.Context, conn *dbus.Conn, data string) error {
 	locked, err := isLocked(ctx, conn)
 	if err != nil {
