@@ -258,7 +258,11 @@ func ask(ctx context.Context, conn *dbus.Conn, prompt dbus.ObjectPath) error {
 	signals := make(chan *dbus.Signal, 16)
 	conn.Signal(signals)
 	defer conn.RemoveSignal(signals)
+	ended := fmt.Errorf("%w: the program that keeps the secrets ended while it asked", ErrUnavailable)
 	if err := conn.Object(ssName, prompt).CallWithContext(ctx, ssPrompt+".Prompt", 0, "").Err; err != nil {
+		if e, ok := errors.AsType[dbus.Error](err); ok && e.Name == dbusName+".Error.NoReply" {
+			return ended
+		}
 		return classify(err)
 	}
 	for {
@@ -266,7 +270,7 @@ func ask(ctx context.Context, conn *dbus.Conn, prompt dbus.ObjectPath) error {
 		case sig, ok := <-signals:
 			switch {
 			case !ok || sig.Name == dbusName+".NameOwnerChanged":
-				return fmt.Errorf("%w: the program that keeps the secrets ended while it asked", ErrUnavailable)
+				return ended
 			case sig.Path == prompt && sig.Name == ssPrompt+".Completed" && len(sig.Body) > 0:
 				if dismissed, _ := sig.Body[0].(bool); dismissed {
 					return fmt.Errorf("%w: unlocking was cancelled", ErrDenied)
