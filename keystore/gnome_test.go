@@ -539,6 +539,79 @@ func TestFakePrompts(t *testing.T) {
 	}
 }
 
+// TestFakeGuarded: KeePassXC asks about each program that wants to read its
+// items. It is to ask once about all of them, to be heard when it says no, and not
+// to be asked again before somebody wants that.
+func TestFakeGuarded(t *testing.T) {
+	session := kctest.New(t)
+	fake := session.Fake(kctest.Faults{})
+	dir := filepath.Join(t.TempDir(), "state")
+	s := openGnome(t, dir)
+	r, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
+	prompts := func(want int) {
+		t.Helper()
+		if n := fake.Prompts(); n != want {
+			t.Errorf("%d prompts, want %d", n, want)
+		}
+	}
+	// The session is on its own, since what was allowed holds for a connection.
+	conn, err := dbus.SessionBus()
+	must(t, err)
+	conn.Close()
+
+	fake.Set(kctest.Faults{Guarded: true, Dismissed: true})
+	for range 3 {
+		if _, err := s.Reserve(t.Context(), r.ID); !errors.Is(err, ErrDenied) {
+			t.Error(err)
+		}
+	}
+	prompts(1)
+	if err := s.Status(t.Context()); !errors.Is(err, ErrDenied) {
+		t.Error(err)
+	}
+	if err := s.Unlock(t.Context()); !errors.Is(err, ErrDenied) {
+		t.Error(err)
+	}
+	prompts(2)
+
+	fake.Set(kctest.Faults{Guarded: true})
+	must(t, s.Unlock(t.Context()))
+	prompts(3)
+	must(t, s.Status(t.Context()))
+	r, err = s.Reserve(t.Context(), r.ID)
+	must(t, err)
+	if r.Used != 1 {
+		t.Errorf("%d cycles counted", r.Used)
+	}
+	_, err = s.Commit(t.Context(), r.ID, []byte("y"), nil, nil)
+	must(t, err)
+	prompts(3) // all items were in the one
+
+	// What another agent keeps there is not asked about.
+	fake.Set(kctest.Faults{Guarded: true, Foreign: "another agent's"})
+	_, err = s.Reserve(t.Context(), r.ID)
+	must(t, err)
+	_, err = s.Commit(t.Context(), r.ID, []byte("z"), nil, nil)
+	must(t, err)
+	prompts(3)
+
+	// A prompt that nobody answers is not an answer, and does not get a second.
+	conn, err = dbus.SessionBus()
+	must(t, err)
+	conn.Close()
+	fake.Set(kctest.Faults{Guarded: true, Unanswered: true})
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		if _, err := s.Reserve(ctx, r.ID); !errors.Is(err, ErrTimeout) {
+			t.Error(err)
+		}
+		cancel()
+	}
+	prompts(4)
+	fake.Leave() // so that the call in flight ends
+}
+
 func TestFakeStalled(t *testing.T) {
 	session := kctest.New(t)
 	stall := make(chan struct{})

@@ -20,7 +20,8 @@ import (
 // This file looks at the Secret Service on a connection of its own, beside
 // go-keyring, which cannot do any of it. The rules:
 //
-//   - Nothing here or in keychain_kwallet.go prompts but Unlock.
+//   - Nothing here or in keychain_kwallet.go prompts but Unlock, and admit where
+//     a provider asks about each item.
 //   - Prompt.Dismiss is never called: it aborts gnome-keyring. Whoever stops
 //     waiting leaves the prompt to the person.
 //   - One long-lived connection: clients that come and go in a hurry crash gnome-keyring.
@@ -46,14 +47,71 @@ type osKeychain struct {
 	asked   string    // the KWallet that was asked to unlock what it has open, and did not
 }
 
-// prepare refuses when there is no session bus. Where the bus is not named by
-// the environment but is where systemd puts it, it is named, as godbus does.
-func (k *osKeychain) prepare() error {
+// prepare refuses when there is no session bus, or a person does. Where the bus is
+// not named by the environment but is where systemd puts it, it is named, as
+// godbus does.
+func (k *osKeychain) prepare(service, user string) error {
 	addr, err := busAddress()
-	if err == nil && os.Getenv("DBUS_SESSION_BUS_ADDRESS") != addr {
+	if err != nil {
+		return err
+	}
+	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") != addr {
 		os.Setenv("DBUS_SESSION_BUS_ADDRESS", addr)
 	}
+	return admit(service, user)
+}
+
+// admit has the provider ask about an item that it keeps locked in an unlocked
+// collection, and at once about all others of the service, and waits for the
+// answer, which may take as long as the connection lives. KeePassXC asks a person
+// about each item and each program; go-keyring would have it ask about one after
+// the other, and takes a no for a lock. What was answered holds for a connection,
+// so this is go-keyring's own, and it is given up after a no, which could not be
+// taken back.
+func admit(service, user string) error {
+	conn, err := dbus.SessionBus()
+	if err != nil {
+		return classify(err)
+	}
+	wanted := map[string]string{"service": service, "username": user}
+	locked, err := lockedItems(conn, wanted)
+	if err != nil || len(locked) == 0 { // another agent's items are none of ours
+		return err
+	}
+	if locked, err = lockedItems(conn, map[string]string{"service": service}); err != nil {
+		return err
+	}
+	var unlocked []dbus.ObjectPath
+	var prompt dbus.ObjectPath
+	err = conn.Object(ssName, ssPath).CallWithContext(conn.Context(), ssService+".Unlock", 0, locked).Store(&unlocked, &prompt)
+	if err != nil {
+		return classify(err)
+	}
+	if prompt != "/" {
+		err = ask(conn.Context(), conn, prompt)
+	}
+	if err == nil {
+		locked, err = lockedItems(conn, wanted)
+	}
+	if err == nil && len(locked) > 0 {
+		err = fmt.Errorf("%w: it keeps the item to itself", ErrDenied)
+	}
+	if errors.Is(err, ErrDenied) {
+		conn.Close()
+	}
 	return err
+}
+
+// lockedItems are those with the attributes that conn may not read, in the
+// collection that go-keyring uses.
+func lockedItems(conn *dbus.Conn, attributes map[string]string) ([]dbus.ObjectPath, error) {
+	var unlocked, locked []dbus.ObjectPath
+	err := conn.Object(ssName, ssPath).CallWithContext(conn.Context(), ssService+".SearchItems", dbus.FlagNoAutoStart, attributes).Store(&unlocked, &locked)
+	if err != nil || len(locked) == 0 {
+		return nil, classify(err)
+	}
+	path, err := collection(conn.Context(), conn)
+	return slices.DeleteFunc(locked, func(item dbus.ObjectPath) bool { return !strings.HasPrefix(string(item), string(path)+"/") }), err
 }
 
 // runtimeDir is where systemd keeps the sockets of a user. Tests change it.
@@ -273,7 +331,7 @@ func ask(ctx context.Context, conn *dbus.Conn, prompt dbus.ObjectPath) error {
 				return ended
 			case sig.Path == prompt && sig.Name == ssPrompt+".Completed" && len(sig.Body) > 0:
 				if dismissed, _ := sig.Body[0].(bool); dismissed {
-					return fmt.Errorf("%w: unlocking was cancelled", ErrDenied)
+					return fmt.Errorf("%w: its prompt was answered with no", ErrDenied)
 				}
 				return nil
 			}

@@ -107,7 +107,10 @@ func (b bus) notify(ctx context.Context, n tray.Notice) (id uint32, err error) {
 	}
 	var actions []string
 	if slices.Contains(can, "actions") {
-		actions = []string{actOpen, assets.Name, actSignIn, n.Action}
+		actions = []string{actOpen, assets.Name}
+		if n.Action != "" {
+			actions = append(actions, actSignIn, n.Action)
+		}
 	}
 	urgency := byte(1)
 	if n.Over {

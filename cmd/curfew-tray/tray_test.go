@@ -757,22 +757,43 @@ func TestWatcherRestart(t *testing.T) {
 	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")
 }
 
-// TestNoHost: nowhere to show an icon is said once, and the window opens; the
-// icon comes when a host does.
+// TestNoHost: nowhere to show an icon is said once, also by a notification, and
+// the window opens; the icon comes when a host does, and the notification goes.
 func TestNoHost(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, false)
+	s.check(s.desktop.StartNotifications())
 	serve(t, s.socket, newEngine(account("spotify")))
 	p := s.start()
 	s.next(s.reports, "curfew-window")
+	var n traytest.Notification
+	s.wait("a notification", func() (string, bool) {
+		all := s.desktop.Notifications()
+		if len(all) == 1 {
+			n = all[0]
+		}
+		return fmt.Sprintf("%+v", all), len(all) == 1
+	})
+	if n.Summary != "This desktop shows no icon of Curfew" || !strings.Contains(n.Body, "AppIndicator") || !slices.Equal(n.Actions, []string{"default", "Curfew"}) {
+		t.Errorf("notification %+v", n)
+	}
+	s.check(s.desktop.Act(n, "default"))
+	s.next(s.reports, "curfew-window")
 	s.check(s.desktop.StartWatcher(true))
 	s.registered()
+	s.wait("the notification to go", func() (string, bool) {
+		got := s.desktop.Closed()
+		return fmt.Sprint(got), slices.Equal(got, []uint32{n.ID})
+	})
 	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")
 	s.check(s.desktop.StopWatcher())
 	s.check(s.desktop.StartWatcher(true))
 	s.registered()
 	if n := strings.Count(p.text.String(), "no place for tray icons"); n != 1 {
 		t.Errorf("said %d times: %s", n, p.text)
+	}
+	if all := s.desktop.Notifications(); len(all) != 1 {
+		t.Errorf("notified %d times: %+v", len(all), all)
 	}
 }
 

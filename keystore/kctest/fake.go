@@ -5,6 +5,8 @@ package kctest
 import (
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -27,6 +29,8 @@ type Faults struct {
 	DeclineDrop  bool            // Delete asks, and the answer is no
 	Stall        <-chan struct{} // methods wait until it is closed; nil: they do not
 	Bare         bool            // there is no collection at all, until a prompt to make one is answered
+	Guarded      bool            // each client is asked about before it may read items
+	Foreign      string          // the user of an item that only another client may read
 }
 
 // A Fake is a Secret Service with faults that gnome-keyring cannot be brought
@@ -43,6 +47,7 @@ type Fake struct {
 	prompts int
 	made    string // the label of the collection that was made
 	asked   chan struct{}
+	allowed map[dbus.Sender]bool // clients that may read guarded items
 }
 
 type fakeItem struct {
@@ -83,7 +88,7 @@ func Serve(t testing.TB, address, name string) {
 
 func serve(t testing.TB, conn *dbus.Conn, faults Faults) *Fake {
 	t.Helper()
-	f := &Fake{conn: conn, faults: faults, items: map[dbus.ObjectPath]*fakeItem{}, asked: make(chan struct{}, 64)}
+	f := &Fake{conn: conn, faults: faults, items: map[dbus.ObjectPath]*fakeItem{}, asked: make(chan struct{}, 64), allowed: map[dbus.Sender]bool{}}
 	t.Cleanup(func() { f.conn.Close() })
 	collections := []dbus.ObjectPath{fakeLogin}
 	if faults.Bare {
@@ -207,6 +212,13 @@ func (f *Fake) now() Faults {
 	return faults
 }
 
+// guards reports whether a client may not read items.
+func (f *Fake) guards(client dbus.Sender) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.faults.Guarded && !f.allowed[client]
+}
+
 // prompt makes a prompt object that will be answered with yes or no.
 func (f *Fake) prompt(yes bool, result any) dbus.ObjectPath {
 	f.mu.Lock()
@@ -224,10 +236,13 @@ type fakePrompt struct {
 	result dbus.Variant
 }
 
-func (p fakePrompt) Prompt(string) *dbus.Error {
+func (p fakePrompt) Prompt(_ string, client dbus.Sender) *dbus.Error {
 	faults := p.f.now()
 	p.f.mu.Lock()
 	p.f.prompts++
+	if !faults.Unanswered {
+		p.f.allowed[client] = p.yes
+	}
 	p.f.mu.Unlock()
 	p.f.asked <- struct{}{}
 	if faults.Unanswered {
@@ -279,11 +294,36 @@ func (x fakeService) CreateCollection(properties map[string]dbus.Variant, alias 
 	return "/", x.f.prompt(!faults.Dismissed, fakeLogin), nil
 }
 
-func (x fakeService) Unlock(objects []dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
-	if faults := x.f.now(); faults.Locked {
+func (x fakeService) Unlock(objects []dbus.ObjectPath, client dbus.Sender) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
+	items := slices.ContainsFunc(objects, func(o dbus.ObjectPath) bool { return strings.HasPrefix(string(o), string(fakeLogin)+"/") })
+	if faults := x.f.now(); faults.Locked || items && x.f.guards(client) {
 		return []dbus.ObjectPath{}, x.f.prompt(!faults.Dismissed, objects), nil
 	}
 	return objects, "/", nil
+}
+
+// SearchItems finds items that have at least these attributes.
+func (x fakeService) SearchItems(attributes map[string]string, client dbus.Sender) (unlocked, locked []dbus.ObjectPath, err *dbus.Error) {
+	faults := x.f.now()
+	guarded := x.f.guards(client)
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	found := []dbus.ObjectPath{}
+	for path, item := range x.f.items {
+		merged := maps.Clone(item.attributes)
+		maps.Copy(merged, attributes)
+		if maps.Equal(merged, item.attributes) {
+			found = append(found, path)
+		}
+	}
+	unlocked, locked = found, []dbus.ObjectPath{}
+	if faults.Locked || guarded {
+		unlocked, locked = locked, unlocked
+	}
+	if user, named := attributes["username"]; faults.Foreign != "" && (!named || user == faults.Foreign) {
+		locked = append(locked, fakeLogin+"/foreign")
+	}
+	return unlocked, locked, nil
 }
 
 type fakeCollection struct{ f *Fake }
@@ -328,8 +368,11 @@ type fakeItemObject struct {
 	path dbus.ObjectPath
 }
 
-func (i fakeItemObject) GetSecret(session dbus.ObjectPath) (secret, *dbus.Error) {
+func (i fakeItemObject) GetSecret(session dbus.ObjectPath, client dbus.Sender) (secret, *dbus.Error) {
 	i.f.now()
+	if i.f.guards(client) {
+		return secret{}, dbus.NewError(iface+"Error.IsLocked", nil)
+	}
 	i.f.mu.Lock()
 	defer i.f.mu.Unlock()
 	item := i.f.items[i.path]

@@ -43,6 +43,10 @@ const (
 	// openMost is how long a menu counts as open when its panel never says
 	// that it was closed, for instance because the panel crashed.
 	openMost = 10 * time.Minute
+
+	// openSoon is how long one counts as open that is about to be, until its
+	// panel says that it is.
+	openSoon = 2 * time.Second
 )
 
 // An Icon shows a model in the panel. Its channels go into a [Config]. Its
@@ -63,9 +67,11 @@ type Icon struct {
 	revision  uint32           // of menu
 	ids       map[ID]int32     // of every row there ever was
 	rows      map[int32]Item   // those that there are
-	open      bool             // the menu itself, where the panel says so
 	hinted    asked            // last
 	item      *prop.Properties // nil until they can be seen
+
+	telling sync.Mutex // held while Opened is told, so that what is told is in order; guards:
+	open    bool       // the menu itself, where the panel says so
 }
 
 // NewIcon prepares the icon in a tone, with title as its name for desktops
@@ -551,19 +557,28 @@ func (c menuCalls) Event(id int32, what string, _ dbus.Variant, _ uint32) *dbus.
 // opened passes on that the menu, or one below a row, was opened or closed.
 // Of GTK's panels only the latter is heard.
 func (c menuCalls) opened(id int32, opened bool) {
-	c.icon.mu.Lock()
+	c.icon.telling.Lock()
+	defer c.icon.telling.Unlock()
 	if id == rootRow {
 		c.icon.open = opened
 	}
-	open := c.icon.open
-	c.icon.mu.Unlock()
 	switch {
 	case opened:
 		c.stays(openMost)
 	case id == rootRow:
 		c.stays(0)
-	case !open:
+	case !c.icon.open:
 		c.stays(quiet)
+	}
+}
+
+// about passes on that the menu is about to open, and is for this long if
+// nothing more is said. What was said already counts for more.
+func (c menuCalls) about(most time.Duration) {
+	c.icon.telling.Lock()
+	defer c.icon.telling.Unlock()
+	if !c.icon.open {
+		c.stays(most)
 	}
 }
 
@@ -592,10 +607,12 @@ func (c menuCalls) EventGroup(events []event) ([]int32, *dbus.Error) {
 }
 
 // AboutToShow says that a menu is about to open, and is told that what the
-// panel knows of it is true.
+// panel knows of it is true. Qt's panels and GNOME's say beside it that the menu
+// was opened, before or after; GNOME's calls it also for a menu that nobody
+// opens, when it begins to show the icon.
 func (c menuCalls) AboutToShow(id int32) (update bool, err *dbus.Error) {
 	if id == rootRow {
-		c.stays(quiet)
+		c.about(openSoon)
 	}
 	return false, nil
 }
@@ -604,7 +621,7 @@ func (c menuCalls) AboutToShow(id int32) (update bool, err *dbus.Error) {
 // panels call this and no more.
 func (c menuCalls) AboutToShowGroup(ids []int32) (updates, unknown []int32, err *dbus.Error) {
 	if slices.Contains(ids, rootRow) {
-		c.stays(quiet)
+		c.about(quiet)
 	}
 	return []int32{}, []int32{}, nil
 }
