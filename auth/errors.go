@@ -208,9 +208,9 @@ func keychainError(err error) *Error {
 	case errors.Is(err, keystore.ErrLocked):
 		e.Message, e.Hint = "the keychain is locked", "unlock it (log in to the desktop, open its password manager, or run `curfew unlock`) and try again; nothing is lost"
 	case errors.Is(err, keystore.ErrUnavailable):
-		e.Message, e.Hint = "no keychain is available", "start one that speaks the Secret Service (gnome-keyring, KWallet, KeePassXC) in this session; or end the agent, whose process `curfew doctor` names, and run `curfew agent --memory` for sessions that end with it"
+		e.Message, e.Hint = "no keychain is available", "start one that speaks the Secret Service (gnome-keyring, KWallet, KeePassXC) in this session, or switch KWallet on in KDE's System Settings; or end the agent, whose process `curfew doctor` names, and run `curfew agent --memory` for sessions that end with it"
 	case errors.Is(err, keystore.ErrNoCollection):
-		e.Message, e.Hint = "the keychain has no default collection", "create one in its password manager (Seahorse: \"Login\")"
+		e.Message, e.Hint = "the keychain has no default collection", "run `curfew unlock` or sign in: the keychain then asks for the password of a new one"
 	case errors.Is(err, keystore.ErrDenied):
 		e.Message, e.Hint = "the keychain refused", "run `curfew unlock`, and allow Curfew in the prompt of the keychain; nothing is lost"
 	case errors.Is(err, keystore.ErrTimeout):

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"curfew/auth/oauth"
+	"curfew/keystore"
 )
 
 func TestSignInServeRefreshEnd(t *testing.T) {
@@ -1053,6 +1054,21 @@ func TestConfigurationChangesDuringRefresh(t *testing.T) {
 		}
 		_, err = w.token()
 		w.wantError(err, KindUnavailable, "")
+	})
+}
+
+// Where the keychain has nothing to keep items in yet, a sign-in has it made.
+func TestSignInMakesCollection(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		made := false
+		w.keychain.Before(func(c keystore.KeychainCall) error {
+			if made = made || c.Op == "unlock"; !made {
+				return keystore.ErrNoCollection
+			}
+			return nil
+		})
+		w.signIn()
+		w.wantState(Active, "")
 	})
 }
 

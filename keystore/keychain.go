@@ -15,6 +15,7 @@ import (
 // How long a keychain call may take.
 const (
 	backgroundLimit = 3 * time.Second   // nobody is asked, so it is fast or broken
+	flushLimit      = 15 * time.Second  // KWallet writes 5 s after the last change
 	unlockLimit     = 120 * time.Second // a person types a password
 )
 
@@ -248,17 +249,23 @@ func (w *worker) drop(ctx context.Context, name string) error {
 }
 
 // A flusher is a keychain whose writes can be made to survive a power cut.
-type flusher interface{ Flush() error }
+type flusher interface {
+	Flush(ctx context.Context) error
+}
 
+// flush returns when what was written before is durable. It may take seconds
+// and changes no item, so it takes no turn: other calls go on.
 func (w *worker) flush(ctx context.Context) error {
 	f, ok := w.kc.(flusher)
 	if !ok {
 		return nil
 	}
-	_, err := w.do(ctx, backgroundLimit, "make the keychain durable", func(context.Context) (string, error) {
-		return "", f.Flush()
-	})
-	return err
+	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+	defer cancel()
+	if err := f.Flush(ctx); err != nil {
+		return fmt.Errorf("cannot make the keychain durable: %w", err)
+	}
+	return nil
 }
 
 // readSlot returns the sealed text of a generation, or ErrNotFound.

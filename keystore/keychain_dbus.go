@@ -20,7 +20,8 @@ import (
 // This file looks at the Secret Service on a connection of its own, beside
 // go-keyring, which cannot do any of it. The rules:
 //
-//   - Nothing here prompts but Unlock, and admit where a provider asks about each item.
+//   - Nothing here or in keychain_kwallet.go prompts but Unlock, and admit where
+//     a provider asks about each item.
 //   - Prompt.Dismiss is never called: it aborts gnome-keyring. Whoever stops
 //     waiting leaves the prompt to the person.
 //   - One long-lived connection: clients that come and go in a hurry crash gnome-keyring.
@@ -35,10 +36,15 @@ const (
 	dbusName     = "org.freedesktop.DBus"
 )
 
+// startPause is how long a provider that did not come up is not started again.
+const startPause = time.Minute
+
 type osKeychain struct {
-	mu   sync.Mutex // guards both
-	conn *dbus.Conn
-	addr string // that conn is connected to
+	mu      sync.Mutex // guards all below
+	conn    *dbus.Conn
+	addr    string    // that conn is connected to
+	refused time.Time // when a provider was started last and did not come up
+	asked   string    // the KWallet that was asked to unlock what it has open, and did not
 }
 
 // prepare refuses when there is no session bus, or a person does. Where the bus is
@@ -155,7 +161,7 @@ func (k *osKeychain) Probe(ctx context.Context) error {
 	}
 	locked, err := isLocked(ctx, conn)
 	if e, ok := errors.AsType[dbus.Error](err); ok && (e.Name == dbusName+".Error.ServiceUnknown" || e.Name == dbusName+".Error.NameHasNoOwner") {
-		if err := activate(ctx, conn); err != nil {
+		if err := k.activate(ctx, conn); err != nil {
 			return err
 		}
 		locked, err = isLocked(ctx, conn)
@@ -163,7 +169,7 @@ func (k *osKeychain) Probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if locked {
+	if locked && !k.join(ctx, conn) {
 		return ErrLocked
 	}
 	return nil
@@ -179,16 +185,37 @@ func isLocked(ctx context.Context, conn *dbus.Conn) (locked bool, err error) {
 	return locked, err
 }
 
-// activate starts a provider, if the bus knows one.
-func activate(ctx context.Context, conn *dbus.Conn) error {
+// activate starts a provider, if the bus knows one. One that does not come up
+// is left alone for a while: KWallet, when it is switched off, takes the name
+// and ends, and whoever watches would start it again and again.
+func (k *osKeychain) activate(ctx context.Context, conn *dbus.Conn) error {
 	var names []string
 	if err := conn.BusObject().CallWithContext(ctx, dbusName+".ListActivatableNames", 0).Store(&names); err != nil {
 		return classify(err)
 	}
-	if !slices.Contains(names, ssName) {
-		return fmt.Errorf("%w: no program on the session bus keeps secrets (gnome-keyring, KWallet, KeePassXC)", ErrUnavailable)
+	for _, name := range append([]string{ssName}, kwalletNames...) {
+		if !slices.Contains(names, name) {
+			continue
+		}
+		k.mu.Lock()
+		refused := time.Since(k.refused) < startPause
+		k.mu.Unlock()
+		if refused {
+			return fmt.Errorf("%w: %s was started and ended at once", ErrUnavailable, name)
+		}
+		err := conn.BusObject().CallWithContext(ctx, dbusName+".StartServiceByName", 0, name, uint32(0)).Err
+		if err == nil {
+			_, err = isLocked(ctx, conn)
+		}
+		if err == nil || errors.Is(err, ErrNoCollection) || ctx.Err() != nil {
+			return classify(ctx.Err())
+		}
+		k.mu.Lock()
+		k.refused = time.Now()
+		k.mu.Unlock()
+		return fmt.Errorf("%w: %s was started and does not serve (%v)", ErrUnavailable, name, err)
 	}
-	return classify(conn.BusObject().CallWithContext(ctx, dbusName+".StartServiceByName", 0, ssName, uint32(0)).Err)
+	return fmt.Errorf("%w: no program on the session bus keeps secrets (gnome-keyring, KWallet, KeePassXC)", ErrUnavailable)
 }
 
 // collection is the one that go-keyring will use: login, else the default.
@@ -206,7 +233,7 @@ func collection(ctx context.Context, conn *dbus.Conn) (dbus.ObjectPath, error) {
 		return "", classify(err)
 	}
 	if path == "/" || path == "" {
-		return "", fmt.Errorf("%w: create one, for instance with Passwords and Keys (seahorse)", ErrNoCollection)
+		return "", ErrNoCollection
 	}
 	return path, nil
 }
@@ -221,25 +248,26 @@ func property(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, iface,
 }
 
 // Unlock shows the provider's prompt and waits until the person has answered
-// or ctx ends; the prompt stays then, and an answer still counts.
+// or ctx ends; the prompt stays then, and an answer still counts. Where there
+// is no collection yet, the prompt is for the password of a new one.
 func (k *osKeychain) Unlock(ctx context.Context) error {
-	err := k.Probe(ctx)
-	if !errors.Is(err, ErrLocked) {
-		return err
+	missing := k.Probe(ctx)
+	bare := errors.Is(missing, ErrNoCollection)
+	if !bare && !errors.Is(missing, ErrLocked) {
+		return missing
 	}
 	conn, err := k.connect()
 	if err != nil {
 		return err
 	}
-	path, err := collection(ctx, conn)
+	var prompt dbus.ObjectPath
+	if bare {
+		prompt, err = createDefault(ctx, conn)
+	} else {
+		prompt, err = unlockCollection(ctx, conn)
+	}
 	if err != nil {
 		return err
-	}
-	var unlocked []dbus.ObjectPath
-	var prompt dbus.ObjectPath
-	err = conn.Object(ssName, ssPath).CallWithContext(ctx, ssService+".Unlock", 0, []dbus.ObjectPath{path}).Store(&unlocked, &prompt)
-	if err != nil {
-		return classify(err)
 	}
 	if prompt != "/" {
 		if err := ask(ctx, conn, prompt); err != nil {
@@ -247,6 +275,32 @@ func (k *osKeychain) Unlock(ctx context.Context) error {
 		}
 	}
 	return k.Probe(ctx)
+}
+
+// unlockCollection begins to unlock the collection that go-keyring will use.
+func unlockCollection(ctx context.Context, conn *dbus.Conn) (prompt dbus.ObjectPath, err error) {
+	path, err := collection(ctx, conn)
+	if err != nil {
+		return "", err
+	}
+	var unlocked []dbus.ObjectPath
+	err = conn.Object(ssName, ssPath).CallWithContext(ctx, ssService+".Unlock", 0, []dbus.ObjectPath{path}).Store(&unlocked, &prompt)
+	return prompt, classify(err)
+}
+
+// createDefault begins to make a default collection, by the name that the
+// provider's own programs would give it.
+func createDefault(ctx context.Context, conn *dbus.Conn) (prompt dbus.ObjectPath, err error) {
+	label := "Default keyring"
+	if w, err := findKWallet(ctx, conn); err != nil {
+		return "", err
+	} else if w != nil {
+		label = kwalletWallet
+	}
+	properties := map[string]dbus.Variant{ssCollection + ".Label": dbus.MakeVariant(label)}
+	var path dbus.ObjectPath
+	err = conn.Object(ssName, ssPath).CallWithContext(ctx, ssService+".CreateCollection", 0, properties, "default").Store(&path, &prompt)
+	return prompt, classify(err)
 }
 
 // ask shows a prompt and waits for its end, or for the end of its provider.
@@ -262,7 +316,11 @@ func ask(ctx context.Context, conn *dbus.Conn, prompt dbus.ObjectPath) error {
 	signals := make(chan *dbus.Signal, 16)
 	conn.Signal(signals)
 	defer conn.RemoveSignal(signals)
+	ended := fmt.Errorf("%w: the program that keeps the secrets ended while it asked", ErrUnavailable)
 	if err := conn.Object(ssName, prompt).CallWithContext(ctx, ssPrompt+".Prompt", 0, "").Err; err != nil {
+		if e, ok := errors.AsType[dbus.Error](err); ok && e.Name == dbusName+".Error.NoReply" {
+			return ended
+		}
 		return classify(err)
 	}
 	for {
@@ -270,7 +328,7 @@ func ask(ctx context.Context, conn *dbus.Conn, prompt dbus.ObjectPath) error {
 		case sig, ok := <-signals:
 			switch {
 			case !ok || sig.Name == dbusName+".NameOwnerChanged":
-				return fmt.Errorf("%w: the program that keeps the secrets ended while it asked", ErrUnavailable)
+				return ended
 			case sig.Path == prompt && sig.Name == ssPrompt+".Completed" && len(sig.Body) > 0:
 				if dismissed, _ := sig.Body[0].(bool); dismissed {
 					return fmt.Errorf("%w: its prompt was answered with no", ErrDenied)
@@ -373,9 +431,10 @@ func (k *osKeychain) Close() error {
 	return conn.Close()
 }
 
-// Flush makes what gnome-keyring wrote survive a power cut: it renames its file
-// into place without syncing the directory.
-func (k *osKeychain) Flush() error {
+// Flush makes what the provider took survive a power cut, and its own sudden
+// end: gnome-keyring renames its file into place without syncing the directory,
+// and KWallet writes late. Of others nothing is known.
+func (k *osKeychain) Flush(ctx context.Context) error {
 	data := os.Getenv("XDG_DATA_HOME")
 	if data == "" {
 		home, err := os.UserHomeDir()
@@ -384,15 +443,22 @@ func (k *osKeychain) Flush() error {
 		}
 		data = filepath.Join(home, ".local", "share")
 	}
-	f, err := os.Open(filepath.Join(data, "keyrings"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // another provider's
-	}
+	conn, err := k.connect()
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	return f.Sync()
+	w, err := findKWallet(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if w != nil {
+		return w.save(ctx, conn, data)
+	}
+	err = syncPath(filepath.Join(data, "keyrings"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // another provider's
+	}
+	return err
 }
 
 // classifyOS sorts the errors of D-Bus and of go-keyring's own checks.

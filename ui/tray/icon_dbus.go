@@ -67,6 +67,7 @@ type Icon struct {
 	revision  uint32           // of menu
 	ids       map[ID]int32     // of every row there ever was
 	rows      map[int32]Item   // those that there are
+	hinted    asked            // last
 	item      *prop.Properties // nil until they can be seen
 
 	telling sync.Mutex // held while Opened is told, so that what is told is in order; guards:
@@ -132,6 +133,20 @@ func (i *Icon) answer(call *dbus.Message) {
 	}
 	var body []any
 	switch call.Headers[dbus.FieldMember].Value() {
+	case "GetLayout":
+		var parent, depth int32
+		var names []string
+		if dbus.Store(call.Body, &parent, &depth, &names) != nil {
+			return // godbus says what is wrong with it
+		}
+		revision, found, err := menuCalls{icon: i}.GetLayout(parent, depth, names)
+		if err != nil {
+			return
+		}
+		body = []any{revision, found}
+		if parent == rootRow && depth == 1 {
+			defer i.hint(asked{call.Headers[dbus.FieldSender].String(), revision}, found)
+		}
 	case "GetGroupProperties":
 		var ids []int32
 		var names []string
@@ -156,6 +171,30 @@ func (i *Icon) answer(call *dbus.Message) {
 		Body: body,
 	}, nil)
 	call.Flags |= dbus.FlagNoReplyExpected
+}
+
+// asked is a panel that has asked for the menu without what is below its rows.
+type asked struct {
+	panel    string
+	revision uint32
+}
+
+// hint has such a panel ask for what is below the rows. Plasma asks by itself
+// only when it shows a menu below for the first time, which it then puts where
+// one without rows would fit: at the edge of the screen, most of it beyond.
+func (i *Icon) hint(a asked, menu layout) {
+	i.mu.Lock()
+	again := i.hinted == a
+	i.hinted = a
+	i.mu.Unlock()
+	if again {
+		return // a panel that takes this for news of the whole menu must not go round in circles
+	}
+	for row := range menu.children {
+		if _, parent := row.Props["children-display"]; parent {
+			i.emit(menuPath, menuInterface+".LayoutUpdated", a.revision, row.ID)
+		}
+	}
 }
 
 // register takes the icon to the panels' watcher, now and whenever another
