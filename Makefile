@@ -155,6 +155,11 @@ package-check: setup-package ## let Debian's lintian judge the Debian package
 package-test: setup-package ## install the Debian package on a bare Debian and play the demo there; needs root
 	.ci/package-test
 
+.PHONY: test-kwallet
+test-kwallet: setup-package ## test the keystore with the real KWallet, on a bare Debian; needs root
+	CGO_ENABLED=0 go test -trimpath -c -o build/keystore.test ./keystore
+	.ci/kwallet-test build/keystore.test
+
 # Fyne packages one program, with FyneApp.toml; it looks for it, and for a
 # module with some Go in it, where it runs.
 .PHONY: package-fyne

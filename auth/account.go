@@ -561,7 +561,7 @@ func (a *account) lookForKeychain(ctx context.Context) {
 // keychainAway reports whether err passes when the keychain can be used again.
 func keychainAway(err error) bool {
 	return errors.Is(err, keystore.ErrLocked) || errors.Is(err, keystore.ErrUnavailable) ||
-		errors.Is(err, keystore.ErrNoCollection) || errors.Is(err, keystore.ErrTimeout)
+		errors.Is(err, keystore.ErrNoCollection) || errors.Is(err, keystore.ErrTimeout) || errors.Is(err, keystore.ErrDenied)
 }
 
 // note writes the facts down.

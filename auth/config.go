@@ -207,6 +207,13 @@ func syntaxError(path string, text []byte, err error) error {
 				Hint:    `texts and time spans stand in quotes, like "14d"; numbers do not; lists stand in [ ]`,
 			}
 		}
+		if key, lacks := lacksQuotes(text, line); lacks {
+			return &Error{
+				Kind:    KindBadRequest,
+				Message: fmt.Sprintf("%s:%d: the value of %s lacks a quote", path, line, key),
+				Hint:    `a text stands between two straight quotes, like "https://id.example.com"; of a list, each text does`,
+			}
+		}
 		return &Error{
 			Kind:    KindBadRequest,
 			Message: fmt.Sprintf("%s:%d:%d: %s", path, line, column, decoderWords(e)),
@@ -214,6 +221,49 @@ func syntaxError(path string, text []byte, err error) error {
 		}
 	}
 	return &Error{Kind: KindBadRequest, Message: path + ": " + decoderWords(err)}
+}
+
+// lacksQuotes reports whether what cannot be read in a line is a text without
+// its quotes, or without one of them, and of which key. The decoder takes such
+// a text for a number.
+func lacksQuotes(text []byte, line int) (key string, lacks bool) {
+	lines := bytes.Split(text, []byte("\n"))
+	if line < 1 || line > len(lines) || readable(lines[line-1]) {
+		return "", false
+	}
+	name, value, _ := strings.Cut(string(lines[line-1]), "=")
+	key, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	if value == "" || !isText(key) {
+		return "", false
+	}
+	switch quote := value[:1]; quote {
+	case "{":
+		return "", false
+	case "[":
+		return key, !strings.ContainsAny(value, `"'`) && strings.ContainsFunc(value, unicode.IsLetter)
+	case `"`, "'":
+		return key, strings.Count(value, quote) == 1
+	}
+	return key, true
+}
+
+// isText reports whether some table has a setting called key that is a text or
+// a list of texts.
+func isText(key string) bool {
+	var file settingsFile
+	for _, table := range []any{file.Limits, file.Desktop, Account{}} {
+		for field := range reflect.TypeOf(table).Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
+			of := field.Type
+			if of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+				of = of.Elem()
+			}
+			if name == key && of.Kind() == reflect.String {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // decoderWords is the decoder's message on one line: it may quote the file.

@@ -56,6 +56,10 @@ const (
 // sign-in that failed, and no trouble.
 const MessageCancelled = "The sign-in was cancelled."
 
+// MessageLocked is the message of a snapshot whose keychain is locked, of all
+// that may keep it from us.
+const MessageLocked = "The keychain is locked."
+
 // This file is the only place that turns failures into words for people.
 
 // endedError is what everybody gets who asks for a token of an ended session.
@@ -125,7 +129,7 @@ func (a *account) failureErrorLocked() *Error {
 func failureWords(e *oauth.Error) string {
 	switch e.Class {
 	case oauth.NotSent:
-		return "the server cannot be reached (" + reasonOf(e) + ")"
+		return "the server cannot be reached (" + unreached(e) + ")"
 	case oauth.Unknown:
 		return "the server gave no usable answer (" + reasonOf(e) + ")"
 	case oauth.Throttled:
@@ -139,6 +143,15 @@ func failureWords(e *oauth.Error) string {
 	default:
 		return e.Error()
 	}
+}
+
+// unreached is reasonOf for who has just said that the server cannot be reached.
+func unreached(e *oauth.Error) string {
+	why, found := strings.CutPrefix(reasonOf(e), e.Server+" could not be reached")
+	if !found || strings.HasPrefix(why, " through") { // the proxy, which is news
+		return reasonOf(e)
+	}
+	return e.Server + why
 }
 
 // reasonOf is the shortest true account of e.
@@ -197,13 +210,13 @@ func keychainError(err error) *Error {
 	e := &Error{Kind: KindKeychain, Message: err.Error(), cause: err}
 	switch {
 	case errors.Is(err, keystore.ErrLocked):
-		e.Message, e.Hint = "the keychain is locked", "unlock it (log in to the desktop, or open its password manager) and try again; nothing is lost"
+		e.Message, e.Hint = "the keychain is locked", "unlock it (log in to the desktop, open its password manager, or run `curfew unlock`) and try again; nothing is lost"
 	case errors.Is(err, keystore.ErrUnavailable):
-		e.Message, e.Hint = "no keychain is available", "start one that speaks the Secret Service (gnome-keyring, KWallet, KeePassXC) in this session; or end the agent, whose process `curfew doctor` names, and run `curfew agent --memory` for sessions that end with it"
+		e.Message, e.Hint = "no keychain is available", "start one that speaks the Secret Service (gnome-keyring, KWallet, KeePassXC) in this session, or switch KWallet on in KDE's System Settings; or end the agent, whose process `curfew doctor` names, and run `curfew agent --memory` for sessions that end with it"
 	case errors.Is(err, keystore.ErrNoCollection):
-		e.Message, e.Hint = "the keychain has no default collection", "create one in its password manager (Seahorse: \"Login\")"
+		e.Message, e.Hint = "the keychain has no default collection", "run `curfew unlock` or sign in: the keychain then asks for the password of a new one"
 	case errors.Is(err, keystore.ErrDenied):
-		e.Message, e.Hint = "the keychain refused", "allow Curfew in the keychain's prompt and try again"
+		e.Message, e.Hint = "the keychain refused", "run `curfew unlock`, and allow Curfew in the prompt of the keychain; nothing is lost"
 	case errors.Is(err, keystore.ErrTimeout):
 		e.Message, e.Hint = "the keychain does not answer", "look for a prompt of the keychain that waits for you"
 	case errors.Is(err, keystore.ErrChanged):

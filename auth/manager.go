@@ -349,7 +349,14 @@ func (m *Manager) SetAccount(c Account) error {
 		if SameAccount(old.config, c) {
 			return nil
 		}
-		if old.config.binding() != c.binding() && (old.rec != nil || old.signIn.running()) {
+		if old.config.binding() != c.binding() && old.signIn.running() {
+			return &Error{
+				Kind:    KindBadRequest,
+				Message: fmt.Sprintf("a sign-in of %s runs, so its provider and client cannot change", c.Name),
+				Hint:    "finish it or cancel it first",
+			}
+		}
+		if old.config.binding() != c.binding() && old.rec != nil {
 			return &Error{
 				Kind:    KindBadRequest,
 				Message: fmt.Sprintf("%s is signed in, so its provider and client cannot change", c.Name),

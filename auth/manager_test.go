@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"curfew/auth/oauth"
+	"curfew/keystore"
 )
 
 func TestSignInServeRefreshEnd(t *testing.T) {
@@ -282,10 +283,14 @@ func TestGeneralChanges(t *testing.T) {
 		if n := w.net.refreshes(); n != before.RefreshesUsed {
 			t.Errorf("%d refreshes, want %d: a change cost one", n, before.RefreshesUsed)
 		}
-		w.m.SetGeneral(General{Limits: Limits{MaxAge: 24 * time.Hour}})
+		w.m.SetGeneral(General{Limits: Limits{MaxAge: 24 * time.Hour, MaxIdle: time.Hour}})
 		synctest.Wait()
-		if s := w.wantState(Ended, ByAge); s.EndedAt.IsZero() || s.RefreshesUsed != before.RefreshesUsed {
+		s := w.wantState(Ended, ByAge)
+		if s.EndedAt.IsZero() || s.RefreshesUsed != before.RefreshesUsed {
 			t.Errorf("the end is told as %+v", s)
+		}
+		if s.MaxAge != 24*3600 || s.MaxRefreshes != 20 || s.MaxIdle != 3600 { // what the next one will get
+			t.Errorf("the limits are told as %d s, %d refreshes, %d s", s.MaxAge, s.MaxRefreshes, s.MaxIdle)
 		}
 	})
 }
@@ -784,6 +789,9 @@ func TestConfigurationBindsTheToken(t *testing.T) {
 		w.signIn()
 		err := w.m.SetAccount(Account{Name: "work", Issuer: "https://elsewhere.example", ClientID: "x"})
 		w.wantError(err, KindBadRequest, "")
+		if !strings.Contains(err.Error(), "work is signed in") {
+			t.Errorf("under a session: %v", err)
+		}
 		must(t, w.m.SetAccount(Account{Name: "work", Issuer: issuer, ClientID: "curfew", Refresh: OnDemand}))
 		if s := w.status(); s.RefreshMode != OnDemand {
 			t.Errorf("mode %s", s.RefreshMode)
@@ -994,6 +1002,14 @@ func TestConfigurationAfterFailedSignIn(t *testing.T) {
 			t.Fatal("signed in")
 		}
 		must(t, w.m.SetAccount(Account{Name: "work", Issuer: issuer, ClientID: "another"}))
+		must(t, w.m.SetAccount(Account{Name: "work", Issuer: issuer, ClientID: "curfew"}))
+		_, err := w.m.StartSignIn(t.Context(), "work", SignInRequest{Device: true})
+		must(t, err)
+		err = w.m.SetAccount(Account{Name: "work", Issuer: issuer, ClientID: "another"})
+		w.wantError(err, KindBadRequest, "")
+		if !strings.Contains(err.Error(), "a sign-in of work runs") { // it is not signed in
+			t.Errorf("under a sign-in: %v", err)
+		}
 	})
 }
 
@@ -1038,6 +1054,21 @@ func TestConfigurationChangesDuringRefresh(t *testing.T) {
 		}
 		_, err = w.token()
 		w.wantError(err, KindUnavailable, "")
+	})
+}
+
+// Where the keychain has nothing to keep items in yet, a sign-in has it made.
+func TestSignInMakesCollection(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		made := false
+		w.keychain.Before(func(c keystore.KeychainCall) error {
+			if made = made || c.Op == "unlock"; !made {
+				return keystore.ErrNoCollection
+			}
+			return nil
+		})
+		w.signIn()
+		w.wantState(Active, "")
 	})
 }
 

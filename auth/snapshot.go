@@ -34,6 +34,9 @@ type Snapshot struct {
 	RefreshesLeft int `json:"refreshes_left"`
 	MaxRefreshes  int `json:"max_refreshes"`
 
+	MaxAge  int64 `json:"max_age_s"`  // the limits on time, as MaxRefreshes is that on refreshes: they hold for the next session too
+	MaxIdle int64 `json:"max_idle_s"` // 0: off
+
 	AccessExpiresAt time.Time `json:"access_expires_at,omitzero"`
 	AccessLeft      int64     `json:"access_left_s"`
 	AccessLifetime  int64     `json:"access_lifetime_s"` // as issued
@@ -225,6 +228,8 @@ func (a *account) snapshotLocked(t Reading) Snapshot {
 		Name:         a.name,
 		Provider:     providerName(a.config),
 		MaxRefreshes: a.m.limits.MaxRefreshes,
+		MaxAge:       seconds(a.m.limits.MaxAge),
+		MaxIdle:      seconds(a.m.limits.MaxIdle),
 		RefreshMode:  a.config.Refresh,
 		Paused:       a.m.paused,
 		Warnings:     []string{},

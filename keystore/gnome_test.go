@@ -539,6 +539,79 @@ func TestFakePrompts(t *testing.T) {
 	}
 }
 
+// TestFakeGuarded: KeePassXC asks about each program that wants to read its
+// items. It is to ask once about all of them, to be heard when it says no, and not
+// to be asked again before somebody wants that.
+func TestFakeGuarded(t *testing.T) {
+	session := kctest.New(t)
+	fake := session.Fake(kctest.Faults{})
+	dir := filepath.Join(t.TempDir(), "state")
+	s := openGnome(t, dir)
+	r, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
+	prompts := func(want int) {
+		t.Helper()
+		if n := fake.Prompts(); n != want {
+			t.Errorf("%d prompts, want %d", n, want)
+		}
+	}
+	// The session is on its own, since what was allowed holds for a connection.
+	conn, err := dbus.SessionBus()
+	must(t, err)
+	conn.Close()
+
+	fake.Set(kctest.Faults{Guarded: true, Dismissed: true})
+	for range 3 {
+		if _, err := s.Reserve(t.Context(), r.ID); !errors.Is(err, ErrDenied) {
+			t.Error(err)
+		}
+	}
+	prompts(1)
+	if err := s.Status(t.Context()); !errors.Is(err, ErrDenied) {
+		t.Error(err)
+	}
+	if err := s.Unlock(t.Context()); !errors.Is(err, ErrDenied) {
+		t.Error(err)
+	}
+	prompts(2)
+
+	fake.Set(kctest.Faults{Guarded: true})
+	must(t, s.Unlock(t.Context()))
+	prompts(3)
+	must(t, s.Status(t.Context()))
+	r, err = s.Reserve(t.Context(), r.ID)
+	must(t, err)
+	if r.Used != 1 {
+		t.Errorf("%d cycles counted", r.Used)
+	}
+	_, err = s.Commit(t.Context(), r.ID, []byte("y"), nil, nil)
+	must(t, err)
+	prompts(3) // all items were in the one
+
+	// What another agent keeps there is not asked about.
+	fake.Set(kctest.Faults{Guarded: true, Foreign: "another agent's"})
+	_, err = s.Reserve(t.Context(), r.ID)
+	must(t, err)
+	_, err = s.Commit(t.Context(), r.ID, []byte("z"), nil, nil)
+	must(t, err)
+	prompts(3)
+
+	// A prompt that nobody answers is not an answer, and does not get a second.
+	conn, err = dbus.SessionBus()
+	must(t, err)
+	conn.Close()
+	fake.Set(kctest.Faults{Guarded: true, Unanswered: true})
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		if _, err := s.Reserve(ctx, r.ID); !errors.Is(err, ErrTimeout) {
+			t.Error(err)
+		}
+		cancel()
+	}
+	prompts(4)
+	fake.Leave() // so that the call in flight ends
+}
+
 func TestFakeStalled(t *testing.T) {
 	session := kctest.New(t)
 	stall := make(chan struct{})
@@ -559,30 +632,167 @@ func TestFakeStalled(t *testing.T) {
 	}
 }
 
-// TestActivated: a provider that the bus can start is started.
+// TestActivated: a provider that the bus can start is started, also when the
+// bus does not know what it is.
 func TestActivated(t *testing.T) {
-	if os.Getenv("KEYSTORE_TEST_SERVE") != "" {
-		kctest.Serve(t, os.Getenv("DBUS_STARTER_ADDRESS"), kctest.Faults{})
+	if name, ok := os.LookupEnv("KEYSTORE_TEST_SERVE"); ok {
+		kctest.Serve(t, os.Getenv("DBUS_STARTER_ADDRESS"), name)
 		return
 	}
-	t.Setenv("KEYSTORE_TEST_SERVE", "1")
-	session := kctest.New(t)
-	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
-	if err := s.Status(t.Context()); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "gnome-keyring") {
-		t.Errorf("nobody serves: %v", err)
+	for _, name := range []string{"", "org.kde.kwalletd5", "org.kde.secretservicecompat"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KEYSTORE_TEST_SERVE", name)
+			session := kctest.New(t)
+			s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+			if err := s.Status(t.Context()); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "gnome-keyring") {
+				t.Errorf("nobody serves: %v", err)
+			}
+			session.Activatable(name, os.Args[0]+" -test.run=^TestActivated$")
+			must(t, s.Status(t.Context()))
+			_, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+			must(t, err)
+		})
 	}
-	session.Activatable(os.Args[0] + " -test.run=^TestActivated$")
-	must(t, s.Status(t.Context()))
-	_, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
-	must(t, err)
 }
 
-func TestFakeBare(t *testing.T) {
+// TestActivatedInVain: of a provider that ends at once it is said, and is not
+// started again by the next who asks.
+func TestActivatedInVain(t *testing.T) {
 	session := kctest.New(t)
-	session.Fake(kctest.Faults{Bare: true})
 	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
-	if err := s.Status(t.Context()); !errors.Is(err, ErrNoCollection) {
-		t.Error(err)
+	starts := filepath.Join(t.TempDir(), "starts")
+	session.Activatable("org.kde.kwalletd5", "/bin/sh -c 'echo >>"+starts+"; exit 1'")
+	for range 3 {
+		if err := s.Status(t.Context()); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "org.kde.kwalletd5 was started") {
+			t.Error(err)
+		}
+	}
+	if n, err := os.ReadFile(starts); err != nil || len(n) != 1 {
+		t.Errorf("started %d times, %v", len(n), err)
+	}
+}
+
+// TestFakeBare: a keychain without a collection is asked to make one, by who
+// asks to unlock it.
+func TestFakeBare(t *testing.T) {
+	for _, kwallet := range []bool{false, true} {
+		session := kctest.New(t)
+		fake := session.Fake(kctest.Faults{Bare: true, Dismissed: true})
+		want := "Default keyring"
+		if kwallet {
+			fake.BeKWallet(t, func() {})
+			want = "kdewallet"
+		}
+		s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+		if err := s.Status(t.Context()); !errors.Is(err, ErrNoCollection) || fake.Made() != "" {
+			t.Errorf("%v, made %q", err, fake.Made())
+		}
+		if err := s.Unlock(t.Context()); !errors.Is(err, ErrDenied) {
+			t.Error(err)
+		}
+		fake.Set(kctest.Faults{Bare: true})
+		must(t, s.Unlock(t.Context()))
+		must(t, s.Status(t.Context()))
+		if fake.Made() != want || fake.Prompts() != 2 {
+			t.Errorf("%q after %d prompts", fake.Made(), fake.Prompts())
+		}
+		fake.Leave()
+	}
+}
+
+// TestKWalletWritesLate: what KWallet took is not durable before it has
+// written its file anew.
+func TestKWalletWritesLate(t *testing.T) {
+	session := kctest.New(t)
+	dir := filepath.Join(session.Dir, "data", "kwalletd")
+	must(t, os.Mkdir(dir, 0o700))
+	file := filepath.Join(dir, "kdewallet.kwl")
+	must(t, os.WriteFile(file, []byte("before"), 0o600))
+	write := func() {
+		must(t, os.WriteFile(file+".new", []byte("after"), 0o600))
+		must(t, os.Rename(file+".new", file))
+	}
+	flush := func(kc *osKeychain, limit time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		return kc.Flush(ctx)
+	}
+	for _, told := range []bool{true, false} {
+		fake := session.Fake(kctest.Faults{})
+		var sync func()
+		if told {
+			sync = write
+		}
+		kc := &osKeychain{}
+		defer kc.Close()
+		must(t, flush(kc, time.Minute)) // it is not KWallet, whatever lies in its directory
+		fake.BeKWallet(t, sync)
+		if told {
+			must(t, flush(kc, time.Minute))
+		} else {
+			if err := flush(kc, 300*time.Millisecond); !errors.Is(err, ErrTimeout) {
+				t.Errorf("it did not write: %v", err)
+			}
+			late := time.AfterFunc(300*time.Millisecond, write)
+			defer late.Stop()
+			must(t, flush(kc, time.Minute))
+		}
+		if got, err := os.ReadFile(file); err != nil || string(got) != "after" {
+			t.Errorf("%q, %v", got, err)
+		}
+		fake.Set(kctest.Faults{Locked: true, Dismissed: true})
+		if err := flush(kc, time.Minute); !errors.Is(err, ErrLocked) {
+			t.Errorf("locked: %v", err)
+		}
+		must(t, os.WriteFile(file, []byte("before"), 0o600))
+		fake.Leave()
+		gone(t, session)
+	}
+	for wallet, want := range map[string]string{"kdewallet": "kdewallet.kwl", "My wallet": "My wallet.kwl", "a/b;ü": "a;2Fb;3B;C3;BC.kwl"} {
+		if got := walletFile(wallet); got != want {
+			t.Errorf("%s: %s, not %s", wallet, got, want)
+		}
+	}
+}
+
+// TestKWalletOpenForOthers: what KWallet has open, and calls locked all the
+// same, is unlocked in the background; if that asks somebody, only once.
+func TestKWalletOpenForOthers(t *testing.T) {
+	session := kctest.New(t)
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	for _, c := range []struct {
+		faults  kctest.Faults
+		sync    func()
+		want    error
+		prompts int
+	}{
+		{kctest.Faults{Locked: true}, func() {}, nil, 1},
+		{kctest.Faults{Locked: true, Dismissed: true}, func() {}, ErrLocked, 1},
+		{kctest.Faults{Locked: true}, nil, ErrLocked, 0},
+	} {
+		fake := session.Fake(c.faults)
+		fake.BeKWallet(t, c.sync)
+		for range 3 {
+			if err := s.Status(t.Context()); !errors.Is(err, c.want) {
+				t.Errorf("%+v: %v", c, err)
+			}
+		}
+		if n := fake.Prompts(); n != c.prompts {
+			t.Errorf("%+v: %d prompts", c, n)
+		}
+		fake.Leave()
+		gone(t, session)
+	}
+}
+
+// gone waits until nobody keeps secrets.
+func gone(t *testing.T, session *kctest.Session) {
+	t.Helper()
+	conn, err := dbus.Connect(session.Address)
+	must(t, err)
+	defer conn.Close()
+	for there := true; there; {
+		must(t, conn.BusObject().Call(dbusName+".NameHasOwner", 0, ssName).Store(&there))
 	}
 }
 

@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // How long a keychain call may take.
 const (
 	backgroundLimit = 3 * time.Second   // nobody is asked, so it is fast or broken
+	flushLimit      = 15 * time.Second  // KWallet writes 5 s after the last change
 	unlockLimit     = 120 * time.Second // a person types a password
 )
 
@@ -26,11 +28,18 @@ var errClosed = errors.New("the store is closed")
 // abandoned: its caller gets ErrTimeout, and the next call waits until the
 // keychain has answered after all, so that no late write can overtake a later one.
 //
+// A keychain whose user said no is not asked again before somebody wants it to
+// be, or something changes: a prompt that comes back each time it is closed
+// would be a nuisance.
+//
 // Its goroutine starts with the first call and ends with close.
 type worker struct {
 	kc      Keychain
 	service string
 	log     *slog.Logger
+
+	refused atomic.Pointer[string] // the item that the keychain's user did not let us have; nil: none
+	late    chan struct{}          // ticks when a call that was given up has been answered
 
 	start sync.Once
 	calls chan *call
@@ -52,7 +61,7 @@ type answer struct {
 func newWorker(kc Keychain, service string, log *slog.Logger) *worker {
 	return &worker{
 		kc: kc, service: service, log: log,
-		calls: make(chan *call), quit: make(chan struct{}), done: make(chan struct{}),
+		calls: make(chan *call), quit: make(chan struct{}), done: make(chan struct{}), late: make(chan struct{}, 1),
 	}
 }
 
@@ -62,6 +71,12 @@ func (w *worker) run() {
 		select {
 		case c := <-w.calls:
 			v, err := guarded(c)
+			if c.ctx.Err() != nil {
+				select {
+				case w.late <- struct{}{}:
+				default:
+				}
+			}
 			c.answer <- answer{v, err}
 		case <-w.quit:
 			return
@@ -135,17 +150,38 @@ func (w *worker) close(ctx context.Context) error {
 // probe reports whether calls may proceed, without prompting.
 func (w *worker) probe(ctx context.Context) error {
 	_, err := w.do(ctx, backgroundLimit, "use the keychain", func(ctx context.Context) (string, error) {
-		return "", w.kc.Probe(ctx)
+		return "", w.ready(ctx)
 	})
 	return err
 }
 
+// unlock has the keychain ask whatever it wants to ask, while a person is there:
+// also about the item that was refused, which is looked for once more.
 func (w *worker) unlock(ctx context.Context) error {
 	_, err := w.do(ctx, unlockLimit, "unlock the keychain", func(ctx context.Context) (string, error) {
-		return "", w.kc.Unlock(ctx)
+		refused := w.refused.Swap(nil)
+		if err := w.kc.Unlock(ctx); err != nil || refused == nil {
+			return "", err
+		}
+		_, err := w.kc.Get(w.service, *refused)
+		return "", w.heed(*refused, err)
 	})
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
 	return err
 }
+
+// heed remembers that an item was refused, until askAgain.
+func (w *worker) heed(name string, err error) error {
+	if errors.Is(err, ErrDenied) {
+		w.refused.Store(&name)
+	}
+	return err
+}
+
+// askAgain lets a keychain ask that was told no.
+func (w *worker) askAgain() { w.refused.Store(nil) }
 
 // ready is asked in the same turn before every call: on a locked keychain the
 // library would prompt, without a limit. A probe that took all the time there
@@ -153,6 +189,9 @@ func (w *worker) unlock(ctx context.Context) error {
 func (w *worker) ready(ctx context.Context) error {
 	if err := w.kc.Probe(ctx); err != nil {
 		return err
+	}
+	if w.refused.Load() != nil {
+		return fmt.Errorf("%w: it was told not to let Curfew in, and is not asked again by itself", ErrDenied)
 	}
 	return ctx.Err()
 }
@@ -163,7 +202,8 @@ func (w *worker) get(ctx context.Context, name string) (string, error) {
 		if err := w.ready(ctx); err != nil {
 			return "", err
 		}
-		return w.kc.Get(w.service, name)
+		v, err := w.kc.Get(w.service, name)
+		return v, w.heed(name, err)
 	})
 }
 
@@ -175,13 +215,13 @@ func (w *worker) set(ctx context.Context, name, value string) error {
 			return "", err
 		}
 		if err := w.kc.Set(w.service, name, value); err != nil {
-			return "", err
+			return "", w.heed(name, err)
 		}
 		got, err := w.kc.Get(w.service, name)
 		if errors.Is(err, ErrNotFound) || err == nil && got != value {
-			return "", fmt.Errorf("%w: it took the item but did not keep it", ErrDenied)
+			err = fmt.Errorf("%w: it took the item but did not keep it", ErrDenied)
 		}
-		return "", err
+		return "", w.heed(name, err)
 	})
 	return err
 }
@@ -209,17 +249,23 @@ func (w *worker) drop(ctx context.Context, name string) error {
 }
 
 // A flusher is a keychain whose writes can be made to survive a power cut.
-type flusher interface{ Flush() error }
+type flusher interface {
+	Flush(ctx context.Context) error
+}
 
+// flush returns when what was written before is durable. It may take seconds
+// and changes no item, so it takes no turn: other calls go on.
 func (w *worker) flush(ctx context.Context) error {
 	f, ok := w.kc.(flusher)
 	if !ok {
 		return nil
 	}
-	_, err := w.do(ctx, backgroundLimit, "make the keychain durable", func(context.Context) (string, error) {
-		return "", f.Flush()
-	})
-	return err
+	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+	defer cancel()
+	if err := f.Flush(ctx); err != nil {
+		return fmt.Errorf("cannot make the keychain durable: %w", err)
+	}
+	return nil
 }
 
 // readSlot returns the sealed text of a generation, or ErrNotFound.

@@ -20,7 +20,8 @@ import (
 // This file looks at the Secret Service on a connection of its own, beside
 // go-keyring, which cannot do any of it. The rules:
 //
-//   - Nothing here prompts but Unlock.
+//   - Nothing here or in keychain_kwallet.go prompts but Unlock, and admit where
+//     a provider asks about each item.
 //   - Prompt.Dismiss is never called: it aborts gnome-keyring. Whoever stops
 //     waiting leaves the prompt to the person.
 //   - One long-lived connection: clients that come and go in a hurry crash gnome-keyring.
@@ -35,20 +36,82 @@ const (
 	dbusName     = "org.freedesktop.DBus"
 )
 
+// startPause is how long a provider that did not come up is not started again.
+const startPause = time.Minute
+
 type osKeychain struct {
-	mu   sync.Mutex // guards both
-	conn *dbus.Conn
-	addr string // that conn is connected to
+	mu      sync.Mutex // guards all below
+	conn    *dbus.Conn
+	addr    string    // that conn is connected to
+	refused time.Time // when a provider was started last and did not come up
+	asked   string    // the KWallet that was asked to unlock what it has open, and did not
 }
 
-// prepare refuses when there is no session bus. Where the bus is not named by
-// the environment but is where systemd puts it, it is named, as godbus does.
-func (k *osKeychain) prepare() error {
+// prepare refuses when there is no session bus, or a person does. Where the bus is
+// not named by the environment but is where systemd puts it, it is named, as
+// godbus does.
+func (k *osKeychain) prepare(service, user string) error {
 	addr, err := busAddress()
-	if err == nil && os.Getenv("DBUS_SESSION_BUS_ADDRESS") != addr {
+	if err != nil {
+		return err
+	}
+	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") != addr {
 		os.Setenv("DBUS_SESSION_BUS_ADDRESS", addr)
 	}
+	return admit(service, user)
+}
+
+// admit has the provider ask about an item that it keeps locked in an unlocked
+// collection, and at once about all others of the service, and waits for the
+// answer, which may take as long as the connection lives. KeePassXC asks a person
+// about each item and each program; go-keyring would have it ask about one after
+// the other, and takes a no for a lock. What was answered holds for a connection,
+// so this is go-keyring's own, and it is given up after a no, which could not be
+// taken back.
+func admit(service, user string) error {
+	conn, err := dbus.SessionBus()
+	if err != nil {
+		return classify(err)
+	}
+	wanted := map[string]string{"service": service, "username": user}
+	locked, err := lockedItems(conn, wanted)
+	if err != nil || len(locked) == 0 { // another agent's items are none of ours
+		return err
+	}
+	if locked, err = lockedItems(conn, map[string]string{"service": service}); err != nil {
+		return err
+	}
+	var unlocked []dbus.ObjectPath
+	var prompt dbus.ObjectPath
+	err = conn.Object(ssName, ssPath).CallWithContext(conn.Context(), ssService+".Unlock", 0, locked).Store(&unlocked, &prompt)
+	if err != nil {
+		return classify(err)
+	}
+	if prompt != "/" {
+		err = ask(conn.Context(), conn, prompt)
+	}
+	if err == nil {
+		locked, err = lockedItems(conn, wanted)
+	}
+	if err == nil && len(locked) > 0 {
+		err = fmt.Errorf("%w: it keeps the item to itself", ErrDenied)
+	}
+	if errors.Is(err, ErrDenied) {
+		conn.Close()
+	}
 	return err
+}
+
+// lockedItems are those with the attributes that conn may not read, in the
+// collection that go-keyring uses.
+func lockedItems(conn *dbus.Conn, attributes map[string]string) ([]dbus.ObjectPath, error) {
+	var unlocked, locked []dbus.ObjectPath
+	err := conn.Object(ssName, ssPath).CallWithContext(conn.Context(), ssService+".SearchItems", dbus.FlagNoAutoStart, attributes).Store(&unlocked, &locked)
+	if err != nil || len(locked) == 0 {
+		return nil, classify(err)
+	}
+	path, err := collection(conn.Context(), conn)
+	return slices.DeleteFunc(locked, func(item dbus.ObjectPath) bool { return !strings.HasPrefix(string(item), string(path)+"/") }), err
 }
 
 // runtimeDir is where systemd keeps the sockets of a user. Tests change it.
@@ -98,7 +161,7 @@ func (k *osKeychain) Probe(ctx context.Context) error {
 	}
 	locked, err := isLocked(ctx, conn)
 	if e, ok := errors.AsType[dbus.Error](err); ok && (e.Name == dbusName+".Error.ServiceUnknown" || e.Name == dbusName+".Error.NameHasNoOwner") {
-		if err := activate(ctx, conn); err != nil {
+		if err := k.activate(ctx, conn); err != nil {
 			return err
 		}
 		locked, err = isLocked(ctx, conn)
@@ -106,7 +169,7 @@ func (k *osKeychain) Probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if locked {
+	if locked && !k.join(ctx, conn) {
 		return ErrLocked
 	}
 	return nil
@@ -122,16 +185,37 @@ func isLocked(ctx context.Context, conn *dbus.Conn) (locked bool, err error) {
 	return locked, err
 }
 
-// activate starts a provider, if the bus knows one.
-func activate(ctx context.Context, conn *dbus.Conn) error {
+// activate starts a provider, if the bus knows one. One that does not come up
+// is left alone for a while: KWallet, when it is switched off, takes the name
+// and ends, and whoever watches would start it again and again.
+func (k *osKeychain) activate(ctx context.Context, conn *dbus.Conn) error {
 	var names []string
 	if err := conn.BusObject().CallWithContext(ctx, dbusName+".ListActivatableNames", 0).Store(&names); err != nil {
 		return classify(err)
 	}
-	if !slices.Contains(names, ssName) {
-		return fmt.Errorf("%w: no program on the session bus keeps secrets (gnome-keyring, KWallet, KeePassXC)", ErrUnavailable)
+	for _, name := range append([]string{ssName}, kwalletNames...) {
+		if !slices.Contains(names, name) {
+			continue
+		}
+		k.mu.Lock()
+		refused := time.Since(k.refused) < startPause
+		k.mu.Unlock()
+		if refused {
+			return fmt.Errorf("%w: %s was started and ended at once", ErrUnavailable, name)
+		}
+		err := conn.BusObject().CallWithContext(ctx, dbusName+".StartServiceByName", 0, name, uint32(0)).Err
+		if err == nil {
+			_, err = isLocked(ctx, conn)
+		}
+		if err == nil || errors.Is(err, ErrNoCollection) || ctx.Err() != nil {
+			return classify(ctx.Err())
+		}
+		k.mu.Lock()
+		k.refused = time.Now()
+		k.mu.Unlock()
+		return fmt.Errorf("%w: %s was started and does not serve (%v)", ErrUnavailable, name, err)
 	}
-	return classify(conn.BusObject().CallWithContext(ctx, dbusName+".StartServiceByName", 0, ssName, uint32(0)).Err)
+	return fmt.Errorf("%w: no program on the session bus keeps secrets (gnome-keyring, KWallet, KeePassXC)", ErrUnavailable)
 }
 
 // collection is the one that go-keyring will use: login, else the default.
@@ -149,7 +233,7 @@ func collection(ctx context.Context, conn *dbus.Conn) (dbus.ObjectPath, error) {
 		return "", classify(err)
 	}
 	if path == "/" || path == "" {
-		return "", fmt.Errorf("%w: create one, for instance with Passwords and Keys (seahorse)", ErrNoCollection)
+		return "", ErrNoCollection
 	}
 	return path, nil
 }
@@ -164,25 +248,26 @@ func property(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, iface,
 }
 
 // Unlock shows the provider's prompt and waits until the person has answered
-// or ctx ends; the prompt stays then, and an answer still counts.
+// or ctx ends; the prompt stays then, and an answer still counts. Where there
+// is no collection yet, the prompt is for the password of a new one.
 func (k *osKeychain) Unlock(ctx context.Context) error {
-	err := k.Probe(ctx)
-	if !errors.Is(err, ErrLocked) {
-		return err
+	missing := k.Probe(ctx)
+	bare := errors.Is(missing, ErrNoCollection)
+	if !bare && !errors.Is(missing, ErrLocked) {
+		return missing
 	}
 	conn, err := k.connect()
 	if err != nil {
 		return err
 	}
-	path, err := collection(ctx, conn)
+	var prompt dbus.ObjectPath
+	if bare {
+		prompt, err = createDefault(ctx, conn)
+	} else {
+		prompt, err = unlockCollection(ctx, conn)
+	}
 	if err != nil {
 		return err
-	}
-	var unlocked []dbus.ObjectPath
-	var prompt dbus.ObjectPath
-	err = conn.Object(ssName, ssPath).CallWithContext(ctx, ssService+".Unlock", 0, []dbus.ObjectPath{path}).Store(&unlocked, &prompt)
-	if err != nil {
-		return classify(err)
 	}
 	if prompt != "/" {
 		if err := ask(ctx, conn, prompt); err != nil {
@@ -190,6 +275,32 @@ func (k *osKeychain) Unlock(ctx context.Context) error {
 		}
 	}
 	return k.Probe(ctx)
+}
+
+// unlockCollection begins to unlock the collection that go-keyring will use.
+func unlockCollection(ctx context.Context, conn *dbus.Conn) (prompt dbus.ObjectPath, err error) {
+	path, err := collection(ctx, conn)
+	if err != nil {
+		return "", err
+	}
+	var unlocked []dbus.ObjectPath
+	err = conn.Object(ssName, ssPath).CallWithContext(ctx, ssService+".Unlock", 0, []dbus.ObjectPath{path}).Store(&unlocked, &prompt)
+	return prompt, classify(err)
+}
+
+// createDefault begins to make a default collection, by the name that the
+// provider's own programs would give it.
+func createDefault(ctx context.Context, conn *dbus.Conn) (prompt dbus.ObjectPath, err error) {
+	label := "Default keyring"
+	if w, err := findKWallet(ctx, conn); err != nil {
+		return "", err
+	} else if w != nil {
+		label = kwalletWallet
+	}
+	properties := map[string]dbus.Variant{ssCollection + ".Label": dbus.MakeVariant(label)}
+	var path dbus.ObjectPath
+	err = conn.Object(ssName, ssPath).CallWithContext(ctx, ssService+".CreateCollection", 0, properties, "default").Store(&path, &prompt)
+	return prompt, classify(err)
 }
 
 // ask shows a prompt and waits for its end, or for the end of its provider.
@@ -205,7 +316,11 @@ func ask(ctx context.Context, conn *dbus.Conn, prompt dbus.ObjectPath) error {
 	signals := make(chan *dbus.Signal, 16)
 	conn.Signal(signals)
 	defer conn.RemoveSignal(signals)
+	ended := fmt.Errorf("%w: the program that keeps the secrets ended while it asked", ErrUnavailable)
 	if err := conn.Object(ssName, prompt).CallWithContext(ctx, ssPrompt+".Prompt", 0, "").Err; err != nil {
+		if e, ok := errors.AsType[dbus.Error](err); ok && e.Name == dbusName+".Error.NoReply" {
+			return ended
+		}
 		return classify(err)
 	}
 	for {
@@ -213,10 +328,10 @@ func ask(ctx context.Context, conn *dbus.Conn, prompt dbus.ObjectPath) error {
 		case sig, ok := <-signals:
 			switch {
 			case !ok || sig.Name == dbusName+".NameOwnerChanged":
-				return fmt.Errorf("%w: the program that keeps the secrets ended while it asked", ErrUnavailable)
+				return ended
 			case sig.Path == prompt && sig.Name == ssPrompt+".Completed" && len(sig.Body) > 0:
 				if dismissed, _ := sig.Body[0].(bool); dismissed {
-					return fmt.Errorf("%w: unlocking was cancelled", ErrDenied)
+					return fmt.Errorf("%w: its prompt was answered with no", ErrDenied)
 				}
 				return nil
 			}
@@ -316,9 +431,10 @@ func (k *osKeychain) Close() error {
 	return conn.Close()
 }
 
-// Flush makes what gnome-keyring wrote survive a power cut: it renames its file
-// into place without syncing the directory.
-func (k *osKeychain) Flush() error {
+// Flush makes what the provider took survive a power cut, and its own sudden
+// end: gnome-keyring renames its file into place without syncing the directory,
+// and KWallet writes late. Of others nothing is known.
+func (k *osKeychain) Flush(ctx context.Context) error {
 	data := os.Getenv("XDG_DATA_HOME")
 	if data == "" {
 		home, err := os.UserHomeDir()
@@ -327,15 +443,22 @@ func (k *osKeychain) Flush() error {
 		}
 		data = filepath.Join(home, ".local", "share")
 	}
-	f, err := os.Open(filepath.Join(data, "keyrings"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // another provider's
-	}
+	conn, err := k.connect()
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	return f.Sync()
+	w, err := findKWallet(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if w != nil {
+		return w.save(ctx, conn, data)
+	}
+	err = syncPath(filepath.Join(data, "keyrings"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // another provider's
+	}
+	return err
 }
 
 // classifyOS sorts the errors of D-Bus and of go-keyring's own checks.

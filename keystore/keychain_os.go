@@ -14,7 +14,7 @@ func OSKeychain() Keychain { return &osKeychain{} }
 
 // Get reads an item, after the OS has been looked at (prepare).
 func (k *osKeychain) Get(service, user string) (string, error) {
-	if err := k.prepare(); err != nil {
+	if err := k.prepare(service, user); err != nil {
 		return "", err
 	}
 	v, err := keyring.Get(service, user)
@@ -23,7 +23,7 @@ func (k *osKeychain) Get(service, user string) (string, error) {
 
 // Set writes an item.
 func (k *osKeychain) Set(service, user, value string) error {
-	if err := k.prepare(); err != nil {
+	if err := k.prepare(service, user); err != nil {
 		return err
 	}
 	return classify(keyring.Set(service, user, value))
@@ -31,7 +31,7 @@ func (k *osKeychain) Set(service, user, value string) error {
 
 // Delete deletes an item.
 func (k *osKeychain) Delete(service, user string) error {
-	if err := k.prepare(); err != nil {
+	if err := k.prepare(service, user); err != nil {
 		return err
 	}
 	return classify(keyring.Delete(service, user))

@@ -11,7 +11,7 @@ import (
 // Systems that go-keyring has nothing for.
 type osKeychain struct{}
 
-func (*osKeychain) prepare() error { return nil }
+func (*osKeychain) prepare(string, string) error { return nil }
 
 // Probe says that there is none.
 func (*osKeychain) Probe(context.Context) error {

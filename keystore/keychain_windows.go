@@ -10,7 +10,7 @@ import (
 // The Credential Manager. It is open as long as its user is logged on.
 type osKeychain struct{}
 
-func (*osKeychain) prepare() error { return nil }
+func (*osKeychain) prepare(string, string) error { return nil }
 
 // Probe lets calls proceed: there is no locked state.
 func (*osKeychain) Probe(context.Context) error { return nil }

@@ -157,7 +157,9 @@ func (m *MemoryKeychain) Unlock(context.Context) error {
 }
 
 // Flush does nothing, which a hook may prevent.
-func (m *MemoryKeychain) Flush() error { return m.call("flush", "", "", func() error { return nil }) }
+func (m *MemoryKeychain) Flush(context.Context) error {
+	return m.call("flush", "", "", func() error { return nil })
+}
 
 // Watch runs f whenever somebody locked, unlocked or replaced the keychain, until ctx ends.
 func (m *MemoryKeychain) Watch(ctx context.Context, f func()) {

@@ -67,6 +67,7 @@ func (s *Store) PutSecret(ctx context.Context, name string, value []byte) error 
 		return err
 	}
 	defer func() { <-s.named }()
+	s.keychain.askAgain() // a person has just typed it
 	file := namedFile(name)
 	old, err := s.readNamed(file)
 	if errors.Is(err, ErrVersion) || err != nil && temporary(err) && !errors.Is(err, fs.ErrNotExist) {

@@ -187,8 +187,9 @@ func (s *Store) Close(ctx context.Context) (err error) {
 	return err
 }
 
-// Status says whether the keychain can be used now; it never prompts.
-// ErrLocked, ErrUnavailable, ErrNoCollection, ErrTimeout.
+// Status says whether the keychain can be used now; it never prompts. ErrLocked,
+// ErrUnavailable, ErrNoCollection, ErrTimeout; ErrDenied: a person said no, and is
+// not asked again before the next Unlock, Create or PutSecret, or a change.
 func (s *Store) Status(ctx context.Context) error { return s.keychain.probe(ctx) }
 
 // Unlock asks the person, through the OS's own prompt, to unlock the
@@ -202,23 +203,37 @@ type watcher interface {
 }
 
 // Changes ticks when the OS says that the keychain was locked or unlocked, or
-// came, went or was replaced; ask Status then. Ticks that nobody takes become
-// one. The channel is closed when ctx ends; it is nil, and so never ticks,
-// where the OS does not tell.
+// came, went or was replaced, and when it has answered a call that was given up:
+// ask Status then. Ticks that nobody takes become one. The channel is closed
+// when ctx ends. Not every OS tells.
 func (s *Store) Changes(ctx context.Context) <-chan struct{} {
-	w, ok := s.keychain.kc.(watcher)
-	if !ok {
-		return nil
-	}
 	ticks := make(chan struct{}, 1)
+	tick := func() {
+		select {
+		case ticks <- struct{}{}:
+		default:
+		}
+	}
+	var wg sync.WaitGroup
+	if w, ok := s.keychain.kc.(watcher); ok {
+		wg.Go(func() {
+			w.Watch(ctx, func() {
+				s.keychain.askAgain()
+				tick()
+			})
+		})
+	}
 	go func() {
 		defer close(ticks)
-		w.Watch(ctx, func() {
+		defer wg.Wait()
+		for {
 			select {
-			case ticks <- struct{}{}:
-			default:
+			case <-s.keychain.late:
+				tick()
+			case <-ctx.Done():
+				return
 			}
-		})
+		}
 	}()
 	return ticks
 }
@@ -265,6 +280,7 @@ func (s *Store) Create(ctx context.Context, account string, startedAt time.Time,
 	if len(secret) == 0 {
 		return Record{}, errors.New("no secret given")
 	}
+	s.keychain.askAgain() // a person has just signed in
 	r, err := s.create(ctx, account, startedAt, secret, s.fitting(access), meta)
 	if err != nil {
 		return Record{}, fmt.Errorf("a new session cannot be kept: %w", err)

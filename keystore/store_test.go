@@ -497,6 +497,12 @@ func TestLyingKeychain(t *testing.T) {
 		t.Error(err)
 	}
 	w.kc.After(nil)
+	if err := w.s.Status(t.Context()); !errors.Is(err, ErrDenied) { // it is not asked again by itself
+		t.Error(err)
+	}
+	must(t, w.s.Unlock(t.Context()))
+	must(t, w.s.Status(t.Context()))
+	w.s.sweep(t.Context())
 	if ids := w.s.Sessions(); len(ids) != 0 || len(readDir(t, w.dir)) != 0 {
 		t.Errorf("%v, %v", ids, readDir(t, w.dir))
 	}
@@ -527,13 +533,43 @@ func TestChanges(t *testing.T) {
 	cancel()
 	for range ticks { // closed in the end
 	}
-	if (&Store{keychain: newWorker(silent{}, "", nil)}).Changes(t.Context()) != nil {
-		t.Error("a keychain that does not tell")
-	}
 }
 
-// silent has nothing but the methods of Keychain.
-type silent struct{ Keychain }
+// TestLateAnswer: who waits for the keychain hears when it has answered a call
+// that was given up, from one that does not tell of anything else, too.
+func TestLateAnswer(t *testing.T) {
+	slow := slowKeychain{NewMemoryKeychain(), make(chan struct{})}
+	s, err := Open(Config{Dir: filepath.Join(t.TempDir(), "state"), Keychain: slow})
+	must(t, err)
+	ticks := s.Changes(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := s.Status(ctx); !errors.Is(err, ErrTimeout) {
+		t.Error(err)
+	}
+	if len(ticks) > 0 {
+		t.Error("a tick before there was an answer")
+	}
+	close(slow.answer)
+	select {
+	case <-ticks:
+	case <-time.After(10 * time.Second):
+		t.Error("no tick")
+	}
+	must(t, s.Status(t.Context()))
+	must(t, s.Close(t.Context()))
+}
+
+// slowKeychain has nothing but the methods of Keychain, and answers late.
+type slowKeychain struct {
+	Keychain
+	answer chan struct{}
+}
+
+func (k slowKeychain) Probe(context.Context) error {
+	<-k.answer
+	return nil
+}
 
 func TestLock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")

@@ -98,7 +98,7 @@ func (c *Client) Settings(ctx context.Context) (auth.General, error) {
 	return m.general()
 }
 
-// PutSettings saves g in config.toml, and has it take effect at once: a live
+// PutSettings saves g, all of it, in config.toml, and has it take effect at once: a live
 // session that is over by the new limits ends.
 func (c *Client) PutSettings(ctx context.Context, g auth.General) error {
 	return c.do(ctx, long, "PUT", "/v1/settings", "", newSettingsMessage(g), nil)

@@ -23,8 +23,8 @@
 //	POST   /v1/accounts/{name}/sign-out
 //	GET    /v1/accounts/{name}/events?n=100, /v1/events?n=100
 //	GET    /v1/watch                     one line of all snapshots, at once and after each change
-//	GET    /v1/settings                  {"limits": {"max_age": "30d", "max_refreshes": 20}, "warnings": "all"}
-//	PUT    /v1/settings                  the same; what is left out is as built in, and limits can only tighten
+//	GET    /v1/settings                  {"limits": {"max_age": "30d", "max_refreshes": 20, "max_idle": null}, "warnings": "all"}
+//	PUT    /v1/settings                  the same; what is left out stays as it is, and limits can only tighten
 //	PUT    /v1/pause                     {"paused": true}; it outlives the agent
 //	POST   /v1/unlock                    show the OS's prompt to unlock the keychain
 //	GET    /v1/doctor                    what the agent can check of itself

@@ -336,22 +336,28 @@ func (s *Server) settings(*http.Request) (any, error) {
 
 // putSettings saves what belongs to no account, and has the engine follow.
 func (s *Server) putSettings(r *http.Request) (any, error) {
-	var in *settingsMessage
-	if err := decode(r, &in); err != nil {
+	release, err := s.LockConfig(r.Context()) // what the request leaves out must stay as it is until it is saved
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	settings, err := auth.LoadSettings(s.Path)
+	if err != nil {
+		return nil, err
+	}
+	in := newSettingsMessage(settings.General)
+	if b, _ := r.Body.(body); len(b) == 0 {
+		in = nil
+	} else if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	if in == nil {
-		return nil, failure(auth.KindBadRequest, "the request does not say which settings", `send {"limits": {"max_age": "30d", "max_refreshes": 20}, "warnings": "all"}`)
+		return nil, failure(auth.KindBadRequest, "the request does not say which settings", `send {"limits": {"max_age": "14d"}}, or {"warnings": "few"}; what you leave out stays as it is`)
 	}
 	g, err := in.general()
 	if err != nil {
 		return nil, err
 	}
-	release, err := s.LockConfig(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	defer release()
 	if _, err := auth.SaveGeneral(s.Path, g); err != nil {
 		return nil, err
 	}

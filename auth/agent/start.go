@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,19 +125,27 @@ func FindProgram(name string) (string, error) {
 
 // whatItSaid turns the last words of an agent that ended into an error.
 func whatItSaid(said io.ReaderAt, state string) error {
-	e := failure(auth.KindNotRunning, "the agent ended at once ("+state+")", "see its log, "+logHint())
 	b := make([]byte, 4096)
 	n, _ := said.ReadAt(b, 0)
-	for line := range strings.Lines(string(b[:n])) {
+	message, hint := LastWords("curfew", string(b[:n]))
+	if message == "" {
+		return failure(auth.KindNotRunning, "the agent ended at once ("+state+")", cmp.Or(hint, "see its log, "+logHint()))
+	}
+	return failure(auth.KindNotRunning, "the agent cannot start: "+message, cmp.Or(hint, "start it in a terminal to see more: curfew agent"))
+}
+
+// LastWords finds in what one of Curfew's programs said on standard error why
+// it ended, and what to do; "" where it did not say.
+func LastWords(program, said string) (message, hint string) {
+	for line := range strings.Lines(said) {
 		line = strings.TrimSpace(line)
-		if text, ok := strings.CutPrefix(line, "curfew: "); ok {
-			e.Message = "the agent cannot start: " + text
-			e.Hint = "start it in a terminal to see more: curfew agent"
+		if text, ok := strings.CutPrefix(line, program+": "); ok {
+			message, hint = text, ""
 		} else if text, ok := strings.CutPrefix(line, "hint: "); ok {
-			e.Hint = text
+			hint = text
 		}
 	}
-	return e
+	return message, hint
 }
 
 // logHint names the agent's log, for people.

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -110,44 +109,43 @@ type pauseRequest struct {
 }
 
 // settingsMessage is an [auth.General] in the words of config.toml: what
-// GET /v1/settings answers and PUT takes. What is left out is as built in.
+// GET /v1/settings answers, whole, and PUT takes. What a PUT leaves out stays as
+// it is: who means to silence the warnings must not loosen a limit by it.
 type settingsMessage struct {
 	Limits   limitsMessage     `json:"limits"`
-	Warnings auth.WarningLevel `json:"warnings,omitempty"`
+	Warnings auth.WarningLevel `json:"warnings"`
 }
 
 type limitsMessage struct {
-	MaxAge       string `json:"max_age,omitempty"`
-	MaxRefreshes *int   `json:"max_refreshes,omitempty"`
-	MaxIdle      string `json:"max_idle,omitempty"` // left out: off
+	MaxAge       string  `json:"max_age"`
+	MaxRefreshes int     `json:"max_refreshes"`
+	MaxIdle      *string `json:"max_idle"` // null: off
 }
 
-func newSettingsMessage(g auth.General) settingsMessage {
-	m := settingsMessage{limitsMessage{MaxAge: auth.FormatSpan(g.Limits.MaxAge), MaxRefreshes: &g.Limits.MaxRefreshes}, g.Warnings}
+func newSettingsMessage(g auth.General) *settingsMessage {
+	m := &settingsMessage{limitsMessage{MaxAge: auth.FormatSpan(g.Limits.MaxAge), MaxRefreshes: g.Limits.MaxRefreshes}, g.Warnings}
 	if g.Limits.MaxIdle > 0 {
-		m.Limits.MaxIdle = auth.FormatSpan(g.Limits.MaxIdle)
+		m.Limits.MaxIdle = new(auth.FormatSpan(g.Limits.MaxIdle))
 	}
 	return m
 }
 
 // general reads m, and refuses what config.toml could not say.
 func (m settingsMessage) general() (auth.General, error) {
-	g := auth.General{Limits: auth.BuiltIn, Warnings: cmp.Or(m.Warnings, auth.WarnAll)}
+	g := auth.General{Limits: auth.Limits{MaxRefreshes: m.Limits.MaxRefreshes}, Warnings: m.Warnings}
 	for _, span := range []struct {
-		key, text string
-		into      *time.Duration
-	}{{"max_age", m.Limits.MaxAge, &g.Limits.MaxAge}, {"max_idle", m.Limits.MaxIdle, &g.Limits.MaxIdle}} {
-		if span.text == "" {
+		key  string
+		text *string
+		into *time.Duration
+	}{{"max_age", &m.Limits.MaxAge, &g.Limits.MaxAge}, {"max_idle", m.Limits.MaxIdle, &g.Limits.MaxIdle}} {
+		if span.text == nil {
 			continue
 		}
-		d, err := auth.ParseSpan(span.text)
+		d, err := auth.ParseSpan(*span.text)
 		if err != nil {
 			return g, failure(auth.KindBadRequest, span.key+": "+err.Error(), "")
 		}
 		*span.into = d
-	}
-	if n := m.Limits.MaxRefreshes; n != nil {
-		g.Limits.MaxRefreshes = *n
 	}
 	return g, auth.CheckGeneral(g)
 }

@@ -115,16 +115,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	reword := make(chan struct{})
 	icon := tray.NewIcon(assets.Name, assets.Tone(*tone))
 	notices := make(chan tray.Notice, 64)
+	notify := func(n tray.Notice) {
+		select {
+		case notices <- n:
+		default: // the service has not taken 64: nobody looks
+		}
+	}
 	t := tray.New(tray.Config{
 		Agent: client, Display: icon, Clipboard: desktop.Clipboard{},
 		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show, Reword: reword,
 		OpenURL: desktop.OpenURL, OpenWindow: desktop.ShowWindow, Logger: logger,
-		Notify: func(n tray.Notice) {
-			select {
-			case notices <- n:
-			default: // the service has not taken 64: nobody looks
-			}
-		},
+		Notify: notify,
 	})
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -139,7 +140,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		wg.Go(func() { panel.ServeNotices(ctx, notices, icon.Clicks, logger) })
 		wg.Go(func() { followPreferences(ctx, reword, logger) })
 		wg.Go(func() {
-			if err := watchPanel(ctx, panel, stderr, logger); err != nil {
+			if err := watchPanel(ctx, panel, notify, stderr, logger); err != nil {
 				cancel(err)
 			}
 		})
@@ -179,9 +180,10 @@ func followPreferences(ctx context.Context, reword chan<- struct{}, logger *slog
 const patience = 5 * time.Second
 
 // watchPanel says once when there is nowhere to show an icon, and shows the
-// window instead. The icon appears by itself when a panel comes. It returns
-// when ctx ends, or with an error when the desktop has gone.
-func watchPanel(ctx context.Context, p panel, stderr io.Writer, logger *slog.Logger) error {
+// window instead. The icon appears by itself when a panel comes, and what was
+// said is taken back. It returns when ctx ends, or with an error when the
+// desktop has gone.
+func watchPanel(ctx context.Context, p panel, notify func(tray.Notice), stderr io.Writer, logger *slog.Logger) error {
 	present, gone := p.Watch(ctx)
 	var overdue <-chan time.Time
 	said := false
@@ -194,13 +196,17 @@ func watchPanel(ctx context.Context, p panel, stderr io.Writer, logger *slog.Log
 		case there := <-present:
 			logger.Debug("panel", "there", there)
 			overdue = nil
-			if !there && !said {
+			switch {
+			case there && said:
+				notify(tray.Notice{})
+			case !there && !said:
 				overdue = time.After(patience)
 			}
 		case <-overdue:
 			said, overdue = true, nil
 			fmt.Fprintln(stderr, "curfew-tray: this desktop has no place for tray icons, so the window opens instead; the icon comes when there is one\n"+
 				"hint: on GNOME, enable the AppIndicator extension; elsewhere, add a tray (status notifier) to the panel")
+			notify(tray.NoPlace()) // to who started the tray at login, and reads no stderr
 			if err := desktop.ShowWindow(ctx); err != nil {
 				logger.Warn("no window either", "err", err)
 			}

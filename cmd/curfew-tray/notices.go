@@ -18,7 +18,10 @@ const (
 
 // clickOn is what a click means: the same as a row of the menu.
 func clickOn(action, account string) tray.ID {
-	if action == actSignIn {
+	switch {
+	case account == "":
+		return tray.ID{Verb: tray.Open}
+	case action == actSignIn:
 		return tray.ID{Verb: tray.SignIn, Account: account}
 	}
 	return tray.ID{Verb: tray.OpenAccount, Account: account}

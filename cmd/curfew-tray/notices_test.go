@@ -24,7 +24,7 @@ func TestToast(t *testing.T) {
 	if got, _ := toastXML(notice); !strings.HasPrefix(got, `<toast launch="default work" scenario="reminder">`) {
 		t.Errorf("over: %s", got)
 	}
-	for _, account := range []string{"work", "my work", "", " ", `"/><action content="x" arguments="sign-in y"/>`, "]]>&lt;$(calc)`'\n@\"", "Ünï😀", "a\x00b\xff"} {
+	for _, account := range []string{"work", "my work", " ", `"/><action content="x" arguments="sign-in y"/>`, "]]>&lt;$(calc)`'\n@\"", "Ünï😀", "a\x00b\xff"} {
 		n := tray.Notice{Account: account, Title: account, Body: account, Action: account}
 		text, err := toastXML(n)
 		if err != nil {
@@ -47,6 +47,9 @@ func TestToast(t *testing.T) {
 		if click, ok := toastClick(read.Launch); !ok || click != (tray.ID{Verb: tray.OpenAccount, Account: legal}) {
 			t.Errorf("%q: the toast means %+v, %v", account, click, ok)
 		}
+	}
+	if click, ok := toastClick(toastArguments(actOpen, "")); !ok || click != (tray.ID{Verb: tray.Open}) {
+		t.Errorf("a notice of the tray itself means %+v, %v", click, ok)
 	}
 	for _, foreign := range []string{"", "sign-in", "sign-out work", "-Embedding", "default"} {
 		if click, ok := toastClick(foreign); ok {

@@ -34,12 +34,14 @@ func (b bus) ServeNotices(ctx context.Context, notices <-chan tray.Notice, click
 	for {
 		select {
 		case n := <-notices:
+			// Not by Notify's replaces_id: Plasma changes what is in its list
+			// then, and shows nothing.
+			b.withdraw(ctx, shown[n.Account], logger)
+			delete(shown, n.Account)
 			if n.Title == "" {
-				b.withdraw(ctx, shown[n.Account], logger)
-				delete(shown, n.Account)
 				continue
 			}
-			id, err := b.notify(ctx, n, shown[n.Account])
+			id, err := b.notify(ctx, n)
 			if err != nil {
 				logger.Warn("notification not shown", "title", n.Title, "err", err)
 				continue
@@ -90,8 +92,8 @@ func actionOf(s *dbus.Signal) (id uint32, key string) {
 	return id, key
 }
 
-// notify shows n in place of an older notification, 0 for none.
-func (b bus) notify(ctx context.Context, n tray.Notice, replaces uint32) (id uint32, err error) {
+// notify shows n.
+func (b bus) notify(ctx context.Context, n tray.Notice) (id uint32, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	service := b.Object(notifyName, notifyPath)
@@ -105,7 +107,10 @@ func (b bus) notify(ctx context.Context, n tray.Notice, replaces uint32) (id uin
 	}
 	var actions []string
 	if slices.Contains(can, "actions") {
-		actions = []string{actOpen, assets.Name, actSignIn, n.Action}
+		actions = []string{actOpen, assets.Name}
+		if n.Action != "" {
+			actions = append(actions, actSignIn, n.Action)
+		}
 	}
 	urgency := byte(1)
 	if n.Over {
@@ -116,8 +121,8 @@ func (b bus) notify(ctx context.Context, n tray.Notice, replaces uint32) (id uin
 		"category":      dbus.MakeVariant("network"),
 		"urgency":       dbus.MakeVariant(urgency),
 	}
-	const serverDecides = int32(-1)
+	const replacesNone, serverDecides = uint32(0), int32(-1)
 	err = service.CallWithContext(ctx, notifyName+".Notify", 0,
-		assets.Name, replaces, assets.AppID, n.Title, body, actions, hints, serverDecides).Store(&id)
+		assets.Name, replacesNone, assets.AppID, n.Title, body, actions, hints, serverDecides).Store(&id)
 	return id, err
 }

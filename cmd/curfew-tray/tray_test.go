@@ -600,6 +600,41 @@ func TestAnswersInOrder(t *testing.T) {
 	}
 }
 
+// TestHints: a panel that asks for the top rows only is told of what is below
+// them once, and others are not.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	e := newEngine(account("spotify"), account("work"))
+	serve(t, s.socket, e)
+	s.start()
+	s.registered()
+	s.row("work", "Open")
+	const updated = "com.canonical.dbusmenu.LayoutUpdated"
+	hints := func(read func() (traytest.Row, error)) int {
+		s.desktop.Signals()
+		_, err := read()
+		s.check(err)
+		_, err = s.item.Menu() // what was sent before has come
+		s.check(err)
+		return s.desktop.Signals()[updated]
+	}
+	if n := hints(s.item.TopRows); n != 2 {
+		t.Errorf("%d hints for two accounts", n)
+	}
+	if n := hints(s.item.TopRows); n != 0 {
+		t.Errorf("%d hints more", n)
+	}
+	e.set(account("spotify"), account("work"), account("home"))
+	s.row("home", "Open")
+	if n := hints(s.item.Menu); n != 0 {
+		t.Errorf("%d hints for who reads it whole", n)
+	}
+	if n := hints(s.item.TopRows); n != 3 {
+		t.Errorf("%d hints for three accounts", n)
+	}
+}
+
 // TestCopy: the token is in the clipboard of a real X server, and gone from it
 // when the tray has ended.
 func TestCopy(t *testing.T) {
@@ -680,12 +715,6 @@ func TestNotices(t *testing.T) {
 	s.check(s.desktop.Act(n, "default"))
 	s.next(s.reports, "curfew-window --account spotify")
 
-	ended(&spotify)
-	e.set(spotify, account("work"))
-	if over := shown(2); over.Replaces != n.ID || over.Summary != "spotify: sign in again: the 20 refreshes are used up" || over.Hints["urgency"].Value() != byte(2) {
-		t.Errorf("notification %+v", over)
-	}
-
 	closed := func(want ...uint32) {
 		t.Helper()
 		s.wait("notifications to go", func() (string, bool) {
@@ -693,20 +722,25 @@ func TestNotices(t *testing.T) {
 			return fmt.Sprint(got), slices.Equal(got, want)
 		})
 	}
+	ended(&spotify)
+	e.set(spotify, account("work"))
+	over := shown(2)
+	closed(n.ID) // before: one that takes its place Plasma would not show
+	if over.Replaces != 0 || over.ID == n.ID || over.Summary != "spotify: sign in again: the 20 refreshes are used up" || over.Hints["urgency"].Value() != byte(2) {
+		t.Errorf("notification %+v", over)
+	}
+
 	again := account("spotify", func(a *auth.Snapshot) { a.SignedInAt = time.Now() })
 	e.set(again, account("work"))
-	closed(n.ID)
+	closed(n.ID, over.ID)
 	again.RefreshesLeft = 2
 	e.set(again, account("work"))
 	last := shown(3)
-	if last.Replaces != 0 {
-		t.Errorf("notification %+v takes the place of one that is gone", last)
-	}
 	s.click("Quit")
 	if code := s.exit(p); code != 0 {
 		t.Errorf("exit %d", code)
 	}
-	closed(n.ID, last.ID)
+	closed(n.ID, over.ID, last.ID)
 }
 
 // TestWatcherRestart: a panel that crashes and comes back has the icon again.
@@ -723,22 +757,43 @@ func TestWatcherRestart(t *testing.T) {
 	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")
 }
 
-// TestNoHost: nowhere to show an icon is said once, and the window opens; the
-// icon comes when a host does.
+// TestNoHost: nowhere to show an icon is said once, also by a notification, and
+// the window opens; the icon comes when a host does, and the notification goes.
 func TestNoHost(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, false)
+	s.check(s.desktop.StartNotifications())
 	serve(t, s.socket, newEngine(account("spotify")))
 	p := s.start()
 	s.next(s.reports, "curfew-window")
+	var n traytest.Notification
+	s.wait("a notification", func() (string, bool) {
+		all := s.desktop.Notifications()
+		if len(all) == 1 {
+			n = all[0]
+		}
+		return fmt.Sprintf("%+v", all), len(all) == 1
+	})
+	if n.Summary != "This desktop shows no icon of Curfew" || !strings.Contains(n.Body, "AppIndicator") || !slices.Equal(n.Actions, []string{"default", "Curfew"}) {
+		t.Errorf("notification %+v", n)
+	}
+	s.check(s.desktop.Act(n, "default"))
+	s.next(s.reports, "curfew-window")
 	s.check(s.desktop.StartWatcher(true))
 	s.registered()
+	s.wait("the notification to go", func() (string, bool) {
+		got := s.desktop.Closed()
+		return fmt.Sprint(got), slices.Equal(got, []uint32{n.ID})
+	})
 	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")
 	s.check(s.desktop.StopWatcher())
 	s.check(s.desktop.StartWatcher(true))
 	s.registered()
 	if n := strings.Count(p.text.String(), "no place for tray icons"); n != 1 {
 		t.Errorf("said %d times: %s", n, p.text)
+	}
+	if all := s.desktop.Notifications(); len(all) != 1 {
+		t.Errorf("notified %d times: %+v", len(all), all)
 	}
 }
 

@@ -11,10 +11,12 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -74,6 +76,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err := checkDisplay(ctx); err != nil {
 		return fail(stderr, exitFailed, err, "run it in a desktop session; without one, use: curfew status")
 	}
+	// Who started it has listened for a moment, and may have ended: a word to
+	// standard error must not end the window.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	client := agent.NewClient("")
 	dir, err := runtimeDir(client.Socket())
 	if err != nil {

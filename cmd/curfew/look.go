@@ -31,11 +31,7 @@ func (p *program) overview(ctx context.Context) error {
 		return p.printJSON(all, false)
 	}
 	if len(all) == 0 {
-		if err := p.say("no accounts yet"); err != nil {
-			return err
-		}
-		p.hint("add one: curfew add NAME --issuer URL --client-id ID (or --provider P; see curfew providers)")
-		return nil
+		return p.noAccounts()
 	}
 	t := now()
 	if err := writeTable(p.stdout, all, t); err != nil {
@@ -102,9 +98,18 @@ func (p *program) status(ctx context.Context, name string) error {
 		return p.printJSON(all, false)
 	}
 	if len(all) == 0 {
-		return p.say("no accounts yet")
+		return p.noAccounts()
 	}
 	return writeTable(p.stdout, all, now())
+}
+
+// noAccounts says that there is nothing to show yet, and what to do about it.
+func (p *program) noAccounts() error {
+	if err := p.say("no accounts yet"); err != nil {
+		return err
+	}
+	p.hint("add one: curfew add NAME --issuer URL --client-id ID (or --provider P; see curfew providers)")
+	return nil
 }
 
 // watchStatus shows every change until it is stopped. On a terminal the
@@ -256,6 +261,9 @@ func (p *program) log(ctx context.Context, name string, n int, follow bool) erro
 	}
 	if p.json && !follow {
 		return p.printJSON(events, false)
+	}
+	if len(events) == 0 && !p.json {
+		p.note("nothing has happened yet")
 	}
 	if err := p.printEvents(events, name == ""); err != nil || !follow {
 		return err

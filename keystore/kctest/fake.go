@@ -5,6 +5,8 @@ package kctest
 import (
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -26,21 +28,26 @@ type Faults struct {
 	DeclineWrite bool            // CreateItem asks, and the answer is no
 	DeclineDrop  bool            // Delete asks, and the answer is no
 	Stall        <-chan struct{} // methods wait until it is closed; nil: they do not
-	Bare         bool            // there is no collection at all
+	Bare         bool            // there is no collection at all, until a prompt to make one is answered
+	Guarded      bool            // each client is asked about before it may read items
+	Foreign      string          // the user of an item that only another client may read
 }
 
 // A Fake is a Secret Service with faults that gnome-keyring cannot be brought
 // to show. It has one collection, login, and does as much as go-keyring uses.
 type Fake struct {
-	conn  *dbus.Conn
-	props *prop.Properties
+	conn    *dbus.Conn
+	service *prop.Properties
+	props   *prop.Properties // of the collection
 
 	mu      sync.Mutex // guards all below
 	faults  Faults
 	items   map[dbus.ObjectPath]*fakeItem
 	n       int
 	prompts int
+	made    string // the label of the collection that was made
 	asked   chan struct{}
+	allowed map[dbus.Sender]bool // clients that may read guarded items
 }
 
 type fakeItem struct {
@@ -63,20 +70,25 @@ func (s *Session) Fake(faults Faults) *Fake {
 }
 
 // Serve is a whole Secret Service: it serves a fake on a bus until that ends.
-// A program that the bus starts (see Activatable) calls it.
-func Serve(t testing.TB, address string, faults Faults) {
+// A program that the bus starts by a name (see Activatable) calls it.
+func Serve(t testing.TB, address, name string) {
 	t.Helper()
 	conn, err := dbus.Connect(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, conn, faults)
+	serve(t, conn, Faults{})
+	if name != "" {
+		if _, err := conn.RequestName(name, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
 	<-conn.Context().Done()
 }
 
 func serve(t testing.TB, conn *dbus.Conn, faults Faults) *Fake {
 	t.Helper()
-	f := &Fake{conn: conn, faults: faults, items: map[dbus.ObjectPath]*fakeItem{}, asked: make(chan struct{}, 64)}
+	f := &Fake{conn: conn, faults: faults, items: map[dbus.ObjectPath]*fakeItem{}, asked: make(chan struct{}, 64), allowed: map[dbus.Sender]bool{}}
 	t.Cleanup(func() { f.conn.Close() })
 	collections := []dbus.ObjectPath{fakeLogin}
 	if faults.Bare {
@@ -85,11 +97,15 @@ func serve(t testing.TB, conn *dbus.Conn, faults Faults) *Fake {
 	f.export(t, fakeService{f}, fakeRoot, "Service")
 	f.export(t, fakeCollection{f}, fakeLogin, "Collection")
 	f.export(t, fakeSession{}, fakeRoot+"/session/1", "Session")
-	if _, err := prop.Export(f.conn, fakeRoot, prop.Map{iface + "Service": {"Collections": {Value: collections}}}); err != nil {
+	var err error
+	f.service, err = prop.Export(f.conn, fakeRoot, prop.Map{iface + "Service": {"Collections": {Value: collections}}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	var err error
-	f.props, err = prop.Export(f.conn, fakeLogin, prop.Map{iface + "Collection": {"Locked": {Value: faults.Locked, Emit: prop.EmitTrue}}})
+	f.props, err = prop.Export(f.conn, fakeLogin, prop.Map{iface + "Collection": {
+		"Label":  {Value: "kdewallet"},
+		"Locked": {Value: faults.Locked, Emit: prop.EmitTrue},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,6 +143,54 @@ func (f *Fake) Prompts() int {
 // Asked receives a value for every prompt shown.
 func (f *Fake) Asked() <-chan struct{} { return f.asked }
 
+// Made is the label that somebody gave the collection.
+func (f *Fake) Made() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.made
+}
+
+// BeKWallet makes the fake KWallet of version 5, whose wallet has the label
+// kdewallet and is open, whatever the collection says. sync writes it to disk;
+// nil: it does not speak KWallet's own language, as later ones.
+func (f *Fake) BeKWallet(t testing.TB, sync func()) {
+	t.Helper()
+	const name = "org.kde.kwalletd5"
+	if sync != nil {
+		if err := f.conn.ExportWithMap(fakeKWallet{sync}, map[string]string{"IsOpen": "isOpen", "Open": "open", "Sync": "sync", "Close": "close"}, "/modules/kwalletd5", "org.kde.KWallet"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if reply, err := f.conn.RequestName(name, dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
+		t.Fatalf("%v, %v", reply, err)
+	}
+}
+
+type fakeKWallet struct{ sync func() }
+
+func (fakeKWallet) IsOpen(wallet string) (bool, *dbus.Error) { return wallet == "kdewallet", nil }
+
+func (fakeKWallet) Open(wallet string, window int64, app string) (int32, *dbus.Error) {
+	if wallet != "kdewallet" || app != "" {
+		return -1, nil // it would ask a person
+	}
+	return 7, nil
+}
+
+func (k fakeKWallet) Sync(handle int32, app string) *dbus.Error {
+	if handle == 7 && app == "" {
+		k.sync()
+	}
+	return nil
+}
+
+func (fakeKWallet) Close(handle int32, force bool, app string) (int32, *dbus.Error) {
+	if force {
+		panic("a wallet was locked")
+	}
+	return 1, nil
+}
+
 // Leave ends the service.
 func (f *Fake) Leave() { f.conn.Close() }
 
@@ -148,6 +212,13 @@ func (f *Fake) now() Faults {
 	return faults
 }
 
+// guards reports whether a client may not read items.
+func (f *Fake) guards(client dbus.Sender) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.faults.Guarded && !f.allowed[client]
+}
+
 // prompt makes a prompt object that will be answered with yes or no.
 func (f *Fake) prompt(yes bool, result any) dbus.ObjectPath {
 	f.mu.Lock()
@@ -165,10 +236,13 @@ type fakePrompt struct {
 	result dbus.Variant
 }
 
-func (p fakePrompt) Prompt(string) *dbus.Error {
+func (p fakePrompt) Prompt(_ string, client dbus.Sender) *dbus.Error {
 	faults := p.f.now()
 	p.f.mu.Lock()
 	p.f.prompts++
+	if !faults.Unanswered {
+		p.f.allowed[client] = p.yes
+	}
 	p.f.mu.Unlock()
 	p.f.asked <- struct{}{}
 	if faults.Unanswered {
@@ -178,6 +252,12 @@ func (p fakePrompt) Prompt(string) *dbus.Error {
 		unlocked := faults
 		unlocked.Locked = false
 		p.f.Set(unlocked)
+	}
+	if p.yes && faults.Bare {
+		made := p.f.now()
+		made.Bare = false
+		p.f.Set(made)
+		p.f.service.SetMust(iface+"Service", "Collections", []dbus.ObjectPath{fakeLogin})
 	}
 	// An answer may come before the call returns; clients must cope.
 	p.f.conn.Emit(p.path, iface+"Prompt.Completed", !p.yes, p.result)
@@ -203,11 +283,47 @@ func (x fakeService) OpenSession(algorithm string, _ dbus.Variant) (dbus.Variant
 
 func (x fakeService) ReadAlias(string) (dbus.ObjectPath, *dbus.Error) { return "/", nil }
 
-func (x fakeService) Unlock(objects []dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
-	if faults := x.f.now(); faults.Locked {
+func (x fakeService) CreateCollection(properties map[string]dbus.Variant, alias string) (dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
+	faults := x.f.now()
+	x.f.mu.Lock()
+	x.f.made, _ = properties[iface+"Collection.Label"].Value().(string)
+	x.f.mu.Unlock()
+	if alias != "default" {
+		return "/", "/", dbus.NewError("org.freedesktop.DBus.Error.InvalidArgs", nil)
+	}
+	return "/", x.f.prompt(!faults.Dismissed, fakeLogin), nil
+}
+
+func (x fakeService) Unlock(objects []dbus.ObjectPath, client dbus.Sender) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
+	items := slices.ContainsFunc(objects, func(o dbus.ObjectPath) bool { return strings.HasPrefix(string(o), string(fakeLogin)+"/") })
+	if faults := x.f.now(); faults.Locked || items && x.f.guards(client) {
 		return []dbus.ObjectPath{}, x.f.prompt(!faults.Dismissed, objects), nil
 	}
 	return objects, "/", nil
+}
+
+// SearchItems finds items that have at least these attributes.
+func (x fakeService) SearchItems(attributes map[string]string, client dbus.Sender) (unlocked, locked []dbus.ObjectPath, err *dbus.Error) {
+	faults := x.f.now()
+	guarded := x.f.guards(client)
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	found := []dbus.ObjectPath{}
+	for path, item := range x.f.items {
+		merged := maps.Clone(item.attributes)
+		maps.Copy(merged, attributes)
+		if maps.Equal(merged, item.attributes) {
+			found = append(found, path)
+		}
+	}
+	unlocked, locked = found, []dbus.ObjectPath{}
+	if faults.Locked || guarded {
+		unlocked, locked = locked, unlocked
+	}
+	if user, named := attributes["username"]; faults.Foreign != "" && (!named || user == faults.Foreign) {
+		locked = append(locked, fakeLogin+"/foreign")
+	}
+	return unlocked, locked, nil
 }
 
 type fakeCollection struct{ f *Fake }
@@ -252,8 +368,11 @@ type fakeItemObject struct {
 	path dbus.ObjectPath
 }
 
-func (i fakeItemObject) GetSecret(session dbus.ObjectPath) (secret, *dbus.Error) {
+func (i fakeItemObject) GetSecret(session dbus.ObjectPath, client dbus.Sender) (secret, *dbus.Error) {
 	i.f.now()
+	if i.f.guards(client) {
+		return secret{}, dbus.NewError(iface+"Error.IsLocked", nil)
+	}
 	i.f.mu.Lock()
 	defer i.f.mu.Unlock()
 	item := i.f.items[i.path]

@@ -12,6 +12,7 @@ package kctest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -111,12 +112,13 @@ func New(t testing.TB) *Session {
 	return s
 }
 
-// Activatable has the bus start a program when somebody asks for the Secret
-// Service. It gets the environment that the test had at New.
-func (s *Session) Activatable(command string) {
+// Activatable has the bus start a program when somebody asks for a name; ""
+// is the Secret Service's. It gets the environment that the test had at New.
+func (s *Session) Activatable(name, command string) {
 	s.t.Helper()
-	service := fmt.Appendf(nil, "[D-BUS Service]\nName=%s\nExec=%s\n", secretsName, command)
-	if err := os.WriteFile(filepath.Join(s.services, secretsName+".service"), service, 0o600); err != nil {
+	name = cmp.Or(name, secretsName)
+	service := fmt.Appendf(nil, "[D-BUS Service]\nName=%s\nExec=%s\n", name, command)
+	if err := os.WriteFile(filepath.Join(s.services, name+".service"), service, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 	conn := s.connect()

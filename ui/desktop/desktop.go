@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,7 +82,9 @@ func RunBrowser(address string) error {
 }
 
 // ShowWindow starts curfew-window, which shows the one that is open already
-// where there is one. The window outlives this program.
+// where there is one. The window outlives this program. One that ends at once
+// has its own words for why, which are the error's, and its exit code is that
+// of the error's kind.
 func ShowWindow(ctx context.Context, args ...string) error {
 	path, err := agent.FindProgram("curfew-window")
 	if err != nil {
@@ -93,20 +96,38 @@ func ShowWindow(ctx context.Context, args ...string) error {
 	}
 	c := exec.Command(path, args...)
 	c.SysProcAttr = agent.Detached()
+	var said lastWords
+	c.Stderr = &said
 	err = c.Start()
 	if err == nil {
 		ended := make(chan error, 1)
 		go func() { ended <- c.Wait() }()
 		err = settle(ctx, ended)
 	}
-	if err != nil {
-		return &auth.Error{
-			Kind:    auth.KindFailed,
-			Message: status.Tr("the window cannot open (%v)", err),
-			Hint:    status.Tr("run curfew-window in a terminal to see why"),
-		}
+	if err == nil {
+		return nil
 	}
-	return nil
+	e := &auth.Error{Kind: auth.KindFailed}
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok && ended.ExitCode() == 2 {
+		e.Kind = auth.KindBadRequest
+	}
+	if e.Message, e.Hint = agent.LastWords("curfew-window", string(said)); e.Message == "" {
+		e.Message, e.Hint = status.Tr("the window cannot open (%v)", err), status.Tr("run curfew-window in a terminal to see why")
+	}
+	return e
+}
+
+// lastWords keeps the end of what a program says. Programs that go on speaking
+// when nobody listens any more must not fail of it: see cmd/curfew-window.
+type lastWords []byte
+
+const mostWords = 4096 // bytes
+
+// Write takes all of p, and keeps the end.
+func (w *lastWords) Write(p []byte) (int, error) {
+	all := append(*w, p...)
+	*w = slices.Clone(all[max(0, len(all)-mostWords):])
+	return len(p), nil
 }
 
 // settle waits until a program has ended or has run for long enough to have

@@ -85,6 +85,8 @@ func TestShowWindow(t *testing.T) {
 	t.Setenv("OUT", out)
 	for _, tt := range []struct{ name, script, want, message, hint string }{
 		{"ends at once, having shown another", `echo "$@" >"$OUT"`, "--account a b\n", "", ""},
+		{"says why it fails", `echo "$@" >"$OUT"; echo "a driver's noise" >&2; echo "curfew-window: there is no display" >&2; echo "hint: use one" >&2; exit 1`,
+			"--account a b\n", "there is no display", "use one"},
 		{"fails at once", `echo "$@" >"$OUT"; exit 1`, "--account a b\n", "the window cannot open (exit status 1)", "run curfew-window in a terminal to see why"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -116,7 +116,8 @@ func Change(edit func(*Preferences)) error {
 // Watch calls changed, one call at a time, with the preferences as they are and
 // then each time that they were written, until ctx ends or the system tells no
 // more. Between two changes it sleeps: nothing is looked up by the clock. What
-// cannot be read changes nothing.
+// cannot be read changes nothing. A directory that is removed or moved away is
+// waited for, and not made anew: who did that may be about to put another there.
 func Watch(ctx context.Context, changed func(Preferences)) error {
 	path, err := Path()
 	if err != nil {
@@ -129,8 +130,9 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 	defer w.Close()
 	// The directory, not the file, which is another one after each change.
 	dir := filepath.Dir(path)
+	followed := dir
 	if err = os.MkdirAll(dir, 0o700); err == nil {
-		err = w.Add(dir)
+		followed, err = follow(w, dir, "")
 	}
 	if err != nil {
 		return fmt.Errorf("changes of the preferences cannot be followed: %w", err)
@@ -145,6 +147,8 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 				changed(p)
 			}
 		}
+		written = false
+		gone := false
 		select {
 		case <-ctx.Done():
 			return nil
@@ -153,12 +157,39 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 				return nil
 			}
 			written = (filepath.Base(e.Name) == fileName || e.Name == target) && e.Op != fsnotify.Chmod
+			gone = followed != dir || e.Name == dir && e.Has(fsnotify.Remove|fsnotify.Rename)
 		case err, ok := <-w.Errors:
 			if !ok {
 				return nil
 			}
 			return fmt.Errorf("changes of the preferences are no longer followed: %w", err)
 		}
+		if gone {
+			if followed, err = follow(w, dir, followed); err != nil {
+				return fmt.Errorf("changes of the preferences are no longer followed: %w", err)
+			}
+			written = written || followed == dir
+		}
+	}
+}
+
+// follow has w follow dir in place of before or, while dir does not exist, the
+// nearest directory above it, where it would come back. It returns which.
+func follow(w *fsnotify.Watcher, dir, before string) (followed string, err error) {
+	w.Remove(before) // an error says that the system has forgotten it already
+	for at, below := dir, ""; ; {
+		switch err := w.Add(at); {
+		case errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at):
+			at, below = filepath.Dir(at), at
+			continue
+		case err != nil || at == dir:
+			return at, err
+		}
+		if _, err := os.Stat(below); err != nil {
+			return at, nil
+		}
+		w.Remove(at) // it came back before at was followed
+		at = dir
 	}
 }
 

@@ -209,6 +209,49 @@ func TestWatch(t *testing.T) {
 	w.stop()
 }
 
+// TestWatchOutlivesItsDirectory: who removes the configuration, or puts another
+// one in its place, is followed there, and is not given the directory back.
+func TestWatchOutlivesItsDirectory(t *testing.T) {
+	path := home(t)
+	dir := filepath.Dir(path)
+	above := filepath.Dir(dir)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	speak := func(code string) { must(Change(func(p *Preferences) { p.Language = code })) }
+	w := watch(t)
+	w.wait(Preferences{})
+	speak("de")
+	w.wait(Preferences{Language: "de"})
+
+	must(os.RemoveAll(dir))
+	w.wait(Preferences{})
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("what was removed is there again")
+	}
+	speak("en") // which makes the directory
+	w.wait(Preferences{Language: "en"})
+	speak("de") // and is followed in it
+	w.wait(Preferences{Language: "de"})
+
+	must(os.Rename(dir, dir+".old"))
+	must(os.MkdirAll(dir+".new", 0o700))
+	write(t, filepath.Join(dir+".new", fileName), "language = \"en\"\n")
+	must(os.Rename(dir+".new", dir))
+	w.wait(Preferences{Language: "en"})
+
+	must(os.RemoveAll(above)) // with what is above it
+	w.wait(Preferences{})
+	speak("de")
+	w.wait(Preferences{Language: "de"})
+	speak("en")
+	w.wait(Preferences{Language: "en"})
+	w.stop()
+}
+
 func TestSpeak(t *testing.T) {
 	t.Cleanup(func() { status.SetLanguage(status.English) })
 	if runtime.GOOS != "windows" && runtime.GOOS != "darwin" { // there the system has another place for it

@@ -63,18 +63,33 @@ func Limits(l auth.Limits) string {
 	return Tr("A session ends after %s or %s, whichever comes first.", age, count)
 }
 
-// OverBy returns the names of the accounts whose session is over by the limits
-// l, or has no refresh left.
-func OverBy(l auth.Limits, all []auth.Snapshot, now time.Time) (names []string) {
+// LimitsOf says which limits hold for the sessions of an account, the next one
+// included: those built in where its agent says none.
+func LimitsOf(s auth.Snapshot) auth.Limits {
+	return auth.BuiltIn.Tighten(auth.Limits{
+		MaxAge:       time.Duration(s.MaxAge) * time.Second,
+		MaxRefreshes: s.MaxRefreshes,
+		MaxIdle:      time.Duration(s.MaxIdle) * time.Second,
+	})
+}
+
+// OverBy returns the names of the accounts whose session is over at once by the
+// limits l, and of those that have no refresh left by them: their session lives
+// until the access token expires that it has.
+func OverBy(l auth.Limits, all []auth.Snapshot, now time.Time) (over, spent []string) {
 	for _, s := range all {
 		used := s.LastUsedAt
 		if used.IsZero() {
 			used = s.SignedInAt
 		}
-		rules := auth.Session{SignedInAt: s.SignedInAt, LastActivity: used, Used: s.RefreshesUsed}
-		if HasSession(s) && (rules.Over(l, now) != "" || rules.Exhausted(l)) {
-			names = append(names, Name(s))
+		rules := auth.Session{SignedInAt: s.SignedInAt, LastActivity: used, Used: s.RefreshesUsed, AccessExpiresAt: s.AccessExpiresAt}
+		switch {
+		case !HasSession(s):
+		case rules.Over(l, now) != "", rules.Exhausted(l) && !rules.AccessGood(now):
+			over = append(over, Name(s))
+		case rules.Exhausted(l):
+			spent = append(spent, Name(s))
 		}
 	}
-	return names
+	return over, spent
 }

@@ -56,11 +56,19 @@ func TestLimits(t *testing.T) {
 	gone.State = auth.Ended
 	unused := session("unused", 3*day, 0, 0)
 	unused.LastUsedAt = time.Time{}
-	all := []auth.Snapshot{session("old", 8*day, 3, 0), session("spent", day, 10, 0), session("idle", 4*day, 1, 2*day+time.Second), session("good", 7*day, 9, 2*day), gone, unused}
-	if got := strings.Join(OverBy(auth.Limits{MaxAge: 7 * day, MaxRefreshes: 10, MaxIdle: 2 * day}, all, now), " "); got != "old spent idle unused" {
+	last := session("last", day, 10, 0)
+	last.AccessExpiresAt = now.Add(time.Minute)
+	old := session("old", 8*day, 10, 0)
+	old.AccessExpiresAt = now.Add(time.Minute) // which does not help
+	all := []auth.Snapshot{old, session("spent", day, 10, 0), session("idle", 4*day, 1, 2*day+time.Second), session("good", 7*day, 9, 2*day), gone, unused, last}
+	over, spent := OverBy(auth.Limits{MaxAge: 7 * day, MaxRefreshes: 10, MaxIdle: 2 * day}, all, now)
+	if got := strings.Join(over, " "); got != "old spent idle unused" {
 		t.Errorf("over are %q", got)
 	}
-	if got := OverBy(auth.BuiltIn, slices.Concat(all[:4], all[5:]), now); got != nil {
-		t.Errorf("over by the built-in limits are %q", got)
+	if got := strings.Join(spent, " "); got != "last" {
+		t.Errorf("spent are %q", got)
+	}
+	if over, spent := OverBy(auth.BuiltIn, slices.Concat(all[:4], all[5:]), now); over != nil || spent != nil {
+		t.Errorf("by the built-in limits %q are over and %q spent", over, spent)
 	}
 }

@@ -161,6 +161,9 @@ func title(s auth.Snapshot) string {
 	case auth.Held:
 		return Tr("Refused by the server")
 	case auth.Locked:
+		if !keychainLocked(s) {
+			return Tr("No way into the keychain")
+		}
 		return Tr("Keychain locked")
 	case auth.Suspect:
 		return Tr("Check the clock")
@@ -172,6 +175,10 @@ func title(s auth.Snapshot) string {
 	}
 	return Tr("Unknown state")
 }
+
+// keychainLocked reports whether a lock is what keeps us from the keychain, not a
+// person who said no, or a keychain that is away or does not answer.
+func keychainLocked(s auth.Snapshot) bool { return s.Message == "" || s.Message == auth.MessageLocked }
 
 // detail prefers the engine's own sentence, which knows the case at hand, and
 // has one of its own for every state.

@@ -257,7 +257,7 @@ func TestGerman(t *testing.T) {
 		{Ago(now.Add(-3*day), now), "vor 3 T"}, {Ago(now.Add(-2*time.Minute), now), "vor 2 Min"}, {Ago(time.Time{}, now), "nie"},
 		{Said("The server cannot be reached (id.example.com did not answer in time); the session is kept."),
 			"Der Server ist nicht erreichbar (id.example.com hat nicht rechtzeitig geantwortet); die Sitzung bleibt erhalten."},
-		{Said("The server cannot be reached (127.0.0.1:36401 could not be reached: connect: connection refused)."), "Der Server ist nicht erreichbar (127.0.0.1:36401 ist nicht erreichbar: connect: connection refused)."},
+		{Said("The server cannot be reached (127.0.0.1:36401: connect: connection refused (the issuer is http://127.0.0.1:36401))."), "Der Server ist nicht erreichbar (127.0.0.1:36401: connect: connection refused (der Aussteller ist http://127.0.0.1:36401))."},
 		{Said("Consent was denied (The user said no. Really). Start it again: `curfew login work`."), "Die Zustimmung wurde verweigert (The user said no. Really). Neu beginnen: `curfew login work`."},
 		{Said("This sign-in ends in 3 days. Signing in again starts a new one."), "Diese Anmeldung endet in 3 Tagen. Eine neue Anmeldung beginnt von vorn."},
 		{Said("The provider ends this sign-in in 5 hours, before its 30 days are over."), "Der Anbieter beendet diese Anmeldung in 5 Stunden, also vor Ablauf von 30 Tagen."},

@@ -130,6 +130,9 @@ func Short(s auth.Snapshot, now time.Time) string {
 	case auth.Held:
 		return Tr("refused by the server")
 	case auth.Locked:
+		if !keychainLocked(s) {
+			return Tr("no way into the keychain")
+		}
 		return Tr("keychain locked")
 	case auth.Suspect:
 		return Tr("check the clock of this computer")

@@ -80,6 +80,8 @@ func TestWords(t *testing.T) {
 		{"held", live(in(auth.Held), func(s *auth.Snapshot) { s.Message = "the server says invalid_client" }), "refused by the server", "Refused by the server",
 			"The server says invalid_client.", Attention, "Sign in again"},
 		{"locked", live(in(auth.Locked)), "keychain locked", "Keychain locked", "The keychain is locked or does not answer. Unlock it, and Curfew goes on by itself.", Attention, ""},
+		{"locked, as it says", live(in(auth.Locked), func(s *auth.Snapshot) { s.Message = auth.MessageLocked }), "keychain locked", "Keychain locked", "The keychain is locked.", Attention, ""},
+		{"locked out", live(in(auth.Locked), func(s *auth.Snapshot) { s.Message = "The keychain refused." }), "no way into the keychain", "No way into the keychain", "The keychain refused.", Attention, ""},
 		{"suspect", live(in(auth.Suspect)), "check the clock of this computer", "Check the clock", "The clock of this computer cannot be right. Set the time, and Curfew goes on by itself.", Attention, ""},
 		{"signed out", auth.Snapshot{Name: "x", State: auth.SignedOut}, "signed out", "Signed out", "Sign in once, in your own browser, and programs can have tokens.", Calm, "Sign in"},
 		{"signing in", auth.Snapshot{Name: "x", State: auth.SigningIn}, "signing in, go on in your browser", "Signing in",

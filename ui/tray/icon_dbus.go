@@ -43,6 +43,10 @@ const (
 	// openMost is how long a menu counts as open when its panel never says
 	// that it was closed, for instance because the panel crashed.
 	openMost = 10 * time.Minute
+
+	// openSoon is how long one counts as open that is about to be, until its
+	// panel says that it is.
+	openSoon = 2 * time.Second
 )
 
 // An Icon shows a model in the panel. Its channels go into a [Config]. Its
@@ -63,8 +67,11 @@ type Icon struct {
 	revision  uint32           // of menu
 	ids       map[ID]int32     // of every row there ever was
 	rows      map[int32]Item   // those that there are
-	open      bool             // the menu itself, where the panel says so
+	hinted    asked            // last
 	item      *prop.Properties // nil until they can be seen
+
+	telling sync.Mutex // held while Opened is told, so that what is told is in order; guards:
+	open    bool       // the menu itself, where the panel says so
 }
 
 // NewIcon prepares the icon in a tone, with title as its name for desktops
@@ -126,6 +133,20 @@ func (i *Icon) answer(call *dbus.Message) {
 	}
 	var body []any
 	switch call.Headers[dbus.FieldMember].Value() {
+	case "GetLayout":
+		var parent, depth int32
+		var names []string
+		if dbus.Store(call.Body, &parent, &depth, &names) != nil {
+			return // godbus says what is wrong with it
+		}
+		revision, found, err := menuCalls{icon: i}.GetLayout(parent, depth, names)
+		if err != nil {
+			return
+		}
+		body = []any{revision, found}
+		if parent == rootRow && depth == 1 {
+			defer i.hint(asked{call.Headers[dbus.FieldSender].String(), revision}, found)
+		}
 	case "GetGroupProperties":
 		var ids []int32
 		var names []string
@@ -150,6 +171,30 @@ func (i *Icon) answer(call *dbus.Message) {
 		Body: body,
 	}, nil)
 	call.Flags |= dbus.FlagNoReplyExpected
+}
+
+// asked is a panel that has asked for the menu without what is below its rows.
+type asked struct {
+	panel    string
+	revision uint32
+}
+
+// hint has such a panel ask for what is below the rows. Plasma asks by itself
+// only when it shows a menu below for the first time, which it then puts where
+// one without rows would fit: at the edge of the screen, most of it beyond.
+func (i *Icon) hint(a asked, menu layout) {
+	i.mu.Lock()
+	again := i.hinted == a
+	i.hinted = a
+	i.mu.Unlock()
+	if again {
+		return // a panel that takes this for news of the whole menu must not go round in circles
+	}
+	for row := range menu.children {
+		if _, parent := row.Props["children-display"]; parent {
+			i.emit(menuPath, menuInterface+".LayoutUpdated", a.revision, row.ID)
+		}
+	}
 }
 
 // register takes the icon to the panels' watcher, now and whenever another
@@ -512,19 +557,28 @@ func (c menuCalls) Event(id int32, what string, _ dbus.Variant, _ uint32) *dbus.
 // opened passes on that the menu, or one below a row, was opened or closed.
 // Of GTK's panels only the latter is heard.
 func (c menuCalls) opened(id int32, opened bool) {
-	c.icon.mu.Lock()
+	c.icon.telling.Lock()
+	defer c.icon.telling.Unlock()
 	if id == rootRow {
 		c.icon.open = opened
 	}
-	open := c.icon.open
-	c.icon.mu.Unlock()
 	switch {
 	case opened:
 		c.stays(openMost)
 	case id == rootRow:
 		c.stays(0)
-	case !open:
+	case !c.icon.open:
 		c.stays(quiet)
+	}
+}
+
+// about passes on that the menu is about to open, and is for this long if
+// nothing more is said. What was said already counts for more.
+func (c menuCalls) about(most time.Duration) {
+	c.icon.telling.Lock()
+	defer c.icon.telling.Unlock()
+	if !c.icon.open {
+		c.stays(most)
 	}
 }
 
@@ -553,10 +607,12 @@ func (c menuCalls) EventGroup(events []event) ([]int32, *dbus.Error) {
 }
 
 // AboutToShow says that a menu is about to open, and is told that what the
-// panel knows of it is true.
+// panel knows of it is true. Qt's panels and GNOME's say beside it that the menu
+// was opened, before or after; GNOME's calls it also for a menu that nobody
+// opens, when it begins to show the icon.
 func (c menuCalls) AboutToShow(id int32) (update bool, err *dbus.Error) {
 	if id == rootRow {
-		c.stays(quiet)
+		c.about(openSoon)
 	}
 	return false, nil
 }
@@ -565,7 +621,7 @@ func (c menuCalls) AboutToShow(id int32) (update bool, err *dbus.Error) {
 // panels call this and no more.
 func (c menuCalls) AboutToShowGroup(ids []int32) (updates, unknown []int32, err *dbus.Error) {
 	if slices.Contains(ids, rootRow) {
-		c.stays(quiet)
+		c.about(quiet)
 	}
 	return []int32{}, []int32{}, nil
 }

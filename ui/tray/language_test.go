@@ -78,6 +78,7 @@ func TestNoEnglishIsLeft(t *testing.T) {
 		m := NewModel(s, now)
 		walk(m.Items)
 		all = append(all, strings.Split(m.Tooltip, "\n")...)
+		all = append(all, NoPlace().Title, NoPlace().Body)
 		for _, a := range s.Accounts {
 			was := level{session: a.SignedInAt}
 			found, _ := notices(map[string]level{a.Name: was}, s.Accounts, now)

@@ -12,11 +12,19 @@ import (
 // A Notice is what a desktop shows for a moment and then keeps in its list. It
 // replaces the account's last one; one without a title only takes that away.
 type Notice struct {
-	Account string
+	Account string // "": of the tray itself
 	Title   string // plain text
 	Body    string // plain text
-	Action  string // label of what signs in again
+	Action  string // label of what signs in again; "": nothing does
 	Over    bool   // the session has ended
+}
+
+// NoPlace is the notice that the desktop shows no icons, and what to do.
+func NoPlace() Notice {
+	return Notice{
+		Title: status.Tr("This desktop shows no icon of Curfew"),
+		Body:  status.Tr("So its window opens instead. On GNOME, enable the AppIndicator extension; elsewhere, add a tray (status notifier) to the panel. The icon then comes by itself."),
+	}
 }
 
 // The marks at which a session's end is announced.

@@ -18,6 +18,7 @@ package tray
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -96,7 +97,9 @@ type Tray struct {
 	busy        map[ID]bool
 	levels      map[string]level
 	noticeUntil time.Time
-	openUntil   time.Time // the menu is, at most
+	noticeOf    string     // the account that the notice is about; "": none
+	untrue      contradict // by what that account may become; nil: by nothing
+	openUntil   time.Time  // the menu is, at most
 	copied      *copied
 }
 
@@ -104,9 +107,14 @@ type Tray struct {
 type result struct {
 	id     ID
 	notice string
+	untrue contradict // what contradicts the notice; nil: nothing
 	err    error
 	copied *copied // a token went into the clipboard
 }
+
+// contradict reports whether a notice is untrue of an account that has become
+// like a. It is asked at every change, and may remember what it saw.
+type contradict func(a auth.Snapshot) bool
 
 // copied remembers which token to take out of the clipboard again, without
 // remembering the token.
@@ -135,6 +143,7 @@ func (t *Tray) Run(ctx context.Context) {
 		case update := <-updates:
 			before := t.state.Accounts
 			update(&t.state)
+			t.doubt()
 			t.compare(before)
 		case id := <-t.Clicks:
 			t.openUntil = time.Time{} // a click closes the menu
@@ -292,6 +301,48 @@ func (t *Tray) watch(ctx context.Context, updates chan<- func(*State)) {
 	}
 }
 
+// doubt takes away a notice that its account contradicts by now.
+func (t *Tray) doubt() {
+	if t.untrue != nil && t.untrue(t.account(t.noticeOf)) {
+		t.untrue, t.noticeUntil = nil, time.Time{}
+	}
+}
+
+// account returns what was last heard of an account; nothing of one that has
+// no name, or is gone.
+func (t *Tray) account(name string) auth.Snapshot {
+	if i := slices.IndexFunc(t.state.Accounts, func(a auth.Snapshot) bool { return a.Name == name }); i >= 0 {
+		return t.state.Accounts[i]
+	}
+	return auth.Snapshot{}
+}
+
+// since contradicts what was said of an account that was like before: it has
+// been signed in anew, or refreshed.
+func since(before auth.Snapshot) contradict {
+	return func(a auth.Snapshot) bool {
+		return a.SignedInAt.After(before.SignedInAt) || a.LastRefreshAt.After(before.LastRefreshAt)
+	}
+}
+
+// unlocked contradicts that the keychain could not be used. The news that it
+// could not may come after the error that said so.
+func unlocked(before auth.Snapshot) contradict {
+	newer, locked := since(before), before.State == auth.Locked
+	return func(a auth.Snapshot) bool {
+		was := locked
+		locked = a.State == auth.Locked
+		return newer(a) || was && !locked
+	}
+}
+
+// flowEnded contradicts that a person is to go on with a sign-in.
+func flowEnded(flow string) contradict {
+	return func(a auth.Snapshot) bool {
+		return a.SignIn != nil && a.SignIn.Flow == flow && (a.SignIn.Phase == auth.PhaseDone || a.SignIn.Phase == auth.PhaseFailed)
+	}
+}
+
 // compare tells how a sign-in ended that was running in the last snapshots.
 func (t *Tray) compare(before []auth.Snapshot) {
 	running := make(map[string]string)
@@ -306,11 +357,13 @@ func (t *Tray) compare(before []auth.Snapshot) {
 		}
 		switch {
 		case a.SignIn.Phase == auth.PhaseDone:
-			t.notify(status.Problem{Message: status.Tr("%s: signed in", nameOf(a.Name))}, noticeTime)
+			t.notify(status.Problem{Message: status.Tr("%s: signed in", nameOf(a.Name))}, noticeTime, a.Name,
+				func(a auth.Snapshot) bool { return !status.HasSession(a) })
 		case status.SignInFailed(a):
 			p := problemOf(a.Name, &auth.Error{Kind: a.SignIn.Error, Message: a.SignIn.Message})
 			p.Hint = "" // the message says what to do
-			t.notify(p, trouble)
+			flow := a.SignIn.Flow
+			t.notify(p, trouble, a.Name, func(a auth.Snapshot) bool { return a.SignIn == nil || a.SignIn.Flow != flow })
 		}
 	}
 }
@@ -326,8 +379,10 @@ func problemOf(account string, err error) status.Problem {
 	return p
 }
 
-func (t *Tray) notify(notice status.Problem, d time.Duration) {
+// notify shows a notice for d, or until its account, if it has one, contradicts it.
+func (t *Tray) notify(notice status.Problem, d time.Duration, account string, untrue contradict) {
 	t.state.Notice, t.noticeUntil = notice, time.Now().Add(d)
+	t.noticeOf, t.untrue = account, untrue
 }
 
 // finish shows what came of a click.
@@ -339,9 +394,13 @@ func (t *Tray) finish(r result) {
 	switch {
 	case r.err != nil:
 		t.Logger.Warn("click failed", "verb", r.id.Verb, "account", r.id.Account, "err", r.err)
-		t.notify(problemOf(r.id.Account, r.err), trouble)
+		untrue := since(t.account(r.id.Account))
+		if e, ok := errors.AsType[*auth.Error](r.err); ok && e.Kind == auth.KindKeychain {
+			untrue = unlocked(t.account(r.id.Account))
+		}
+		t.notify(problemOf(r.id.Account, r.err), trouble, r.id.Account, untrue)
 	case r.notice != "":
-		t.notify(status.Problem{Message: r.notice}, noticeTime)
+		t.notify(status.Problem{Message: r.notice}, noticeTime, r.id.Account, r.untrue)
 	case !r.id.Verb.opens():
 		t.noticeUntil = time.Time{} // what an older click left is no longer true
 	}
@@ -389,17 +448,18 @@ func (t *Tray) click(ctx context.Context, id ID) {
 		want := !paused(t.state)
 		t.do(id, func() (string, error) { return "", t.Agent.Pause(ctx, want) })
 	case SignIn:
-		again := t.again(id.Account)
-		t.do(id, func() (string, error) { return t.signIn(ctx, id.Account, again) })
+		again := status.Again(t.account(id.Account))
+		t.start(id, func() result { return t.signIn(ctx, id.Account, again) })
 	case CancelSignIn:
 		t.do(id, func() (string, error) { return "", t.Agent.CancelSignIn(ctx, id.Account) })
 	case SignOut:
-		t.do(id, func() (string, error) {
+		before := t.account(id.Account)
+		t.start(id, func() result {
 			r, err := t.Agent.SignOut(ctx, id.Account)
 			if err != nil || r.Revoked || r.Message == "" {
-				return "", err
+				return result{err: err}
 			}
-			return status.Tr("%s: %s", nameOf(id.Account), status.Said(r.Message)), nil
+			return result{notice: status.Tr("%s: %s", nameOf(id.Account), status.Said(r.Message)), untrue: since(before)}
 		})
 	case Refresh:
 		t.do(id, func() (string, error) {
@@ -411,21 +471,16 @@ func (t *Tray) click(ctx context.Context, id ID) {
 	}
 }
 
-// again reports whether a sign-in of account follows a session.
-func (t *Tray) again(account string) bool {
-	return slices.ContainsFunc(t.state.Accounts, func(a auth.Snapshot) bool { return a.Name == account && status.Again(a) })
-}
-
 // signIn starts a sign-in, or joins the one that runs, and opens its page.
-func (t *Tray) signIn(ctx context.Context, account string, again bool) (notice string, err error) {
+func (t *Tray) signIn(ctx context.Context, account string, again bool) result {
 	started, err := t.Agent.SignIn(ctx, account, auth.SignInRequest{Force: again})
 	if err != nil {
-		return "", err
+		return result{err: err}
 	}
 	if err := t.OpenURL(ctx, started.URL); err != nil {
-		return "", err
+		return result{err: err}
 	}
-	return status.Tr("%s: go on in your browser", nameOf(account)), nil
+	return result{notice: status.Tr("%s: go on in your browser", nameOf(account)), untrue: flowEnded(started.Flow)}
 }
 
 // copyToken puts the access token into the clipboard, and says for how long.

@@ -475,6 +475,66 @@ func TestSignInEnds(t *testing.T) {
 	}
 }
 
+// TestNoticesGiveWay: what the menu says in passing of an account goes when the
+// account has become another, and not before.
+func TestNoticesGiveWay(t *testing.T) {
+	flow := func(id string, p auth.Phase) func(*auth.Snapshot) {
+		return func(s *auth.Snapshot) { s.SignIn = &auth.SignInView{Flow: id, Phase: p, Message: "the server refused"} }
+	}
+	ended := func(s *auth.Snapshot) { s.State, s.Reason, s.RefreshesLeft = auth.Ended, auth.ByRefreshes, 0 }
+	locked := func(s *auth.Snapshot) { s.State = auth.Locked }
+	refreshing := func(s *auth.Snapshot) { s.State = auth.Refreshing }
+	refreshed := func(s *auth.Snapshot) { s.LastRefreshAt = time.Now() }
+	again := func(s *auth.Snapshot) { s.SignedInAt = s.SignedInAt.Add(time.Second) }
+	type edits = []func(*auth.Snapshot)
+	for _, tt := range []struct {
+		name   string
+		said   func(d *desk) // brings the notice up
+		note   string
+		stays  []edits // the account meanwhile, by which it stands
+		untrue edits   // and by which it goes
+	}{
+		{"signed in, and ended since", func(d *desk) {
+			d.set(nil, at("a", flow("f", auth.PhaseBrowser)))
+			d.set(nil, at("a", flow("f", auth.PhaseDone)))
+		}, "a: signed in", []edits{{refreshing}, {locked}}, edits{ended}},
+		{"a sign-in that failed, and another one", func(d *desk) {
+			d.set(nil, at("a", flow("f", auth.PhaseBrowser)))
+			d.set(nil, at("a", flow("f", auth.PhaseFailed)))
+		}, "a: The server refused.", []edits{{flow("f", auth.PhaseFailed), refreshing}}, edits{flow("g", auth.PhaseBrowser)}},
+		{"a sign-in, and its end elsewhere", func(d *desk) { d.click(SignIn, "a") }, "a: go on in your browser",
+			[]edits{{flow("older", auth.PhaseDone)}, {flow("f1", auth.PhaseBrowser)}}, edits{func(s *auth.Snapshot) {
+				s.SignIn = &auth.SignInView{Flow: "f1", Phase: auth.PhaseFailed, Message: auth.MessageCancelled}
+			}}},
+		{"a refresh that failed, and one that did not", func(d *desk) {
+			d.fail["refresh"] = errors.New("no answer")
+			d.click(Refresh, "a")
+		}, "a: No answer.", []edits{{refreshing}, {ended}}, edits{refreshed}},
+		{"signed out, and in again", func(d *desk) { d.click(SignOut, "a") }, "a: The provider has no way to revoke; remove access on its page.", []edits{{}, {ended}}, edits{again}},
+		{"a keychain that was locked", func(d *desk) {
+			d.fail["refresh"] = &auth.Error{Kind: auth.KindKeychain, Message: "the keychain is locked", Hint: "unlock it"}
+			d.click(Refresh, "a")
+		}, "a: The keychain is locked.|Unlock it", []edits{{}, {locked}}, edits{}},
+	} {
+		bubble(t, tt.name, func(t *testing.T) {
+			d := newDesk(t, at("a"), at("b"))
+			start := time.Now()
+			account := func(edits edits) auth.Snapshot {
+				return at("a", slices.Insert(edits, 0, func(s *auth.Snapshot) { s.SignedInAt = start })...)
+			}
+			tt.said(d)
+			d.wantNote(tt.note)
+			for _, edits := range tt.stays {
+				d.set(nil, account(edits), at("b", ended))
+				d.wantNote(tt.note)
+			}
+			time.Sleep(time.Second)
+			d.set(nil, account(tt.untrue), at("b"))
+			d.wantNote("")
+		})
+	}
+}
+
 func TestQuit(t *testing.T) {
 	bubble(t, "waits at most three seconds for a click", func(t *testing.T) {
 		d := newDesk(t, at("a"))

@@ -38,6 +38,7 @@ const (
 	busyToken
 	busyRefresh
 	busySignOut
+	busyEdit
 )
 
 // A note is something to read, in place, with at most one thing to do.

@@ -15,14 +15,18 @@ import (
 	"curfew/ui/status"
 )
 
-// addPage is the form that adds an account and starts its first sign-in.
+// addPage is the form that adds an account, or edits one that has no session,
+// and starts its sign-in.
 type addPage struct {
-	view     *View
-	root     *fyne.Container
-	saving   bool
-	note     *note
-	result   *bar
-	provider *choice
+	view      *View
+	root      *fyne.Container
+	account   auth.Account // what is edited, as config.toml has it; without a name: a new one
+	suggested string       // the name that nobody typed
+	saving    bool
+	note      *note
+	title     *text
+	result    *bar
+	provider  *choice
 	providerField,
 	name, issuer, client, scopes *field
 	save, cancel *button
@@ -49,34 +53,49 @@ func newAddPage(v *View) *addPage {
 	p.save = newButton(v, tr("Add and sign in"), p.submit).primary()
 	p.cancel = newButton(v, tr("Cancel"), func() { v.turn(PageAccount) })
 
-	title := newLine(tr("Add account"), theme.SizeNameHeadingText, colorInk).strong()
+	p.title = newLine(tr("Add account"), theme.SizeNameHeadingText, colorInk).strong()
 	form := newCard(column(14, p.providerField.root, p.issuer.root, p.name.root, p.client.root, p.scopes.root, buttons(p.save, p.cancel)))
 	body := container.New(&stackLayout{gap: 14}, p.result.root, form)
-	p.root = v.newPage(title, body)
+	p.root = v.newPage(p.title, body)
 	return p
 }
 
-// opened starts with an empty form.
-func (p *addPage) opened() {
-	p.note = nil
-	p.provider.ClearSelected()
-	for _, f := range p.fields() {
-		f.reset()
+// fill starts with what a says: nothing of a new account.
+func (p *addPage) fill(a auth.Account) {
+	p.account, p.suggested, p.note = a, "", nil
+	p.provider.show(p.optionOf(a))
+	p.name.entry.SetText(a.Name)
+	p.issuer.entry.SetText(a.Issuer)
+	p.client.entry.SetText(a.ClientID)
+	p.scopes.entry.SetText(strings.Join(a.Scopes, " "))
+	for _, f := range []*field{p.providerField, p.issuer, p.name, p.client, p.scopes} {
+		f.complain("")
 	}
-	p.providerField.complain("")
 	p.view.focus(p.provider)
+	p.view.render()
 }
 
-func (p *addPage) fields() []*field { return []*field{p.issuer, p.name, p.client, p.scopes} }
+// optionOf returns which of the providers a has; -1 for a new account.
+func (p *addPage) optionOf(a auth.Account) int {
+	if a.Name == "" {
+		return -1
+	}
+	if at := slices.IndexFunc(p.view.Providers, func(o Provider) bool { return o.Name == a.Provider }); at >= 0 {
+		return at
+	}
+	return len(p.view.Providers) // another
+}
 
-// changed follows the choice of a provider: it suggests a name, and asks for
-// an address where there is no preset.
+// changed follows the choice of a provider: it suggests a name while nobody
+// has typed one, and asks for an address where there is no preset.
 func (p *addPage) changed() {
 	p.providerField.complain("")
-	if preset := p.preset().Name; preset != "" && p.name.entry.Text == "" {
-		if _, taken := p.view.snapshot(preset); !taken {
-			p.name.entry.SetText(preset)
+	if name := p.name.entry.Text; p.account.Name == "" && (name == "" || name == p.suggested) {
+		p.suggested = p.preset().Name
+		if _, taken := p.view.snapshot(p.suggested); taken {
+			p.suggested = ""
 		}
+		p.name.entry.SetText(p.suggested)
 	}
 	p.view.render()
 }
@@ -95,30 +114,54 @@ func (p *addPage) preset() Provider {
 func (p *addPage) render() {
 	p.result.set(p.note)
 	p.view.show(p.issuer.root, p.preset().NeedsIssuer)
-	label := tr("Add and sign in")
-	if p.saving {
-		label = tr("Adding…")
+	editing := p.account.Name != ""
+	p.view.show(p.name.root, !editing) // programs ask by it, and the session is kept under it
+	title, save, saving := tr("Add account"), tr("Add and sign in"), tr("Adding…")
+	if editing {
+		title, save, saving = tr("Edit %s", status.Name(auth.Snapshot{Name: p.account.Name})), tr("Save and sign in"), tr("Saving…")
 	}
-	p.save.set(label, !p.saving && p.view.usable())
+	p.title.say(title)
+	if p.saving {
+		save = saving
+	}
+	p.save.set(save, !p.saving && p.view.usable())
 }
 
-// submit checks the form and says in place what is wrong with it, or adds the
-// account and starts its first sign-in.
+// typed returns the account that the form describes. What it does not ask for
+// stays, but for the endpoints of a server that is another one now.
+func (p *addPage) typed() auth.Account {
+	a := p.account
+	a.Name = strings.TrimSpace(p.name.entry.Text)
+	a.ClientID = strings.TrimSpace(p.client.entry.Text)
+	a.Scopes = strings.Fields(p.scopes.entry.Text)
+	issuer := a.Issuer
+	if p.preset().NeedsIssuer {
+		issuer = strings.TrimRight(strings.TrimSpace(p.issuer.entry.Text), "/")
+		if issuer == strings.TrimRight(a.Issuer, "/") { // as it was written is as good
+			issuer = a.Issuer
+		}
+	}
+	provider := a.Provider
+	if p.provider.SelectedIndex() != p.optionOf(p.account) {
+		if provider = p.preset().Name; !p.preset().NeedsIssuer {
+			issuer = ""
+		}
+	}
+	if provider != a.Provider || issuer != a.Issuer {
+		a.AuthorizationEndpoint, a.TokenEndpoint, a.RevocationEndpoint = "", "", ""
+	}
+	a.Provider, a.Issuer = provider, issuer
+	return a
+}
+
+// submit checks the form and says in place what is wrong with it, or saves the
+// account and starts its sign-in.
 func (p *addPage) submit() {
 	v := p.view
 	if p.saving || !v.usable() {
 		return
 	}
-	a := auth.Account{
-		Name:     strings.TrimSpace(p.name.entry.Text),
-		Provider: p.preset().Name,
-		ClientID: strings.TrimSpace(p.client.entry.Text),
-		Scopes:   strings.Fields(p.scopes.entry.Text),
-	}
-	if p.preset().NeedsIssuer {
-		a.Issuer = strings.TrimRight(strings.TrimSpace(p.issuer.entry.Text), "/")
-	}
-	_, taken := v.snapshot(a.Name)
+	a := p.typed()
 	var wrong fyne.Focusable // the first field that is
 	check := func(f *field, complaint string) {
 		if f.complain(complaint); complaint != "" && wrong == nil {
@@ -130,10 +173,13 @@ func (p *addPage) submit() {
 		complaint = tr("Choose where you sign in.")
 	}
 	check(p.providerField, complaint)
-	if p.preset().NeedsIssuer {
+	if p.preset().NeedsIssuer && a.AuthorizationEndpoint == "" { // with its endpoints known an issuer need not be
 		check(p.issuer, checkIssuer(a.Issuer))
 	}
-	check(p.name, checkName(a.Name, taken))
+	if p.account.Name == "" {
+		_, taken := v.snapshot(a.Name)
+		check(p.name, checkName(a.Name, taken))
+	}
 	check(p.client, checkClientID(a.ClientID))
 	check(p.scopes, checkScopes(a.Scopes))
 	if wrong != nil {
@@ -149,6 +195,7 @@ func (p *addPage) submit() {
 			snaps, err = v.Agent.Accounts(ctx)
 		}
 		return func() {
+			p := v.add // another one since, if the window was built anew
 			p.saving = false
 			if err != nil {
 				p.note = failure(err)
@@ -159,6 +206,30 @@ func (p *addPage) submit() {
 			v.Select(a.Name)
 			v.signIn(a.Name, false)
 		}
+	})
+}
+
+// resume takes over what was typed into old, which is in another language or
+// another size.
+func (p *addPage) resume(old *addPage) {
+	p.account, p.suggested, p.saving = old.account, old.suggested, old.saving
+	p.provider.show(old.provider.SelectedIndex())
+	for to, from := range map[*field]*field{p.name: old.name, p.issuer: old.issuer, p.client: old.client, p.scopes: old.scopes} {
+		to.entry.SetText(from.entry.Text)
+	}
+}
+
+// edit opens the form with what config.toml says of an account that has no
+// session. Under a session its server and its client cannot change.
+func (v *View) edit(name string) {
+	v.ask(name, busyEdit, func(ctx context.Context) (func(*local), error) {
+		a, err := v.Agent.Config(ctx, name)
+		return func(*local) {
+			if v.page == PageAccount && v.selected == name {
+				v.turn(PageEdit)
+				v.add.fill(a)
+			}
+		}, err
 	})
 }
 
@@ -256,11 +327,6 @@ func newField(v *View, label, hint, example string, submit func()) *field {
 	e.OnChanged = func(string) { f.complain("") }
 	e.OnSubmitted = func(string) { submit() }
 	return f
-}
-
-func (f *field) reset() {
-	f.entry.SetText("")
-	f.complain("")
 }
 
 // complain shows a complaint in the place of the hint; "" brings the hint back.

@@ -120,7 +120,7 @@ func (f *fakeAgent) Put(_ context.Context, a auth.Account) error {
 		f.accounts = append(f.accounts, a)
 		for i := range f.snaps {
 			if f.snaps[i].Name == a.Name {
-				f.snaps[i].RefreshMode = a.Refresh
+				f.snaps[i].RefreshMode, f.snaps[i].Provider = a.Refresh, a.Provider
 				return
 			}
 		}
@@ -133,6 +133,14 @@ func (f *fakeAgent) Config(_ context.Context, name string) (auth.Account, error)
 	if err := f.called("config", " %s", name); err != nil {
 		return auth.Account{}, err
 	}
+	f.mu.Lock()
+	for _, a := range slices.Backward(f.accounts) {
+		if a.Name == name {
+			f.mu.Unlock()
+			return a, nil
+		}
+	}
+	f.mu.Unlock()
 	s, err := f.snapshot(name)
 	return auth.Account{Name: name, Provider: "spotify", ClientID: "desktop", Refresh: s.RefreshMode}, err
 }

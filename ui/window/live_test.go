@@ -513,6 +513,107 @@ func TestAddAccountKeepsTheFormWhenTheAgentRefuses(t *testing.T) {
 	})
 }
 
+// A name that nobody typed follows the choice of a provider; one that somebody
+// typed stays.
+func TestSuggestedNameFollowsTheProvider(t *testing.T) {
+	live(t, newFakeAgent(), func(s *stage) {
+		s.tap(s.side.add)
+		name := s.add.name.entry
+		for _, step := range []struct{ typed, choose, want string }{
+			{"", "Spotify", "spotify"},
+			{"", "Microsoft Entra ID", "entra"},
+			{"", otherProvider(), ""},
+			{"", "Spotify", "spotify"},
+			{"music", "Microsoft Entra ID", "music"},
+			{"", otherProvider(), "music"},
+		} {
+			if step.typed != "" {
+				name.SetText(step.typed)
+			}
+			s.add.provider.SetSelected(step.choose)
+			if name.Text != step.want {
+				t.Errorf("with %s it is called %q, want %q", step.choose, name.Text, step.want)
+			}
+		}
+	})
+}
+
+// Who is to sign in reads the limits that will hold, also when they change.
+func TestFirstSignInSaysTheLimits(t *testing.T) {
+	agent := newFakeAgent(fresh())
+	live(t, agent, func(s *stage) {
+		s.reads("A session ends after 30 days or 20 refreshes, whichever comes first.")
+		agent.edit(fresh().Name, func(a *auth.Snapshot) { a.MaxAge, a.MaxRefreshes, a.MaxIdle = int64(7*day/time.Second), 5, 36*3600 })
+		s.settle()
+		s.reads("A session ends after 7 days, 5 refreshes, or 1 d 12 h without use, whichever comes first.")
+	})
+}
+
+// What was mistyped of an account can be put right where its sign-in failed.
+func TestEditAccount(t *testing.T) {
+	agent := newFakeAgent(fresh(), spotify(), gitea())
+	name := fresh().Name
+	before := auth.Account{Name: name, Issuer: "https://id.exmaple.com/", RevocationEndpoint: "https://id.exmaple.com/revoke", ClientID: "desktop",
+		Scopes: []string{"openid", "offline_access"}, Redirect: "http://127.0.0.1:8400/done", Refresh: auth.OnDemand}
+	agent.accounts = []auth.Account{before}
+	agent.fail["sign-in"] = &auth.Error{Kind: auth.KindUnavailable, Message: "the server cannot be reached (no such host)", Hint: "check the network and the issuer"}
+	live(t, agent, func(s *stage) {
+		s.Select(name)
+		s.settle()
+		s.tap(s.account.call.browser)
+		s.reads("The server cannot be reached (no such host).")
+		delete(agent.fail, "sign-in")
+
+		s.tap(s.account.call.edit)
+		s.reads("Edit "+name, "[Save and sign in]", "Issuer address")
+		s.readsNot("What you call it") // it stays
+		if got := s.add.typed(); !auth.SameAccount(got, before) {
+			t.Errorf("the form begins with %+v", got)
+		}
+		s.add.provider.SetSelected("Spotify")
+		if got := s.add.typed(); got.Provider != "spotify" || got.Issuer+got.RevocationEndpoint != "" || got.Redirect != before.Redirect {
+			t.Errorf("of another provider it is %+v", got)
+		}
+		s.key(fyne.KeyEscape)
+		s.readsNot("[Save and sign in]")
+		s.calls("put", 0)
+
+		s.tap(s.account.call.edit)
+		s.Refit() // a larger text takes nothing away
+		s.reads("Edit " + name)
+		s.add.issuer.entry.SetText("http://id.example.com")
+		s.add.client.entry.SetText("")
+		s.tap(s.add.save)
+		s.reads("Only https:// is safe here.", "paste it here")
+		s.calls("put", 0)
+		s.add.issuer.entry.SetText("https://id.example.com/")
+		s.add.client.entry.SetText("desktop-2")
+		s.tap(s.add.save)
+		want := before
+		want.Issuer, want.ClientID, want.RevocationEndpoint = "https://id.example.com", "desktop-2", "" // that was the other server's
+		if got := agent.accounts[len(agent.accounts)-1]; len(agent.accounts) != 2 || !auth.SameAccount(got, want) {
+			t.Errorf("put %+v, want %+v once", got, want)
+		}
+		s.calls("sign-in", 2)
+		s.reads("Signing in to " + name)
+
+		// A session, and what belongs to it, is left alone.
+		s.Select("Spotify")
+		s.settle()
+		s.readsNot("[Edit account]")
+		// After one, the form is there again; and a new account begins with nothing.
+		s.Select("Gitea")
+		s.settle()
+		s.tap(s.account.over.edit)
+		s.reads("Edit Gitea")
+		s.add.provider.SetSelected("Microsoft Entra ID")
+		s.tap(s.side.add)
+		s.readsNot("Edit Gitea")
+		s.tap(s.add.save)
+		s.reads("Choose where you sign in.", "Give the account a name.", "paste it here")
+	})
+}
+
 func TestAgentThatGoesAwayAndComesBack(t *testing.T) {
 	agent := newFakeAgent(spotify())
 	live(t, agent, func(s *stage) {
@@ -803,12 +904,20 @@ func TestTighterLimits(t *testing.T) {
 			t.Error("the focus is not on the first field that is wrong")
 		}
 
+		l.age.entry.SetText("30")
+		l.refreshes.entry.SetText("10")
+		l.idle.entry.SetText("")
+		s.settle()
+		s.reads("By these limits the session ends with its present access token for: Work (Entra)", "[Save and end these sessions]")
+		s.readsNot("at once")
+
 		l.age.entry.SetText("14")
 		l.refreshes.entry.SetText("10")
 		l.idle.entry.SetText("1d12h")
 		s.settle()
 		s.reads("A session ends after 14 days, 10 refreshes, or 1 d 12 h without use, whichever comes first.",
 			"By these limits the session is over at once for: Work (Entra)")
+		s.readsNot("present access token")
 		s.readsNot("No session lives longer")
 		s.tap(l.save)
 		if got := s.agent.took("put-settings"); len(got) != 1 || got[0] != "put-settings 14d 10 1d12h all" {
@@ -846,6 +955,15 @@ func TestWarningLevels(t *testing.T) {
 			t.Errorf("calls %q", got)
 		}
 		s.reads("Saved.", "That a session has ended is always told.")
+
+		// What was changed elsewhere since is not changed back.
+		agent.change(func() { agent.general.Limits.MaxRefreshes = 7 })
+		test.Tap(radios[0])
+		s.settle()
+		if got := s.agent.took("put-settings"); len(got) != 2 || got[1] != "put-settings 30d 7 0s all" {
+			t.Errorf("calls %q", got)
+		}
+		s.reads("A session ends after 30 days or 7 refreshes")
 	})
 	agent = newFakeAgent(spotify())
 	agent.fail["settings"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml:2: there is no setting", Hint: "mend it"}

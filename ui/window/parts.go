@@ -340,7 +340,9 @@ func enable(w fyne.Disableable, yes bool) {
 	}
 }
 
-// A choice is Fyne's select with an outline, Enter, and the keys of the window.
+// A choice is Fyne's select with an outline, Enter, the keys of the window, and
+// a list that leaves in sight what it belongs to: Fyne's covers it where there
+// is no room below.
 type choice struct {
 	widget.Select
 	view    *View
@@ -365,16 +367,85 @@ func (c *choice) FocusGained() {
 // FocusLost hides the focus.
 func (c *choice) FocusLost() { c.focused = false; c.Select.FocusLost() }
 
-// TypedKey opens on Enter as on Space.
+// TypedKey opens on Enter, too.
 func (c *choice) TypedKey(e *fyne.KeyEvent) {
 	switch e.Name {
 	case fyne.KeyEscape, fyne.KeyF5:
 		c.view.keys(e)
-	case fyne.KeyReturn, fyne.KeyEnter:
-		c.Select.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
+	case fyne.KeyReturn, fyne.KeyEnter, fyne.KeySpace, fyne.KeyUp, fyne.KeyDown:
+		c.open()
 	default:
 		c.Select.TypedKey(e)
 	}
+}
+
+// Tapped opens the list of the options.
+func (c *choice) Tapped(*fyne.PointEvent) {
+	if !c.Disabled() {
+		c.view.focus(c)
+		c.open()
+	}
+}
+
+// open shows the list of the options.
+func (c *choice) open() {
+	canvas := fyne.CurrentApp().Driver().CanvasForObject(c)
+	if canvas == nil || c.Disabled() {
+		return
+	}
+	menu := fyne.NewMenu("")
+	for _, option := range c.Options {
+		menu.Items = append(menu.Items, fyne.NewMenuItem(option, func() { c.SetSelected(option) }))
+	}
+	c.view.list.close()
+	list := &choiceList{widget.NewPopUpMenu(menu, canvas), c}
+	list.menu.OnDismiss = list.menu.Hide
+	c.view.list = list
+	list.menu.Show()
+	list.place()
+}
+
+// A choiceList is the list of a choice's options, while it is open and after.
+type choiceList struct {
+	menu *widget.PopUpMenu
+	of   *choice
+}
+
+func (l *choiceList) close() {
+	if l != nil && l.menu.Visible() {
+		l.menu.Dismiss()
+	}
+}
+
+// place puts an open list below its choice, or above it where there is room
+// for it only there. One that is too long for both is as long as the window
+// allows, and scrolls. Without a choice there is no list.
+func (l *choiceList) place() {
+	if l == nil || !l.menu.Visible() {
+		return
+	}
+	driver := fyne.CurrentApp().Driver()
+	canvas := driver.CanvasForObject(l.of)
+	if canvas == nil || !l.of.Visible() {
+		l.close()
+		return
+	}
+	at := driver.AbsolutePositionForObject(l.of)
+	size := fyne.NewSize(l.of.Size().Width, l.menu.MinSize().Height)
+	const overlap = 1 // of the list and the outline of its choice
+	below, bottom := at.Y+l.of.Size().Height-overlap, canvas.Size().Height
+	switch above := at.Y + overlap - size.Height; {
+	case below+size.Height <= bottom:
+		at.Y = below
+	case above >= 0:
+		at.Y = above
+	case bottom-below >= bottom/2:
+		at.Y, size.Height = below, bottom-below
+	default:
+		at.Y, size.Height = max(0, bottom-size.Height), min(size.Height, bottom)
+	}
+	l.menu.Menu.Move(at) // its own Move would put it over the choice
+	l.menu.Menu.Resize(size)
 }
 
 // show shows the option at the index, -1 for none, without choosing it.

@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 
 	"curfew/auth"
+	"curfew/ui/shots"
 )
 
 func TestTextFitsItsWidth(t *testing.T) {
@@ -38,6 +39,59 @@ func TestTextFitsItsWidth(t *testing.T) {
 			if len(para.words) > 0 && strings.ContainsAny(para.words, "\n\t\x00\x1b") {
 				t.Errorf("control characters reach the screen: %q", para.words)
 			}
+		}
+	}
+}
+
+// The list of a choice leaves the choice in sight, wherever it stands and
+// however long it is, and stays in the window.
+func TestListOfAChoice(t *testing.T) {
+	for _, size := range []fyne.Size{small, usual} {
+		s := still(t, look{Light, size, 1, ""}, shots.Crowd(noon, 30)...)
+		s.turn(PageSettings)
+		s.settings.desktop.known = true
+		s.render()
+		beside := func(what string, c *choice, below bool) {
+			t.Helper()
+			driver := fyne.CurrentApp().Driver()
+			menu := s.window.Canvas().Overlays().Top()
+			if menu == nil {
+				t.Fatalf("the list of %s did not open", what)
+			}
+			choice, list := driver.AbsolutePositionForObject(c), driver.AbsolutePositionForObject(s.list.menu)
+			end := list.Y + s.list.menu.Size().Height
+			if list.Y < 0 || end > s.window.Canvas().Size().Height+.5 || list.X != choice.X || s.list.menu.Size().Width != c.Size().Width {
+				t.Errorf("the list of %s is at %v and %v large", what, list, s.list.menu.Size())
+			}
+			if got := list.Y >= choice.Y+c.Size().Height-1; got != below || !below && end > choice.Y+1 {
+				t.Errorf("the list of %s, at %v, reaches from %v to %v", what, choice.Y, list.Y, end)
+			}
+		}
+		test.Tap(s.settings.account.which)
+		beside("accounts", s.settings.account.which, true)
+		s.list.menu.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
+		if s.window.Canvas().Overlays().Top() != nil {
+			t.Error("Escape leaves the list open")
+		}
+
+		s.settingsScroll().ScrollToBottom()
+		look := s.settings.desktop.appearance
+		s.focus(look)
+		look.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+		beside("colours", look, false)
+		s.settings.note = saved("Something to read, above.") // the page grows, and with it the way down
+		s.render()
+		s.settingsScroll().ScrollToTop()
+		s.render()
+		s.settingsScroll().ScrollToBottom()
+		s.render()
+		beside("colours, which moved", look, false)
+		for range 3 {
+			s.list.menu.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+		}
+		s.list.menu.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+		if look.Selected != "Light" || s.Appearance != Light || s.window.Canvas().Overlays().Top() != nil {
+			t.Errorf("chosen is %q, and %q", look.Selected, s.Appearance)
 		}
 	}
 }

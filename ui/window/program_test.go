@@ -156,10 +156,31 @@ func (d *desk) xdotool(args ...string) string {
 	return string(out)
 }
 
+// closes presses keys until the window with the X id has ended, and wants exit
+// code 0. On a busy machine the window manager gives the focus to another
+// window between the two calls now and then, and the keys with it.
+func (d *desk) closes(c *exec.Cmd, id, keys string) {
+	d.t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	for range 10 {
+		d.command("xdotool", "windowfocus", "--sync", id, "key", keys).Run() // fails on a window that is just gone
+		select {
+		case err := <-ended:
+			if err != nil {
+				d.t.Fatalf("the window ended with %v", err)
+			}
+			return
+		case <-time.After(5 * time.Second):
+		}
+	}
+	d.t.Fatalf("%s does not end the window", keys)
+}
+
 // ends waits until the window has ended, and wants exit code 0.
 func (d *desk) ends(c *exec.Cmd) {
 	d.t.Helper()
-	kill := time.AfterFunc(20*time.Second, func() { c.Process.Kill() })
+	kill := time.AfterFunc(time.Minute, func() { c.Process.Kill() })
 	defer kill.Stop()
 	if err := c.Wait(); err != nil {
 		d.t.Fatalf("the window ended with %v", err)
@@ -169,7 +190,7 @@ func (d *desk) ends(c *exec.Cmd) {
 // asked waits until the agent was called as want says.
 func (d *desk) asked(want string) {
 	d.t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		select {
 		case got := <-d.agent.asked:
@@ -253,6 +274,22 @@ func TestProgram(t *testing.T) {
 			}
 		}
 	})
+	t.Run("the command line passes on what it says", func(t *testing.T) {
+		curfew := filepath.Join(d.home, "curfew")
+		build := exec.Command("go", "build", "-trimpath", "-o", curfew, "curfew/cmd/curfew")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
+		env := d.env
+		defer func() { d.env = env }()
+		d.env = append(env[:len(env):len(env)], "DISPLAY=")
+		c := d.command(curfew, "window")
+		said, _ := c.CombinedOutput()
+		if want := "curfew: there is no display to show a window on\nhint: run it in a desktop session; without one, use: curfew status\n"; c.ProcessState.ExitCode() != 1 || string(said) != want {
+			t.Errorf("curfew window gives %d and %q, want 1 and %q", c.ProcessState.ExitCode(), said, want)
+		}
+	})
 	t.Run("is one window, and remembers", func(t *testing.T) {
 		first, id := d.open()
 		d.asked("events home")
@@ -270,13 +307,17 @@ func TestProgram(t *testing.T) {
 		d.asked("forecast work")
 		d.xdotool("search", "--sync", "--onlyvisible", "--name", "^Curfew$") // it is back
 		d.xdotool("windowsize", "--sync", id, "1000", "640")
-		d.xdotool("windowfocus", "--sync", id)
-		d.xdotool("key", "ctrl+w")
-		d.ends(first)
+		d.closes(first, id, "ctrl+w")
 
 		next, id := d.open()
 		d.asked("events work")
-		if got := d.xdotool("getwindowgeometry", id); !strings.Contains(got, "1000x640") {
+		got := ""
+		for range 100 { // it takes its size some frames after it is there
+			if got = d.xdotool("getwindowgeometry", id); strings.Contains(got, "1000x640") {
+				break
+			}
+		}
+		if !strings.Contains(got, "1000x640") {
 			t.Errorf("the next window is %s, want the size of the last", got)
 		}
 		next.Process.Signal(syscall.SIGTERM)
@@ -285,9 +326,7 @@ func TestProgram(t *testing.T) {
 	t.Run("opens at the settings", func(t *testing.T) {
 		c, id := d.open("--settings")
 		d.asked("forecast work")
-		d.xdotool("windowfocus", "--sync", id)
-		d.xdotool("key", "ctrl+q")
-		d.ends(c)
+		d.closes(c, id, "ctrl+q")
 	})
 	t.Run("shows the accounts", func(t *testing.T) {
 		c, id := d.open("--account", "home")
@@ -303,9 +342,29 @@ func TestProgram(t *testing.T) {
 				t.Errorf("%.4f of the picture is #%06x, want %.4f", got, hex, least)
 			}
 		}
-		d.xdotool("windowfocus", "--sync", id)
-		d.xdotool("key", "ctrl+q")
-		d.ends(c)
+		d.closes(c, id, "ctrl+q")
+	})
+	t.Run("outlives who listened to it", func(t *testing.T) {
+		remembered := filepath.Join(d.home, ".local", "state", "curfew", "window.toml")
+		if err := os.MkdirAll(filepath.Dir(remembered), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(remembered, []byte("broken ="), 0o600); err != nil { // of which it has something to say
+			t.Fatal(err)
+		}
+		defer os.Remove(remembered)
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read.Close()
+		c := d.command(d.program)
+		c.Stderr = write
+		d.start(c)
+		write.Close()
+		id := strings.Fields(d.xdotool("search", "--sync", "--onlyvisible", "--name", "^Curfew$"))[0]
+		d.asked("events home")
+		d.closes(c, id, "ctrl+q")
 	})
 	t.Run("leaves no claim", func(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(d.home, "run", "window.sock")); !errors.Is(err, os.ErrNotExist) {

@@ -101,6 +101,23 @@ func (p *settingsPage) heard(g auth.General) {
 	}
 }
 
+// put has s save what edit changes of the settings as they are now, which may
+// not be as the page shows them: somebody may have edited config.toml since.
+func (p *settingsPage) put(s *section, edit func(*auth.General), done func()) {
+	var now auth.General
+	s.change(func(ctx context.Context) (err error) {
+		if now, err = p.view.Agent.Settings(ctx); err != nil {
+			return err
+		}
+		edit(&now)
+		return p.view.Agent.PutSettings(ctx, now)
+	}, func() *note {
+		p.heard(now)
+		done()
+		return saved(tr("Saved."))
+	})
+}
+
 // leave takes back an open question and reports whether there was one.
 func (p *settingsPage) leave() bool {
 	asked := p.account.asking
@@ -417,10 +434,11 @@ func (p *pauseSettings) render() {
 // limitSettings is the limits, which can only be tightened.
 type limitSettings struct {
 	*section
-	page                  *settingsPage
-	age, refreshes, idle  *field
-	meaning, consequences *text
-	save, builtIn         *button
+	page                 *settingsPage
+	age, refreshes, idle *field
+	meaning              *text
+	over, spent          *text // whose session the limits would end, at once and with its access token
+	save, builtIn        *button
 }
 
 func newLimitSettings(v *View, page *settingsPage) *limitSettings {
@@ -438,7 +456,7 @@ func newLimitSettings(v *View, page *settingsPage) *limitSettings {
 	l.refreshes = field(tr("Refreshes"), tr("At most %d.", auth.BuiltIn.MaxRefreshes), strconv.Itoa(auth.BuiltIn.MaxRefreshes))
 	l.idle = field(tr("Days without use"), tr("Empty: this ends no session."), tr("no limit"))
 	l.meaning = newPara("", sizeSmall, colorInk)
-	l.consequences = newPara("", sizeSmall, colorWarn)
+	l.over, l.spent = newPara("", sizeSmall, colorWarn), newPara("", sizeSmall, colorWarn)
 	l.save = newButton(v, tr("Save"), l.submit)
 	l.builtIn = newButton(v, tr("As built in"), func() {
 		l.note = nil
@@ -448,7 +466,7 @@ func newLimitSettings(v *View, page *settingsPage) *limitSettings {
 	})
 	l.section = newSection(v, newHeading(tr("How long a session may live")),
 		newPara(tr("For every account. Limits can be made tighter than those built in, never looser."), theme.SizeNameCaptionText, colorDim),
-		shares(14, l.age.root, l.refreshes.root, l.idle.root), l.meaning, l.consequences, buttons(l.save, l.builtIn))
+		shares(14, l.age.root, l.refreshes.root, l.idle.root), l.meaning, l.over, l.spent, buttons(l.save, l.builtIn))
 	return l
 }
 
@@ -529,13 +547,7 @@ func (l *limitSettings) submit() {
 		v.render()
 		return
 	}
-	g := *l.page.general
-	g.Limits = limits
-	l.change(func(ctx context.Context) error { return v.Agent.PutSettings(ctx, g) }, func() *note {
-		l.page.heard(g)
-		l.page.account.costsOf = "" // tighter limits cost more sign-ins
-		return saved(tr("Saved."))
-	})
+	l.page.put(l.section, func(g *auth.General) { g.Limits = limits }, func() { l.page.account.costsOf = "" }) // tighter limits cost more sign-ins
 }
 
 func (l *limitSettings) render() {
@@ -544,17 +556,19 @@ func (l *limitSettings) render() {
 	good := age == "" && refreshes == "" && idle == ""
 	changed := l.page.general != nil && (!good || l.page.general.Limits != limits)
 	v.show(l.meaning, good)
-	var over []string
+	var over, spent []string
 	if good {
 		l.meaning.say(status.Limits(limits))
 		if changed {
-			over = status.OverBy(limits, v.snaps, v.now)
+			over, spent = status.OverBy(limits, v.snaps, v.now)
 		}
 	}
-	v.show(l.consequences, len(over) > 0)
+	v.show(l.over, len(over) > 0)
+	v.show(l.spent, len(spent) > 0)
+	l.over.say(tr("By these limits the session is over at once for: %s", strings.Join(over, ", ")))
+	l.spent.say(tr("By these limits the session ends with its present access token for: %s", strings.Join(spent, ", ")))
 	save := tr("Save")
-	if len(over) > 0 {
-		l.consequences.say(tr("By these limits the session is over at once for: %s", strings.Join(over, ", ")))
+	if len(over)+len(spent) > 0 {
 		save = tr("Save and end these sessions")
 	}
 	for _, f := range []*field{l.age, l.refreshes, l.idle} {
@@ -580,12 +594,7 @@ func newNoticeSettings(v *View, page *settingsPage) *noticeSettings {
 		if page.general == nil {
 			return
 		}
-		g := *page.general
-		g.Warnings = levels[at]
-		n.change(func(ctx context.Context) error { return v.Agent.PutSettings(ctx, g) }, func() *note {
-			page.heard(g)
-			return saved(tr("Saved."))
-		})
+		page.put(n.section, func(g *auth.General) { g.Warnings = levels[at] }, func() {})
 	})
 	n.levels.say(0, tr("All"), "", tr("At 5, 2 and 0 refreshes, and 3 days, 24 hours and 1 hour before the end."))
 	n.levels.say(1, tr("Only the last"), "", tr("When no refresh is left, and 1 hour before the end."))

@@ -132,7 +132,8 @@ func (s *stepLine) set(now, done bool) {
 type callPanel struct {
 	root                  *panel
 	title, failed, detail *text
-	browser, other        *button
+	how                   *text
+	browser, other, edit  *button
 }
 
 func newCallPanel(v *View) *callPanel {
@@ -142,11 +143,11 @@ func newCallPanel(v *View) *callPanel {
 		failed: newPara("", theme.SizeNameText, colorBad),
 		detail: newPara("", theme.SizeNameText, colorInk),
 	}
-	how := newPara(tr("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background. "+
-		"The session ends for good after 30 days or 20 refreshes, whichever comes first."), sizeSmall, colorDim)
+	p.how = newPara("", sizeSmall, colorDim)
 	p.browser = newButton(v, tr("Sign in"), func() { v.signIn(name(), false) }).primary()
 	p.other = newButton(v, tr("Sign in with a code"), func() { v.signIn(name(), true) })
-	p.root = newCard(column(12, p.title, p.failed, p.detail, how, buttons(p.browser, p.other)))
+	p.edit = newButton(v, tr("Edit account"), func() { v.edit(name()) })
+	p.root = newCard(column(12, p.title, p.failed, p.detail, p.how, buttons(p.browser, p.other, p.edit)))
 	return p
 }
 
@@ -165,10 +166,12 @@ func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	p.failed.say(failed)
 	v.show(p.failed, failed != "")
 	p.detail.say(detail)
+	p.how.say(tr("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background.") + " " + status.Limits(status.LimitsOf(s)))
 	v.show(p.browser, words.Action == status.SignIn)
 	v.show(p.other, words.Action == status.SignIn)
 	p.browser.set(words.ActionLabel, usable)
 	p.other.set(tr("Sign in with a code"), usable)
+	p.edit.set(tr("Edit account"), usable)
 }
 
 // signInFailure says why the last sign-in failed, unless a note does: that of
@@ -185,7 +188,7 @@ func (v *View) signInFailure(s auth.Snapshot) string {
 type overPanel struct {
 	root                   *fyne.Container
 	what, when, brings     *text
-	in                     *button
+	in, edit               *button
 	signedIn, lived, spent *fact
 	took                   *fact
 }
@@ -198,8 +201,9 @@ func newOverPanel(v *View) *overPanel {
 		signedIn: newFact(tr("Signed in")), lived: newFact(tr("Lasted")), spent: newFact(tr("Spent")), took: newFact(tr("Took tokens")),
 	}
 	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(v.selected, false) }).primary()
+	p.edit = newButton(v, tr("Edit account"), func() { v.edit(v.selected) })
 	filler := container.New(fixedWidth(0))
-	left := newCard(container.New(&stackLayout{gap: 8, grow: []fyne.CanvasObject{filler}}, p.what, p.when, filler, p.in, p.brings))
+	left := newCard(container.New(&stackLayout{gap: 8, grow: []fyne.CanvasObject{filler}}, p.what, p.when, filler, buttons(p.in, p.edit), p.brings))
 	right := newCard(column(8, caption(tr("The last session")), p.signedIn.root, p.lived.root, p.spent.root, p.took.root))
 	p.root = shares(14, left, right)
 	p.root.Hide()
@@ -225,6 +229,7 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	}
 	p.when.say(when)
 	p.in.set(words.ActionLabel, usable)
+	p.edit.set(tr("Edit account"), usable)
 	p.brings.say(tr("Your browser opens. The new session starts with %d refreshes.", s.MaxRefreshes))
 	p.signedIn.set(words.Past.SignedIn)
 	p.lived.set(words.Past.Lived)
@@ -257,7 +262,7 @@ func newWelcomePage(v *View) *welcomePage {
 	for i, words := range []string{
 		tr("Add an account: choose a provider, paste the client ID it gave you."),
 		tr("Sign in once, in your own browser."),
-		tr("Your tools get fresh tokens from Curfew, until 30 days or 20 refreshes are used up."),
+		tr("Your tools get fresh tokens from Curfew, for at most 30 days or 20 refreshes."),
 	} {
 		line := newPara(words, theme.SizeNameText, colorInk)
 		number := newText(strconv.Itoa(i+1)+".", theme.SizeNameText, colorDim)

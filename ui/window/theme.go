@@ -114,7 +114,7 @@ func newPalette(t tones) palette {
 		theme.ColorNamePressed:             alpha(rgb(t.ink), 0x22),
 		theme.ColorNameInputBackground:     rgb(t.bg),
 		theme.ColorNameInputBorder:         rgb(t.edge),
-		theme.ColorNameMenuBackground:      rgb(t.card),
+		theme.ColorNameMenuBackground:      rgb(t.track), // it lies on cards
 		theme.ColorNameOverlayBackground:   rgb(t.card),
 		theme.ColorNameSeparator:           rgb(t.line),
 		theme.ColorNameShadow:              alpha(rgb(0x000000), t.shade),

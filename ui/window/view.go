@@ -103,6 +103,7 @@ type View struct {
 
 	root     *fyne.Container
 	pages    *fyne.Container
+	list     *choiceList         // that was opened last; nil: none was
 	heads    []fyne.CanvasObject // of the pages
 	bodies   []body
 	moved    bool        // something was hidden or shown since the last layout
@@ -124,6 +125,7 @@ type Page string
 const (
 	PageAccount  Page = "" // or the welcome, without accounts
 	PageAdd      Page = "add"
+	PageEdit     Page = "edit" // the same form, filled in
 	PageSettings Page = "settings"
 	PageLog      Page = "log"
 )
@@ -156,7 +158,10 @@ func (v *View) build() {
 	v.link = newBar(v)
 	v.account = newAccountPage(v)
 	v.welcome = newWelcomePage(v)
-	v.add = newAddPage(v)
+	before := v.add
+	if v.add = newAddPage(v); before != nil {
+		v.add.resume(before)
+	}
 	v.settings = newSettingsPage(v)
 	v.log = newLogPage(v)
 	v.pages = container.NewStack(v.account.root, v.welcome.root, v.add.root, v.settings.root, v.log.root)
@@ -315,7 +320,7 @@ func (v *View) turn(p Page) {
 	v.render()
 	switch p {
 	case PageAdd:
-		v.add.opened()
+		v.add.fill(auth.Account{})
 	case PageSettings:
 		v.settings.opened()
 	case PageLog:
@@ -392,7 +397,7 @@ func (v *View) render() {
 	v.renderLink()
 	v.show(v.account.root, v.page == PageAccount && ok)
 	v.show(v.welcome.root, v.page == PageAccount && !ok)
-	v.show(v.add.root, v.page == PageAdd)
+	v.show(v.add.root, v.page == PageAdd || v.page == PageEdit)
 	v.show(v.settings.root, v.page == PageSettings)
 	v.show(v.log.root, v.page == PageLog)
 	switch {
@@ -400,7 +405,7 @@ func (v *View) render() {
 		v.account.render(s, v.local(s.Name))
 	case v.page == PageAccount:
 		v.welcome.render()
-	case v.page == PageAdd:
+	case v.page == PageAdd, v.page == PageEdit:
 		v.add.render()
 	case v.page == PageSettings:
 		v.settings.render()
@@ -425,6 +430,7 @@ func (v *View) show(o fyne.CanvasObject, yes bool) {
 // place lays everything out again when something came, went or grew. Wrapped
 // words know their height only when they know their width, hence the passes.
 func (v *View) place() {
+	defer func() { v.list.place() }()
 	for range 3 {
 		shape := []fyne.Size{v.root.MinSize(), v.linkRoom.MinSize()}
 		for _, head := range v.heads {

@@ -403,14 +403,19 @@ func (i Item) menu() (dbus.BusObject, error) {
 }
 
 // Menu reads the whole menu, without rows that are hidden.
-func (i Item) Menu() (Row, error) {
+func (i Item) Menu() (Row, error) { return i.read(-1) }
+
+// TopRows reads the rows of the menu without those below them, as Qt's panels do.
+func (i Item) TopRows() (Row, error) { return i.read(1) }
+
+func (i Item) read(depth int32) (Row, error) {
 	menu, err := i.menu()
 	if err != nil {
 		return Row{}, err
 	}
 	var revision uint32
 	var root layout
-	err = menu.Call(menuInterface+".GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root)
+	err = menu.Call(menuInterface+".GetLayout", 0, int32(0), depth, []string{}).Store(&revision, &root)
 	return root.row(), err
 }
 
