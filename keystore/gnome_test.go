@@ -632,6 +632,35 @@ func TestFakeStalled(t *testing.T) {
 	}
 }
 
+// TestNoObject: a provider that has taken the name and does not serve, or not
+// yet, says nothing about an item, and least of all that it is gone.
+func TestNoObject(t *testing.T) {
+	session := kctest.New(t)
+	conn, err := dbus.Connect(session.Address)
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.Export(noObject{}, ssPath, dbusName+".Properties"))
+	_, err = conn.RequestName(ssName, 0)
+	must(t, err)
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	for what, err := range map[string]error{
+		"status": s.Status(t.Context()),
+		"unlock": s.Unlock(t.Context()),
+		"drop":   s.keychain.drop(t.Context(), "item"),
+	} {
+		if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// noObject answers as Qt does for a path that nothing is at.
+type noObject struct{}
+
+func (noObject) Get(iface, name string) (dbus.Variant, *dbus.Error) {
+	return dbus.Variant{}, dbus.NewError(dbusName+".Error.UnknownObject", nil)
+}
+
 // TestActivated: a provider that the bus can start is started, also when the
 // bus does not know what it is.
 func TestActivated(t *testing.T) {
@@ -810,7 +839,7 @@ func TestClassify(t *testing.T) {
 		{dbus.Error{Name: "org.freedesktop.DBus.Error.TimedOut"}, ErrTimeout},
 		{dbus.Error{Name: "org.freedesktop.DBus.Error.AccessDenied"}, ErrDenied},
 		{dbus.Error{Name: "org.freedesktop.Secret.Error.IsLocked"}, ErrLocked},
-		{dbus.Error{Name: "org.freedesktop.Secret.Error.NoSuchObject"}, ErrNotFound},
+		{dbus.Error{Name: "org.freedesktop.Secret.Error.NoSuchObject"}, ErrUnavailable},
 		{dbus.Error{Name: "org.freedesktop.Secret.Error.NoSession"}, ErrUnavailable},
 		{errors.New("failed to unlock correct collection '/org/freedesktop/secrets/aliases/default'"), ErrNoCollection},
 		{errors.New("failed to unlock correct collection '/org/freedesktop/secrets/collection/login'"), ErrLocked},
