@@ -34,6 +34,9 @@ func TestSizes(t *testing.T) {
 	if _, err := w.s.Create(t.Context(), "work", start, nil, nil, nil); err == nil {
 		t.Error("an empty secret")
 	}
+	if _, err := w.s.Create(t.Context(), "w\xf6rk", start, []byte("x"), nil, nil); err == nil {
+		t.Error("a name that the ledger cannot give back")
+	}
 	if n := len(w.ops); n != 0 {
 		t.Errorf("%d operations before the refusal: %q", n, w.ops)
 	}
