@@ -601,12 +601,21 @@ func TestFakeGuarded(t *testing.T) {
 	must(t, err)
 	conn.Close()
 	fake.Set(kctest.Faults{Guarded: true, Unanswered: true})
-	for range 2 {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		if _, err := s.Reserve(ctx, r.ID); !errors.Is(err, ErrTimeout) {
-			t.Error(err)
-		}
-		cancel()
+	for len(fake.Asked()) > 0 {
+		<-fake.Asked()
+	}
+	ctx, giveUp := context.WithCancel(t.Context())
+	go func() {
+		<-fake.Asked()
+		giveUp()
+	}()
+	if _, err := s.Reserve(ctx, r.ID); !errors.Is(err, ErrTimeout) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := s.Reserve(ctx, r.ID); !errors.Is(err, ErrTimeout) {
+		t.Error(err)
 	}
 	prompts(4)
 	fake.Leave() // so that the call in flight ends
