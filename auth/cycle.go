@@ -393,6 +393,11 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
 	now := a.m.clock.Now()
+	if bar := a.retry; unsent && bar.useless && now.Before(bar.at) { // a person has tried, in vain: that lifts no bar
+		defer func() { a.retry = bar }()
+		a.retry.err = e
+		return a.failureErrorLocked()
+	}
 	r := &a.retry
 	if r.err == nil || r.err.Class != e.Class {
 		r.tries = 0
@@ -422,8 +427,10 @@ func (a *account) storeFailed(err error) error {
 	a.m.mu.Lock()
 	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
 	a.storeErr = err
-	a.retry.at = a.m.clock.Now().Add(pollInterval)
-	a.storeAt = a.retry.at
+	a.storeAt = a.m.clock.Now().Add(pollInterval)
+	if a.retry.at.Before(a.storeAt) { // else something bars it for longer
+		a.retry.at = a.storeAt
+	}
 	a.m.mu.Unlock()
 	if news {
 		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)

@@ -420,6 +420,57 @@ func TestUselessAnswers(t *testing.T) {
 	}
 }
 
+// A person may try at once, whatever bars it. A try that came to nothing, for
+// want of the keychain or of a network, does not let programs try after it.
+func TestUselessAndInVain(t *testing.T) {
+	for name, way := range map[string]struct {
+		bar  func(w *world, yes bool)
+		kind Kind
+	}{
+		"the keychain is locked": {func(w *world, yes bool) { w.keychain.SetLocked(yes) }, KindKeychain},
+		"there is no network": {func(w *world, yes bool) {
+			if w.net.fail(nil); yes {
+				w.net.fail(offline)
+			}
+		}, KindUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) { w.mode, w.random = Always, func() float64 { return 0.5 } }, func(t *testing.T, w *world) {
+				w.signIn()
+				time.Sleep(time.Hour)
+				must(t, w.faults.Set("refresh:token-type;value=mac"))
+				for range 60 { // five hours; the last wait is until the eighth is nearly over
+					w.token()
+					time.Sleep(5 * time.Minute)
+				}
+				way.bar(w, true)
+				_, err := w.m.Refresh(t.Context(), "work", "test")
+				w.wantError(err, way.kind, "")
+				way.bar(w, false)
+				n := w.net.refreshes()
+				for range 30 {
+					_, err = w.token()
+					if w.net.refreshes() != n {
+						t.Fatal("a program's try was not barred")
+					}
+					time.Sleep(5 * time.Minute)
+				}
+				w.wantError(err, KindUnavailable, "")
+				if s := w.wantState(Held, ""); s.RefreshesUsed != n {
+					t.Errorf("%d refreshes counted of %d", s.RefreshesUsed, n)
+				}
+				for range 8 {
+					w.token()
+					time.Sleep(5 * time.Minute)
+				}
+				if got := w.net.refreshes(); got != n+1 {
+					t.Errorf("%d refreshes after the wait", got-n)
+				}
+			})
+		})
+	}
+}
+
 // Such a server for a whole session, in the mode that refreshes most readily
 // and over restarts: it does not spend the budget, and when it is mended the
 // session is still there.

@@ -1072,6 +1072,39 @@ func TestSignInMakesCollection(t *testing.T) {
 	})
 }
 
+// A keychain that was told no asks nobody in the background, however long, and
+// asks again who signs in.
+func TestDeniedIsAskedAtSignIn(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(time.Hour)
+		asked, answer := 0, error(keystore.ErrDenied)
+		w.keychain.Before(func(c keystore.KeychainCall) error {
+			if c.Op != "get" {
+				return nil
+			}
+			asked++
+			return answer
+		})
+		_, err := w.token()
+		w.wantError(err, KindKeychain, "")
+		for range 60 {
+			time.Sleep(time.Minute)
+			_, err = w.token()
+			w.wantError(err, KindKeychain, "")
+		}
+		w.wantState(Locked, "")
+		again := SignInRequest{Device: true, Force: true}
+		w.wantError(w.trySignIn(again), KindKeychain, "")
+		if asked != 2 {
+			t.Errorf("asked %d times in an hour and for a sign-in", asked)
+		}
+		answer = nil
+		must(t, w.trySignIn(again))
+		w.wantState(Active, "")
+	})
+}
+
 // A keychain that is unlocked is not called locked, whether or not anybody
 // asks for a token then.
 func TestUnlockedIsSeen(t *testing.T) {

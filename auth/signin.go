@@ -101,7 +101,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r SignInRequest)
 
 // openSignIn gets the keychain and the listener (or the device code) ready.
 func (m *Manager) openSignIn(ctx context.Context, a *account, s *signIn, r SignInRequest, loginHint string) (waiter, error) {
-	if err := m.store.Status(ctx); errors.Is(err, keystore.ErrLocked) || errors.Is(err, keystore.ErrNoCollection) {
+	if err := m.store.Status(ctx); errors.Is(err, keystore.ErrLocked) || errors.Is(err, keystore.ErrNoCollection) || errors.Is(err, keystore.ErrDenied) {
 		if err := m.store.Unlock(ctx); err != nil { // a person is there: ask
 			return nil, keychainError(err)
 		}

@@ -601,12 +601,21 @@ func TestFakeGuarded(t *testing.T) {
 	must(t, err)
 	conn.Close()
 	fake.Set(kctest.Faults{Guarded: true, Unanswered: true})
-	for range 2 {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		if _, err := s.Reserve(ctx, r.ID); !errors.Is(err, ErrTimeout) {
-			t.Error(err)
-		}
-		cancel()
+	for len(fake.Asked()) > 0 {
+		<-fake.Asked()
+	}
+	ctx, giveUp := context.WithCancel(t.Context())
+	go func() {
+		<-fake.Asked()
+		giveUp()
+	}()
+	if _, err := s.Reserve(ctx, r.ID); !errors.Is(err, ErrTimeout) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := s.Reserve(ctx, r.ID); !errors.Is(err, ErrTimeout) {
+		t.Error(err)
 	}
 	prompts(4)
 	fake.Leave() // so that the call in flight ends
@@ -630,6 +639,35 @@ func TestFakeStalled(t *testing.T) {
 	if r, err := s.Reserve(t.Context(), r.ID); err != nil || r.Used != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
+}
+
+// TestNoObject: a provider that has taken the name and does not serve, or not
+// yet, says nothing about an item, and least of all that it is gone.
+func TestNoObject(t *testing.T) {
+	session := kctest.New(t)
+	conn, err := dbus.Connect(session.Address)
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.Export(noObject{}, ssPath, dbusName+".Properties"))
+	_, err = conn.RequestName(ssName, 0)
+	must(t, err)
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	for what, err := range map[string]error{
+		"status": s.Status(t.Context()),
+		"unlock": s.Unlock(t.Context()),
+		"drop":   s.keychain.drop(t.Context(), "item"),
+	} {
+		if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// noObject answers as Qt does for a path that nothing is at.
+type noObject struct{}
+
+func (noObject) Get(iface, name string) (dbus.Variant, *dbus.Error) {
+	return dbus.Variant{}, dbus.NewError(dbusName+".Error.UnknownObject", nil)
 }
 
 // TestActivated: a provider that the bus can start is started, also when the
@@ -810,7 +848,7 @@ func TestClassify(t *testing.T) {
 		{dbus.Error{Name: "org.freedesktop.DBus.Error.TimedOut"}, ErrTimeout},
 		{dbus.Error{Name: "org.freedesktop.DBus.Error.AccessDenied"}, ErrDenied},
 		{dbus.Error{Name: "org.freedesktop.Secret.Error.IsLocked"}, ErrLocked},
-		{dbus.Error{Name: "org.freedesktop.Secret.Error.NoSuchObject"}, ErrNotFound},
+		{dbus.Error{Name: "org.freedesktop.Secret.Error.NoSuchObject"}, ErrUnavailable},
 		{dbus.Error{Name: "org.freedesktop.Secret.Error.NoSession"}, ErrUnavailable},
 		{errors.New("failed to unlock correct collection '/org/freedesktop/secrets/aliases/default'"), ErrNoCollection},
 		{errors.New("failed to unlock correct collection '/org/freedesktop/secrets/collection/login'"), ErrLocked},

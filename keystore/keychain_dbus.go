@@ -461,15 +461,15 @@ func (k *osKeychain) Flush(ctx context.Context) error {
 	return err
 }
 
-// classifyOS sorts the errors of D-Bus and of go-keyring's own checks.
+// classifyOS sorts the errors of D-Bus and of go-keyring's own checks. An object
+// that is not there is no verdict on an item: the collection was closed perhaps,
+// or the provider does not serve yet.
 func classifyOS(err error) error {
 	if e, ok := errors.AsType[dbus.Error](err); ok {
 		name := strings.TrimPrefix(e.Name, "org.freedesktop.")
 		switch {
 		case name == "Secret.Error.IsLocked":
 			return ErrLocked
-		case name == "Secret.Error.NoSuchObject", name == "DBus.Error.UnknownObject":
-			return ErrNotFound
 		case name == "DBus.Error.AccessDenied", name == "DBus.Error.AuthFailed":
 			return ErrDenied
 		case name == "DBus.Error.NoReply", name == "DBus.Error.Timeout", name == "DBus.Error.TimedOut":

@@ -151,8 +151,11 @@ func (m *MemoryKeychain) Probe(context.Context) error {
 
 // Unlock unlocks it without asking anybody.
 func (m *MemoryKeychain) Unlock(context.Context) error {
-	err := m.call("unlock", "", "", func() error { m.locked = false; return nil })
-	m.tick()
+	was := false
+	err := m.call("unlock", "", "", func() error { was, m.locked = m.locked, false; return nil })
+	if was {
+		m.tick()
+	}
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // Errors that callers branch on. Every error of this package wraps one of
@@ -279,6 +280,9 @@ func (s *Store) Create(ctx context.Context, account string, startedAt time.Time,
 	}
 	if len(secret) == 0 {
 		return Record{}, errors.New("no secret given")
+	}
+	if !utf8.ValidString(account) { // the ledger could not give it back
+		return Record{}, errors.New("the account's name is not UTF-8")
 	}
 	s.keychain.askAgain() // a person has just signed in
 	r, err := s.create(ctx, account, startedAt, secret, s.fitting(access), meta)

@@ -34,6 +34,9 @@ func TestSizes(t *testing.T) {
 	if _, err := w.s.Create(t.Context(), "work", start, nil, nil, nil); err == nil {
 		t.Error("an empty secret")
 	}
+	if _, err := w.s.Create(t.Context(), "w\xf6rk", start, []byte("x"), nil, nil); err == nil {
+		t.Error("a name that the ledger cannot give back")
+	}
 	if n := len(w.ops); n != 0 {
 		t.Errorf("%d operations before the refusal: %q", n, w.ops)
 	}
@@ -538,12 +541,15 @@ func TestChanges(t *testing.T) {
 // TestLateAnswer: who waits for the keychain hears when it has answered a call
 // that was given up, from one that does not tell of anything else, too.
 func TestLateAnswer(t *testing.T) {
-	slow := slowKeychain{NewMemoryKeychain(), make(chan struct{})}
+	slow := slowKeychain{NewMemoryKeychain(), make(chan struct{}, 2), make(chan struct{})}
 	s, err := Open(Config{Dir: filepath.Join(t.TempDir(), "state"), Keychain: slow})
 	must(t, err)
 	ticks := s.Changes(t.Context())
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
+	ctx, giveUp := context.WithCancel(t.Context())
+	go func() {
+		<-slow.asked
+		giveUp()
+	}()
 	if err := s.Status(ctx); !errors.Is(err, ErrTimeout) {
 		t.Error(err)
 	}
@@ -563,10 +569,11 @@ func TestLateAnswer(t *testing.T) {
 // slowKeychain has nothing but the methods of Keychain, and answers late.
 type slowKeychain struct {
 	Keychain
-	answer chan struct{}
+	asked, answer chan struct{}
 }
 
 func (k slowKeychain) Probe(context.Context) error {
+	k.asked <- struct{}{}
 	<-k.answer
 	return nil
 }

@@ -203,6 +203,7 @@ type session struct {
 	env     []string
 	reports chan string // what curfew-window and the browser were started with
 	item    traytest.Item
+	bus     string // its address
 }
 
 // need skips the test when a program is missing, or fails it where everything
@@ -238,6 +239,7 @@ func newSession(t *testing.T, watcher bool) *session {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
+	s.bus = address
 	s.desktop, err = traytest.Connect(address)
 	if err != nil {
 		t.Fatal(err)
@@ -624,6 +626,18 @@ func TestHints(t *testing.T) {
 	}
 	if n := hints(s.item.TopRows); n != 0 {
 		t.Errorf("%d hints more", n)
+	}
+	other, err := traytest.Connect(s.bus)
+	s.check(err)
+	t.Cleanup(func() { other.Close() })
+	beside := s.item.In(other)
+	if n := hints(beside.TopRows); n != 2 {
+		t.Errorf("%d hints for another panel", n)
+	}
+	for range 2 { // both hear those of the other, and may ask again
+		if n := hints(s.item.TopRows) + hints(beside.TopRows); n != 0 {
+			t.Errorf("%d hints that panels send each other", n)
+		}
 	}
 	e.set(account("spotify"), account("work"), account("home"))
 	s.row("home", "Open")

@@ -63,12 +63,12 @@ type Icon struct {
 	mu        sync.Mutex
 	name, tip string
 	items     []Item
-	menu      layout           // of items
-	revision  uint32           // of menu
-	ids       map[ID]int32     // of every row there ever was
-	rows      map[int32]Item   // those that there are
-	hinted    asked            // last
-	item      *prop.Properties // nil until they can be seen
+	menu      layout            // of items
+	revision  uint32            // of menu
+	ids       map[ID]int32      // of every row there ever was
+	rows      map[int32]Item    // those that there are
+	hinted    map[string]uint32 // of which revision each panel was, last
+	item      *prop.Properties  // nil until they can be seen
 
 	telling sync.Mutex // held while Opened is told, so that what is told is in order; guards:
 	open    bool       // the menu itself, where the panel says so
@@ -79,7 +79,7 @@ type Icon struct {
 func NewIcon(title string, tone assets.Tone) *Icon {
 	i := &Icon{
 		Clicks: make(chan ID), Opened: make(chan time.Duration), Show: make(chan struct{}),
-		title: title, tone: tone, ids: make(map[ID]int32),
+		title: title, tone: tone, ids: make(map[ID]int32), hinted: make(map[string]uint32),
 	}
 	m := NewModel(State{}, time.Now())
 	i.SetIcon(m.Icon, m.Tooltip, m.Beside) // so that no panel ever sees an icon without a picture
@@ -145,7 +145,7 @@ func (i *Icon) answer(call *dbus.Message) {
 		}
 		body = []any{revision, found}
 		if parent == rootRow && depth == 1 {
-			defer i.hint(asked{call.Headers[dbus.FieldSender].String(), revision}, found)
+			defer i.hint(call.Headers[dbus.FieldSender].String(), revision, found)
 		}
 	case "GetGroupProperties":
 		var ids []int32
@@ -173,26 +173,21 @@ func (i *Icon) answer(call *dbus.Message) {
 	call.Flags |= dbus.FlagNoReplyExpected
 }
 
-// asked is a panel that has asked for the menu without what is below its rows.
-type asked struct {
-	panel    string
-	revision uint32
-}
-
-// hint has such a panel ask for what is below the rows. Plasma asks by itself
-// only when it shows a menu below for the first time, which it then puts where
-// one without rows would fit: at the edge of the screen, most of it beyond.
-func (i *Icon) hint(a asked, menu layout) {
+// hint has a panel that asked for the menu without what is below its rows ask
+// for that. Plasma asks by itself only when it shows a menu below for the first
+// time, which it then puts where one without rows would fit: at the edge of the
+// screen, most of it beyond.
+func (i *Icon) hint(panel string, revision uint32, menu layout) {
 	i.mu.Lock()
-	again := i.hinted == a
-	i.hinted = a
+	last, hinted := i.hinted[panel]
+	i.hinted[panel] = revision
 	i.mu.Unlock()
-	if again {
-		return // a panel that takes this for news of the whole menu must not go round in circles
+	if hinted && last == revision {
+		return // panels that take this, which all hear, for news of the whole menu must not go round in circles
 	}
 	for row := range menu.children {
 		if _, parent := row.Props["children-display"]; parent {
-			i.emit(menuPath, menuInterface+".LayoutUpdated", a.revision, row.ID)
+			i.emit(menuPath, menuInterface+".LayoutUpdated", revision, row.ID)
 		}
 	}
 }

@@ -96,6 +96,29 @@ func TestListOfAChoice(t *testing.T) {
 	}
 }
 
+// A list goes with the page that its choice is on.
+func TestListGoesWithItsPage(t *testing.T) {
+	for what, leave := range map[string]func(*screen){
+		"another page":     func(s *screen) { s.Go(Wish{Page: PageAdd}) },
+		"an account":       func(s *screen) { s.Go(Wish{Account: "Gitea"}) },
+		"another language": func(s *screen) { s.speak("de") },
+		"another size":     func(s *screen) { s.Refit() },
+	} {
+		s := still(t, look{Light, usual, 1, ""}, spotify(), gitea())
+		s.turn(PageSettings)
+		s.settings.desktop.known = true
+		s.render()
+		test.Tap(s.settings.account.which)
+		if s.window.Canvas().Overlays().Top() == nil {
+			t.Fatal("no list opened")
+		}
+		leave(s)
+		if s.window.Canvas().Overlays().Top() != nil {
+			t.Errorf("%s leaves the list open", what)
+		}
+	}
+}
+
 func TestParagraphKeepsItsTailAndItsBound(t *testing.T) {
 	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
 	words := "refreshed, 6 of 20, for spotify-tui"

@@ -153,6 +153,7 @@ func New(c Config) *View {
 // build makes every widget, in the language that is spoken.
 func (v *View) build() {
 	speakFyne()
+	v.list.close()
 	v.heads, v.bodies = nil, nil
 	v.side = newSidebar(v)
 	v.link = newBar(v)
@@ -316,6 +317,7 @@ func (v *View) turn(p Page) {
 		return
 	}
 	v.page = p
+	v.list.close()
 	v.focus(nil)
 	v.render()
 	switch p {
@@ -376,6 +378,7 @@ func (v *View) Select(name string) {
 	}
 	v.local(v.selected).confirm = false
 	v.page = PageAccount
+	v.list.close()
 	v.render()
 	v.fetchEvents()
 }

@@ -279,6 +279,9 @@ type Item struct {
 	path dbus.ObjectPath
 }
 
+// In is the icon as another desktop on the same bus has it, in a panel of its own.
+func (i Item) In(d *Desktop) Item { return Item{d, i.bus, i.path} }
+
 func (i Item) property(name string, v any) error {
 	p, err := i.d.conn.Object(i.bus, i.path).GetProperty(itemInterface + "." + name)
 	if err != nil {
