@@ -16,6 +16,7 @@ const (
 	NoAction     Action = ""
 	SignIn       Action = "sign-in"        // SignInRequest{Force: Again}
 	CancelSignIn Action = "cancel-sign-in" // the session that was there stays
+	Unlock       Action = "unlock"         // have the keychain ask for what it needs
 )
 
 // A Ring is one countdown drawn as a ring: what is left of an allowance.
@@ -135,12 +136,17 @@ func SignInLabel(s auth.Snapshot) string {
 	return Tr("Sign in")
 }
 
+// UnlockLabel names the way to a keychain that is closed.
+func UnlockLabel() string { return Tr("Unlock the keychain") }
+
 func action(s auth.Snapshot) (Action, string) {
 	switch {
 	case SigningIn(s):
 		return CancelSignIn, Tr("Cancel sign-in")
-	case s.State == auth.Locked, s.State == auth.Suspect:
-		return NoAction, "" // a sign-in could not be kept, or not be dated
+	case s.State == auth.Locked: // a sign-in could not be kept
+		return Unlock, UnlockLabel()
+	case s.State == auth.Suspect: // nor be dated
+		return NoAction, ""
 	}
 	return SignIn, SignInLabel(s)
 }

@@ -203,6 +203,7 @@ a: 14 of 20 refreshes, 23 d left
 ` + strings.Replace(foot(""), "[ ]", "[x]", 1)},
 		{"locked", connected(live("a", in(auth.Locked))), `a: keychain locked
   The keychain is locked or does not answer. Unlock it, and Curfew goes on by itself. (off)
+  Unlock the keychain
   Copy access token (off)
   Refresh now (spends 1 of 14) (off)
   Sign in again (off)
@@ -244,7 +245,7 @@ func TestMenuOfThirty(t *testing.T) {
 		t.Errorf("first row %q, want %q", got, want)
 	}
 	more := m.Items[14]
-	if more.Label != "18 more accounts" || len(more.Children) != 18 || len(more.Children[17].Children) != 7 {
+	if more.Label != "18 more accounts" || len(more.Children) != 18 || len(more.Children[17].Children) != 8 {
 		t.Errorf("the rest: %q with %d rows", more.Label, len(more.Children))
 	}
 }

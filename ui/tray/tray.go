@@ -39,6 +39,7 @@ type Agent interface {
 	Refresh(ctx context.Context, name, program string) (auth.Snapshot, error)
 	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
 	Pause(ctx context.Context, paused bool) error
+	Unlock(ctx context.Context) error
 }
 
 // Display is where a model is shown. Its methods are called by one goroutine.
@@ -461,6 +462,8 @@ func (t *Tray) click(ctx context.Context, id ID) {
 			}
 			return result{notice: status.Tr("%s: %s", nameOf(id.Account), status.Said(r.Message)), untrue: since(before)}
 		})
+	case Unlock:
+		t.do(id, func() (string, error) { return "", t.Agent.Unlock(ctx) })
 	case Refresh:
 		t.do(id, func() (string, error) {
 			_, err := t.Agent.Refresh(ctx, id.Account, program)

@@ -188,6 +188,8 @@ func (d *desk) SignOut(_ context.Context, name string) (auth.SignOutResult, erro
 
 func (d *desk) Pause(_ context.Context, on bool) error { return d.call(fmt.Sprintf("pause %t", on)) }
 
+func (d *desk) Unlock(context.Context) error { return d.call("unlock") }
+
 // The display.
 
 func (d *desk) SetIcon(name, tooltip, _ string) {
@@ -248,6 +250,7 @@ func TestClicks(t *testing.T) {
 		{ID{SignOut, "a"}, []string{"sign-out a"}, "a: The provider has no way to revoke; remove access on its page."},
 		{ID{CopyToken, "a"}, []string{"token a by curfew-tray"}, "a: access token copied. The clipboard is cleared in 45 s"},
 		{ID{Pause, ""}, []string{"pause true"}, ""},
+		{ID{Unlock, "a"}, []string{"unlock"}, ""},
 		{ID{Open, ""}, []string{"window"}, ""},
 		{ID{OpenAccount, "a"}, []string{"window --account a"}, ""},
 		{ID{AddAccount, ""}, []string{"window --add"}, ""},

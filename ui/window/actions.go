@@ -39,6 +39,7 @@ const (
 	busyRefresh
 	busySignOut
 	busyEdit
+	busyUnlock
 )
 
 // A note is something to read, in place, with at most one thing to do.
@@ -292,6 +293,14 @@ func (v *View) refreshNow(name string) {
 			l.note = &note{tone: colorOK, words: tr("Refreshed: %s.", status.Short(s, v.Now())), until: v.now.Add(8 * time.Second)}
 			v.fetchEvents()
 		}, nil
+	})
+}
+
+// unlock has the keychain ask for what it needs; its own window may open
+// behind this one.
+func (v *View) unlock(name string) {
+	v.ask(name, busyUnlock, func(ctx context.Context) (func(*local), error) {
+		return nil, v.Agent.Unlock(ctx)
 	})
 }
 

@@ -260,6 +260,21 @@ func (f *fakeAgent) Pause(_ context.Context, paused bool) error {
 	return nil
 }
 
+// Unlock asks the person, who has the password.
+func (f *fakeAgent) Unlock(context.Context) error {
+	if err := f.called("unlock", ""); err != nil {
+		return err
+	}
+	f.change(func() {
+		for i := range f.snaps {
+			if f.snaps[i].State == auth.Locked {
+				f.snaps[i].State, f.snaps[i].Message = auth.Active, ""
+			}
+		}
+	})
+	return nil
+}
+
 func (f *fakeAgent) Watch(ctx context.Context, show func([]auth.Snapshot)) error {
 	for {
 		snaps, changed, err := f.list()

@@ -412,6 +412,26 @@ func TestRefusedRefreshIsExplainedInPlace(t *testing.T) {
 	})
 }
 
+func TestUnlock(t *testing.T) {
+	locked := spotify()
+	locked.State, locked.Message = auth.Locked, auth.MessageLocked
+	agent := newFakeAgent(locked)
+	agent.fail["unlock"] = &auth.Error{Kind: auth.KindKeychain, Message: "the keychain refused", Hint: "allow it"}
+	live(t, agent, func(s *stage) {
+		s.reads("[Unlock the keychain]")
+		s.readsNot("[Sign in again]") // it could not be kept
+		s.tap(s.account.unlock)
+		s.calls("unlock", 1)
+		s.reads("The keychain refused.", "Allow it", "[Unlock the keychain]")
+
+		delete(agent.fail, "unlock")
+		s.tap(s.account.unlock)
+		s.calls("unlock", 2)
+		s.readsNot("[Unlock the keychain]", "The keychain refused.")
+		s.reads("[Sign in again]")
+	})
+}
+
 func TestSignOutAsksFirst(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
 		s.tap(s.account.out)

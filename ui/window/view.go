@@ -46,6 +46,7 @@ type Agent interface {
 	Settings(ctx context.Context) (auth.General, error)
 	PutSettings(ctx context.Context, g auth.General) error
 	Pause(ctx context.Context, paused bool) error
+	Unlock(ctx context.Context) error
 	Watch(ctx context.Context, f func([]auth.Snapshot)) error
 	EnsureRunning(ctx context.Context) error
 }
