@@ -122,7 +122,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	t := tray.New(tray.Config{
-		Agent: client, Display: icon, Clipboard: desktop.Clipboard{},
+		Agent: client, Display: icon, CopySecret: desktop.CopySecret,
 		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show, Reword: reword,
 		OpenURL: desktop.OpenURL, OpenWindow: desktop.ShowWindow, Logger: logger,
 		Notify: notify,

@@ -131,7 +131,7 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	w.SetMaster()
 	w.SetPadded(false)
 	view := window.New(window.Config{
-		Agent: client, Do: fyne.Do, Now: time.Now, Clipboard: a.Clipboard(), Canvas: w.Canvas,
+		Agent: client, Do: fyne.Do, Now: time.Now, Clipboard: a.Clipboard(), CopySecret: desktop.CopySecret, Canvas: w.Canvas,
 		Open:       func(u *url.URL) error { return desktop.OpenURL(ctx, u.String()) },
 		Providers:  providers(),
 		Selected:   last.Account,

@@ -6,7 +6,6 @@ package desktop
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -14,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/atotto/clipboard"
 	"github.com/cli/browser"
 
 	"curfew/auth"
@@ -140,39 +138,4 @@ func settle(ctx context.Context, ended <-chan error) error {
 	case <-ctx.Done():
 	}
 	return nil
-}
-
-// Clipboard is the desktop's clipboard, by the program that the system has for
-// it: the token goes through its standard input.
-type Clipboard struct{}
-
-// Write puts text into the clipboard; "" empties it.
-func (Clipboard) Write(text string) error {
-	if clipboard.Unsupported {
-		return &auth.Error{
-			Kind:    auth.KindFailed,
-			Message: status.Tr("There is no program that puts text into the clipboard."),
-			Hint:    status.Tr("Install xclip, or wl-clipboard on Wayland; or use: curfew token NAME"),
-		}
-	}
-	if err := clipboard.WriteAll(text); err != nil {
-		return &auth.Error{
-			Kind:    auth.KindFailed,
-			Message: status.Tr("The clipboard did not take the token (%v).", err),
-			Hint:    status.Tr("Use: curfew token NAME"),
-		}
-	}
-	return nil
-}
-
-// Read returns what the clipboard holds, "" when that is no text.
-func (Clipboard) Read() (string, error) {
-	text, err := clipboard.ReadAll()
-	if _, ok := errors.AsType[*exec.ExitError](err); ok {
-		return "", nil // xclip and its like fail on an empty clipboard
-	}
-	if err != nil {
-		return "", fmt.Errorf("read the clipboard: %w", err)
-	}
-	return text, nil
 }

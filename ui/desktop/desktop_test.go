@@ -3,15 +3,11 @@
 package desktop
 
 import (
-	"bufio"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/atotto/clipboard"
 
 	"curfew/auth"
 )
@@ -107,60 +103,4 @@ func TestShowWindow(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
 		wantError(t, ShowWindow(t.Context()), "there is no program curfew-window", "install it beside this program or in a directory of PATH")
 	})
-}
-
-// TestClipboard uses a real X server and the real xclip.
-func TestClipboard(t *testing.T) {
-	for _, name := range []string{"Xvfb", "xclip"} {
-		if _, err := exec.LookPath(name); err != nil {
-			if os.Getenv("CI") != "" || os.Getenv("CURFEW_TEST_ALL") != "" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	x := exec.Command("Xvfb", "-displayfd", "3", "-nolisten", "tcp")
-	x.ExtraFiles = []*os.File{w}
-	if err := x.Start(); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	t.Cleanup(func() { x.Process.Kill(); x.Wait() })
-	number, err := bufio.NewReader(r).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("DISPLAY", ":"+strings.TrimSpace(number))
-	t.Setenv("WAYLAND_DISPLAY", "")
-
-	var c Clipboard
-	if got, err := c.Read(); got != "" || err != nil {
-		t.Errorf("an empty clipboard holds %q, %v", got, err)
-	}
-	for _, text := range []string{"eyJ.a.b", strings.Repeat("long", 10000), ""} {
-		if err := c.Write(text); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := c.Read(); got != text || err != nil {
-			t.Errorf("wrote %d bytes, read %d, %v", len(text), len(got), err)
-		}
-	}
-	t.Setenv("DISPLAY", ":65535")
-	// xclip exits at once: before it is given the text, and then the pipe is
-	// what fails, or after that.
-	e, ok := errors.AsType[*auth.Error](c.Write("x"))
-	if !ok || !strings.HasPrefix(e.Message, "The clipboard did not take the token (") || e.Hint != "Use: curfew token NAME" {
-		t.Errorf("without a display: %#v", e)
-	}
-}
-
-func TestNoClipboard(t *testing.T) {
-	defer func(was bool) { clipboard.Unsupported = was }(clipboard.Unsupported)
-	clipboard.Unsupported = true
-	wantError(t, Clipboard{}.Write("x"), "There is no program that puts text into the clipboard.", "Install xclip, or wl-clipboard on Wayland; or use: curfew token NAME")
 }

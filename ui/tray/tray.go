@@ -17,7 +17,6 @@ package tray
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"reflect"
@@ -48,26 +47,20 @@ type Display interface {
 	SetMenu(items []Item)
 }
 
-// Clipboard is the desktop's clipboard.
-type Clipboard interface {
-	Write(text string) error
-	Read() (string, error)
-}
-
 // Config is what a Tray is made of.
 type Config struct {
-	Agent     Agent
-	Display   Display
-	Clipboard Clipboard
+	Agent   Agent
+	Display Display
 
 	Clicks <-chan ID            // rows of the menu
 	Opened <-chan time.Duration // the menu was opened, and is for this long at most; 0: it was closed
 	Show   <-chan struct{}      // the icon was clicked, or a second tray started
 	Reword <-chan struct{}      // the language is another one now; may be nil
 
-	OpenURL    func(ctx context.Context, url string) error     // in the person's browser
-	OpenWindow func(ctx context.Context, args ...string) error // curfew-window, with these arguments
-	Notify     func(Notice)                                    // must not block; nil: nobody to tell
+	CopySecret func(secret string) (clear func() error, err error) // into the clipboard; clear takes it out if it still is there
+	OpenURL    func(ctx context.Context, url string) error         // in the person's browser
+	OpenWindow func(ctx context.Context, args ...string) error     // curfew-window, with these arguments
+	Notify     func(Notice)                                        // must not block; nil: nobody to tell
 	Logger     *slog.Logger
 }
 
@@ -117,10 +110,9 @@ type result struct {
 // like a. It is asked at every change, and may remember what it saw.
 type contradict func(a auth.Snapshot) bool
 
-// copied remembers which token to take out of the clipboard again, without
-// remembering the token.
+// copied is a token that lies in the clipboard.
 type copied struct {
-	hash  [sha256.Size]byte
+	clear func() error
 	until time.Time // by the wall clock, which goes on in suspend
 }
 
@@ -492,23 +484,19 @@ func (t *Tray) copyToken(ctx context.Context, account string) result {
 	if err != nil {
 		return result{err: err}
 	}
-	text := token.AccessToken.Reveal()
-	if err := t.Clipboard.Write(text); err != nil {
+	clear, err := t.CopySecret(token.AccessToken.Reveal())
+	if err != nil {
 		return result{err: err}
 	}
 	return result{
 		notice: status.Tr("%s: access token copied. The clipboard is cleared in %d s", nameOf(account), int(clipboardTime/time.Second)),
-		copied: &copied{hash: sha256.Sum256([]byte(text)), until: time.Now().Add(clipboardTime).Round(0)},
+		copied: &copied{clear: clear, until: time.Now().Add(clipboardTime).Round(0)},
 	}
 }
 
 // clear empties the clipboard if it still holds the token.
 func (t *Tray) clear(c copied) {
-	text, err := t.Clipboard.Read()
-	if err == nil && sha256.Sum256([]byte(text)) == c.hash {
-		err = t.Clipboard.Write("")
-	}
-	if err != nil {
+	if err := c.clear(); err != nil {
 		t.Logger.Warn("clipboard not cleared", "err", err)
 	}
 }

@@ -53,7 +53,7 @@ func newDesk(t *testing.T, accounts ...auth.Snapshot) *desk {
 		signIn: auth.SignInStarted{Flow: "f1", URL: "https://id.example.org/authorize?x=1"},
 	}
 	tray := New(Config{
-		Agent: d, Display: d, Clipboard: d,
+		Agent: d, Display: d, CopySecret: d.copySecret,
 		Clicks: d.clicks, Opened: d.opened, Show: d.show, Reword: d.reword,
 		OpenURL: func(_ context.Context, u string) error {
 			d.mu.Lock()
@@ -207,23 +207,28 @@ func (d *desk) SetMenu(items []Item) {
 
 // The clipboard.
 
-func (d *desk) Write(text string) error {
+func (d *desk) copySecret(secret string) (clear func() error, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.clipErr != nil {
-		return d.clipErr
+		return nil, d.clipErr
 	}
-	d.clip = text
-	return nil
+	d.clip = secret
+	return func() error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.clip == secret {
+			d.clip = ""
+		}
+		return nil
+	}, nil
 }
 
-func (d *desk) Read() (string, error) {
+func (d *desk) clipboard() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.clip, nil
+	return d.clip
 }
-
-func (d *desk) clipboard() string { text, _ := d.Read(); return text }
 
 // at is an account in a bubble's time.
 func at(name string, edits ...func(*auth.Snapshot)) auth.Snapshot {
@@ -338,12 +343,28 @@ func TestClipboard(t *testing.T) {
 			t.Errorf("after 45 s: %q", got)
 		}
 	})
+	bubble(t, "a second copy begins anew", func(t *testing.T) {
+		d := newDesk(t, at("a"))
+		d.click(CopyToken, "a")
+		time.Sleep(30 * time.Second)
+		d.click(CopyToken, "a")
+		time.Sleep(clipboardTime - time.Second)
+		synctest.Wait()
+		if got := d.clipboard(); got != "token-of-a" {
+			t.Errorf("44 s after the second: %q", got)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := d.clipboard(); got != "" {
+			t.Errorf("45 s after the second: %q", got)
+		}
+	})
 	bubble(t, "not when it holds something else", func(t *testing.T) {
 		d := newDesk(t, at("a"))
 		d.click(CopyToken, "a")
-		if err := d.Write("a poem"); err != nil {
-			t.Fatal(err)
-		}
+		d.mu.Lock()
+		d.clip = "a poem"
+		d.mu.Unlock()
 		time.Sleep(2 * clipboardTime)
 		synctest.Wait()
 		if got := d.clipboard(); got != "a poem" {

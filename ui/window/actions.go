@@ -2,7 +2,6 @@ package window
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"net/url"
 	"slices"
@@ -238,10 +237,9 @@ func (v *View) follow(s auth.Snapshot) {
 	}
 }
 
-// copied is the access token that lies in the clipboard: not the token, but
-// enough to know it again.
+// copied is the access token that lies in the clipboard.
 type copied struct {
-	sum   [sha256.Size]byte
+	clear func() error
 	until time.Time // zero: nothing of ours is there
 	name  string
 }
@@ -255,11 +253,16 @@ func (v *View) copyToken(name string) {
 		if err != nil {
 			return nil, err
 		}
-		return func(*local) {
-			secret := token.AccessToken.Reveal()
+		// On the UI goroutine, though it may take a moment: else a window that
+		// closes meanwhile would leave the token behind.
+		return func(l *local) {
+			clear, err := v.CopySecret(token.AccessToken.Reveal())
+			if err != nil {
+				l.fail(err)
+				return
+			}
 			v.now = v.Now()
-			v.copied = copied{sha256.Sum256([]byte(secret)), v.now.Add(clipboardLife), name}
-			v.Clipboard.SetContent(secret)
+			v.copied = copied{clear, v.now.Add(clipboardLife), name}
 		}, nil
 	})
 }
@@ -270,8 +273,8 @@ func (v *View) clearCopied(atOnce bool) {
 	if v.copied.until.IsZero() || !atOnce && v.now.Before(v.copied.until) {
 		return
 	}
-	if sha256.Sum256([]byte(v.Clipboard.Content())) == v.copied.sum {
-		v.Clipboard.SetContent("")
+	if err := v.copied.clear(); err != nil {
+		fyne.LogError("The clipboard is not cleared", err)
 	}
 	v.copied = copied{}
 }

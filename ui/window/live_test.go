@@ -32,6 +32,7 @@ type stage struct {
 	openErr error
 	chosen  []string // OnSelect
 	closed  int
+	copyErr error
 }
 
 // live runs a test on a stage with the agent's accounts already shown.
@@ -43,7 +44,7 @@ func live(t *testing.T, agent *fakeAgent, script func(s *stage)) {
 		start := time.Now()
 		agent.changed = make(chan struct{}) // of this bubble
 		s.View = New(Config{
-			Agent: agent, Clipboard: test.NewClipboard(),
+			Agent: agent, Clipboard: test.NewClipboard(), CopySecret: s.copySecret,
 			Now: func() time.Time { return noon.Add(time.Since(start)) },
 			Do: func(f func()) {
 				s.mu.Lock()
@@ -74,6 +75,20 @@ func live(t *testing.T, agent *fakeAgent, script func(s *stage)) {
 		cancel()
 		group.Wait()
 	})
+}
+
+// copySecret stands for the desktop's clipboard, which links go into as well.
+func (s *stage) copySecret(secret string) (clear func() error, err error) {
+	if s.copyErr != nil {
+		return nil, s.copyErr
+	}
+	s.Clipboard.SetContent(secret)
+	return func() error {
+		if s.Clipboard.Content() == secret {
+			s.Clipboard.SetContent("")
+		}
+		return nil
+	}, nil
 }
 
 // settle lets everything happen that happens without the time passing.
@@ -372,6 +387,33 @@ func TestClipboardOfOthersIsLeftAlone(t *testing.T) {
 		if got := s.Clipboard.Content(); got != "something a person copied since" {
 			t.Errorf("the clipboard has %q", got)
 		}
+	})
+}
+
+func TestSecondCopyBeginsAnew(t *testing.T) {
+	agent := newFakeAgent(spotify())
+	live(t, agent, func(s *stage) {
+		s.tap(s.account.copy)
+		s.pass(30 * time.Second)
+		s.tap(s.account.copy)
+		s.reads("cleared in 45 s")
+		s.pass(44 * time.Second)
+		if got := s.Clipboard.Content(); got != agent.token {
+			t.Errorf("the clipboard has %q, 44 s after the second copy", got)
+		}
+		s.pass(time.Second)
+		if got := s.Clipboard.Content(); got != "" {
+			t.Errorf("the clipboard has %q, 45 s after the second copy", got)
+		}
+	})
+}
+
+func TestNoClipboard(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.copyErr = &auth.Error{Kind: auth.KindFailed, Message: "there is no clipboard", Hint: "use: curfew token NAME"}
+		s.tap(s.account.copy)
+		s.reads("There is no clipboard.", "Use: curfew token NAME")
+		s.readsNot("Access token copied.")
 	})
 }
 

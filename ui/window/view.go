@@ -64,8 +64,11 @@ type Config struct {
 	Do        func(func())           // runs a function on the UI goroutine, in order; fyne.Do
 	Now       func() time.Time       // its zone is the one of every time on screen
 	Open      func(u *url.URL) error // opens the person's browser and does not wait for its end; may be called on any goroutine
-	Clipboard fyne.Clipboard
+	Clipboard fyne.Clipboard         // for links
 	Providers []Provider
+
+	// CopySecret puts a secret into the clipboard; clear takes it out if it still lies there.
+	CopySecret func(secret string) (clear func() error, err error)
 
 	Selected     string                      // the account to show first, if it exists
 	OnSelect     func(name string)           // another account is shown; may be nil
