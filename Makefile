@@ -156,9 +156,9 @@ package-test: setup-package ## install the Debian package on a bare Debian and p
 	.ci/package-test
 
 .PHONY: test-kwallet
-test-kwallet: setup-package ## test the keystore with the real KWallet, on a bare Debian; needs root
+test-kwallet: setup-package ## test the keystore with the real KWallet, on a bare Debian (SUITE=bookworm); needs root
 	CGO_ENABLED=0 go test -trimpath -c -o build/keystore.test ./keystore
-	.ci/kwallet-test build/keystore.test
+	.ci/kwallet-test build/keystore.test $(SUITE)
 
 # Fyne packages one program, with FyneApp.toml; it looks for it, and for a
 # module with some Go in it, where it runs.
