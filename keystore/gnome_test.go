@@ -755,6 +755,31 @@ func TestKWalletWritesLate(t *testing.T) {
 	}
 }
 
+// TestKWalletReplaced: what another KWallet writes, when the one that took our
+// items has ended, is not what that one took.
+func TestKWalletReplaced(t *testing.T) {
+	session := kctest.New(t)
+	dir := filepath.Join(session.Dir, "data", "kwalletd")
+	must(t, os.Mkdir(dir, 0o700))
+	file := filepath.Join(dir, "kdewallet.kwl")
+	must(t, os.WriteFile(file, []byte("before"), 0o600))
+	fake := session.Fake(kctest.Faults{})
+	asked := make(chan struct{})
+	fake.BeKWallet(t, func() { close(asked) })
+	kc := &osKeychain{}
+	defer kc.Close()
+	flushed := make(chan error, 1)
+	go func() { flushed <- kc.Flush(t.Context()) }()
+	<-asked
+	fake.Leave()
+	gone(t, session)
+	session.Fake(kctest.Faults{}).BeKWallet(t, nil)
+	must(t, os.WriteFile(file, []byte("without ours"), 0o600))
+	if err := <-flushed; !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a write that was lost is called durable: %v", err)
+	}
+}
+
 // TestKWalletOpenForOthers: what KWallet has open, and calls locked all the
 // same, is unlocked in the background; if that asks somebody, only once.
 func TestKWalletOpenForOthers(t *testing.T) {

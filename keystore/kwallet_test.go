@@ -152,17 +152,21 @@ func TestKWalletRoundTrips(t *testing.T) {
 		secret := token(size, "refresh")
 		r, err := s.Create(t.Context(), "work", time.Now(), secret, []byte("access"), nil)
 		must(t, err)
-		began := time.Now()
-		const cycles = 5
+		const cycles = 3
+		var took time.Duration
 		for n := range cycles {
+			if r, err := s.Load(t.Context(), r.ID); err != nil || r.Unpublished { // when the last cycle is in the keychain
+				t.Fatalf("%+v, %v", r, err)
+			}
+			began := time.Now()
 			_, err := s.Reserve(t.Context(), r.ID)
 			must(t, err)
 			secret = token(size, "refresh"+string(rune('a'+n)))
-			if r, err := s.Commit(t.Context(), r.ID, secret, nil, nil); err != nil || r.Unpublished {
-				t.Fatalf("%+v, %v", r, err)
-			}
+			_, err = s.Commit(t.Context(), r.ID, secret, nil, nil)
+			must(t, err)
+			took += time.Since(began)
 		}
-		t.Logf("%d bytes: %s a cycle", size, (time.Since(began) / cycles).Round(time.Millisecond))
+		t.Logf("%d bytes: %s a cycle", size, (took / cycles).Round(time.Millisecond))
 		s = reopen(t, s)
 		if r, err := s.Load(t.Context(), r.ID); err != nil || r.Used != cycles {
 			t.Fatalf("%+v, %v", r, err)
