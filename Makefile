@@ -152,8 +152,8 @@ package-check: setup-package ## let Debian's lintian judge the Debian package
 	lintian --allow-root --fail-on error,warning build/curfew_*.deb
 
 .PHONY: package-test
-package-test: setup-package ## install the Debian package on a bare Debian and play the demo there; needs root
-	.ci/package-test
+package-test: setup-package ## install the package on a bare Debian (SUITE=bookworm), play the demo there; needs root
+	.ci/package-test $(SUITE)
 
 .PHONY: test-kwallet
 test-kwallet: setup-package ## test the keystore with the real KWallet, on a bare Debian (SUITE=bookworm); needs root

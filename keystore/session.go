@@ -709,10 +709,16 @@ func (s *Store) sweepOne(ctx context.Context, id string) error {
 		}
 		dropped = dropped || was
 	}
-	if dropped { // else KWallet would have nothing to write
-		if err := s.keychain.flush(ctx); err != nil {
+	if !dropped { // by now; what was may not be durable, and ksecretd writes only when something changes
+		if err := s.keychain.set(ctx, itemKey(id), "gone"); err != nil {
 			return err
 		}
+		if _, err := s.keychain.drop(ctx, itemKey(id)); err != nil {
+			return err
+		}
+	}
+	if err := s.keychain.flush(ctx); err != nil {
+		return err
 	}
 	if err := s.disk.remove(id + suffixGone); err != nil {
 		return err
