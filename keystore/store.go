@@ -180,9 +180,9 @@ func (s *Store) adopt(name string, there, live map[string]bool) error {
 	return nil
 }
 
-// Close waits for the keychain call in flight and whatever works on a session,
-// at most until ctx ends, and unlocks the state directory. Later calls of any method fail; later calls of
-// Close do nothing.
+// Close waits for the keychain call in flight and for what works on a session,
+// at most until ctx ends, and unlocks the state directory. Later calls of any
+// method fail; later calls of Close do nothing.
 func (s *Store) Close(ctx context.Context) (err error) {
 	s.closing.Do(func() {
 		err = s.keychain.close(ctx)
