@@ -498,6 +498,8 @@ func (a *account) load(ctx context.Context) {
 	a.retry, a.storeErr, a.sent = retry{}, nil, false
 	if rec.Pending { // the agent died in a cycle: its request may have left, and been answered
 		a.sent, a.facts.OutcomeUnknown = true, true
+	} else if facts.Useless.Count > 0 {
+		a.retry = m.afterUseless(facts)
 	}
 	if a.access.IsZero() {
 		a.facts.AccessExpiresAt = time.Time{}

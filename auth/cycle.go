@@ -25,10 +25,11 @@ type flight struct {
 
 // retry is where a failed refresh stands.
 type retry struct {
-	at    time.Time // the next try; zero: none failed
-	last  time.Time // the last one
-	tries int
-	err   *oauth.Error
+	at      time.Time // the next try; zero: none failed
+	last    time.Time // the last one
+	tries   int
+	err     *oauth.Error
+	useless bool // it was answered, and cost a refresh: see useless
 }
 
 // unsaved is an answer of the server that waits for the store.
@@ -37,6 +38,7 @@ type unsaved struct {
 	meta           []byte // facts, encoded once: Commit wants the same again
 	facts          facts
 	token          oauth.Secret
+	late           bool // useless, because it had been lost for long: no fault of the server's
 	tries          int
 	at             time.Time // when to try again
 }
@@ -55,7 +57,7 @@ func (a *account) refreshDueLocked(now time.Time) bool {
 		return true
 	case s.Left(a.m.limits) == 0:
 		return false
-	case !a.retry.at.IsZero() && now.Sub(a.wantedAt) < wantedFor && !s.AccessGood(now):
+	case !a.retry.at.IsZero() && !a.retry.useless && now.Sub(a.wantedAt) < wantedFor && !s.AccessGood(now):
 		return true
 	}
 	return !a.m.paused && a.planLocked(now).Refresh
@@ -114,6 +116,9 @@ func (a *account) cycle(ctx context.Context) error {
 	}
 	m.mu.Lock()
 	left, last := a.sessionLocked().Left(m.limits), a.retry.err
+	if a.retry.useless { // its cycle is closed
+		last = nil
+	}
 	m.mu.Unlock()
 	resumed := a.rec.Pending
 	if !resumed {
@@ -218,10 +223,10 @@ func (a *account) deathReason(e *oauth.Error) Reason {
 
 // renew makes what a refresh brought durable and only then shows it to
 // anybody. bad is set when the answer holds a new refresh token but no usable
-// access token. resumed says that the cycle is not from this flight: the
-// answer may be one that was lost a while ago, with tokens that are over by
-// now. Whoever waits then gets another refresh; and no more than one, which is
-// not resumed.
+// access token: the one at hand stays. resumed says that the cycle is not from
+// this flight: the answer may be one that was lost a while ago, with tokens
+// that are over by now. Whoever waits then gets another refresh, unless
+// answers before this one were useless too.
 func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, resumed bool) error {
 	now := a.m.clock.Now()
 	f := a.facts
@@ -229,6 +234,17 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	f.LastRefreshAt = now
 	f.OutcomeUnknown = false
 	f.Clock = a.m.clock.Anchor()
+	if bad == nil && !f.AccessExpiresAt.IsZero() && !now.Before(f.AccessExpiresAt) {
+		bad = protocolError("its access token is over already")
+	}
+	switch {
+	case bad != nil:
+		f.Useless = useless{f.Useless.Count + 1, reasonOf(bad)}
+	case f.AccessExpiresAt.IsZero(): // who waits is given it; for the next it counts as expired
+		f.Useless = useless{f.Useless.Count + 1, "it does not say how long its access token lives"}
+	default:
+		f.Useless = useless{}
+	}
 	u := &unsaved{facts: f}
 	if !g.RefreshToken.IsZero() {
 		u.secret = []byte(g.RefreshToken.Reveal())
@@ -242,6 +258,7 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 		u.access = []byte(a.access.Reveal())
 	}
 	a.m.mu.Lock()
+	u.late = bad != nil && resumed && f.Useless.Count == 1 && !a.sessionLocked().AccessGood(now)
 	a.use.LastActivity = now
 	u.meta = u.facts.encode(a.use)
 	a.unsaved = u
@@ -249,17 +266,53 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	if err := a.save(ctx); err != nil {
 		return err
 	}
+	if bad == nil {
+		return nil
+	}
 	a.m.mu.Lock()
-	said := bad != nil || !a.facts.AccessExpiresAt.IsZero()
-	stale := resumed && said && !a.sessionLocked().AccessGood(a.m.clock.Now())
-	if stale && a.flight != nil {
+	defer a.m.mu.Unlock()
+	if !u.late {
+		return a.failureErrorLocked()
+	}
+	if a.flight != nil {
 		a.flight.again = true
 	}
-	a.m.mu.Unlock()
-	if bad != nil && !stale {
-		return a.failed(ctx, bad, false)
-	}
 	return nil
+}
+
+// A useless answer rotates the refresh token and brings no access token that
+// can be relied on: a broken server, or one that is set up badly. Unlike the
+// retries of one cycle each costs a refresh, so every one that follows another
+// waits longer.
+type useless struct {
+	Count int    `json:"count"` // in a row
+	Why   string `json:"why"`   // what was wrong with the last
+}
+
+// uselessHolds is how many of them in a row take a person to look at.
+const uselessHolds = 2
+
+// delay is how long no refresh is tried after so many of them. It doubles
+// without end: of the 30 days of a session it leaves room for 14, so that the
+// budget outlives the fault.
+func (u useless) delay() time.Duration {
+	if u.Count < uselessHolds {
+		return throttleDelay
+	}
+	return heldDelay << min(u.Count-uselessHolds, 12)
+}
+
+// afterUseless is where a session stands whose last answer was useless.
+func (m *Manager) afterUseless(f facts) retry {
+	return retry{
+		at: f.LastRefreshAt.Add(m.spread(f.Useless.delay())), last: f.LastRefreshAt, tries: f.Useless.Count,
+		err: protocolError(f.Useless.Why), useless: true,
+	}
+}
+
+// protocolError says what is wrong with an answer of the server.
+func protocolError(why string) *oauth.Error {
+	return &oauth.Error{Op: "refresh", Class: oauth.Protocol, Err: errors.New(why)}
 }
 
 // save commits the unsaved answer and publishes it.
@@ -296,6 +349,10 @@ func (a *account) save(ctx context.Context) error {
 		words += ", for " + program
 	}
 	a.m.journal.add(Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: EventRefresh, Program: program, Count: used, Message: words})
+	if a.facts.Useless.Count > 0 && !u.late {
+		a.retry = a.m.afterUseless(a.facts)
+		a.m.journal.add(Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: EventError, Message: failureWords(a.retry.err)})
+	}
 	a.m.publishLocked()
 	return nil
 }
@@ -342,7 +399,7 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 		a.m.journal.add(Event{At: now, Account: a.name, Kind: EventError, Message: failureWords(e)})
 	}
 	r.tries++
-	r.err, r.last = e, now
+	r.err, r.last, r.useless = e, now, false
 	var delay time.Duration
 	switch e.Class {
 	case oauth.Throttled:

@@ -115,7 +115,11 @@ func (a *account) failureErrorLocked() *Error {
 		}
 	}
 	hint := "try again"
-	if in := a.retry.at.Sub(a.m.clock.Now()); in > 0 {
+	in := a.retry.at.Sub(a.m.clock.Now())
+	switch {
+	case a.retry.useless && in > 0:
+		hint = "each try costs a refresh, so the next waits " + shortDuration(in) + "; look at the provider, or sign in again: `curfew login " + a.name + " --force`"
+	case in > 0:
 		hint = "Curfew tries again in " + shortDuration(in) + " by itself"
 	}
 	return &Error{Kind: KindUnavailable, Message: failureWords(e) + "; the session is kept", Hint: hint, cause: e}
@@ -222,7 +226,7 @@ func keychainError(err error) *Error {
 		e.Message, e.Hint = fmt.Sprintf("the server's refresh token is larger than the %d KB that can be kept", keystore.MaxSecret>>10), "ask the provider for smaller tokens (fewer scopes or groups)"
 	case errors.Is(err, keystore.ErrVersion):
 		e.Kind = KindFailed
-		e.Hint = "update Curfew, or sign in again"
+		e.Message, e.Hint = "the stored session was written by a newer version of Curfew", "update Curfew, or sign in again"
 	default:
 		e.Kind = KindFailed
 		e.Hint = "look with `curfew doctor`"

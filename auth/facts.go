@@ -25,7 +25,8 @@ type facts struct {
 	Clock           Anchor         `json:"clock"`
 	Use             use            `json:"use"`                       // as of the last time it was written down; account.use is newer
 	OutcomeUnknown  bool           `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
-	Warned          []string       `json:"warned,omitempty"`          // the warnings given, by id
+	Useless         useless        `json:"useless,omitzero"`
+	Warned          []string       `json:"warned,omitempty"` // the warnings given, by id
 }
 
 // maxScope bounds the granted scope that is kept, in bytes: the store keeps

@@ -62,7 +62,7 @@ func TestLateSessionIsRetired(t *testing.T) {
 		id := filepath.Base(files[0][:len(files[0])-len(".key")])
 		must(t, os.Rename(files[0], filepath.Join(w.dir, id+".key")))
 		ledger := filepath.Join(w.dir, id+".ledger")
-		must(t, os.Mkdir(ledger, 0o700)) // cannot be read for now
+		must(t, os.Symlink(ledger, ledger)) // cannot be read for now
 		w.start()
 		w.wantState(Active, "")
 		must(t, os.Remove(ledger))

@@ -1,7 +1,9 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -329,6 +331,123 @@ func TestUselessAnswerKeepsTheToken(t *testing.T) {
 		if s := w.status(); s.RefreshesUsed != 2 {
 			t.Errorf("%d used, want 2", s.RefreshesUsed)
 		}
+	})
+}
+
+// A server whose every answer rotates the refresh token and brings no token
+// that can be relied on does not get the budget: after the second in a row the
+// account is held, the person is told, and every further try waits longer. A
+// person may try at once; the first good answer ends it.
+func TestUselessAnswers(t *testing.T) {
+	var first string // the access token of the sign-in
+	for name, c := range map[string]struct {
+		fault  string
+		twist  func(map[string]any)
+		served bool // to who waited, once
+	}{
+		"no access token":       {twist: func(a map[string]any) { delete(a, "access_token") }},
+		"an empty access token": {twist: func(a map[string]any) { a["access_token"] = "" }},
+		"a token with a space":  {twist: func(a map[string]any) { a["access_token"] = "a b" }},
+		"a token that is over":  {twist: func(a map[string]any) { a["access_token"] = first }},
+		"no token type":         {twist: func(a map[string]any) { delete(a, "token_type") }},
+		"another token type":    {fault: "refresh:token-type;value=mac"},
+		"a lifetime in words":   {twist: func(a map[string]any) { a["expires_in"] = "soon" }},
+		"two access tokens":     {fault: "refresh:duplicate-keys"},
+		"another's ID token":    {fault: "refresh:id-aud"},
+		"an ID token unsigned":  {fault: "refresh:id-sig"},
+		"no lifetime":           {twist: func(a map[string]any) { a["access_token"] = "opaque"; delete(a, "expires_in") }, served: true},
+		"a lifetime of 0":       {twist: func(a map[string]any) { a["access_token"], a["expires_in"] = "opaque", 0 }, served: true},
+		"a lifetime below 0":    {twist: func(a map[string]any) { a["access_token"], a["expires_in"] = "opaque", -3600 }, served: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setup := func(w *world) {
+				w.inMemory()
+				w.mode, w.random, w.logger = OnDemand, func() float64 { return 0.5 }, slog.New(slog.DiscardHandler)
+				w.plain = c.served // an ID token would tell that the access token is another
+			}
+			play(t, setup, func(t *testing.T, w *world) {
+				w.signIn()
+				first = w.mustToken().AccessToken.Reveal()
+				time.Sleep(time.Hour)
+				w.net.twist = c.twist
+				must(t, w.faults.Set(c.fault))
+				served := 0
+				for range 24 * 12 {
+					_, err := w.token()
+					if err == nil {
+						served++
+					} else {
+						w.wantError(err, KindUnavailable, "")
+					}
+					time.Sleep(5 * time.Minute)
+				}
+				s := w.wantState(Held, "")
+				n := w.net.refreshes()
+				if n != 8 || s.RefreshesUsed != 8 { // at 0, 5, 20 and 50 min, 2, 4, 8 and 16 h
+					t.Errorf("%d refreshes in a day, %d counted, want 8", n, s.RefreshesUsed)
+				}
+				t.Logf("24 h of answers with %s: %d requests, %d refreshes used, held", name, n, s.RefreshesUsed)
+				if want := map[bool]int{true: n}[c.served]; served != want {
+					t.Errorf("%d tokens served, want %d", served, want)
+				}
+				_, err := w.token()
+				if e, ok := errors.AsType[*Error](err); !ok || !strings.Contains(e.Hint, "curfew login work --force") || !strings.Contains(e.Hint, "h;") {
+					t.Errorf("the hint is %+v", err)
+				}
+				w.restart() // which lifts no bar
+				_, err = w.token()
+				w.wantError(err, KindUnavailable, "")
+				w.wantState(Held, "")
+				if w.net.refreshes() != n {
+					t.Error("a restart cost a refresh")
+				}
+
+				w.net.twist = nil
+				must(t, w.faults.Set(""))
+				_, err = w.m.Refresh(t.Context(), "work", "test")
+				must(t, err)
+				w.wantState(Active, "")
+				w.mustToken()
+				time.Sleep(time.Hour)
+				must(t, w.faults.Set("refresh:token-type;value=mac*1")) // the first in a row again
+				_, err = w.token()
+				w.wantError(err, KindUnavailable, "")
+				w.wantState(Waiting, "")
+				time.Sleep(time.Minute)
+				w.mustToken()
+			})
+		})
+	}
+}
+
+// Such a server for a whole session, in the mode that refreshes most readily
+// and over restarts: it does not spend the budget, and when it is mended the
+// session is still there.
+func TestUselessForAMonth(t *testing.T) {
+	setup := func(w *world) {
+		w.inMemory()
+		w.mode, w.logger = Always, slog.New(slog.DiscardHandler)
+	}
+	play(t, setup, func(t *testing.T, w *world) {
+		w.signIn()
+		must(t, w.faults.Set("refresh:token-type;value=mac"))
+		for range 29 {
+			for range 24 * 6 {
+				w.token()
+				time.Sleep(10 * time.Minute)
+			}
+			w.restart()
+		}
+		s := w.wantState(Held, "")
+		t.Logf("29 days of such answers, started anew every day: %d refreshes used", s.RefreshesUsed)
+		if s.RefreshesLeft < 6 {
+			t.Errorf("%d refreshes are left", s.RefreshesLeft)
+		}
+		must(t, w.faults.Set(""))
+		_, err := w.m.Refresh(t.Context(), "work", "test")
+		must(t, err)
+		w.wantState(Active, "")
+		w.mustToken()
 	})
 }
 

@@ -206,21 +206,35 @@ func (m *Manager) retryStoreLocked() {
 }
 
 // adoptLocked hands stored sessions to their accounts, which load the newest
-// live one and close the others: a crash may have cut that short. It returns
-// those that cannot be read; they are kept, whatever is wrong with them.
+// live one and close the others: a crash may have cut that short. What cannot
+// be read, though nothing is known to be wrong with it, its account looks at
+// only when there is nothing else. It returns the others of these, and those
+// that do not even say whose they are; they are kept, to be looked at again.
 func (m *Manager) adoptLocked(ids []string) (unread []string) {
 	byAccount := map[string][]keystore.Record{}
+	var unclear []keystore.Record
 	for _, id := range ids {
 		rec, err := m.store.Peek(id)
 		if err != nil {
 			m.log.Error("a stored session cannot be read", "session", id, "account", rec.Account, "error", err)
 		}
 		verdict := errors.Is(err, keystore.ErrCorrupt) || errors.Is(err, keystore.ErrTampered)
-		if rec.Account == "" || err != nil && !verdict {
+		switch {
+		case rec.Account == "":
 			unread = append(unread, id)
+		case err != nil && !verdict:
+			unclear = append(unclear, rec)
+		default:
+			byAccount[rec.Account] = append(byAccount[rec.Account], rec)
+		}
+	}
+	for _, rec := range unclear {
+		a := m.accounts[rec.Account]
+		if a == nil || a.rec != nil || len(a.found)+len(byAccount[rec.Account]) > 0 {
+			unread = append(unread, rec.ID)
 			continue
 		}
-		byAccount[rec.Account] = append(byAccount[rec.Account], rec)
+		byAccount[rec.Account] = []keystore.Record{rec}
 	}
 	for name, recs := range byAccount {
 		if a := m.accounts[name]; a != nil {
@@ -242,7 +256,7 @@ func (m *Manager) adoptLocked(ids []string) (unread []string) {
 // over. Without a server to revoke it at, all that can be done then is erase it.
 func (m *Manager) keepOrphanLocked(rec keystore.Record) {
 	t := m.clock.Read()
-	over := t.Sure && t.Now.After(rec.StartedAt.Add(m.limits.MaxAge))
+	over := t.Sure && !rec.StartedAt.IsZero() && t.Now.After(rec.StartedAt.Add(m.limits.MaxAge))
 	if rec.Ended != "" || over {
 		m.retireLocked(rec, server{}, "its account is no longer configured")
 		return

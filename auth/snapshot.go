@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"curfew/auth/oauth"
+	"curfew/keystore"
 )
 
 // A Snapshot is everything a person or a program may see of one account: no
@@ -184,8 +185,8 @@ func (a *account) factsLocked(t Reading) Facts {
 	if a.rec == nil {
 		f.Past = a.m.journal.past(a.name).Reason
 	}
-	if e, ok := errors.AsType[*Error](a.storeErr); ok && e.Kind == KindBadRequest {
-		f.Held = true
+	if e, ok := errors.AsType[*Error](a.storeErr); ok && e.Kind == KindBadRequest || errors.Is(a.storeErr, keystore.ErrVersion) {
+		f.Held = true // a setting, an update or a sign-in can mend it; the keychain cannot
 	} else {
 		f.Locked = a.storeErr != nil
 	}
@@ -196,9 +197,15 @@ func (a *account) factsLocked(t Reading) Facts {
 		s := a.sessionLocked()
 		f.Session = &s
 		f.Suspect = a.suspectLocked(t)
-		f.Held = f.Held || a.retry.err != nil && a.retry.err.Class == oauth.HeldBack
+		f.Held = f.Held || a.retry.err != nil && a.retry.err.Class == oauth.HeldBack || a.uselessLocked()
 	}
 	return f
+}
+
+// uselessLocked reports whether the server's answers cost refreshes and bring
+// nothing, so that a person has to look.
+func (a *account) uselessLocked() bool {
+	return a.retry.useless && a.facts.Useless.Count >= uselessHolds
 }
 
 // triesAgainLocked reports whether a failed refresh is tried again without
@@ -210,7 +217,7 @@ func (a *account) triesAgainLocked(now time.Time) bool {
 	case a.rec.Pending || now.Before(a.retry.at):
 		return true
 	}
-	return now.Sub(a.wantedAt) < wantedFor && !a.sessionLocked().AccessGood(now)
+	return !a.retry.useless && now.Sub(a.wantedAt) < wantedFor && !a.sessionLocked().AccessGood(now)
 }
 
 // snapshotLocked builds the account's snapshot of the moment t.

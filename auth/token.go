@@ -44,18 +44,11 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 			a.dirty = true
 		}
 	}
-	switch {
-	case m.running == nil:
-		return Token{}, nil, shuttingDown()
-	case a.loading || a.rec == nil && len(a.found) > 0:
-		a.retry.at = time.Time{} // look at the keychain again
+	switch unread, err := a.askedLocked(t); {
+	case err != nil:
+		return Token{}, nil, err
+	case unread:
 		return Token{}, a.joinLocked(program), nil
-	case a.rec == nil:
-		return Token{}, nil, a.noSessionErrorLocked()
-	case a.suspectLocked(t):
-		return Token{}, nil, suspectError()
-	case a.sessionLocked().Over(m.limits, now) != "":
-		return Token{}, nil, endedError(name, a.sessionLocked().Over(m.limits, now))
 	}
 	s := a.sessionLocked()
 	end, _ := s.EndsAt(m.limits)
@@ -89,6 +82,27 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 		return Token{}, nil, a.failureErrorLocked()
 	}
 	return Token{}, a.joinLocked(program), nil
+}
+
+// askedLocked says why nothing can be asked of the account's session at t. When
+// what is stored was not read yet, it has that done, and reports it: who waits
+// for the next flight then asks again.
+func (a *account) askedLocked(t Reading) (unread bool, err error) {
+	switch {
+	case a.m.running == nil:
+		return false, shuttingDown()
+	case a.loading || a.rec == nil && len(a.found) > 0:
+		a.retry.at = time.Time{} // look at the keychain again
+		return true, nil
+	case a.rec == nil:
+		return false, a.noSessionErrorLocked()
+	case a.suspectLocked(t):
+		return false, suspectError()
+	}
+	if over := a.sessionLocked().Over(a.m.limits, t.Now); over != "" {
+		return false, endedError(a.name, over)
+	}
+	return false, nil
 }
 
 // retryBarsLocked reports whether a failure is too fresh to try again because
@@ -143,17 +157,9 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (Snapshot, 
 	t := m.clock.Read()
 	now := t.Now
 	a.wantedAt = now
+	unread, err := a.askedLocked(t)
 	switch {
-	case m.running == nil:
-		err = shuttingDown()
-	case a.loading || a.rec == nil && len(a.found) > 0:
-		a.retry.at = time.Time{}
-	case a.rec == nil:
-		err = a.noSessionErrorLocked()
-	case a.suspectLocked(t):
-		err = suspectError()
-	case a.sessionLocked().Over(m.limits, now) != "":
-		err = endedError(name, a.sessionLocked().Over(m.limits, now))
+	case err != nil || unread:
 	case a.sessionLocked().Exhausted(m.limits):
 		err = endedError(name, ByRefreshes)
 	case a.flight == nil && a.retry.throttles() && now.Before(a.retry.at):

@@ -1,7 +1,9 @@
 package auth
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -63,7 +65,9 @@ type network struct {
 	// to the token endpoint are answered, and revocations.
 	onRefresh func(token string) (answered func(body []byte))
 	onAnswer  func(form url.Values, body []byte)
-	now       func() time.Time
+	// twist changes what a refresh that worked is answered; nil: nobody does.
+	twist func(answer map[string]any)
+	now   func() time.Time
 
 	mu     sync.Mutex
 	err    error  // nothing is sent, this is why
@@ -106,9 +110,11 @@ func (n *network) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 		body = string(b)
 	}
 	var answered func([]byte)
+	refresh := false
 	switch form, err := url.ParseQuery(body); {
 	case err != nil:
 	case form.Get("grant_type") == "refresh_token":
+		refresh = true
 		n.mu.Lock()
 		n.sent++
 		n.mu.Unlock()
@@ -135,6 +141,14 @@ func (n *network) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	n.server.ServeHTTP(w, in)
 	if err := r.Context().Err(); err != nil {
 		return nil, err
+	}
+	if answer := map[string]any{}; refresh && n.twist != nil && w.Code == http.StatusOK && json.Unmarshal(w.Body.Bytes(), &answer) == nil {
+		n.twist(answer)
+		twisted, err := json.Marshal(answer)
+		if err != nil {
+			return nil, err
+		}
+		w.Body = bytes.NewBuffer(twisted)
 	}
 	resp = w.Result()
 	resp.Request = r
@@ -298,16 +312,32 @@ func (w *world) signIn() {
 	}
 }
 
+// signInTo does it for another account than "work".
+func (w *world) signInTo(name string) {
+	w.t.Helper()
+	if err := w.trySignInTo(name, SignInRequest{Device: true}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func (w *world) trySignIn(r SignInRequest) error {
 	w.t.Helper()
-	started, err := w.m.StartSignIn(w.t.Context(), "work", r)
+	return w.trySignInTo("work", r)
+}
+
+func (w *world) trySignInTo(name string, r SignInRequest) error {
+	w.t.Helper()
+	started, err := w.m.StartSignIn(w.t.Context(), name, r)
 	if err != nil {
 		return err
 	}
 	w.visit(started.URL)
 	for {
-		v := w.status().SignIn
-		switch v.Phase {
+		s, err := w.m.Snapshot(name)
+		if err != nil {
+			return err
+		}
+		switch v := s.SignIn; v.Phase {
 		case PhaseDone:
 			return nil
 		case PhaseFailed:

@@ -297,7 +297,7 @@ func TestGnomeStopped(t *testing.T) {
 	if _, err := s.Reserve(t.Context(), r.ID); !errors.Is(err, ErrTimeout) {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > backgroundLimit+2*time.Second {
+	if took := time.Since(began); took > 5*backgroundLimit {
 		t.Errorf("gave up after %v", took)
 	}
 	session.Signal(syscall.SIGCONT)
@@ -384,7 +384,7 @@ func TestGnomeChanges(t *testing.T) {
 		t.Helper()
 		select {
 		case <-ticks:
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("no tick: %s", what)
 		}
 	}

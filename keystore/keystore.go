@@ -11,7 +11,7 @@
 // A session has a random name, SID: 26 characters that say nothing. In the
 // state directory (0700, one process at a time by a lock on the file "lock"):
 //
-//	SID.key     the file half of the key, 32 bytes in base64url (0600, like all)
+//	SID.key     the file half of the key, 32 bytes, and whose session it is, in base64url, with a MAC (0600, like all)
 //	SID.ledger  the ledger: one JSON line per event, each with its MAC
 //	SID.end     only when a session was ended or refused without its keys
 //	SID.gone    only while keychain items of an erased session may remain
@@ -68,6 +68,14 @@
 // unlocked, nor against root. Putting back the ledger and the keychain both,
 // as of the same instant (a snapshot of a virtual machine), looks exactly like
 // that instant and is not noticed here: only a server that rotates refresh
-// tokens notices it. Lines that change no count (Note) can be cut off the
-// ledger's end unnoticed while the agent does not run.
+// tokens notices it. Neither does it hold a SID.end file that is deleted before
+// the keychain could be told of the end.
+//
+// Notes can be cut off the ledger's end unnoticed while the agent does not
+// run, since they are no steps: a step costs two writes of the keychain, and
+// notes are made all day. What they can take with them is the caller's facts
+// since the last step and the time of that; no count, no generation and no
+// end. So the caller must keep no fact in a note whose loss could loosen a
+// rule (package auth: the last use, whose loss ends a session earlier; the time,
+// which an agent that did not run would not know either; and what was said).
 package keystore

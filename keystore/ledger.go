@@ -28,7 +28,8 @@ const (
 	maxMeta       = 64 << 10  // bytes of the caller's facts
 	maxLine       = 256 << 10 // a got line with the largest secrets and facts has 131 KB
 	maxLedger     = 4 << 20
-	longLedger    = 256 << 10 // written anew above this
+	maxKeyFile    = 2 * maxMeta // the account's name is checked together with the facts
+	longLedger    = 256 << 10   // written anew above this
 )
 
 // A step is what the high-water item should say after one event of the ledger.

@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -47,6 +48,29 @@ func decodeHalf(text string) ([]byte, error) {
 		return nil, errors.New("not a key half")
 	}
 	return b, nil
+}
+
+// keyText is what SID.key holds: the file half, and whose session it opens.
+// The half itself makes the MAC. That keeps nobody from writing the file anew;
+// it tells that the name in a file that is whole, and in its place, can be
+// believed, however little is left of the ledger.
+func keyText(id string, half []byte, account string) []byte {
+	text := fmt.Appendf(nil, "%s.%s", b64.EncodeToString(half), b64.EncodeToString([]byte(account)))
+	return append(append(text, '.'), b64.EncodeToString(mac(half, []byte(id), text))...)
+}
+
+// parseKeyText reads it. The caller clears half.
+func parseKeyText(id string, text []byte) (half []byte, account string, err error) {
+	if f := bytes.Split(text, []byte(".")); len(f) == 3 {
+		name, err := decode64(string(f[1]))
+		half, herr := decodeHalf(string(f[0]))
+		whole := err == nil && herr == nil && hmac.Equal(text, keyText(id, half, string(name)))
+		if whole {
+			return half, string(name), nil
+		}
+		clear(half)
+	}
+	return nil, "", errors.New("not the file half of a key")
 }
 
 func newHalf() []byte {

@@ -2,6 +2,7 @@ package keystore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -34,6 +35,7 @@ var errNoSession = errors.New("no such session")
 // A session in memory. Whoever holds its token owns all of it.
 type session struct {
 	id    string
+	owner string // the account, by SID.key; "" when that cannot tell
 	token chan struct{}
 
 	keys    *keys  // nil: not loaded, and failure says why
@@ -83,6 +85,7 @@ func (t *session) record() Record {
 		r = t.ledger.record()
 		r.Unverified = t.keys == nil
 	}
+	r.Account = cmp.Or(t.owner, r.Account)
 	if r.Ended == "" && t.ended != "" {
 		r.Ended = t.ended
 		if at := time.UnixMilli(t.endedAt); t.endedAt != 0 && at.After(r.HighWater) {
@@ -207,6 +210,9 @@ func (s *Store) verify(ctx context.Context, t *session) (*session, error) {
 		return nil, t.failure // for good, also when that could not be written down
 	}
 	fresh := &session{id: t.id, token: t.token}
+	fileHalf, owner, keyErr := s.readKeyFile(t.id)
+	defer clear(fileHalf)
+	fresh.owner, t.owner = owner, cmp.Or(owner, t.owner)
 	mark, err := s.disk.read(t.id+suffixEnd, 4096)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -231,13 +237,19 @@ func (s *Store) verify(ctx context.Context, t *session) (*session, error) {
 	if claimErr != nil {
 		return nil, claimErr
 	}
-	if err := s.readKeys(ctx, fresh); err != nil {
+	if keyErr != nil {
+		return nil, keyErr
+	}
+	if err := s.readKeys(ctx, fresh, fileHalf); err != nil {
 		return nil, err
 	}
 	fresh.chain = newChain(fresh.keys.chain, t.id)
 	l, size, err := replay(data, t.id, &fresh.chain)
 	if err != nil {
 		return nil, err
+	}
+	if l.account != owner {
+		return nil, fmt.Errorf("%w: its key is that of another account", ErrTampered)
 	}
 	fresh.ledger, fresh.size, fresh.suspect = l, int64(size), size != len(data)
 	if err := s.compare(ctx, fresh); err != nil {
@@ -253,17 +265,22 @@ func missingFile(what string, err error) error {
 	return err
 }
 
-// readKeys brings both halves of the key together.
-func (s *Store) readKeys(ctx context.Context, t *session) error {
-	text, err := s.disk.read(t.id+suffixKey, 64)
+// readKeyFile reads the file half of a session's key, which the caller
+// clears, and whose session it is.
+func (s *Store) readKeyFile(id string) (half []byte, owner string, err error) {
+	text, err := s.disk.read(id+suffixKey, maxKeyFile)
 	if err != nil {
-		return missingFile("the file half of its key", err)
+		return nil, "", missingFile("the file half of its key", err)
 	}
 	defer clear(text)
-	fileHalf, err := decodeHalf(string(text))
-	if err != nil {
-		return fmt.Errorf("%w: the file half of its key is malformed", ErrCorrupt)
+	if half, owner, err = parseKeyText(id, text); err != nil {
+		return nil, "", fmt.Errorf("%w: the file half of its key is malformed", ErrCorrupt)
 	}
+	return half, owner, nil
+}
+
+// readKeys brings both halves of the key together.
+func (s *Store) readKeys(ctx context.Context, t *session, fileHalf []byte) error {
 	item, err := s.keychain.get(ctx, itemKey(t.id))
 	if err != nil {
 		return changed("the key", err)
@@ -458,8 +475,9 @@ func (s *Store) later(err error) {
 
 func (s *Store) create(ctx context.Context, account string, startedAt time.Time, secret, access, meta []byte) (Record, error) {
 	t := newSession(rand.Text())
+	t.owner = account
 	fileHalf, keychainHalf := newHalf(), newHalf()
-	fileText, keychainText := b64.AppendEncode(nil, fileHalf), b64.EncodeToString(keychainHalf)
+	fileText, keychainText := keyText(t.id, fileHalf, account), b64.EncodeToString(keychainHalf)
 	defer clear(fileText)
 	var err error
 	if t.keys, err = deriveKeys(t.id, keychainHalf, fileHalf); err != nil {

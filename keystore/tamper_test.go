@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -182,36 +183,145 @@ func refused(t *testing.T, w *world, id, what string) {
 	}
 }
 
+// TestEveryByteFlipped turns every byte of every file and item. Wherever it
+// is, the session is refused with one of the errors that its region allows,
+// its secret stays shut, and its account is known: both before and after the
+// keychain was asked.
 func TestEveryByteFlipped(t *testing.T) {
 	w := newWorld(t)
 	h := aSession(t, w)
 	good := w.snapshot()
-	flips := 0
-	each := func(all map[string]string, try func(map[string]string, string)) {
-		for name, text := range all {
-			for i := range len(text) {
-				for _, bit := range []byte{0x01, 0x80} {
+	lines := strings.SplitAfterN(good.files[h.id+suffixLedger], "\n", 2)
+	item := func(suffix string) string { return "curfew/" + h.id + suffix }
+	regions := []struct {
+		name     string
+		in       string // the file or item
+		from, to int    // which bytes of it; to 0: all
+		allowed  []error
+	}{
+		{"what precedes the ledger's format", h.id + suffixLedger, 0, 5, []error{ErrCorrupt}},
+		{"the ledger's format", h.id + suffixLedger, 5, 6, []error{ErrCorrupt, ErrVersion}},
+		{"the ledger's first line, on which all else stands", h.id + suffixLedger, 6, len(lines[0]), []error{ErrCorrupt, ErrTampered}},
+		{"the ledger's other lines", h.id + suffixLedger, len(lines[0]), len(lines[0]) + len(lines[1]), []error{ErrCorrupt, ErrTampered}},
+		{"the key file", h.id + suffixKey, 0, 0, []error{ErrCorrupt}},
+		{"the keychain's half of the key", item(".k"), 0, 0, []error{ErrTampered}},
+		{"the high-water item's format", item(".h"), 0, 1, []error{ErrTampered, ErrVersion}},
+		{"the high-water item", item(".h"), 1, len(good.items[item(".h")]), []error{ErrTampered}},
+		{"the sealed secret", item(".b.0"), 0, 0, []error{ErrTampered}},
+		{"the sealed secret's second part", item(".b.1"), 0, 0, []error{ErrTampered}},
+	}
+	flips, bytesSeen := 0, 0
+	for _, r := range regions {
+		t.Run(r.name, func(t *testing.T) {
+			text, isFile := good.files[r.in]
+			if !isFile {
+				text = good.items[r.in]
+			}
+			if r.to == 0 {
+				r.to = len(text)
+			}
+			bytesSeen += r.to - r.from
+			met := map[error]bool{}
+			for i := r.from; i < r.to; i++ {
+				for _, bit := range []byte{0x01, 0x02, 0x80} {
+					if bit == 0x02 && r.to-r.from > 1 { // the one that makes a 1 a 3
+						continue
+					}
 					b := []byte(text)
 					b[i] ^= bit
-					changed := maps.Clone(all)
-					changed[name] = string(b)
+					changed := snapshot{maps.Clone(good.files), maps.Clone(good.items)}
+					if isFile {
+						changed.files[r.in] = string(b)
+					} else {
+						changed.items[r.in] = string(b)
+					}
+					w.restore(changed.files, changed.items)
+					what := fmt.Sprintf("byte %d ^ %#x", i, bit)
+					if peeked, _ := w.s.Peek(h.id); peeked.Account != "work" {
+						t.Fatalf("%s: it seems to be the session of %q", what, peeked.Account)
+					}
+					rec, err := w.s.Load(t.Context(), h.id)
+					n := slices.IndexFunc(r.allowed, func(verdict error) bool { return errors.Is(err, verdict) })
+					if n < 0 || !rec.Unverified || rec.Account != "work" {
+						t.Fatalf("%s: %+v, %v", what, rec, err)
+					}
+					met[r.allowed[n]] = true
+					if secret, err := w.s.Secret(t.Context(), h.id); err == nil {
+						t.Fatalf("%s: secret %.10q", what, secret)
+					}
 					flips++
-					try(changed, fmt.Sprintf("%s byte %d ^ %#x", name, i, bit))
 				}
 			}
-		}
+			if len(met) != len(r.allowed) {
+				t.Errorf("of %v only %v was met", r.allowed, met)
+			}
+		})
 	}
-	each(good.files, func(files map[string]string, what string) {
-		w.restore(files, good.items)
-		refused(t, w, h.id, what)
-	})
-	each(good.items, func(items map[string]string, what string) {
-		w.restore(good.files, items)
-		refused(t, w, h.id, what)
-	})
-	t.Logf("%d flips refused", flips)
+	all := 0
+	for _, text := range good.files {
+		all += len(text)
+	}
+	for _, text := range good.items {
+		all += len(text)
+	}
+	if bytesSeen != all {
+		t.Errorf("the regions have %d bytes, all there is has %d", bytesSeen, all)
+	}
+	t.Logf("%d flips of %d bytes refused", flips, all)
 	w.restore(good.files, good.items)
 	h.check(w)
+}
+
+// TestWhoseSession: whatever becomes of the ledger, the key file tells whose
+// session it was, and while the ledger says so, a lost key file does not
+// matter either. Only with neither it is nobody's. None of them loads.
+func TestWhoseSession(t *testing.T) {
+	w := newWorld(t)
+	h := aSession(t, w)
+	good := w.snapshot()
+	ledger, key := h.id+suffixLedger, h.id+suffixKey
+	foreign := strings.Replace(good.files[ledger], `"acct":"work"`, `"acct":"home"`, 1)
+	someHalf := newHalf()
+	for _, c := range []struct {
+		name        string
+		ledger, key string
+		want        string
+		err         error
+	}{
+		{"the ledger is empty", "", good.files[key], "work", ErrCorrupt},
+		{"zeros in place of the ledger", strings.Repeat("\x00", len(good.files[ledger])), good.files[key], "work", ErrCorrupt},
+		{"a ledger of the future", `{"v":2,"entirely":"different"}` + "\n", good.files[key], "work", ErrVersion},
+		{"a ledger that names another account", foreign, good.files[key], "work", ErrTampered},
+		{"no key", good.files[ledger], "", "work", ErrCorrupt},
+		{"a key that names another account", good.files[ledger], string(keyText(h.id, someHalf, "home")), "home", ErrTampered},
+		{"the same half, and another account", good.files[ledger], renamed(t, h.id, good.files[key], "home"), "home", ErrTampered},
+		{"a key of another session", good.files[ledger], string(keyText(strings.Repeat("A", 26), someHalf, "home")), "work", ErrCorrupt},
+		{"neither", "", "", "", ErrCorrupt},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := maps.Clone(good.files)
+			files[ledger], files[key] = c.ledger, c.key
+			w.restore(files, good.items)
+			if r, _ := w.s.Peek(h.id); r.Account != c.want {
+				t.Errorf("before it is loaded it is the session of %q, want %q", r.Account, c.want)
+			}
+			r, err := w.s.Load(t.Context(), h.id)
+			if r.Account != c.want || !errors.Is(err, c.err) || !r.Unverified {
+				t.Errorf("%+v, %v; want that of %q, %v", r, err, c.want, c.err)
+			}
+			if secret, err := w.s.Secret(t.Context(), h.id); err == nil {
+				t.Errorf("secret %.10q", secret)
+			}
+		})
+	}
+}
+
+// renamed is a key file written anew by somebody who can read it.
+func renamed(t *testing.T, id, key, account string) string {
+	t.Helper()
+	half, _, err := parseKeyText(id, []byte(key))
+	must(t, err)
+	return string(keyText(id, half, account))
 }
 
 // TestLastNewline tries every byte in place of the ledger's last newline. The
@@ -289,6 +399,54 @@ func TestLinesCut(t *testing.T) {
 			swapped := slices.Clone(lines)
 			swapped[i], swapped[i-1] = swapped[i-1], swapped[i]
 			try(fmt.Sprint("swapped line ", i), swapped)
+		}
+	}
+}
+
+// TestNotesCut cuts the notes off the ledger's end, one after another, at
+// every stage of a session. That is not noticed, and need not be: all that it
+// changes is what the last notes said, and when.
+func TestNotesCut(t *testing.T) {
+	w := newWorld(t)
+	h := &history{}
+	for _, do := range []doing{doCreate("first"), doReserve, doRefund, doReserve, doCommit("second"), doReserve, doCommit(""), doEnd} {
+		must(t, do(w, h))
+		for range 3 {
+			must(t, doNote(w, h))
+		}
+		good := w.snapshot()
+		whole, err := w.s.Load(t.Context(), h.id)
+		must(t, err)
+		lines := strings.SplitAfter(strings.TrimSuffix(good.files[h.id+suffixLedger], "\n"), "\n")
+		notes := 0
+		for n := len(lines); strings.Contains(lines[n-1], `{"t":"note"`); n-- {
+			notes++
+			files := maps.Clone(good.files)
+			files[h.id+suffixLedger] = strings.Join(lines[:n-1], "")
+			w.restore(files, good.items)
+			r, err := w.s.Load(t.Context(), h.id)
+			must(t, err)
+			if r.HighWater.After(whole.HighWater) {
+				t.Errorf("%d notes cut: written at %v, which is later than with them", notes, r.HighWater)
+			}
+			r.Meta, r.HighWater = whole.Meta, whole.HighWater
+			if !reflect.DeepEqual(r, whole) {
+				t.Errorf("%d notes cut:\n%+v, with them\n%+v", notes, r, whole)
+			}
+			secret, err := w.s.Secret(t.Context(), h.id)
+			must(t, err)
+			access, err := w.s.Access(t.Context(), h.id)
+			must(t, err)
+			if string(secret) != h.secret || string(access) != h.access {
+				t.Errorf("%d notes cut: %q and %q, want %q and %q", notes, secret, access, h.secret, h.access)
+			}
+		}
+		if notes != 3 {
+			t.Fatalf("%d notes at the end", notes)
+		}
+		w.restore(good.files, good.items)
+		if r, err := w.s.Load(t.Context(), h.id); err != nil || !reflect.DeepEqual(r, whole) {
+			t.Fatalf("%+v, %v", r, err)
 		}
 	}
 }

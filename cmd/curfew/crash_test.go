@@ -748,9 +748,10 @@ func TestHurtFiles(t *testing.T) {
 		hurt func(b *bench, session string) error
 		want string // in what a program is told
 	}{
-		{"key deleted", func(b *bench, s string) error { return os.Remove(s + ".key") }, "sign in"},
+		{"key deleted", func(b *bench, s string) error { return os.Remove(s + ".key") }, "so it was closed"},
 		{"ledger deleted", func(b *bench, s string) error { return os.Remove(s + ".ledger") }, "not signed in"},
-		{"ledger emptied", func(b *bench, s string) error { return os.Truncate(s+".ledger", 0) }, "not signed in"},
+		{"ledger emptied", func(b *bench, s string) error { return os.Truncate(s+".ledger", 0) }, "so it was closed"},
+		{"ledger cut", func(b *bench, s string) error { return os.Truncate(s+".ledger", 20) }, "so it was closed"},
 		{"ledger turned", func(b *bench, s string) error {
 			data, err := os.ReadFile(s + ".ledger")
 			if err != nil {
@@ -758,7 +759,7 @@ func TestHurtFiles(t *testing.T) {
 			}
 			data[bytes.Index(data, []byte(`"access":"`))+50] ^= 1 // a value: the lines can still be read, and are not ours
 			return os.WriteFile(s+".ledger", data, 0o600)
-		}, "sign in"},
+		}, "so it was closed"},
 		{"both deleted", func(b *bench, s string) error { return errors.Join(os.Remove(s+".ledger"), os.Remove(s+".key")) }, "not signed in"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -156,7 +156,7 @@ func (w *world) setUp(env *testscript.Env) error {
 // endAgent ends the agent at a socket, which some command started, and waits
 // until it is gone. It returns whether there was one.
 func endAgent(socket string, sig syscall.Signal) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	v, err := agent.NewClient(socket).Version(ctx)
 	if err != nil {
@@ -207,7 +207,7 @@ func (w *world) agent(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("agent %s: neg %v", args[0], neg)
 		}
 	case "up":
-		for range 1000 {
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 			if _, err := agent.NewClient(socket).Version(context.Background()); err == nil {
 				return
 			}
@@ -390,7 +390,7 @@ func jsonCmd(ts *testscript.TestScript, neg bool, args []string) {
 // settle FILE TEXT waits until a file that a background command writes holds
 // the text.
 func settle(ts *testscript.TestScript, neg bool, args []string) {
-	for range 1000 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		b, _ := os.ReadFile(ts.MkAbs(args[0]))
 		if strings.Contains(string(b), args[1]) {
 			return
