@@ -70,12 +70,12 @@ func TestGnomeRoundTrips(t *testing.T) {
 			}
 			secret, access = token(size, "refresh"+string(rune('a'+gen))), token(900, "access"+string(rune('a'+gen)))
 			r, err := s.Commit(t.Context(), id, secret, access, meta)
-			if err != nil || r.Generation != gen || r.Used != gen-1 || r.Pending || r.Unpublished {
+			if err != nil || r.Generation != gen || r.Used != gen-1 || r.Pending {
 				t.Fatalf("%+v, %v", r, err)
 			}
 		}
 		s = reopen(t, s)
-		if r, err := s.Load(t.Context(), id); err != nil || r.Generation != 4 || r.Used != 3 || r.Account != "work account" || string(r.Meta) != string(meta) {
+		if r, err := s.Load(t.Context(), id); err != nil || r.Unpublished || r.Generation != 4 || r.Used != 3 || r.Account != "work account" || string(r.Meta) != string(meta) {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		if got, err := s.Secret(t.Context(), id); err != nil || !bytes.Equal(got, secret) {

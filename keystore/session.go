@@ -439,12 +439,12 @@ func (s *Store) tidy(ctx context.Context, t *session) {
 	}
 }
 
-// publishTime is how long a call waits for the keychain to follow what is
-// durable already. KWallet, at its slowest, takes five seconds longer.
+// publishTime is how long Create and Commit wait for the keychain to follow what
+// is durable already. KWallet, at its slowest, takes five seconds longer.
 const publishTime = time.Second
 
 // publish has the keychain follow, and releases the session: before it returns,
-// or, where that takes longer than publishTime, once the keychain is up to date or
+// or, where that takes longer than patience, once the keychain is up to date or
 // failed to be. Whatever comes next for the session waits for that, so no step
 // begins before the one before it is durable.
 func (s *Store) publish(ctx context.Context, t *session) Record {
@@ -456,7 +456,7 @@ func (s *Store) publish(ctx context.Context, t *session) Record {
 		t.release()
 		done <- r
 	}()
-	limit := time.NewTimer(publishTime)
+	limit := time.NewTimer(s.patience)
 	defer limit.Stop()
 	select {
 	case r = <-done:

@@ -66,6 +66,7 @@ type Store struct {
 	keychain *worker
 	log      *slog.Logger
 	clock    func() time.Time
+	patience time.Duration // publishTime
 	closing  sync.Once
 
 	mu       sync.Mutex          // guards the maps, not what the sessions hold
@@ -116,6 +117,7 @@ func Open(c Config) (*Store, error) {
 		keychain: newWorker(c.Keychain, cmp.Or(c.Service, "curfew"), c.Logger),
 		log:      c.Logger,
 		clock:    c.Now,
+		patience: publishTime,
 		sessions: map[string]*session{},
 		gone:     map[string]bool{},
 		named:    make(chan struct{}, 1),
