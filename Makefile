@@ -152,13 +152,13 @@ package-check: setup-package ## let Debian's lintian judge the Debian package
 	lintian --allow-root --fail-on error,warning build/curfew_*.deb
 
 .PHONY: package-test
-package-test: setup-package ## install the Debian package on a bare Debian and play the demo there; needs root
-	.ci/package-test
+package-test: setup-package ## install the package on a bare Debian (SUITE=bookworm), play the demo there; needs root
+	.ci/package-test $(SUITE)
 
 .PHONY: test-kwallet
-test-kwallet: setup-package ## test the keystore with the real KWallet, on a bare Debian; needs root
+test-kwallet: setup-package ## test the keystore with the real KWallet, on a bare Debian (SUITE=bookworm); needs root
 	CGO_ENABLED=0 go test -trimpath -c -o build/keystore.test ./keystore
-	.ci/kwallet-test build/keystore.test
+	.ci/kwallet-test build/keystore.test $(SUITE)
 
 # Fyne packages one program, with FyneApp.toml; it looks for it, and for a
 # module with some Go in it, where it runs.

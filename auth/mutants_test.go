@@ -94,7 +94,7 @@ var mutants = []mutant{
 		"case rec.Ended != \"\" || !newest:", "case !newest:",
 		"./auth", "TestSignOut|TestSignOutOffline"},
 	{"the old slot is not deleted", "keystore/session.go",
-		"\tif err := s.keychain.clearSlot(ctx, slot(t.id, t.ledger.now().Gen+1)); err != nil {", "\tif err := error(nil); err != nil {",
+		"\tif _, err := s.keychain.clearSlot(ctx, slot(t.id, t.ledger.now().Gen+1)); err != nil {", "\tif err := error(nil); err != nil {",
 		"./keystore", "."},
 	{"the high-water item is ignored", "keystore/session.go",
 		"\tif err := t.ledger.legal(h); err != nil {", "\tif err := t.ledger.legal(h); false {",

@@ -70,12 +70,12 @@ func TestGnomeRoundTrips(t *testing.T) {
 			}
 			secret, access = token(size, "refresh"+string(rune('a'+gen))), token(900, "access"+string(rune('a'+gen)))
 			r, err := s.Commit(t.Context(), id, secret, access, meta)
-			if err != nil || r.Generation != gen || r.Used != gen-1 || r.Pending || r.Unpublished {
+			if err != nil || r.Generation != gen || r.Used != gen-1 || r.Pending {
 				t.Fatalf("%+v, %v", r, err)
 			}
 		}
 		s = reopen(t, s)
-		if r, err := s.Load(t.Context(), id); err != nil || r.Generation != 4 || r.Used != 3 || r.Account != "work account" || string(r.Meta) != string(meta) {
+		if r, err := s.Load(t.Context(), id); err != nil || r.Unpublished || r.Generation != 4 || r.Used != 3 || r.Account != "work account" || string(r.Meta) != string(meta) {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		if got, err := s.Secret(t.Context(), id); err != nil || !bytes.Equal(got, secret) {
@@ -790,6 +790,31 @@ func TestKWalletWritesLate(t *testing.T) {
 		if got := walletFile(wallet); got != want {
 			t.Errorf("%s: %s, not %s", wallet, got, want)
 		}
+	}
+}
+
+// TestKWalletReplaced: what another KWallet writes, when the one that took our
+// items has ended, is not what that one took.
+func TestKWalletReplaced(t *testing.T) {
+	session := kctest.New(t)
+	dir := filepath.Join(session.Dir, "data", "kwalletd")
+	must(t, os.Mkdir(dir, 0o700))
+	file := filepath.Join(dir, "kdewallet.kwl")
+	must(t, os.WriteFile(file, []byte("before"), 0o600))
+	fake := session.Fake(kctest.Faults{})
+	asked := make(chan struct{})
+	fake.BeKWallet(t, func() { close(asked) })
+	kc := &osKeychain{}
+	defer kc.Close()
+	flushed := make(chan error, 1)
+	go func() { flushed <- kc.Flush(t.Context()) }()
+	<-asked
+	fake.Leave()
+	gone(t, session)
+	session.Fake(kctest.Faults{}).BeKWallet(t, nil)
+	must(t, os.WriteFile(file, []byte("without ours"), 0o600))
+	if err := <-flushed; !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a write that was lost is called durable: %v", err)
 	}
 }
 

@@ -226,10 +226,10 @@ func (w *worker) set(ctx context.Context, name, value string) error {
 	return err
 }
 
-// drop deletes an item and looks in the same turn that it is gone. One that is
-// not there is no error.
-func (w *worker) drop(ctx context.Context, name string) error {
-	_, err := w.do(ctx, backgroundLimit, "delete a keychain item", func(ctx context.Context) (string, error) {
+// drop deletes an item, if it is there, and looks in the same turn that it is gone.
+func (w *worker) drop(ctx context.Context, name string) (was bool, err error) {
+	const gone = "gone"
+	answer, err := w.do(ctx, backgroundLimit, "delete a keychain item", func(ctx context.Context) (string, error) {
 		if err := w.ready(ctx); err != nil {
 			return "", err
 		}
@@ -237,15 +237,18 @@ func (w *worker) drop(ctx context.Context, name string) error {
 			return "", err
 		}
 		_, err := w.kc.Get(w.service, name)
-		if err == nil {
+		switch {
+		case err == nil:
 			return "", fmt.Errorf("%w: it said yes but kept the item", ErrDenied)
+		case errors.Is(err, ErrNotFound):
+			return gone, nil
 		}
 		return "", err
 	})
 	if errors.Is(err, ErrNotFound) {
-		return nil
+		return false, nil
 	}
-	return err
+	return answer == gone, err
 }
 
 // A flusher is a keychain whose writes can be made to survive a power cut.
@@ -253,8 +256,8 @@ type flusher interface {
 	Flush(ctx context.Context) error
 }
 
-// flush returns when what was written before is durable. It may take seconds
-// and changes no item, so it takes no turn: other calls go on.
+// flush returns when what was written before is durable, or the store is closed.
+// It may take seconds and changes no item, so it takes no turn: other calls go on.
 func (w *worker) flush(ctx context.Context) error {
 	f, ok := w.kc.(flusher)
 	if !ok {
@@ -262,6 +265,13 @@ func (w *worker) flush(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, flushLimit)
 	defer cancel()
+	go func() {
+		select {
+		case <-w.quit:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	if err := f.Flush(ctx); err != nil {
 		return fmt.Errorf("cannot make the keychain durable: %w", err)
 	}
@@ -300,7 +310,7 @@ func (w *worker) writeSlot(ctx context.Context, slot string, gen int, sealed str
 
 // clearSlot deletes a slot's chunks, whatever they hold, from the last one
 // down, so that what an interruption leaves can be found from the first one up.
-func (w *worker) clearSlot(ctx context.Context, slot string) error {
+func (w *worker) clearSlot(ctx context.Context, slot string) (was bool, err error) {
 	n := 0
 	for ; n < maxChunks; n++ {
 		_, err := w.get(ctx, chunkName(slot, n))
@@ -308,13 +318,13 @@ func (w *worker) clearSlot(ctx context.Context, slot string) error {
 			break
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
-	for n--; n >= 0; n-- {
-		if err := w.drop(ctx, chunkName(slot, n)); err != nil {
-			return err
+	for i := n - 1; i >= 0; i-- {
+		if _, err := w.drop(ctx, chunkName(slot, i)); err != nil {
+			return false, err
 		}
 	}
-	return nil
+	return n > 0, nil
 }

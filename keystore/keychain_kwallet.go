@@ -118,7 +118,8 @@ func walletName(ctx context.Context, conn *dbus.Conn) (name string, err error) {
 
 // save returns when KWallet has written the wallet that holds our items
 // to disk, with all that it took before. kwalletd can be told to; ksecretd,
-// which took its place in version 6, does it when it does.
+// which took its place later in version 6, does it when it does, and only if
+// there is something to write.
 func (w *kwalletd) save(ctx context.Context, conn *dbus.Conn, data string) error {
 	locked, err := isLocked(ctx, conn)
 	if err != nil {
@@ -144,7 +145,16 @@ func (w *kwalletd) save(ctx context.Context, conn *dbus.Conn, data string) error
 	poll := time.NewTicker(kwalletPoll)
 	defer poll.Stop()
 	for {
-		if now, err := os.Stat(file); err == nil && !(os.SameFile(before, now) && before.ModTime().Equal(now.ModTime())) {
+		now, err := os.Stat(file)
+		written := err == nil && !(os.SameFile(before, now) && before.ModTime().Equal(now.ModTime()))
+		still, err := findKWallet(ctx, conn)
+		switch {
+		case ctx.Err() != nil: // below
+		case err != nil:
+			return err
+		case still == nil || still.owner != w.owner: // what another one writes is what it found on disk
+			return fmt.Errorf("%w: KWallet ended before it had written %s", ErrUnavailable, file)
+		case written:
 			return errors.Join(syncPath(file), syncPath(dir))
 		}
 		select {

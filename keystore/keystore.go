@@ -52,9 +52,9 @@
 //	End      end line; high-water item.
 //
 // Load finishes whatever a crash cut short. When the keychain cannot follow at
-// once (it got locked during a refresh), Commit still succeeds: the sealed
-// secret is safe in the ledger, and the next call brings the keychain up. No
-// new cycle starts before that.
+// once (it got locked during a refresh, or writes late), Commit still succeeds:
+// the sealed secret is safe in the ledger, and the next call brings the keychain
+// up, or waits for that. No new cycle starts before it.
 //
 // # What it protects against, and what it cannot
 //

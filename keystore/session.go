@@ -434,9 +434,36 @@ func (s *Store) follow(ctx context.Context, t *session) error {
 
 // tidy deletes the slot of the generation before, which must not be usable.
 func (s *Store) tidy(ctx context.Context, t *session) {
-	if err := s.keychain.clearSlot(ctx, slot(t.id, t.ledger.now().Gen+1)); err != nil {
+	if _, err := s.keychain.clearSlot(ctx, slot(t.id, t.ledger.now().Gen+1)); err != nil {
 		s.log.Warn("cannot delete the last generation from the keychain", "error", err)
 	}
+}
+
+// publishTime is how long Create and Commit wait for the keychain to follow what
+// is durable already. KWallet, at its slowest, takes five seconds longer.
+const publishTime = time.Second
+
+// publish has the keychain follow, and releases the session: before it returns,
+// or, where that takes longer than patience, once the keychain is up to date or
+// failed to be. Whatever comes next for the session waits for that, so no step
+// begins before the one before it is durable.
+func (s *Store) publish(ctx context.Context, t *session) Record {
+	r := t.record()
+	done := make(chan Record, 1)
+	go func() {
+		s.later(s.follow(context.WithoutCancel(ctx), t))
+		r := t.record()
+		t.release()
+		done <- r
+	}()
+	limit := time.NewTimer(s.patience)
+	defer limit.Stop()
+	select {
+	case r = <-done:
+	case <-limit.C:
+	case <-ctx.Done():
+	}
+	return r
 }
 
 // later logs why the keychain could not follow; what it should hold is durable.
@@ -470,12 +497,10 @@ func (s *Store) create(ctx context.Context, account string, startedAt time.Time,
 		return Record{}, err
 	}
 	t.token <- struct{}{}
-	defer t.release()
 	s.mu.Lock()
 	s.sessions[t.id] = t
 	s.mu.Unlock()
-	s.later(s.follow(ctx, t))
-	return t.record(), nil
+	return s.publish(ctx, t), nil
 }
 
 // establish stores a new session's keys, high-water item and ledger. The ledger is
@@ -577,13 +602,13 @@ func (s *Store) refund(ctx context.Context, t *session) error {
 	return nil
 }
 
-func (s *Store) commit(ctx context.Context, t *session, secret, access, meta []byte) error {
+// commit makes what a cycle brought durable, in the ledger; publish does the rest.
+func (s *Store) commit(t *session, secret, access, meta []byte) error {
 	gen := t.ledger.now().Gen
 	if !t.ledger.reserved() {
 		if !t.holds(gen, secret, access, meta) {
 			return errors.New("cannot commit: no cycle is pending")
 		}
-		s.later(s.follow(ctx, t))
 		return nil
 	}
 	if len(secret) == 0 {
@@ -600,7 +625,6 @@ func (s *Store) commit(ctx context.Context, t *session, secret, access, meta []b
 		return err
 	}
 	t.sealed = n.Secret
-	s.later(s.follow(ctx, t))
 	return nil
 }
 
@@ -688,13 +712,26 @@ func (s *Store) sweepOne(ctx context.Context, id string) error {
 	if err := s.removeFiles(id); err != nil {
 		return err
 	}
+	dropped := false
 	for _, name := range []string{itemKey(id), itemHighWater(id)} {
-		if err := s.keychain.drop(ctx, name); err != nil {
+		was, err := s.keychain.drop(ctx, name)
+		if err != nil {
 			return err
 		}
+		dropped = dropped || was
 	}
 	for _, slot := range []string{slot(id, 1), slot(id, 2), namedSlot(id)} {
-		if err := s.keychain.clearSlot(ctx, slot); err != nil {
+		was, err := s.keychain.clearSlot(ctx, slot)
+		if err != nil {
+			return err
+		}
+		dropped = dropped || was
+	}
+	if !dropped { // by now; what was may not be durable, and ksecretd writes only when something changes
+		if err := s.keychain.set(ctx, itemKey(id), "gone"); err != nil {
+			return err
+		}
+		if _, err := s.keychain.drop(ctx, itemKey(id)); err != nil {
 			return err
 		}
 	}

@@ -60,12 +60,14 @@ type Config struct {
 // sessions. Its methods are safe for concurrent use; calls on one session
 // should not overlap (they wait for each other). Keychain calls are made one
 // at a time by a worker, whose goroutine starts with the first of them and
-// ends with Close. No other goroutine outlives a method, save that of Changes.
+// ends with Close. No other goroutine outlives a method, save that of Changes,
+// and of Create and Commit where the keychain is slow to make things durable.
 type Store struct {
 	disk     *disk
 	keychain *worker
 	log      *slog.Logger
 	clock    func() time.Time
+	patience time.Duration // publishTime
 	closing  sync.Once
 
 	mu       sync.Mutex          // guards the maps, not what the sessions hold
@@ -116,6 +118,7 @@ func Open(c Config) (*Store, error) {
 		keychain: newWorker(c.Keychain, cmp.Or(c.Service, "curfew"), c.Logger),
 		log:      c.Logger,
 		clock:    c.Now,
+		patience: publishTime,
 		sessions: map[string]*session{},
 		gone:     map[string]bool{},
 		named:    make(chan struct{}, 1),
@@ -180,11 +183,19 @@ func (s *Store) adopt(name string, there, live map[string]bool) error {
 	return nil
 }
 
-// Close waits for the keychain call in flight, at most until ctx ends, and
-// unlocks the state directory. Later calls of any method fail; later calls of
-// Close do nothing.
+// Close waits for the keychain call in flight and for what works on a session,
+// at most until ctx ends, and unlocks the state directory. Later calls of any
+// method fail; later calls of Close do nothing.
 func (s *Store) Close(ctx context.Context) (err error) {
-	s.closing.Do(func() { err = errors.Join(s.keychain.close(ctx), s.disk.close()) })
+	s.closing.Do(func() {
+		err = s.keychain.close(ctx)
+		for _, id := range s.Sessions() {
+			if t, err := s.take(ctx, id); err == nil {
+				t.release()
+			}
+		}
+		err = errors.Join(err, s.disk.close())
+	})
 	return err
 }
 
@@ -348,7 +359,8 @@ func (s *Store) Refund(ctx context.Context, id string) (Record, error) {
 // what it has in memory and calls Commit again with the same arguments; it must not start a new cycle.
 //
 // Commit succeeds as soon as everything is durable. When the keychain cannot be
-// written just then, Record.Unpublished says so and a later call catches up.
+// written just then, Record.Unpublished says so and a later call catches up; when
+// that takes more than a second, it goes on after Commit, and a later call waits for it.
 // Committing again what is already committed changes nothing. A cycle that was
 // pending when End was called can still be committed, so that what it brought can be revoked.
 func (s *Store) Commit(ctx context.Context, id string, secret, access, meta []byte) (Record, error) {
@@ -359,9 +371,11 @@ func (s *Store) Commit(ctx context.Context, id string, secret, access, meta []by
 	if err != nil {
 		return Record{ID: id, Unverified: true}, err
 	}
-	defer t.release()
-	err = s.commit(ctx, t, secret, s.fitting(access), meta)
-	return t.record(), err
+	if err := s.commit(t, secret, s.fitting(access), meta); err != nil {
+		defer t.release()
+		return t.record(), err
+	}
+	return s.publish(ctx, t), nil
 }
 
 // Note appends meta (for instance last activity); it makes no keychain call.

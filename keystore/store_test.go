@@ -425,6 +425,101 @@ func TestHangingKeychain(t *testing.T) {
 	})
 }
 
+// TestLateKeychain: one that takes its time to make a write durable delays what
+// comes before a request, and whatever is next, but not who waits for a token.
+func TestLateKeychain(t *testing.T) {
+	dir := scratch(t)
+	synctest.Test(t, func(t *testing.T) {
+		kc := &lateKeychain{MemoryKeychain: NewMemoryKeychain()}
+		kc.After(func(c KeychainCall) error {
+			if c.Op == "set" || c.Op == "delete" {
+				kc.changed.Store(true)
+			}
+			return nil
+		})
+		s, err := Open(Config{Dir: dir, Keychain: kc})
+		must(t, err)
+		took := func(what string, want time.Duration, f func() error) {
+			t.Helper()
+			began := time.Now()
+			if err := f(); err != nil || time.Since(began) != want {
+				t.Errorf("%s: %v, %v after %v, not %v", what, kc.Items(), err, time.Since(began), want)
+			}
+		}
+		var r Record
+		load := func() error {
+			r, err = s.Load(t.Context(), r.ID)
+			return err
+		}
+		took("Create", slowness+publishTime, func() error {
+			r, err = s.Create(t.Context(), "work", start, []byte("first"), nil, nil)
+			return err
+		})
+		took("Load", slowness-publishTime, load)
+		took("Reserve", slowness, func() error {
+			_, err := s.Reserve(t.Context(), r.ID)
+			return err
+		})
+		took("Commit", publishTime, func() error {
+			r, err = s.Commit(t.Context(), r.ID, []byte("second"), nil, nil)
+			return err
+		})
+		if !r.Unpublished || r.Pending || r.Generation != 2 || r.Used != 1 {
+			t.Errorf("%+v", r)
+		}
+		took("the next Reserve", 2*slowness-publishTime, func() error {
+			r, err = s.Reserve(t.Context(), r.ID)
+			return err
+		})
+		if r.Unpublished || !r.Pending || r.Used != 2 {
+			t.Errorf("%+v", r)
+		}
+		_, err = s.Commit(t.Context(), r.ID, []byte("third"), nil, nil)
+		must(t, err)
+		took("Close", 0, func() error { return s.Close(t.Context()) })
+
+		s, err = Open(Config{Dir: dir, Keychain: kc})
+		must(t, err)
+		took("Load of what was cut short", slowness, load)
+		if r.Unpublished || r.Generation != 3 || r.Used != 2 {
+			t.Errorf("%+v", r)
+		}
+		took("Erase", slowness, func() error { return s.Erase(t.Context(), r.ID) })
+		must(t, os.WriteFile(filepath.Join(dir, r.ID+suffixGone), nil, 0o600)) // as a crash leaves it
+		must(t, s.Close(t.Context()))
+		s, err = Open(Config{Dir: dir, Keychain: kc})
+		must(t, err)
+		took("a sweep of what is swept", slowness, func() error {
+			s.sweep(t.Context())
+			return nil
+		})
+		if s.disk.exists(r.ID + suffixGone) {
+			t.Error("it is to be swept again")
+		}
+		must(t, s.Close(t.Context()))
+	})
+}
+
+// A lateKeychain writes late, and only what changed, as KWallet's ksecretd.
+type lateKeychain struct {
+	*MemoryKeychain
+	changed atomic.Bool
+}
+
+const slowness = 5 * time.Second
+
+func (k *lateKeychain) Flush(ctx context.Context) error {
+	if k.changed.Swap(false) {
+		select {
+		case <-time.After(slowness):
+			return nil
+		case <-ctx.Done():
+		}
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 // TestProbeHangs: what hangs before a write must not write when it wakes up.
 func TestProbeHangs(t *testing.T) {
 	dir := scratch(t)

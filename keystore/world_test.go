@@ -126,6 +126,7 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	w.s = s
+	s.patience = time.Hour // one operation after the other, however slow the machine
 	s.disk.fault = func(op, name string) error {
 		if op == "read" || op == "list" || op == "open" {
 			return w.alive()
