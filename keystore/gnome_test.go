@@ -652,10 +652,11 @@ func TestNoObject(t *testing.T) {
 	_, err = conn.RequestName(ssName, 0)
 	must(t, err)
 	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	_, dropErr := s.keychain.drop(t.Context(), "item")
 	for what, err := range map[string]error{
 		"status": s.Status(t.Context()),
 		"unlock": s.Unlock(t.Context()),
-		"drop":   s.keychain.drop(t.Context(), "item"),
+		"drop":   dropErr,
 	} {
 		if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrNotFound) {
 			t.Errorf("%s: %v", what, err)
@@ -771,9 +772,21 @@ func TestKWalletWritesLate(t *testing.T) {
 			if err := flush(kc, 300*time.Millisecond); !errors.Is(err, ErrTimeout) {
 				t.Errorf("it did not write: %v", err)
 			}
-			late := time.AfterFunc(300*time.Millisecond, write)
-			defer late.Stop()
+			flushed, written := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(written)
+				for { // one of them comes after the flush has looked
+					select {
+					case <-time.After(100 * time.Millisecond):
+						write()
+					case <-flushed:
+						return
+					}
+				}
+			}()
 			must(t, flush(kc, time.Minute))
+			close(flushed)
+			<-written
 		}
 		if got, err := os.ReadFile(file); err != nil || string(got) != "after" {
 			t.Errorf("%q, %v", got, err)

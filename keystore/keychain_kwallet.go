@@ -92,7 +92,10 @@ func (k *osKeychain) join(ctx context.Context, conn *dbus.Conn) (joined bool) {
 		return false
 	}
 	prompt, err := unlockCollection(ctx, conn)
-	if err == nil && prompt != "/" {
+	if err != nil {
+		return false // it was too slow to be asked
+	}
+	if prompt != "/" {
 		err = ask(ctx, conn, prompt)
 	}
 	if err == nil {
