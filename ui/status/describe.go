@@ -136,15 +136,12 @@ func SignInLabel(s auth.Snapshot) string {
 	return Tr("Sign in")
 }
 
-// UnlockLabel names the way to a keychain that is closed.
-func UnlockLabel() string { return Tr("Unlock the keychain") }
-
 func action(s auth.Snapshot) (Action, string) {
 	switch {
 	case SigningIn(s):
 		return CancelSignIn, Tr("Cancel sign-in")
 	case s.State == auth.Locked: // a sign-in could not be kept
-		return Unlock, UnlockLabel()
+		return Unlock, Tr("Unlock")
 	case s.State == auth.Suspect: // nor be dated
 		return NoAction, ""
 	}

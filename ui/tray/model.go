@@ -178,7 +178,7 @@ func account(a auth.Snapshot, now time.Time) Item {
 		ID: ID{AccountLine, a.Name}, Label: status.Line(a, now), Enabled: true,
 		Children: []Item{
 			row(TokenLine, tokenLine(a, now), false),
-			{ID: ID{Unlock, a.Name}, Label: status.UnlockLabel(), Enabled: true, Hidden: a.State != auth.Locked},
+			{ID: ID{Unlock, a.Name}, Label: status.Tr("Unlock the keychain"), Enabled: true, Hidden: a.State != auth.Locked},
 			row(CopyToken, copyLabel, a.State == auth.Active || a.State == auth.Refreshing || a.State == auth.Stale && refreshes > 0),
 			row(Refresh, refreshLabel, refreshes > 0 && !signingIn && (a.State == auth.Active || a.State == auth.Stale || a.State == auth.Waiting)),
 			row(SignIn, status.SignInLabel(a), a.State != auth.Locked && a.State != auth.Suspect),

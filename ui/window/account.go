@@ -62,7 +62,7 @@ func newAccountPage(v *View) *accountPage {
 	p.pill = newPill()
 	p.out = newButton(v, tr("Sign out"), func() { v.askSignOut(name()) })
 	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(name(), false) }).primary()
-	p.unlock = newButton(v, status.UnlockLabel(), func() { v.unlock(name()) }).primary()
+	p.unlock = newButton(v, tr("Unlock"), func() { v.unlock(name()) }).primary()
 	head := container.New(&headLayout{title: p.title, pill: p.pill.root, subject: p.subject}, p.title, p.pill.root, p.subject, p.out, p.in, p.unlock)
 	p.title.row, p.subject.row, p.pill.words.row = head, head, head
 
@@ -198,7 +198,7 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	v.show(p.in, words.Action == status.SignIn && !signing && session) // without one, it stands below
 	p.in.set(words.ActionLabel, usable)
 	v.show(p.unlock, words.Action == status.Unlock)
-	p.unlock.set(busyWords(l, busyUnlock, status.UnlockLabel(), tr("Waiting for the keychain…")), usable)
+	p.unlock.set(busyWords(l, busyUnlock, words.ActionLabel, tr("Unlocking…")), usable)
 
 	p.question.set(p.asked(words, l))
 	p.yes.set(tr("Sign out"), usable)

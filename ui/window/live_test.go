@@ -460,16 +460,16 @@ func TestUnlock(t *testing.T) {
 	agent := newFakeAgent(locked)
 	agent.fail["unlock"] = &auth.Error{Kind: auth.KindKeychain, Message: "the keychain refused", Hint: "allow it"}
 	live(t, agent, func(s *stage) {
-		s.reads("[Unlock the keychain]")
+		s.reads("[Unlock]")
 		s.readsNot("[Sign in again]") // it could not be kept
 		s.tap(s.account.unlock)
 		s.calls("unlock", 1)
-		s.reads("The keychain refused.", "Allow it", "[Unlock the keychain]")
+		s.reads("The keychain refused.", "Allow it", "[Unlock]")
 
 		delete(agent.fail, "unlock")
 		s.tap(s.account.unlock)
 		s.calls("unlock", 2)
-		s.readsNot("[Unlock the keychain]", "The keychain refused.")
+		s.readsNot("[Unlock]", "The keychain refused.")
 		s.reads("[Sign in again]")
 	})
 }
