@@ -81,11 +81,9 @@ func admit(service, user string) error {
 	if locked, err = lockedItems(conn, map[string]string{"service": service}); err != nil {
 		return err
 	}
-	var unlocked []dbus.ObjectPath
-	var prompt dbus.ObjectPath
-	err = conn.Object(ssName, ssPath).CallWithContext(conn.Context(), ssService+".Unlock", 0, locked).Store(&unlocked, &prompt)
+	prompt, err := unlockObjects(conn.Context(), conn, locked...)
 	if err != nil {
-		return classify(err)
+		return err
 	}
 	if prompt != "/" {
 		err = ask(conn.Context(), conn, prompt)
@@ -283,8 +281,14 @@ func unlockCollection(ctx context.Context, conn *dbus.Conn) (prompt dbus.ObjectP
 	if err != nil {
 		return "", err
 	}
+	return unlockObjects(ctx, conn, path)
+}
+
+// unlockObjects begins to unlock collections or items. The prompt is "/" where
+// nobody has to be asked.
+func unlockObjects(ctx context.Context, conn *dbus.Conn, objects ...dbus.ObjectPath) (prompt dbus.ObjectPath, err error) {
 	var unlocked []dbus.ObjectPath
-	err = conn.Object(ssName, ssPath).CallWithContext(ctx, ssService+".Unlock", 0, []dbus.ObjectPath{path}).Store(&unlocked, &prompt)
+	err = conn.Object(ssName, ssPath).CallWithContext(ctx, ssService+".Unlock", 0, objects).Store(&unlocked, &prompt)
 	return prompt, classify(err)
 }
 
