@@ -739,14 +739,21 @@ func TestFakeBare(t *testing.T) {
 	}
 }
 
+// writtenWallet is the file of a wallet, as of before the test.
+func writtenWallet(t *testing.T, session *kctest.Session) (file string) {
+	t.Helper()
+	dir := filepath.Join(session.Dir, "data", "kwalletd")
+	must(t, os.Mkdir(dir, 0o700))
+	file = filepath.Join(dir, "kdewallet.kwl")
+	must(t, os.WriteFile(file, []byte("before"), 0o600))
+	return file
+}
+
 // TestKWalletWritesLate: what KWallet took is not durable before it has
 // written its file anew.
 func TestKWalletWritesLate(t *testing.T) {
 	session := kctest.New(t)
-	dir := filepath.Join(session.Dir, "data", "kwalletd")
-	must(t, os.Mkdir(dir, 0o700))
-	file := filepath.Join(dir, "kdewallet.kwl")
-	must(t, os.WriteFile(file, []byte("before"), 0o600))
+	file := writtenWallet(t, session)
 	write := func() {
 		must(t, os.WriteFile(file+".new", []byte("after"), 0o600))
 		must(t, os.Rename(file+".new", file))
@@ -810,10 +817,7 @@ func TestKWalletWritesLate(t *testing.T) {
 // items has ended, is not what that one took.
 func TestKWalletReplaced(t *testing.T) {
 	session := kctest.New(t)
-	dir := filepath.Join(session.Dir, "data", "kwalletd")
-	must(t, os.Mkdir(dir, 0o700))
-	file := filepath.Join(dir, "kdewallet.kwl")
-	must(t, os.WriteFile(file, []byte("before"), 0o600))
+	file := writtenWallet(t, session)
 	fake := session.Fake(kctest.Faults{})
 	asked := make(chan struct{})
 	fake.BeKWallet(t, func() { close(asked) })
