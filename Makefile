@@ -40,12 +40,12 @@ SEEDS := 1000
 SEED  := 0
 .PHONY: sim
 sim: ## play 1000 lives of 72 h with every fault; SEEDS=n more or fewer, SEED=n one again, with its log
-	go test ./auth -run 'TestSim$$' -count=1 -v -timeout 60m -args -sim.seeds=$(SEEDS) -sim.seed=$(SEED) |
+	go test ./auth/engine -run 'TestSim$$' -count=1 -v -timeout 60m -args -sim.seeds=$(SEEDS) -sim.seed=$(SEED) |
 	  grep -vE '^(=== | *--- PASS: TestSim/)'
 
 .PHONY: limits
 limits: ## show the limits and the session holding through outages, clocks, suspend and put-back files
-	@go test ./auth -count=1 -v -run \
+	@go test ./auth/engine -count=1 -v -run \
 	  'TestSignInServeRefreshEnd|TestManyCallersOneRefresh|TestClockTurned|TestSuspend$$|TestRestoredPairs|TestOfflineCostsNothing|TestOutages|TestUseless' |
 	  grep -vE '^=== |^ *--- PASS: |^ *time='
 
@@ -62,7 +62,7 @@ crash: setup-test ## kill KILLS agents during refreshes and CALLS at system call
 mutants: setup-test ## plant bugs one at a time and show which test catches each
 	@echo '| planted bug | in | caught by |'
 	echo '|---|---|---|'
-	CURFEW_TEST_ALL=1 go test ./auth -run TestMutants -count=1 -timeout 60m -v -args -mutants | grep -E '^(\||---|ok|FAIL)| of [0-9]+ planted|nothing'
+	CURFEW_TEST_ALL=1 go test ./auth/engine -run TestMutants -count=1 -timeout 60m -v -args -mutants | grep -E '^(\||---|ok|FAIL)| of [0-9]+ planted|nothing'
 
 .PHONY: bench-plan
 bench-plan: ## replay generated months through every refresh mode; table and picture in build/plan/

@@ -1,9 +1,10 @@
 package auth
 
 import (
+	"fmt"
+	"reflect"
+	"slices"
 	"time"
-
-	"curfew/auth/oauth"
 )
 
 // Account is the configuration of one account: a table of config.toml, and
@@ -40,7 +41,7 @@ type SignInStarted struct {
 
 // Token is an access token on its way to the program that asked for it.
 type Token struct {
-	AccessToken oauth.Secret
+	AccessToken Secret
 	TokenType   string
 	ExpiresAt   time.Time
 	Scope       []string
@@ -51,4 +52,35 @@ type SignOutResult struct {
 	Revoked bool   `json:"revoked"` // the server confirmed (RFC 7009)
 	Message string `json:"message"` // for people
 	URL     string `json:"url,omitempty"`
+}
+
+// General is what config.toml says of no account in particular.
+type General struct {
+	Limits   Limits       // BuiltIn, tightened
+	Warnings WarningLevel // never empty
+}
+
+// CheckName says whether name can be an account's: 1 to 64 letters, digits,
+// dashes, underscores and dots, the first neither a dash (it would look like
+// a flag) nor a dot.
+func CheckName(name string) error {
+	ok := len(name) >= 1 && len(name) <= 64 && name[0] != '-' && name[0] != '.'
+	for _, c := range []byte(name) {
+		ok = ok && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.')
+	}
+	if ok {
+		return nil
+	}
+	return &Error{
+		Kind:    KindBadRequest,
+		Message: fmt.Sprintf("%q cannot be the name of an account", name),
+		Hint:    "use 1 to 64 letters, digits, dashes, underscores and dots, a letter or digit first",
+	}
+}
+
+// SameAccount reports whether a and b mean the same.
+func SameAccount(a, b Account) bool {
+	scopes := slices.Equal(a.Scopes, b.Scopes)
+	a.Scopes, b.Scopes = nil, nil
+	return scopes && reflect.DeepEqual(a, b)
 }

@@ -1,7 +1,8 @@
-// Package auth is the engine: the rules of a session, the plan that spends
-// its refreshes, and the Manager that owns every session and goroutine.
+// Package auth holds the words and the rules of Curfew: what a session is, when
+// it ends, how its refreshes are spent, and what the agent says of it. It
+// imports the standard library alone, so that every front end can use it.
 //
-// Its one hard idea: twenty refreshes and thirty days are a budget that
-// nothing can extend. The rules (session.go) and the plan (plan.go) are pure
-// functions of facts and a time; the Manager saves before it serves.
+// Its one hard idea: twenty refreshes and thirty days are a budget that nothing
+// can extend. The rules ([Derive], [Session]) and the plan ([Plan], [Forecast])
+// are pure functions of facts and a time. Package engine applies them.
 package auth

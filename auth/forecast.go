@@ -64,8 +64,8 @@ func Forecast(in ForecastInput) ForecastReport {
 	return f
 }
 
-// forecastView is what of a [Forecast] a snapshot shows, at less expense.
-func forecastView(in ForecastInput) ForecastView {
+// ForecastSnapshot is what of a [Forecast] a snapshot shows, at less expense.
+func ForecastSnapshot(in ForecastInput) ForecastView {
 	in, past := in.prepare()
 	return in.view(past, in.cost(in.Mode, past))
 }

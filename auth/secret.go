@@ -1,46 +1,47 @@
 package auth
 
 import (
-	"context"
-	"errors"
 	"fmt"
-
-	"curfew/auth/oauth"
-	"curfew/keystore"
+	"log/slog"
 )
 
-// clientSecret reads an account's client secret from the keychain.
-func (m *Manager) clientSecret(ctx context.Context, account string) (oauth.Secret, error) {
-	b, err := m.store.GetSecret(ctx, clientSecretName(account))
-	if errors.Is(err, keystore.ErrNotFound) {
-		return oauth.Secret{}, &Error{
-			Kind:    KindBadRequest,
-			Message: fmt.Sprintf("the client secret of %s is not in the keychain", account),
-			Hint:    "store it again: `curfew add " + account + " ... --client-secret-stdin`",
-		}
+// Secret is a token, code or client secret. Its value sits behind a pointer
+// and every way of printing it (all fmt verbs, slog, JSON, text) gives
+// "[redacted]", also when it is an unexported field of a printed struct.
+// Only Reveal returns the value; grep for it to see where secrets go.
+//
+// The zero Secret is empty. Secrets are immutable and safe for concurrent use.
+type Secret struct{ value *string }
+
+const redacted = "[redacted]"
+
+// NewSecret wraps value. NewSecret("") is the zero Secret.
+func NewSecret(value string) Secret {
+	if value == "" {
+		return Secret{}
 	}
-	if err != nil {
-		return oauth.Secret{}, keychainError(err)
-	}
-	defer clear(b)
-	return oauth.NewSecret(string(b)), nil
+	return Secret{&value}
 }
 
-func clientSecretName(account string) string { return "client-secret/" + account }
-
-// SetClientSecret keeps an account's client secret in the keychain.
-func (m *Manager) SetClientSecret(ctx context.Context, name string, secret oauth.Secret) error {
-	if err := m.store.PutSecret(ctx, clientSecretName(name), []byte(secret.Reveal())); err != nil {
-		return keychainError(err)
+// Reveal returns the value in clear.
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if a := m.accounts[name]; a != nil { // who waits for the right one tries it now
-		a.server.secret = false
-		if e := a.retry.err; e == nil || e.Class == oauth.HeldBack {
-			a.retry.at = m.clock.Now()
-		}
-		a.poke()
-	}
-	return nil
+	return *s.value
 }
+
+// IsZero reports whether s holds nothing.
+func (s Secret) IsZero() bool { return s.value == nil }
+
+// Format writes "[redacted]" whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// String returns "[redacted]".
+func (s Secret) String() string { return redacted }
+
+// LogValue returns "[redacted]".
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText returns "[redacted]".
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

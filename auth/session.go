@@ -2,9 +2,16 @@ package auth
 
 import (
 	"time"
-
-	"curfew/auth/oauth"
 )
+
+// Bounds is what the server lets us know of the session's end. Zero fields
+// are unknown. They are read from the answer and, where the refresh token is
+// a JWT, from its claims without verification: they can only tighten.
+type Bounds struct {
+	EndsAt       time.Time `json:"ends_at,omitzero"`      // refresh_expires_in, refresh_token_expires_in, exp
+	OriginalIat  time.Time `json:"original_iat,omitzero"` // originalIat
+	RefreshCount int       `json:"refresh_count"`         // refreshCount; 0 also when unknown
+}
 
 // This file holds the rules of a session. They are pure: facts and a time in,
 // an answer out. Nothing here can extend a session; the strictest of our
@@ -36,8 +43,8 @@ func (l Limits) Tighten(o Limits) Limits {
 	return l
 }
 
-// absolute is l without the rule about idleness, which use puts off.
-func (l Limits) absolute() Limits {
+// Absolute is l without the rule about idleness, which use puts off.
+func (l Limits) Absolute() Limits {
 	l.MaxIdle = 0
 	return l
 }
@@ -50,7 +57,7 @@ type Session struct {
 	Pending         bool          // a cycle is open: counted, its outcome not known yet
 	AccessExpiresAt time.Time     // zero: unknown, which counts as expired
 	AccessLifetime  time.Duration // as issued
-	Bounds          oauth.Bounds  // what the server said
+	Bounds          Bounds        // what the server said
 	ServerLifetime  time.Duration // the provider's documented end, from sign-in; 0: unknown
 }
 
@@ -167,28 +174,4 @@ func (s Session) LimitedBy(l Limits, forecast ForecastView) Limit {
 		return LimitRefreshes
 	}
 	return by
-}
-
-// endMessage is the sentence for an ended session. The first two are the
-// exact words of the session model.
-func endMessage(r Reason) string {
-	switch r {
-	case ByAge:
-		return MessageAge
-	case ByRefreshes:
-		return MessageRefreshes
-	case ByIdle:
-		return "The session was not used for too long. Please sign in again."
-	case ByRevocation:
-		return "The server ended this session. Please sign in again."
-	case ByRotationLost:
-		return "The answer to a refresh was lost and the server does not repeat it. Please sign in again."
-	case ByTampering:
-		return "The stored session was changed by something else than Curfew, so it was closed. Please sign in again."
-	case BySubjectChanged:
-		return "The server answered for another person, so the session was closed. Please sign in again."
-	case ByUser:
-		return "Signed out."
-	}
-	return "The session is over. Please sign in again."
 }

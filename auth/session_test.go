@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"curfew/auth/oauth"
 	"pgregory.net/rapid"
 )
 
@@ -82,8 +81,8 @@ func TestLeft(t *testing.T) {
 		{"nineteen used", Session{Used: 19}, 1, false},
 		{"the twentieth is open", Session{Used: 20, Pending: true}, 0, false},
 		{"twenty used", Session{Used: 20}, 0, true},
-		{"the server counted more", Session{Used: 3, Bounds: oauth.Bounds{RefreshCount: 5}}, 15, false},
-		{"the server counted all", Session{Used: 3, Bounds: oauth.Bounds{RefreshCount: 25}}, 0, true},
+		{"the server counted more", Session{Used: 3, Bounds: Bounds{RefreshCount: 5}}, 15, false},
+		{"the server counted all", Session{Used: 3, Bounds: Bounds{RefreshCount: 25}}, 0, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -154,7 +153,7 @@ func TestLimitsOnlyTighten(t *testing.T) {
 			Used:            rapid.IntRange(0, 25).Draw(t, "used"),
 			Pending:         rapid.Bool().Draw(t, "pending"),
 			AccessExpiresAt: at(t, "access"),
-			Bounds: oauth.Bounds{
+			Bounds: Bounds{
 				EndsAt:       at(t, "server end"),
 				OriginalIat:  at(t, "iat"),
 				RefreshCount: rapid.IntRange(-3, 30).Draw(t, "server count"),

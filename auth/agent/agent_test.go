@@ -15,8 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"curfew/auth/config"
+
 	"curfew/auth"
-	"curfew/auth/oauth"
 )
 
 // engine stands for the Manager: it answers from memory and notes what it was
@@ -147,7 +148,7 @@ func (e *engine) Token(ctx context.Context, name string, minValid time.Duration,
 	e.programs = append(e.programs, program)
 	e.minValid = append(e.minValid, minValid)
 	return auth.Token{
-		AccessToken: oauth.NewSecret("access-" + name), TokenType: "Bearer",
+		AccessToken: auth.NewSecret("access-" + name), TokenType: "Bearer",
 		ExpiresAt: time.Now().Add(time.Hour).Truncate(time.Second).UTC(), Scope: []string{"a", "b"},
 	}, e.err
 }
@@ -182,7 +183,7 @@ func (e *engine) SetGeneral(g auth.General) {
 	e.general = append(e.general, g)
 }
 
-func (e *engine) SetClientSecret(_ context.Context, name string, secret oauth.Secret) error {
+func (e *engine) SetClientSecret(_ context.Context, name string, secret auth.Secret) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.secret = name + " " + secret.Reveal()
@@ -278,7 +279,7 @@ func TestClientAndServer(t *testing.T) {
 	if err := c.Put(ctx, a); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := auth.LoadSettings(cfg.Path); err != nil || len(s.Accounts) != 1 || !auth.SameAccount(s.Accounts[0], a) {
+	if s, err := config.Load(cfg.Path); err != nil || len(s.Accounts) != 1 || !auth.SameAccount(s.Accounts[0], a) {
 		t.Errorf("saved: %+v, %v", s, err)
 	}
 	if err := c.Put(ctx, auth.Account{Name: "bad", Issuer: "http://id.example.com", ClientID: "x"}); kindOf(t, err) != auth.KindBadRequest {
@@ -300,7 +301,7 @@ func TestClientAndServer(t *testing.T) {
 	if r, err := c.Remove(ctx, "home"); err != nil || r.Message != "gone" {
 		t.Errorf("Remove: %+v, %v", r, err)
 	}
-	if s, err := auth.LoadSettings(cfg.Path); err != nil || len(s.Accounts) != 0 {
+	if s, err := config.Load(cfg.Path); err != nil || len(s.Accounts) != 0 {
 		t.Errorf("after Remove: %+v, %v", s, err)
 	}
 	if st, err := c.SignIn(ctx, "work", auth.SignInRequest{Force: true}); err != nil || st.URL != "https://id.example.com/?force=true&device=false" {

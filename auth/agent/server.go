@@ -15,8 +15,9 @@ import (
 	"strconv"
 	"time"
 
+	"curfew/auth/config"
+
 	"curfew/auth"
-	"curfew/auth/oauth"
 )
 
 // Engine is what the server needs of [auth.Manager].
@@ -35,7 +36,7 @@ type Engine interface {
 	Forecast(name string) (auth.ForecastReport, error)
 	SetPaused(paused bool) error
 	SetGeneral(g auth.General)
-	SetClientSecret(ctx context.Context, name string, secret oauth.Secret) error
+	SetClientSecret(ctx context.Context, name string, secret auth.Secret) error
 	UnlockKeychain(ctx context.Context) error
 }
 
@@ -299,7 +300,7 @@ func (s *Server) put(r *http.Request, name string) (any, error) {
 		return nil, err
 	}
 	defer release()
-	undo, err := auth.SaveAccount(s.Path, a)
+	undo, err := config.SaveAccount(s.Path, a)
 	if err != nil {
 		return nil, err
 	}
@@ -314,7 +315,7 @@ func (s *Server) put(r *http.Request, name string) (any, error) {
 
 // config answers what the file says, which is what a change starts from.
 func (s *Server) config(_ *http.Request, name string) (any, error) {
-	settings, err := auth.LoadSettings(s.Path)
+	settings, err := config.Load(s.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -327,7 +328,7 @@ func (s *Server) config(_ *http.Request, name string) (any, error) {
 }
 
 func (s *Server) settings(*http.Request) (any, error) {
-	settings, err := auth.LoadSettings(s.Path)
+	settings, err := config.Load(s.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -341,7 +342,7 @@ func (s *Server) putSettings(r *http.Request) (any, error) {
 		return nil, err
 	}
 	defer release()
-	settings, err := auth.LoadSettings(s.Path)
+	settings, err := config.Load(s.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -358,7 +359,7 @@ func (s *Server) putSettings(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := auth.SaveGeneral(s.Path, g); err != nil {
+	if _, err := config.SaveGeneral(s.Path, g); err != nil {
 		return nil, err
 	}
 	s.Engine.SetGeneral(g)
@@ -376,7 +377,7 @@ func (s *Server) remove(r *http.Request, name string) (any, error) {
 	if _, err := s.Engine.Snapshot(name); err != nil {
 		return nil, err
 	}
-	if err := auth.DeleteAccount(s.Path, name); err != nil {
+	if err := config.DeleteAccount(s.Path, name); err != nil {
 		return nil, err
 	}
 	// A person who hangs up now still wants the account gone.
@@ -403,7 +404,7 @@ func (s *Server) putSecret(r *http.Request, name string) (any, error) {
 	if in.ClientSecret == "" {
 		return nil, failure(auth.KindBadRequest, "the client secret is empty", "")
 	}
-	return nil, s.Engine.SetClientSecret(r.Context(), name, oauth.NewSecret(in.ClientSecret))
+	return nil, s.Engine.SetClientSecret(r.Context(), name, auth.NewSecret(in.ClientSecret))
 }
 
 func (s *Server) signIn(r *http.Request, name string) (any, error) {

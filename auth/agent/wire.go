@@ -11,8 +11,9 @@ import (
 	"time"
 	"unicode"
 
+	"curfew/auth/config"
+
 	"curfew/auth"
-	"curfew/auth/oauth"
 )
 
 // This file is what both ends must agree on.
@@ -97,7 +98,7 @@ func NewTokenAnswer(t auth.Token, now time.Time) TokenAnswer {
 
 func (a TokenAnswer) token() auth.Token {
 	return auth.Token{
-		AccessToken: oauth.NewSecret(a.AccessToken),
+		AccessToken: auth.NewSecret(a.AccessToken),
 		TokenType:   a.TokenType,
 		ExpiresAt:   a.ExpiresAt,
 		Scope:       strings.Fields(a.Scope),
@@ -147,7 +148,7 @@ func (m settingsMessage) general() (auth.General, error) {
 		}
 		*span.into = d
 	}
-	return g, auth.CheckGeneral(g)
+	return g, config.CheckGeneral(g)
 }
 
 type secretRequest struct {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"curfew/auth"
+
 	"golang.org/x/oauth2"
 )
 
@@ -146,7 +148,7 @@ func (c *Client) openID(m *metadata) bool {
 
 // Revoke revokes the refresh token (RFC 7009), or returns ErrNoRevocation. Any
 // 2xx answer is success: the server also says 200 for a token it does not know.
-func (c *Client) Revoke(ctx context.Context, rt Secret) error {
+func (c *Client) Revoke(ctx context.Context, rt auth.Secret) error {
 	const op = "revoke"
 	m, failed := c.discover(ctx)
 	if failed != nil {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"curfew/auth"
+
 	"golang.org/x/oauth2"
 )
 
@@ -153,7 +155,7 @@ func (f *DeviceFlow) Wait(ctx context.Context) (Grant, error) {
 		if err == nil {
 			finishing, cancel := context.WithTimeout(ctx, finishLimit)
 			defer cancel()
-			return c.finishSignIn(finishing, f.meta, g, Secret{})
+			return c.finishSignIn(finishing, f.meta, g, auth.Secret{})
 		}
 		switch failed := g.failed(err); {
 		case ctx.Err() != nil:

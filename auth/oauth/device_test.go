@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"curfew/auth"
 )
 
 // deviceServer is a testServer whose token endpoint gives these answers to
@@ -236,7 +238,7 @@ func TestDeviceClient(t *testing.T) {
 		user, _, _ = r.BasicAuth()
 		writeJSON(w, 200, d.device)
 	}
-	secret := func(c *Config) { c.Transport, c.ClientSecret = transportTo{d}, NewSecret("x") }
+	secret := func(c *Config) { c.Transport, c.ClientSecret = transportTo{d}, auth.NewSecret("x") }
 	if _, err := d.testServer.client(t, secret).StartDevice(t.Context()); err != nil || user != "curfew" || strings.Contains(form, "client_secret") {
 		t.Errorf("user %q, form %s, %v", user, form, err)
 	}

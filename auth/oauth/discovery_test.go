@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"curfew/auth"
+
 	"golang.org/x/oauth2"
 )
 
@@ -113,7 +115,7 @@ func TestDiscoveryFailures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = c.Refresh(t.Context(), NewSecret("rt"), Identity{})
+			_, err = c.Refresh(t.Context(), auth.NewSecret("rt"), Identity{})
 			if classOf(err) != test.class || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("class %v, %v", classOf(err), err)
 			}
@@ -154,7 +156,7 @@ func TestDiscoveryIsCached(t *testing.T) {
 	}
 	down = false // a failure is not remembered
 	for range 3 {
-		if _, err := c.Refresh(t.Context(), NewSecret("rt-0"), Identity{}); err != nil {
+		if _, err := c.Refresh(t.Context(), auth.NewSecret("rt-0"), Identity{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -206,7 +208,7 @@ func TestPresetStaysHome(t *testing.T) {
 	if got, _ := signIn(t, c, SignInOptions{}); got.err != nil {
 		t.Error(got.err)
 	}
-	if err := c.Revoke(t.Context(), NewSecret("rt")); err != ErrNoRevocation {
+	if err := c.Revoke(t.Context(), auth.NewSecret("rt")); err != ErrNoRevocation {
 		t.Errorf("error %v", err)
 	}
 }
@@ -258,7 +260,7 @@ func TestSpotify(t *testing.T) {
 	if got := run(); got.err != nil || got.grant.Identity != (Identity{}) {
 		t.Errorf("%+v, %v", got.grant, got.err)
 	}
-	if err := c.Revoke(t.Context(), NewSecret("rt")); err != ErrNoRevocation {
+	if err := c.Revoke(t.Context(), auth.NewSecret("rt")); err != ErrNoRevocation {
 		t.Errorf("revoke: %v", err)
 	}
 	if p := c.Provider(); p.RemoveAccessURL != "https://www.spotify.com/account/apps/" || p.Lifetime.Hours() != 181*24 {
@@ -297,7 +299,7 @@ func TestProviderFile(t *testing.T) {
 // TestAuthStyleIsSet: auto-detection would send a failing request twice.
 func TestAuthStyleIsSet(t *testing.T) {
 	for _, secret := range []string{"", "x"} {
-		c, err := New(Config{Issuer: fakeIssuer, ClientID: "x", ClientSecret: NewSecret(secret)})
+		c, err := New(Config{Issuer: fakeIssuer, ClientID: "x", ClientSecret: auth.NewSecret(secret)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"curfew/auth"
 )
 
 // FuzzTokenAnswer: whatever a token endpoint says, the outcome is a usable
@@ -29,7 +31,7 @@ func FuzzTokenAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
 		g := &guard{client: &Client{now: time.Now, provider: Provider{DeadCodes: []string{"gone"}}}, op: "refresh", read: readTokens}
 		canonical, failed := readTokens(g, "h", &reply{status: status, mediaType: contentType, body: body})
-		for _, token := range []Secret{g.grant.AccessToken, g.grant.RefreshToken} {
+		for _, token := range []auth.Secret{g.grant.AccessToken, g.grant.RefreshToken} {
 			if !token.IsZero() && !validToken(token.Reveal()) {
 				t.Errorf("token %q", token.Reveal())
 			}
@@ -72,7 +74,7 @@ func FuzzCallback(f *testing.F) {
 		f.Add("GET", seed, "127.0.0.1:5", "")
 	}
 	f.Fuzz(func(t *testing.T, method, query, host, origin string) {
-		rc := newReceiver(redirect{host: "127.0.0.1", path: "/callback"}, "5", NewSecret("right"), nil)
+		rc := newReceiver(redirect{host: "127.0.0.1", path: "/callback"}, "5", auth.NewSecret("right"), nil)
 		r := &http.Request{Method: method, Host: host, URL: &url.URL{Path: "/callback", RawQuery: query}, Header: http.Header{}}
 		if origin != "" {
 			r.Header.Set("Origin", origin)
@@ -121,7 +123,7 @@ func FuzzIDToken(f *testing.F) {
 	}
 	m := &metadata{issuer: fakeIssuer, token: fakeIssuer, jwks: fakeIssuer}
 	f.Fuzz(func(t *testing.T, token string) {
-		identity, failed := c.verifyIDToken(t.Context(), m, NewSecret(token), idTokenCheck{op: "exchange", nonce: NewSecret("n")})
+		identity, failed := c.verifyIDToken(t.Context(), m, auth.NewSecret(token), idTokenCheck{op: "exchange", nonce: auth.NewSecret("n")})
 		if failed == nil && (token[:strings.LastIndex(token, ".")] != good[:strings.LastIndex(good, ".")] || identity.Subject != "alice") {
 			t.Errorf("%q passes as %+v", token, identity)
 		}
@@ -164,7 +166,7 @@ func FuzzPage(f *testing.F) {
 		if len(words) < 6 {
 			return
 		}
-		rc := newReceiver(redirect{host: "127.0.0.1", path: "/callback"}, "5", NewSecret("right"), slog.New(slog.DiscardHandler))
+		rc := newReceiver(redirect{host: "127.0.0.1", path: "/callback"}, "5", auth.NewSecret("right"), slog.New(slog.DiscardHandler))
 		w := httptest.NewRecorder()
 		rc.ServeHTTP(w, &http.Request{Method: "GET", Host: "127.0.0.1:5", URL: &url.URL{Path: "/callback", RawQuery: "canary=" + words}, Header: http.Header{}})
 		if strings.Contains(w.Body.String(), "canary") || w.Code != http.StatusBadRequest {

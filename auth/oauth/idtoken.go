@@ -15,6 +15,8 @@ import (
 	"time"
 	"unicode"
 
+	"curfew/auth"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -29,9 +31,9 @@ var idTokenAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
 // idTokenCheck is what an ID token must fit.
 type idTokenCheck struct {
 	op          string
-	nonce       Secret    // of a sign-in; zero: none was sent
-	prev        *Identity // of the session, at a refresh
-	accessToken Secret
+	nonce       auth.Secret // of a sign-in; zero: none was sent
+	prev        *Identity   // of the session, at a refresh
+	accessToken auth.Secret
 }
 
 // idClaims are the claims that we read. golang-jwt checks only the signature;
@@ -53,7 +55,7 @@ type idClaims struct {
 // At a refresh, if the keys cannot be fetched now, the TLS connection that the
 // token came by stands in for its signature (3.1.3.7 rule 6): the old refresh
 // token is spent, and the network must not cost a session.
-func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw Secret, check idTokenCheck) (Identity, *Error) {
+func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw auth.Secret, check idTokenCheck) (Identity, *Error) {
 	refuse := func(err error) (Identity, *Error) {
 		return Identity{}, &Error{Op: check.op, Server: hostOf(m.token), Class: Protocol,
 			Err: fmt.Errorf("the ID token of %s cannot be trusted: %w", hostOf(m.token), err)}

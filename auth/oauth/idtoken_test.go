@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"curfew/auth"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -187,7 +189,7 @@ func TestKeyRollover(t *testing.T) {
 		s.URL = fakeIssuer
 		c := s.client(t, func(c *Config) { c.Transport = transportTo{s} })
 		refresh := func() error {
-			_, err := c.Refresh(t.Context(), NewSecret("rt-0"), Identity{Issuer: s.URL, Subject: "alice"})
+			_, err := c.Refresh(t.Context(), auth.NewSecret("rt-0"), Identity{Issuer: s.URL, Subject: "alice"})
 			return err
 		}
 		if err := refresh(); err != nil || s.count("/jwks") != 1 {

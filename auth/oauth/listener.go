@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"curfew/auth"
+
 	"curfew/assets"
 )
 
@@ -124,7 +126,7 @@ func portOf(ln net.Listener) string {
 // receiver is the HTTP server behind the redirect URI of one sign-in.
 type receiver struct {
 	host, path string // exactly what the browser must ask for
-	state      Secret
+	state      auth.Secret
 	log        *slog.Logger
 
 	answer  chan url.Values // gets the one answer with the right state
@@ -134,7 +136,7 @@ type receiver struct {
 	page  assets.Page
 }
 
-func newReceiver(r redirect, port string, state Secret, log *slog.Logger) *receiver {
+func newReceiver(r redirect, port string, state auth.Secret, log *slog.Logger) *receiver {
 	path := cmp.Or(r.path, "/")
 	return &receiver{
 		host: r.authority(port), path: path, state: state, log: log,

@@ -13,6 +13,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"curfew/auth"
 )
 
 // Config describes one account at one authorization server.
@@ -24,7 +26,7 @@ type Config struct {
 	AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint string
 
 	ClientID     string
-	ClientSecret Secret // zero for public clients
+	ClientSecret auth.Secret // zero for public clients
 	Scopes       []string
 	Redirect     string // default "http://127.0.0.1/callback"; a port is added when it has none
 
@@ -49,24 +51,15 @@ type Identity struct {
 
 // Grant is one successful answer of a token endpoint.
 type Grant struct {
-	AccessToken  Secret
-	RefreshToken Secret // zero: none came; keep the old one (RFC 6749 section 6)
-	TokenType    string // always "Bearer"
+	AccessToken  auth.Secret
+	RefreshToken auth.Secret // zero: none came; keep the old one (RFC 6749 section 6)
+	TokenType    string      // always "Bearer"
 	ReceivedAt   time.Time
 	ExpiresIn    time.Duration // as issued; 0: the server did not say
 	ExpiresAt    time.Time     // by the clock of ReceivedAt; before it where a server repeated an old answer; zero: unknown
 	Scope        []string      // as granted; nil: as asked (RFC 6749 section 5.1)
 	Identity     Identity      // zero where no ID token came
-	Bounds       Bounds
-}
-
-// Bounds is what the server lets us know of the session's end. Zero fields
-// are unknown. They are read from the answer and, where the refresh token is
-// a JWT, from its claims without verification: they can only tighten.
-type Bounds struct {
-	EndsAt       time.Time `json:"ends_at,omitzero"`      // refresh_expires_in, refresh_token_expires_in, exp
-	OriginalIat  time.Time `json:"original_iat,omitzero"` // originalIat
-	RefreshCount int       `json:"refresh_count"`         // refreshCount; 0 also when unknown
+	Bounds       auth.Bounds
 }
 
 // Class says what a failure means for the refresh token that was sent, and so

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"curfew/auth"
+
 	"curfew/auth/authserver/robot"
 )
 
@@ -251,10 +253,10 @@ func TestPeerOIDCProvider(t *testing.T) {
 	t.Run("public client", func(t *testing.T) { peerLife(t, client("curfew", nil), "alice", true) })
 	t.Run("ES256", func(t *testing.T) { peerLife(t, client("curfew-es256", nil), "alice", true) })
 	t.Run("confidential client", func(t *testing.T) {
-		peerLife(t, client("curfew-secret", func(c *Config) { c.ClientSecret = NewSecret("not: so secret+secret") }), "alice", true)
+		peerLife(t, client("curfew-secret", func(c *Config) { c.ClientSecret = auth.NewSecret("not: so secret+secret") }), "alice", true)
 	})
 	t.Run("wrong secret", func(t *testing.T) {
-		c := client("curfew-secret", func(c *Config) { c.ClientSecret = NewSecret("wrong") })
+		c := client("curfew-secret", func(c *Config) { c.ClientSecret = auth.NewSecret("wrong") })
 		if _, err := peerSignIn(t, c, alice(), SignInOptions{}); classOf(err) != HeldBack {
 			t.Errorf("class %v, %v", classOf(err), err)
 		}

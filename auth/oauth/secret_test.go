@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"curfew/auth"
 )
 
 const canary = "canary-7f3a"
@@ -15,19 +17,19 @@ const canary = "canary-7f3a"
 // TestSecretNeverPrints: no way of printing shows the value, however deep the
 // Secret lies. (%p and %v of pointers show addresses, never what is there.)
 func TestSecretNeverPrints(t *testing.T) {
-	secret := NewSecret(canary)
+	secret := auth.NewSecret(canary)
 	type outer struct {
-		Exported   Secret
-		unexported Secret
-		pointer    *Secret
-		list       []Secret
-		table      map[string]Secret
+		Exported   auth.Secret
+		unexported auth.Secret
+		pointer    *auth.Secret
+		list       []auth.Secret
+		table      map[string]auth.Secret
 		any        any
 	}
-	o := outer{secret, secret, &secret, []Secret{secret}, map[string]Secret{"k": secret}, secret}
+	o := outer{secret, secret, &secret, []auth.Secret{secret}, map[string]auth.Secret{"k": secret}, secret}
 	grant := Grant{AccessToken: secret, RefreshToken: secret}
 	values := []any{
-		secret, &secret, o, &o, []any{secret}, map[Secret]int{secret: 1}, struct{ s Secret }{secret}, struct{ o outer }{o},
+		secret, &secret, o, &o, []any{secret}, map[auth.Secret]int{secret: 1}, struct{ s auth.Secret }{secret}, struct{ o outer }{o},
 		grant, &grant, Config{ClientSecret: secret}, fmt.Errorf("wrapped: %v", secret), errors.Join(fmt.Errorf("%s", secret)),
 		&Flow{verifier: secret, nonce: secret}, guard{idToken: secret, grant: grant}, idTokenCheck{nonce: secret, accessToken: secret},
 	}
@@ -59,16 +61,16 @@ func TestSecretNeverPrints(t *testing.T) {
 }
 
 func TestSecret(t *testing.T) {
-	if s := NewSecret(canary); s.Reveal() != canary || s.IsZero() {
+	if s := auth.NewSecret(canary); s.Reveal() != canary || s.IsZero() {
 		t.Error("the value is lost")
 	}
-	if s := NewSecret(""); s != (Secret{}) || !s.IsZero() || s.Reveal() != "" {
+	if s := auth.NewSecret(""); s != (auth.Secret{}) || !s.IsZero() || s.Reveal() != "" {
 		t.Error("NewSecret of nothing is not the zero Secret")
 	}
-	if text := NewSecret(canary).String() + NewSecret(canary).LogValue().String(); text != "[redacted][redacted]" {
+	if text := auth.NewSecret(canary).String() + auth.NewSecret(canary).LogValue().String(); text != "[redacted][redacted]" {
 		t.Error(text)
 	}
-	data, err := json.Marshal(map[Secret]Secret{NewSecret("a"): NewSecret("b")})
+	data, err := json.Marshal(map[auth.Secret]auth.Secret{auth.NewSecret("a"): auth.NewSecret("b")})
 	if err != nil || string(data) != `{"[redacted]":"[redacted]"}` {
 		t.Errorf("%s, %v", data, err)
 	}

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"curfew/auth"
+
 	"golang.org/x/oauth2"
 
 	"curfew/assets"
@@ -41,8 +43,8 @@ type Flow struct {
 	client      *Client
 	meta        *metadata
 	redirectURI string
-	verifier    Secret
-	nonce       Secret // zero without OpenID Connect
+	verifier    auth.Secret
+	nonce       auth.Secret // zero without OpenID Connect
 	deadline    time.Time
 	listeners   []net.Listener
 	receiver    *receiver
@@ -67,20 +69,20 @@ func (c *Client) StartSignIn(ctx context.Context, o SignInOptions) (*Flow, error
 	if err != nil {
 		return nil, &Error{Op: op, Class: HeldBack, Err: err}
 	}
-	state := NewSecret(rand.Text())
+	state := auth.NewSecret(rand.Text())
 	f := &Flow{
 		ExpiresAt:   c.now().Add(o.Timeout).Round(0),
 		client:      c,
 		meta:        m,
 		redirectURI: c.redirect.uri(port),
-		verifier:    NewSecret(oauth2.GenerateVerifier()),
+		verifier:    auth.NewSecret(oauth2.GenerateVerifier()),
 		deadline:    time.Now().Add(o.Timeout),
 		listeners:   listeners,
 		receiver:    newReceiver(c.redirect, port, state, c.log),
 	}
 	f.life, f.end = context.WithCancel(context.WithoutCancel(ctx))
 	if c.openID(m) {
-		f.nonce = NewSecret(rand.Text())
+		f.nonce = auth.NewSecret(rand.Text())
 	}
 	f.URL = c.authorizationURL(f, state, o)
 	return f, nil
@@ -88,7 +90,7 @@ func (c *Client) StartSignIn(ctx context.Context, o SignInOptions) (*Flow, error
 
 // authorizationURL is the request of RFC 6749 section 4.1.1, with PKCE S256
 // (RFC 7636) always.
-func (c *Client) authorizationURL(f *Flow, state Secret, o SignInOptions) string {
+func (c *Client) authorizationURL(f *Flow, state auth.Secret, o SignInOptions) string {
 	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(f.verifier.Reveal())}
 	set := func(key, value string) { options = append(options, oauth2.SetAuthURLParam(key, value)) }
 	for key, value := range c.provider.Authorize {
@@ -175,10 +177,10 @@ func (f *Flow) finish(ctx context.Context, values url.Values) (Grant, error) {
 
 // readAnswer checks an authorization answer with the right state and returns
 // its code (RFC 6749 section 4.1.2).
-func (f *Flow) readAnswer(values url.Values) (Secret, error) {
+func (f *Flow) readAnswer(values url.Values) (auth.Secret, error) {
 	server := hostOf(f.meta.authorization)
-	refuse := func(format string, a ...any) (Secret, error) {
-		return Secret{}, &Error{Op: "sign-in", Server: server, Class: Protocol, Err: fmt.Errorf(format, a...)}
+	refuse := func(format string, a ...any) (auth.Secret, error) {
+		return auth.Secret{}, &Error{Op: "sign-in", Server: server, Class: Protocol, Err: fmt.Errorf(format, a...)}
 	}
 	// RFC 9207 section 2.4: an answer of another server, sent here to have its
 	// code traded at the wrong place. Errors carry iss as well.
@@ -197,7 +199,7 @@ func (f *Flow) readAnswer(values url.Values) (Secret, error) {
 		if e.Class == Dead { // there is no token yet that could be
 			e.Class = HeldBack
 		}
-		return Secret{}, e
+		return auth.Secret{}, e
 	}
 	code, ok := codeFrom(values)
 	if !ok {

@@ -21,6 +21,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"curfew/auth"
+
 	"github.com/golang-jwt/jwt/v5"
 
 	"curfew/assets"
@@ -292,7 +294,7 @@ func TestAnswerOnce(t *testing.T) {
 // sees the same page.
 func TestReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rc := newReceiver(redirect{host: "127.0.0.1", path: "/callback"}, "5", NewSecret("right"), slog.New(slog.DiscardHandler))
+		rc := newReceiver(redirect{host: "127.0.0.1", path: "/callback"}, "5", auth.NewSecret("right"), slog.New(slog.DiscardHandler))
 		var pages [3]*httptest.ResponseRecorder
 		for i := range pages {
 			pages[i] = httptest.NewRecorder()

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"curfew/auth"
+
 	"golang.org/x/oauth2"
 )
 
@@ -37,7 +39,7 @@ type guard struct {
 	authenticate bool // add the client's Basic authentication
 	used         bool
 	grant        Grant
-	idToken      Secret
+	idToken      auth.Secret
 	slowed       int64 // answers "slow_down" so far
 }
 
@@ -142,20 +144,20 @@ func readTokens(g *guard, server string, r *reply) ([]byte, *Error) {
 
 // readGrant reads a successful token answer (RFC 6749 section 5.1). With an
 // error, the grant still holds the refresh token if that could be read.
-func readGrant(o object, now time.Time, accessLifetime time.Duration) (g Grant, idToken Secret, err error) {
+func readGrant(o object, now time.Time, accessLifetime time.Duration) (g Grant, idToken auth.Secret, err error) {
 	g = Grant{TokenType: "Bearer", ReceivedAt: now}
 	bad := func(format string, a ...any) { // the first fault is the one to tell
 		if err == nil {
 			err = fmt.Errorf(format, a...)
 		}
 	}
-	token := func(key string) Secret {
+	token := func(key string) auth.Secret {
 		value, ok := o.str(key)
 		if o.has(key) && !ok || value != "" && !validToken(value) {
 			bad("its %s is not a token", key)
-			return Secret{}
+			return auth.Secret{}
 		}
-		return NewSecret(value)
+		return auth.NewSecret(value)
 	}
 	g.AccessToken = token("access_token")
 	g.RefreshToken = token("refresh_token")
@@ -203,7 +205,7 @@ func validToken(s string) bool {
 // readBounds reads what an answer says of the end of the refresh token, in the
 // members that servers use for it and in the token itself if that is a JWT.
 // Nothing here is verified; it can only bring the end nearer.
-func readBounds(o object, refreshToken Secret, now time.Time) (b Bounds) {
+func readBounds(o object, refreshToken auth.Secret, now time.Time) (b auth.Bounds) {
 	endsAt := func(at time.Time) {
 		if b.EndsAt.IsZero() || at.Before(b.EndsAt) {
 			b.EndsAt = at
@@ -229,7 +231,7 @@ func readBounds(o object, refreshToken Secret, now time.Time) (b Bounds) {
 }
 
 // exchange trades an authorization code for tokens, once.
-func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, code, verifier, nonce Secret) (Grant, error) {
+func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, code, verifier, nonce auth.Secret) (Grant, error) {
 	g := &guard{client: c, op: "exchange", read: readTokens}
 	_, err := c.conf(m, redirectURI).Exchange(g.context(ctx), code.Reveal(), oauth2.VerifierOption(verifier.Reveal()))
 	if err != nil {
@@ -239,7 +241,7 @@ func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, 
 }
 
 // finishSignIn verifies the ID token of a first grant and finds a name to show.
-func (c *Client) finishSignIn(ctx context.Context, m *metadata, g *guard, nonce Secret) (Grant, error) {
+func (c *Client) finishSignIn(ctx context.Context, m *metadata, g *guard, nonce auth.Secret) (Grant, error) {
 	grant := g.grant
 	if c.openID(m) && grantsOpenID(grant) {
 		identity, failed := c.verifyIDToken(ctx, m, g.idToken, idTokenCheck{
@@ -268,7 +270,7 @@ func grantsOpenID(g Grant) bool {
 // given an answer that must not be used otherwise. If its RefreshToken is not
 // zero it is the one that is valid now; save it. An error without an answer to
 // this POST, as from discovery, is never of the class Unknown.
-func (c *Client) Refresh(ctx context.Context, rt Secret, prev Identity) (Grant, error) {
+func (c *Client) Refresh(ctx context.Context, rt auth.Secret, prev Identity) (Grant, error) {
 	const op = "refresh"
 	if rt.IsZero() {
 		return Grant{}, &Error{Op: op, Class: HeldBack, Err: errors.New("there is no refresh token; sign in again")}
@@ -307,9 +309,9 @@ func (c *Client) Refresh(ctx context.Context, rt Secret, prev Identity) (Grant, 
 }
 
 // codeFrom reads the code of an authorization answer.
-func codeFrom(values url.Values) (Secret, bool) {
+func codeFrom(values url.Values) (auth.Secret, bool) {
 	code := values.Get("code")
-	return NewSecret(code), validToken(code)
+	return auth.NewSecret(code), validToken(code)
 }
 
 // tokenLife returns how long the access token of g was issued for, and when it
@@ -343,7 +345,7 @@ func tokenLife(g Grant, serverTime time.Time) (issued time.Duration, expiresAt t
 
 // unverifiedClaims returns the claims of a token that is a JWT, nil of any
 // other. Nobody checked them: they may only tighten.
-func unverifiedClaims(token Secret) object {
+func unverifiedClaims(token auth.Secret) object {
 	parts := strings.Split(token.Reveal(), ".")
 	if len(parts) != 3 {
 		return nil

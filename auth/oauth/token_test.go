@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"curfew/auth"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -31,7 +33,7 @@ func refreshWith(t *testing.T, h http.HandlerFunc, change func(*Config)) (Grant,
 			change(c)
 		}
 	})
-	g, err := c.Refresh(t.Context(), NewSecret("rt-secret"), Identity{})
+	g, err := c.Refresh(t.Context(), auth.NewSecret("rt-secret"), Identity{})
 	return g, len(s.posts), err
 }
 
@@ -143,7 +145,7 @@ func TestDeadCodesOfProvider(t *testing.T) {
 	}
 	c := s.client(t, func(c *Config) { c.Transport = transportTo{s} })
 	c.provider.DeadCodes = []string{"unauthorized_client"}
-	if _, err := c.Refresh(t.Context(), NewSecret("rt"), Identity{}); classOf(err) != Dead {
+	if _, err := c.Refresh(t.Context(), auth.NewSecret("rt"), Identity{}); classOf(err) != Dead {
 		t.Errorf("error %v", err)
 	}
 }
@@ -267,7 +269,7 @@ func TestAccessLifetimeOfPreset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g, err := c.Refresh(t.Context(), NewSecret("rt"), Identity{}); err != nil || g.ExpiresIn != time.Hour {
+	if g, err := c.Refresh(t.Context(), auth.NewSecret("rt"), Identity{}); err != nil || g.ExpiresIn != time.Hour {
 		t.Errorf("%v, %v", g.ExpiresIn, err)
 	}
 }
@@ -278,20 +280,20 @@ func TestBounds(t *testing.T) {
 	ours := func(claims string) string { return "e30." + encode([]byte(claims)) + ".c2ln" }
 	for _, test := range []struct {
 		name, members string
-		want          Bounds
+		want          auth.Bounds
 	}{
-		{"opaque", `"refresh_token":"opaque"`, Bounds{}},
-		{"Keycloak", `"refresh_token":"opaque","refresh_expires_in":1800`, Bounds{EndsAt: now.Add(30 * time.Minute)}},
-		{"Keycloak offline", `"refresh_token":"opaque","refresh_expires_in":0`, Bounds{}},
-		{"GitHub", `"refresh_token":"opaque","refresh_token_expires_in":"1800"`, Bounds{EndsAt: now.Add(30 * time.Minute)}},
-		{"the nearer", `"refresh_token":"opaque","refresh_token_expires_in":1800,"refresh_expires_in":600`, Bounds{EndsAt: now.Add(10 * time.Minute)}},
+		{"opaque", `"refresh_token":"opaque"`, auth.Bounds{}},
+		{"Keycloak", `"refresh_token":"opaque","refresh_expires_in":1800`, auth.Bounds{EndsAt: now.Add(30 * time.Minute)}},
+		{"Keycloak offline", `"refresh_token":"opaque","refresh_expires_in":0`, auth.Bounds{}},
+		{"GitHub", `"refresh_token":"opaque","refresh_token_expires_in":"1800"`, auth.Bounds{EndsAt: now.Add(30 * time.Minute)}},
+		{"the nearer", `"refresh_token":"opaque","refresh_token_expires_in":1800,"refresh_expires_in":600`, auth.Bounds{EndsAt: now.Add(10 * time.Minute)}},
 		{"JWT", `"refresh_token":"` + ours(fmt.Sprintf(`{"exp":%d,"originalIat":1700000000,"refreshCount":7}`, now.Add(time.Hour).Unix())) + `"`,
-			Bounds{EndsAt: now.Add(time.Hour), OriginalIat: time.Unix(1700000000, 0).UTC(), RefreshCount: 7}},
-		{"JWT and answer", `"refresh_expires_in":60,"refresh_token":"` + ours(fmt.Sprintf(`{"exp":%d}`, now.Add(time.Hour).Unix())) + `"`, Bounds{EndsAt: now.Add(time.Minute)}},
-		{"nonsense", `"refresh_token":"` + ours(`{"exp":"x","originalIat":-1,"refreshCount":-3}`) + `"`, Bounds{}},
-		{"not JSON", `"refresh_token":"` + ours(`nope`) + `"`, Bounds{}},
-		{"claims twice", `"refresh_token":"` + ours(`{"refreshCount":1,"refreshCount":2}`) + `"`, Bounds{}},
-		{"dots", `"refresh_token":"a.b.c"`, Bounds{}},
+			auth.Bounds{EndsAt: now.Add(time.Hour), OriginalIat: time.Unix(1700000000, 0).UTC(), RefreshCount: 7}},
+		{"JWT and answer", `"refresh_expires_in":60,"refresh_token":"` + ours(fmt.Sprintf(`{"exp":%d}`, now.Add(time.Hour).Unix())) + `"`, auth.Bounds{EndsAt: now.Add(time.Minute)}},
+		{"nonsense", `"refresh_token":"` + ours(`{"exp":"x","originalIat":-1,"refreshCount":-3}`) + `"`, auth.Bounds{}},
+		{"not JSON", `"refresh_token":"` + ours(`nope`) + `"`, auth.Bounds{}},
+		{"claims twice", `"refresh_token":"` + ours(`{"refreshCount":1,"refreshCount":2}`) + `"`, auth.Bounds{}},
+		{"dots", `"refresh_token":"a.b.c"`, auth.Bounds{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g, _, err := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer",`+test.members+`}`), nil)
@@ -380,7 +382,7 @@ func TestRefreshIDToken(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := startServer(t)
 			s.claims = test.change
-			g, err := s.client(t, nil).Refresh(t.Context(), NewSecret("rt-0"), prev(s))
+			g, err := s.client(t, nil).Refresh(t.Context(), auth.NewSecret("rt-0"), prev(s))
 			if classOf(err) != test.class || errors.Is(err, ErrSubjectChanged) != test.changed {
 				t.Fatalf("error %v", err)
 			}
@@ -398,7 +400,7 @@ func TestRefreshIDToken(t *testing.T) {
 	t.Run("no ID token", func(t *testing.T) {
 		s := startServer(t)
 		s.answer = func(_ url.Values, doc map[string]any) { delete(doc, "id_token") }
-		g, err := s.client(t, nil).Refresh(t.Context(), NewSecret("rt-0"), prev(s))
+		g, err := s.client(t, nil).Refresh(t.Context(), auth.NewSecret("rt-0"), prev(s))
 		if err != nil || g.Identity != (Identity{}) {
 			t.Errorf("%+v, %v", g, err)
 		}
@@ -411,7 +413,7 @@ func TestRefreshIDToken(t *testing.T) {
 			defer s.mu.Unlock()
 			fetched = s.fetches["/jwks"]
 		}
-		if _, err := s.client(t, nil).Refresh(t.Context(), NewSecret("rt-0"), prev(s)); err != nil {
+		if _, err := s.client(t, nil).Refresh(t.Context(), auth.NewSecret("rt-0"), prev(s)); err != nil {
 			t.Fatal(err)
 		}
 		if fetched != 1 || s.fetches["/jwks"] != 1 {
@@ -421,12 +423,12 @@ func TestRefreshIDToken(t *testing.T) {
 	t.Run("keys cannot be fetched", func(t *testing.T) {
 		s := startServer(t)
 		s.handle["/jwks"] = respond(503, "text/plain", "")
-		g, err := s.client(t, nil).Refresh(t.Context(), NewSecret("rt-0"), prev(s))
+		g, err := s.client(t, nil).Refresh(t.Context(), auth.NewSecret("rt-0"), prev(s))
 		if err != nil || g.Identity.Subject != "alice" || g.AccessToken.IsZero() {
 			t.Errorf("an outage of the keys costs the session: %+v, %v", g, err)
 		}
 		s.claims = func(c jwt.MapClaims) { c["sub"] = "mallory" }
-		if _, err := s.client(t, nil).Refresh(t.Context(), NewSecret("rt-0"), prev(s)); !errors.Is(err, ErrSubjectChanged) {
+		if _, err := s.client(t, nil).Refresh(t.Context(), auth.NewSecret("rt-0"), prev(s)); !errors.Is(err, ErrSubjectChanged) {
 			t.Errorf("another subject passes: %v", err)
 		}
 		if got, _ := signIn(t, s.client(t, nil), SignInOptions{}); got.err == nil {
@@ -436,7 +438,7 @@ func TestRefreshIDToken(t *testing.T) {
 	t.Run("forged", func(t *testing.T) {
 		s := startServer(t)
 		s.sign = func(c jwt.MapClaims) string { return signed(newECKey("k1"), c) }
-		g, err := s.client(t, nil).Refresh(t.Context(), NewSecret("rt-0"), prev(s))
+		g, err := s.client(t, nil).Refresh(t.Context(), auth.NewSecret("rt-0"), prev(s))
 		if classOf(err) != Protocol || g.RefreshToken.Reveal() != "rt-1" || !g.AccessToken.IsZero() {
 			t.Errorf("%+v, %v", g, err)
 		}
@@ -466,7 +468,7 @@ func TestRefreshRequest(t *testing.T) {
 	}
 	public := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"rt-secret"}, "client_id": {"curfew"}}
 	check("public", nil, public, "")
-	check("confidential", func(c *Config) { c.ClientSecret = NewSecret("s:e cret") },
+	check("confidential", func(c *Config) { c.ClientSecret = auth.NewSecret("s:e cret") },
 		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"rt-secret"}}, "Basic "+base64.StdEncoding.EncodeToString([]byte("curfew:s%3Ae+cret")))
 
 	// No transport is given the means to send the body again.
@@ -476,11 +478,11 @@ func TestRefreshRequest(t *testing.T) {
 		}
 		return transportTo{http.HandlerFunc(respond(200, appJSON, `{"access_token":"a","token_type":"Bearer"}`))}.RoundTrip(r)
 	}))
-	if _, err := bare.Refresh(t.Context(), NewSecret("rt"), Identity{}); err != nil {
+	if _, err := bare.Refresh(t.Context(), auth.NewSecret("rt"), Identity{}); err != nil {
 		t.Error(err)
 	}
 
-	if _, err := (&Client{}).Refresh(t.Context(), Secret{}, Identity{}); classOf(err) != HeldBack {
+	if _, err := (&Client{}).Refresh(t.Context(), auth.Secret{}, Identity{}); classOf(err) != HeldBack {
 		t.Errorf("refresh without a token: %v", err)
 	}
 }
@@ -500,8 +502,8 @@ func TestAuthStyleFromDiscovery(t *testing.T) {
 				doc["token_endpoint_auth_methods_supported"] = test.methods
 			}
 		}
-		c := s.client(t, func(c *Config) { c.ClientSecret = NewSecret(test.secret) })
-		if _, err := c.Refresh(t.Context(), NewSecret("rt-0"), Identity{}); err != nil {
+		c := s.client(t, func(c *Config) { c.ClientSecret = auth.NewSecret(test.secret) })
+		if _, err := c.Refresh(t.Context(), auth.NewSecret("rt-0"), Identity{}); err != nil {
 			t.Fatal(err)
 		}
 		got := "header"
@@ -537,7 +539,7 @@ func TestRevoke(t *testing.T) {
 				form = r.PostForm
 				test.answer(w, r)
 			}
-			err := s.client(t, nil).Revoke(t.Context(), NewSecret("rt-0"))
+			err := s.client(t, nil).Revoke(t.Context(), auth.NewSecret("rt-0"))
 			if classOf(err) != test.class || err != nil && err.(*Error).RetryAfter != test.retry {
 				t.Errorf("error %v", err)
 			}
@@ -550,18 +552,18 @@ func TestRevoke(t *testing.T) {
 		s := startServer(t)
 		var user string
 		s.handle["/revoke"] = func(w http.ResponseWriter, r *http.Request) { user, _, _ = r.BasicAuth() }
-		if err := s.client(t, func(c *Config) { c.ClientSecret = NewSecret("x") }).Revoke(t.Context(), NewSecret("rt")); err != nil || user != "curfew" {
+		if err := s.client(t, func(c *Config) { c.ClientSecret = auth.NewSecret("x") }).Revoke(t.Context(), auth.NewSecret("rt")); err != nil || user != "curfew" {
 			t.Errorf("user %q, %v", user, err)
 		}
 	})
 	t.Run("no endpoint", func(t *testing.T) {
 		s := startServer(t)
 		s.metadata = func(doc map[string]any) { delete(doc, "revocation_endpoint") }
-		if err := s.client(t, nil).Revoke(t.Context(), NewSecret("rt")); err != ErrNoRevocation {
+		if err := s.client(t, nil).Revoke(t.Context(), auth.NewSecret("rt")); err != ErrNoRevocation {
 			t.Errorf("error %v", err)
 		}
 		c := s.client(t, func(c *Config) { c.RevocationEndpoint = s.URL + "/revoke" }) // not advertised, but there
-		if err := c.Revoke(t.Context(), NewSecret("rt")); err != nil || s.count("/revoke") != 1 {
+		if err := c.Revoke(t.Context(), auth.NewSecret("rt")); err != nil || s.count("/revoke") != 1 {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -578,10 +580,10 @@ func TestCancelledRefresh(t *testing.T) {
 		return true
 	}
 	c := s.client(t, nil)
-	if _, err := c.Refresh(ctx, NewSecret("rt-0"), Identity{}); classOf(err) != Unknown || !errors.Is(err, context.Canceled) {
+	if _, err := c.Refresh(ctx, auth.NewSecret("rt-0"), Identity{}); classOf(err) != Unknown || !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled on the way: %v", err)
 	}
-	if _, err := c.Refresh(ctx, NewSecret("rt-0"), Identity{}); classOf(err) != Cancelled || len(s.posts) != 1 {
+	if _, err := c.Refresh(ctx, auth.NewSecret("rt-0"), Identity{}); classOf(err) != Cancelled || len(s.posts) != 1 {
 		t.Errorf("cancelled before: %v, %d requests", err, len(s.posts))
 	}
 }

@@ -24,6 +24,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"curfew/auth"
+
 	"golang.org/x/oauth2"
 )
 
@@ -102,7 +104,7 @@ func TestBrokenAnswers(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			address, seen := rawServer(t, test.serve)
-			_, err := plainClient(t, address, nil).Refresh(t.Context(), NewSecret("rt-secret"), Identity{})
+			_, err := plainClient(t, address, nil).Refresh(t.Context(), auth.NewSecret("rt-secret"), Identity{})
 			if classOf(err) != Unknown {
 				t.Errorf("%v: class %v", err, classOf(err))
 			}
@@ -130,10 +132,10 @@ func TestKeptConnection(t *testing.T) {
 	}))
 	defer s.Close()
 	c := plainClient(t, s.URL, &http.Transport{})
-	if _, err := c.Refresh(t.Context(), NewSecret("rt"), Identity{}); err != nil {
+	if _, err := c.Refresh(t.Context(), auth.NewSecret("rt"), Identity{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Refresh(t.Context(), NewSecret("rt"), Identity{}); classOf(err) != Unknown {
+	if _, err := c.Refresh(t.Context(), auth.NewSecret("rt"), Identity{}); classOf(err) != Unknown {
 		t.Errorf("error %v", err)
 	}
 	if n := posts.Load(); n != 2 {
@@ -189,7 +191,7 @@ func TestNotSent(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := plainClient(t, test.address, test.transport).Refresh(t.Context(), NewSecret("rt-secret"), Identity{})
+			_, err := plainClient(t, test.address, test.transport).Refresh(t.Context(), auth.NewSecret("rt-secret"), Identity{})
 			if classOf(err) != NotSent || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("class %v, %v", classOf(err), err)
 			}
@@ -199,7 +201,7 @@ func TestNotSent(t *testing.T) {
 		})
 	}
 	t.Run("trusted after all", func(t *testing.T) { // the server above works when it is trusted
-		_, err := plainClient(t, tlsServer(t, good, tls.VersionTLS13), trusting(good)).Refresh(t.Context(), NewSecret("rt"), Identity{})
+		_, err := plainClient(t, tlsServer(t, good, tls.VersionTLS13), trusting(good)).Refresh(t.Context(), auth.NewSecret("rt"), Identity{})
 		if err != nil {
 			t.Error(err)
 		}
@@ -263,7 +265,7 @@ func TestRedirectLeaksNothing(t *testing.T) {
 				http.Redirect(w, r, to, status)
 			}))
 			c := plainClient(t, first.URL, nil)
-			if _, err := c.Refresh(t.Context(), NewSecret("rt-secret"), Identity{}); classOf(err) != Protocol {
+			if _, err := c.Refresh(t.Context(), auth.NewSecret("rt-secret"), Identity{}); classOf(err) != Protocol {
 				t.Errorf("%d to %s: %v", status, to, err)
 			}
 			first.Close()
@@ -293,7 +295,7 @@ func TestNoDoubleSend(t *testing.T) {
 		w.WriteHeader(500)
 	})
 	c := plainClient(t, fakeIssuer, transportTo{h})
-	if _, err := c.Refresh(t.Context(), NewSecret("rt"), Identity{}); classOf(err) != Unknown || posts.Load() != 1 {
+	if _, err := c.Refresh(t.Context(), auth.NewSecret("rt"), Identity{}); classOf(err) != Unknown || posts.Load() != 1 {
 		t.Errorf("%d requests, %v", posts.Load(), err)
 	}
 	posts.Store(0)
@@ -330,7 +332,7 @@ func TestTimeLimit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				_, err := plainClient(t, fakeIssuer, test.transport).Refresh(t.Context(), NewSecret("rt"), Identity{})
+				_, err := plainClient(t, fakeIssuer, test.transport).Refresh(t.Context(), auth.NewSecret("rt"), Identity{})
 				if classOf(err) != test.class || !strings.Contains(err.Error(), "in time") {
 					t.Errorf("class %v, %v", classOf(err), err)
 				}
@@ -384,7 +386,7 @@ func TestHugeAnswers(t *testing.T) {
 	defer s.Close()
 	for _, transport := range []http.RoundTripper{nil, &http.Transport{}} { // the latter unpacks gzip by itself
 		for _, path := range []string{"/endless", "/bomb"} {
-			_, err := plainClient(t, s.URL+path, transport).Refresh(t.Context(), NewSecret("rt"), Identity{})
+			_, err := plainClient(t, s.URL+path, transport).Refresh(t.Context(), auth.NewSecret("rt"), Identity{})
 			if classOf(err) != Unknown {
 				t.Errorf("%s: %v", path, err)
 			}

@@ -24,7 +24,6 @@ import (
 	"curfew/assets"
 	"curfew/auth"
 	"curfew/auth/agent"
-	"curfew/auth/oauth"
 	"curfew/ui/tray/traytest"
 )
 
@@ -138,7 +137,7 @@ func (e *engine) StartSignIn(_ context.Context, name string, r auth.SignInReques
 func (e *engine) CancelSignIn(name string) error { return e.called("cancel " + name) }
 
 func (e *engine) Token(_ context.Context, name string, _ time.Duration, by string) (auth.Token, error) {
-	return auth.Token{AccessToken: oauth.NewSecret("token-of-" + name), TokenType: "Bearer", ExpiresAt: time.Now().Add(time.Hour)}, e.called("token " + name + " by " + by)
+	return auth.Token{AccessToken: auth.NewSecret("token-of-" + name), TokenType: "Bearer", ExpiresAt: time.Now().Add(time.Hour)}, e.called("token " + name + " by " + by)
 }
 
 func (e *engine) Refresh(_ context.Context, name, by string) (auth.Snapshot, error) {
@@ -163,7 +162,7 @@ func (e *engine) SetPaused(paused bool) error {
 	return nil
 }
 
-func (e *engine) SetClientSecret(context.Context, string, oauth.Secret) error {
+func (e *engine) SetClientSecret(context.Context, string, auth.Secret) error {
 	return errors.New("not asked for")
 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"curfew/auth/config"
+
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -65,14 +67,14 @@ func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
 		a.Scopes = nil
 	}
 	a.ClientSecretKeychain = secret
-	if err := auth.CheckAccount(a); err != nil {
+	if err := config.CheckAccount(a); err != nil {
 		return err
 	}
 	path, err := auth.ConfigPath()
 	if err != nil {
 		return err
 	}
-	settings, err := auth.LoadSettings(path)
+	settings, err := config.Load(path)
 	if err != nil {
 		return err
 	}

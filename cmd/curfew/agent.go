@@ -13,6 +13,9 @@ import (
 	"syscall"
 	"time"
 
+	"curfew/auth/config"
+	"curfew/auth/engine"
+
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -79,7 +82,7 @@ func (p *program) runAgent(ctx context.Context, background, memory bool) (err er
 	if err != nil {
 		return err
 	}
-	settings, err := auth.LoadSettings(configPath)
+	settings, err := config.Load(configPath)
 	if err != nil {
 		return err
 	}
@@ -107,7 +110,7 @@ func (p *program) runAgent(ctx context.Context, background, memory bool) (err er
 	}
 	log := slog.New(handler)
 
-	clock := auth.NewClock(nil, nil)
+	clock := engine.NewClock(nil, nil)
 	kept := keystore.Config{Dir: stateDir, Logger: log, Now: clock.Now}
 	if memory {
 		if kept.Dir, err = os.MkdirTemp("", "curfew-memory-"); err != nil {
@@ -126,7 +129,7 @@ func (p *program) runAgent(ctx context.Context, background, memory bool) (err er
 		err = errors.Join(err, store.Close(closing))
 		log.Info("the agent ends", "error", err)
 	}()
-	manager, err := auth.New(auth.Config{
+	manager, err := engine.New(engine.Config{
 		Store:      store,
 		MemoryOnly: memory,
 		Accounts:   settings.Accounts,
@@ -163,7 +166,7 @@ func (p *program) runAgent(ctx context.Context, background, memory bool) (err er
 }
 
 // warnOfKeychain says once, at the start, that sessions cannot be kept.
-func warnOfKeychain(ctx context.Context, log *slog.Logger, m *auth.Manager) error {
+func warnOfKeychain(ctx context.Context, log *slog.Logger, m *engine.Manager) error {
 	if err := m.KeychainStatus(ctx); err != nil && ctx.Err() == nil {
 		e, _ := errors.AsType[*auth.Error](err)
 		log.Warn(e.Message+"; the agent goes on, and tries again", "hint", e.Hint)
@@ -173,7 +176,7 @@ func warnOfKeychain(ctx context.Context, log *slog.Logger, m *auth.Manager) erro
 
 // reloadOnHangup reads config.toml again on SIGHUP, between changes that come
 // over the socket. A file with a mistake changes nothing.
-func reloadOnHangup(ctx context.Context, log *slog.Logger, m *auth.Manager, server *agent.Server, path string) error {
+func reloadOnHangup(ctx context.Context, log *slog.Logger, m *engine.Manager, server *agent.Server, path string) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -193,8 +196,8 @@ func reloadOnHangup(ctx context.Context, log *slog.Logger, m *auth.Manager, serv
 }
 
 // reload has the engine take over what config.toml says now.
-func reload(log *slog.Logger, m *auth.Manager, path string) {
-	settings, err := auth.LoadSettings(path)
+func reload(log *slog.Logger, m *engine.Manager, path string) {
+	settings, err := config.Load(path)
 	if err != nil {
 		log.Error("the configuration is not read again", "error", err)
 		return
@@ -214,7 +217,7 @@ func reload(log *slog.Logger, m *auth.Manager, path string) {
 }
 
 // agentChecks is what `curfew doctor` cannot see from outside.
-func agentChecks(ctx context.Context, m *auth.Manager, stateDir string, memory bool) []agent.Check {
+func agentChecks(ctx context.Context, m *engine.Manager, stateDir string, memory bool) []agent.Check {
 	keychain := agent.Check{Name: "keychain", OK: true, Message: "it is there and unlocked"}
 	if memory {
 		keychain.Message = "none is used: sessions are kept in memory and end with the agent"

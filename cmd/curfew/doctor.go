@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	"curfew/auth/config"
+
 	"github.com/spf13/cobra"
 
 	"curfew/assets"
@@ -85,7 +87,7 @@ func (p *program) checkConfig() agent.Check {
 	if err != nil {
 		return problemCheck("config", err)
 	}
-	s, err := auth.LoadSettings(path)
+	s, err := config.Load(path)
 	if err != nil {
 		return problemCheck("config", err)
 	}

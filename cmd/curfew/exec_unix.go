@@ -9,9 +9,9 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	"curfew/auth"
 
-	"curfew/auth/oauth"
+	"golang.org/x/sys/unix"
 )
 
 func lookPath(name string) (string, error) { return exec.LookPath(name) }
@@ -19,7 +19,7 @@ func lookPath(name string) (string, error) { return exec.LookPath(name) }
 // replaceWith becomes the command: signals, terminal and exit code are its
 // own. The token waits for it in pipes, written before and closed, so that
 // reading gives the token and then the end.
-func replaceWith(path string, args []string, token oauth.Secret) error {
+func replaceWith(path string, args []string, token auth.Secret) error {
 	tokenFile, err := inheritedPipe(token.Reveal())
 	if err != nil {
 		return err

@@ -4,12 +4,11 @@ import (
 	"os/exec"
 
 	"curfew/auth"
-	"curfew/auth/oauth"
 )
 
 func lookPath(name string) (string, error) { return exec.LookPath(name) }
 
 // replaceWith: Windows has no descriptor that a command could open by name.
-func replaceWith(string, []string, oauth.Secret) error {
+func replaceWith(string, []string, auth.Secret) error {
 	return &auth.Error{Kind: auth.KindBadRequest, Message: "curfew exec is not available on Windows", Hint: "pipe the token instead: curfew token NAME | COMMAND"}
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"curfew/auth/config"
+
 	"github.com/spf13/cobra"
 
 	"curfew/auth"
@@ -53,7 +55,7 @@ func (p *program) replay(file string, ttl time.Duration) error {
 	if err != nil {
 		return err
 	}
-	settings, err := auth.LoadSettings(path)
+	settings, err := config.Load(path)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,8 @@ import (
 	"time"
 	"unicode"
 
+	"curfew/auth/config"
+
 	"github.com/spf13/cobra"
 
 	"curfew/assets"
@@ -191,7 +193,7 @@ func optionalName(cmd *cobra.Command, args []string) error {
 func completeName(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	if path, err := auth.ConfigPath(); err == nil && len(args) == 0 {
-		if s, err := auth.LoadSettings(path); err == nil {
+		if s, err := config.Load(path); err == nil {
 			for _, a := range s.Accounts {
 				names = append(names, a.Name)
 			}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"curfew/auth"
-	"curfew/auth/oauth"
 )
 
 // desk is everything round a Tray: an agent, a display, a clipboard, a browser
@@ -168,7 +167,7 @@ func (d *desk) SignIn(_ context.Context, name string, r auth.SignInRequest) (aut
 func (d *desk) CancelSignIn(_ context.Context, name string) error { return d.call("cancel " + name) }
 
 func (d *desk) Token(_ context.Context, name string, _ time.Duration, by string) (auth.Token, error) {
-	return auth.Token{AccessToken: oauth.NewSecret("token-of-" + name)}, d.call("token " + name + " by " + by)
+	return auth.Token{AccessToken: auth.NewSecret("token-of-" + name)}, d.call("token " + name + " by " + by)
 }
 
 func (d *desk) Refresh(_ context.Context, name, by string) (auth.Snapshot, error) {

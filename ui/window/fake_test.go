@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"curfew/auth"
-	"curfew/auth/oauth"
 )
 
 // fakeAgent is an agent whose accounts, answers and faults a test chooses.
@@ -218,7 +217,7 @@ func (f *fakeAgent) Token(_ context.Context, name string, minValid time.Duration
 	if err := f.called("token", " %s %s %s", name, minValid, program); err != nil {
 		return auth.Token{}, err
 	}
-	return auth.Token{AccessToken: oauth.NewSecret(f.token), TokenType: "Bearer"}, nil
+	return auth.Token{AccessToken: auth.NewSecret(f.token), TokenType: "Bearer"}, nil
 }
 
 func (f *fakeAgent) Refresh(_ context.Context, name, program string) (auth.Snapshot, error) {
@@ -320,7 +319,7 @@ func (e engine) RemoveAccount(ctx context.Context, name string) (auth.SignOutRes
 func (e engine) StartSignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error) {
 	return e.SignIn(ctx, name, r)
 }
-func (e engine) SetClientSecret(context.Context, string, oauth.Secret) error {
+func (e engine) SetClientSecret(context.Context, string, auth.Secret) error {
 	return errors.New("not here")
 }
 func (e engine) Watch(ctx context.Context) <-chan []auth.Snapshot {

@@ -1,7 +1,0 @@
-//go:build freebsd || netbsd || openbsd || dragonfly
-
-package auth
-
-import "golang.org/x/sys/unix"
-
-const suspendClock = unix.CLOCK_MONOTONIC

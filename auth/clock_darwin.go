@@ -1,5 +1,0 @@
-package auth
-
-import "golang.org/x/sys/unix"
-
-const suspendClock = unix.CLOCK_MONOTONIC_RAW

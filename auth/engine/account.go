@@ -1,0 +1,430 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+	"curfew/keystore"
+)
+
+// account is one configured account and the session it may have. Its
+// goroutine (run) is the only one that changes the session, in memory and in
+// the store: everybody else leaves a wish (a flight, an op) and pokes it.
+type account struct {
+	m    *Manager
+	name string
+	wake chan struct{} // of capacity 1: a poke
+
+	looked chan struct{} // closed when the stored sessions were loaded, or could not be for now
+
+	// All below is guarded by m.mu. The owner goroutine may read rec, facts
+	// and access without it, being the only writer.
+	config auth.Account
+	server server
+	stop   context.CancelFunc
+
+	loading bool              // the stored sessions were not looked at yet
+	found   []keystore.Record // stored sessions of this account, still to be loaded
+
+	rec     *keystore.Record // the live session; nil: none
+	facts   facts
+	use     use // written by whoever asks for a token
+	access  auth.Secret
+	unsaved *unsaved // an answer that could not be made durable yet
+
+	sent     bool    // a request of the open cycle may have left the machine
+	flight   *flight // a refresh that is wanted or under way
+	inFlight bool    // it is under way
+	retry    retry   // after a passing failure
+	wantedAt time.Time
+	storeErr error     // the last keychain call failed like this; nil: it did not
+	storeAt  time.Time // when to look whether the keychain is back
+
+	signIn *signIn // running, or the last one
+	ops    []func(context.Context)
+	gone   bool // the owner goroutine has ended: see queueLocked
+	dirty  bool // facts hold news that the store does not have
+	noted  time.Time
+	asked  time.Time // when a server was last asked for the time
+
+	forecast   auth.ForecastView
+	forecastAt time.Time  // when it was made; zero: a new one is due
+	shown      auth.State // as last published because of time
+}
+
+// server is the authorization server of an account, and what a refresh token
+// must have been got with to be sent there.
+type server struct {
+	*oauth.Client
+	bound  binding
+	secret bool // Client has the client secret
+}
+
+func (m *Manager) newAccount(c auth.Account) (*account, error) {
+	if c.Refresh == "" {
+		c.Refresh = auth.InUse
+	}
+	client, err := m.newClient(m.clientConfig(c))
+	if err != nil {
+		return nil, &auth.Error{Kind: auth.KindBadRequest, Message: err.Error(), Hint: "see `curfew providers`, and the account's table in config.toml", Cause: err}
+	}
+	return &account{m: m, name: c.Name, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, server: server{client, bindingOf(c), false}, loading: true}, nil
+}
+
+func (m *Manager) clientConfig(c auth.Account) oauth.Config {
+	return oauth.Config{
+		Provider:              c.Provider,
+		Issuer:                c.Issuer,
+		AuthorizationEndpoint: c.AuthorizationEndpoint,
+		TokenEndpoint:         c.TokenEndpoint,
+		RevocationEndpoint:    c.RevocationEndpoint,
+		ClientID:              c.ClientID,
+		Scopes:                c.Scopes,
+		Redirect:              c.Redirect,
+		Logger:                m.log.With("account", c.Name),
+		Now:                   m.clock.Now,
+		Confirm:               m.clock.Confirm,
+	}
+}
+
+// dial returns the account's server, ready to be spoken to: a client secret
+// is fetched from the keychain when it is first needed.
+func (a *account) dial(ctx context.Context) (server, error) {
+	a.m.mu.Lock()
+	c, s := a.config, a.server
+	a.m.mu.Unlock()
+	if !c.ClientSecretKeychain || s.secret {
+		return s, nil
+	}
+	secret, err := a.m.clientSecret(ctx, c.Name)
+	if err != nil {
+		return server{}, err
+	}
+	oc := a.m.clientConfig(c)
+	oc.ClientSecret = secret
+	client, err := a.m.newClient(oc)
+	if err != nil {
+		return server{}, err
+	}
+	s = server{client, bindingOf(c), true}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	if bindingOf(a.config) == s.bound {
+		a.server = s
+	}
+	return s, nil
+}
+
+// serverNow is the account's server for who does not hold m.mu: a change of the
+// configuration puts another in its place.
+func (a *account) serverNow() server {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return a.server
+}
+
+// poke makes the owner goroutine look again.
+func (a *account) poke() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run is the owner goroutine.
+func (a *account) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	looked := sync.OnceFunc(func() { close(a.looked) })
+	for {
+		select {
+		case <-ctx.Done():
+			a.close(ctx)
+			return
+		case <-a.wake:
+		case <-timer.C:
+		}
+		for did := true; did && ctx.Err() == nil; {
+			if a.hasLooked() {
+				looked()
+			}
+			var t Reading
+			if did, t = a.step(ctx); !did {
+				timer.Reset(a.rest(t))
+			}
+		}
+	}
+}
+
+// hasLooked reports whether what is known of the account is what the store knows.
+func (a *account) hasLooked() bool {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return !a.loading && (len(a.found) == 0 || a.storeErr != nil)
+}
+
+// step does the most urgent thing, and reports whether there was one at t.
+func (a *account) step(ctx context.Context) (did bool, t Reading) {
+	a.m.mu.Lock()
+	t = a.m.clock.Read()
+	now := t.Now
+	var op func(context.Context)
+	var suspect bool
+	var ended auth.Reason
+	if a.rec != nil {
+		suspect, ended = a.suspectLocked(t), a.endedLocked(now)
+	}
+	switch {
+	case len(a.ops) > 0:
+		op = a.ops[0]
+		a.ops = a.ops[1:]
+	case len(a.found) > 0 && !now.Before(a.retry.at):
+		op = a.load
+	case a.rec == nil:
+		a.failFlightLocked(a.noSessionErrorLocked())
+	case a.unsaved != nil && !now.Before(a.unsaved.at):
+		op = a.saveAgain
+	case suspect && now.Sub(a.asked) >= time.Minute:
+		a.asked = now
+		op = a.askTime
+	case suspect:
+		a.failFlightLocked(suspectError())
+	case ended != "":
+		op = func(ctx context.Context) { a.end(ctx, ended) }
+	case a.unsaved != nil:
+		a.failFlightLocked(keychainError(a.storeErr))
+	case keychainAway(a.storeErr) && !now.Before(a.storeAt):
+		op = a.lookForKeychain
+	case a.refreshDueLocked(now):
+		if a.flight == nil {
+			a.flight = &flight{done: make(chan struct{})}
+		}
+		a.inFlight = true
+		op = a.refresh
+		a.m.publishLocked()
+	case len(a.dueWarningsLocked(now)) > 0:
+		op = a.warn
+	case a.forecastAt.IsZero() || now.Sub(a.forecastAt) >= forecastInterval:
+		op = a.makeForecast
+	case a.dirty && now.Sub(a.noted) >= noteInterval:
+		op = a.note
+	}
+	a.m.mu.Unlock()
+	if op == nil {
+		return false, t
+	}
+	op(ctx)
+	return true, t
+}
+
+const (
+	noteInterval     = 5 * time.Minute // mere use of a token is written down this often at most
+	forecastInterval = time.Hour       // besides a new one after each sign-in and refresh
+)
+
+// rest publishes the state when mere time has changed it, and says how long
+// the owner may sleep from t on.
+func (a *account) rest(t Reading) time.Duration {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	now := t.Now
+	if state, _ := auth.Derive(a.factsLocked(t), a.m.limits, now); state != a.shown {
+		a.shown = state
+		a.m.publishLocked()
+	}
+	wait := pollInterval - time.Duration(now.UnixNano())%pollInterval // at one moment for all accounts: one waking for all
+	if a.rec == nil && len(a.found) == 0 {
+		return wait
+	}
+	until := func(t time.Time) {
+		if t.After(now) {
+			wait = min(wait, t.Sub(now))
+		}
+	}
+	until(a.retry.at)
+	until(a.storeAt)
+	if a.unsaved != nil {
+		until(a.unsaved.at)
+	}
+	if a.rec != nil {
+		s := a.sessionLocked()
+		end, _ := s.EndsAt(a.m.limits)
+		until(end.Add(time.Nanosecond))
+		until(s.AccessExpiresAt)
+		if !a.m.paused {
+			until(a.planLocked(now).WakeAt)
+		}
+	}
+	return wait
+}
+
+// queueLocked has the owner goroutine run op. It reports false when that has
+// ended; every op that was queued before is run.
+func (a *account) queueLocked(op func(context.Context)) bool {
+	if a.gone {
+		return false
+	}
+	a.ops = append(a.ops, op)
+	a.poke()
+	return true
+}
+
+// close does what was promised, writes down what the store does not have and
+// lets go of everybody who waits.
+func (a *account) close(ctx context.Context) {
+	a.m.mu.Lock()
+	for len(a.ops) > 0 {
+		op := a.ops[0]
+		a.ops = a.ops[1:]
+		a.m.mu.Unlock()
+		op(ctx)
+		a.m.mu.Lock()
+	}
+	a.gone = true
+	a.failFlightLocked(shuttingDown())
+	unsaved := a.dirty && a.rec != nil
+	a.m.mu.Unlock()
+	if unsaved {
+		a.note(context.WithoutCancel(ctx))
+	}
+}
+
+// sessionLocked is the live session as the rules see it.
+func (a *account) sessionLocked() auth.Session {
+	return auth.Session{
+		SignedInAt:      a.rec.StartedAt,
+		LastActivity:    a.use.LastActivity,
+		Used:            a.rec.Used,
+		Pending:         a.rec.Pending,
+		AccessExpiresAt: a.facts.AccessExpiresAt,
+		AccessLifetime:  a.facts.AccessLifetime,
+		Bounds:          a.facts.Bounds,
+		ServerLifetime:  a.server.Provider().Lifetime,
+	}
+}
+
+// planLocked asks the plan about background refresh.
+func (a *account) planLocked(now time.Time) auth.Decision { return auth.Plan(a.planInputLocked(now)) }
+
+func (a *account) planInputLocked(now time.Time) auth.PlanInput {
+	s := a.sessionLocked()
+	end, _ := s.EndsAt(a.m.limits.Absolute())
+	return auth.PlanInput{
+		Mode:            a.config.Refresh,
+		Now:             now,
+		SignedInAt:      s.SignedInAt,
+		EndsAt:          end,
+		RefreshesLeft:   s.Left(a.m.limits),
+		MaxRefreshes:    a.m.limits.MaxRefreshes,
+		AccessExpiresAt: s.AccessExpiresAt,
+		AccessLifetime:  s.AccessLifetime,
+		LastRefreshAt:   a.lastRefresh(),
+		ServerIdle:      a.server.Provider().IdleLifetime,
+		Demand:          a.use.Demand,
+	}
+}
+
+func (a *account) lastRefresh() time.Time {
+	if a.facts.LastRefreshAt.IsZero() {
+		return a.rec.StartedAt
+	}
+	return a.facts.LastRefreshAt
+}
+
+// suspectLocked reports whether the clock keeps us from saying if the session
+// is over. A session is never ended for good on the word of a wall clock that
+// has no witness.
+func (a *account) suspectLocked(t Reading) bool {
+	return t.Suspect || !t.Sure && a.sessionLocked().Over(a.m.limits, t.Now) != ""
+}
+
+// endedLocked says why the session must be closed now, or "".
+func (a *account) endedLocked(now time.Time) auth.Reason {
+	s := a.sessionLocked()
+	if r := s.Over(a.m.limits, now); r != "" {
+		return r
+	}
+	if s.Exhausted(a.m.limits) && !s.AccessGood(now) {
+		return auth.ByRefreshes
+	}
+	return ""
+}
+
+// note writes the facts down.
+func (a *account) note(ctx context.Context) {
+	a.m.mu.Lock()
+	a.facts.Clock = a.m.clock.Anchor()
+	meta := a.facts.encode(a.use)
+	id := a.rec.ID
+	a.noted = a.m.clock.Now()
+	a.dirty = false
+	a.m.mu.Unlock()
+	if _, err := a.m.store.Note(ctx, id, meta); err != nil {
+		a.m.log.Warn("the last use of a session was not written down", "account", a.name, "error", err)
+	}
+}
+
+// askTime asks the server for the time, to settle what the clocks contradict.
+func (a *account) askTime(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
+	defer cancel()
+	t, err := a.serverNow().ServerTime(ctx)
+	if err != nil {
+		a.m.log.Info("no server could settle the time", "account", a.name, "error", err)
+	}
+	a.m.clock.Confirm(t)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.m.publishLocked()
+}
+
+// end closes the session for good: tombstone first, then revocation and
+// erasure, which go on by themselves.
+func (a *account) end(ctx context.Context, reason auth.Reason) {
+	rec := *a.rec
+	if ended, err := a.m.store.End(context.WithoutCancel(ctx), rec.ID, string(reason)); err != nil {
+		a.m.log.Error("the end of a session is not written down yet", "account", a.name, "error", err)
+		rec.Ended = string(reason)
+	} else {
+		rec = ended
+	}
+	a.m.mu.Lock()
+	a.recordEndLocked(rec, reason)
+	server := a.server
+	a.m.mu.Unlock()
+	if reason == auth.ByTampering {
+		a.m.eraseTampered(ctx, rec.ID)
+		return
+	}
+	a.m.retire(rec, server, string(reason))
+}
+
+// recordEndLocked drops the session from memory and remembers how it ended.
+func (a *account) recordEndLocked(rec keystore.Record, reason auth.Reason) {
+	now := a.m.clock.Now()
+	past := pastSession{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.use.Demand}
+	kind := auth.EventEnd
+	if reason == auth.ByUser {
+		kind = auth.EventSignOut
+	} else { // who signs out wants to be forgotten
+		past.Subject, past.Identity, past.TookTokens = a.facts.Identity.Display, a.facts.Identity, a.use.Takers
+	}
+	a.m.journal.ended(past)
+	a.m.journal.add(auth.Event{At: now, Account: a.name, Kind: kind, Count: rec.Used, Message: endMessage(reason)})
+	a.dropUnsavedLocked()
+	a.rec, a.access, a.facts, a.use = nil, auth.Secret{}, facts{}, use{}
+	a.retry, a.storeErr, a.dirty = retry{}, nil, false
+	a.failFlightLocked(endedError(a.name, reason))
+	a.m.publishLocked()
+}
+
+func (a *account) setRecord(rec keystore.Record) {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.rec = &rec
+	a.storeErr = nil
+	a.m.publishLocked()
+}

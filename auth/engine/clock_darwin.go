@@ -1,0 +1,5 @@
+package engine
+
+import "golang.org/x/sys/unix"
+
+const suspendClock = unix.CLOCK_MONOTONIC_RAW

@@ -1,0 +1,477 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+	"curfew/keystore"
+)
+
+// This file is the refresh: reserve durably, one POST at a time, commit
+// durably, and only then serve. A cycle is counted once, however many POSTs
+// it takes, and survives the end of the agent.
+
+// flight is one refresh that any number of callers wait for.
+type flight struct {
+	done    chan struct{} // closed when err is set
+	err     error
+	again   bool   // it brought no token, and another may: who waits asks again
+	program string // who asked first; "" when nobody did
+}
+
+// retry is where a failed refresh stands.
+type retry struct {
+	at      time.Time // the next try; zero: none failed
+	last    time.Time // the last one
+	tries   int
+	err     *oauth.Error
+	useless bool // it was answered, and cost a refresh: see useless
+}
+
+// unsaved is an answer of the server that waits for the store.
+type unsaved struct {
+	secret, access []byte
+	meta           []byte // facts, encoded once: Commit wants the same again
+	facts          facts
+	token          auth.Secret
+	late           bool // useless, because it had been lost for long: no fault of the server's
+	tries          int
+	at             time.Time // when to try again
+}
+
+// refreshDueLocked reports whether a refresh should run now: somebody waits
+// for one, an open cycle wants its end, or the plan says so.
+func (a *account) refreshDueLocked(now time.Time) bool {
+	if a.flight != nil {
+		return true
+	}
+	if now.Before(a.retry.at) {
+		return false
+	}
+	switch s := a.sessionLocked(); {
+	case s.Pending:
+		return true
+	case s.Left(a.m.limits) == 0:
+		return false
+	case !a.retry.at.IsZero() && !a.retry.useless && now.Sub(a.wantedAt) < wantedFor && !s.AccessGood(now):
+		return true
+	}
+	return !a.m.paused && a.planLocked(now).Refresh
+}
+
+// wantedFor is how long after a request that failed for want of a network
+// the agent still tries on its own to have a token ready. While the old one is
+// good nobody needs it to: that would be a refresh outside of the buffer.
+const wantedFor = 10 * time.Minute
+
+func (a *account) failFlightLocked(err error) {
+	if f := a.flight; f != nil {
+		a.flight, a.inFlight = nil, false
+		f.err = err
+		close(f.done)
+	}
+}
+
+// refresh runs one cycle as far as it gets now: reserve, one POST at a time,
+// commit, serve.
+func (a *account) refresh(ctx context.Context) {
+	err := a.cycle(ctx)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	a.failFlightLocked(err)
+	a.inFlight = false
+	a.m.publishLocked()
+}
+
+// The retry times (reliability of rotating servers): at once inside a
+// server's grace after an ambiguous failure, slowly after a clean refusal.
+var ambiguousRetries = []time.Duration{time.Second, 3 * time.Second, 8 * time.Second}
+
+const (
+	attemptLimit = 15 * time.Second // one POST, all of it
+	confirmDelay = 3 * time.Second  // before a dead token is asked about once more
+
+	offlineDelay  = 2 * time.Second  // doubles with every try, up to:
+	offlineMax    = 10 * time.Second // and so a token is there that soon after the network
+	ambiguousMax  = 5 * time.Minute
+	throttleDelay = time.Minute
+	throttleMax   = 15 * time.Minute
+	heldDelay     = 15 * time.Minute
+	heldMax       = 6 * time.Hour
+)
+
+// cycle runs the open cycle, or reserves a new one.
+func (a *account) cycle(ctx context.Context) error {
+	m := a.m
+	server, err := a.dial(ctx)
+	if err != nil {
+		return a.storeFailed(err)
+	}
+	if server.bound != a.facts.Bound { // never to a server that did not give it
+		return a.storeFailed(bindingError(a.name))
+	}
+	m.mu.Lock()
+	left, last := a.sessionLocked().Left(m.limits), a.retry.err
+	if a.retry.useless { // its cycle is closed
+		last = nil
+	}
+	m.mu.Unlock()
+	resumed := a.rec.Pending
+	if !resumed {
+		if left == 0 {
+			return endedError(a.name, auth.ByRefreshes)
+		}
+		if last != nil && last.Class == oauth.NotSent {
+			// The last try did not reach the server. Look before counting.
+			if err := server.Reachable(ctx); err != nil {
+				return a.failed(ctx, last, false)
+			}
+		}
+		rec, err := m.store.Reserve(ctx, a.rec.ID)
+		if err != nil {
+			return a.storeFailed(err)
+		}
+		a.setRecord(rec)
+		a.sent = false
+	}
+	secret, err := m.store.Secret(ctx, a.rec.ID)
+	if err != nil {
+		return a.storeFailed(err)
+	}
+	token := auth.NewSecret(string(secret))
+	clear(secret)
+	confirmed := false
+	for try := 0; ; try++ {
+		if reason := a.over(); reason != "" { // the machine slept between two tries
+			return endedError(a.name, reason)
+		}
+		// A request that has left must not be cut by the agent's end.
+		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
+		grant, err := server.Refresh(attempt, token, a.facts.Identity)
+		cancel()
+		if err == nil {
+			return a.renew(ctx, grant, nil, resumed)
+		}
+		if errors.Is(err, oauth.ErrSubjectChanged) {
+			a.revokeGrant(ctx, grant)
+			a.end(ctx, auth.BySubjectChanged)
+			return endedError(a.name, auth.BySubjectChanged)
+		}
+		oerr, ok := errors.AsType[*oauth.Error](err)
+		if !ok {
+			oerr = &oauth.Error{Op: "refresh", Class: oauth.Unknown, Err: err}
+		}
+		m.log.Info("refresh failed", "account", a.name, "class", oerr.Class, "code", oerr.Code, "status", oerr.Status, "error", err)
+		a.sent = a.sent || oerr.Class != oauth.NotSent
+		if ambiguous := oerr.Class == oauth.Unknown || oerr.Status >= 500; ambiguous && !a.facts.OutcomeUnknown {
+			a.setFacts(func(f *facts) { f.OutcomeUnknown = true }) // a gateway's 503 may hide a refresh
+		}
+		switch oerr.Class {
+		case oauth.Unknown:
+			if last == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
+				continue
+			}
+			return a.failed(ctx, oerr, false)
+		case oauth.Dead:
+			if !confirmed {
+				confirmed = true
+				if sleep(ctx, confirmDelay) {
+					continue
+				}
+				return a.failed(ctx, oerr, false)
+			}
+			reason := a.deathReason(oerr)
+			a.end(ctx, reason)
+			return endedError(a.name, reason)
+		case oauth.Protocol:
+			if !grant.RefreshToken.IsZero() { // unusable, but the token was rotated: keep that
+				return a.renew(ctx, grant, oerr, resumed)
+			}
+			return a.failed(ctx, oerr, false)
+		case oauth.NotSent:
+			return a.failed(ctx, oerr, !a.sent)
+		default:
+			return a.failed(ctx, oerr, false)
+		}
+	}
+}
+
+// over says why the session is over by time, or "".
+func (a *account) over() auth.Reason {
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	return a.sessionLocked().Over(a.m.limits, a.m.clock.Now())
+}
+
+// deathReason says why a server that called the token dead did so.
+func (a *account) deathReason(e *oauth.Error) auth.Reason {
+	switch {
+	case e.Description == auth.MessageAge:
+		return auth.ByAge
+	case e.Description == auth.MessageRefreshes:
+		return auth.ByRefreshes
+	case a.facts.OutcomeUnknown:
+		return auth.ByRotationLost
+	default:
+		return auth.ByRevocation
+	}
+}
+
+// renew makes what a refresh brought durable and only then shows it to
+// anybody. bad is set when the answer holds a new refresh token but no usable
+// access token: the one at hand stays. resumed says that the cycle is not from
+// this flight: the answer may be one that was lost a while ago, with tokens
+// that are over by now. Whoever waits then gets another refresh, unless
+// answers before this one were useless too.
+func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, resumed bool) error {
+	now := a.m.clock.Now()
+	f := a.facts
+	f.apply(g)
+	f.LastRefreshAt = now
+	f.OutcomeUnknown = false
+	f.Clock = a.m.clock.Anchor()
+	if bad == nil && !f.AccessExpiresAt.IsZero() && !now.Before(f.AccessExpiresAt) {
+		bad = protocolError("its access token is over already")
+	}
+	switch {
+	case bad != nil:
+		f.Useless = useless{f.Useless.Count + 1, reasonOf(bad)}
+	case f.AccessExpiresAt.IsZero(): // who waits is given it; for the next it counts as expired
+		f.Useless = useless{f.Useless.Count + 1, "it does not say how long its access token lives"}
+	default:
+		f.Useless = useless{}
+	}
+	u := &unsaved{facts: f}
+	if !g.RefreshToken.IsZero() {
+		u.secret = []byte(g.RefreshToken.Reveal())
+	}
+	if bad == nil {
+		u.token = g.AccessToken
+		u.access = []byte(g.AccessToken.Reveal())
+	} else {
+		u.facts.AccessExpiresAt, u.facts.AccessLifetime = a.facts.AccessExpiresAt, a.facts.AccessLifetime
+		u.token = a.access
+		u.access = []byte(a.access.Reveal())
+	}
+	a.m.mu.Lock()
+	u.late = bad != nil && resumed && f.Useless.Count == 1 && !a.sessionLocked().AccessGood(now)
+	a.use.LastActivity = now
+	u.meta = u.facts.encode(a.use)
+	a.unsaved = u
+	a.m.mu.Unlock()
+	if err := a.save(ctx); err != nil {
+		return err
+	}
+	if bad == nil {
+		return nil
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	if !u.late {
+		return a.failureErrorLocked()
+	}
+	if a.flight != nil {
+		a.flight.again = true
+	}
+	return nil
+}
+
+// A useless answer rotates the refresh token and brings no access token that
+// can be relied on: a broken server, or one that is set up badly. Unlike the
+// retries of one cycle each costs a refresh, so every one that follows another
+// waits longer.
+type useless struct {
+	Count int    `json:"count"` // in a row
+	Why   string `json:"why"`   // what was wrong with the last
+}
+
+// uselessHolds is how many of them in a row take a person to look at.
+const uselessHolds = 2
+
+// delay is how long no refresh is tried after so many of them. It doubles
+// without end: of the 30 days of a session it leaves room for 14, so that the
+// budget outlives the fault.
+func (u useless) delay() time.Duration {
+	if u.Count < uselessHolds {
+		return throttleDelay
+	}
+	return heldDelay << min(u.Count-uselessHolds, 12)
+}
+
+// afterUseless is where a session stands whose last answer was useless.
+func (m *Manager) afterUseless(f facts) retry {
+	return retry{
+		at: f.LastRefreshAt.Add(m.spread(f.Useless.delay())), last: f.LastRefreshAt, tries: f.Useless.Count,
+		err: protocolError(f.Useless.Why), useless: true,
+	}
+}
+
+// protocolError says what is wrong with an answer of the server.
+func protocolError(why string) *oauth.Error {
+	return &oauth.Error{Op: "refresh", Class: oauth.Protocol, Err: errors.New(why)}
+}
+
+// save commits the unsaved answer and publishes it.
+func (a *account) save(ctx context.Context) error {
+	u := a.unsaved
+	rec, err := a.m.store.Commit(context.WithoutCancel(ctx), a.rec.ID, u.secret, u.access, u.meta)
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
+		a.m.mu.Unlock()
+		a.end(ctx, auth.ByTampering)
+		a.m.mu.Lock()
+		return endedError(a.name, auth.ByTampering)
+	}
+	if err != nil {
+		u.tries++
+		u.at = a.m.clock.Now().Add(a.m.backoff(time.Second, 30*time.Second, u.tries))
+		a.storeErr = err
+		a.m.log.Error("a refreshed session cannot be saved yet; trying again", "account", a.name, "error", err)
+		a.m.publishLocked()
+		return keychainError(err)
+	}
+	clear(u.secret)
+	clear(u.access)
+	used := rec.Used
+	a.rec, a.facts, a.access, a.unsaved = &rec, u.facts, u.token, nil
+	a.retry, a.storeErr, a.dirty, a.forecastAt = retry{}, nil, false, time.Time{}
+	program := ""
+	if a.flight != nil {
+		program = a.flight.program
+	}
+	words := fmt.Sprintf("refreshed, %d of %d", used, a.m.limits.MaxRefreshes)
+	if program != "" {
+		words += ", for " + program
+	}
+	a.m.journal.add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventRefresh, Program: program, Count: used, Message: words})
+	if a.facts.Useless.Count > 0 && !u.late {
+		a.retry = a.m.afterUseless(a.facts)
+		a.m.journal.add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventError, Message: failureWords(a.retry.err)})
+	}
+	a.m.publishLocked()
+	return nil
+}
+
+func (a *account) saveAgain(ctx context.Context) { a.save(ctx) }
+
+// dropUnsavedLocked gives up an answer that could not be saved, and gives its
+// refresh token back: of the two that the session had, the store knows only
+// the one before.
+func (a *account) dropUnsavedLocked() {
+	u, run := a.unsaved, a.m.running
+	a.unsaved = nil
+	if u == nil || len(u.secret) == 0 || run == nil {
+		return
+	}
+	token, s, deadline := auth.NewSecret(string(u.secret)), a.server, a.m.clock.Now().Add(revokeFor)
+	clear(u.secret)
+	clear(u.access)
+	a.m.wg.Go(func() {
+		err := a.m.keepTrying(run, deadline, func() error { return s.giveBack(run, token) })
+		if err != nil {
+			a.m.log.Warn("a refreshed session that was never saved was not revoked", "account", a.name, "error", err)
+		}
+	})
+}
+
+// failed notes a failure that may pass: the cycle stays open, unless unsent
+// says that it is proven that no byte of it left the machine; then its count
+// is given back.
+func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error {
+	if unsent {
+		if rec, err := a.m.store.Refund(ctx, a.rec.ID); err != nil {
+			a.m.log.Warn("an unsent refresh stays counted", "account", a.name, "error", err)
+		} else {
+			a.setRecord(rec)
+		}
+	}
+	a.m.mu.Lock()
+	defer a.m.mu.Unlock()
+	now := a.m.clock.Now()
+	if bar := a.retry; unsent && bar.useless && now.Before(bar.at) { // a person has tried, in vain: that lifts no bar
+		defer func() { a.retry = bar }()
+		a.retry.err = e
+		return a.failureErrorLocked()
+	}
+	r := &a.retry
+	if r.err == nil || r.err.Class != e.Class {
+		r.tries = 0
+		a.m.journal.add(auth.Event{At: now, Account: a.name, Kind: auth.EventError, Message: failureWords(e)})
+	}
+	r.tries++
+	r.err, r.last, r.useless = e, now, false
+	var delay time.Duration
+	switch e.Class {
+	case oauth.Throttled:
+		delay = max(e.RetryAfter, a.m.backoff(cmp.Or(e.RetryAfter, throttleDelay), throttleMax, r.tries))
+	case oauth.HeldBack:
+		delay = a.m.backoff(heldDelay, heldMax, r.tries)
+	case oauth.Protocol:
+		delay = a.m.backoff(throttleDelay, throttleMax, r.tries)
+	case oauth.NotSent:
+		delay = a.m.backoff(offlineDelay, offlineMax, r.tries)
+	default:
+		delay = a.m.backoff(offlineDelay, ambiguousMax, r.tries)
+	}
+	r.at = now.Add(delay)
+	return a.failureErrorLocked()
+}
+
+// storeFailed notes that the keychain or the state directory failed.
+func (a *account) storeFailed(err error) error {
+	a.m.mu.Lock()
+	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
+	a.storeErr = err
+	a.storeAt = a.m.clock.Now().Add(pollInterval)
+	if a.retry.at.Before(a.storeAt) { // else something bars it for longer
+		a.retry.at = a.storeAt
+	}
+	a.m.mu.Unlock()
+	if news {
+		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
+	}
+	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
+		a.end(context.Background(), auth.ByTampering)
+		return endedError(a.name, auth.ByTampering)
+	}
+	return keychainError(err)
+}
+
+// revokeGrant gives back what must not be kept.
+func (a *account) revokeGrant(ctx context.Context, g oauth.Grant) {
+	if g.RefreshToken.IsZero() {
+		return
+	}
+	if err := a.serverNow().giveBack(ctx, g.RefreshToken); err != nil {
+		a.m.log.Warn("tokens that must not be kept were not revoked", "account", a.name, "error", err)
+	}
+}
+
+// sleep waits for d and reports false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// spread moves d by up to a fifth either way.
+func (m *Manager) spread(d time.Duration) time.Duration {
+	return d - d/5 + time.Duration(m.random()*float64(2*d/5))
+}
+
+// backoff doubles base with every try after the first, up to limit, spread so
+// that many machines do not come back at once.
+func (m *Manager) backoff(base, limit time.Duration, tries int) time.Duration {
+	return min(m.spread(min(base<<min(tries-1, 12), limit)), limit)
+}

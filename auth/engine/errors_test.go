@@ -1,0 +1,39 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+
+	"curfew/auth"
+	"curfew/keystore"
+)
+
+// TestKeychainWords: whatever keeps us from the keychain has words of its own,
+// and is looked at again where it can pass by itself.
+func TestKeychainWords(t *testing.T) {
+	said := map[string]bool{}
+	for _, tt := range []struct {
+		err  error
+		want string // "": whatever
+		away bool
+	}{
+		{keystore.ErrLocked, auth.MessageLocked, true},
+		{keystore.ErrDenied, "The keychain refused.", true},
+		{keystore.ErrTimeout, "The keychain does not answer.", true},
+		{keystore.ErrUnavailable, "", true},
+		{keystore.ErrNoCollection, "", true},
+		{keystore.ErrChanged, "", false},
+		{keystore.ErrTooBig, "", false},
+	} {
+		err := fmt.Errorf("cannot read a keychain item: %w", tt.err)
+		e := keychainError(err)
+		words := sentence(e.Message)
+		if tt.want != "" && words != tt.want || said[words] || e.Hint == "" {
+			t.Errorf("%v: %q, hint %q", tt.err, words, e.Hint)
+		}
+		said[words] = true
+		if away := keychainAway(err); away != tt.away {
+			t.Errorf("%v: looked at again: %t", tt.err, away)
+		}
+	}
+}

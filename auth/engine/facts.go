@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+)
+
+// This file is what the Manager knows of a session beside what the store
+// counts.
+
+// facts is what the Manager keeps with a session beside the token. The store
+// authenticates it; it holds no secret.
+type facts struct {
+	Bound           binding        `json:"bound"` // whom the refresh token may be sent to
+	Identity        oauth.Identity `json:"identity"`
+	Scope           []string       `json:"scope,omitempty"`
+	AccessExpiresAt time.Time      `json:"access_expires_at,omitzero"`
+	AccessLifetime  time.Duration  `json:"access_lifetime"`
+	LastRefreshAt   time.Time      `json:"last_refresh_at,omitzero"`
+	Bounds          auth.Bounds    `json:"bounds"`
+	Clock           Anchor         `json:"clock"`
+	Use             use            `json:"use"`                       // as of the last time it was written down; account.use is newer
+	OutcomeUnknown  bool           `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
+	Useless         useless        `json:"useless,omitzero"`
+	Warned          []string       `json:"warned,omitempty"` // the warnings given, by id
+}
+
+// maxScope bounds the granted scope that is kept, in bytes: the store keeps
+// only so many facts, and a session must not be lost for words.
+const maxScope = 8 << 10
+
+// use is what programs do with an account. Unlike the other facts it changes
+// with every request.
+type use struct {
+	LastActivity time.Time    `json:"last_activity"` // the last token handed out, refresh or sign-in
+	LastUsedBy   string       `json:"last_used_by,omitempty"`
+	Takers       []auth.Taker `json:"takers,omitempty"` // newest first; replaced, never changed in place
+	Demand       auth.Demand  `json:"demand"`
+}
+
+// maxTakers is how many of the programs that took tokens are remembered.
+const maxTakers = 8
+
+// took notes that a program got a token.
+func (u *use) took(program string, at time.Time) {
+	takers := []auth.Taker{{Program: program, At: whole(at)}}
+	for _, t := range u.Takers {
+		if t.Program != program && len(takers) < maxTakers {
+			takers = append(takers, t)
+		}
+	}
+	u.LastActivity, u.LastUsedBy, u.Takers = at, program, takers
+}
+
+func (a *account) setFacts(change func(*facts)) {
+	a.m.mu.Lock()
+	change(&a.facts)
+	a.m.mu.Unlock()
+	a.note(context.Background())
+}
+
+// apply takes over what an answer says. What an answer leaves out stays.
+func (f *facts) apply(g oauth.Grant) {
+	f.AccessLifetime, f.AccessExpiresAt = g.ExpiresIn, g.ExpiresAt
+	if g.Scope != nil && len(strings.Join(g.Scope, " ")) <= maxScope {
+		f.Scope = g.Scope
+	}
+	if g.Identity.Subject != "" {
+		f.Identity = g.Identity
+	}
+	f.Bounds = tightest(f.Bounds, g.Bounds)
+}
+
+// tightest keeps the strictest of what a server said over time.
+func tightest(a, b auth.Bounds) auth.Bounds {
+	earlier := func(x, y time.Time) time.Time {
+		if x.IsZero() || !y.IsZero() && y.Before(x) {
+			return y
+		}
+		return x
+	}
+	return auth.Bounds{
+		EndsAt:       earlier(a.EndsAt, b.EndsAt),
+		OriginalIat:  earlier(a.OriginalIat, b.OriginalIat),
+		RefreshCount: max(a.RefreshCount, b.RefreshCount),
+	}
+}
+
+// encode makes facts, with the use up to now, into what the store keeps.
+func (f facts) encode(u use) []byte {
+	f.Use = u
+	b, err := json.Marshal(f)
+	if err != nil {
+		panic("auth: facts do not encode: " + err.Error()) // no field can fail
+	}
+	return b
+}
+
+func (f *facts) decode(b []byte) error {
+	*f = facts{}
+	return json.Unmarshal(b, f)
+}

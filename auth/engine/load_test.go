@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"curfew/auth"
+)
+
+// A session that waits for its revocation is taken in hand once, however
+// often the loading of the next one fails.
+func TestLockedStartLeaksNothing(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		must(t, w.faults.Set("revoke:503"))
+		must(t, w.trySignIn(auth.SignInRequest{Device: true, Force: true}))
+		w.stop()
+		w.keychain.SetLocked(true)
+		w.start()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		before := runtime.NumGoroutine()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := runtime.NumGoroutine() - before; n > 2 {
+			t.Errorf("%d goroutines more after an hour", n)
+		}
+		must(t, w.faults.Set(""))
+		w.keychain.SetLocked(false)
+		w.mustToken()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		w.wantState(auth.Active, "")
+		if n := w.server.Sessions(); n != 1 {
+			t.Errorf("%d sessions at the server, want 1", n)
+		}
+	})
+}
+
+// An older session that can be read only later does not take the place of the
+// one that lives.
+func TestLateSessionIsRetired(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		old := w.setAside("old")
+		time.Sleep(time.Minute)
+		must(t, w.trySignIn(auth.SignInRequest{Device: true, Force: true}))
+		synctest.Wait()
+		want := w.status().SignedInAt
+		w.stop()
+
+		items := w.keychain.Items()
+		maps.Copy(items, old.items)
+		w.keychain.SetItems(items)
+		files, err := filepath.Glob(filepath.Join(old.dir, "*.key"))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("key files: %v %v", files, err)
+		}
+		id := filepath.Base(files[0][:len(files[0])-len(".key")])
+		must(t, os.Rename(files[0], filepath.Join(w.dir, id+".key")))
+		ledger := filepath.Join(w.dir, id+".ledger")
+		must(t, os.Symlink(ledger, ledger)) // cannot be read for now
+		w.start()
+		w.wantState(auth.Active, "")
+		must(t, os.Remove(ledger))
+		must(t, os.Rename(filepath.Join(old.dir, id+".ledger"), ledger))
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		if got := w.wantState(auth.Active, "").SignedInAt; !got.Equal(want) {
+			t.Errorf("the session of %v took the place of that of %v", got, want)
+		}
+		if _, err := os.Stat(ledger); err == nil {
+			t.Error("the older session is still there")
+		}
+	})
+}

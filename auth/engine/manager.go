@@ -1,0 +1,469 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+	"curfew/keystore"
+)
+
+// Config is what a Manager is made of.
+type Config struct {
+	Store        *keystore.Store
+	Accounts     []auth.Account
+	auth.General        // zero fields mean BuiltIn and WarnAll; limits can only tighten
+	StateDir     string // for the log of events, of ended sessions and of a pause; "" keeps none
+
+	// MemoryOnly says that Store outlives nothing: every snapshot then says so.
+	MemoryOnly bool
+
+	Logger *slog.Logger // nil: discard
+	Clock  *Clock       // nil: the machine's
+
+	// NewClient makes the protocol client of an account; nil means oauth.New.
+	NewClient func(oauth.Config) (*oauth.Client, error)
+	// Random spreads retries: a number in [0, 1), safe for concurrent use;
+	// nil means rand.Float64.
+	Random func() float64
+}
+
+// Manager owns all sessions and every goroutine that touches them. Its
+// methods are safe for concurrent use, and those that need a goroutine of the
+// Manager return an error unless Run is running.
+type Manager struct {
+	store     *keystore.Store
+	memory    bool
+	log       *slog.Logger
+	clock     *Clock
+	newClient func(oauth.Config) (*oauth.Client, error)
+	random    func() float64
+	journal   *journal
+
+	// mu guards what follows and every field of an account that says so. It
+	// is never held across network or keychain.
+	mu       sync.Mutex
+	running  context.Context // Run's; nil outside of it
+	wg       sync.WaitGroup  // counts the goroutines that Run waits for
+	accounts map[string]*account
+	limits   auth.Limits
+	warnings auth.WarningLevel
+	paused   bool
+	orphans  map[string][]keystore.Record // live sessions of accounts that are not configured, by account
+	watchers map[chan []auth.Snapshot]struct{}
+}
+
+// New makes a Manager. It starts nothing; it reads the log of events and of
+// ended sessions only.
+func New(c Config) (*Manager, error) {
+	if c.Store == nil {
+		return nil, errors.New("auth: a Manager needs a store")
+	}
+	m := &Manager{
+		store:     c.Store,
+		limits:    auth.BuiltIn.Tighten(c.Limits),
+		warnings:  cmp.Or(c.Warnings, auth.WarnAll),
+		memory:    c.MemoryOnly,
+		log:       c.Logger,
+		clock:     c.Clock,
+		newClient: c.NewClient,
+		random:    c.Random,
+		accounts:  map[string]*account{},
+		orphans:   map[string][]keystore.Record{},
+		watchers:  map[chan []auth.Snapshot]struct{}{},
+	}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	if m.clock == nil {
+		m.clock = NewClock(nil, nil)
+	}
+	if m.newClient == nil {
+		m.newClient = oauth.New
+	}
+	if m.random == nil {
+		m.random = rand.Float64
+	}
+	var err error
+	if m.journal, err = openJournal(c.StateDir, m.log); err != nil {
+		return nil, err
+	}
+	m.paused = m.journal.paused()
+	for _, a := range c.Accounts {
+		acc, err := m.newAccount(a)
+		if err != nil {
+			return nil, fmt.Errorf("account %s: %w", a.Name, err)
+		}
+		m.accounts[a.Name] = acc
+	}
+	return m, nil
+}
+
+// Run loads the sessions and keeps them until ctx ends, then finishes what
+// must not be cut (a refresh whose request has left) and returns nil.
+func (m *Manager) Run(ctx context.Context) error {
+	m.mu.Lock()
+	if m.running != nil {
+		m.mu.Unlock()
+		return errors.New("auth: the Manager runs already")
+	}
+	m.running = ctx
+	for _, a := range m.accounts {
+		m.startLocked(a)
+	}
+	unread := m.adoptLocked(m.store.Sessions())
+	for _, a := range m.accounts {
+		a.loading = false
+		a.poke()
+	}
+	m.wg.Go(func() { m.watchStore(ctx, unread) })
+	m.mu.Unlock()
+
+	<-ctx.Done()
+	m.mu.Lock()
+	m.running = nil
+	for _, a := range m.accounts {
+		if a.signIn != nil {
+			a.signIn.cancel()
+		}
+	}
+	m.mu.Unlock()
+	m.wg.Wait()
+	m.journal.close()
+	return nil
+}
+
+// Ready waits until the stored sessions of all accounts were loaded, or could
+// not be for now, or ctx ends: before that, snapshots know of no session.
+func (m *Manager) Ready(ctx context.Context) {
+	m.mu.Lock()
+	all := slices.Collect(maps.Values(m.accounts))
+	m.mu.Unlock()
+	for _, a := range all {
+		select {
+		case <-a.looked:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// startLocked starts the goroutine that owns a's session.
+func (m *Manager) startLocked(a *account) {
+	ctx, stop := context.WithCancel(m.running)
+	a.stop = stop
+	m.wg.Go(func() {
+		defer stop()
+		a.run(ctx)
+	})
+}
+
+// watchStore has what waits for the keychain tried again when the keychain
+// was unlocked, came back or changed, and looks again at the sessions that
+// could not be read.
+func (m *Manager) watchStore(ctx context.Context, unread []string) {
+	changes := m.store.Changes(ctx)
+	again := time.NewTicker(time.Minute)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changes:
+			m.mu.Lock()
+			m.retryStoreLocked()
+			m.mu.Unlock()
+		case <-again.C:
+			if len(unread) > 0 {
+				m.mu.Lock()
+				unread = m.adoptLocked(unread)
+				m.mu.Unlock()
+			}
+		}
+	}
+}
+
+func (m *Manager) retryStoreLocked() {
+	now := m.clock.Now()
+	for _, a := range m.accounts {
+		if a.storeErr != nil && a.retry.err == nil {
+			a.retry.at = now
+		}
+		a.storeAt = now
+		if a.unsaved != nil {
+			a.unsaved.at = time.Time{}
+		}
+		a.poke()
+	}
+}
+
+// Snapshots returns every account's snapshot, by name.
+func (m *Manager) Snapshots() []auth.Snapshot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.snapshotsLocked()
+}
+
+func (m *Manager) snapshotsLocked() []auth.Snapshot {
+	now := m.clock.Read()
+	all := make([]auth.Snapshot, 0, len(m.accounts))
+	for _, name := range slices.Sorted(maps.Keys(m.accounts)) {
+		all = append(all, m.accounts[name].snapshotLocked(now))
+	}
+	return all
+}
+
+// Snapshot returns one account's snapshot.
+func (m *Manager) Snapshot(name string) (auth.Snapshot, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, err := m.accountLocked(name)
+	if err != nil {
+		return auth.Snapshot{}, err
+	}
+	return a.snapshotLocked(m.clock.Read()), nil
+}
+
+// Watch delivers all snapshots, at once and after every change, the newest
+// always winning, until ctx ends; then the channel is closed.
+func (m *Manager) Watch(ctx context.Context) <-chan []auth.Snapshot {
+	ch := make(chan []auth.Snapshot, 1)
+	m.mu.Lock()
+	m.watchers[ch] = struct{}{}
+	ch <- m.snapshotsLocked()
+	m.mu.Unlock()
+	context.AfterFunc(ctx, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.watchers, ch)
+		close(ch)
+	})
+	return ch
+}
+
+// publishLocked gives every watcher the present snapshots; one that has not
+// read the last ones gets these in their place.
+func (m *Manager) publishLocked() {
+	if len(m.watchers) == 0 {
+		return
+	}
+	all := m.snapshotsLocked()
+	for ch := range m.watchers {
+		select {
+		case <-ch:
+		default:
+		}
+		ch <- all
+	}
+}
+
+// accountLocked finds an account or says which ones there are.
+func (m *Manager) accountLocked(name string) (*account, error) {
+	if a := m.accounts[name]; a != nil {
+		return a, nil
+	}
+	hint := "add one with `curfew add " + cleanName(name) + " --issuer URL --client-id ID`"
+	if len(m.accounts) > 0 {
+		hint = "accounts: " + joinWords(slices.Sorted(maps.Keys(m.accounts)))
+	}
+	return nil, &auth.Error{Kind: auth.KindUnknown, Message: fmt.Sprintf("there is no account %q", cleanName(name)), Hint: hint}
+}
+
+// SetAccount adds an account or changes its configuration, which the caller
+// has checked. What a stored refresh token is bound to (issuer, endpoints,
+// client) cannot change under a live session: that could send it elsewhere.
+func (m *Manager) SetAccount(c auth.Account) error {
+	c.Refresh = cmp.Or(c.Refresh, auth.InUse)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.accounts[c.Name]
+	if old != nil {
+		if auth.SameAccount(old.config, c) {
+			return nil
+		}
+		if bindingOf(old.config) != bindingOf(c) && old.signIn.running() {
+			return &auth.Error{
+				Kind:    auth.KindBadRequest,
+				Message: fmt.Sprintf("a sign-in of %s runs, so its provider and client cannot change", c.Name),
+				Hint:    "finish it or cancel it first",
+			}
+		}
+		if bindingOf(old.config) != bindingOf(c) && old.rec != nil {
+			return &auth.Error{
+				Kind:    auth.KindBadRequest,
+				Message: fmt.Sprintf("%s is signed in, so its provider and client cannot change", c.Name),
+				Hint:    "sign out first: `curfew logout " + c.Name + "`",
+			}
+		}
+	}
+	fresh, err := m.newAccount(c)
+	if err != nil {
+		return err
+	}
+	switch {
+	case old == nil:
+		fresh.loading = false
+		fresh.found = m.orphans[c.Name]
+		delete(m.orphans, c.Name)
+		m.accounts[c.Name] = fresh
+		if m.running != nil {
+			m.startLocked(fresh)
+		}
+	case sameServer(old.config, c): // how it is refreshed is no business of the server's
+		old.config, old.forecastAt = fresh.config, time.Time{}
+		old.poke()
+	default:
+		old.config, old.server, old.retry = fresh.config, fresh.server, retry{}
+		old.poke()
+	}
+	m.journal.add(auth.Event{At: m.clock.Now(), Account: c.Name, Kind: auth.EventConfig, Message: "account configured"})
+	m.publishLocked()
+	return nil
+}
+
+// RemoveAccount signs the account out and forgets it.
+func (m *Manager) RemoveAccount(ctx context.Context, name string) (auth.SignOutResult, error) {
+	if m.removeOrphans(name) {
+		return auth.SignOutResult{Message: "The stored session of " + name + " is erased here. It was not revoked: its server is not configured."}, nil
+	}
+	res, err := m.SignOut(ctx, name)
+	if err != nil {
+		return res, err
+	}
+	if err := m.store.DeleteSecret(ctx, clientSecretName(name)); err != nil {
+		m.log.Warn("a client secret stays in the keychain", "account", name, "error", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a := m.accounts[name]; a != nil {
+		a.signIn.abandonLocked()
+		a.stop()
+		delete(m.accounts, name)
+		m.journal.forget(name)
+	}
+	m.publishLocked()
+	return res, nil
+}
+
+// Events returns the newest n events of an account, oldest first; name ""
+// means all accounts.
+func (m *Manager) Events(name string, n int) []auth.Event { return m.journal.last(name, n) }
+
+// Forecast says when the account's session will end if use goes on as it was,
+// and what each refresh mode would cost. Errors are of type *Error.
+func (m *Manager) Forecast(name string) (auth.ForecastReport, error) {
+	m.mu.Lock()
+	a, err := m.accountLocked(name)
+	if err == nil && a.rec == nil {
+		err = a.noSessionErrorLocked()
+	}
+	if err != nil {
+		m.mu.Unlock()
+		return auth.ForecastReport{}, err
+	}
+	in := a.forecastInputLocked(m.clock.Now())
+	m.mu.Unlock()
+	return auth.Forecast(in), nil
+}
+
+// SetGeneral changes what belongs to no account. It takes effect at once: of
+// the live sessions those end that are over by the new limits, and no other is
+// touched. Limits can only tighten the built-in ones.
+func (m *Manager) SetGeneral(g auth.General) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	limits := auth.BuiltIn.Tighten(g.Limits)
+	if limits != m.limits {
+		m.log.Info("the limits change", "max_age", auth.FormatSpan(limits.MaxAge), "max_refreshes", limits.MaxRefreshes, "max_idle", limits.MaxIdle)
+		for _, a := range m.accounts {
+			a.forecastAt = time.Time{}
+			a.poke()
+		}
+	}
+	m.limits, m.warnings = limits, cmp.Or(g.Warnings, auth.WarnAll)
+	m.publishLocked()
+}
+
+// SetPaused pauses or resumes background refresh of all accounts, until it is
+// called again: the next agent keeps to it. Programs that ask for a token
+// still get one. After an error everything is as it was.
+func (m *Manager) SetPaused(paused bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.journal.setPaused(paused); err != nil {
+		return &auth.Error{Kind: auth.KindFailed, Message: "the pause cannot be written down, so nothing has changed: " + err.Error(), Hint: "make room, or mend the permissions of the state directory", Cause: err}
+	}
+	m.paused = paused
+	for _, a := range m.accounts {
+		a.poke()
+	}
+	m.publishLocked()
+	return nil
+}
+
+// Wake has every account look at its clocks and try again what failed for want
+// of a network: the machine has just woken up, or the network has come back.
+func (m *Manager) Wake() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.accounts {
+		if a.retry.err != nil && a.retry.err.Class == oauth.NotSent {
+			a.retry.at = m.clock.Now()
+		}
+		a.poke()
+	}
+}
+
+// UnlockKeychain asks the person, through the OS's own prompt, to unlock the
+// keychain, and tries again what waited for it.
+func (m *Manager) UnlockKeychain(ctx context.Context) error {
+	if err := m.store.Unlock(ctx); err != nil {
+		return keychainError(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.retryStoreLocked()
+	return nil
+}
+
+// KeychainStatus says whether the keychain can be used now, as an *Error; it
+// never prompts.
+func (m *Manager) KeychainStatus(ctx context.Context) error {
+	if err := m.store.Status(ctx); err != nil {
+		return keychainError(err)
+	}
+	return nil
+}
+
+// sameServer reports whether a and b say the same to the server.
+func sameServer(a, b auth.Account) bool {
+	a.Refresh = b.Refresh
+	return auth.SameAccount(a, b)
+}
+
+// bindingOf is what a refresh token of a must never leave.
+func bindingOf(a auth.Account) binding {
+	return binding{a.Provider, a.Issuer, a.AuthorizationEndpoint, a.TokenEndpoint, a.RevocationEndpoint, a.ClientID}
+}
+
+type binding struct {
+	Provider              string `json:"provider,omitempty"`
+	Issuer                string `json:"issuer,omitempty"`
+	AuthorizationEndpoint string `json:"authorization_endpoint,omitempty"`
+	TokenEndpoint         string `json:"token_endpoint,omitempty"`
+	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
+	ClientID              string `json:"client_id,omitempty"`
+}
+
+// pollInterval bounds every wait: Go's timers stand still while the machine
+// is suspended, so nothing sleeps longer than this past a resume.
+const pollInterval = 15 * time.Second

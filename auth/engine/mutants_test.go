@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	plant   = flag.Bool("mutants", false, "plant every mutant and see which test catches it")
+	planted = flag.String("mutant", "", "plant only those whose bug matches this")
+)
+
+// A mutant is one bug, planted in one place.
+type mutant struct {
+	bug  string
+	file string // below the root of the module
+	old  string // what the file holds, exactly once
+	new  string
+	// The tests that are to catch it: a package, and which of its tests.
+	pkg, run string
+}
+
+// The bugs that would break a promise. Those of the tests named that are
+// enough to catch one are few on purpose: a promise has a test of its own.
+var mutants = []mutant{
+	{"a line of the ledger is not synced", "keystore/disk.go",
+		`return d.do("sync", name, f.Sync)`, `return nil`,
+		"./cmd/curfew", "TestOrderOfARefresh"},
+	{"no durable count before the request", "auth/engine/cycle.go",
+		"\t\trec, err := m.store.Reserve(ctx, a.rec.ID)\n", "\t\trec, err := *a.rec, error(nil)\n",
+		"./auth/engine", "TestNoRequestWithoutReserve|TestSignInServeRefreshEnd"},
+	{"a request leaves although the count could not be written", "auth/engine/cycle.go",
+		"\t\tif err != nil {\n\t\t\treturn a.storeFailed(err)\n\t\t}\n\t\ta.setRecord(rec)\n",
+		"\t\tif err == nil {\n\t\t\ta.setRecord(rec)\n\t\t}\n",
+		"./auth/engine", "TestNoRequestWithoutReserve"},
+	{"served before it is saved", "auth/engine/cycle.go",
+		"\tif err := a.save(ctx); err != nil {\n", "\ta.m.mu.Lock()\n\ta.access, a.facts = u.token, u.facts\n\ta.failFlightLocked(nil)\n\ta.m.mu.Unlock()\n\tif err := a.save(ctx); err != nil {\n",
+		"./auth/engine", "TestNothingServedBeforeSaved"},
+	{"a count is given back though a request may have left", "auth/engine/cycle.go",
+		"return a.failed(ctx, oerr, !a.sent)", "return a.failed(ctx, oerr, true)",
+		"./auth/engine", "TestCrashThenOffline|TestThrottledThenOffline"},
+	{"a crash in a cycle is forgotten", "auth/engine/load.go",
+		"a.sent, a.facts.OutcomeUnknown = true, true", "a.sent = false",
+		"./auth/engine", "TestCrashThenOffline|TestCrashStrict"},
+	{"each retry is counted anew", "auth/engine/cycle.go",
+		"\t\tcase oauth.Unknown:\n", "\t\tcase oauth.Unknown:\n\t\t\tif rec, err := m.store.Commit(ctx, a.rec.ID, nil, nil, a.facts.encode(a.use)); err == nil {\n\t\t\t\ta.setRecord(rec)\n\t\t\t}\n",
+		"./auth/engine", "TestOutages|TestSim$"},
+	{"two refreshes where many ask", "auth/engine/account.go",
+		"\t\top = a.refresh\n", "\t\top = func(ctx context.Context) { a.cycle(ctx); a.refresh(ctx) }\n",
+		"./auth/engine", "TestManyCallersOneRefresh"},
+	{"any error that speaks of a grant ends the session", "auth/oauth/errors.go",
+		"\tswitch code {\n\tcase deadCode:", "\tif strings.Contains(code, \"grant\") {\n\t\treturn Dead\n\t}\n\tswitch code {\n\tcase deadCode:",
+		"./auth/oauth", "."},
+	{"a useless answer bars nothing", "auth/engine/cycle.go",
+		"\t\ta.retry = a.m.afterUseless(a.facts)\n", "\t\ta.retry = retry{err: protocolError(a.facts.Useless.Why)}\n",
+		"./auth/engine", "TestUselessAnswers"},
+	{"a restart forgets useless answers", "auth/engine/load.go",
+		"\t\ta.retry = m.afterUseless(facts)\n", "",
+		"./auth/engine", "TestUselessAnswers"},
+	{"a damaged session is nobody's", "keystore/peek.go",
+		"\t\tpeeked.owner = owner\n", "\t\t_ = owner\n",
+		"./auth/engine", "TestHurtSession"},
+	{"a dead token is not asked about once more", "auth/engine/cycle.go",
+		"\tconfirmed := false\n", "\tconfirmed := true\n",
+		"./auth/engine", "TestDeadIsConfirmed"},
+	{"a 21st refresh", "auth/session.go",
+		"return max(0, l.MaxRefreshes-max(", "return max(0, l.MaxRefreshes+1-max(",
+		"./auth/engine", "TestSignInServeRefreshEnd"},
+	{"over at 30 days, not after them", "auth/session.go",
+		"case !now.After(at):", "case now.Before(at):",
+		"./auth/...", "TestThirtyDays|TestOver|TestSession"},
+	{"the age is not looked at between two tries", "auth/engine/cycle.go",
+		"if reason := a.over(); reason != \"\" {", "if reason := a.over(); false {",
+		"./auth/engine", "TestSuspendBetweenTries"},
+	{"only the wall clock counts", "auth/engine/clock.go",
+		"\tif a.At.IsZero() {\n\t\treturn wall, false\n\t}\n", "\tif true {\n\t\treturn wall, false\n\t}\n",
+		"./auth/engine", "TestClockTurned"},
+	{"a start without waiting for the stored session costs a refresh", "auth/engine/load.go",
+		"a.flight, f.again = nil, true", "a.flight, f.again = nil, false",
+		"./auth/engine", "TestLockedKeychain"},
+	{"the tombstone is not written", "keystore/session.go",
+		"\tif t.ended != \"\" || t.keys != nil && t.ledger.ended != \"\" {\n\t\treturn nil\n\t}\n", "\tif true {\n\t\treturn nil\n\t}\n",
+		"./auth/engine", "TestSignOut|TestSignOutOffline"},
+	{"a tombstone is not looked at", "auth/engine/load.go",
+		"case rec.Ended != \"\" || !newest:", "case !newest:",
+		"./auth/engine", "TestSignOut|TestSignOutOffline"},
+	{"the old slot is not deleted", "keystore/session.go",
+		"\tif _, err := s.keychain.clearSlot(ctx, slot(t.id, t.ledger.now().Gen+1)); err != nil {", "\tif err := error(nil); err != nil {",
+		"./keystore", "."},
+	{"the high-water item is ignored", "keystore/session.go",
+		"\tif err := t.ledger.legal(h); err != nil {", "\tif err := t.ledger.legal(h); false {",
+		"./auth/engine", "TestRestoredPairs"},
+	{"the count is the keychain's alone", "keystore/ledger.go",
+		"\tfor _, s := range l.steps {\n\t\tused = max(used, s.Used)\n\t}\n", "\tused = l.steps[0].Used\n",
+		"./keystore", "TestUsedIsTheLarger"},
+	{"a keychain that was put back is believed", "keystore/ledger.go",
+		"\tcase h.Seq < k:\n\t\treturn fmt.Errorf(", "\tcase h.Seq < k:\n\t\treturn nil\n\tcase h.Seq < k-1:\n\t\treturn fmt.Errorf(",
+		"./auth/engine", "TestRestoredPairs"},
+	{"the keys are fetched after the answer", "auth/oauth/token.go",
+		"\tc.warmKeys(ctx, m)\n", "",
+		"./auth/oauth", "."},
+	{"a lost answer that comes late brings a fresh token", "auth/oauth/token.go",
+		"\t\tleft = tighten(left, exp.Sub(serverTime))\n", "",
+		"./auth/engine", "TestLostAnswerGrewOld|TestSim$"},
+	{"a page in a browser may ask the agent", "auth/agent/server.go",
+		"if origin || referer || r.Host != host {", "if (origin || referer || r.Host != host) && false {",
+		"./auth/agent", "."},
+	{"a callback with any state is taken", "auth/oauth/listener.go",
+		"[]byte(rc.state.Reveal())) != 1 {", "[]byte(rc.state.Reveal())) > 1 {",
+		"./auth/oauth", "TestStrayVisits"},
+	{"the server makes a 21st refresh", "auth/authserver/token.go",
+		"if v.count >= max(0, s.cfg.MaxRefreshes) {", "if v.count > max(0, s.cfg.MaxRefreshes) {",
+		"./auth/authserver", "."},
+	{"the server takes a token twice", "auth/authserver/token.go",
+		"\tcase t.ID == v.current:\n", "\tcase t.ID == v.current || v.count > 0:\n",
+		"./auth/authserver", "."},
+}
+
+// TestMutants plants bugs one at a time, in the compiler's view of the files
+// only, and wants each to be caught by the tests named. That is `make
+// mutants`; without -mutants it only checks that every bug can still be
+// planted.
+func TestMutants(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	caught := 0
+	var rows []string
+	for _, m := range mutants {
+		path := filepath.Join(root, m.file)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(text), m.old); n != 1 {
+			t.Errorf("%q: %s holds %d times, not once: %s", m.bug, m.file, n, m.old)
+			continue
+		}
+		if !*plant || !strings.Contains(m.bug, *planted) {
+			continue
+		}
+		by, err := m.catch(t, root, path, strings.Replace(string(text), m.old, m.new, 1))
+		if err != nil {
+			t.Errorf("%q: %v", m.bug, err)
+			by = "**nothing**"
+		} else {
+			caught++
+		}
+		row := fmt.Sprintf("| %s | `%s` | %s |", m.bug, m.file, by)
+		rows = append(rows, row)
+		fmt.Println(row)
+	}
+	if *plant {
+		t.Logf("%d of %d planted bugs caught", caught, len(rows))
+	}
+}
+
+var failedTest = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
+
+// catch runs the tests with the bug planted and says which of them failed.
+func (m mutant) catch(t *testing.T, root, path, text string) (by string, err error) {
+	dir := t.TempDir()
+	bad := filepath.Join(dir, "bad.go")
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: bad}})
+	if err != nil {
+		return "", err
+	}
+	list := filepath.Join(dir, "overlay.json")
+	for file, data := range map[string][]byte{bad: []byte(text), list: overlay} {
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			return "", err
+		}
+	}
+	run := func(args ...string) ([]byte, error) {
+		c := exec.CommandContext(t.Context(), "go", append([]string{args[0], "-overlay", list}, args[1:]...)...)
+		c.Dir = root
+		return c.CombinedOutput()
+	}
+	if out, err := run("build", "./"+filepath.Dir(m.file)); err != nil {
+		return "", fmt.Errorf("it does not compile: %v\n%s", err, out)
+	}
+	began := time.Now()
+	out, err := run("test", "-vet=off", "-count=1", "-timeout=5m", "-run", m.run, "-skip", "TestMutants", m.pkg)
+	if err == nil {
+		return "", fmt.Errorf("no test of %s caught it", m.pkg)
+	}
+	var names []string
+	for _, f := range failedTest.FindAllStringSubmatch(string(out), -1) {
+		names = append(names, "`"+f[1]+"`")
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) == 0 {
+		return "", fmt.Errorf("the tests did not run: %v\n%s", err, out)
+	}
+	t.Logf("%q: caught after %.0f s", m.bug, time.Since(began).Seconds())
+	if len(names) > 3 {
+		names = append(names[:3], fmt.Sprintf("and %d more", len(names)-3))
+	}
+	return strings.Join(names, ", "), nil
+}

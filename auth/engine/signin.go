@@ -1,0 +1,271 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+	"curfew/keystore"
+)
+
+// signInLimit is how long a person has in the browser.
+const signInLimit = 5 * time.Minute
+
+// signIn is one sign-in of an account, running or the last one.
+type signIn struct {
+	cancel context.CancelFunc
+	device bool          // by device code (RFC 8628), not by redirect
+	ready  chan struct{} // closed when started or err is set
+	start  auth.SignInStarted
+	err    error // why it could not start
+
+	// guarded by Manager.mu
+	view      auth.SignInView
+	abandoned bool // a person does not want it any more
+}
+
+// abandonLocked ends a running sign-in; even a grant that has come is not kept.
+func (s *signIn) abandonLocked() {
+	if s.running() {
+		s.abandoned = true
+		s.cancel()
+	}
+}
+
+func (s *signIn) running() bool {
+	return s != nil && (s.view.Phase == auth.PhaseBrowser || s.view.Phase == auth.PhaseExchange)
+}
+
+// waiter is a sign-in that waits for the person: by redirect or by device code.
+type waiter func(ctx context.Context, exchanging func()) (oauth.Grant, error)
+
+// StartSignIn starts a sign-in, or joins the one that runs. One that waits in
+// the browser gives way to one by device code, and the other way round. The
+// session that is there stays untouched until the new one is safe. Errors are
+// of type *Error.
+func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error) {
+	m.mu.Lock()
+	a, err := m.accountLocked(name)
+	if err == nil && m.running == nil {
+		err = shuttingDown()
+	}
+	if err != nil {
+		m.mu.Unlock()
+		return auth.SignInStarted{}, err
+	}
+	if s := a.signIn; s.running() && s.view.Phase == auth.PhaseBrowser && s.device != r.Device {
+		s.abandonLocked() // the person wants the other way
+	} else if s.running() {
+		m.mu.Unlock()
+		select {
+		case <-s.ready:
+		case <-ctx.Done():
+			return auth.SignInStarted{}, &auth.Error{Kind: auth.KindUnavailable, Message: "the sign-in is still starting", Hint: "try again", Cause: ctx.Err()}
+		}
+		joined := s.start
+		joined.Joined = true
+		return joined, s.err
+	}
+	run, cancel := context.WithTimeout(m.running, signInLimit)
+	s := &signIn{
+		cancel: cancel,
+		ready:  make(chan struct{}),
+		device: r.Device,
+		view:   auth.SignInView{Flow: rand.Text(), Phase: auth.PhaseBrowser, StartedAt: m.clock.Now(), Message: "Waiting for you in the browser."},
+	}
+	a.signIn = s
+	hint := a.loginHintLocked()
+	m.publishLocked()
+	m.wg.Go(func() {
+		defer cancel()
+		wait, err := m.openSignIn(run, a, s, r, hint)
+		if err != nil {
+			s.err = m.finishSignIn(a, s, err)
+			close(s.ready)
+			return
+		}
+		close(s.ready)
+		m.finishSignIn(a, s, m.completeSignIn(run, a, s, wait))
+	})
+	m.mu.Unlock()
+	select {
+	case <-s.ready:
+		return s.start, s.err
+	case <-ctx.Done(): // who asked has gone: nobody will open the browser
+		cancel()
+		return auth.SignInStarted{}, &auth.Error{Kind: auth.KindUnavailable, Message: "the sign-in took too long to start", Hint: "try again", Cause: ctx.Err()}
+	}
+}
+
+// openSignIn gets the keychain and the listener (or the device code) ready.
+func (m *Manager) openSignIn(ctx context.Context, a *account, s *signIn, r auth.SignInRequest, loginHint string) (waiter, error) {
+	if err := m.store.Status(ctx); errors.Is(err, keystore.ErrLocked) || errors.Is(err, keystore.ErrNoCollection) || errors.Is(err, keystore.ErrDenied) {
+		if err := m.store.Unlock(ctx); err != nil { // a person is there: ask
+			return nil, keychainError(err)
+		}
+	} else if err != nil {
+		return nil, keychainError(err)
+	}
+	client, err := a.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.Device {
+		f, err := client.StartDevice(ctx)
+		if err != nil {
+			return nil, err
+		}
+		url := f.VerificationURIComplete
+		if url == "" {
+			url = f.VerificationURI
+		}
+		s.start = auth.SignInStarted{Flow: s.view.Flow, URL: url, UserCode: f.UserCode, ExpiresAt: f.ExpiresAt}
+		return func(ctx context.Context, _ func()) (oauth.Grant, error) { return f.Wait(ctx) }, nil
+	}
+	o := oauth.SignInOptions{Timeout: signInLimit, LoginHint: loginHint, ForceLogin: r.Force}
+	f, err := client.StartSignIn(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s.start = auth.SignInStarted{Flow: s.view.Flow, URL: f.URL, ExpiresAt: f.ExpiresAt}
+	return f.Wait, nil
+}
+
+// completeSignIn waits for the person and has the session installed.
+func (m *Manager) completeSignIn(ctx context.Context, a *account, s *signIn, wait waiter) error {
+	grant, err := wait(ctx, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		s.view.Phase, s.view.Message = auth.PhaseExchange, "Signing in."
+		m.publishLocked()
+	})
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	m.mu.Lock()
+	queued := a.queueLocked(func(ctx context.Context) { done <- a.install(ctx, s, grant) })
+	m.mu.Unlock()
+	if !queued {
+		a.revokeGrant(ctx, grant)
+		return shuttingDown()
+	}
+	return <-done
+}
+
+// finishSignIn notes how a sign-in went, in words, and returns the *Error.
+func (m *Manager) finishSignIn(a *account, s *signIn, err error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil {
+		s.view.Phase, s.view.Message = auth.PhaseDone, "Signed in."
+		m.publishLocked()
+		return nil
+	}
+	e := signInError(a.name, err)
+	m.log.Info("sign-in failed", "account", a.name, "error", err)
+	s.view.Phase, s.view.Error = auth.PhaseFailed, e.Kind
+	s.view.Message = sentence(e.Message)
+	switch {
+	case s.abandoned: // as it was wanted
+		s.view.Message = auth.MessageCancelled
+	case e.Hint != "":
+		s.view.Message += " " + sentence(e.Hint)
+	}
+	if !s.abandoned {
+		m.journal.add(auth.Event{At: m.clock.Now(), Account: a.name, Kind: auth.EventError, Message: "sign-in failed: " + e.Message})
+	}
+	m.publishLocked()
+	return e
+}
+
+// install makes the new session durable, puts it in place of the old one,
+// and only then retires the old one.
+func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
+	m := a.m
+	m.mu.Lock()
+	abandoned, bound := s.abandoned, bindingOf(a.config)
+	m.mu.Unlock()
+	if abandoned {
+		a.revokeGrant(ctx, g)
+		return context.Canceled
+	}
+	if g.RefreshToken.IsZero() {
+		return &auth.Error{
+			Kind:    auth.KindRefused,
+			Message: "the server gave no refresh token, so the session could not last",
+			Hint:    "add the scope offline_access to the account, or allow refresh tokens for this client at the provider",
+		}
+	}
+	now := m.clock.Now()
+	f := facts{Bound: bound, Clock: m.clock.Anchor()}
+	f.apply(g)
+	m.mu.Lock()
+	u := use{LastActivity: now, Demand: a.use.Demand} // the callers stay the same
+	if a.rec == nil {
+		u.Demand = m.journal.past(a.name).Demand
+	}
+	meta := f.encode(u)
+	m.mu.Unlock()
+	rec, err := m.store.Create(context.WithoutCancel(ctx), a.name, now,
+		[]byte(g.RefreshToken.Reveal()), []byte(g.AccessToken.Reveal()), meta)
+	if err != nil {
+		a.revokeGrant(ctx, g)
+		return keychainError(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old, found := a.rec, a.found
+	words := "signed in"
+	if f.Identity.Display != "" {
+		words += " as " + f.Identity.Display
+	}
+	if old != nil && a.facts.Identity.Subject != "" && a.facts.Identity.Subject != f.Identity.Subject {
+		words += ", in place of " + a.facts.Identity.Display
+	}
+	a.dropUnsavedLocked()
+	a.rec, a.facts, a.use, a.access, a.found = &rec, f, u, g.AccessToken, nil
+	a.retry, a.storeErr, a.dirty, a.noted, a.forecastAt = retry{}, nil, false, now, time.Time{}
+	a.failFlightLocked(nil) // who waited for a refresh has a new token
+	if old != nil {
+		m.retireLocked(*old, a.server, endReplaced)
+	}
+	for _, r := range found {
+		m.retireLocked(r, a.server, endReplaced)
+	}
+	m.journal.forget(a.name)
+	m.journal.add(auth.Event{At: now, Account: a.name, Kind: auth.EventSignIn, Message: words})
+	m.publishLocked()
+	return nil
+}
+
+// loginHintLocked is whom to suggest to the server.
+func (a *account) loginHintLocked() string {
+	id := a.facts.Identity
+	if id.Subject == "" {
+		id = a.m.journal.past(a.name).Identity
+	}
+	if id.Display != "" {
+		return id.Display
+	}
+	return id.Subject
+}
+
+// CancelSignIn ends a running sign-in; the session that was there stays.
+// Without one it does nothing.
+func (m *Manager) CancelSignIn(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, err := m.accountLocked(name)
+	if err != nil {
+		return err
+	}
+	a.signIn.abandonLocked()
+	return nil
+}

@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+	"curfew/keystore"
+)
+
+// factsLocked gathers what the account's state follows from.
+func (a *account) factsLocked(t Reading) auth.Facts {
+	f := auth.Facts{SigningIn: a.signIn.running(), Refreshing: a.inFlight}
+	if a.rec == nil {
+		f.Past = a.m.journal.past(a.name).Reason
+	}
+	if e, ok := errors.AsType[*auth.Error](a.storeErr); ok && e.Kind == auth.KindBadRequest || errors.Is(a.storeErr, keystore.ErrVersion) {
+		f.Held = true // a setting, an update or a sign-in can mend it; the keychain cannot
+	} else {
+		f.Locked = a.storeErr != nil
+	}
+	if a.triesAgainLocked(t.Now) {
+		f.RetryAt = a.retry.at
+	}
+	if a.rec != nil {
+		s := a.sessionLocked()
+		f.Session = &s
+		f.Suspect = a.suspectLocked(t)
+		f.Held = f.Held || a.retry.err != nil && a.retry.err.Class == oauth.HeldBack || a.uselessLocked()
+	}
+	return f
+}
+
+// uselessLocked reports whether the server's answers cost refreshes and bring
+// nothing, so that a person has to look.
+func (a *account) uselessLocked() bool {
+	return a.retry.useless && a.facts.Useless.Count >= uselessHolds
+}
+
+// triesAgainLocked reports whether a failed refresh is tried again without
+// anybody asking. What failed long ago says nothing of how things are.
+func (a *account) triesAgainLocked(now time.Time) bool {
+	switch {
+	case a.rec == nil || a.retry.err == nil:
+		return false
+	case a.rec.Pending || now.Before(a.retry.at):
+		return true
+	}
+	return !a.retry.useless && now.Sub(a.wantedAt) < wantedFor && !a.sessionLocked().AccessGood(now)
+}
+
+// snapshotLocked builds the account's snapshot of the moment t.
+func (a *account) snapshotLocked(t Reading) auth.Snapshot {
+	now := t.Now
+	f := a.factsLocked(t)
+	v := auth.Snapshot{
+		Name:         a.name,
+		Provider:     providerName(a.config),
+		MaxRefreshes: a.m.limits.MaxRefreshes,
+		MaxAge:       seconds(a.m.limits.MaxAge),
+		MaxIdle:      seconds(a.m.limits.MaxIdle),
+		RefreshMode:  a.config.Refresh,
+		Paused:       a.m.paused,
+		Warnings:     []string{},
+		WarningLevel: a.m.warnings,
+		TookTokens:   []auth.Taker{},
+	}
+	v.State, v.Reason = auth.Derive(f, a.m.limits, now)
+	if a.signIn != nil {
+		view := a.signIn.view
+		view.StartedAt = view.StartedAt.UTC().Truncate(time.Second)
+		v.SignIn = &view
+	}
+	if f.Session != nil {
+		a.describeSessionLocked(&v, f, now)
+	} else if past := a.m.journal.past(a.name); past.Reason != "" {
+		v.Subject = past.Subject
+		v.SignedInAt = whole(past.SignedInAt)
+		v.EndedAt = whole(past.At)
+		v.RefreshesUsed = past.Used
+		v.TookTokens = append(v.TookTokens, past.TookTokens...)
+	}
+	v.Message = a.messageLocked(v, now)
+	return v
+}
+
+// describeSessionLocked fills in what a live session adds.
+func (a *account) describeSessionLocked(v *auth.Snapshot, f auth.Facts, now time.Time) {
+	s := *f.Session
+	l := a.m.limits
+	end, by := s.EndsAt(l)
+	v.Subject = a.facts.Identity.Display
+	v.SignedInAt = whole(s.SignedInAt)
+	v.EndsAt = whole(end)
+	v.AgeLeft = seconds(end.Sub(now))
+	v.RefreshesUsed = l.MaxRefreshes - s.Left(l)
+	v.RefreshesLeft = s.Left(l)
+	v.AccessExpiresAt = whole(s.AccessExpiresAt)
+	v.AccessLifetime = seconds(s.AccessLifetime)
+	if s.AccessGood(now) {
+		v.AccessLeft = seconds(s.AccessExpiresAt.Sub(now))
+	}
+	v.LastRefreshAt = whole(a.facts.LastRefreshAt)
+	v.LastUsedAt = whole(a.use.LastActivity)
+	v.LastUsedBy = a.use.LastUsedBy
+	v.TookTokens = append(v.TookTokens, a.use.Takers...)
+	d := a.planLocked(now)
+	switch {
+	case a.retry.at.After(now):
+		v.NextRefreshAt, v.NextReason = whole(a.retry.at), "next try"
+	case a.m.paused:
+		v.NextReason = "background refresh is paused"
+	default:
+		v.NextRefreshAt, v.NextReason = whole(d.WakeAt), d.Why
+	}
+	v.Forecast = a.forecast
+	if a.forecastAt.IsZero() { // not made yet: the nearest fixed end
+		v.Forecast = auth.ForecastView{EndsAt: v.EndsAt, By: by}
+	}
+	v.Warnings = append(v.Warnings, a.warningWordsLocked(now)...)
+	v.LimitedBy = s.LimitedBy(l, v.Forecast)
+	if a.m.memory {
+		v.Warnings = append(v.Warnings, "Kept in memory only: this session ends when the agent does.")
+	}
+	switch {
+	case a.unsaved != nil:
+		v.Warnings = append(v.Warnings, "The refreshed session is not saved yet; Curfew keeps trying. Do not shut down.")
+	case a.storeErr != nil:
+		v.Warnings = append(v.Warnings, sentence(keychainError(a.storeErr).Message))
+	}
+	if a.triesAgainLocked(now) || f.Held && a.retry.err != nil {
+		v.Warnings = append(v.Warnings, sentence(failureWords(a.retry.err)))
+	}
+}
+
+// messageLocked is one sentence for people about the state.
+func (a *account) messageLocked(v auth.Snapshot, now time.Time) string {
+	switch v.State {
+	case auth.SignedOut:
+		return "Not signed in."
+	case auth.SigningIn:
+		return v.SignIn.Message
+	case auth.Active:
+		if v.RefreshesLeft == 0 && !a.rec.Pending {
+			if v.MaxRefreshes == 1 {
+				return "The one refresh is used up. The last access token works until it expires; then it takes a new sign-in."
+			}
+			return fmt.Sprintf("The %d refreshes are used up. The last access token works until it expires; then it takes a new sign-in.", v.MaxRefreshes)
+		}
+		return "The access token is good."
+	case auth.Stale:
+		return "The access token is over; the next request renews it."
+	case auth.Refreshing:
+		return "Refreshing."
+	case auth.Waiting:
+		return sentence(a.failureErrorLocked().Message)
+	case auth.Held:
+		if a.retry.err == nil {
+			return sentence(keychainError(a.storeErr).Message)
+		}
+		return sentence(a.failureErrorLocked().Message)
+	case auth.Locked:
+		return sentence(keychainError(a.storeErr).Message)
+	case auth.Suspect:
+		return sentence(suspectError().Message)
+	case auth.Ended:
+		return endMessage(v.Reason)
+	}
+	return ""
+}
+
+func providerName(c auth.Account) string {
+	switch {
+	case c.Issuer != "":
+		return c.Issuer
+	case c.Provider != "":
+		return c.Provider
+	default:
+		return c.TokenEndpoint
+	}
+}
+
+// whole is t in UTC, to the second; the zero time stays zero.
+func whole(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Truncate(time.Second)
+}
+
+// seconds is d in whole seconds, never below zero.
+func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }

@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+)
+
+// Token returns an access token good for at least minValid (below zero: for
+// [DefaultMinValid]). A token in memory is handed out at once; else the
+// caller waits, with everybody else who asks meanwhile, for one refresh.
+// program names who asks, for the log. Errors are of type *Error.
+func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error) {
+	program = cleanName(program)
+	for waited := false; ; {
+		t, f, err := m.tokenOrFlight(name, minValid, program, waited)
+		if f == nil {
+			return t, err
+		}
+		if err := f.wait(ctx); err != nil {
+			return auth.Token{}, err
+		}
+		waited = waited || !f.again
+	}
+}
+
+// tokenOrFlight answers with a token, an error, or the refresh to wait for.
+func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program string, waited bool) (auth.Token, *flight, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, err := m.accountLocked(name)
+	if err != nil {
+		return auth.Token{}, nil, err
+	}
+	t := m.clock.Read()
+	now := t.Now
+	if !waited {
+		a.wantedAt = now
+		if a.rec != nil {
+			a.use.Demand.Note(now, a.facts.AccessLifetime)
+			a.dirty = true
+		}
+	}
+	switch unread, err := a.askedLocked(t); {
+	case err != nil:
+		return auth.Token{}, nil, err
+	case unread:
+		return auth.Token{}, a.joinLocked(program), nil
+	}
+	s := a.sessionLocked()
+	end, _ := s.EndsAt(m.limits)
+	fresh := min(s.AccessLifetime, end.Sub(now))
+	switch serving := auth.Serve(s.AccessExpiresAt, fresh, minValid, now); {
+	case serving == auth.ServeToken, waited && (s.AccessExpiresAt.IsZero() || s.AccessGood(now)):
+		return a.serveLocked(program, now), nil, nil
+	case serving == auth.ServeImpossible:
+		return auth.Token{}, nil, &auth.Error{
+			Kind: auth.KindBadRequest,
+			Message: fmt.Sprintf("no token of %s can be good for %s: a fresh one lives %s",
+				name, auth.ShortDuration(minValid), auth.ShortDuration(fresh)),
+			Hint: "ask for less with --min-valid",
+		}
+	case serving == auth.ServeTooSoon:
+		return auth.Token{}, nil, &auth.Error{
+			Kind: auth.KindUnavailable,
+			Message: fmt.Sprintf("the token of %s is good for %s only, and too young to be replaced",
+				name, auth.ShortDuration(s.AccessExpiresAt.Sub(now))),
+			Hint: "ask for less with --min-valid, or spend one with `curfew refresh " + name + "`",
+		}
+	case waited: // a refresh has just worked, and what it brought is over or does not say when
+		return auth.Token{}, nil, &auth.Error{
+			Kind:    auth.KindUnavailable,
+			Message: "the server's new token of " + name + " is not usable: it does not say how long it lives, or is over",
+			Hint:    "look at the provider's settings for the lifetime of access tokens",
+		}
+	case s.Exhausted(m.limits):
+		return auth.Token{}, nil, endedError(name, auth.ByRefreshes)
+	case a.flight == nil && a.retryBarsLocked(now):
+		return auth.Token{}, nil, a.failureErrorLocked()
+	}
+	return auth.Token{}, a.joinLocked(program), nil
+}
+
+// askedLocked says why nothing can be asked of the account's session at t. When
+// what is stored was not read yet, it has that done, and reports it: who waits
+// for the next flight then asks again.
+func (a *account) askedLocked(t Reading) (unread bool, err error) {
+	switch {
+	case a.m.running == nil:
+		return false, shuttingDown()
+	case a.loading || a.rec == nil && len(a.found) > 0:
+		a.retry.at = time.Time{} // look at the keychain again
+		return true, nil
+	case a.rec == nil:
+		return false, a.noSessionErrorLocked()
+	case a.suspectLocked(t):
+		return false, suspectError()
+	}
+	if over := a.sessionLocked().Over(a.m.limits, t.Now); over != "" {
+		return false, endedError(a.name, over)
+	}
+	return false, nil
+}
+
+// retryBarsLocked reports whether a failure is too fresh to try again because
+// somebody asks: a server that wants to be left alone, or a try a moment ago.
+func (a *account) retryBarsLocked(now time.Time) bool {
+	r := a.retry
+	switch {
+	case r.err == nil || !now.Before(r.at):
+		return false
+	case r.err.Class == oauth.HeldBack, r.err.Class == oauth.Protocol, r.throttles():
+		return true
+	case r.err.Class == oauth.Throttled: // 503 and no more is what an outage looks like
+		return now.Sub(r.last) < offlineMax
+	}
+	return now.Sub(r.last) < offlineDelay
+}
+
+// throttles reports whether the server said that it is asked too often, or
+// when to come back (RFC 9110 section 10.2.3, RFC 6585 section 4).
+func (r retry) throttles() bool {
+	return r.err != nil && r.err.Class == oauth.Throttled && (r.err.Status != http.StatusServiceUnavailable || r.err.RetryAfter > 0)
+}
+
+// serveLocked hands the token out and remembers who took it.
+func (a *account) serveLocked(program string, now time.Time) auth.Token {
+	news := a.use.LastUsedBy != program || a.m.journal.tokenIsNews(a.name, program, now)
+	a.use.took(program, now)
+	if news {
+		a.m.journal.add(auth.Event{At: now, Account: a.name, Kind: auth.EventToken, Program: program, Message: "token for " + programWords(program)})
+		a.m.publishLocked()
+	}
+	a.dirty = true
+	return auth.Token{
+		AccessToken: a.access,
+		TokenType:   "Bearer",
+		ExpiresAt:   a.facts.AccessExpiresAt,
+		Scope:       a.facts.Scope,
+	}
+}
+
+// Refresh spends one refresh now, whatever the plan says, and returns what is
+// left. An open cycle is brought to its end instead of starting another, unless
+// what comes of it is over already.
+// Errors are of type *Error.
+func (m *Manager) Refresh(ctx context.Context, name, program string) (auth.Snapshot, error) {
+	m.mu.Lock()
+	a, err := m.accountLocked(name)
+	if err != nil {
+		m.mu.Unlock()
+		return auth.Snapshot{}, err
+	}
+	t := m.clock.Read()
+	now := t.Now
+	a.wantedAt = now
+	unread, err := a.askedLocked(t)
+	switch {
+	case err != nil || unread:
+	case a.sessionLocked().Exhausted(m.limits):
+		err = endedError(name, auth.ByRefreshes)
+	case a.flight == nil && a.retry.throttles() && now.Before(a.retry.at):
+		err = a.failureErrorLocked()
+	}
+	if err != nil {
+		m.mu.Unlock()
+		return auth.Snapshot{}, err
+	}
+	f := a.joinLocked(cleanName(program))
+	m.mu.Unlock()
+	if err := f.wait(ctx); err != nil {
+		return auth.Snapshot{}, err
+	}
+	if f.again {
+		return m.Refresh(ctx, name, program)
+	}
+	return m.Snapshot(name)
+}
+
+// joinLocked joins the refresh under way, or asks for one.
+func (a *account) joinLocked(program string) *flight {
+	if a.gone {
+		f := &flight{done: make(chan struct{}), err: shuttingDown()}
+		close(f.done)
+		return f
+	}
+	if a.flight == nil {
+		a.flight = &flight{done: make(chan struct{}), program: program}
+	}
+	a.poke()
+	return a.flight
+}
+
+// wait waits for the refresh, or until ctx ends. The refresh goes on: it
+// belongs to the Manager, not to the caller who asked first.
+func (f *flight) wait(ctx context.Context) error {
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return &auth.Error{Kind: auth.KindUnavailable, Message: "the refresh takes longer than the caller waits", Hint: "try again; the refresh goes on", Cause: ctx.Err()}
+	}
+}

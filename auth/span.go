@@ -1,0 +1,53 @@
+package auth
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ParseSpan reads a time span of more than nothing: "30d", "12h", "1d12h" (days,
+// then what time.ParseDuration reads).
+func ParseSpan(s string) (time.Duration, error) {
+	bad := fmt.Errorf(`%q is not a time span such as "30d", "12h" or "90m"`, s)
+	var d time.Duration
+	rest := s
+	if days, after, ok := strings.Cut(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil || n > 36500 {
+			return 0, bad
+		}
+		d, rest = time.Duration(n)*24*time.Hour, after
+	}
+	if rest != "" {
+		r, err := time.ParseDuration(rest)
+		if err != nil || r < 0 {
+			return 0, bad
+		}
+		d += r
+	}
+	if s == "" || d <= 0 {
+		return 0, bad
+	}
+	return d, nil
+}
+
+// FormatSpan says d as [ParseSpan] reads it: "30d", "1d12h", "90m".
+func FormatSpan(d time.Duration) string {
+	text := ""
+	if days := d / (24 * time.Hour); days > 0 {
+		text, d = strconv.Itoa(int(days))+"d", d%(24*time.Hour)
+	}
+	if d == 0 && text != "" {
+		return text
+	}
+	rest := d.String()
+	if strings.HasSuffix(rest, "m0s") {
+		rest = strings.TrimSuffix(rest, "0s")
+	}
+	if strings.HasSuffix(rest, "h0m") {
+		rest = strings.TrimSuffix(rest, "0m")
+	}
+	return text + rest
+}
