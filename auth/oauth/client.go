@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"curfew/auth"
-
-	"golang.org/x/oauth2"
 )
 
 // Client speaks to one authorization server for one account. Safe for
@@ -99,35 +97,39 @@ func New(c Config) (*Client, error) {
 // Provider returns the preset in use.
 func (c *Client) Provider() Provider { return c.provider }
 
-// conf is the x/oauth2 configuration for one call. AuthStyle is always set:
-// its auto-detection sends a failing token request twice.
-func (c *Client) conf(m *metadata, redirectURI string) *oauth2.Config {
-	return &oauth2.Config{
-		ClientID:     c.config.ClientID,
-		ClientSecret: c.config.ClientSecret.Reveal(),
-		RedirectURL:  redirectURI,
-		Scopes:       c.scopes(m),
-		Endpoint: oauth2.Endpoint{
-			AuthURL:       m.authorization,
-			TokenURL:      m.token,
-			DeviceAuthURL: m.device,
-			AuthStyle:     c.authStyle(m),
-		},
+// clientAuth decides how the client names itself: "none" and "post" in the
+// body (RFC 6749 section 3.2.1), "basic" in a header. The default of a server
+// that does not say is HTTP Basic (RFC 8414 section 2).
+func (c *Client) clientAuth(m *metadata) string {
+	switch {
+	case c.config.ClientSecret.IsZero():
+		return "none"
+	case c.provider.ClientAuth != "":
+		return c.provider.ClientAuth
+	case !slices.Contains(m.authMethods, "client_secret_basic") && slices.Contains(m.authMethods, "client_secret_post"):
+		return "post"
 	}
+	return "basic"
 }
 
-// authStyle decides where the client id and the secret go. A public client has
-// no secret and names itself in the body (RFC 6749 section 3.2.1). The default
-// of a server that does not say is HTTP Basic (RFC 8414 section 2).
-func (c *Client) authStyle(m *metadata) oauth2.AuthStyle {
-	method := c.provider.ClientAuth
-	if method == "" && !slices.Contains(m.authMethods, "client_secret_basic") && slices.Contains(m.authMethods, "client_secret_post") {
-		method = "post"
+// post sends a form to an endpoint as this client, once.
+func (c *Client) post(ctx context.Context, op string, m *metadata, endpoint string, form url.Values) (*reply, *Error) {
+	auth := c.clientAuth(m)
+	if auth != "basic" {
+		form.Set("client_id", c.config.ClientID)
 	}
-	if c.config.ClientSecret.IsZero() || method == "post" {
-		return oauth2.AuthStyleInParams
+	if auth == "post" {
+		form.Set("client_secret", c.config.ClientSecret.Reveal())
 	}
-	return oauth2.AuthStyleInHeader
+	req, err := http.NewRequest(http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, &Error{Op: op, Class: HeldBack, Err: errors.New("the endpoint's address cannot be parsed")}
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if auth == "basic" { // encoded as RFC 6749 section 2.3.1 asks
+		req.SetBasicAuth(url.QueryEscape(c.config.ClientID), url.QueryEscape(c.config.ClientSecret.Reveal()))
+	}
+	return c.send(ctx, op, req, tokenLimit)
 }
 
 // scopes are the configured scopes, or the preset's as far as the server lists them.
@@ -157,33 +159,12 @@ func (c *Client) Revoke(ctx context.Context, rt auth.Secret) error {
 	if m.revocation == "" {
 		return ErrNoRevocation
 	}
-	form := url.Values{"token": {rt.Reveal()}, "token_type_hint": {"refresh_token"}}
-	style := c.authStyle(m)
-	if style == oauth2.AuthStyleInParams {
-		form.Set("client_id", c.config.ClientID)
-		if !c.config.ClientSecret.IsZero() {
-			form.Set("client_secret", c.config.ClientSecret.Reveal())
-		}
-	}
-	req, err := http.NewRequest(http.MethodPost, m.revocation, strings.NewReader(form.Encode()))
-	if err != nil {
-		return &Error{Op: op, Class: HeldBack, Err: errors.New("the revocation endpoint's address cannot be parsed")}
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if style == oauth2.AuthStyleInHeader {
-		c.setBasicAuth(req)
-	}
-	r, failed := c.send(ctx, op, req, tokenLimit)
+	r, failed := c.post(ctx, op, m, m.revocation, url.Values{"token": {rt.Reveal()}, "token_type_hint": {"refresh_token"}})
 	if failed != nil {
 		return failed
 	}
 	if !r.ok() {
-		return refusal(op, req.URL.Host, r, nil)
+		return refusal(op, hostOf(m.revocation), r, nil)
 	}
 	return nil
-}
-
-// setBasicAuth names the client in a header, encoded as RFC 6749 section 2.3.1 asks.
-func (c *Client) setBasicAuth(req *http.Request) {
-	req.SetBasicAuth(url.QueryEscape(c.config.ClientID), url.QueryEscape(c.config.ClientSecret.Reveal()))
 }

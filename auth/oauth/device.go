@@ -2,14 +2,13 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"curfew/auth"
-
-	"golang.org/x/oauth2"
 )
 
 // DeviceFlow is a running device sign-in (RFC 8628).
@@ -19,12 +18,14 @@ type DeviceFlow struct {
 
 	client   *Client
 	meta     *metadata
-	answer   *oauth2.DeviceAuthResponse
+	code     auth.Secret
+	interval time.Duration
 	deadline time.Time
 }
 
 const (
 	pollInterval  = 5 * time.Second // RFC 8628 section 3.2: when the server does not say
+	slowerBy      = 5 * time.Second // section 3.5: added for every slow_down
 	maxBackOff    = time.Minute
 	maxDeviceLife = 30 * time.Minute
 )
@@ -40,40 +41,35 @@ func (c *Client) StartDevice(ctx context.Context) (*DeviceFlow, error) {
 		return nil, &Error{Op: op, Server: hostOf(m.token), Class: HeldBack,
 			Err: fmt.Errorf("%s does not offer sign-ins on another device; sign in with the browser", c.provider.Title)}
 	}
-	conf := c.conf(m, "")
-	g := &guard{client: c, op: op, read: readDevice}
-	var options []oauth2.AuthCodeOption
-	if !c.config.ClientSecret.IsZero() {
-		g.authenticate = conf.Endpoint.AuthStyle == oauth2.AuthStyleInHeader
-		if !g.authenticate { // x/oauth2 sends no secret here, though section 3.1 asks for it
-			options = append(options, oauth2.SetAuthURLParam("client_secret", conf.ClientSecret))
-		}
+	// Section 3.1 wants client_id in the body, whatever authenticates the client.
+	form := url.Values{"client_id": {c.config.ClientID}}
+	if scopes := c.scopes(m); len(scopes) > 0 {
+		form.Set("scope", strings.Join(scopes, " "))
 	}
-	answer, err := conf.DeviceAuth(g.context(ctx), options...)
-	if err != nil {
-		return nil, g.failed(err)
+	r, failed := c.post(ctx, op, m, m.device, form)
+	if failed != nil {
+		return nil, failed
 	}
-	left := time.Until(answer.Expiry)
-	return &DeviceFlow{
-		UserCode:                answer.UserCode,
-		VerificationURI:         answer.VerificationURI,
-		VerificationURIComplete: answer.VerificationURIComplete,
-		ExpiresAt:               c.now().Add(left).Round(0),
-		client:                  c,
-		meta:                    m,
-		answer:                  answer,
-		deadline:                time.Now().Add(left),
-	}, nil
+	server := hostOf(m.device)
+	f, life, failed := readDevice(op, server, r)
+	if failed != nil {
+		failed.Op, failed.Server, failed.Status = op, server, r.status
+		return nil, failed
+	}
+	f.client, f.meta = c, m
+	f.ExpiresAt, f.deadline = c.now().Add(life).Round(0), time.Now().Add(life)
+	return f, nil
 }
 
-// readDevice reads a device authorization answer (RFC 8628 section 3.2). What
-// it says is shown to a person and opened in a browser, so it is checked.
-func readDevice(g *guard, server string, r *reply) ([]byte, *Error) {
+// readDevice reads a device authorization answer (RFC 8628 section 3.2) and
+// how long it is valid. What it says is shown to a person and opened in a
+// browser, so it is checked.
+func readDevice(op, server string, r *reply) (*DeviceFlow, time.Duration, *Error) {
 	if !r.ok() {
-		return nil, refusal(g.op, server, r, nil)
+		return nil, 0, refusal(op, server, r, nil)
 	}
-	bad := func(what string) ([]byte, *Error) {
-		return nil, &Error{Class: Protocol, Err: fmt.Errorf("%s gave a device answer that cannot be used: %s", server, what)}
+	bad := func(what string) (*DeviceFlow, time.Duration, *Error) {
+		return nil, 0, &Error{Class: Protocol, Err: fmt.Errorf("%s gave a device answer that cannot be used: %s", server, what)}
 	}
 	o, err := parseObject(r.body)
 	switch {
@@ -83,7 +79,7 @@ func readDevice(g *guard, server string, r *reply) ([]byte, *Error) {
 		return bad(err.Error())
 	}
 	if code, _ := o.str("error"); code != "" {
-		return nil, refusal(g.op, server, r, nil)
+		return nil, 0, refusal(op, server, r, nil)
 	}
 	deviceCode, _ := o.str("device_code")
 	userCode, _ := o.str("user_code")
@@ -114,55 +110,49 @@ func readDevice(g *guard, server string, r *reply) ([]byte, *Error) {
 	if interval == 0 {
 		interval = int64(pollInterval / time.Second)
 	}
-	body, _ := json.Marshal(map[string]any{ // strings and numbers only
-		"device_code": deviceCode, "user_code": userCode,
-		"verification_uri": uri, "verification_uri_complete": complete,
-		"expires_in": min(life, int64(maxDeviceLife/time.Second)), "interval": min(interval, int64(maxDeviceLife/time.Second)),
-	})
-	return body, nil
+	limited := func(seconds int64) time.Duration { return min(time.Duration(seconds)*time.Second, maxDeviceLife) }
+	f := &DeviceFlow{UserCode: userCode, VerificationURI: uri, VerificationURIComplete: complete,
+		code: auth.NewSecret(deviceCode), interval: limited(interval)}
+	return f, limited(life), nil
 }
 
-// readPoll is readTokens for polling: it lets the two answers through that
-// x/oauth2 handles itself (RFC 8628 section 3.5).
-func readPoll(g *guard, server string, r *reply) ([]byte, *Error) {
-	body, failed := readTokens(g, server, r)
-	if failed != nil && (failed.Code == "authorization_pending" || failed.Code == "slow_down") {
-		if failed.Code == "slow_down" {
-			g.slowed++
-		}
-		body, _ := json.Marshal(map[string]string{"error": failed.Code})
-		return body, nil
-	}
-	return body, failed
-}
-
-// Wait polls until the person is done.
-//
-// x/oauth2 polls, and gives up at the first sign of trouble; Wait starts it
-// again with twice the pause (RFC 8628 section 3.5), until the code expires.
+// Wait polls until the person is done. After trouble it goes on with twice the
+// pause (RFC 8628 section 3.5), until the code expires.
 func (f *DeviceFlow) Wait(ctx context.Context) (Grant, error) {
 	const op = "device sign-in"
 	c := f.client
 	waiting, cancel := context.WithDeadline(ctx, f.deadline)
 	defer cancel()
-	g := &guard{client: c, op: op, read: readPoll, repeat: true}
-	for trouble := 0; ; trouble++ {
-		answer := *f.answer
-		answer.Expiry = time.Time{} // our deadline is the same and says why
-		answer.Interval += 5 * g.slowed
-		answer.Interval = max(answer.Interval, min(answer.Interval<<min(trouble, 10), int64(maxBackOff/time.Second)))
-		_, err := c.conf(f.meta, "").DeviceAccessToken(g.context(waiting), &answer)
-		if err == nil {
+	interval := f.interval
+	for trouble := 0; ; {
+		pause := time.NewTimer(max(interval, min(interval<<min(trouble, 10), maxBackOff)))
+		select {
+		case <-pause.C:
+		case <-waiting.Done():
+		}
+		pause.Stop()
+		var a answer
+		failed := &Error{Op: op, Class: Cancelled, Err: waiting.Err()}
+		if waiting.Err() == nil {
+			a, failed = c.requestTokens(waiting, op, f.meta, url.Values{
+				"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {f.code.Reveal()},
+			})
+		}
+		switch {
+		case failed == nil:
 			finishing, cancel := context.WithTimeout(ctx, finishLimit)
 			defer cancel()
-			return c.finishSignIn(finishing, f.meta, g, auth.Secret{})
-		}
-		switch failed := g.failed(err); {
+			return c.finishSignIn(finishing, op, f.meta, a, auth.Secret{})
 		case ctx.Err() != nil:
 			return Grant{}, &Error{Op: op, Class: Cancelled, Err: errors.New("it was cancelled")}
 		case waiting.Err() != nil, failed.Code == "expired_token":
 			return Grant{}, &Error{Op: op, Class: Cancelled, Err: errors.New("nobody entered the code in time; start it again")}
+		case failed.Code == "authorization_pending":
+			trouble = 0
+		case failed.Code == "slow_down":
+			interval += slowerBy
 		case failed.Class == NotSent, failed.Class == Unknown, failed.Class == Throttled:
+			trouble++
 			c.log.Info("device sign-in goes on after trouble", "error", failed)
 		default:
 			return Grant{}, failed

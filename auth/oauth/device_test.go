@@ -85,7 +85,7 @@ func TestDevice(t *testing.T) {
 	})
 }
 
-// TestDeviceTrouble: where x/oauth2 gives up, we back off.
+// TestDeviceTrouble: polling backs off after trouble, until the server answers.
 func TestDeviceTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDeviceServer(pending, slowDown, respond(503, "", ""), respond(502, "text/html", "<h1>"), pending, respond(200, "text/html", "<h1>"))
@@ -104,9 +104,9 @@ func TestDeviceTrouble(t *testing.T) {
 		if g, err := flow.Wait(t.Context()); err != nil || g.AccessToken.IsZero() {
 			t.Fatalf("%v", err)
 		}
-		// 10 s after slow_down; then twice that for each trouble, up to a minute.
-		// Before the sixth poll it was offline at 40 s and 60 s more.
-		want := []time.Duration{5, 5, 10, 20, 40, 40 + 60 + 60, 60}
+		// 10 s after slow_down, twice that for each trouble in a row, up to a minute.
+		// Before the sixth poll it was offline at 10 s and 20 s more.
+		want := []time.Duration{5, 5, 10, 20, 40, 10 + 20 + 40, 60}
 		for i := range want {
 			want[i] *= time.Second
 		}

@@ -8,8 +8,6 @@ import (
 	"testing"
 
 	"curfew/auth"
-
-	"golang.org/x/oauth2"
 )
 
 func TestDiscoveryForms(t *testing.T) {
@@ -292,19 +290,6 @@ func TestProviderFile(t *testing.T) {
 		}
 		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v", data, err)
-		}
-	}
-}
-
-// TestAuthStyleIsSet: auto-detection would send a failing request twice.
-func TestAuthStyleIsSet(t *testing.T) {
-	for _, secret := range []string{"", "x"} {
-		c, err := New(Config{Issuer: fakeIssuer, ClientID: "x", ClientSecret: auth.NewSecret(secret)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c.conf(&metadata{}, "").Endpoint.AuthStyle == oauth2.AuthStyleAutoDetect {
-			t.Error("AuthStyle is left to auto-detection")
 		}
 	}
 }

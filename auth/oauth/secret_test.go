@@ -31,7 +31,7 @@ func TestSecretNeverPrints(t *testing.T) {
 	values := []any{
 		secret, &secret, o, &o, []any{secret}, map[auth.Secret]int{secret: 1}, struct{ s auth.Secret }{secret}, struct{ o outer }{o},
 		grant, &grant, Config{ClientSecret: secret}, fmt.Errorf("wrapped: %v", secret), errors.Join(fmt.Errorf("%s", secret)),
-		&Flow{verifier: secret, nonce: secret}, guard{idToken: secret, grant: grant}, idTokenCheck{nonce: secret, accessToken: secret},
+		&Flow{verifier: secret, nonce: secret}, answer{idToken: secret, grant: grant}, idTokenCheck{nonce: secret, accessToken: secret},
 	}
 	var out bytes.Buffer
 	handlers := []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)}

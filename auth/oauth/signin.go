@@ -117,7 +117,11 @@ func (c *Client) authorizationURL(f *Flow, state auth.Secret, o SignInOptions) s
 	if o.LoginHint != "" {
 		set("login_hint", o.LoginHint)
 	}
-	return c.conf(f.meta, f.redirectURI).AuthCodeURL(state.Reveal(), options...)
+	conf := oauth2.Config{
+		ClientID: c.config.ClientID, RedirectURL: f.redirectURI, Scopes: c.scopes(f.meta),
+		Endpoint: oauth2.Endpoint{AuthURL: f.meta.authorization},
+	}
+	return conf.AuthCodeURL(state.Reveal(), options...)
 }
 
 // Wait waits for the redirect, exchanges the code, verifies the ID token and

@@ -1,145 +1,83 @@
 package oauth
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"curfew/auth"
-
-	"golang.org/x/oauth2"
 )
 
-// This file is the token endpoint. x/oauth2 writes the requests; a guard
-// stands between it and the network, reads every answer strictly, and hands it
-// either a canonical one or an *Error, so that nothing is left to misread.
+// This file is the token endpoint: one form out, one answer read strictly.
 
 const (
 	maxToken     = 16 << 10       // bytes of one token
 	maxTokenLife = 24 * time.Hour // cap of expires_in: a lie of a year must not keep a dead token in use
 )
 
-// guard is the http.RoundTripper of one call of x/oauth2. It is not used
-// concurrently.
-type guard struct {
-	client       *Client
-	ctx          context.Context // for x/oauth2's DeviceAuth, which sends its request without one
-	op           string
-	read         func(g *guard, server string, r *reply) ([]byte, *Error)
-	repeat       bool // device polling: more than one request is meant
-	authenticate bool // add the client's Basic authentication
-	used         bool
-	grant        Grant
-	idToken      auth.Secret
-	slowed       int64 // answers "slow_down" so far
+// answer is what a token endpoint gave.
+type answer struct {
+	grant   Grant
+	idToken auth.Secret
 }
 
-// context returns a context that makes x/oauth2 use g.
-func (g *guard) context(ctx context.Context) context.Context {
-	g.ctx = ctx
-	return context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
-		Transport:     g,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	})
-}
-
-// RoundTrip sends req once.
-func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
-	if g.used && !g.repeat {
-		// Whatever makes x/oauth2 try again, a refresh token goes out once.
-		return nil, &Error{Op: g.op, Class: Unknown, Err: errors.New("a second request was about to be made and has been stopped")}
-	}
-	g.used = true
-	c := g.client
-	server := req.URL.Host
-	if g.authenticate {
-		req = req.Clone(g.ctx)
-		c.setBasicAuth(req)
-	}
-	r, failed := c.send(g.ctx, g.op, req, tokenLimit)
+// requestTokens sends a form to the token endpoint once and reads the answer.
+// An error may come with a grant that holds the refresh token alone: the old
+// one may be spent, so the new one must be saved whatever else is wrong.
+func (c *Client) requestTokens(ctx context.Context, op string, m *metadata, form url.Values) (answer, *Error) {
+	r, failed := c.post(ctx, op, m, m.token, form)
 	if failed != nil {
-		return nil, failed
+		return answer{}, failed
 	}
-	body, failed := g.read(g, server, r)
+	server := hostOf(m.token)
+	a, failed := c.readTokens(op, server, r)
 	if failed != nil {
-		failed.Op, failed.Server, failed.Status = g.op, server, r.status
-		return nil, failed
+		failed.Op, failed.Server, failed.Status = op, server, r.status
 	}
-	return &http.Response{
-		StatusCode: r.status,
-		Header:     http.Header{"Content-Type": {"application/json"}},
-		Body:       io.NopCloser(bytes.NewReader(body)),
-		Request:    req,
-	}, nil
+	return a, failed
 }
 
-// failed returns the *Error in an error of x/oauth2.
-func (g *guard) failed(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e
-	}
-	e := &Error{Op: g.op, Class: NotSent, Err: errors.New("the request could not be made")}
-	if g.used {
-		e.Class, e.Err = Unknown, errors.New("the answer could not be used")
-	}
-	return e
-}
-
-// readTokens reads the answer of a token endpoint into g and returns it in
-// canonical form.
-func readTokens(g *guard, server string, r *reply) ([]byte, *Error) {
-	c := g.client
+// readTokens reads the answer of a token endpoint.
+func (c *Client) readTokens(op, server string, r *reply) (answer, *Error) {
 	if !r.ok() {
-		return nil, refusal(g.op, server, r, c.provider.DeadCodes)
+		return answer{}, refusal(op, server, r, c.provider.DeadCodes)
 	}
 	if !r.isJSON() {
-		return nil, &Error{Class: Unknown, Err: fmt.Errorf("%s answered with %s instead of JSON; a captive portal or a proxy may be in the way", server, kind(r.mediaType))}
+		return answer{}, &Error{Class: Unknown, Err: fmt.Errorf("%s answered with %s instead of JSON; a captive portal or a proxy may be in the way", server, kind(r.mediaType))}
 	}
 	o, ambiguous := parseObject(r.body)
 	if o == nil {
-		return nil, &Error{Class: Unknown, Err: fmt.Errorf("%s answered with %w", server, ambiguous)}
+		return answer{}, &Error{Class: Unknown, Err: fmt.Errorf("%s answered with %w", server, ambiguous)}
 	}
 	if code, _ := o.str("error"); code != "" && ambiguous == nil { // GitHub refuses with status 200
-		return nil, refusal(g.op, server, r, c.provider.DeadCodes)
+		return answer{}, refusal(op, server, r, c.provider.DeadCodes)
 	}
 	if c.config.Confirm != nil {
 		c.config.Confirm(r.date)
 	}
 	grant, idToken, err := readGrant(o, c.now().Round(0), c.provider.AccessLifetime)
 	grant.ExpiresIn, grant.ExpiresAt = tokenLife(grant, r.date)
-	g.grant, g.idToken = grant, idToken
 	if ambiguous != nil {
 		err = ambiguous
 	}
 	if err != nil {
-		// The old refresh token may be spent, so a new one must be saved all
-		// the same; nothing else of this answer is usable.
-		g.grant = Grant{RefreshToken: grant.RefreshToken, ReceivedAt: grant.ReceivedAt, Bounds: grant.Bounds}
 		class := Protocol
 		if ambiguous != nil && grant.RefreshToken.IsZero() {
 			class = Unknown
 		}
-		return nil, &Error{Class: class, Err: fmt.Errorf("%s gave an answer that cannot be used: %w", server, err)}
+		return answer{grant: grant.rotatedOnly()}, &Error{Class: class, Err: fmt.Errorf("%s gave an answer that cannot be used: %w", server, err)}
 	}
-	canonical := map[string]any{
-		"access_token": grant.AccessToken.Reveal(),
-		"token_type":   grant.TokenType,
-		"expires_in":   int64(grant.ExpiresIn / time.Second),
-	}
-	if !grant.RefreshToken.IsZero() {
-		canonical["refresh_token"] = grant.RefreshToken.Reveal()
-	}
-	body, _ := json.Marshal(canonical) // strings and numbers only
-	return body, nil
+	return answer{grant, idToken}, nil
+}
+
+// rotatedOnly is what must be kept of an answer that is not to be used.
+func (g Grant) rotatedOnly() Grant {
+	return Grant{RefreshToken: g.RefreshToken, ReceivedAt: g.ReceivedAt, Bounds: g.Bounds}
 }
 
 // readGrant reads a successful token answer (RFC 6749 section 5.1). With an
@@ -232,20 +170,23 @@ func readBounds(o object, refreshToken auth.Secret, now time.Time) (b auth.Bound
 
 // exchange trades an authorization code for tokens, once.
 func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, code, verifier, nonce auth.Secret) (Grant, error) {
-	g := &guard{client: c, op: "exchange", read: readTokens}
-	_, err := c.conf(m, redirectURI).Exchange(g.context(ctx), code.Reveal(), oauth2.VerifierOption(verifier.Reveal()))
-	if err != nil {
-		return Grant{}, g.failed(err)
+	const op = "exchange"
+	a, failed := c.requestTokens(ctx, op, m, url.Values{
+		"grant_type": {"authorization_code"}, "code": {code.Reveal()},
+		"redirect_uri": {redirectURI}, "code_verifier": {verifier.Reveal()},
+	})
+	if failed != nil {
+		return Grant{}, failed
 	}
-	return c.finishSignIn(ctx, m, g, nonce)
+	return c.finishSignIn(ctx, op, m, a, nonce)
 }
 
 // finishSignIn verifies the ID token of a first grant and finds a name to show.
-func (c *Client) finishSignIn(ctx context.Context, m *metadata, g *guard, nonce auth.Secret) (Grant, error) {
-	grant := g.grant
+func (c *Client) finishSignIn(ctx context.Context, op string, m *metadata, a answer, nonce auth.Secret) (Grant, error) {
+	grant := a.grant
 	if c.openID(m) && grantsOpenID(grant) {
-		identity, failed := c.verifyIDToken(ctx, m, g.idToken, idTokenCheck{
-			op: g.op, nonce: nonce, accessToken: grant.AccessToken,
+		identity, failed := c.verifyIDToken(ctx, m, a.idToken, idTokenCheck{
+			op: op, nonce: nonce, accessToken: grant.AccessToken,
 		})
 		if failed != nil {
 			return Grant{}, failed
@@ -280,22 +221,18 @@ func (c *Client) Refresh(ctx context.Context, rt auth.Secret, prev Identity) (Gr
 		return Grant{}, failed
 	}
 	c.warmKeys(ctx, m)
-	g := &guard{client: c, op: op, read: readTokens}
-	// A fresh source each time: x/oauth2's long-lived one refreshes when it
-	// likes and keeps the first caller's context.
-	_, err := c.conf(m, "").TokenSource(g.context(ctx), &oauth2.Token{RefreshToken: rt.Reveal()}).Token()
-	if err != nil {
-		failed := g.failed(err)
+	a, failed := c.requestTokens(ctx, op, m, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {rt.Reveal()}})
+	grant := a.grant
+	if failed != nil {
 		if failed.Class == Denied { // nobody was asked
 			failed.Class = HeldBack
 		}
-		return g.grant, failed
+		return grant, failed
 	}
-	grant := g.grant
-	if g.idToken.IsZero() || m.issuer == "" || m.jwks == "" {
+	if a.idToken.IsZero() || m.issuer == "" || m.jwks == "" {
 		return grant, nil
 	}
-	identity, failed := c.verifyIDToken(ctx, m, g.idToken, idTokenCheck{
+	identity, failed := c.verifyIDToken(ctx, m, a.idToken, idTokenCheck{
 		op: op, prev: &prev, accessToken: grant.AccessToken,
 	})
 	switch {
@@ -305,7 +242,7 @@ func (c *Client) Refresh(ctx context.Context, rt auth.Secret, prev Identity) (Gr
 	case errors.Is(failed, ErrSubjectChanged):
 		return grant, failed
 	}
-	return Grant{RefreshToken: grant.RefreshToken, ReceivedAt: grant.ReceivedAt, Bounds: grant.Bounds}, failed
+	return grant.rotatedOnly(), failed
 }
 
 // codeFrom reads the code of an authorization answer.
