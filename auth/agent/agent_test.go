@@ -266,11 +266,11 @@ func TestClientAndServer(t *testing.T) {
 	if want := []time.Duration{90 * time.Second, -1}; !slices.Equal(e.minValid, want) {
 		t.Errorf("min_valid: %v, want %v", e.minValid, want)
 	}
-	if e.programs[0] != "git[31m push" {
+	if e.programs[0] != "git [31m push" {
 		t.Errorf("program: %q", e.programs[0])
 	}
 	self, _ := os.Executable()
-	if want := cleanProgram(filepath.Base(self)); e.programs[1] != want {
+	if want := auth.Clip(filepath.Base(self), auth.MaxProgram); e.programs[1] != want {
 		t.Errorf("program by the kernel: %q, want %q", e.programs[1], want)
 	}
 	e.mu.Unlock()

@@ -277,7 +277,7 @@ func (c *Client) send(ctx context.Context, method, path, program string, in any)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if p := cleanProgram(program); p != "" {
+	if p := auth.Clip(program, auth.MaxProgram); p != "" {
 		req.Header.Set(programHeader, url.PathEscape(p))
 	}
 	res, err := c.http.Do(req)

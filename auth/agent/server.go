@@ -267,7 +267,7 @@ func named(h func(r *http.Request, name string) (any, error)) func(*http.Request
 // program names who asks: what it says of itself, else what the kernel says.
 func program(r *http.Request) string {
 	if p, err := url.PathUnescape(r.Header.Get(programHeader)); err == nil {
-		if p = cleanProgram(p); p != "" {
+		if p = auth.Clip(p, auth.MaxProgram); p != "" {
 			return p
 		}
 	}

@@ -4,6 +4,7 @@ package agent
 
 import (
 	"context"
+	"curfew/auth"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -238,7 +239,7 @@ type peer struct {
 // programOf names the program at the other end, "" when not known.
 func programOf(c net.Conn) string {
 	if c, ok := c.(*conn); ok && c.peer.pid != 0 {
-		return cleanProgram(processName(c.peer.pid))
+		return auth.Clip(processName(c.peer.pid), auth.MaxProgram)
 	}
 	return ""
 }

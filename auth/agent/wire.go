@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"curfew/auth/config"
 
@@ -175,22 +174,6 @@ func status(k auth.Kind) int {
 	default:
 		return http.StatusInternalServerError
 	}
-}
-
-// cleanProgram makes a program's name fit for a log: printable, one line,
-// at most 64 characters.
-func cleanProgram(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(s)
-	if r := []rune(s); len(r) > 64 {
-		s = string(r[:64])
-	}
-	return s
 }
 
 // decodeStrict reads exactly one JSON value of known fields.

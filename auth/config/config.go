@@ -203,12 +203,7 @@ func isText(key string) bool {
 
 // decoderWords is the decoder's message on one line: it may quote the file.
 func decoderWords(err error) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, strings.TrimPrefix(err.Error(), "toml: "))
+	return auth.Clip(strings.TrimPrefix(err.Error(), "toml: "), 500)
 }
 
 // knownKeys returns the part of the path that is not known, and what could

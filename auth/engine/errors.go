@@ -200,20 +200,6 @@ func sentence(s string) string {
 	return s
 }
 
-// cleanName makes a name that came from outside fit for a line of a log.
-func cleanName(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, s)
-	if r := []rune(s); len(r) > 64 {
-		s = string(r[:63]) + "…"
-	}
-	return s
-}
-
 func programWords(program string) string {
 	if program == "" {
 		return "a program"

@@ -271,11 +271,11 @@ func (m *Manager) accountLocked(name string) (*account, error) {
 	if a := m.accounts[name]; a != nil {
 		return a, nil
 	}
-	hint := "add one with `curfew add " + cleanName(name) + " --issuer URL --client-id ID`"
+	hint := "add one with `curfew add " + auth.Clip(name, auth.MaxProgram) + " --issuer URL --client-id ID`"
 	if len(m.accounts) > 0 {
 		hint = "accounts: " + joinWords(slices.Sorted(maps.Keys(m.accounts)))
 	}
-	return nil, &auth.Error{Kind: auth.KindUnknown, Message: fmt.Sprintf("there is no account %q", cleanName(name)), Hint: hint}
+	return nil, &auth.Error{Kind: auth.KindUnknown, Message: fmt.Sprintf("there is no account %q", auth.Clip(name, auth.MaxProgram)), Hint: hint}
 }
 
 // SetAccount adds an account or changes its configuration, which the caller

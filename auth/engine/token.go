@@ -15,7 +15,7 @@ import (
 // caller waits, with everybody else who asks meanwhile, for one refresh.
 // program names who asks, for the log. Errors are of type *Error.
 func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error) {
-	program = cleanName(program)
+	program = auth.Clip(program, auth.MaxProgram)
 	for waited := false; ; {
 		t, f, err := m.tokenOrFlight(name, minValid, program, waited)
 		if f == nil {
@@ -170,7 +170,7 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (auth.Snaps
 		m.mu.Unlock()
 		return auth.Snapshot{}, err
 	}
-	f := a.joinLocked(cleanName(program))
+	f := a.joinLocked(auth.Clip(program, auth.MaxProgram))
 	m.mu.Unlock()
 	if err := f.wait(ctx); err != nil {
 		return auth.Snapshot{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"curfew/auth"
 	"errors"
 	"fmt"
 	"net"
@@ -12,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Error says in one sentence what failed and where. It holds no token, no
@@ -250,36 +249,11 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	return min(max(minRetryAfter, at.Sub(now)), maxRetryAfter)
 }
 
-// maxDescription is how many bytes of a server's words we show.
-const maxDescription = 200
+// maxWords is how many characters of a server's words we show.
+const maxWords = 200
 
-// clean makes a server's words safe to show and to log: only printable
-// characters (no control, bidi or zero-width ones), single spaces, at most 200 bytes.
-func clean(s string) string {
-	if len(s) > 4*maxDescription {
-		s = s[:4*maxDescription]
-	}
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == utf8.RuneError:
-			return -1
-		case unicode.IsPrint(r):
-			return r
-		case unicode.IsSpace(r):
-			return ' '
-		}
-		return -1
-	}, s)
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) <= maxDescription {
-		return s
-	}
-	cut := maxDescription - len("…")
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
-}
+// clean makes a server's words safe to show and to log.
+func clean(s string) string { return auth.Clip(s, maxWords) }
 
 // cleanCode keeps an OAuth error code if it has the characters of RFC 6749
 // section 5.2 and a sane length.

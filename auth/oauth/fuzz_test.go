@@ -148,8 +148,8 @@ func FuzzClean(f *testing.F) {
 	f.Add("a\x1b[31m\u202eb\r\n\xff")
 	f.Fuzz(func(t *testing.T, s string) {
 		got := clean(s)
-		if len(got) > maxDescription {
-			t.Errorf("%d bytes", len(got))
+		if utf8.RuneCountInString(got) > maxWords {
+			t.Errorf("%d characters", utf8.RuneCountInString(got))
 		}
 		checkText(t, got)
 		checkText(t, cleanCode(s))

@@ -99,7 +99,10 @@ func (c *Client) fetchKeys(ctx context.Context, m *metadata) ([]publicKey, *Erro
 	if failed != nil {
 		return nil, failed
 	}
-	keys := readKeys(o)
+	keys, err := readKeys(o)
+	if err != nil {
+		return nil, &Error{Op: "discovery", Server: hostOf(m.jwks), Class: Protocol, Err: fmt.Errorf("%s %w", hostOf(m.jwks), err)}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.keys.keys = keys
@@ -127,22 +130,32 @@ func (c *Client) warmKeys(ctx context.Context, m *metadata) {
 // keysLimit bounds the fetch of keys ahead of a refresh, of whose time it is taken.
 const keysLimit = 4 * time.Second
 
+// The limits of a key set. A P-521 signature takes 14 ms to check, so a set
+// full of such keys must not make one check last for minutes.
+const (
+	maxKeys  = 100 // in a set
+	maxTried = 8   // for one signature, where its kid does not say which
+)
+
 // fitting returns the keys that may have made a signature.
 func fitting(keys []publicKey, kid, alg string) (set jwt.VerificationKeySet) {
 	for _, k := range keys {
-		if k.fits(kid, alg) {
+		if k.fits(kid, alg) && len(set.Keys) < maxTried {
 			set.Keys = append(set.Keys, k.key)
 		}
 	}
 	return set
 }
 
-// readKeys returns the usable keys of a JWKS, never nil.
-func readKeys(o object) []publicKey {
+// readKeys returns the usable keys of a JWKS, not nil without an error.
+func readKeys(o object) ([]publicKey, error) {
 	keys := []publicKey{}
 	var list []json.RawMessage
 	if json.Unmarshal(o["keys"], &list) != nil {
-		return keys
+		return keys, nil
+	}
+	if len(list) > maxKeys {
+		return nil, fmt.Errorf("publishes %d keys, and no more than %d are read", len(list), maxKeys)
 	}
 	for _, raw := range list {
 		jwk, err := parseObject(raw)
@@ -153,7 +166,7 @@ func readKeys(o object) []publicKey {
 			keys = append(keys, key)
 		}
 	}
-	return keys
+	return keys, nil
 }
 
 var errKey = errors.New("not a key that we can verify with")

@@ -95,7 +95,7 @@ type Error struct {
 	Server      string // host of the server that was spoken to
 	Class       Class
 	Code        string        // the OAuth error code, if the server gave one
-	Description string        // error_description, cleaned: printable, at most 200 bytes
+	Description string        // error_description, cleaned: printable, at most 200 characters
 	Status      int           // HTTP status, 0 without an answer
 	RetryAfter  time.Duration // as the server asks, 1 s to 15 min; 0: it does not say
 	Err         error

@@ -23,6 +23,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"curfew/auth"
 )
@@ -419,7 +420,7 @@ func TestRetryAfter(t *testing.T) {
 func TestClean(t *testing.T) {
 	for in, want := range map[string]string{
 		"Refresh token has expired. Please login again.": "Refresh token has expired. Please login again.",
-		"a\r\nb\tc": "a b c", "\x1b[31mred\x1b[0m": "[31mred[0m", "x\u202egnp.exe": "xgnp.exe", "a\u200bb\u2028c\ufeff": "ab c",
+		"a\r\nb\tc": "a b c", "\x1b[31mred\x1b[0m": "[31mred [0m", "x\u202egnp.exe": "x gnp.exe", "a\u200bb\u2028c\ufeff": "a b c",
 		"\xff\xfe": "", "": "", "  ": "", "grüße 世界": "grüße 世界", "\u2066x\u2069": "x", "nul\x00": "nul",
 	} {
 		if got := clean(in); got != want {
@@ -427,8 +428,8 @@ func TestClean(t *testing.T) {
 		}
 	}
 	for _, long := range []string{strings.Repeat("x", 5000), strings.Repeat("世", 5000), strings.Repeat("é\x00", 300)} {
-		if got := clean(long); len(got) > maxDescription || !strings.HasSuffix(got, "…") {
-			t.Errorf("%d bytes: %q", len(got), got)
+		if got := clean(long); utf8.RuneCountInString(got) > maxWords || !strings.HasSuffix(got, "…") {
+			t.Errorf("%d characters: %q", utf8.RuneCountInString(got), got)
 		}
 	}
 }

@@ -22,26 +22,11 @@ func engineFormats(t *testing.T) map[string]token.Position {
 	t.Helper()
 	found := map[string]token.Position{}
 	s := parse(t, "auth")
-	for _, dir := range []string{"auth", "auth/agent", "auth/oauth"} {
-		p := &phrases{s: s, found: found, funcs: map[string]*ast.FuncDecl{}, consts: map[string]ast.Expr{}, seen: map[ast.Node]bool{}}
-		for _, f := range s.files[dir] {
-			for _, d := range f.Decls {
-				switch d := d.(type) {
-				case *ast.FuncDecl:
-					if d.Body != nil {
-						p.funcs[d.Name.Name] = d
-					}
-				case *ast.GenDecl:
-					for _, spec := range d.Specs {
-						if v, ok := spec.(*ast.ValueSpec); ok {
-							for i, value := range v.Values {
-								p.consts[v.Names[i].Name] = value
-							}
-						}
-					}
-				}
-			}
-		}
+	words := &phrases{funcs: map[string]*ast.FuncDecl{}, consts: map[string]ast.Expr{}}
+	words.declare(s.files["auth"]) // every other package speaks with these, too
+	for _, dir := range []string{"auth", "auth/agent", "auth/config", "auth/engine", "auth/oauth"} {
+		p := &phrases{s: s, found: found, funcs: maps.Clone(words.funcs), consts: maps.Clone(words.consts), seen: map[ast.Node]bool{}}
+		p.declare(s.files[dir])
 		for _, f := range s.files[dir] {
 			for _, d := range f.Decls {
 				p.sinks(dir, d)
@@ -58,6 +43,28 @@ type phrases struct {
 	funcs  map[string]*ast.FuncDecl
 	consts map[string]ast.Expr
 	seen   map[ast.Node]bool
+}
+
+// declare notes the functions and constants of a package.
+func (p *phrases) declare(files []*ast.File) {
+	for _, f := range files {
+		for _, d := range f.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Body != nil && d.Name.Name != "String" { // for logs
+					p.funcs[d.Name.Name] = d
+				}
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					if v, ok := spec.(*ast.ValueSpec); ok {
+						for i, value := range v.Values {
+							p.consts[v.Names[i].Name] = value
+						}
+					}
+				}
+			}
+		}
+	}
 }
 
 // read are the fields of the engine's types that people read.
@@ -161,6 +168,10 @@ func (p *phrases) format(fn ast.Node, e ast.Expr) string {
 		}
 	case *ast.Ident:
 		p.variable(fn, e)
+	case *ast.SelectorExpr:
+		if of, ok := e.X.(*ast.Ident); ok && of.Name == "auth" {
+			p.variable(fn, e.Sel)
+		}
 	case *ast.CallExpr:
 		name := called(e)
 		switch {
