@@ -15,7 +15,6 @@
 //	SID.ledger  the ledger: one JSON line per event, each with its MAC
 //	SID.end     only when a session was ended or refused without its keys
 //	SID.gone    only while keychain items of an erased session may remain
-//	H.secret    a named secret (PutSecret): its file half and its SID
 //
 // In the keychain, under one service name, ASCII only:
 //

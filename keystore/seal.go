@@ -117,7 +117,6 @@ func deriveKeys(id string, keychainHalf, fileHalf []byte) (*keys, error) {
 const (
 	purposeSecret = "secret"
 	purposeAccess = "access"
-	purposeNamed  = "named"
 )
 
 // place is the additional data: a sealed text opens only where it belongs.
@@ -183,8 +182,6 @@ func slot(id string, gen int) string {
 	}
 	return id + ".b"
 }
-
-func namedSlot(id string) string { return id + ".s" }
 
 func chunkName(slot string, i int) string { return slot + "." + strconv.Itoa(i) }
 

@@ -499,6 +499,9 @@ func (s *Store) create(ctx context.Context, account string, startedAt time.Time,
 	t.token <- struct{}{}
 	s.mu.Lock()
 	s.sessions[t.id] = t
+	if name, ok := strings.CutPrefix(account, namedPrefix); ok {
+		s.secrets[name] = append(s.secrets[name], t.id)
+	}
 	s.mu.Unlock()
 	return s.publish(ctx, t), nil
 }
@@ -720,7 +723,7 @@ func (s *Store) sweepOne(ctx context.Context, id string) error {
 		}
 		dropped = dropped || was
 	}
-	for _, slot := range []string{slot(id, 1), slot(id, 2), namedSlot(id)} {
+	for _, slot := range []string{slot(id, 1), slot(id, 2)} {
 		was, err := s.keychain.clearSlot(ctx, slot)
 		if err != nil {
 			return err

@@ -71,10 +71,11 @@ type Store struct {
 	closing  sync.Once
 
 	mu       sync.Mutex          // guards the maps, not what the sessions hold
-	sessions map[string]*session // by ID: every session with a ledger
+	sessions map[string]*session // by ID: every session and named secret with a ledger
+	secrets  map[string][]string // the IDs of a named secret, the current one last
 	gone     map[string]bool     // IDs whose keychain items are still to be deleted
 
-	named chan struct{} // one token: held by the call that works on named secrets
+	naming chan struct{} // one token: held by the call that works on named secrets
 }
 
 // A Record is the durable truth of one session, without its secrets.
@@ -120,8 +121,9 @@ func Open(c Config) (*Store, error) {
 		clock:    c.Now,
 		patience: publishTime,
 		sessions: map[string]*session{},
+		secrets:  map[string][]string{},
 		gone:     map[string]bool{},
-		named:    make(chan struct{}, 1),
+		naming:   make(chan struct{}, 1),
 	}
 	if err := s.scan(); err != nil {
 		d.close()
@@ -130,34 +132,30 @@ func Open(c Config) (*Store, error) {
 	return s, nil
 }
 
-// scan lists what lies in the state directory, and tidies up what a crash in
+// scan lists what is in the state directory, and tidies up what a crash in
 // Create, Erase or PutSecret left.
 func (s *Store) scan() error {
 	names, err := s.disk.names()
 	if err != nil {
 		return err
 	}
-	there, live := map[string]bool{}, map[string]bool{} // files; IDs of named secrets
+	there := map[string]bool{}
 	for _, name := range names {
 		there[name] = true
-		if strings.HasSuffix(name, suffixNamed) {
-			n, err := s.readNamed(name)
-			if err != nil {
-				s.log.Warn("a named secret cannot be read", "file", name, "error", err)
-			}
-			live[n.ID] = true
-		}
 	}
 	for _, name := range names {
-		if err := s.adopt(name, there, live); err != nil {
+		if err := s.adopt(name, there); err != nil {
 			s.log.Warn("cannot tidy up the state directory", "file", name, "error", err)
 		}
+	}
+	if err := s.adoptNamed(); err != nil {
+		s.log.Warn("cannot tidy up the state directory", "error", err)
 	}
 	return nil
 }
 
 // adopt decides what becomes of one file. Whatever is not ours stays.
-func (s *Store) adopt(name string, there, live map[string]bool) error {
+func (s *Store) adopt(name string, there map[string]bool) error {
 	if strings.HasSuffix(name, ".tmp") {
 		return s.disk.wipe(name)
 	}
@@ -167,9 +165,6 @@ func (s *Store) adopt(name string, there, live map[string]bool) error {
 	}
 	switch "." + suffix {
 	case suffixGone:
-		if live[id] { // the named secret that PutSecret was about to replace, or did
-			return s.disk.remove(name)
-		}
 		return s.eraseFiles(id)
 	case suffixKey:
 		if !there[id+suffixLedger] { // a Create that did not come as far, and so never succeeded
@@ -189,7 +184,10 @@ func (s *Store) adopt(name string, there, live map[string]bool) error {
 func (s *Store) Close(ctx context.Context) (err error) {
 	s.closing.Do(func() {
 		err = s.keychain.close(ctx)
-		for _, id := range s.Sessions() {
+		s.mu.Lock()
+		ids := slices.Collect(maps.Keys(s.sessions))
+		s.mu.Unlock()
+		for _, id := range ids {
 			if t, err := s.take(ctx, id); err == nil {
 				t.release()
 			}
@@ -255,7 +253,13 @@ func (s *Store) Changes(ctx context.Context) <-chan struct{} {
 func (s *Store) Sessions() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Sorted(maps.Keys(s.sessions))
+	ids := maps.Clone(s.sessions)
+	for _, secrets := range s.secrets {
+		for _, id := range secrets {
+			delete(ids, id)
+		}
+	}
+	return slices.Sorted(maps.Keys(ids))
 }
 
 // Load verifies one session (ledger chain, high-water item, slots), finishes
@@ -286,6 +290,14 @@ func (s *Store) Load(ctx context.Context, id string) (Record, error) {
 // could be used. ErrTooBig: secret above MaxSecret, account or meta above 64 KB.
 // An access token above MaxSecret is not kept, and a restart then costs a refresh.
 func (s *Store) Create(ctx context.Context, account string, startedAt time.Time, secret, access, meta []byte) (Record, error) {
+	r, err := s.add(ctx, account, startedAt, secret, access, meta)
+	if err != nil {
+		return Record{}, fmt.Errorf("a new session cannot be kept: %w", err)
+	}
+	return r, nil
+}
+
+func (s *Store) add(ctx context.Context, account string, startedAt time.Time, secret, access, meta []byte) (Record, error) {
 	if err := checkSizes(secret, append([]byte(account), meta...)); err != nil {
 		return Record{}, err
 	}
@@ -293,12 +305,12 @@ func (s *Store) Create(ctx context.Context, account string, startedAt time.Time,
 		return Record{}, errors.New("no secret given")
 	}
 	if !utf8.ValidString(account) { // the ledger could not give it back
-		return Record{}, errors.New("the account's name is not UTF-8")
+		return Record{}, errors.New("the name is not UTF-8")
 	}
-	s.keychain.askAgain() // a person has just signed in
+	s.keychain.askAgain() // a person has just signed in, or typed it
 	r, err := s.create(ctx, account, startedAt, secret, s.fitting(access), meta)
 	if err != nil {
-		return Record{}, fmt.Errorf("a new session cannot be kept: %w", err)
+		return Record{}, err
 	}
 	s.sweep(ctx)
 	return r, nil

@@ -258,7 +258,7 @@ func TestNamedSecrets(t *testing.T) {
 		must(t, w.s.PutSecret(ctx, name, []byte("earlier "+value)))
 		must(t, w.s.PutSecret(ctx, name, []byte(value)))
 	}
-	if files := readDir(t, w.dir); len(files) != len(values) {
+	if files := readDir(t, w.dir); len(files) != 2*len(values) { // key and ledger
 		t.Errorf("files: %v", files)
 	}
 	for range 2 {
@@ -274,12 +274,12 @@ func TestNamedSecrets(t *testing.T) {
 	}
 	good := w.snapshot()
 	for name, text := range good.items {
-		for i := range len(text) {
+		for i := 0; i < len(text); i += 7 {
 			b := []byte(text)
 			b[i] ^= 1
 			items := maps.Clone(good.items)
 			items[name] = string(b)
-			w.kc.SetItems(items)
+			w.restore(good.files, items)
 			bad := 0
 			for name := range values {
 				if _, err := w.s.GetSecret(ctx, name); err != nil {
@@ -291,7 +291,13 @@ func TestNamedSecrets(t *testing.T) {
 			}
 		}
 	}
-	w.kc.SetItems(good.items)
+	// A damaged one can be put again, and deleted.
+	for name := range values {
+		must(t, w.s.PutSecret(ctx, name, []byte("again")))
+		if got, err := w.s.GetSecret(ctx, name); err != nil || string(got) != "again" {
+			t.Errorf("%q: %q, %v", name, got, err)
+		}
+	}
 	for name := range values {
 		must(t, w.s.DeleteSecret(ctx, name))
 		if _, err := w.s.GetSecret(ctx, name); !errors.Is(err, ErrNotFound) {
@@ -324,8 +330,11 @@ func TestNamedSecretFaults(t *testing.T) {
 				t.Fatalf("put, operation %d (%d), %v: %q, %v", i, how, err, got, gerr)
 			}
 			w.restart(false)
+			if again, err := w.s.GetSecret(ctx, "name"); err != nil || string(again) != string(got) {
+				t.Fatalf("put, operation %d (%d): %q, then %q, %v", i, how, got, again, err)
+			}
 			w.s.sweep(ctx)
-			if left := w.snapshot(); len(left.files) != 1 || len(left.items) != 2 {
+			if left := w.snapshot(); len(left.files) != 2 || len(left.items) != 3 || len(w.s.Sessions()) != 0 {
 				t.Fatalf("put, operation %d (%d): left %v", i, how, left)
 			}
 			w.arm(i, how)
