@@ -337,6 +337,9 @@ func TestClientAndServer(t *testing.T) {
 	if err := c.PutClientSecret(ctx, "work", "hunter2"); err != nil || e.secret != "work hunter2" {
 		t.Errorf("PutClientSecret: %q, %v", e.secret, err)
 	}
+	if err := c.DeleteClientSecret(ctx, "work"); err != nil || e.secret != "work " {
+		t.Errorf("DeleteClientSecret: %q, %v", e.secret, err)
+	}
 }
 
 // What the front ends need to show and change settings.

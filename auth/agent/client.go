@@ -104,10 +104,14 @@ func (c *Client) PutSettings(ctx context.Context, g auth.General) error {
 	return c.do(ctx, long, "PUT", "/v1/settings", "", newSettingsMessage(g), nil)
 }
 
-// PutClientSecret keeps an account's client secret in the keychain. The
-// account need not exist yet: its secret is put first.
+// PutClientSecret keeps the client secret of a configured account in the keychain.
 func (c *Client) PutClientSecret(ctx context.Context, name, secret string) error {
 	return c.account(ctx, long, "PUT", name, "/client-secret", "", secretRequest{secret}, nil)
+}
+
+// DeleteClientSecret deletes an account's client secret from the keychain.
+func (c *Client) DeleteClientSecret(ctx context.Context, name string) error {
+	return c.account(ctx, long, "DELETE", name, "/client-secret", "", nil, nil)
 }
 
 // Remove signs the account out and removes it from the configuration.

@@ -16,6 +16,7 @@
 //	DELETE /v1/accounts/{name}           sign out and forget
 //	GET    /v1/accounts/{name}/config    its auth.Account, as config.toml has it
 //	PUT    /v1/accounts/{name}/client-secret   {"client_secret": "..."}, kept in the keychain
+//	DELETE /v1/accounts/{name}/client-secret   deletes it there, whether or not the account exists
 //	POST   /v1/accounts/{name}/sign-in   {force, device}: the URL to open
 //	DELETE /v1/accounts/{name}/sign-in   cancel the running sign-in
 //	POST   /v1/accounts/{name}/token     {min_valid}: seconds, or "90s"

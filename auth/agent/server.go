@@ -126,6 +126,9 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("DELETE "+account, named(s.remove))
 	handle("GET "+account+"/config", named(s.config))
 	handle("PUT "+account+"/client-secret", named(s.putSecret))
+	handle("DELETE "+account+"/client-secret", named(func(r *http.Request, name string) (any, error) {
+		return nil, s.Engine.SetClientSecret(r.Context(), name, auth.Secret{})
+	}))
 	handle("POST "+account+"/sign-in", named(s.signIn))
 	handle("DELETE "+account+"/sign-in", named(s.cancelSignIn))
 	handle("POST "+account+"/token", named(s.token))

@@ -10,33 +10,54 @@ import (
 	"curfew/keystore"
 )
 
-// clientSecret reads an account's client secret from the keychain.
+// clientSecret reads an account's client secret from the keychain. What is
+// wrong with it says nothing about the account's session, so the error wraps
+// no verdict of the keystore.
 func (m *Manager) clientSecret(ctx context.Context, account string) (auth.Secret, error) {
 	b, err := m.store.GetSecret(ctx, clientSecretName(account))
-	if errors.Is(err, keystore.ErrNotFound) {
-		return auth.Secret{}, &auth.Error{
-			Kind:    auth.KindBadRequest,
-			Message: fmt.Sprintf("the client secret of %s is not in the keychain", account),
-			Hint:    "store it again: `curfew add " + account + " ... --client-secret-stdin`",
-		}
-	}
-	if err != nil {
+	wrong := ""
+	switch {
+	case errors.Is(err, keystore.ErrNotFound), errors.Is(err, keystore.ErrChanged):
+		wrong = fmt.Sprintf("the client secret of %s is not in the keychain", account)
+	case errors.Is(err, keystore.ErrTampered), errors.Is(err, keystore.ErrCorrupt):
+		m.log.Error("a client secret cannot be used", "account", account, "error", err)
+		wrong = fmt.Sprintf("the client secret of %s is damaged", account)
+	case err != nil:
 		return auth.Secret{}, keychainError(err)
+	default:
+		defer clear(b)
+		return auth.NewSecret(string(b)), nil
 	}
-	defer clear(b)
-	return auth.NewSecret(string(b)), nil
+	return auth.Secret{}, &auth.Error{
+		Kind:    auth.KindBadRequest,
+		Message: wrong,
+		Hint:    "store it again: `curfew add " + account + " ... --client-secret-stdin`",
+	}
 }
 
 func clientSecretName(account string) string { return "client-secret/" + account }
 
-// SetClientSecret keeps an account's client secret in the keychain.
+// SetClientSecret keeps the client secret of a configured account in the
+// keychain. The zero Secret deletes it, also that of an account that is gone.
 func (m *Manager) SetClientSecret(ctx context.Context, name string, secret auth.Secret) error {
-	if err := m.store.PutSecret(ctx, clientSecretName(name), []byte(secret.Reveal())); err != nil {
+	keep := m.store.DeleteSecret
+	if !secret.IsZero() {
+		m.mu.Lock()
+		_, err := m.accountLocked(name)
+		m.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		keep = func(ctx context.Context, key string) error {
+			return m.store.PutSecret(ctx, key, []byte(secret.Reveal()))
+		}
+	}
+	if err := keep(ctx, clientSecretName(name)); err != nil {
 		return keychainError(err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if a := m.accounts[name]; a != nil { // who waits for the right one tries it now
+	if a := m.accounts[name]; a != nil { // callers that wait for the right one try it now
 		a.server.secret = false
 		if e := a.retry.err; e == nil || e.Class == oauth.HeldBack {
 			a.retry.at = m.clock.Now()

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,8 +102,8 @@ func TestRemoveTakesTheClientSecret(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		c := w.m.accounts["work"].config
 		c.Name, c.ClientSecretKeychain = "other", true
-		must(t, w.m.SetClientSecret(t.Context(), "other", auth.NewSecret("s3cret")))
 		must(t, w.m.SetAccount(c))
+		must(t, w.m.SetClientSecret(t.Context(), "other", auth.NewSecret("s3cret")))
 		if len(w.keychain.Items()) == 0 {
 			t.Fatal("no secret in the keychain")
 		}
@@ -111,5 +112,57 @@ func TestRemoveTakesTheClientSecret(t *testing.T) {
 		if items := w.keychain.Items(); len(items) != 0 {
 			t.Errorf("the keychain still holds %d items", len(items))
 		}
+		w.wantError(w.m.SetClientSecret(t.Context(), "other", auth.NewSecret("s3cret")), auth.KindUnknown, "")
+		if items := w.keychain.Items(); len(items) != 0 {
+			t.Errorf("a secret of no account: the keychain holds %d items", len(items))
+		}
 	})
+}
+
+// A client secret that is damaged or deleted can be stored again. It costs no
+// session.
+func TestHurtClientSecret(t *testing.T) {
+	for name, hurt := range map[string]func(w *world, item string){
+		"emptied": func(w *world, item string) { // as by a keychain that dies between two writes
+			items := w.keychain.Items()
+			items[item] = ""
+			w.keychain.SetItems(items)
+		},
+		"gone from the keychain": func(w *world, item string) {
+			items := w.keychain.Items()
+			delete(items, item)
+			w.keychain.SetItems(items)
+		},
+		"deleted": func(w *world, _ string) {
+			must(w.t, w.m.SetClientSecret(w.t.Context(), "work", auth.Secret{}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, nil, func(t *testing.T, w *world) {
+				w.signIn()
+				before := w.keychain.Items()
+				must(t, w.m.SetClientSecret(t.Context(), "work", auth.NewSecret("s3cret")))
+				key := ""
+				for item := range w.keychain.Items() {
+					if _, ok := before[item]; !ok && strings.HasSuffix(item, ".k") {
+						key = item
+					}
+				}
+				w.restart()
+				hurt(w, key)
+				c := w.m.accounts["work"].config
+				c.ClientSecretKeychain = true
+				must(t, w.m.SetAccount(c))
+				time.Sleep(time.Hour)
+				_, err := w.token()
+				w.wantError(err, auth.KindBadRequest, "")
+				if s := w.status(); s.State == auth.Ended || s.State == auth.SignedOut {
+					t.Errorf("the session is %s, %s", s.State, s.Reason)
+				}
+				must(t, w.m.SetClientSecret(t.Context(), "work", auth.NewSecret("again")))
+				_, err = w.m.accounts["work"].dial(t.Context())
+				must(t, err)
+			})
+		})
+	}
 }

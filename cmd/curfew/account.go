@@ -85,19 +85,19 @@ func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
 			Hint:    fmt.Sprintf("edit it in %s, or remove it first: curfew remove %s", path, a.Name),
 		}
 	}
+	var clientSecret string
 	if secret {
-		s, err := p.readSecret("Client secret of " + a.Name + ": ")
-		if err != nil {
-			return err
-		}
-		if _, err := ask(ctx, p, func() (struct{}, error) {
-			return struct{}{}, p.client.PutClientSecret(ctx, a.Name, s)
-		}); err != nil {
+		if clientSecret, err = p.readSecret("Client secret of " + a.Name + ": "); err != nil {
 			return err
 		}
 	}
 	if _, err := ask(ctx, p, func() (struct{}, error) { return struct{}{}, p.client.Put(ctx, a) }); err != nil {
 		return err
+	}
+	if secret {
+		if err := p.client.PutClientSecret(ctx, a.Name, clientSecret); err != nil {
+			return err
+		}
 	}
 	if p.json {
 		snap, err := p.client.Account(ctx, a.Name)
