@@ -34,6 +34,8 @@ const (
 	demandWindow = 28 * 24 * time.Hour // whole weeks, so that weekends weigh what they should
 	demandPrior  = 7 * 24 * time.Hour  // the silence that a new account is taken to have behind it
 	demandKept   = 1024
+
+	noteTolerance = 24 * 60 * 60 // seconds: what is later than this was noted by a clock that was ahead
 )
 
 // Demand is what Plan knows of the callers. It is small, bounded, and saved
@@ -52,8 +54,13 @@ type Demand struct {
 // Note records a token request; lifetime is that of the account's access
 // tokens, 0 if unknown. It reports whether a new life began, which is the
 // moment to save the record.
+//
+// What is noted as later than at comes from a clock that was ahead, and is
+// dropped: else nothing would count until that time has come.
 func (d *Demand) Note(at time.Time, lifetime time.Duration) bool {
-	t, n := at.Unix(), len(d.Requests)
+	t := at.Unix()
+	d.forgetAfter(t + noteTolerance)
+	n := len(d.Requests)
 	switch {
 	case n == 0:
 		d.Since = t
@@ -73,6 +80,21 @@ func (d *Demand) Note(at time.Time, lifetime time.Duration) bool {
 		d.Since = d.Requests[0]
 	}
 	return true
+}
+
+// forgetAfter drops the requests later than t.
+func (d *Demand) forgetAfter(t int64) {
+	n := len(d.Requests)
+	for n > 0 && d.Requests[n-1] > t {
+		n--
+	}
+	if n == len(d.Requests) {
+		return
+	}
+	d.Requests, d.Life = slices.Clip(d.Requests[:n]), 0
+	if n > 0 {
+		d.Life = d.Requests[n-1]
+	}
 }
 
 // last is the time of the newest request.

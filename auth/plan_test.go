@@ -319,3 +319,17 @@ func TestNobodyAsks(t *testing.T) {
 		}
 	}
 }
+
+// One request while the clock was 60 days ahead must not keep the record from
+// growing for 60 days.
+func TestDemandForgetsTheFuture(t *testing.T) {
+	var d Demand
+	d.Note(planEpoch, time.Hour)
+	d.Note(planEpoch.Add(60*24*time.Hour), time.Hour)
+	for hour := range 50 {
+		d.Note(planEpoch.Add(time.Duration(hour)*time.Hour), time.Hour)
+	}
+	if got, want := d.last(), planEpoch.Add(49*time.Hour); !got.Equal(want) || len(d.Requests) < 50 || d.Since != planEpoch.Unix() {
+		t.Errorf("last is %v, want %v; %d requests since %d", got, want, len(d.Requests), d.Since)
+	}
+}

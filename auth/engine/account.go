@@ -14,9 +14,10 @@ import (
 // goroutine (run) is the only one that changes the session, in memory and in
 // the store: everybody else leaves a wish (a flight, an op) and pokes it.
 type account struct {
-	m    *Manager
-	name string
-	wake chan struct{} // of capacity 1: a poke
+	m     *Manager
+	name  string
+	clock *Clock        // by which the session lives
+	wake  chan struct{} // of capacity 1: a poke
 
 	looked chan struct{} // closed when the stored sessions were loaded, or could not be for now
 
@@ -53,6 +54,7 @@ type account struct {
 	forecast   auth.ForecastView
 	forecastAt time.Time  // when it was made; zero: a new one is due
 	shown      auth.State // as last published because of time
+	seen       time.Time  // the latest that the clock has said
 }
 
 // server is the authorization server of an account, and what a refresh token
@@ -67,14 +69,15 @@ func (m *Manager) newAccount(c auth.Account) (*account, error) {
 	if c.Refresh == "" {
 		c.Refresh = auth.InUse
 	}
-	client, err := m.newClient(m.clientConfig(c))
+	clock := m.clock.another()
+	client, err := m.newClient(m.clientConfig(c, clock))
 	if err != nil {
 		return nil, &auth.Error{Kind: auth.KindBadRequest, Message: err.Error(), Hint: "see `curfew providers`, and the account's table in config.toml", Cause: err}
 	}
-	return &account{m: m, name: c.Name, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, server: server{client, bindingOf(c), false}, loading: true}, nil
+	return &account{m: m, name: c.Name, clock: clock, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, server: server{client, bindingOf(c), false}, loading: true}, nil
 }
 
-func (m *Manager) clientConfig(c auth.Account) oauth.Config {
+func (m *Manager) clientConfig(c auth.Account, clock *Clock) oauth.Config {
 	return oauth.Config{
 		Provider:              c.Provider,
 		Issuer:                c.Issuer,
@@ -85,8 +88,8 @@ func (m *Manager) clientConfig(c auth.Account) oauth.Config {
 		Scopes:                c.Scopes,
 		Redirect:              c.Redirect,
 		Logger:                m.log.With("account", c.Name),
-		Now:                   m.clock.Now,
-		Confirm:               m.clock.Confirm,
+		Now:                   clock.Now,
+		Confirm:               clock.Confirm,
 	}
 }
 
@@ -103,7 +106,7 @@ func (a *account) dial(ctx context.Context) (server, error) {
 	if err != nil {
 		return server{}, err
 	}
-	oc := a.m.clientConfig(c)
+	oc := a.m.clientConfig(c, a.clock)
 	oc.ClientSecret = secret
 	client, err := a.m.newClient(oc)
 	if err != nil {
@@ -169,7 +172,7 @@ func (a *account) hasLooked() bool {
 // step does the most urgent thing, and reports whether there was one at t.
 func (a *account) step(ctx context.Context) (did bool, t Reading) {
 	a.m.mu.Lock()
-	t = a.m.clock.Read()
+	t = a.readLocked()
 	now := t.Now
 	var op func(context.Context)
 	var suspect bool
@@ -327,6 +330,37 @@ func (a *account) planInputLocked(now time.Time) auth.PlanInput {
 	}
 }
 
+// readLocked reads the account's clock. When that was ahead and is right now,
+// nothing waits for the time that it had said.
+func (a *account) readLocked() Reading {
+	t := a.clock.Read()
+	if t.Now.Before(a.seen.Add(-clockTolerance)) {
+		a.forgetFutureLocked(t.Now)
+	}
+	a.seen = t.Now
+	return t
+}
+
+// forgetFutureLocked moves what is noted as later than now to now: a wrong
+// clock noted it. What was to wait until then is due.
+func (a *account) forgetFutureLocked(now time.Time) {
+	past := func(t *time.Time) {
+		if t.After(now) {
+			*t = now
+		}
+	}
+	for _, t := range []*time.Time{
+		&a.retry.at, &a.retry.last, &a.storeAt, &a.wantedAt, &a.noted, &a.asked,
+		&a.use.LastActivity, &a.facts.LastRefreshAt,
+	} {
+		past(t)
+	}
+	if a.unsaved != nil {
+		past(&a.unsaved.at)
+	}
+	a.forecastAt = time.Time{}
+}
+
 func (a *account) lastRefresh() time.Time {
 	if a.facts.LastRefreshAt.IsZero() {
 		return a.rec.StartedAt
@@ -356,10 +390,10 @@ func (a *account) endedLocked(now time.Time) auth.Reason {
 // note writes the facts down.
 func (a *account) note(ctx context.Context) {
 	a.m.mu.Lock()
-	a.facts.Clock = a.m.clock.Anchor()
+	a.facts.Clock = a.clock.Anchor()
 	meta := a.facts.encode(a.use)
 	id := a.rec.ID
-	a.noted = a.m.clock.Now()
+	a.noted = a.clock.Now()
 	a.dirty = false
 	a.m.mu.Unlock()
 	if _, err := a.m.store.Note(ctx, id, meta); err != nil {
@@ -375,7 +409,10 @@ func (a *account) askTime(ctx context.Context) {
 	if err != nil {
 		a.m.log.Info("no server could settle the time", "account", a.name, "error", err)
 	}
-	a.m.clock.Confirm(t)
+	a.clock.Confirm(t)
+	if !a.clock.Read().Suspect {
+		a.note(ctx) // the next start must not have to ask again
+	}
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
 	a.m.publishLocked()
@@ -404,7 +441,7 @@ func (a *account) end(ctx context.Context, reason auth.Reason) {
 
 // recordEndLocked drops the session from memory and remembers how it ended.
 func (a *account) recordEndLocked(rec keystore.Record, reason auth.Reason) {
-	now := a.m.clock.Now()
+	now := a.clock.Now()
 	past := pastSession{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.use.Demand}
 	kind := auth.EventEnd
 	if reason == auth.ByUser {

@@ -60,7 +60,7 @@ func (m *Manager) SetClientSecret(ctx context.Context, name string, secret auth.
 	if a := m.accounts[name]; a != nil { // callers that wait for the right one try it now
 		a.server.secret = false
 		if e := a.retry.err; e == nil || e.Class == oauth.HeldBack {
-			a.retry.at = m.clock.Now()
+			a.retry.at = a.clock.Now()
 		}
 		a.poke()
 	}

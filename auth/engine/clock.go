@@ -5,37 +5,63 @@ import (
 	"time"
 )
 
-// A Clock tells the time that counts for sessions. Neither turning the wall
-// clock back nor turning it forward and back may change how long a session
-// lives, so the wall clock is held against the boot clock, which nobody sets
-// and which runs on in suspend, and against the Date of servers' answers. It
-// is safe for concurrent use.
+// A Clock tells the time that counts for one account's session. Turning the
+// wall clock must neither lengthen a session nor shorten it, so the wall clock
+// is held against two witnesses: the boot clock, which nobody sets and which
+// runs on in suspend, and the Date of the account's own server. Other accounts
+// have their own Clock: no server moves the time of another's session.
+//
+// What counts is how much time passed since the anchor:
+//   - In the boot of the anchor the boot clock says it exactly.
+//   - In another boot the account's server says it. Until it has answered, the
+//     wall clock is believed as far as it is plausible, but a session is never
+//     ended on its word.
+//
+// A Clock is safe for concurrent use.
 type Clock struct {
 	wall func() time.Time
 	boot func() (time.Duration, string)
 
 	mu     sync.Mutex
-	anchor Anchor
-	off    time.Duration // how far a server found the wall clock to be ahead; 0: not
-	known  bool          // this boot's time has had a witness: anchors of other boots say nothing any more
+	anchor Anchor // zero until the account has a session: the wall clock's word is all there is
 }
 
-// An Anchor is a moment at which the time was known. It is kept with each
-// session, so that the boot clock counts on over a restart of the agent.
+// An Anchor is a moment at which the time was known. It is kept with the
+// session, so that the count goes on over a restart of the agent.
 type Anchor struct {
 	At     time.Time     `json:"at"`
-	Boot   time.Duration `json:"boot"`    // since the machine started, suspend included
-	BootID string        `json:"boot_id"` // a boot clock means nothing in another boot
-	Sure   bool          `json:"sure"`    // At has a witness besides the wall clock
+	Wall   time.Time     `json:"wall,omitzero"` // what the wall clock said then; zero: the same
+	Boot   time.Duration `json:"boot"`          // since the machine started, suspend included
+	BootID string        `json:"boot_id"`       // a boot clock means nothing in another boot
 }
 
-// clockTolerance is how far wall and boot clock may drift apart between two
-// looks (slewing, leap seconds, rounding) before they contradict each other.
+// another returns a Clock of the same machine that knows nothing yet.
+func (c *Clock) another() *Clock { return NewClock(c.wall, c.boot) }
+
+// A Reading is what a Clock says of one moment.
+type Reading struct {
+	Now time.Time // the best estimate of the true time; it has no monotonic reading
+
+	// Suspect: the clocks contradict each other, and the account's server has
+	// not settled it.
+	Suspect bool
+
+	// Sure: the boot clock vouches for Now. A session must not be ended for
+	// good on the word of the wall clock alone: that may be wrong after a
+	// reboot (an empty battery, a dual boot).
+	Sure bool
+}
+
+// clockTolerance is how far two clocks may drift apart (slewing, leap seconds,
+// rounding, the way of an answer) before they contradict each other.
 const clockTolerance = 2 * time.Minute
+
+// Years outside of these are no server's time.
+const firstYear, lastYear = 2000, 2200
 
 // NewClock returns a Clock. wall nil means time.Now; boot nil means the OS's
 // boot clock. boot returns the time since boot, suspend included, and an
-// identity of the boot; an empty identity means that there is no such clock.
+// identity of the boot. An empty identity means that there is no such clock.
 func NewClock(wall func() time.Time, boot func() (time.Duration, string)) *Clock {
 	if wall == nil {
 		wall = time.Now
@@ -43,138 +69,133 @@ func NewClock(wall func() time.Time, boot func() (time.Duration, string)) *Clock
 	if boot == nil {
 		boot = bootClock
 	}
-	c := &Clock{wall: wall, boot: boot}
-	b, id := boot()
-	c.anchor = Anchor{At: wall().Round(0), Boot: b, BootID: id, Sure: true}
-	return c
+	return &Clock{wall: wall, boot: boot}
 }
 
-// A Reading is what a Clock says of one moment.
-type Reading struct {
-	Now time.Time // the best estimate of the true time; it has no monotonic reading
-
-	// Suspect: wall clock and boot clock contradict each other and no server
-	// has settled it.
-	Suspect bool
-
-	// Sure: Now has a witness besides the wall clock: the boot clock since an
-	// earlier moment, or a server. After a reboot it has none until a server
-	// answers, and a session must not be ended for good on the word of the
-	// wall clock alone: it may be the wrong one (an empty battery, a dual boot).
-	Sure bool
-}
-
-// Read judges the clocks and, when they agree, moves the anchor on.
+// Read judges the clocks. While they agree it moves the anchor on, so that
+// slow drift never adds up to a contradiction.
 func (c *Clock) Read() Reading {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.readLocked()
+	m := c.moment()
+	r := judge(c.anchor, m)
+	if r.Sure && !c.anchor.At.IsZero() {
+		c.anchor = m.anchor(r.Now)
+	}
+	return r
 }
 
 // Now is the time of [Clock.Read] for what needs no more.
 func (c *Clock) Now() time.Time { return c.Read().Now }
 
-// Anchor returns the present moment, for keeping with a session.
+// Anchor returns the latest moment at which the time was known, for keeping
+// with a session. If there is none, the wall clock's present becomes it.
 func (c *Clock) Anchor() Anchor {
+	r := c.Read()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.readLocked()
+	if c.anchor.At.IsZero() {
+		c.anchor = c.moment().anchor(r.Now)
+	}
 	return c.anchor
 }
 
-// Recall tells the clock of an anchor that was kept with a session: it was
-// then at least that late, and within the same boot the boot clock tells how
-// long ago that was.
+// Recall takes an anchor that was kept with a session of the account. One of
+// this boot is worth more than any other; else the later one counts.
 func (c *Clock) Recall(a Anchor) {
 	if a.At.IsZero() {
 		return
 	}
+	if a.Wall.IsZero() {
+		a.Wall = a.At
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	boot, id := c.boot()
-	switch sameBoot := id != "" && a.BootID == id && a.Boot <= boot; {
-	case sameBoot:
-		if a.At.Add(boot-a.Boot).After(c.anchor.At.Add(boot-c.anchor.Boot)) || !c.anchor.Sure {
-			c.anchor = a
-		}
-		c.known = c.known || a.Sure
-	case !c.known:
-		// All that is known of the time between that boot and this one is
-		// what the wall clock says.
-		c.anchor.Sure = false
-		if a.At.After(c.anchor.At) {
-			c.anchor = Anchor{At: a.At, Boot: a.Boot, BootID: a.BootID}
-		}
+	m := c.moment()
+	switch mine, its := m.sameBoot(c.anchor), m.sameBoot(a); {
+	case c.anchor.At.IsZero(), its && !mine, its == mine && a.At.After(c.anchor.At):
+		c.anchor = a
 	}
 }
 
-// Confirm tells the clock of a server's time, which settles a contradiction.
-// A zero time says nothing.
+// Confirm hears the time of the account's own server. It decides where the
+// boot clock cannot: for a first sign-in, after a reboot, and when the clocks
+// of this machine contradict each other. A zero time says nothing, and neither
+// does one that no server has.
 func (c *Clock) Confirm(server time.Time) {
-	if server.IsZero() {
+	if server.Year() < firstYear || server.Year() > lastYear {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	boot, id := c.boot()
-	wall := c.wall().Round(0)
-	_, suspect := judge(c.anchor, wall.Add(-c.off), boot, id)
+	m := c.moment()
+	r := judge(c.anchor, m)
+	earliest := c.anchor.At
+	if m.sameBoot(c.anchor) { // the boot clock never runs fast; in a machine that was paused it stood still
+		earliest = r.Now
+	}
 	switch {
-	case absDuration(wall.Sub(server)) <= clockTolerance:
-		c.known = true
-		now, _ := judge(Anchor{}, wall, boot, id)
-		c.anchor, c.off = Anchor{At: now, Boot: boot, BootID: id, Sure: true}, 0
-	case suspect || !c.anchor.Sure:
-		c.known = true
-		c.anchor, c.off = Anchor{At: server, Boot: boot, BootID: id, Sure: true}, wall.Sub(server)
+	case r.Sure:
+		return
+	case server.Before(earliest.Add(-clockTolerance)) && !earliest.IsZero():
+		// The server's clock was put back since. It cannot say how much time passed.
+	case apart(server, r.Now):
+		r.Now = server
 	}
+	c.anchor = m.anchor(r.Now)
 }
 
-func (c *Clock) readLocked() Reading {
+// moment reads both clocks.
+func (c *Clock) moment() moment {
 	boot, id := c.boot()
-	wall := c.wall().Round(0)
-	now, suspect := judge(c.anchor, wall, boot, id)
+	return moment{c.wall().Round(0), boot, id}
+}
+
+// A moment is what the clocks of the machine say at once.
+type moment struct {
+	wall time.Time
+	boot time.Duration
+	id   string // of the boot
+}
+
+// anchor is m as the moment at which it was at.
+func (m moment) anchor(at time.Time) Anchor { return Anchor{at, m.wall, m.boot, m.id} }
+
+// sameBoot reports whether the boot clock counts from a to m.
+func (m moment) sameBoot(a Anchor) bool { return m.id != "" && m.id == a.BootID && m.boot >= a.Boot }
+
+// since is the time of m, counted from a by the wall clock: if that was wrong
+// then, it is as wrong now.
+func (m moment) since(a Anchor) time.Time { return a.At.Add(m.wall.Sub(a.Wall)) }
+
+// judge says what time it is at m, given an earlier moment.
+func judge(a Anchor, m moment) Reading {
 	switch {
-	case !suspect:
-		c.off = 0
-	case c.off != 0:
-		now, suspect = judge(c.anchor, wall.Add(-c.off), boot, id)
+	case a.At.IsZero():
+		return Reading{Now: m.wall}
+	case m.sameBoot(a):
+		// A wall clock that neither ran on with the boot clock nor is right was
+		// set, or the boot clock stood still.
+		now := a.At.Add(m.boot - a.Boot)
+		suspect := apart(m.since(a), now) && apart(m.wall, now)
+		return Reading{Now: now, Suspect: suspect, Sure: !suspect}
 	}
-	if !suspect {
-		c.anchor = Anchor{At: now, Boot: boot, BootID: id, Sure: c.anchor.Sure && c.anchor.BootID == id}
-	}
-	return Reading{Now: now, Suspect: suspect, Sure: c.anchor.Sure && !suspect}
+	// A wall clock that was wrong is as wrong as before, or was put right: the
+	// later of the two is the safer guess, since the worst it does is to ask
+	// the server early.
+	now := later(m.since(a), m.wall)
+	return Reading{Now: later(now, a.At), Suspect: now.Before(a.At.Add(-clockTolerance)), Sure: m.id == ""}
 }
 
-// judge says what time it is, given an earlier moment and both clocks now,
-// and whether they contradict each other.
-//
-// Within one boot the boot clock is the better witness: it tells the time
-// since the anchor, and a wall clock that says otherwise was set. Over a
-// reboot the wall clock is the only witness; it is believed unless it is
-// earlier than a moment that is known to have been.
-func judge(a Anchor, wall time.Time, boot time.Duration, bootID string) (now time.Time, suspect bool) {
-	if a.At.IsZero() {
-		return wall, false
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	now = a.At
-	if a.BootID != "" && a.BootID == bootID && boot >= a.Boot {
-		now = a.At.Add(boot - a.Boot)
-		if absDuration(wall.Sub(now)) > clockTolerance {
-			return now, true
-		}
-	} else if wall.Before(now.Add(-clockTolerance)) {
-		return now, true
-	}
-	if wall.After(now) {
-		now = wall
-	}
-	return now, false
+	return b
 }
 
-func absDuration(d time.Duration) time.Duration {
-	if d < 0 {
-		return -d
-	}
-	return d
+// apart reports whether a and b are further apart than clocks may drift.
+func apart(a, b time.Time) bool {
+	d := a.Sub(b) // which saturates
+	return d > clockTolerance || d < -clockTolerance
 }

@@ -205,7 +205,7 @@ func (a *account) cycle(ctx context.Context) error {
 func (a *account) over() auth.Reason {
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	return a.sessionLocked().Over(a.m.limits, a.m.clock.Now())
+	return a.sessionLocked().Over(a.m.limits, a.clock.Now())
 }
 
 // deathReason says why a server that called the token dead did so.
@@ -229,12 +229,12 @@ func (a *account) deathReason(e *oauth.Error) auth.Reason {
 // that are over by now. Whoever waits then gets another refresh, unless
 // answers before this one were useless too.
 func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, resumed bool) error {
-	now := a.m.clock.Now()
+	now := a.clock.Now()
 	f := a.facts
 	f.apply(g)
 	f.LastRefreshAt = now
 	f.OutcomeUnknown = false
-	f.Clock = a.m.clock.Anchor()
+	f.Clock = a.clock.Anchor()
 	if bad == nil && !f.AccessExpiresAt.IsZero() && !now.Before(f.AccessExpiresAt) {
 		bad = protocolError("its access token is over already")
 	}
@@ -330,7 +330,7 @@ func (a *account) save(ctx context.Context) error {
 	}
 	if err != nil {
 		u.tries++
-		u.at = a.m.clock.Now().Add(a.m.backoff(time.Second, 30*time.Second, u.tries))
+		u.at = a.clock.Now().Add(a.m.backoff(time.Second, 30*time.Second, u.tries))
 		a.storeErr = err
 		a.m.log.Error("a refreshed session cannot be saved yet; trying again", "account", a.name, "error", err)
 		a.m.publishLocked()
@@ -369,7 +369,7 @@ func (a *account) dropUnsavedLocked() {
 	if u == nil || len(u.secret) == 0 || run == nil {
 		return
 	}
-	token, s, deadline := auth.NewSecret(string(u.secret)), a.server, a.m.clock.Now().Add(revokeFor)
+	token, s, deadline := auth.NewSecret(string(u.secret)), a.server, a.clock.Now().Add(revokeFor)
 	clear(u.secret)
 	clear(u.access)
 	a.m.wg.Go(func() {
@@ -393,7 +393,7 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 	}
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	now := a.m.clock.Now()
+	now := a.clock.Now()
 	if bar := a.retry; unsent && bar.useless && now.Before(bar.at) { // a person has tried, in vain: that lifts no bar
 		defer func() { a.retry = bar }()
 		a.retry.err = e
@@ -428,7 +428,7 @@ func (a *account) storeFailed(err error) error {
 	a.m.mu.Lock()
 	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
 	a.storeErr = err
-	a.storeAt = a.m.clock.Now().Add(pollInterval)
+	a.storeAt = a.clock.Now().Add(pollInterval)
 	if a.retry.at.Before(a.storeAt) { // else something bars it for longer
 		a.retry.at = a.storeAt
 	}

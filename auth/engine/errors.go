@@ -68,7 +68,7 @@ func (a *account) failureErrorLocked() *auth.Error {
 		}
 	}
 	hint := "try again"
-	in := a.retry.at.Sub(a.m.clock.Now())
+	in := a.retry.at.Sub(a.clock.Now())
 	switch {
 	case a.retry.useless && in > 0:
 		hint = "each try costs a refresh, so the next waits " + auth.ShortDuration(in) + "; look at the provider, or sign in again: `curfew login " + a.name + " --force`"

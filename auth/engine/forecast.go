@@ -20,7 +20,7 @@ func (a *account) forecastInputLocked(now time.Time) auth.ForecastInput {
 // makeForecast makes a new forecast.
 func (a *account) makeForecast(context.Context) {
 	a.m.mu.Lock()
-	now := a.m.clock.Now()
+	now := a.clock.Now()
 	in := a.forecastInputLocked(now)
 	a.m.mu.Unlock()
 	f := auth.ForecastSnapshot(in)

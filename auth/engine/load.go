@@ -60,13 +60,14 @@ func (a *account) load(ctx context.Context) {
 		return
 	}
 	defer m.mu.Unlock()
-	m.clock.Recall(facts.Clock)
+	a.clock.Recall(facts.Clock)
 	a.dropFoundLocked(rec.ID)
 	if a.rec != nil {
 		m.retireLocked(*a.rec, a.server, endReplaced)
 	}
 	a.dropUnsavedLocked()
 	a.rec, a.facts, a.use, a.access = &rec, facts, facts.Use, auth.NewSecret(string(access))
+	a.forgetFutureLocked(a.clock.Now())
 	a.retry, a.storeErr, a.sent = retry{}, nil, false
 	if rec.Pending { // the agent died in a cycle: its request may have left, and been answered
 		a.sent, a.facts.OutcomeUnknown = true, true
@@ -113,7 +114,7 @@ func (a *account) cannotLoad(err error) {
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
 	a.storeErr = err
-	a.retry = retry{at: a.m.clock.Now().Add(pollInterval)}
+	a.retry = retry{at: a.clock.Now().Add(pollInterval)}
 	a.failFlightLocked(keychainError(err))
 	a.m.publishLocked()
 }
@@ -124,7 +125,7 @@ func (a *account) lookForKeychain(ctx context.Context) {
 	err := a.m.store.Status(ctx)
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	if a.storeAt = a.m.clock.Now().Add(pollInterval); err == nil {
+	if a.storeAt = a.clock.Now().Add(pollInterval); err == nil {
 		a.storeErr = nil
 		a.m.publishLocked()
 	}
@@ -186,8 +187,7 @@ func (m *Manager) adoptLocked(ids []string) (unread []string) {
 // sign-in. It waits, sealed, for its account to come back, until its time is
 // over. Without a server to revoke it at, all that can be done then is erase it.
 func (m *Manager) keepOrphanLocked(rec keystore.Record) {
-	t := m.clock.Read()
-	over := t.Sure && !rec.StartedAt.IsZero() && t.Now.After(rec.StartedAt.Add(m.limits.MaxAge))
+	over := !rec.StartedAt.IsZero() && m.clock.Now().After(rec.StartedAt.Add(m.limits.MaxAge))
 	if rec.Ended != "" || over {
 		m.retireLocked(rec, server{}, "its account is no longer configured")
 		return

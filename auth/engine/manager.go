@@ -193,8 +193,8 @@ func (m *Manager) watchStore(ctx context.Context, unread []string) {
 }
 
 func (m *Manager) retryStoreLocked() {
-	now := m.clock.Now()
 	for _, a := range m.accounts {
+		now := a.clock.Now()
 		if a.storeErr != nil && a.retry.err == nil {
 			a.retry.at = now
 		}
@@ -214,10 +214,9 @@ func (m *Manager) Snapshots() []auth.Snapshot {
 }
 
 func (m *Manager) snapshotsLocked() []auth.Snapshot {
-	now := m.clock.Read()
 	all := make([]auth.Snapshot, 0, len(m.accounts))
 	for _, name := range slices.Sorted(maps.Keys(m.accounts)) {
-		all = append(all, m.accounts[name].snapshotLocked(now))
+		all = append(all, m.accounts[name].snapshotLocked())
 	}
 	return all
 }
@@ -230,7 +229,7 @@ func (m *Manager) Snapshot(name string) (auth.Snapshot, error) {
 	if err != nil {
 		return auth.Snapshot{}, err
 	}
-	return a.snapshotLocked(m.clock.Read()), nil
+	return a.snapshotLocked(), nil
 }
 
 // Watch delivers all snapshots, at once and after every change, the newest
@@ -370,7 +369,7 @@ func (m *Manager) Forecast(name string) (auth.ForecastReport, error) {
 		m.mu.Unlock()
 		return auth.ForecastReport{}, err
 	}
-	in := a.forecastInputLocked(m.clock.Now())
+	in := a.forecastInputLocked(a.clock.Now())
 	m.mu.Unlock()
 	return auth.Forecast(in), nil
 }
@@ -417,7 +416,7 @@ func (m *Manager) Wake() {
 	defer m.mu.Unlock()
 	for _, a := range m.accounts {
 		if a.retry.err != nil && a.retry.err.Class == oauth.NotSent {
-			a.retry.at = m.clock.Now()
+			a.retry.at = a.clock.Now()
 		}
 		a.poke()
 	}

@@ -203,8 +203,8 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 			Hint:    "add the scope offline_access to the account, or allow refresh tokens for this client at the provider",
 		}
 	}
-	now := m.clock.Now()
-	f := facts{Bound: bound, Clock: m.clock.Anchor()}
+	f := facts{Bound: bound, Clock: a.clock.Anchor()}
+	now := a.clock.Now()
 	f.apply(g)
 	m.mu.Lock()
 	u := use{LastActivity: now, Demand: a.use.Demand} // the callers stay the same

@@ -51,8 +51,9 @@ func (a *account) triesAgainLocked(now time.Time) bool {
 	return !a.retry.useless && now.Sub(a.wantedAt) < wantedFor && !a.sessionLocked().AccessGood(now)
 }
 
-// snapshotLocked builds the account's snapshot of the moment t.
-func (a *account) snapshotLocked(t Reading) auth.Snapshot {
+// snapshotLocked builds the account's snapshot of this moment.
+func (a *account) snapshotLocked() auth.Snapshot {
+	t := a.readLocked()
 	now := t.Now
 	f := a.factsLocked(t)
 	v := auth.Snapshot{

@@ -36,7 +36,7 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 	if err != nil {
 		return auth.Token{}, nil, err
 	}
-	t := m.clock.Read()
+	t := a.readLocked()
 	now := t.Now
 	if !waited {
 		a.wantedAt = now
@@ -155,7 +155,7 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (auth.Snaps
 		m.mu.Unlock()
 		return auth.Snapshot{}, err
 	}
-	t := m.clock.Read()
+	t := a.readLocked()
 	now := t.Now
 	a.wantedAt = now
 	unread, err := a.askedLocked(t)

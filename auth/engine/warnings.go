@@ -59,7 +59,7 @@ func (a *account) warningFactsLocked(now time.Time) auth.WarningFacts {
 // warn gives the warnings that are due: each once in a session.
 func (a *account) warn(ctx context.Context) {
 	a.m.mu.Lock()
-	now := a.m.clock.Now()
+	now := a.clock.Now()
 	for _, w := range a.dueWarningsLocked(now) {
 		a.facts.Warned = append(a.facts.Warned, w.ID)
 		a.m.journal.add(auth.Event{At: now, Account: a.name, Kind: auth.EventWarning, Message: w.Message})

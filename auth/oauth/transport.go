@@ -54,7 +54,8 @@ func (r *reply) isJSON() bool { return r.mediaType == "application/json" }
 
 // send makes one attempt at req and reads the answer whole: at most limit
 // bytes in at most 12 seconds, no redirect followed, nothing sent twice.
-// Every status but 3xx is a reply; every other outcome is an *Error.
+// Every status but 3xx is a reply; every other outcome is an *Error. A redirect
+// is both: its reply has no body.
 //
 // Its Class is NotSent only if the transport neither began to write the header
 // nor took a byte of the body.
@@ -91,7 +92,7 @@ func (c *Client) send(ctx context.Context, op string, req *http.Request, limit i
 	}
 	if r.status/100 == 3 {
 		// Following it would hand the token to whoever is named there.
-		return nil, &Error{Op: op, Server: server, Class: Protocol, Status: r.status,
+		return r, &Error{Op: op, Server: server, Class: Protocol, Status: r.status,
 			Err: fmt.Errorf("%s answered with a redirect (%s), which is never followed; check the address of the server", server, statusText(r.status))}
 	}
 	r.body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))

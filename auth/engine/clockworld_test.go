@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"curfew/auth"
+)
+
+// otherServer is an authorization server of OAuth alone whose tokens say
+// nothing. It may lie about the time.
+type otherServer struct {
+	date func() time.Time
+	n    int
+}
+
+const otherIssuer = "http://127.0.0.1:5555"
+
+func (s *otherServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.date().UTC().Format(http.TimeFormat))
+	w.Header().Set("Content-Type", "application/json")
+	answer := map[string]any{}
+	switch r.URL.Path {
+	case "/.well-known/openid-configuration":
+		answer = map[string]any{"issuer": otherIssuer, "authorization_endpoint": otherIssuer + "/auth", "token_endpoint": otherIssuer + "/token",
+			"device_authorization_endpoint": otherIssuer + "/device"}
+	case "/device":
+		answer = map[string]any{"device_code": "dc", "user_code": "ABCD", "verification_uri": otherIssuer + "/go", "expires_in": 600, "interval": 1}
+	case "/token":
+		if r.Method != http.MethodPost { // asked for the time: it sends people to a page
+			http.Redirect(w, r, otherIssuer+"/", http.StatusFound)
+			return
+		}
+		s.n++
+		answer = map[string]any{"access_token": fmt.Sprint("at", s.n), "refresh_token": fmt.Sprint("rt", s.n), "token_type": "Bearer", "expires_in": 3600}
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	json.NewEncoder(w).Encode(answer)
+}
+
+// withOther adds the account "other" at another server to the world's.
+func withOther(f func(*testing.T, *world, *otherServer)) func(*testing.T, *world) {
+	return func(t *testing.T, w *world) {
+		s := &otherServer{date: w.now}
+		ours := w.net.server
+		w.net.server = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.Host, ":5555") {
+				s.ServeHTTP(rw, r)
+				return
+			}
+			ours.ServeHTTP(rw, r)
+		})
+		must(t, w.m.SetAccount(otherAccount()))
+		w.accounts = []auth.Account{w.account(), otherAccount()}
+		f(t, w, s)
+	}
+}
+
+func otherAccount() auth.Account {
+	return auth.Account{Name: "other", Issuer: otherIssuer, ClientID: "c", Scopes: []string{"api"}, Refresh: auth.OnDemand}
+}
+
+func (w *world) snapshotOf(name string) auth.Snapshot {
+	w.t.Helper()
+	s, err := w.m.Snapshot(name)
+	must(w.t, err)
+	return s
+}
+
+// signInToOther signs in at the other server, which asks nobody.
+func (w *world) signInToOther() {
+	w.t.Helper()
+	_, err := w.m.StartSignIn(w.t.Context(), "other", auth.SignInRequest{Device: true})
+	must(w.t, err)
+	for range 30 {
+		if s := w.snapshotOf("other"); s.SignIn.Phase == auth.PhaseDone {
+			return
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+	}
+	w.t.Fatalf("the sign-in does not end: %+v", w.snapshotOf("other").SignIn)
+}
+
+func (w *world) boot() {
+	w.boots++
+	w.restart()
+}
+
+// After a reboot each account waits for its own server: what another says of
+// the time neither ends a session nor makes an expired token look good.
+func TestClockOfAnotherServer(t *testing.T) {
+	for _, off := range []time.Duration{40 * aDay, -119 * time.Minute, -40 * aDay, 290 * 365 * aDay} {
+		t.Run(fmt.Sprint("off by ", off), func(t *testing.T) {
+			play(t, func(w *world) { w.mode = auth.OnDemand }, withOther(func(t *testing.T, w *world, s *otherServer) {
+				w.signIn()
+				w.signInToOther()
+				time.Sleep(2 * time.Hour)
+				w.boot()
+				s.date = func() time.Time { return w.now().Add(off) }
+				_, err := w.m.Token(t.Context(), "other", -1, "x")
+				t.Log("the other token:", err)
+				time.Sleep(time.Minute)
+				if state := w.status().State; state != auth.Stale {
+					t.Errorf("the account is %s", state)
+				}
+				if code := w.me(w.mustToken()); code != http.StatusOK {
+					t.Errorf("a token that its server answers with %d", code)
+				}
+				if state := w.snapshotOf("other").State; off < 30*aDay && state == auth.Ended {
+					t.Error("the other account ended by its own server's wrong clock")
+				}
+			}))
+		})
+	}
+}
+
+// A sign-in on a machine whose clock is wrong lasts 30 true days all the same.
+func TestClockWrongAtSignIn(t *testing.T) {
+	for _, skew := range []time.Duration{60 * aDay, -40 * aDay, 3 * time.Hour} {
+		t.Run(fmt.Sprint("by ", skew), func(t *testing.T) {
+			play(t, func(w *world) { w.skew.Store(int64(skew)) }, withOther(func(t *testing.T, w *world, s *otherServer) {
+				w.signInToOther()
+				begun := w.now()
+				time.Sleep(time.Minute)
+				w.skew.Store(0)
+				for w.snapshotOf("other").State != auth.Ended && w.now().Sub(begun) < 40*aDay {
+					time.Sleep(time.Hour)
+					synctest.Wait()
+				}
+				if age := w.now().Sub(begun); age < 30*aDay || age > 30*aDay+2*time.Hour {
+					t.Errorf("it ended after %v", age)
+				}
+			}))
+		})
+	}
+}
+
+// A machine that boots with a clock that is ahead, is offline, and is put right
+// waits no longer than it would have.
+func TestClockAheadAtBoot(t *testing.T) {
+	play(t, func(w *world) { w.mode = auth.OnDemand }, withOther(func(t *testing.T, w *world, s *otherServer) {
+		w.signIn()
+		w.signInToOther()
+		time.Sleep(10 * time.Hour)
+		w.skew.Store(int64(2 * time.Hour))
+		w.boot()
+		w.net.fail(offline)
+		for _, name := range []string{"work", "other"} {
+			if _, err := w.m.Token(t.Context(), name, -1, "x"); err == nil {
+				t.Errorf("%s: a token without a network", name)
+			}
+		}
+		w.skew.Store(0)
+		w.net.fail(nil)
+		time.Sleep(2 * time.Minute)
+		for _, name := range []string{"work", "other"} {
+			if _, err := w.m.Token(t.Context(), name, -1, "x"); err != nil {
+				t.Errorf("%s: two minutes later: %v", name, err)
+			}
+		}
+	}))
+}
+
+// Use that a clock of the future noted does not put off the end of a session
+// that nobody uses.
+func TestClockAheadAndIdle(t *testing.T) {
+	play(t, func(w *world) { w.mode, w.limits.MaxIdle = auth.OnDemand, 72*time.Hour }, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(5 * time.Minute)
+		w.skew.Store(int64(70 * time.Hour))
+		w.boot()
+		w.net.fail(offline)
+		w.token()
+		used := w.now()
+		w.skew.Store(0)
+		w.net.fail(nil)
+		for w.status().State != auth.Ended && w.now().Sub(used) < 200*time.Hour {
+			time.Sleep(time.Hour)
+			synctest.Wait()
+		}
+		if idle := w.now().Sub(used); idle > 74*time.Hour {
+			t.Errorf("%s after %v without use: %+v", w.status().State, idle, w.status())
+		}
+	})
+}
+
+// A server that answers the question for the time with a redirect has said
+// what time it is.
+func TestClockSettledByRedirect(t *testing.T) {
+	play(t, nil, withOther(func(t *testing.T, w *world, s *otherServer) {
+		w.signInToOther()
+		w.skew.Store(int64(60 * aDay))
+		time.Sleep(2 * time.Minute)
+		if state := w.snapshotOf("other").State; state != auth.Active {
+			t.Errorf("the account is %s", state)
+		}
+	}))
+}
+
+// A Date that no server has settles nothing and breaks nothing.
+func TestClockOfNoYear(t *testing.T) {
+	m := newMachine()
+	kept := m.signIn().Anchor()
+	m.reboot(8*time.Hour, 60*aDay)
+	c := m.clock()
+	c.Recall(kept)
+	for _, date := range []string{"Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"} {
+		d, err := http.ParseTime(date)
+		must(t, err)
+		if c.Confirm(d); c.Read().Sure {
+			t.Errorf("%s has confirmed a clock that is 60 days wrong", date)
+		}
+	}
+}
