@@ -42,6 +42,39 @@ var (
 			"Sie ist abgelaufen, wurde abgebrochen oder durch eine neuere ersetzt. In Curfew lässt sie sich neu beginnen."})
 )
 
+// SignInElsewhere is for an answer that came by another browser than the one
+// that was opened for it.
+var SignInElsewhere = signInPage("failed", words{"en", "Another browser started this sign-in",
+	"Finish it in the browser that Curfew opened. To use this one, start again from Curfew and open the address that it shows."},
+	words{"de", "Diese Anmeldung begann in einem anderen Browser",
+		"Sie lässt sich nur in dem Browser beenden, den Curfew geöffnet hat. Für diesen hier in Curfew neu beginnen und die angezeigte Adresse öffnen."})
+
+// unclaimed are the pages for the error codes of RFC 6749 section 4.1.2.1 and
+// OIDC Core section 3.1.2.6, and for any other code.
+var unclaimed = func() map[string]Page {
+	pages := map[string]Page{}
+	for _, code := range []string{"", "access_denied", "invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope",
+		"server_error", "temporarily_unavailable", "interaction_required", "login_required", "account_selection_required", "consent_required"} {
+		en, de := "The server answered with an error", "Der Server hat mit einem Fehler geantwortet"
+		if code != "" {
+			en, de = en+": "+code, de+": "+code
+		}
+		pages[code] = signInPage("denied", words{"en", en, "It did not say to which sign-in this belongs, so Curfew goes on waiting. To stop, cancel the sign-in in Curfew."},
+			words{"de", de, "Er hat nicht gesagt, zu welcher Anmeldung das gehört; Curfew wartet weiter. Abbrechen lässt sich die Anmeldung in Curfew."})
+	}
+	return pages
+}()
+
+// SignInUnclaimed is for an error that a server sent without saying for which
+// sign-in. It names the code if that is a known one, and nothing else of the
+// answer, which anybody can have sent.
+func SignInUnclaimed(code string) Page {
+	if page, ok := unclaimed[code]; ok {
+		return page
+	}
+	return unclaimed[""]
+}
+
 // For returns the page in the language that a browser asks for by its
 // Accept-Language header (RFC 9110 section 12.5.4), in English when it asks
 // for none that there is.

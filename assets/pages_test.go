@@ -17,6 +17,9 @@ func TestSignInPages(t *testing.T) {
 		"The sign-in did not work": SignInFailed, "This sign-in is over": SignInExpired,
 		"Die Anmeldung ist gelungen": SignInDone.For("de"), "Der Zugriff wurde nicht erlaubt": SignInDenied.For("de"),
 		"Die Anmeldung ist gescheitert": SignInFailed.For("de"), "Diese Anmeldung ist vorbei": SignInExpired.For("de"),
+		"Another browser started this sign-in": SignInElsewhere, "Diese Anmeldung begann in einem anderen Browser": SignInElsewhere.For("de"),
+		"The server answered with an error: access_denied": SignInUnclaimed("access_denied"), "The server answered with an error": SignInUnclaimed("<b>"),
+		"Der Server hat mit einem Fehler geantwortet: access_denied": SignInUnclaimed("access_denied").For("de"),
 	} {
 		body := string(page.Body)
 		if !strings.Contains(body, "<h1>"+title+"</h1>") || seen[body] {

@@ -27,6 +27,11 @@ type Account struct {
 type SignInRequest struct {
 	Force  bool `json:"force,omitempty"`  // a new session even while the old one is good; asks the server for prompt=login
 	Device bool `json:"device,omitempty"` // RFC 8628 instead of the loopback redirect
+	// Browser: the front end gives URL to a command that opens a browser, whose
+	// arguments every user of the machine can read. URL is then a start page
+	// that works once. Without it URL is for a person to open, anywhere here.
+	Browser bool   `json:"browser,omitempty"`
+	Flow    string `json:"flow,omitempty"` // join this one, start none
 }
 
 // SignInStarted answers a SignInRequest. The front end opens URL; the agent

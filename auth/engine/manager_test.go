@@ -536,6 +536,38 @@ func TestSignInTheOtherWay(t *testing.T) {
 	})
 }
 
+// A front end that gives the address to a command gets one that works once,
+// and each such front end its own. One that shows it gets the server's.
+func TestSignInAddresses(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		start := func(r auth.SignInRequest) auth.SignInStarted {
+			t.Helper()
+			s, err := w.m.StartSignIn(t.Context(), "work", r)
+			must(t, err)
+			return s
+		}
+		first := start(auth.SignInRequest{Browser: true})
+		second := start(auth.SignInRequest{Browser: true})
+		shown := start(auth.SignInRequest{Flow: first.Flow})
+		if first.Flow != second.Flow || first.Flow != shown.Flow || first.URL == second.URL {
+			t.Errorf("%+v, %+v, %+v", first, second, shown)
+		}
+		for _, s := range []auth.SignInStarted{first, second} {
+			if !strings.HasPrefix(s.URL, "http://127.0.0.1:") || !strings.Contains(s.URL, "/start/") || strings.Contains(s.URL, "state") {
+				t.Errorf("an argument would hold %s", s.URL)
+			}
+		}
+		if !strings.Contains(shown.URL, "state=") {
+			t.Errorf("shown: %s", shown.URL)
+		}
+		must(t, w.m.CancelSignIn("work"))
+		synctest.Wait()
+		if _, err := w.m.StartSignIn(t.Context(), "work", auth.SignInRequest{Flow: first.Flow}); err == nil {
+			t.Error("a sign-in that has ended was joined")
+		}
+	})
+}
+
 // A day without a way to the server costs nothing, and ten seconds after the
 // way is there again, so is a token, though nobody asked in between.
 func TestOfflineCostsNothing(t *testing.T) {

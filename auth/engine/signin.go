@@ -20,7 +20,9 @@ type signIn struct {
 	device bool          // by device code (RFC 8628), not by redirect
 	ready  chan struct{} // closed when started or err is set
 	start  auth.SignInStarted
-	err    error // why it could not start
+	flow   *oauth.Flow   // by redirect; set when ready
+	err    error         // why it could not start
+	ended  chan struct{} // closed when it is over, its port free
 
 	// guarded by Manager.mu
 	view      auth.SignInView
@@ -56,7 +58,12 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 		m.mu.Unlock()
 		return auth.SignInStarted{}, err
 	}
-	if s := a.signIn; s.running() && s.view.Phase == auth.PhaseBrowser && s.device != r.Device {
+	before := a.signIn
+	if r.Flow != "" && (!before.running() || before.view.Flow != r.Flow) {
+		m.mu.Unlock()
+		return auth.SignInStarted{}, &auth.Error{Kind: auth.KindBadRequest, Message: "that sign-in has ended", Hint: "start another: `curfew login " + name + "`"}
+	}
+	if s := before; r.Flow == "" && s.running() && s.view.Phase == auth.PhaseBrowser && s.device != r.Device {
 		s.abandonLocked() // the person wants the other way
 	} else if s.running() {
 		m.mu.Unlock()
@@ -65,7 +72,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 		case <-ctx.Done():
 			return auth.SignInStarted{}, &auth.Error{Kind: auth.KindUnavailable, Message: "the sign-in is still starting", Hint: "try again", Cause: ctx.Err()}
 		}
-		joined := s.start
+		joined := s.started(r)
 		joined.Joined = true
 		return joined, s.err
 	}
@@ -73,6 +80,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 	s := &signIn{
 		cancel: cancel,
 		ready:  make(chan struct{}),
+		ended:  make(chan struct{}),
 		device: r.Device,
 		view:   auth.SignInView{Flow: rand.Text(), Phase: auth.PhaseBrowser, StartedAt: m.clock.Now(), Message: "Waiting for you in the browser."},
 	}
@@ -80,7 +88,14 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 	hint := a.loginHintLocked()
 	m.publishLocked()
 	m.wg.Go(func() {
+		defer close(s.ended)
 		defer cancel()
+		if before != nil && !r.Device {
+			select { // a fixed port is free when the one before has let go of it
+			case <-before.ended:
+			case <-run.Done():
+			}
+		}
 		wait, err := m.openSignIn(run, a, s, r, hint)
 		if err != nil {
 			s.err = m.finishSignIn(a, s, err)
@@ -93,7 +108,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 	m.mu.Unlock()
 	select {
 	case <-s.ready:
-		return s.start, s.err
+		return s.started(r), s.err
 	case <-ctx.Done(): // who asked has gone: nobody will open the browser
 		cancel()
 		return auth.SignInStarted{}, &auth.Error{Kind: auth.KindUnavailable, Message: "the sign-in took too long to start", Hint: "try again", Cause: ctx.Err()}
@@ -125,13 +140,45 @@ func (m *Manager) openSignIn(ctx context.Context, a *account, s *signIn, r auth.
 		s.start = auth.SignInStarted{Flow: s.view.Flow, URL: url, UserCode: f.UserCode, ExpiresAt: f.ExpiresAt}
 		return func(ctx context.Context, _ func()) (oauth.Grant, error) { return f.Wait(ctx) }, nil
 	}
-	o := oauth.SignInOptions{Timeout: signInLimit, LoginHint: loginHint, ForceLogin: r.Force}
+	o := oauth.SignInOptions{Timeout: signInLimit, LoginHint: loginHint, ForceLogin: r.Force, Browser: r.Browser}
 	f, err := client.StartSignIn(ctx, o)
+	if errors.Is(err, oauth.ErrPort) {
+		if holder := m.portHolder(a, client.FixedPort()); holder != "" {
+			return nil, &auth.Error{Kind: auth.KindFailed, Message: "the sign-in of " + holder + " uses the same port, " + client.FixedPort(), Hint: "finish that one, or cancel it", Cause: err}
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	s.start = auth.SignInStarted{Flow: s.view.Flow, URL: f.URL, ExpiresAt: f.ExpiresAt}
+	s.flow = f
+	s.start = auth.SignInStarted{Flow: s.view.Flow, ExpiresAt: f.ExpiresAt}
 	return f.Wait, nil
+}
+
+// portHolder names the other account whose sign-in listens on a fixed port.
+func (m *Manager) portHolder(a *account, port string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, other := range m.accounts {
+		if s := other.signIn; other != a && s.running() && !s.device && other.server.Client != nil && other.server.FixedPort() == port {
+			return name
+		}
+	}
+	return ""
+}
+
+// started is the answer to a request for a sign-in that is ready. Each start
+// page works once, so each request gets its own.
+func (s *signIn) started(r auth.SignInRequest) auth.SignInStarted {
+	start := s.start
+	switch {
+	case s.flow == nil:
+	case r.Browser:
+		start.URL = s.flow.StartPage()
+	default:
+		start.URL = s.flow.Printed()
+	}
+	return start
 }
 
 // completeSignIn waits for the person and has the session installed.

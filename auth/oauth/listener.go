@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -112,9 +113,15 @@ func hasIPv6() bool {
 	return true
 }
 
+// ErrPort says that the port of the redirect URI is in use.
+var ErrPort = errors.New("the port is in use by another program")
+
+// FixedPort is the port of the redirect URI, empty where a free one is taken.
+func (c *Client) FixedPort() string { return c.redirect.port }
+
 func (r redirect) listenError(err error) error {
 	if r.port != "" {
-		return fmt.Errorf("port %s of %s, which the redirect URI names, cannot be opened, most likely because it is in use by another program (%w); close that program, or register a redirect URI with another port or none", r.port, r.host, err)
+		return fmt.Errorf("%w: port %s of %s, which the redirect URI names, cannot be opened (%w); close the program that uses it, or register a redirect URI with another port or none", ErrPort, r.port, r.host, err)
 	}
 	return fmt.Errorf("no port could be opened on %s for the browser to come back to: %w", r.host, err)
 }
@@ -128,6 +135,7 @@ type receiver struct {
 	host, path string // exactly what the browser must ask for
 	state      auth.Secret
 	log        *slog.Logger
+	doorstep   doorstep
 
 	answer  chan url.Values // gets the one answer with the right state
 	claimed atomic.Bool
@@ -141,6 +149,7 @@ func newReceiver(r redirect, port string, state auth.Secret, log *slog.Logger) *
 	return &receiver{
 		host: r.authority(port), path: path, state: state, log: log,
 		answer: make(chan url.Values, 1), ended: make(chan struct{}),
+		doorstep: doorstep{spoiled: make(chan struct{})},
 	}
 }
 
@@ -148,12 +157,20 @@ func newReceiver(r redirect, port string, state auth.Secret, log *slog.Logger) *
 // the answer waits until end says how the sign-in went; so does one that asks
 // again meanwhile.
 func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rc.start(w, r) {
+		return
+	}
 	values, status, why := rc.check(r)
 	if status != http.StatusOK {
 		rc.log.Debug("visit to the sign-in port refused", "status", status, "why", why)
-		if status == http.StatusBadRequest {
-			writePage(w, status, assets.SignInExpired.For(r.Header.Get("Accept-Language")))
-		} else {
+		switch {
+		case why == noState && values.Has("error"):
+			rc.write(w, r, status, assets.SignInUnclaimed(values.Get("error")))
+		case why == noCookie:
+			rc.write(w, r, status, assets.SignInElsewhere)
+		case status == http.StatusBadRequest:
+			rc.write(w, r, status, assets.SignInExpired)
+		default:
 			setPageHeaders(w.Header())
 			http.Error(w, http.StatusText(status), status)
 		}
@@ -166,8 +183,14 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rc.answer <- values
 	}
 	<-rc.ended // within the limits of Flow.Wait
-	writePage(w, http.StatusOK, rc.page.For(r.Header.Get("Accept-Language")))
+	rc.write(w, r, http.StatusOK, rc.page)
 }
+
+// The reasons to refuse a visit for which there are pages.
+const (
+	noState  = "wrong or no state"
+	noCookie = "not from the browser that opened the start page"
+)
 
 // end releases the browsers that wait. It is called once.
 func (rc *receiver) end(page assets.Page) {
@@ -175,19 +198,30 @@ func (rc *receiver) end(page assets.Page) {
 	close(rc.ended)
 }
 
-// check sorts a request: StatusOK for the answer of this sign-in, else the
-// status to refuse it with and the reason, which holds nothing of the request.
-func (rc *receiver) check(r *http.Request) (values url.Values, status int, why string) {
+// checkVisitor sorts out what is no browser that a person sent here. It returns
+// "" for one.
+func (rc *receiver) checkVisitor(r *http.Request) (why string) {
 	header := r.Header
 	switch {
 	case r.Host != rc.host || r.URL.Host != "":
-		return nil, http.StatusForbidden, "another host: DNS rebinding" // CVE-2025-66414 and many more
+		return "another host: DNS rebinding" // CVE-2025-66414 and many more
 	case len(header["Origin"]) > 0:
-		return nil, http.StatusForbidden, "sent by a script of a web page"
+		return "sent by a script of a web page"
 	case !absentOr(header, "Sec-Fetch-Mode", "navigate"), !absentOr(header, "Sec-Fetch-Dest", "document"):
-		return nil, http.StatusForbidden, "not a navigation"
+		return "not a navigation"
 	case header.Get("Sec-Purpose") != "" || header.Get("Purpose") != "" || header.Get("X-Moz") != "":
-		return nil, http.StatusForbidden, "a prefetch"
+		return "a prefetch"
+	}
+	return ""
+}
+
+// check sorts a request: StatusOK for the answer of this sign-in, else the
+// status to refuse it with and the reason, which holds nothing of the request.
+func (rc *receiver) check(r *http.Request) (values url.Values, status int, why string) {
+	if why := rc.checkVisitor(r); why != "" {
+		return nil, http.StatusForbidden, why
+	}
+	switch {
 	case r.URL.EscapedPath() != rc.path:
 		return nil, http.StatusNotFound, "another path"
 	case r.Method != http.MethodGet:
@@ -202,8 +236,14 @@ func (rc *receiver) check(r *http.Request) (values url.Values, status int, why s
 			return nil, http.StatusBadRequest, "a parameter came twice"
 		}
 	}
-	if subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(rc.state.Reveal())) != 1 {
-		return nil, http.StatusBadRequest, "wrong or no state"
+	fromUs, wanted := rc.doorstep.knows(r)
+	switch {
+	case !values.Has("state") && values.Has("error") && fromUs:
+		// Some servers forget the state with an error; the cookie says whose it is.
+	case subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(rc.state.Reveal())) != 1:
+		return values, http.StatusBadRequest, noState
+	case wanted && (!fromUs || !fromThisUser(r)):
+		return nil, http.StatusForbidden, noCookie
 	}
 	return values, http.StatusOK, ""
 }
@@ -222,7 +262,9 @@ func setPageHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 }
 
-func writePage(w http.ResponseWriter, status int, page assets.Page) {
+// write sends a page in the browser's language.
+func (rc *receiver) write(w http.ResponseWriter, r *http.Request, status int, page assets.Page) {
+	page = page.For(r.Header.Get("Accept-Language"))
 	setPageHeaders(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", page.Policy)
@@ -237,7 +279,7 @@ func (rc *receiver) serve(ctx context.Context, listeners []net.Listener) {
 	server := &http.Server{
 		Handler:        rc,
 		ReadTimeout:    5 * time.Second, // of the header too
-		MaxHeaderBytes: 16 << 10,
+		MaxHeaderBytes: 128 << 10,       // cookies of 127.0.0.1 come from every port of it
 		ErrorLog:       slog.NewLogLogger(rc.log.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return context.WithValue(ctx, visitorKey{}, conn)

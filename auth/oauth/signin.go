@@ -24,6 +24,7 @@ import (
 type SignInOptions struct {
 	ForceLogin bool          // prompt=login, or the provider's own way to say it
 	LoginHint  string        // login_hint
+	Browser    bool          // a front end opens a browser, at Flow.StartPage: the answer must come from there
 	Timeout    time.Duration // 0: 5 min
 }
 
@@ -37,7 +38,7 @@ const (
 // Flow is a running loopback sign-in: its listener is open before URL exists.
 // Call Wait, or Close.
 type Flow struct {
-	URL       string // for the system browser
+	URL       string // the server's authorization URL; see Printed and StartPage
 	ExpiresAt time.Time
 
 	client      *Client
@@ -85,6 +86,7 @@ func (c *Client) StartSignIn(ctx context.Context, o SignInOptions) (*Flow, error
 		f.nonce = auth.NewSecret(rand.Text())
 	}
 	f.URL = c.authorizationURL(f, state, o)
+	f.receiver.doorstep.wanted = o.Browser
 	return f, nil
 }
 
@@ -155,10 +157,16 @@ func (f *Flow) Wait(ctx context.Context, exchanging func()) (Grant, error) {
 			exchanging()
 		}
 		grant, err = f.finish(ctx, values)
+	case <-f.receiver.doorstep.spoiled:
+		err = errStartedTwice
 	case <-ctx.Done():
 		err = errSignInCancelled
 	case <-timeout.C:
 		err = &Error{Op: "sign-in", Class: Cancelled, Err: errors.New("nobody finished it in the browser in time; start it again")}
+	}
+	if f.receiver.doorstep.isSpoiled() && err == nil {
+		f.client.giveBack(ctx, grant)
+		grant, err = Grant{}, errStartedTwice
 	}
 	f.receiver.end(pageFor(err))
 	return grant, err
@@ -220,6 +228,9 @@ func (f *Flow) Close() {
 		ln.Close()
 	}
 }
+
+// errStartedTwice: another browser, or another program, has read the address.
+var errStartedTwice error = &Error{Op: "sign-in", Class: Cancelled, Err: errors.New("its start page was opened twice, perhaps by another program or user of this computer, so nothing was saved")}
 
 var errSignInCancelled error = &Error{Op: "sign-in", Class: Cancelled, Err: errors.New("it was cancelled")}
 

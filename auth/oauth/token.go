@@ -176,6 +176,7 @@ func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, 
 		"redirect_uri": {redirectURI}, "code_verifier": {verifier.Reveal()},
 	})
 	if failed != nil {
+		c.giveBack(ctx, a.grant)
 		return Grant{}, failed
 	}
 	return c.finishSignIn(ctx, op, m, a, nonce)
@@ -189,12 +190,25 @@ func (c *Client) finishSignIn(ctx context.Context, op string, m *metadata, a ans
 			op: op, nonce: nonce, accessToken: grant.AccessToken,
 		})
 		if failed != nil {
+			c.giveBack(ctx, grant)
 			return Grant{}, failed
 		}
 		grant.Identity = identity
 	}
 	c.addDisplay(ctx, m, &grant)
 	return grant, nil
+}
+
+// giveBack revokes what a sign-in brought and will not be kept. It tries once.
+func (c *Client) giveBack(ctx context.Context, g Grant) {
+	if g.RefreshToken.IsZero() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
+	defer cancel()
+	if err := c.Revoke(ctx, g.RefreshToken); err != nil {
+		c.log.Warn("a refused sign-in was not revoked", "error", err)
+	}
 }
 
 // grantsOpenID reports whether the scope openid, which was asked for, was

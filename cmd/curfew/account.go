@@ -224,11 +224,11 @@ func (p *program) login(ctx context.Context, o loginOptions) error {
 		p.hint("for a new session: curfew login %s --force", o.name)
 		return p.say("%s is already signed in%s: %s", o.name, as(snap), status.Short(snap, now()))
 	}
-	started, err := p.client.SignIn(ctx, o.name, auth.SignInRequest{Force: o.force, Device: o.device})
+	started, err := p.client.SignIn(ctx, o.name, auth.SignInRequest{Force: o.force, Device: o.device, Browser: !o.noBrowser})
 	if err != nil {
 		return err
 	}
-	if err := p.showSignIn(o, started); err != nil {
+	if err := p.showSignIn(ctx, o, started); err != nil {
 		return err
 	}
 	snap, err = p.awaitSignIn(ctx, o.name, started.Flow)
@@ -266,7 +266,7 @@ func as(s auth.Snapshot) string {
 }
 
 // showSignIn brings the person to the URL.
-func (p *program) showSignIn(o loginOptions, s auth.SignInStarted) error {
+func (p *program) showSignIn(ctx context.Context, o loginOptions, s auth.SignInStarted) error {
 	if s.Joined {
 		p.note("a sign-in of %s runs already; this is the same one", o.name)
 	}
@@ -285,15 +285,21 @@ func (p *program) showSignIn(o loginOptions, s auth.SignInStarted) error {
 		p.note("open %s on any device and enter this code: %s", s.URL, s.UserCode)
 		return nil
 	}
-	p.note("opening your browser; if none appears, open this address:")
+	p.note("opening your browser; if none appears, open this address, once:")
 	fmt.Fprintln(p.stderr, s.URL)
 	failed, err := openBrowser(s.URL)
 	if err != nil {
 		return err
 	}
 	go func() {
-		if err := <-failed; err != nil {
-			p.note("no browser could be opened (%s)", err)
+		err := <-failed
+		if err == nil {
+			return
+		}
+		p.note("no browser could be opened (%s); open this address:", err)
+		// The same sign-in, for any browser.
+		if s, err = p.client.SignIn(ctx, o.name, auth.SignInRequest{Flow: s.Flow}); err == nil {
+			fmt.Fprintln(p.stderr, s.URL)
 		}
 	}()
 	return nil

@@ -468,7 +468,7 @@ func (t *Tray) click(ctx context.Context, id ID) {
 
 // signIn starts a sign-in, or joins the one that runs, and opens its page.
 func (t *Tray) signIn(ctx context.Context, account string, again bool) result {
-	started, err := t.Agent.SignIn(ctx, account, auth.SignInRequest{Force: again})
+	started, err := t.Agent.SignIn(ctx, account, auth.SignInRequest{Force: again, Browser: true})
 	if err != nil {
 		return result{err: err}
 	}

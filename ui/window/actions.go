@@ -129,7 +129,7 @@ func (v *View) ask(name string, what busy, work func(ctx context.Context) (done 
 // that runs.
 func (v *View) signIn(name string, device bool) {
 	s, _ := v.snapshot(name)
-	request := auth.SignInRequest{Force: status.HasSession(s), Device: device}
+	request := auth.SignInRequest{Force: status.HasSession(s), Device: device, Browser: true}
 	v.ask(name, busySignIn, func(ctx context.Context) (func(*local), error) {
 		started, err := v.Agent.SignIn(ctx, name, request)
 		if err != nil {
@@ -160,10 +160,11 @@ func webPage(address string) (*url.URL, error) {
 	return u, nil
 }
 
-// openAgain opens the page of the running sign-in.
+// openAgain opens the page of the running sign-in. One in this browser gets
+// another start page, as each works once.
 func (v *View) openAgain(name string) {
 	l := v.local(name)
-	if l.flow == nil { // started elsewhere: joining it tells the address
+	if l.flow == nil || l.flow.code == "" {
 		v.signIn(name, false)
 		return
 	}
@@ -185,12 +186,23 @@ func (v *View) copyLink(name string) {
 	if l.flow == nil {
 		return
 	}
-	v.Clipboard.SetContent(l.flow.url.String())
-	l.note = &note{tone: colorOK, words: tr("Link copied. Open it in a browser on this computer."), until: v.now.Add(8 * time.Second)}
-	if l.flow.code != "" {
-		l.note.words = tr("Link copied.")
+	copied := func(link, words string) {
+		v.Clipboard.SetContent(link)
+		v.local(name).note = &note{tone: colorOK, words: words, until: v.now.Add(8 * time.Second)}
+		v.render()
 	}
-	v.render()
+	if l.flow.code != "" {
+		copied(l.flow.url.String(), tr("Link copied."))
+		return
+	}
+	request := auth.SignInRequest{Flow: l.flow.id}
+	v.ask(name, busySignIn, func(ctx context.Context) (func(*local), error) {
+		started, err := v.Agent.SignIn(ctx, name, request)
+		if err != nil {
+			return nil, err
+		}
+		return func(*local) { copied(started.URL, tr("Link copied. Open it in a browser on this computer.")) }, nil
+	})
 }
 
 func (v *View) cancelSignIn(name string) {
