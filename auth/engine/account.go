@@ -199,7 +199,7 @@ func (a *account) step(ctx context.Context) (did bool, t Reading) {
 		op = func(ctx context.Context) { a.end(ctx, ended) }
 	case a.unsaved != nil:
 		a.failFlightLocked(keychainError(a.storeErr))
-	case keychainAway(a.storeErr) && !now.Before(a.storeAt):
+	case isKeychainTransient(a.storeErr) && !now.Before(a.storeAt):
 		op = a.lookForKeychain
 	case a.refreshDueLocked(now):
 		if a.flight == nil {

@@ -105,100 +105,143 @@ const (
 	heldMax       = 6 * time.Hour
 )
 
+// A cycle is one refresh under way. It is counted once, before its first
+// request leaves, however many requests it takes.
+type cycle struct {
+	a         *account
+	server    server
+	last      *oauth.Error // how the try before this flight failed; nil: it did not, or its cycle is closed
+	resumed   bool         // the cycle is from an earlier flight, or from an earlier agent
+	token     auth.Secret  // the refresh token
+	tries     int          // requests of this flight
+	confirmed bool         // the server was asked once more about a token that it had called dead
+}
+
 // cycle runs the open cycle, or reserves a new one.
 func (a *account) cycle(ctx context.Context) error {
-	m := a.m
-	server, err := a.dial(ctx)
-	if err != nil {
-		return a.storeFailed(err)
+	c := &cycle{a: a}
+	if err := c.open(ctx); err != nil {
+		return err
 	}
-	if server.bound != a.facts.Bound { // never to a server that did not give it
-		return a.storeFailed(bindingError(a.name))
-	}
-	m.mu.Lock()
-	left, last := a.sessionLocked().Left(m.limits), a.retry.err
-	if a.retry.useless { // its cycle is closed
-		last = nil
-	}
-	m.mu.Unlock()
-	resumed := a.rec.Pending
-	if !resumed {
-		if left == 0 {
-			return endedError(a.name, auth.ByRefreshes)
-		}
-		if last != nil && last.Class == oauth.NotSent {
-			// The last try did not reach the server. Look before counting.
-			if err := server.Reachable(ctx); err != nil {
-				return a.failed(ctx, last, false)
-			}
-		}
-		rec, err := m.store.Reserve(ctx, a.rec.ID)
-		if err != nil {
-			return a.storeFailed(err)
-		}
-		a.setRecord(rec)
-		a.sent = false
-	}
-	secret, err := m.store.Secret(ctx, a.rec.ID)
-	if err != nil {
-		return a.storeFailed(err)
-	}
-	token := auth.NewSecret(string(secret))
-	clear(secret)
-	confirmed := false
-	for try := 0; ; try++ {
+	for {
 		if reason := a.over(); reason != "" { // the machine slept between two tries
 			return endedError(a.name, reason)
 		}
-		// A request that has left must not be cut by the agent's end.
-		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
-		grant, err := server.Refresh(attempt, token, a.facts.Identity)
-		cancel()
+		grant, err := c.post(ctx)
 		if err == nil {
-			return a.renew(ctx, grant, nil, resumed)
+			return a.renew(ctx, grant, nil, c.resumed)
 		}
 		if errors.Is(err, oauth.ErrSubjectChanged) {
 			a.revokeGrant(ctx, grant)
 			a.end(ctx, auth.BySubjectChanged)
 			return endedError(a.name, auth.BySubjectChanged)
 		}
-		oerr, ok := errors.AsType[*oauth.Error](err)
-		if !ok {
-			oerr = &oauth.Error{Op: "refresh", Class: oauth.Unknown, Err: err}
-		}
-		m.log.Info("refresh failed", "account", a.name, "class", oerr.Class, "code", oerr.Code, "status", oerr.Status, "error", err)
-		a.sent = a.sent || oerr.Class != oauth.NotSent
-		if ambiguous := oerr.Class == oauth.Unknown || oerr.Status >= 500; ambiguous && !a.facts.OutcomeUnknown {
-			a.setFacts(func(f *facts) { f.OutcomeUnknown = true }) // a gateway's 503 may hide a refresh
-		}
-		switch oerr.Class {
-		case oauth.Unknown:
-			if last == nil && try < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[try])) {
-				continue
-			}
-			return a.failed(ctx, oerr, false)
-		case oauth.Dead:
-			if !confirmed {
-				confirmed = true
-				if sleep(ctx, confirmDelay) {
-					continue
-				}
-				return a.failed(ctx, oerr, false)
-			}
-			reason := a.deathReason(oerr)
-			a.end(ctx, reason)
-			return endedError(a.name, reason)
-		case oauth.Protocol:
-			if !grant.RefreshToken.IsZero() { // unusable, but the token was rotated: keep that
-				return a.renew(ctx, grant, oerr, resumed)
-			}
-			return a.failed(ctx, oerr, false)
-		case oauth.NotSent:
-			return a.failed(ctx, oerr, !a.sent)
-		default:
-			return a.failed(ctx, oerr, false)
+		if again, err := c.failed(ctx, grant, refreshError(err)); !again {
+			return err
 		}
 	}
+}
+
+// open gets ready for the first request: the server, the count, the token.
+func (c *cycle) open(ctx context.Context) (err error) {
+	a := c.a
+	if c.server, err = a.dial(ctx); err != nil {
+		return a.storeFailed(err)
+	}
+	if c.server.bound != a.facts.Bound { // never to a server that did not give it
+		return a.storeFailed(bindingError(a.name))
+	}
+	a.m.mu.Lock()
+	if !a.retry.useless {
+		c.last = a.retry.err
+	}
+	a.m.mu.Unlock()
+	if c.resumed = a.rec.Pending; !c.resumed {
+		if err := c.reserve(ctx); err != nil {
+			return err
+		}
+	}
+	secret, err := a.m.store.Secret(ctx, a.rec.ID)
+	if err != nil {
+		return a.recordFailed(ctx, err)
+	}
+	c.token = auth.NewSecret(string(secret))
+	clear(secret)
+	return nil
+}
+
+// reserve counts a new cycle.
+func (c *cycle) reserve(ctx context.Context) error {
+	a, m := c.a, c.a.m
+	m.mu.Lock()
+	left := a.sessionLocked().Left(m.limits)
+	m.mu.Unlock()
+	if left == 0 {
+		return endedError(a.name, auth.ByRefreshes)
+	}
+	if c.last != nil && c.last.Class == oauth.NotSent {
+		// The last try did not reach the server. Look before counting.
+		if err := c.server.Reachable(ctx); err != nil {
+			return a.failed(ctx, c.last, false)
+		}
+	}
+	rec, err := m.store.Reserve(ctx, a.rec.ID)
+	if err != nil {
+		return a.recordFailed(ctx, err)
+	}
+	a.setRecord(rec)
+	a.sent = false
+	return nil
+}
+
+// post makes one request. It is not cut by the agent's end: the server may
+// have rotated the token already.
+func (c *cycle) post(ctx context.Context) (oauth.Grant, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
+	defer cancel()
+	c.tries++
+	return c.server.Refresh(ctx, c.token, c.a.facts.Identity)
+}
+
+// refreshError is err as the protocol's error that it is.
+func refreshError(err error) *oauth.Error {
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return e
+	}
+	return &oauth.Error{Op: "refresh", Class: oauth.Unknown, Err: err}
+}
+
+// failed judges a request that failed: it reports true, after a while, when
+// the cycle goes on with another at once. grant holds what the server rotated
+// to, where its answer cannot be used otherwise.
+func (c *cycle) failed(ctx context.Context, grant oauth.Grant, e *oauth.Error) (again bool, err error) {
+	a := c.a
+	a.m.log.Info("refresh failed", "account", a.name, "class", e.Class, "code", e.Code, "status", e.Status, "error", e)
+	a.sent = a.sent || e.Class != oauth.NotSent
+	if ambiguous := e.Class == oauth.Unknown || e.Status >= 500; ambiguous && !a.facts.OutcomeUnknown {
+		a.setFacts(ctx, func(f *facts) { f.OutcomeUnknown = true }) // a gateway's 503 may hide a refresh
+	}
+	switch e.Class {
+	case oauth.Unknown:
+		n := c.tries - 1
+		if c.last == nil && n < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[n])) {
+			return true, nil
+		}
+	case oauth.Dead:
+		if c.confirmed {
+			reason := a.deathReason(e)
+			a.end(ctx, reason)
+			return false, endedError(a.name, reason)
+		}
+		if c.confirmed = true; sleep(ctx, confirmDelay) {
+			return true, nil
+		}
+	case oauth.Protocol:
+		if !grant.RefreshToken.IsZero() { // unusable, but the token was rotated: keep that
+			return false, a.renew(ctx, grant, e, c.resumed)
+		}
+	}
+	return false, a.failed(ctx, e, e.Class == oauth.NotSent && !a.sent)
 }
 
 // over says why the session is over by time, or "".
@@ -320,14 +363,11 @@ func protocolError(why string) *oauth.Error {
 func (a *account) save(ctx context.Context) error {
 	u := a.unsaved
 	rec, err := a.m.store.Commit(context.WithoutCancel(ctx), a.rec.ID, u.secret, u.access, u.meta)
+	if damaged(err) {
+		return a.recordFailed(ctx, err)
+	}
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
-		a.m.mu.Unlock()
-		a.end(ctx, auth.ByTampering)
-		a.m.mu.Lock()
-		return endedError(a.name, auth.ByTampering)
-	}
 	if err != nil {
 		u.tries++
 		u.at = a.clock.Now().Add(a.m.backoff(time.Second, 30*time.Second, u.tries))
@@ -423,24 +463,37 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 	return a.failureErrorLocked()
 }
 
-// storeFailed notes that the keychain or the state directory failed.
+// storeFailed notes that the keychain, the state directory or a setting keeps
+// the refresh from running. It says nothing about the session.
 func (a *account) storeFailed(err error) error {
 	a.m.mu.Lock()
-	news := a.storeErr == nil || a.storeErr.Error() != err.Error()
+	defer a.m.mu.Unlock()
+	if a.storeErr == nil || a.storeErr.Error() != err.Error() {
+		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
+	}
 	a.storeErr = err
 	a.storeAt = a.clock.Now().Add(pollInterval)
 	if a.retry.at.Before(a.storeAt) { // else something bars it for longer
 		a.retry.at = a.storeAt
 	}
-	a.m.mu.Unlock()
-	if news {
-		a.m.log.Warn("the session's store failed", "account", a.name, "error", err)
-	}
-	if errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt) {
-		a.end(context.Background(), auth.ByTampering)
-		return endedError(a.name, auth.ByTampering)
-	}
 	return keychainError(err)
+}
+
+// recordFailed notes that the session's own record failed. A damaged one
+// ends the session.
+func (a *account) recordFailed(ctx context.Context, err error) error {
+	if !damaged(err) {
+		return a.storeFailed(err)
+	}
+	a.m.log.Error("the stored session is damaged and is closed", "account", a.name, "error", err)
+	a.end(ctx, auth.ByTampering)
+	return endedError(a.name, auth.ByTampering)
+}
+
+// damaged reports whether the store's verdict on a session is final. It means
+// something only for an error of that session's record.
+func damaged(err error) bool {
+	return errors.Is(err, keystore.ErrTampered) || errors.Is(err, keystore.ErrCorrupt)
 }
 
 // revokeGrant gives back what must not be kept.

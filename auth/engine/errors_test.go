@@ -32,7 +32,7 @@ func TestKeychainWords(t *testing.T) {
 			t.Errorf("%v: %q, hint %q", tt.err, words, e.Hint)
 		}
 		said[words] = true
-		if away := keychainAway(err); away != tt.away {
+		if away := isKeychainTransient(err); away != tt.away {
 			t.Errorf("%v: looked at again: %t", tt.err, away)
 		}
 	}

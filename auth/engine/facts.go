@@ -48,7 +48,7 @@ const maxTakers = 8
 
 // took notes that a program got a token.
 func (u *use) took(program string, at time.Time) {
-	takers := []auth.Taker{{Program: program, At: whole(at)}}
+	takers := []auth.Taker{{Program: program, At: truncateUTC(at)}}
 	for _, t := range u.Takers {
 		if t.Program != program && len(takers) < maxTakers {
 			takers = append(takers, t)
@@ -57,11 +57,11 @@ func (u *use) took(program string, at time.Time) {
 	u.LastActivity, u.LastUsedBy, u.Takers = at, program, takers
 }
 
-func (a *account) setFacts(change func(*facts)) {
+func (a *account) setFacts(ctx context.Context, change func(*facts)) {
 	a.m.mu.Lock()
 	change(&a.facts)
 	a.m.mu.Unlock()
-	a.note(context.Background())
+	a.note(context.WithoutCancel(ctx))
 }
 
 // apply takes over what an answer says. What an answer leaves out stays.
@@ -95,8 +95,8 @@ func tightest(a, b auth.Bounds) auth.Bounds {
 func (f facts) encode(u use) []byte {
 	f.Use = u
 	b, err := json.Marshal(f)
-	if err != nil {
-		panic("auth: facts do not encode: " + err.Error()) // no field can fail
+	if err != nil { // a time that JSON cannot say: whom the token may be sent to is what must not be lost
+		b, _ = json.Marshal(facts{Bound: f.Bound, Identity: oauth.Identity{Issuer: f.Identity.Issuer, Subject: f.Identity.Subject}})
 	}
 	return b
 }

@@ -24,7 +24,7 @@ func (a *account) makeForecast(context.Context) {
 	in := a.forecastInputLocked(now)
 	a.m.mu.Unlock()
 	f := auth.ForecastSnapshot(in)
-	f.EndsAt, f.EarliestAt, f.LatestAt = whole(f.EndsAt), whole(f.EarliestAt), whole(f.LatestAt)
+	f.EndsAt, f.EarliestAt, f.LatestAt = truncateUTC(f.EndsAt), truncateUTC(f.EarliestAt), truncateUTC(f.LatestAt)
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
 	a.forecast, a.forecastAt = f, now

@@ -3,6 +3,7 @@ package engine
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -22,17 +22,23 @@ import (
 
 // The journal is what the state directory remembers for people: the log of
 // events, how each account's last session ended, and that background refresh
-// is paused. Nothing in it is secret, and no limit depends on it.
+// is paused. Nothing in it is secret, and no limit depends on it. Its files
+// are written by run, so that nobody who notes something waits for the disk.
 type journal struct {
-	log *slog.Logger
-	dir string // "": memory only
+	log  *slog.Logger
+	dir  *os.Root // nil: memory only
+	wake chan struct{}
 
 	mu     sync.Mutex
 	events []auth.Event // the newest, oldest first
-	file   *os.File
-	size   int64
 	pasts  map[string]pastSession
 	told   map[string]time.Time // account and program: last EventToken
+	lines  []byte               // of events that are not in the file yet
+	stale  bool                 // pasts holds more than its file
+
+	writing sync.Mutex // held while files are written; never wanted by who holds mu
+	file    *os.File
+	size    int64
 }
 
 // pastSession is how an account's last session ended.
@@ -57,32 +63,44 @@ const (
 )
 
 func openJournal(dir string, log *slog.Logger) (*journal, error) {
-	j := &journal{log: log, dir: dir, pasts: map[string]pastSession{}, told: map[string]time.Time{}}
+	j := &journal{log: log, wake: make(chan struct{}, 1), pasts: map[string]pastSession{}, told: map[string]time.Time{}}
 	if dir == "" {
 		return j, nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("the state directory cannot be made: %w", err)
+		return nil, fmt.Errorf("cannot make the state directory: %w", err)
+	}
+	var err error
+	if j.dir, err = os.OpenRoot(dir); err != nil {
+		return nil, fmt.Errorf("cannot open the state directory: %w", err)
 	}
 	if err := j.readPasts(); err != nil {
-		log.Warn("how earlier sessions ended cannot be read", "error", err)
+		log.Warn("cannot read how earlier sessions ended", "error", err)
 	}
 	for _, name := range []string{journalFile + ".1", journalFile} {
-		j.readEvents(filepath.Join(dir, name))
+		j.readEvents(name)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, journalFile), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("the log of events cannot be opened: %w", err)
-	}
-	j.file = f
-	if st, err := f.Stat(); err == nil {
-		j.size = st.Size()
+	if err := j.openFile(); err != nil {
+		j.dir.Close()
+		return nil, fmt.Errorf("cannot open the log of events: %w", err)
 	}
 	return j, nil
 }
 
+func (j *journal) openFile() error {
+	f, err := j.dir.OpenFile(journalFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	j.file, j.size = f, 0
+	if st, err := f.Stat(); err == nil {
+		j.size = st.Size()
+	}
+	return nil
+}
+
 func (j *journal) readPasts() error {
-	b, err := os.ReadFile(filepath.Join(j.dir, pastsFile))
+	b, err := j.dir.ReadFile(pastsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -97,9 +115,9 @@ func (j *journal) readPasts() error {
 	return nil
 }
 
-// readEvents adds a file's events; lines that are none are passed over.
-func (j *journal) readEvents(path string) {
-	b, err := os.ReadFile(path)
+// readEvents adds a file's events. Other lines are skipped.
+func (j *journal) readEvents(name string) {
+	b, err := j.dir.ReadFile(name)
 	if err != nil {
 		return
 	}
@@ -119,43 +137,89 @@ func (j *journal) trim() {
 	}
 }
 
-// add appends an event. A full disk costs the line, not the session.
+// add notes an event. A full disk costs the line, not the session.
 func (j *journal) add(e auth.Event) {
 	e.At = e.At.UTC().Truncate(time.Second)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.events = append(j.events, e)
 	j.trim()
-	if j.file == nil {
+	line, err := json.Marshal(e)
+	if err != nil || j.dir == nil || len(j.lines) > journalLimit {
 		return
 	}
-	line, err := json.Marshal(e)
-	if err == nil {
-		var n int
-		n, err = j.file.Write(append(line, '\n'))
-		j.size += int64(n)
-	}
-	if err != nil {
-		j.log.Warn("an event was not written down", "error", err)
-	}
-	if j.size > journalLimit {
-		j.rotate()
+	j.lines = append(append(j.lines, line...), '\n')
+	j.poke()
+}
+
+func (j *journal) poke() {
+	select {
+	case j.wake <- struct{}{}:
+	default:
 	}
 }
 
-func (j *journal) rotate() {
-	path := filepath.Join(j.dir, journalFile)
-	if err := os.Rename(path, path+".1"); err != nil {
-		j.log.Warn("the log of events was not put aside", "error", err)
+// run writes what was noted until ctx ends.
+func (j *journal) run(ctx context.Context) {
+	for {
+		select {
+		case <-j.wake:
+			j.flush()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// flush brings the files up to what was noted.
+func (j *journal) flush() {
+	if j.dir == nil {
 		return
 	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	lines, pasts, err := j.take()
+	if err == nil && pasts != nil {
+		err = j.writePasts(pasts)
+	}
 	if err != nil {
-		j.log.Warn("the log of events cannot be opened", "error", err)
-		return
+		j.log.Warn("cannot save how a session ended", "error", err)
 	}
-	j.file.Close()
-	j.file, j.size = f, 0
+	if len(lines) > 0 {
+		if err := j.writeLines(lines); err != nil {
+			j.log.Warn("cannot save the log of events", "error", err)
+		}
+	}
+}
+
+// take returns what the files lack; pasts is nil when they lack nothing of it.
+func (j *journal) take() (lines, pasts []byte, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	lines, j.lines = j.lines, nil
+	if j.stale {
+		j.stale = false
+		pasts, err = json.MarshalIndent(j.pasts, "", "\t")
+	}
+	return lines, pasts, err
+}
+
+func (j *journal) writeLines(lines []byte) error {
+	if j.file == nil {
+		if err := j.openFile(); err != nil {
+			return err
+		}
+	}
+	n, err := j.file.Write(lines)
+	if j.size += int64(n); err != nil || j.size <= journalLimit {
+		return err
+	}
+	j.file.Close() // an open file cannot be renamed on Windows
+	j.file = nil
+	if err := j.dir.Rename(journalFile, journalFile+".1"); err != nil {
+		return err
+	}
+	return j.openFile()
 }
 
 // last returns the newest n events of an account ("" for all), oldest first.
@@ -203,7 +267,8 @@ func (j *journal) ended(p pastSession) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.pasts[p.Account] = p
-	j.writePasts()
+	j.stale = true
+	j.poke()
 }
 
 // endedUnnoted notes the end of a stored session that has its tombstone, for
@@ -222,54 +287,53 @@ func (j *journal) forget(account string) {
 	defer j.mu.Unlock()
 	if _, ok := j.pasts[account]; ok {
 		delete(j.pasts, account)
-		j.writePasts()
+		j.stale = true
+		j.poke()
 	}
 }
 
-func (j *journal) writePasts() {
-	if j.dir == "" {
-		return
+func (j *journal) writePasts(b []byte) error {
+	const tmp = pastsFile + ".new"
+	if err := j.dir.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
+		return err
 	}
-	b, err := json.MarshalIndent(j.pasts, "", "\t")
-	if err == nil {
-		tmp := filepath.Join(j.dir, pastsFile+".new")
-		if err = os.WriteFile(tmp, append(b, '\n'), 0o600); err == nil {
-			err = os.Rename(tmp, filepath.Join(j.dir, pastsFile))
-		}
-	}
-	if err != nil {
-		j.log.Warn("how a session ended was not written down", "error", err)
-	}
+	return j.dir.Rename(tmp, pastsFile)
 }
 
-// paused reports whether a pause was written down.
+// paused reports whether a pause is saved.
 func (j *journal) paused() bool {
-	if j.dir == "" {
+	if j.dir == nil {
 		return false
 	}
-	_, err := os.Stat(filepath.Join(j.dir, pausedFile))
+	_, err := j.dir.Stat(pausedFile)
 	return err == nil
 }
 
 func (j *journal) setPaused(paused bool) error {
-	if j.dir == "" {
+	if j.dir == nil {
 		return nil
 	}
-	path := filepath.Join(j.dir, pausedFile)
+	j.writing.Lock()
+	defer j.writing.Unlock()
 	if paused {
-		return os.WriteFile(path, nil, 0o600)
+		return j.dir.WriteFile(pausedFile, nil, 0o600)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := j.dir.Remove(pausedFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
+// close writes what is left. Nothing may be noted after it.
 func (j *journal) close() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+	j.flush()
+	j.writing.Lock()
+	defer j.writing.Unlock()
 	if j.file != nil {
 		j.file.Close()
 		j.file = nil
+	}
+	if j.dir != nil {
+		j.dir.Close()
 	}
 }

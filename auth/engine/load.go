@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -27,7 +28,7 @@ func (a *account) load(ctx context.Context) {
 		rec, err = m.store.Load(ctx, next.ID)
 	}
 	switch {
-	case errors.Is(err, keystore.ErrTampered), errors.Is(err, keystore.ErrCorrupt):
+	case damaged(err):
 		m.log.Error("a stored session contradicts itself and is closed", "account", a.name, "session", next.ID, "error", err)
 		m.mu.Lock()
 		a.dropFoundLocked(next.ID)
@@ -41,7 +42,7 @@ func (a *account) load(ctx context.Context) {
 		a.cannotLoad(err)
 		return
 	case rec.Ended != "" || !newest:
-		a.putAside(rec)
+		a.retireFound(rec)
 		return
 	}
 	var facts facts
@@ -87,8 +88,8 @@ func (a *account) load(ctx context.Context) {
 	m.publishLocked()
 }
 
-// putAside retires a stored session that is not the account's any more.
-func (a *account) putAside(rec keystore.Record) {
+// retireFound retires a stored session that is not the account's any more.
+func (a *account) retireFound(rec keystore.Record) {
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
 	a.dropFoundLocked(rec.ID)
@@ -131,80 +132,127 @@ func (a *account) lookForKeychain(ctx context.Context) {
 	}
 }
 
-// keychainAway reports whether err passes when the keychain can be used again.
-func keychainAway(err error) bool {
+// isKeychainTransient reports whether err passes when the keychain can be used again.
+func isKeychainTransient(err error) bool {
 	return errors.Is(err, keystore.ErrLocked) || errors.Is(err, keystore.ErrUnavailable) ||
 		errors.Is(err, keystore.ErrNoCollection) || errors.Is(err, keystore.ErrTimeout) || errors.Is(err, keystore.ErrDenied)
 }
 
-// adoptLocked hands stored sessions to their accounts, which load the newest
-// live one and close the others: a crash may have cut that short. What cannot
-// be read, though nothing is known to be wrong with it, its account looks at
-// only when there is nothing else. It returns the others of these, and those
-// that do not even say whose they are; they are kept, to be looked at again.
-func (m *Manager) adoptLocked(ids []string) (unread []string) {
-	byAccount := map[string][]keystore.Record{}
-	var unclear []keystore.Record
+// A stray is a stored session that no account has taken: its account is not
+// configured, or it cannot be read for now, which err says. A file that could
+// not be found, or a table that was cut by mistake, must not cost a sign-in.
+// So it waits, sealed, to be looked at again, until its time is up.
+type stray struct {
+	rec keystore.Record
+	err error
+}
+
+// peek reads what the files say of stored sessions.
+func (m *Manager) peek(ids []string) []stray {
+	var found []stray
 	for _, id := range ids {
 		rec, err := m.store.Peek(id)
-		if err != nil {
-			m.log.Error("a stored session cannot be read", "session", id, "account", rec.Account, "error", err)
-		}
-		verdict := errors.Is(err, keystore.ErrCorrupt) || errors.Is(err, keystore.ErrTampered)
+		found = append(found, stray{rec, err})
+	}
+	return found
+}
+
+// unclear reports whether nothing is known to be wrong with the session, though
+// it cannot be read.
+func (s stray) unclear() bool { return s.err != nil && !damaged(s.err) }
+
+// adoptLocked hands stored sessions to their accounts, which load the newest
+// live one and close the others: a crash may have cut that short. What is
+// unclear its account looks at only when there is nothing else.
+func (m *Manager) adoptLocked(found []stray) {
+	slices.SortStableFunc(found, func(x, y stray) int {
+		return cmp.Compare(btoi(x.unclear()), btoi(y.unclear()))
+	})
+	for _, s := range found {
+		a := m.accounts[s.rec.Account]
 		switch {
-		case rec.Account == "":
-			unread = append(unread, id)
-		case err != nil && !verdict:
-			unclear = append(unclear, rec)
-		default:
-			byAccount[rec.Account] = append(byAccount[rec.Account], rec)
-		}
-	}
-	for _, rec := range unclear {
-		a := m.accounts[rec.Account]
-		if a == nil || a.rec != nil || len(a.found)+len(byAccount[rec.Account]) > 0 {
-			unread = append(unread, rec.ID)
-			continue
-		}
-		byAccount[rec.Account] = []keystore.Record{rec}
-	}
-	for name, recs := range byAccount {
-		if a := m.accounts[name]; a != nil {
-			a.found = append(a.found, recs...)
+		case a != nil && (!s.unclear() || a.rec == nil && len(a.found) == 0):
+			a.found = append(a.found, s.rec)
 			a.poke()
-			continue
-		}
-		for _, rec := range recs {
-			m.keepOrphanLocked(rec)
+		case a == nil && !s.unclear() && m.strayOverLocked(s.rec):
+			m.retireLocked(s.rec, server{}, "its account is no longer configured")
+		default:
+			m.strays = append(m.strays, s)
 		}
 	}
 	m.publishLocked()
-	return unread
 }
 
-// keepOrphanLocked keeps a session whose account is not configured: a file
-// that could not be found, or a table that was cut by mistake, must not cost a
-// sign-in. It waits, sealed, for its account to come back, until its time is
-// over. Without a server to revoke it at, all that can be done then is erase it.
-func (m *Manager) keepOrphanLocked(rec keystore.Record) {
-	over := !rec.StartedAt.IsZero() && m.clock.Now().After(rec.StartedAt.Add(m.limits.MaxAge))
-	if rec.Ended != "" || over {
-		m.retireLocked(rec, server{}, "its account is no longer configured")
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// strayOverLocked reports whether a session whose account is not configured
+// has ended.
+func (m *Manager) strayOverLocked(rec keystore.Record) bool {
+	return rec.Ended != "" || !rec.StartedAt.IsZero() && m.clock.Now().After(rec.StartedAt.Add(m.limits.MaxAge))
+}
+
+// takeStraysLocked returns the strays that match, which are strays no longer.
+func (m *Manager) takeStraysLocked(match func(keystore.Record) bool) []stray {
+	var taken []stray
+	m.strays = slices.DeleteFunc(m.strays, func(s stray) bool {
+		if !match(s.rec) {
+			return false
+		}
+		taken = append(taken, s)
+		return true
+	})
+	return taken
+}
+
+// adoptStrays looks at the strays again.
+func (m *Manager) adoptStrays() {
+	var ids []string
+	m.locked(func() {
+		for _, s := range m.strays {
+			ids = append(ids, s.rec.ID)
+		}
+	})
+	if len(ids) == 0 {
 		return
 	}
-	m.log.Warn("a stored session belongs to no account and is kept", "account", rec.Account, "hint", "bring the account back in config.toml, or end it: curfew remove "+rec.Account)
-	m.orphans[rec.Account] = append(m.orphans[rec.Account], rec)
+	found := m.peek(ids)
+	m.locked(func() {
+		still := m.takeStraysLocked(func(rec keystore.Record) bool { return slices.Contains(ids, rec.ID) })
+		m.adoptLocked(slices.DeleteFunc(found, func(s stray) bool {
+			return !slices.ContainsFunc(still, func(o stray) bool { return o.rec.ID == s.rec.ID })
+		}))
+	})
 }
 
-// removeOrphans erases the sessions of an account that is not configured, and
+func (m *Manager) logStrays() {
+	m.locked(func() {
+		for _, s := range m.strays {
+			switch {
+			case s.err != nil:
+				m.log.Error("a stored session cannot be read", "session", s.rec.ID, "account", s.rec.Account, "error", s.err)
+			default:
+				m.log.Warn("a stored session belongs to no account and is kept", "account", s.rec.Account, "hint", "add the account to config.toml again, or end the session: curfew remove "+s.rec.Account)
+			}
+		}
+	})
+}
+
+// removeStrays erases the sessions of an account that is not configured, and
 // reports whether there were any.
-func (m *Manager) removeOrphans(name string) bool {
+func (m *Manager) removeStrays(name string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	recs := m.orphans[name]
-	delete(m.orphans, name)
-	for _, rec := range recs {
-		m.retireLocked(rec, server{}, string(auth.ByUser))
+	if m.accounts[name] != nil {
+		return false
 	}
-	return len(recs) > 0
+	strays := m.takeStraysLocked(func(rec keystore.Record) bool { return rec.Account == name })
+	for _, s := range strays {
+		m.retireLocked(s.rec, server{}, string(auth.ByUser))
+	}
+	return len(strays) > 0
 }

@@ -79,3 +79,40 @@ func TestLateSessionIsRetired(t *testing.T) {
 		}
 	})
 }
+
+// A client secret that is damaged in the keychain is a setting to fix. It says
+// nothing about the session.
+func TestDamagedClientSecret(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		confidential := w.account()
+		confidential.ClientSecretKeychain = true
+		before := w.keychain.Items()
+		must(t, w.m.SetAccount(confidential))
+		must(t, w.m.SetClientSecret(t.Context(), "work", auth.NewSecret("s3cret")))
+		items := w.keychain.Items()
+		for k := range before {
+			delete(items, k)
+		}
+		if len(items) == 0 {
+			t.Fatal("the client secret is not in the keychain")
+		}
+		must(t, w.m.SetAccount(w.account()))
+		w.signIn()
+		must(t, w.m.SetAccount(confidential))
+		damaged := w.keychain.Items()
+		for k := range items {
+			damaged[k] = "" // what a new item holds when the keychain dies between its two writes
+		}
+		w.keychain.SetItems(damaged)
+		time.Sleep(time.Hour)
+		if _, err := w.token(); err == nil {
+			t.Fatal("a token without the client secret")
+		}
+		if s := w.status(); s.State == auth.Ended {
+			t.Fatalf("the session ended: %s", s.Message)
+		}
+		must(t, w.m.SetAccount(w.account()))
+		time.Sleep(time.Minute)
+		w.mustToken()
+	})
+}

@@ -48,6 +48,7 @@ type Manager struct {
 	newClient func(oauth.Config) (*oauth.Client, error)
 	random    func() float64
 	journal   *journal
+	pausing   sync.Mutex // held while a pause is saved and taken over; never wanted by who holds mu
 
 	// mu guards what follows and every field of an account that says so. It
 	// is never held across network or keychain.
@@ -58,7 +59,7 @@ type Manager struct {
 	limits   auth.Limits
 	warnings auth.WarningLevel
 	paused   bool
-	orphans  map[string][]keystore.Record // live sessions of accounts that are not configured, by account
+	strays   []stray
 	watchers map[chan []auth.Snapshot]struct{}
 }
 
@@ -66,7 +67,7 @@ type Manager struct {
 // ended sessions only.
 func New(c Config) (*Manager, error) {
 	if c.Store == nil {
-		return nil, errors.New("auth: a Manager needs a store")
+		return nil, errors.New("engine: a Manager needs a store")
 	}
 	m := &Manager{
 		store:     c.Store,
@@ -78,7 +79,6 @@ func New(c Config) (*Manager, error) {
 		newClient: c.NewClient,
 		random:    c.Random,
 		accounts:  map[string]*account{},
-		orphans:   map[string][]keystore.Record{},
 		watchers:  map[chan []auth.Snapshot]struct{}{},
 	}
 	if m.log == nil {
@@ -111,43 +111,59 @@ func New(c Config) (*Manager, error) {
 // Run loads the sessions and keeps them until ctx ends, then finishes what
 // must not be cut (a refresh whose request has left) and returns nil.
 func (m *Manager) Run(ctx context.Context) error {
-	m.mu.Lock()
-	if m.running != nil {
-		m.mu.Unlock()
-		return errors.New("auth: the Manager runs already")
+	if err := m.begin(ctx); err != nil {
+		return err
 	}
-	m.running = ctx
-	for _, a := range m.accounts {
-		m.startLocked(a)
-	}
-	unread := m.adoptLocked(m.store.Sessions())
-	for _, a := range m.accounts {
-		a.loading = false
-		a.poke()
-	}
-	m.wg.Go(func() { m.watchStore(ctx, unread) })
-	m.mu.Unlock()
-
+	m.logStrays()
 	<-ctx.Done()
-	m.mu.Lock()
-	m.running = nil
-	for _, a := range m.accounts {
-		if a.signIn != nil {
-			a.signIn.cancel()
+	m.locked(func() {
+		m.running = nil
+		for _, a := range m.accounts {
+			if a.signIn != nil {
+				a.signIn.cancel()
+			}
 		}
-	}
-	m.mu.Unlock()
+	})
 	m.wg.Wait()
 	m.journal.close()
 	return nil
 }
 
+// begin starts every goroutine and hands the stored sessions out.
+func (m *Manager) begin(ctx context.Context) error {
+	found := m.peek(m.store.Sessions())
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.running != nil {
+		return errors.New("engine: the Manager runs already")
+	}
+	m.running = ctx
+	for _, a := range m.accounts {
+		m.startLocked(a)
+	}
+	m.adoptLocked(found)
+	for _, a := range m.accounts {
+		a.loading = false
+		a.poke()
+	}
+	m.wg.Go(func() { m.watchStore(ctx) })
+	m.wg.Go(func() { m.journal.run(ctx) })
+	return nil
+}
+
+// locked runs f with m.mu held. A panic in f, which the agent's API survives,
+// leaves no lock behind.
+func (m *Manager) locked(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+}
+
 // Ready waits until the stored sessions of all accounts were loaded, or could
 // not be for now, or ctx ends: before that, snapshots know of no session.
 func (m *Manager) Ready(ctx context.Context) {
-	m.mu.Lock()
-	all := slices.Collect(maps.Values(m.accounts))
-	m.mu.Unlock()
+	var all []*account
+	m.locked(func() { all = slices.Collect(maps.Values(m.accounts)) })
 	for _, a := range all {
 		select {
 		case <-a.looked:
@@ -170,7 +186,7 @@ func (m *Manager) startLocked(a *account) {
 // watchStore has what waits for the keychain tried again when the keychain
 // was unlocked, came back or changed, and looks again at the sessions that
 // could not be read.
-func (m *Manager) watchStore(ctx context.Context, unread []string) {
+func (m *Manager) watchStore(ctx context.Context) {
 	changes := m.store.Changes(ctx)
 	again := time.NewTicker(time.Minute)
 	defer again.Stop()
@@ -179,15 +195,9 @@ func (m *Manager) watchStore(ctx context.Context, unread []string) {
 		case <-ctx.Done():
 			return
 		case <-changes:
-			m.mu.Lock()
-			m.retryStoreLocked()
-			m.mu.Unlock()
+			m.locked(m.retryStoreLocked)
 		case <-again.C:
-			if len(unread) > 0 {
-				m.mu.Lock()
-				unread = m.adoptLocked(unread)
-				m.mu.Unlock()
-			}
+			m.adoptStrays()
 		}
 	}
 }
@@ -236,10 +246,10 @@ func (m *Manager) Snapshot(name string) (auth.Snapshot, error) {
 // always winning, until ctx ends; then the channel is closed.
 func (m *Manager) Watch(ctx context.Context) <-chan []auth.Snapshot {
 	ch := make(chan []auth.Snapshot, 1)
-	m.mu.Lock()
-	m.watchers[ch] = struct{}{}
-	ch <- m.snapshotsLocked()
-	m.mu.Unlock()
+	m.locked(func() {
+		m.watchers[ch] = struct{}{}
+		ch <- m.snapshotsLocked()
+	})
 	context.AfterFunc(ctx, func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -311,9 +321,8 @@ func (m *Manager) SetAccount(c auth.Account) error {
 	switch {
 	case old == nil:
 		fresh.loading = false
-		fresh.found = m.orphans[c.Name]
-		delete(m.orphans, c.Name)
 		m.accounts[c.Name] = fresh
+		m.adoptLocked(m.takeStraysLocked(func(rec keystore.Record) bool { return rec.Account == c.Name }))
 		if m.running != nil {
 			m.startLocked(fresh)
 		}
@@ -331,7 +340,7 @@ func (m *Manager) SetAccount(c auth.Account) error {
 
 // RemoveAccount signs the account out and forgets it.
 func (m *Manager) RemoveAccount(ctx context.Context, name string) (auth.SignOutResult, error) {
-	if m.removeOrphans(name) {
+	if m.removeStrays(name) {
 		return auth.SignOutResult{Message: "The stored session of " + name + " is erased here. It was not revoked: its server is not configured."}, nil
 	}
 	res, err := m.SignOut(ctx, name)
@@ -360,18 +369,24 @@ func (m *Manager) Events(name string, n int) []auth.Event { return m.journal.las
 // Forecast says when the account's session will end if use goes on as it was,
 // and what each refresh mode would cost. Errors are of type *Error.
 func (m *Manager) Forecast(name string) (auth.ForecastReport, error) {
-	m.mu.Lock()
-	a, err := m.accountLocked(name)
-	if err == nil && a.rec == nil {
-		err = a.noSessionErrorLocked()
-	}
+	in, err := m.forecastInput(name)
 	if err != nil {
-		m.mu.Unlock()
 		return auth.ForecastReport{}, err
 	}
-	in := a.forecastInputLocked(a.clock.Now())
-	m.mu.Unlock()
 	return auth.Forecast(in), nil
+}
+
+func (m *Manager) forecastInput(name string) (auth.ForecastInput, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, err := m.accountLocked(name)
+	if err != nil {
+		return auth.ForecastInput{}, err
+	}
+	if a.rec == nil {
+		return auth.ForecastInput{}, a.noSessionErrorLocked()
+	}
+	return a.forecastInputLocked(a.clock.Now()), nil
 }
 
 // SetGeneral changes what belongs to no account. It takes effect at once: of
@@ -396,11 +411,13 @@ func (m *Manager) SetGeneral(g auth.General) {
 // called again: the next agent keeps to it. Programs that ask for a token
 // still get one. After an error everything is as it was.
 func (m *Manager) SetPaused(paused bool) error {
+	m.pausing.Lock() // so that what is saved last is what holds
+	defer m.pausing.Unlock()
+	if err := m.journal.setPaused(paused); err != nil {
+		return &auth.Error{Kind: auth.KindFailed, Message: "cannot save the pause, so nothing changed: " + err.Error(), Hint: "free disk space, or fix the permissions of the state directory", Cause: err}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.journal.setPaused(paused); err != nil {
-		return &auth.Error{Kind: auth.KindFailed, Message: "the pause cannot be written down, so nothing has changed: " + err.Error(), Hint: "make room, or mend the permissions of the state directory", Cause: err}
-	}
 	m.paused = paused
 	for _, a := range m.accounts {
 		a.poke()

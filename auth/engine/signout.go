@@ -217,7 +217,7 @@ func passing(err error) bool {
 		}
 		return false
 	}
-	return keychainAway(err)
+	return isKeychainTransient(err)
 }
 
 // eraseTampered removes a session that contradicts itself. Its token is not

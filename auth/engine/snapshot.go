@@ -78,8 +78,8 @@ func (a *account) snapshotLocked() auth.Snapshot {
 		a.describeSessionLocked(&v, f, now)
 	} else if past := a.m.journal.past(a.name); past.Reason != "" {
 		v.Subject = past.Subject
-		v.SignedInAt = whole(past.SignedInAt)
-		v.EndedAt = whole(past.At)
+		v.SignedInAt = truncateUTC(past.SignedInAt)
+		v.EndedAt = truncateUTC(past.At)
 		v.RefreshesUsed = past.Used
 		v.TookTokens = append(v.TookTokens, past.TookTokens...)
 	}
@@ -93,28 +93,28 @@ func (a *account) describeSessionLocked(v *auth.Snapshot, f auth.Facts, now time
 	l := a.m.limits
 	end, by := s.EndsAt(l)
 	v.Subject = a.facts.Identity.Display
-	v.SignedInAt = whole(s.SignedInAt)
-	v.EndsAt = whole(end)
+	v.SignedInAt = truncateUTC(s.SignedInAt)
+	v.EndsAt = truncateUTC(end)
 	v.AgeLeft = seconds(end.Sub(now))
 	v.RefreshesUsed = l.MaxRefreshes - s.Left(l)
 	v.RefreshesLeft = s.Left(l)
-	v.AccessExpiresAt = whole(s.AccessExpiresAt)
+	v.AccessExpiresAt = truncateUTC(s.AccessExpiresAt)
 	v.AccessLifetime = seconds(s.AccessLifetime)
 	if s.AccessGood(now) {
 		v.AccessLeft = seconds(s.AccessExpiresAt.Sub(now))
 	}
-	v.LastRefreshAt = whole(a.facts.LastRefreshAt)
-	v.LastUsedAt = whole(a.use.LastActivity)
+	v.LastRefreshAt = truncateUTC(a.facts.LastRefreshAt)
+	v.LastUsedAt = truncateUTC(a.use.LastActivity)
 	v.LastUsedBy = a.use.LastUsedBy
 	v.TookTokens = append(v.TookTokens, a.use.Takers...)
 	d := a.planLocked(now)
 	switch {
 	case a.retry.at.After(now):
-		v.NextRefreshAt, v.NextReason = whole(a.retry.at), "next try"
+		v.NextRefreshAt, v.NextReason = truncateUTC(a.retry.at), "next try"
 	case a.m.paused:
 		v.NextReason = "background refresh is paused"
 	default:
-		v.NextRefreshAt, v.NextReason = whole(d.WakeAt), d.Why
+		v.NextRefreshAt, v.NextReason = truncateUTC(d.WakeAt), d.Why
 	}
 	v.Forecast = a.forecast
 	if a.forecastAt.IsZero() { // not made yet: the nearest fixed end
@@ -183,8 +183,8 @@ func providerName(c auth.Account) string {
 	}
 }
 
-// whole is t in UTC, to the second; the zero time stays zero.
-func whole(t time.Time) time.Time {
+// truncateUTC is t in UTC, to the second; the zero time stays zero.
+func truncateUTC(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
 	}

@@ -45,7 +45,7 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 			a.dirty = true
 		}
 	}
-	switch unread, err := a.askedLocked(t); {
+	switch unread, err := a.checkServableLocked(t); {
 	case err != nil:
 		return auth.Token{}, nil, err
 	case unread:
@@ -85,10 +85,10 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 	return auth.Token{}, a.joinLocked(program), nil
 }
 
-// askedLocked says why nothing can be asked of the account's session at t. When
+// checkServableLocked says why nothing can be asked of the account's session at t. When
 // what is stored was not read yet, it has that done, and reports it: who waits
 // for the next flight then asks again.
-func (a *account) askedLocked(t Reading) (unread bool, err error) {
+func (a *account) checkServableLocked(t Reading) (unread bool, err error) {
 	switch {
 	case a.m.running == nil:
 		return false, shuttingDown()
@@ -149,36 +149,40 @@ func (a *account) serveLocked(program string, now time.Time) auth.Token {
 // what comes of it is over already.
 // Errors are of type *Error.
 func (m *Manager) Refresh(ctx context.Context, name, program string) (auth.Snapshot, error) {
+	for {
+		f, err := m.wantRefresh(name, auth.Clip(program, auth.MaxProgram))
+		if err == nil {
+			err = f.wait(ctx)
+		}
+		if err != nil {
+			return auth.Snapshot{}, err
+		}
+		if !f.again {
+			return m.Snapshot(name)
+		}
+	}
+}
+
+func (m *Manager) wantRefresh(name, program string) (*flight, error) {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	a, err := m.accountLocked(name)
 	if err != nil {
-		m.mu.Unlock()
-		return auth.Snapshot{}, err
+		return nil, err
 	}
 	t := a.readLocked()
-	now := t.Now
-	a.wantedAt = now
-	unread, err := a.askedLocked(t)
+	a.wantedAt = t.Now
+	unread, err := a.checkServableLocked(t)
 	switch {
-	case err != nil || unread:
+	case err != nil:
+		return nil, err
+	case unread:
 	case a.sessionLocked().Exhausted(m.limits):
-		err = endedError(name, auth.ByRefreshes)
-	case a.flight == nil && a.retry.throttles() && now.Before(a.retry.at):
-		err = a.failureErrorLocked()
+		return nil, endedError(name, auth.ByRefreshes)
+	case a.flight == nil && a.retry.throttles() && t.Now.Before(a.retry.at):
+		return nil, a.failureErrorLocked()
 	}
-	if err != nil {
-		m.mu.Unlock()
-		return auth.Snapshot{}, err
-	}
-	f := a.joinLocked(auth.Clip(program, auth.MaxProgram))
-	m.mu.Unlock()
-	if err := f.wait(ctx); err != nil {
-		return auth.Snapshot{}, err
-	}
-	if f.again {
-		return m.Refresh(ctx, name, program)
-	}
-	return m.Snapshot(name)
+	return a.joinLocked(program), nil
 }
 
 // joinLocked joins the refresh under way, or asks for one.
