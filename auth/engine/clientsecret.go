@@ -42,9 +42,8 @@ func clientSecretName(account string) string { return "client-secret/" + account
 func (m *Manager) SetClientSecret(ctx context.Context, name string, secret auth.Secret) error {
 	keep := m.store.DeleteSecret
 	if !secret.IsZero() {
-		m.mu.Lock()
-		_, err := m.accountLocked(name)
-		m.mu.Unlock()
+		var err error
+		m.locked(func() { _, err = m.accountLocked(name) })
 		if err != nil {
 			return err
 		}
