@@ -130,7 +130,7 @@ var mutants = []mutant{
 		"if origin || referer || r.Host != host {", "if (origin || referer || r.Host != host) && false {",
 		"./auth/agent", "."},
 	{"a callback with any state is taken", "auth/oauth/listener.go",
-		"[]byte(rc.state.Reveal())) != 1 {", "[]byte(rc.state.Reveal())) > 1 {",
+		"[]byte(rc.state.Reveal())) != 1:", "[]byte(rc.state.Reveal())) > 1:",
 		"./auth/oauth", "TestStrayVisits"},
 	{"the server makes a 21st refresh", "auth/authserver/token.go",
 		"if v.count >= max(0, s.cfg.MaxRefreshes) {", "if v.count > max(0, s.cfg.MaxRefreshes) {",
