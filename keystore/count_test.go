@@ -4,18 +4,20 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"curfew/keystore/kctest"
 )
 
 // Whichever of ledger and keychain counted more is right, in a Reserve that
 // the keychain failed and in a Refund that it has not heard of.
 func TestUsedIsTheLarger(t *testing.T) {
-	kc := NewMemoryKeychain()
+	kc := newKeychain()
 	s, err := Open(Config{Dir: scratch(t) + "/state", Keychain: kc})
 	must(t, err)
 	defer s.Close(t.Context())
 	rec, err := s.Create(t.Context(), "work", time.Now(), []byte("rt-0"), nil, nil)
 	must(t, err)
-	fail := func(c KeychainCall) error {
+	fail := func(c kctest.Call) error {
 		if c.Op == "set" {
 			return ErrTimeout
 		}

@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,17 +17,84 @@ import (
 // name came or went.
 type disk struct {
 	dir  string
-	root *os.Root
+	root directory
 	lock *os.File
-	// fault, in tests only, is asked before every single operation. An error
-	// takes the operation's place; a torn error lets that many bytes through first.
-	fault func(op, name string) error
 }
 
-// torn is the error of a write that stopped after so many bytes.
-type torn int
+// A directory is what a disk works in. Tests have one that fails.
+type directory interface {
+	Names() ([]string, error)
+	Open(name string, flag int) (file, error)
+	Rename(from, to string) error
+	Remove(name string) error
+	Lstat(name string) (fs.FileInfo, error)
+	Sync() error // makes names that came and went durable
+	Close() error
+}
 
-func (t torn) Error() string { return "write cut short after " + strconv.Itoa(int(t)) + " bytes" }
+type file interface {
+	io.ReadCloser
+	io.WriterAt
+	Stat() (fs.FileInfo, error)
+	Sync() error
+	Truncate(size int64) error
+	Allocate(off, n int64) error // reserves disk space beyond the end
+}
+
+// osDirectory is the real one. It opens regular files only, so that a link
+// or a pipe that somebody planted is neither followed nor waited for.
+type osDirectory struct{ *os.Root }
+
+type osFile struct{ *os.File }
+
+func (f osFile) Allocate(off, n int64) error { return allocate(f.File, off, n) }
+
+func (d osDirectory) Open(name string, flag int) (file, error) {
+	f, err := d.open(name, flag)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+var errIrregular = errors.New("it is not a regular file, or not the one it was")
+
+func (d osDirectory) open(name string, flag int) (*os.File, error) {
+	there, err := d.Lstat(name)
+	switch create := flag&os.O_CREATE != 0; {
+	case err == nil && !there.Mode().IsRegular():
+		return nil, errIrregular
+	case err != nil && !(create && errors.Is(err, fs.ErrNotExist)):
+		return nil, err
+	}
+	f, err := d.OpenFile(name, flag, 0o600) // the os package adds O_CLOEXEC
+	if err != nil || there == nil {
+		return f, err
+	}
+	if is, err := f.Stat(); err != nil || !os.SameFile(there, is) {
+		f.Close()
+		return nil, errIrregular
+	}
+	return f, nil
+}
+
+func (d osDirectory) Names() ([]string, error) {
+	f, err := d.Root.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
+func (d osDirectory) Sync() error {
+	f, err := d.Root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return syncDirectory(f)
+}
 
 // openDisk makes the directory when it is missing, refuses one that others
 // can reach, and locks it.
@@ -45,11 +113,13 @@ func openDisk(dir string) (*disk, error) {
 	if err := checkPrivate(dir, info); err != nil {
 		return nil, err
 	}
-	if d.root, err = os.OpenRoot(dir); err != nil {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
 		return nil, d.explain("open it", err)
 	}
-	if err := d.takeLock(); err != nil {
-		d.root.Close()
+	d.root = osDirectory{root}
+	if err := d.takeLock(osDirectory{root}); err != nil {
+		root.Close()
 		return nil, err
 	}
 	return d, nil
@@ -57,8 +127,8 @@ func openDisk(dir string) (*disk, error) {
 
 // takeLock locks a file that is used for nothing else, so that no other
 // program's closing of it can drop the lock. It holds the owner's pid for people.
-func (d *disk) takeLock() error {
-	f, err := d.root.OpenFile("lock", os.O_RDWR|os.O_CREATE, 0o600) // the os package adds O_CLOEXEC
+func (d *disk) takeLock(root osDirectory) error {
+	f, err := root.open("lock", os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return d.explain("open the file lock", err)
 	}
@@ -104,104 +174,76 @@ func (d *disk) explain(what string, err error) error {
 	return fmt.Errorf("state directory %s: cannot %s: %w%s", d.dir, what, err, hint)
 }
 
-// do runs one operation, or the fault that a test put in its place.
-func (d *disk) do(op, name string, f func() error) error {
-	if d.fault != nil {
-		if err := d.fault(op, name); err != nil {
-			return d.explain(op+" "+name, err)
-		}
-	}
-	if err := f(); err != nil {
+// tried explains the error of one operation, if there was one.
+func (d *disk) tried(op, name string, err error) error {
+	if err != nil {
 		return d.explain(op+" "+name, err)
 	}
 	return nil
 }
 
-// names lists the files of the directory.
+// names lists the directory.
 func (d *disk) names() ([]string, error) {
-	var names []string
-	err := d.do("list", ".", func() error {
-		f, err := d.root.Open(".")
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		names, err = f.Readdirnames(-1)
-		return err
-	})
-	return names, err
+	names, err := d.root.Names()
+	return names, d.tried("list", ".", err)
 }
 
 // read returns a file of at most limit bytes. A file that is not there is fs.ErrNotExist.
 func (d *disk) read(name string, limit int64) ([]byte, error) {
-	var data []byte
-	err := d.do("read", name, func() error {
-		f, err := d.root.Open(name)
+	data, err := func() ([]byte, error) {
+		f, err := d.root.Open(name, os.O_RDONLY)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer f.Close()
-		info, err := f.Stat()
-		if err != nil {
-			return err
+		data, err := io.ReadAll(io.LimitReader(f, limit+1))
+		if int64(len(data)) > limit {
+			return nil, fmt.Errorf("%w: more than %d bytes", ErrCorrupt, limit)
 		}
-		if !info.Mode().IsRegular() || info.Size() > limit {
-			return fmt.Errorf("%w: not a file of at most %d bytes", ErrCorrupt, limit)
-		}
-		data, err = io.ReadAll(io.LimitReader(f, limit))
-		return err
-	})
-	return data, err
+		return data, err
+	}()
+	return data, d.tried("read", name, err)
 }
 
-// exists reports whether a name is there, or may be.
+// exists reports whether a regular file is there, or may be.
 func (d *disk) exists(name string) bool {
-	_, err := d.root.Lstat(name)
-	return !errors.Is(err, fs.ErrNotExist)
+	info, err := d.root.Lstat(name)
+	return err == nil && info.Mode().IsRegular() || err != nil && !errors.Is(err, fs.ErrNotExist)
 }
 
 // replace puts data in a file, whole or not at all.
 func (d *disk) replace(name string, data []byte) error {
-	tmp := name + ".tmp"
+	tmp := name + suffixTemporary
 	err := d.writeTo(tmp, data)
 	if err == nil {
-		err = d.do("rename", name, func() error { return d.root.Rename(tmp, name) })
+		err = d.tried("rename", name, d.root.Rename(tmp, name))
 	}
 	if err != nil {
-		d.do("remove", tmp, func() error { return d.root.Remove(tmp) })
+		d.remove(tmp)
 		return err
 	}
 	return d.syncDir()
 }
 
+// writeTo writes a new file. One of that name is an attempt that could not be
+// removed when it failed.
 func (d *disk) writeTo(name string, data []byte) error {
-	var f *os.File
-	err := d.do("create", name, func() (err error) {
-		f, err = d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := d.remove(name); err != nil {
 		return err
-	})
+	}
+	f, err := d.root.Open(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
-		return err
+		return d.tried("create", name, err)
 	}
 	err = d.writeAndSync(f, name, 0, data)
-	if cerr := f.Close(); err == nil && cerr != nil {
-		err = d.explain("close "+name, cerr)
-	}
-	return err
+	return cmp.Or(err, d.tried("close", name, f.Close()))
 }
 
-func (d *disk) writeAndSync(f *os.File, name string, off int64, data []byte) error {
-	err := d.do("write", name, func() error {
-		_, err := f.WriteAt(data, off)
-		return err
-	})
-	if n, ok := errors.AsType[torn](err); ok {
-		f.WriteAt(data[:min(int(n), len(data))], off)
+func (d *disk) writeAndSync(f file, name string, off int64, data []byte) error {
+	if _, err := f.WriteAt(data, off); err != nil {
+		return d.tried("write", name, err)
 	}
-	if err != nil {
-		return err
-	}
-	return d.do("sync", name, f.Sync)
+	return d.tried("sync", name, f.Sync())
 }
 
 // errGrown says that a file is not as long as this process left it.
@@ -211,10 +253,10 @@ var errGrown = errors.New("another program changed the file")
 // After an error the file may hold all, some or none of it (after a failed
 // fsync nobody can know), so the caller must write it anew before it appends again.
 func (d *disk) appendTo(name string, off int64, data []byte) error {
-	return d.withFile(name, off, func(f *os.File) error {
+	return d.withFile(name, off, func(f file) error {
 		err := d.writeAndSync(f, name, off, data)
 		if err != nil {
-			d.do("truncate", name, func() error { return f.Truncate(off) }) // as good as it gets: the line did not happen
+			f.Truncate(off) // as good as it gets: the line did not happen
 		}
 		return err
 	})
@@ -223,75 +265,50 @@ func (d *disk) appendTo(name string, off int64, data []byte) error {
 // allocate reserves n bytes of disk space beyond the end of a file, so that
 // the next lines cannot meet a full disk. It changes no content.
 func (d *disk) allocate(name string, off, n int64) error {
-	return d.withFile(name, off, func(f *os.File) error {
-		return d.do("reserve space for", name, func() error { return allocate(f, off, n) })
+	return d.withFile(name, off, func(f file) error {
+		return d.tried("reserve space for", name, f.Allocate(off, n))
 	})
 }
 
-func (d *disk) withFile(name string, size int64, use func(*os.File) error) error {
-	var f *os.File
-	err := d.do("open", name, func() (err error) {
-		if f, err = d.root.OpenFile(name, os.O_WRONLY, 0); err != nil {
-			return err
-		}
-		info, err := f.Stat()
-		if err == nil && info.Size() != size {
-			err = errGrown
-		}
-		if err != nil {
-			f.Close()
-		}
-		return err
-	})
+func (d *disk) withFile(name string, size int64, use func(file) error) error {
+	f, err := d.root.Open(name, os.O_WRONLY)
 	if err != nil {
-		return err
+		return d.tried("open", name, err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() != size {
+		err = errGrown
+	}
+	if err != nil {
+		f.Close()
+		return d.tried("open", name, err)
 	}
 	err = use(f)
-	if cerr := f.Close(); err == nil && cerr != nil {
-		err = d.explain("close "+name, cerr)
-	}
-	return err
+	return cmp.Or(err, d.tried("close", name, f.Close()))
 }
 
 // wipe overwrites a file before it is removed: on a disk that writes in place
 // the content is gone, on one that does not it is at least unlinked.
 func (d *disk) wipe(name string) error {
-	if !d.exists(name) {
-		return nil
-	}
-	// What cannot be overwritten is removed all the same.
-	d.do("overwrite", name, func() error {
-		f, err := d.root.OpenFile(name, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+	if f, err := d.root.Open(name, os.O_WRONLY); err == nil { // what cannot be overwritten is removed all the same
+		if info, err := f.Stat(); err == nil {
 			f.WriteAt(make([]byte, min(info.Size(), 4096)), 0)
 		}
-		return f.Sync()
-	})
+		f.Sync()
+		f.Close()
+	}
 	return d.remove(name)
 }
 
-// remove deletes a file; one that is not there is no error.
+// remove deletes a regular file; one that is not there is no error.
 func (d *disk) remove(name string) error {
 	if !d.exists(name) {
 		return nil
 	}
-	if err := d.do("remove", name, func() error { return d.root.Remove(name) }); err != nil {
-		return err
+	if err := d.root.Remove(name); err != nil {
+		return d.tried("remove", name, err)
 	}
 	return d.syncDir()
 }
 
-func (d *disk) syncDir() error {
-	return d.do("sync", "the directory", func() error {
-		f, err := d.root.Open(".")
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		return syncDirectory(f)
-	})
-}
+func (d *disk) syncDir() error { return d.tried("sync", "the directory", d.root.Sync()) }

@@ -14,20 +14,20 @@ import (
 // TestLockIsNotInherited: a child that outlives the agent does not keep the lock.
 func TestLockIsNotInherited(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	s, err := Open(Config{Dir: dir, Keychain: NewMemoryKeychain()})
+	s, err := Open(Config{Dir: dir, Keychain: newKeychain()})
 	must(t, err)
 	child := exec.Command("sleep", "60")
 	must(t, child.Start())
 	defer func() { child.Process.Kill(); child.Wait() }()
 	must(t, s.Close(t.Context()))
-	s, err = Open(Config{Dir: dir, Keychain: NewMemoryKeychain()})
+	s, err = Open(Config{Dir: dir, Keychain: newKeychain()})
 	must(t, err)
 	must(t, s.Close(t.Context()))
 }
 
 func TestStateDirectory(t *testing.T) {
 	open := func(dir string) error {
-		s, err := Open(Config{Dir: dir, Keychain: NewMemoryKeychain()})
+		s, err := Open(Config{Dir: dir, Keychain: newKeychain()})
 		if err == nil {
 			s.Close(t.Context())
 		}
@@ -60,7 +60,7 @@ func TestStateDirectory(t *testing.T) {
 	// Files are private whatever the umask.
 	old := syscall.Umask(0)
 	defer syscall.Umask(old)
-	s, err := Open(Config{Dir: dir, Keychain: NewMemoryKeychain()})
+	s, err := Open(Config{Dir: dir, Keychain: newKeychain()})
 	must(t, err)
 	defer s.Close(t.Context())
 	_, err = s.Create(t.Context(), "work", start, []byte("x"), nil, nil)

@@ -61,6 +61,8 @@ func TestLedgerLines(t *testing.T) {
 		{"start without steps", ledger{}, line{Type: lineStart, Version: 1, ID: "x"}},
 		{"start with a hole", ledger{}, line{Type: lineStart, Version: 1, ID: "x", Steps: []step{{Gen: 1}, {Seq: 2, Gen: 1}}}},
 		{"start that ended and did not", ledger{}, line{Type: lineStart, Version: 1, ID: "x", Steps: start.steps, Why: "user"}},
+		{"start of no year", ledger{}, line{Type: lineStart, Version: 1, ID: "x", Steps: []step{{Gen: 1, Started: 1 << 60}}}},
+		{"note of no year", start, line{Type: lineNote, At: -1 << 60}},
 		{"unknown type", start, line{Type: "other"}},
 		{"keychain ahead", start, line{Type: lineNote, Held: 1}},
 		{"keychain before the beginning", pending, line{Type: lineNote}},

@@ -164,7 +164,7 @@ func (w *worker) unlock(ctx context.Context) error {
 			return "", err
 		}
 		_, err := w.kc.Get(w.service, *refused)
-		return "", w.heed(*refused, err)
+		return "", w.noteDenied(*refused, err)
 	})
 	if errors.Is(err, ErrNotFound) {
 		return nil
@@ -172,8 +172,8 @@ func (w *worker) unlock(ctx context.Context) error {
 	return err
 }
 
-// heed remembers that an item was refused, until askAgain.
-func (w *worker) heed(name string, err error) error {
+// noteDenied remembers that an item was refused, until askAgain.
+func (w *worker) noteDenied(name string, err error) error {
 	if errors.Is(err, ErrDenied) {
 		w.refused.Store(&name)
 	}
@@ -203,7 +203,7 @@ func (w *worker) get(ctx context.Context, name string) (string, error) {
 			return "", err
 		}
 		v, err := w.kc.Get(w.service, name)
-		return v, w.heed(name, err)
+		return v, w.noteDenied(name, err)
 	})
 }
 
@@ -215,13 +215,13 @@ func (w *worker) set(ctx context.Context, name, value string) error {
 			return "", err
 		}
 		if err := w.kc.Set(w.service, name, value); err != nil {
-			return "", w.heed(name, err)
+			return "", w.noteDenied(name, err)
 		}
 		got, err := w.kc.Get(w.service, name)
 		if errors.Is(err, ErrNotFound) || err == nil && got != value {
 			err = fmt.Errorf("%w: it took the item but did not keep it", ErrDenied)
 		}
-		return "", w.heed(name, err)
+		return "", w.noteDenied(name, err)
 	})
 	return err
 }

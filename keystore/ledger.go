@@ -145,6 +145,9 @@ func (l *ledger) apply(n line) error {
 	if (n.Type == lineStart) != (l.id == "") {
 		return errors.New("a ledger has one start line, its first")
 	}
+	if !sayable(n.At) {
+		return errors.New("impossible time")
+	}
 	if n.Type == lineStart {
 		return l.start(n)
 	}
@@ -198,7 +201,7 @@ func (l *ledger) apply(n line) error {
 }
 
 func (l *ledger) start(n line) error {
-	if n.Version != formatVersion || n.ID == "" || len(n.Steps) == 0 {
+	if n.Version != formatVersion || n.ID == "" || len(n.Steps) == 0 || !sayable(n.Steps[0].Started) {
 		return errors.New("start line: incomplete")
 	}
 	for i, s := range n.Steps {

@@ -93,14 +93,15 @@ func deriveKeys(id string, keychainHalf, fileHalf []byte) (*keys, error) {
 	defer clear(both)
 	defer clear(keychainHalf)
 	defer clear(fileHalf)
-	derive := func(purpose string) []byte {
-		k, err := hkdf.Key(sha256.New, both, nil, formatTag+" "+purpose+" "+id, 32)
-		if err != nil {
-			panic(err) // 32 bytes are always to be had
-		}
-		return k
+	derive := func(purpose string) ([]byte, error) {
+		return hkdf.Key(sha256.New, both, nil, formatTag+" "+purpose+" "+id, 32)
 	}
-	sealKey := derive("seal")
+	ledgerKey, err1 := derive("ledger")
+	highWaterKey, err2 := derive("high-water")
+	sealKey, err3 := derive("seal")
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, err
+	}
 	defer clear(sealKey)
 	block, err := aes.NewCipher(sealKey)
 	if err != nil {
@@ -110,7 +111,7 @@ func deriveKeys(id string, keychainHalf, fileHalf []byte) (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &keys{chain: derive("ledger"), highWater: derive("high-water"), seal: aead, id: id}, nil
+	return &keys{chain: ledgerKey, highWater: highWaterKey, seal: aead, id: id}, nil
 }
 
 // What a sealed text is for.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,8 @@ const (
 	suffixLedger = ".ledger"
 	suffixEnd    = ".end"
 	suffixGone   = ".gone"
+
+	suffixTemporary = ".tmp" // after one of these, until the file is whole
 )
 
 // The first words of a SID.end file, which ends a session whose ledger cannot
@@ -32,7 +35,9 @@ const (
 
 var errNoSession = errors.New("no such session")
 
-// A session in memory. Whoever holds its token owns all of it.
+// A session in memory, t in the code, because s is the Store. The caller that
+// holds its token owns all of it. Methods of Store with a lower-case twin (Commit
+// and commit) take the token, and the twin does the work.
 type session struct {
 	id    string
 	owner string // the account, by SID.key; "" when that cannot tell
@@ -57,11 +62,16 @@ func (t *session) readMark(mark []byte) bool {
 	}
 	reason, at, _ := strings.Cut(text, "\n")
 	t.ended = reason
-	t.endedAt, _ = strconv.ParseInt(strings.TrimSpace(at), 10, 64)
-	if year := time.UnixMilli(t.endedAt).UTC().Year(); year < 1 || year > 9999 { // no JSON could say it
+	if t.endedAt, _ = strconv.ParseInt(strings.TrimSpace(at), 10, 64); !sayable(t.endedAt) {
 		t.endedAt = 0
 	}
 	return true
+}
+
+// sayable reports whether JSON can say a time.
+func sayable(milliseconds int64) bool {
+	year := time.UnixMilli(milliseconds).UTC().Year()
+	return 1 <= year && year <= 9999
 }
 
 func newSession(id string) *session {
@@ -695,40 +705,44 @@ func (s *Store) removeFiles(id string) error {
 	return errors.Join(s.disk.wipe(id+suffixKey), s.disk.remove(id+suffixLedger), s.disk.remove(id+suffixEnd))
 }
 
-// sweep deletes what erased sessions left in the keychain, as far as it can now.
+// sweep deletes what erased sessions left in the keychain, as far as it can
+// now. An item that cannot be deleted keeps no other one from it.
 func (s *Store) sweep(ctx context.Context) {
 	s.mu.Lock()
-	ids := make([]string, 0, len(s.gone))
-	for id := range s.gone {
-		ids = append(ids, id)
-	}
+	ids := slices.Sorted(maps.Keys(s.gone))
 	s.mu.Unlock()
 	for _, id := range ids {
 		if err := s.sweepOne(ctx, id); err != nil {
 			s.log.Info("an erased session's items stay in the keychain for now", "error", err)
-			return
+			if cannotAsk(err) {
+				return
+			}
 		}
 	}
 }
 
+// cannotAsk reports whether no item can be reached, not just one.
+func cannotAsk(err error) bool {
+	return errors.Is(err, ErrLocked) || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrNoCollection) || errors.Is(err, ErrTimeout)
+}
+
 func (s *Store) sweepOne(ctx context.Context, id string) error {
-	if err := s.removeFiles(id); err != nil {
-		return err
-	}
+	err := s.removeFiles(id)
 	dropped := false
-	for _, name := range []string{itemKey(id), itemHighWater(id)} {
-		was, err := s.keychain.drop(ctx, name)
-		if err != nil {
-			return err
+	for _, drop := range []func() (bool, error){
+		func() (bool, error) { return s.keychain.drop(ctx, itemKey(id)) },
+		func() (bool, error) { return s.keychain.drop(ctx, itemHighWater(id)) },
+		func() (bool, error) { return s.keychain.clearSlot(ctx, slot(id, 1)) },
+		func() (bool, error) { return s.keychain.clearSlot(ctx, slot(id, 2)) },
+	} {
+		was, failed := drop()
+		if cannotAsk(failed) {
+			return failed
 		}
-		dropped = dropped || was
+		dropped, err = dropped || was, errors.Join(err, failed)
 	}
-	for _, slot := range []string{slot(id, 1), slot(id, 2)} {
-		was, err := s.keychain.clearSlot(ctx, slot)
-		if err != nil {
-			return err
-		}
-		dropped = dropped || was
+	if err != nil {
+		return err
 	}
 	if !dropped { // by now; what was may not be durable, and ksecretd writes only when something changes
 		if err := s.keychain.set(ctx, itemKey(id), "gone"); err != nil {

@@ -156,14 +156,13 @@ func (s *Store) scan() error {
 
 // adopt decides what becomes of one file. Whatever is not ours stays.
 func (s *Store) adopt(name string, there map[string]bool) error {
-	if strings.HasSuffix(name, ".tmp") {
-		return s.disk.wipe(name)
-	}
 	id, suffix, _ := strings.Cut(name, ".")
-	if !validID(id) {
+	if !validID(id) || "."+suffix != suffixLedger && !s.disk.exists(name) { // a ledger that is no file now may be one later
 		return nil
 	}
-	switch "." + suffix {
+	switch suffix = "." + suffix; suffix {
+	case suffixKey + suffixTemporary, suffixLedger + suffixTemporary, suffixEnd + suffixTemporary, suffixGone + suffixTemporary:
+		return s.disk.wipe(name)
 	case suffixGone:
 		return s.eraseFiles(id)
 	case suffixKey:

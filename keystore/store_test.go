@@ -17,6 +17,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"curfew/keystore/kctest"
 )
 
 func TestSizes(t *testing.T) {
@@ -364,7 +366,7 @@ func TestNamedSecretFaults(t *testing.T) {
 func TestHangingKeychain(t *testing.T) {
 	dir := scratch(t)
 	synctest.Test(t, func(t *testing.T) {
-		kc := NewMemoryKeychain()
+		kc := newKeychain()
 		s, err := Open(Config{Dir: dir, Keychain: kc})
 		must(t, err)
 		r, err := s.Create(t.Context(), "work", start, []byte("first"), nil, nil)
@@ -372,7 +374,7 @@ func TestHangingKeychain(t *testing.T) {
 		id := r.ID
 		hang := make(chan struct{})
 		var sets atomic.Int32
-		kc.Before(func(c KeychainCall) error {
+		kc.Before(func(c kctest.Call) error {
 			if c.Op == "set" {
 				sets.Add(1)
 				<-hang
@@ -405,7 +407,7 @@ func TestHangingKeychain(t *testing.T) {
 		}
 		// One that hangs in Commit: the caller is served after three seconds at most.
 		hang = make(chan struct{})
-		kc.Before(func(c KeychainCall) error {
+		kc.Before(func(c kctest.Call) error {
 			if c.Op == "set" {
 				<-hang
 			}
@@ -439,8 +441,8 @@ func TestHangingKeychain(t *testing.T) {
 func TestLateKeychain(t *testing.T) {
 	dir := scratch(t)
 	synctest.Test(t, func(t *testing.T) {
-		kc := &lateKeychain{MemoryKeychain: NewMemoryKeychain()}
-		kc.After(func(c KeychainCall) error {
+		kc := &lateKeychain{Keychain: newKeychain()}
+		kc.After(func(c kctest.Call) error {
 			if c.Op == "set" || c.Op == "delete" {
 				kc.changed.Store(true)
 			}
@@ -511,7 +513,7 @@ func TestLateKeychain(t *testing.T) {
 
 // A lateKeychain writes late, and only what changed, as KWallet's ksecretd.
 type lateKeychain struct {
-	*MemoryKeychain
+	*kctest.Keychain
 	changed atomic.Bool
 }
 
@@ -533,12 +535,12 @@ func (k *lateKeychain) Flush(ctx context.Context) error {
 func TestProbeHangs(t *testing.T) {
 	dir := scratch(t)
 	synctest.Test(t, func(t *testing.T) {
-		kc := NewMemoryKeychain()
+		kc := newKeychain()
 		s, err := Open(Config{Dir: dir, Keychain: kc})
 		must(t, err)
 		defer s.Close(t.Context())
 		hang := make(chan struct{})
-		kc.Before(func(c KeychainCall) error {
+		kc.Before(func(c kctest.Call) error {
 			if c.Op == "probe" {
 				<-hang
 			}
@@ -558,12 +560,12 @@ func TestProbeHangs(t *testing.T) {
 func TestUnlockWaits(t *testing.T) {
 	dir := scratch(t)
 	synctest.Test(t, func(t *testing.T) {
-		kc := NewMemoryKeychain()
+		kc := newKeychain()
 		kc.SetLocked(true)
 		s, err := Open(Config{Dir: dir, Keychain: kc})
 		must(t, err)
 		defer s.Close(t.Context())
-		kc.Before(func(c KeychainCall) error {
+		kc.Before(func(c kctest.Call) error {
 			if c.Op == "unlock" {
 				time.Sleep(100 * time.Second) // somebody looks for the password
 			}
@@ -576,12 +578,12 @@ func TestUnlockWaits(t *testing.T) {
 
 func TestPanickingKeychain(t *testing.T) {
 	w := newWorld(t)
-	w.kc.Before(func(KeychainCall) error { panic("of the secret x") })
+	w.kc.Before(func(kctest.Call) error { panic("of the secret x") })
 	err := w.s.Status(t.Context())
 	if !errors.Is(err, ErrUnavailable) || strings.Contains(err.Error(), "secret x") {
 		t.Error(err)
 	}
-	w.kc.Before(func(KeychainCall) error { var p []int; _ = p[len(p)]; return nil })
+	w.kc.Before(func(kctest.Call) error { var p []int; _ = p[len(p)]; return nil })
 	if err := w.s.Status(t.Context()); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "index out of range") {
 		t.Error(err)
 	}
@@ -594,7 +596,7 @@ func TestPanickingKeychain(t *testing.T) {
 func TestLyingKeychain(t *testing.T) {
 	w := newWorld(t)
 	before := w.kc.Items()
-	w.kc.After(func(c KeychainCall) error {
+	w.kc.After(func(c kctest.Call) error {
 		if c.Op == "set" {
 			w.kc.SetItems(before)
 		}
@@ -616,7 +618,7 @@ func TestLyingKeychain(t *testing.T) {
 	// One that keeps half of what it was given.
 	h := &history{}
 	must(t, doCreate("first")(w, h))
-	w.kc.After(func(c KeychainCall) error {
+	w.kc.After(func(c kctest.Call) error {
 		if c.Op == "set" {
 			items := w.kc.Items()
 			items["curfew/"+c.User] = c.Value[:len(c.Value)/2]
@@ -626,6 +628,44 @@ func TestLyingKeychain(t *testing.T) {
 	})
 	if _, err := w.s.Reserve(t.Context(), h.id); !errors.Is(err, ErrDenied) {
 		t.Error(err)
+	}
+}
+
+// TestUndeletable: one item that cannot be deleted stays, until it can, and all
+// others go.
+func TestUndeletable(t *testing.T) {
+	w := newWorld(t)
+	var ids []string
+	for range 3 {
+		h := &history{}
+		must(t, doCreate(strings.Repeat("first ", 500))(w, h))
+		ids = append(ids, h.id)
+	}
+	slices.Sort(ids)
+	stays := itemHighWater(ids[0])
+	w.kc.Before(func(c kctest.Call) error {
+		if c.Op == "delete" && c.User == stays {
+			return ErrDenied
+		}
+		return nil
+	})
+	for _, id := range ids {
+		must(t, w.s.Erase(t.Context(), id))
+	}
+	for range 2 {
+		if items := w.kc.Items(); len(items) != 1 || items["curfew/"+stays] == "" {
+			t.Errorf("left: %v", slices.Collect(maps.Keys(items)))
+		}
+		if files := readDir(t, w.dir); len(files) != 1 {
+			t.Errorf("left: %v", files)
+		}
+		w.restart(false)
+		w.s.sweep(t.Context())
+	}
+	w.kc.Before(nil)
+	w.s.sweep(t.Context())
+	if left := w.snapshot(); len(left.items)+len(left.files) != 0 {
+		t.Errorf("left: %v", left)
 	}
 }
 
@@ -645,7 +685,7 @@ func TestChanges(t *testing.T) {
 // TestLateAnswer: who waits for the keychain hears when it has answered a call
 // that was given up, from one that does not tell of anything else, too.
 func TestLateAnswer(t *testing.T) {
-	slow := slowKeychain{NewMemoryKeychain(), make(chan struct{}, 2), make(chan struct{})}
+	slow := slowKeychain{newKeychain(), make(chan struct{}, 2), make(chan struct{})}
 	s, err := Open(Config{Dir: filepath.Join(t.TempDir(), "state"), Keychain: slow})
 	must(t, err)
 	ticks := s.Changes(t.Context())
@@ -684,9 +724,9 @@ func (k slowKeychain) Probe(context.Context) error {
 
 func TestLock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	s, err := Open(Config{Dir: dir, Keychain: NewMemoryKeychain()})
+	s, err := Open(Config{Dir: dir, Keychain: newKeychain()})
 	must(t, err)
-	_, err = Open(Config{Dir: dir, Keychain: NewMemoryKeychain()})
+	_, err = Open(Config{Dir: dir, Keychain: newKeychain()})
 	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) || !strings.Contains(err.Error(), dir) {
 		t.Error(err)
 	}
@@ -695,7 +735,7 @@ func TestLock(t *testing.T) {
 	if err := s.Status(t.Context()); err == nil {
 		t.Error("it works after Close")
 	}
-	s, err = Open(Config{Dir: dir, Keychain: NewMemoryKeychain()})
+	s, err = Open(Config{Dir: dir, Keychain: newKeychain()})
 	must(t, err)
 	must(t, s.Close(t.Context()))
 }
@@ -711,7 +751,7 @@ func TestDiskErrors(t *testing.T) {
 	}{
 		{syscall.ENOSPC, "free some space"}, {syscall.EROFS, "read-only"}, {syscall.EIO, "check it"}, {syscall.EACCES, "owner and mode"},
 	} {
-		w.s.disk.fault = func(op, _ string) error {
+		w.fault = func(op, _ string) error {
 			if op == "read" || op == "open" {
 				return nil
 			}
@@ -725,7 +765,7 @@ func TestDiskErrors(t *testing.T) {
 			t.Errorf("counted without a line: %+v", r)
 		}
 	}
-	w.s.disk.fault = nil
+	w.fault = nil
 	must(t, doReserve(w, h))
 }
 

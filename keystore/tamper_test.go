@@ -83,8 +83,8 @@ func TestOldPairs(t *testing.T) {
 		}
 		note("create")
 		if every {
-			inner := w.s.disk.fault
-			w.s.disk.fault = func(op, name string) error {
+			inner := w.fault
+			w.fault = func(op, name string) error {
 				note("some operation")
 				return inner(op, name)
 			}
@@ -106,13 +106,13 @@ func TestOldPairs(t *testing.T) {
 			promise.gen, promise.secret = gen, secret
 			note("commit")
 		}
-		w.s.disk.fault = nil
+		w.fault = nil
 		accepted, rolledBack := 0, 0
 		for i, ledger := range moments {
 			for j, keychain := range moments {
 				truth := moments[max(i, j)]
 				w.restore(ledger.files, keychain.items)
-				w.s.disk.fault = nil
+				w.fault = nil
 				r, err := w.s.Load(t.Context(), h.id)
 				secret, serr := w.s.Secret(t.Context(), h.id)
 				if (err == nil) != (serr == nil) {
@@ -541,7 +541,7 @@ func TestRefusedStaysRefused(t *testing.T) {
 		w.kc.SetItems(old)
 		if c.inUse {
 			if c.fullDisk { // it cannot even be written down
-				w.s.disk.fault = func(op, name string) error {
+				w.fault = func(op, name string) error {
 					if strings.Contains(name, suffixEnd) && op != "read" {
 						return errFault
 					}
@@ -616,31 +616,69 @@ func TestForeignFiles(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a directory", func(t *testing.T) {
-		w.restore(good.files, good.items)
-		must(t, os.Mkdir(filepath.Join(w.dir, other+suffixLedger), 0o700))
-		w.close()
-		w.open()
-		if _, err := w.s.Load(t.Context(), other); !errors.Is(err, ErrCorrupt) {
-			t.Error(err)
+}
+
+// TestPlanted: what is no file of ours, though its name may be one of ours, is
+// neither followed nor removed. A temporary file of ours is removed.
+func TestPlanted(t *testing.T) {
+	w := newWorld(t)
+	h := aSession(t, w)
+	w.close()
+	other := strings.Repeat("A", 26)
+	outside := filepath.Join(t.TempDir(), "outside")
+	must(t, os.WriteFile(outside, []byte("x"), 0o600))
+	in := func(name string) string { return filepath.Join(w.dir, name) }
+	for name, to := range map[string]string{
+		other + suffixLedger:                          outside,
+		other + suffixKey:                             h.id + suffixKey,
+		other + suffixGone:                            outside,
+		other + suffixKey + suffixTemporary:           h.id + suffixKey,
+		h.id + suffixLedger + suffixTemporary:         outside,
+		other + suffixEnd:                             outside,
+		strings.Repeat("B", 26) + suffixLedger:        "/dev/zero",
+		strings.Repeat("C", 26) + suffixKey + ".link": h.id + suffixLedger,
+	} {
+		must(t, os.Symlink(to, in(name)))
+	}
+	must(t, os.Mkdir(in(strings.Repeat("D", 26)+suffixLedger), 0o700))
+	for _, name := range []string{"notes.tmp", "notes.key.tmp", other + ".mine.tmp", other + suffixTemporary} {
+		must(t, os.WriteFile(in(name), []byte("not ours"), 0o600))
+	}
+	planted, err := os.ReadDir(w.dir)
+	must(t, err)
+	ours := strings.Repeat("E", 26) + suffixKey + suffixTemporary
+	must(t, os.WriteFile(in(ours), []byte("half a key"), 0o600))
+	w.open()
+	for _, id := range w.s.Sessions() {
+		if _, err := w.s.Load(t.Context(), id); id != h.id && (err == nil || isVerdict(err)) {
+			t.Errorf("%s: %v", id, err)
 		}
-		must(t, os.Remove(filepath.Join(w.dir, other+suffixLedger)))
-	})
-	t.Run("a link out of the directory", func(t *testing.T) {
-		w.restore(good.files, good.items)
-		outside := filepath.Join(t.TempDir(), "outside")
-		must(t, os.WriteFile(outside, []byte("x"), 0o600))
-		must(t, os.Symlink(outside, filepath.Join(w.dir, other+suffixLedger)))
-		w.close()
-		w.open()
-		if _, err := w.s.Load(t.Context(), other); err == nil {
-			t.Error("it was followed")
-		}
-		must(t, w.s.Erase(t.Context(), other))
-		if data, err := os.ReadFile(outside); err != nil || string(data) != "x" {
-			t.Errorf("%q, %v", data, err)
-		}
-	})
+	}
+	if r, err := w.s.Load(t.Context(), h.id); err != nil || !r.Pending {
+		t.Errorf("%+v, %v", r, err)
+	}
+	must(t, doCommit("third")(w, h)) // it can be written to, but not written anew
+	if secret, err := w.s.Secret(t.Context(), h.id); err != nil || string(secret) != "third" {
+		t.Errorf("%q, %v", secret, err)
+	}
+	if left, err := os.ReadDir(w.dir); err != nil || fmt.Sprint(left) != fmt.Sprint(planted) {
+		t.Errorf("left: %v, %v, not %v", left, err, planted)
+	}
+	if data, err := os.ReadFile(outside); err != nil || string(data) != "x" {
+		t.Errorf("%q, %v", data, err)
+	}
+	w.close()
+	must(t, os.Remove(in("lock")))
+	must(t, os.Symlink(h.id+suffixLedger, in("lock")))
+	if _, err := Open(Config{Dir: w.dir, Keychain: w.kc}); err == nil {
+		t.Error("the lock is a link to something else")
+	}
+	must(t, os.Remove(in("lock")))
+	for _, name := range []string{h.id + suffixLedger + suffixTemporary, strings.Repeat("B", 26) + suffixLedger, strings.Repeat("D", 26) + suffixLedger} {
+		must(t, os.Remove(in(name)))
+	}
+	w.open()
+	h.check(w)
 }
 
 // TestNewerHighWater: a newer program wrote the keychain.
@@ -693,7 +731,7 @@ func TestNothingInClear(t *testing.T) {
 	h := &history{}
 	must(t, doCreate("first first first")(w, h))
 	look()
-	w.s.disk.fault = func(string, string) error { look(); return nil }
+	w.fault = func(string, string) error { look(); return nil }
 	must(t, doReserve(w, h))
 	must(t, doCommit("second second")(w, h))
 	look()

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"curfew/keystore/kctest"
 )
 
 // A world is a state directory and a keychain in which every operation that
@@ -18,7 +20,7 @@ import (
 type world struct {
 	t   testing.TB
 	dir string
-	kc  *MemoryKeychain
+	kc  *kctest.Keychain
 	s   *Store
 
 	mu      sync.Mutex
@@ -28,6 +30,8 @@ type world struct {
 	dead    bool              // nothing happens any more
 	ops     []string          // what they were
 	flushed map[string]string // the keychain as a power cut would leave it
+
+	fault func(op, name string) error // asked before every operation on the disk; nil: nothing fails
 }
 
 type failure int
@@ -60,17 +64,19 @@ func scratch(t testing.TB) string {
 	return dir
 }
 
+func newKeychain() *kctest.Keychain { return kctest.NewKeychain(ErrNotFound, ErrLocked) }
+
 func newWorld(t testing.TB) *world { return newWorldIn(t, scratch(t)) }
 
 func newWorldIn(t testing.TB, dir string) *world {
-	w := &world{t: t, dir: dir, kc: NewMemoryKeychain(), flushed: map[string]string{}}
-	w.kc.Before(func(c KeychainCall) error {
+	w := &world{t: t, dir: dir, kc: newKeychain(), flushed: map[string]string{}}
+	w.kc.Before(func(c kctest.Call) error {
 		if c.Op == "get" || c.Op == "probe" {
 			return w.alive()
 		}
 		return w.op("keychain "+c.Op, c.User)
 	})
-	w.kc.After(func(c KeychainCall) error {
+	w.kc.After(func(c kctest.Call) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if c.Op == "flush" {
@@ -127,12 +133,90 @@ func (w *world) open() {
 	}
 	w.s = s
 	s.patience = time.Hour // one operation after the other, however slow the machine
-	s.disk.fault = func(op, name string) error {
+	w.fault = func(op, name string) error {
 		if op == "read" || op == "list" || op == "open" {
 			return w.alive()
 		}
 		return w.op(op, name)
 	}
+	s.disk.root = faultyDirectory{s.disk.root, w}
+}
+
+// A faultyDirectory asks its world before every single operation. An error
+// takes the operation's place. A torn error lets that many bytes through first.
+type faultyDirectory struct {
+	directory
+	w *world
+}
+
+// torn is the error of a write that stopped after so many bytes.
+type torn int
+
+func (t torn) Error() string { return fmt.Sprintf("write cut short after %d bytes", int(t)) }
+
+func (w *world) asked(op, name string, f func() error) error {
+	if w.fault != nil {
+		if err := w.fault(op, name); err != nil {
+			return err
+		}
+	}
+	return f()
+}
+
+func (d faultyDirectory) Open(name string, flag int) (f file, err error) {
+	op := map[int]string{os.O_RDONLY: "read", os.O_WRONLY: "open"}[flag]
+	if op == "" {
+		op = "create"
+	}
+	err = d.w.asked(op, name, func() error {
+		f, err = d.directory.Open(name, flag)
+		return err
+	})
+	return faultyFile{f, name, d.w}, err
+}
+
+func (d faultyDirectory) Names() (names []string, err error) {
+	err = d.w.asked("list", ".", func() error { names, err = d.directory.Names(); return err })
+	return names, err
+}
+
+func (d faultyDirectory) Rename(from, to string) error {
+	return d.w.asked("rename", to, func() error { return d.directory.Rename(from, to) })
+}
+
+func (d faultyDirectory) Remove(name string) error {
+	return d.w.asked("remove", name, func() error { return d.directory.Remove(name) })
+}
+
+func (d faultyDirectory) Sync() error {
+	return d.w.asked("sync", "the directory", d.directory.Sync)
+}
+
+type faultyFile struct {
+	file
+	name string
+	w    *world
+}
+
+func (f faultyFile) WriteAt(data []byte, off int64) (int, error) {
+	err := f.w.asked("write", f.name, func() error {
+		_, err := f.file.WriteAt(data, off)
+		return err
+	})
+	if n, ok := errors.AsType[torn](err); ok {
+		f.file.WriteAt(data[:min(int(n), len(data))], off)
+	}
+	return len(data), err
+}
+
+func (f faultyFile) Sync() error { return f.w.asked("sync", f.name, f.file.Sync) }
+
+func (f faultyFile) Truncate(size int64) error {
+	return f.w.asked("truncate", f.name, func() error { return f.file.Truncate(size) })
+}
+
+func (f faultyFile) Allocate(off, n int64) error {
+	return f.w.asked("reserve space for", f.name, func() error { return f.file.Allocate(off, n) })
 }
 
 func (w *world) close() { w.s.Close(w.t.Context()) }

@@ -21,6 +21,7 @@ import (
 
 	"curfew/auth"
 	"curfew/keystore"
+	"curfew/keystore/kctest"
 )
 
 func TestSignInServeRefreshEnd(t *testing.T) {
@@ -1093,7 +1094,7 @@ func TestConfigurationChangesDuringRefresh(t *testing.T) {
 func TestSignInMakesCollection(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		made := false
-		w.keychain.Before(func(c keystore.KeychainCall) error {
+		w.keychain.Before(func(c kctest.Call) error {
 			if made = made || c.Op == "unlock"; !made {
 				return keystore.ErrNoCollection
 			}
@@ -1111,7 +1112,7 @@ func TestDeniedIsAskedAtSignIn(t *testing.T) {
 		w.signIn()
 		time.Sleep(time.Hour)
 		asked, answer := 0, error(keystore.ErrDenied)
-		w.keychain.Before(func(c keystore.KeychainCall) error {
+		w.keychain.Before(func(c kctest.Call) error {
 			if c.Op != "get" {
 				return nil
 			}

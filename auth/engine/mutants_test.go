@@ -33,7 +33,7 @@ type mutant struct {
 // enough to catch one are few on purpose: a promise has a test of its own.
 var mutants = []mutant{
 	{"a line of the ledger is not synced", "keystore/disk.go",
-		`return d.do("sync", name, f.Sync)`, `return nil`,
+		`return d.tried("sync", name, f.Sync())`, `return nil`,
 		"./cmd/curfew", "TestOrderOfARefresh"},
 	{"no durable count before the request", "auth/engine/cycle.go",
 		"\trec, err := m.store.Reserve(ctx, a.rec.ID)\n", "\trec, err := *a.rec, error(nil)\n",

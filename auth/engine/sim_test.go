@@ -19,7 +19,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/authserver"
-	"curfew/keystore"
+	"curfew/keystore/kctest"
 )
 
 var (
@@ -410,9 +410,9 @@ func (l *life) die() {
 
 // hook has f run before or after every keychain call; nil: nothing does.
 func (l *life) hook(f func(), after bool) {
-	var call func(keystore.KeychainCall) error
+	var call func(kctest.Call) error
 	if f != nil {
-		call = func(keystore.KeychainCall) error { f(); return nil }
+		call = func(kctest.Call) error { f(); return nil }
 	}
 	if after {
 		l.keychain.After(call)

@@ -26,6 +26,7 @@ import (
 	"curfew/auth/authserver"
 	"curfew/auth/oauth"
 	"curfew/keystore"
+	"curfew/keystore/kctest"
 )
 
 const aDay = 24 * time.Hour
@@ -41,7 +42,7 @@ type world struct {
 	server   *authserver.Server
 	faults   *authserver.Faults
 	net      *network
-	keychain *keystore.MemoryKeychain
+	keychain *kctest.Keychain
 	dir      string
 	skew     atomic.Int64   // nanoseconds that somebody turned the wall clock by
 	slept    atomic.Int64   // nanoseconds that the machine was suspended: only true time went on
@@ -173,7 +174,7 @@ func play(t *testing.T, setup func(*world), f func(*testing.T, *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, faults: new(authserver.Faults), grace: authserver.DefaultGrace, dir: filepath.Join(t.TempDir(), "state"), limits: auth.BuiltIn, mode: auth.InUse}
 		config := authserver.Config{Issuer: issuer, AutoApprove: "alice", Users: map[string]string{"alice": "secret"}, Faults: w.faults}
-		w.keychain = keystore.NewMemoryKeychain()
+		w.keychain = kctest.NewKeychain(keystore.ErrNotFound, keystore.ErrLocked)
 		if setup != nil {
 			setup(w)
 		}

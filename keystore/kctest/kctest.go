@@ -1,12 +1,5 @@
 //go:build linux
 
-// Package kctest gives a test a session bus of its own with a real
-// gnome-keyring on it, ready in milliseconds, or with a fake Secret Service
-// that has the faults gnome-keyring cannot be brought to show (fake.go).
-//
-// Nothing of it reaches the real session: home, data and bus are private, the
-// bus starts no services, and what runs is killed with the test, or with the
-// test binary if that dies first.
 package kctest
 
 import (
