@@ -1,27 +1,6 @@
 package auth
 
-import (
-	"fmt"
-	"reflect"
-	"slices"
-	"time"
-)
-
-// Account is the configuration of one account: a table of config.toml, and
-// the body of PUT /v1/accounts/{name}.
-type Account struct {
-	Name                  string   `toml:"-" json:"name"`
-	Provider              string   `toml:"provider,omitempty" json:"provider,omitempty"`
-	Issuer                string   `toml:"issuer,omitempty" json:"issuer,omitempty"`
-	AuthorizationEndpoint string   `toml:"authorization_endpoint,omitempty" json:"authorization_endpoint,omitempty"`
-	TokenEndpoint         string   `toml:"token_endpoint,omitempty" json:"token_endpoint,omitempty"`
-	RevocationEndpoint    string   `toml:"revocation_endpoint,omitempty" json:"revocation_endpoint,omitempty"`
-	ClientID              string   `toml:"client_id" json:"client_id"`
-	ClientSecretKeychain  bool     `toml:"client_secret_keychain,omitempty" json:"client_secret_keychain,omitempty"`
-	Scopes                []string `toml:"scopes,omitempty" json:"scopes,omitempty"`
-	Redirect              string   `toml:"redirect,omitempty" json:"redirect,omitempty"`
-	Refresh               Mode     `toml:"refresh,omitempty" json:"refresh,omitempty"`
-}
+import "time"
 
 // SignInRequest is the body of POST /v1/accounts/{name}/sign-in.
 type SignInRequest struct {
@@ -63,29 +42,4 @@ type SignOutResult struct {
 type General struct {
 	Limits   Limits       // BuiltIn, tightened
 	Warnings WarningLevel // never empty
-}
-
-// CheckName says whether name can be an account's: 1 to 64 letters, digits,
-// dashes, underscores and dots, the first neither a dash (it would look like
-// a flag) nor a dot.
-func CheckName(name string) error {
-	ok := len(name) >= 1 && len(name) <= 64 && name[0] != '-' && name[0] != '.'
-	for _, c := range []byte(name) {
-		ok = ok && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.')
-	}
-	if ok {
-		return nil
-	}
-	return &Error{
-		Kind:    KindBadRequest,
-		Message: fmt.Sprintf("%q cannot be the name of an account", name),
-		Hint:    "use 1 to 64 letters, digits, dashes, underscores and dots, a letter or digit first",
-	}
-}
-
-// SameAccount reports whether a and b mean the same.
-func SameAccount(a, b Account) bool {
-	scopes := slices.Equal(a.Scopes, b.Scopes)
-	a.Scopes, b.Scopes = nil, nil
-	return scopes && reflect.DeepEqual(a, b)
 }

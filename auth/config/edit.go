@@ -14,10 +14,11 @@ import (
 	"curfew/auth"
 )
 
-// This file edits config.toml, which is the person's. Adding an account appends
-// a table, removing one cuts its lines, changing something changes the lines
-// that say it; comments and order stay. The edited text is read again and must
-// mean exactly what was wanted, else nothing is written.
+// This file edits config.toml, which belongs to a person. Adding an account
+// appends a table, removing one cuts its lines, and changing one writes its
+// table again: settings that mean the same keep their lines, and comments on
+// lines of their own stay. The edited text is read again and must mean exactly
+// what was wanted, else nothing is written.
 
 // SaveAccount adds a to the file, or changes the table of its name, and
 // returns how to take that back. What a means is checked first.
@@ -25,24 +26,17 @@ func SaveAccount(path string, a auth.Account) (undo func() error, err error) {
 	if err := CheckAccount(a); err != nil {
 		return nil, err
 	}
-	old, settings, err := loadForEdit(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
-	want := settings.without(a.Name)
+	want := f.settings.without(a.Name)
 	want.Accounts = append(want.Accounts, a)
-	i := slices.IndexFunc(settings.Accounts, func(b auth.Account) bool { return b.Name == a.Name })
-	if i < 0 {
-		return saveEdit(path, old, appendTable(old, "account."+tomlKey(a.Name), accountKeys(a)), want, accountByHand(path, a.Name))
+	var before []keyLine
+	if i := slices.IndexFunc(f.settings.Accounts, func(b auth.Account) bool { return b.Name == a.Name }); i >= 0 {
+		before = accountKeys(f.settings.Accounts[i])
 	}
-	if auth.SameAccount(settings.Accounts[i], a) {
-		return func() error { return nil }, nil
-	}
-	text, ok := changeKeys(old, []string{"account", a.Name}, accountKeys(settings.Accounts[i]), accountKeys(a))
-	if !ok {
-		return nil, accountByHand(path, a.Name)
-	}
-	return saveEdit(path, old, text, want, accountByHand(path, a.Name))
+	return f.save(f.withTable([]string{"account", a.Name}, before, accountKeys(a)), want, byHand(path, "account."+tomlKey(a.Name)))
 }
 
 // SaveGeneral changes what the file says of no account in particular, and
@@ -51,74 +45,66 @@ func SaveGeneral(path string, g auth.General) (undo func() error, err error) {
 	if err := CheckGeneral(g); err != nil {
 		return nil, err
 	}
-	old, settings, err := loadForEdit(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
-	if settings.General == g {
-		return func() error { return nil }, nil
-	}
-	byHand := &auth.Error{
-		Kind:    auth.KindBadRequest,
-		Message: path + " is written in a way that cannot be edited safely",
-		Hint:    "edit the tables [limits] and [desktop] there yourself",
-	}
-	text, ok := old, true
-	for _, table := range []string{"limits", "desktop"} {
-		before, after := generalKeys(settings.General)[table], generalKeys(g)[table]
-		if slices.Equal(before, after) {
-			continue
-		}
-		if !slices.ContainsFunc(outline(text), func(p place) bool { return p.path[0] == table }) {
-			text = appendTable(text, table, after)
-			continue
-		}
-		if text, ok = changeKeys(text, []string{table}, before, after); !ok {
-			return nil, byHand
-		}
-	}
-	want := settings
+	text, want := f.text, f.settings
 	want.General = g
-	return saveEdit(path, old, text, want, byHand)
+	for _, table := range []string{"limits", "desktop"} {
+		text = file{text: text}.withTable([]string{table}, generalKeys(f.settings.General)[table], generalKeys(g)[table])
+	}
+	return f.save(text, want, byHand(path, "limits] and [desktop"))
 }
 
-// DeleteAccount cuts the account's table out of the file. An account that is
+// DeleteAccount cuts the account's tables out of the file. An account that is
 // not there is no error.
 func DeleteAccount(path, name string) error {
-	old, settings, err := loadForEdit(path)
+	f, err := openFile(path)
 	if err != nil {
 		return err
 	}
-	want := settings.without(name)
-	if len(want.Accounts) == len(settings.Accounts) {
+	want := f.settings.without(name)
+	if len(want.Accounts) == len(f.settings.Accounts) {
 		return nil
 	}
-	start, end, ok := outline(old).table(old, "account", name)
-	if !ok {
-		return accountByHand(path, name)
+	text := f.text
+	for start, end, ok := outline(text).table(text, true, "account", name); ok; start, end, ok = outline(text).table(text, true, "account", name) {
+		before, after := text[:start], text[end:]
+		if len(before) == 0 || bytes.HasSuffix(before, []byte("\n\n")) {
+			after = bytes.TrimPrefix(after, []byte("\n")) // one empty line is enough
+		}
+		if len(after) == 0 {
+			before = append(bytes.TrimRight(before, "\n"), '\n')
+		}
+		text = slices.Concat(before, after)
 	}
-	before, after := old[:start], old[end:]
-	if (len(before) == 0 || bytes.HasSuffix(before, []byte("\n\n"))) && bytes.HasPrefix(after, []byte("\n")) {
-		after = after[1:] // one empty line is enough
-	}
-	if len(after) == 0 {
-		before = append(bytes.TrimRight(before, "\n"), '\n')
-	}
-	text := slices.Concat(before, after)
 	if len(bytes.TrimSpace(text)) == 0 {
 		text = []byte{}
 	}
-	_, err = saveEdit(path, old, text, want, accountByHand(path, name))
+	_, err = f.save(text, want, byHand(path, "account."+tomlKey(name)))
 	return err
 }
 
-func loadForEdit(path string) ([]byte, Settings, error) {
-	old, err := readConfig(path)
+// A file is config.toml as it was read for a change.
+type file struct {
+	path     string
+	raw      []byte // as it is on disk; nil: there is none
+	text     []byte // in UTF-8
+	settings Settings
+}
+
+func openFile(path string) (file, error) {
+	raw, err := readConfig(path)
 	if err != nil {
-		return nil, Settings{}, err
+		return file{}, err
 	}
-	s, err := parseSettings(path, old)
-	return old, s, err
+	s, err := parseSettings(path, raw)
+	if err != nil {
+		return file{}, err
+	}
+	text, err := decode(path, raw)
+	return file{path, raw, text, s}, err
 }
 
 func (s Settings) without(name string) Settings {
@@ -126,33 +112,39 @@ func (s Settings) without(name string) Settings {
 	return s
 }
 
-// saveEdit writes text in the place of old if it means want, else returns
-// byHand, and returns how to take that back.
-func saveEdit(path string, old, text []byte, want Settings, byHand *auth.Error) (undo func() error, err error) {
-	got, err := parseSettings(path, text)
+// save writes text if it means want, else returns refused, and returns how to
+// take that back.
+func (f file) save(text []byte, want Settings, refused *auth.Error) (undo func() error, err error) {
+	if bytes.Equal(text, f.text) && f.raw != nil {
+		text = f.raw // as it was, whatever its encoding
+	}
+	got, err := parseSettings(f.path, text)
 	if err != nil {
-		return nil, byHand
+		return nil, refused
 	}
 	slices.SortFunc(want.Accounts, func(a, b auth.Account) int { return strings.Compare(a.Name, b.Name) })
 	if got.General != want.General || !slices.EqualFunc(got.Accounts, want.Accounts, auth.SameAccount) {
-		return nil, byHand
+		return nil, refused
 	}
-	if err := auth.WriteConfig(path, text); err != nil {
+	if bytes.Equal(text, f.raw) {
+		return func() error { return nil }, nil
+	}
+	if err := auth.ReplaceFile(f.path, text); err != nil {
 		return nil, err
 	}
 	return func() error {
-		if old == nil {
-			return os.Remove(path)
+		if f.raw == nil {
+			return os.Remove(f.path)
 		}
-		return auth.WriteConfig(path, old)
+		return auth.ReplaceFile(f.path, f.raw)
 	}, nil
 }
 
-func accountByHand(path, name string) *auth.Error {
+func byHand(path, table string) *auth.Error {
 	return &auth.Error{
 		Kind:    auth.KindBadRequest,
 		Message: fmt.Sprintf("%s is written in a way that cannot be edited safely", path),
-		Hint:    fmt.Sprintf("edit account %q there yourself, as a table [account.%s]", name, tomlKey(name)),
+		Hint:    fmt.Sprintf("edit [%s] there yourself", table),
 	}
 }
 
@@ -191,101 +183,101 @@ func generalKeys(g auth.General) map[string][]keyLine {
 	return keys
 }
 
-// appendTable adds a table at the end of text, after an empty line.
-func appendTable(text []byte, name string, keys []keyLine) []byte {
-	text = slices.Clone(text)
-	end := lineEnd(text)
-	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
-		text = append(text, end...)
+// withTable returns the text with a table that says after, where it said
+// before. A table that is not there is appended.
+func (f file) withTable(table []string, before, after []keyLine) []byte {
+	if slices.Equal(before, after) {
+		return f.text
 	}
-	if len(text) > 0 {
-		text = append(text, end...)
+	start, end, found := outline(f.text).table(f.text, false, table...)
+	if !found {
+		start, end = len(f.text), len(f.text)
 	}
-	text = fmt.Appendf(text, "[%s]%s", name, end)
-	for _, k := range keys {
-		text = fmt.Appendf(text, "%s = %s%s", k.key, k.value, end)
+	newline := lineEnd(f.text)
+	text := slices.Clone(f.text[:start])
+	if !found {
+		if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
+			text = append(text, newline...)
+		}
+		if len(text) > 0 {
+			text = append(text, newline...)
+		}
+		name := table[len(table)-1]
+		text = fmt.Appendf(text, "[%s]%s", strings.Join(append(table[:len(table)-1:len(table)-1], tomlKey(name)), "."), newline)
 	}
-	return text
-}
-
-// changeKeys edits the lines of a table that say before so that they say
-// after; other lines stay as they are, and so does a comment behind a value. It
-// reports false when it finds no place for a setting.
-func changeKeys(text []byte, table []string, before, after []keyLine) (edited []byte, ok bool) {
-	text = slices.Clone(text)
-	find := func(key string) (start, end int, found bool) {
-		for _, p := range outline(text) {
-			if !p.header && slices.Equal(p.path, slices.Concat(table, []string{key})) {
-				start = lineStart(text, p.offset)
-				return start, settingEnd(text, start), true
+	written := map[string]bool{}
+	write := func(k keyLine, comment string) {
+		if !written[k.key] {
+			text = fmt.Appendf(text, "%s = %s%s%s", k.key, k.value, comment, newline)
+		}
+		written[k.key] = true
+	}
+	for _, part := range parts(f.text[start:end]) {
+		i := slices.IndexFunc(after, func(k keyLine) bool { return k.key == part.key })
+		switch {
+		case part.key == "", i >= 0 && slices.Contains(before, after[i]):
+			written[part.key] = true
+			if text = append(text, part.lines...); !bytes.HasSuffix(text, []byte("\n")) {
+				text = append(text, newline...)
 			}
-		}
-		return 0, 0, false
-	}
-	for _, k := range before {
-		if slices.ContainsFunc(after, func(o keyLine) bool { return o.key == k.key }) {
 			continue
+		case i >= 0:
+			write(after[i], part.comment)
+		case part.comment != "":
+			text = append(text, strings.TrimLeft(part.comment, " \t")+newline...)
 		}
-		start, end, found := find(k.key)
-		if !found {
-			return text, false
-		}
-		left := bytes.TrimLeft(comment(text[start:end]), " \t")
-		if !bytes.HasPrefix(left, []byte("#")) {
-			left = nil
-		}
-		text = slices.Concat(text[:start], left, text[end:])
+		text = append(text, part.below...)
 	}
 	for _, k := range after {
-		if slices.Contains(before, k) {
-			continue
-		}
-		if start, end, found := find(k.key); found {
-			name, _, _ := bytes.Cut(text[start:end], []byte("="))
-			line := slices.Concat(bytes.TrimRight(name, " \t"), []byte(" = "+k.value), comment(text[start:end]))
-			text = slices.Concat(text[:start], line, text[end:])
-			continue
-		}
-		_, end, found := outline(text).table(text, table...)
-		if !found {
-			return text, false
-		}
-		line := []byte(k.key + " = " + k.value + lineEnd(text))
-		if end > 0 && text[end-1] != '\n' {
-			line = slices.Concat([]byte(lineEnd(text)), line)
-		}
-		text = slices.Insert(text, end, line...)
-	}
-	return text, true
-}
-
-// settingEnd returns where the lines of the setting end that begins at start:
-// with the first line after which it can be read.
-func settingEnd(text []byte, start int) int {
-	for end := start; end < len(text); {
-		n := bytes.IndexByte(text[end:], '\n') + 1
-		if n == 0 {
-			break
-		}
-		if end += n; readable(text[start:end]) {
-			return end
+		if !slices.Contains(before, k) { // else a table below this one says it
+			write(k, "")
 		}
 	}
-	return len(text)
+	return append(text, f.text[end:]...)
 }
 
-// comment returns what follows the value of a setting: a comment with the
-// blanks before it, and the line's end.
-func comment(setting []byte) []byte {
+// A part of a table is one setting with what is below it, up to the next.
+type part struct {
+	key     string // "": the header
+	lines   []byte
+	comment string // after the value, with the blanks before it
+	below   []byte // the lines that follow the value: empty, or only a comment
+}
+
+func parts(table []byte) []part {
+	if len(table) == 0 {
+		return nil
+	}
+	starts, keys := []int{0}, []string{""}
+	for _, p := range outline(table)[1:] {
+		starts, keys = append(starts, lineStart(table, p.offset)), append(keys, p.path[len(p.path)-p.own])
+	}
+	var list []part
+	for i, start := range starts {
+		end := len(table)
+		if i+1 < len(starts) {
+			end = starts[i+1]
+		}
+		lines := slices.Collect(bytes.Lines(table[start:end]))
+		n := len(lines)
+		for n > 1 && isBlankOrComment(lines[n-1]) {
+			n--
+		}
+		list = append(list, part{keys[i], table[start:end], comment(slices.Concat(lines[:n]...)), slices.Concat(lines[n:]...)})
+	}
+	return list
+}
+
+// comment returns the comment after the value of a setting, with the blanks
+// before it: it begins with the first # that what is left of can be read.
+func comment(setting []byte) string {
 	for i, c := range setting {
-		if c == '#' && readable(setting[:i]) {
-			return setting[len(bytes.TrimRight(setting[:i], " \t")):]
+		if c == '#' && toml.Unmarshal(setting[:i], new(map[string]any)) == nil {
+			return strings.TrimRight(string(setting[len(bytes.TrimRight(setting[:i], " \t")):]), "\r\n")
 		}
 	}
-	return setting[len(bytes.TrimRight(setting, "\r\n")):]
+	return ""
 }
-
-func readable(text []byte) bool { return toml.Unmarshal(text, new(map[string]any)) == nil }
 
 // lineEnd is how the lines of text end, by the first of them.
 func lineEnd(text []byte) string {
@@ -295,19 +287,20 @@ func lineEnd(text []byte) string {
 	return "\n"
 }
 
-// tomlKey quotes a name that has dots.
+// tomlKey quotes a name that is not of ASCII letters, digits, dashes and underscores.
 func tomlKey(name string) string {
-	if strings.Contains(name, ".") {
+	if strings.ContainsFunc(name, func(r rune) bool { return r == '.' || r > '~' }) {
 		return `"` + name + `"`
 	}
 	return name
 }
 
-// places knows where in the text each key and table stands.
+// places knows where in the text each key and table is.
 type places []place
 
 type place struct {
 	path   []string
+	own    int  // how many of path are in this place, not in the header above
 	header bool // a [table], not a key = value
 	offset int  // of the key's first byte
 	line   int  // from 1
@@ -330,6 +323,7 @@ func outline(text []byte) places {
 			}
 			path = append(path, string(n.Data))
 		}
+		own := len(path)
 		header := e.Kind == unstable.Table || e.Kind == unstable.ArrayTable
 		if header {
 			table = path
@@ -337,7 +331,7 @@ func outline(text []byte) places {
 			path = slices.Concat(table, path)
 		}
 		if offset >= 0 {
-			list = append(list, place{path, header, offset, 1 + bytes.Count(text[:offset], []byte("\n"))})
+			list = append(list, place{path, own, header, offset, 1 + bytes.Count(text[:offset], []byte("\n"))})
 		}
 	}
 	return list
@@ -356,22 +350,13 @@ func (l places) line(key ...string) int {
 	return 0
 }
 
-// keyAt returns the key whose value stands at a line; nil: there is none.
-func (l places) keyAt(line int) []string {
-	var key []string
-	for _, p := range l {
-		if !p.header && p.line <= line {
-			key = p.path
-		}
-	}
-	return key
-}
-
-// table returns the bytes of the one table called path: from its header to
-// its last line, with comments that hang on it, without those that stand
-// before the next table.
-func (l places) table(text []byte, path ...string) (start, end int, ok bool) {
-	i := slices.IndexFunc(l, func(p place) bool { return p.header && slices.Equal(p.path, path) })
+// table returns the bytes of the table called path, or of the first one below
+// it: from its header to its last line, with the comments that belong to it,
+// without those right above the next table.
+func (l places) table(text []byte, below bool, path ...string) (start, end int, ok bool) {
+	i := slices.IndexFunc(l, func(p place) bool {
+		return p.header && len(p.path) >= len(path) && slices.Equal(p.path[:len(path)], path) && (below || len(p.path) == len(path))
+	})
 	if i < 0 {
 		return 0, 0, false
 	}

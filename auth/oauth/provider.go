@@ -28,6 +28,7 @@ type Provider struct {
 	AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint, DeviceEndpoint, UserinfoEndpoint string
 
 	Scopes        []string          // asked for when the account has none
+	Unavailable   string            // why nobody can sign in there with Curfew; empty: they can
 	ClientAuth    string            // "basic" or "post" for a client secret; empty: as discovery says
 	Redirect      string            // default redirect URI
 	RedirectHosts []string          // loopback hosts that it accepts; empty: any

@@ -94,7 +94,7 @@ func save(path, header string, v any) error {
 	if err != nil {
 		return err
 	}
-	return auth.WriteConfig(path, append([]byte(header), b...))
+	return auth.ReplaceFile(path, append([]byte(header), b...))
 }
 
 // Change reads the preferences, lets edit change them, and writes them in one
