@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"curfew/auth/config"
@@ -298,6 +299,7 @@ func (s *Server) put(r *http.Request, name string) (any, error) {
 		return nil, failure(auth.KindBadRequest, fmt.Sprintf("the request is for %q, its body for %q", name, a.Name), "")
 	}
 	a.Name = name
+	a = config.Tidy(a)
 	release, err := s.LockConfig(r.Context())
 	if err != nil {
 		return nil, err
@@ -404,6 +406,7 @@ func (s *Server) putSecret(r *http.Request, name string) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
+	in.ClientSecret = strings.TrimSpace(in.ClientSecret) // a line end comes along when it is pasted
 	if in.ClientSecret == "" {
 		return nil, failure(auth.KindBadRequest, "the client secret is empty", "")
 	}

@@ -67,6 +67,7 @@ func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
 		a.Scopes = nil
 	}
 	a.ClientSecretKeychain = secret
+	a = config.Tidy(a)
 	if err := config.CheckAccount(a); err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func (p *program) readSecret(prompt string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the client secret cannot be read: %w", err)
 	}
-	if s := strings.TrimRight(string(b), "\r\n"); s != "" {
+	if s := strings.TrimSpace(string(b)); s != "" {
 		return s, nil
 	}
 	return "", &auth.Error{Kind: auth.KindBadRequest, Message: "standard input holds no client secret", Hint: "for example: pass show client-secret | curfew add ... --client-secret-stdin"}
