@@ -200,7 +200,7 @@ func (c *cycle) post(ctx context.Context) (oauth.Grant, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
 	defer cancel()
 	c.tries++
-	return c.server.Refresh(ctx, c.token, c.a.facts.Identity)
+	return c.server.Refresh(ctx, c.token, oauth.Origin{Identity: c.a.facts.Identity, Endpoints: c.a.facts.Endpoints})
 }
 
 // refreshError is err as the protocol's error that it is.

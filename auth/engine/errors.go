@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -63,7 +64,7 @@ func (a *account) failureErrorLocked() *auth.Error {
 		return &auth.Error{
 			Kind:    auth.KindRefused,
 			Message: failureWords(e) + "; the session is kept",
-			Hint:    "check the client id and the scopes of " + a.name + ", or sign in again: `curfew login " + a.name + " --force`",
+			Hint:    heldHint(a.name, e),
 			Cause:   e,
 		}
 	}
@@ -78,10 +79,28 @@ func (a *account) failureErrorLocked() *auth.Error {
 	return &auth.Error{Kind: auth.KindUnavailable, Message: failureWords(e) + "; the session is kept", Hint: hint, Cause: e}
 }
 
+// heldHint is the advice for a refusal: where the client is at fault, to look
+// at it first.
+func heldHint(account string, e *oauth.Error) string {
+	if refusesClient(e) || e.Code == "invalid_scope" {
+		return "check the client id and the scopes of " + account + ", or sign in again: `curfew login " + account + " --force`"
+	}
+	return "sign in again: `curfew login " + account + " --force`"
+}
+
+// refusesClient reports whether a server refused the client, not the person or
+// the request (RFC 6749 section 5.2).
+func refusesClient(e *oauth.Error) bool {
+	return e.Code == "invalid_client" || e.Code == "unauthorized_client" || e.Code == "" && e.Description == "" && e.Status == http.StatusUnauthorized
+}
+
 // failureWords says what went wrong between here and the server.
 func failureWords(e *oauth.Error) string {
 	switch e.Class {
 	case oauth.NotSent:
+		if e.Status != 0 { // what it answered to a question that spends nothing
+			return "the server gave no usable answer (" + reasonOf(e) + ")"
+		}
 		return "the server cannot be reached (" + unreached(e) + ")"
 	case oauth.Unknown:
 		return "the server gave no usable answer (" + reasonOf(e) + ")"
@@ -90,7 +109,13 @@ func failureWords(e *oauth.Error) string {
 	case oauth.Protocol:
 		return "the server's answer breaks the protocol (" + reasonOf(e) + ")"
 	case oauth.HeldBack:
-		return "the server refused this client (" + reasonOf(e) + ")"
+		switch {
+		case e.Code == "" && e.Status == 0: // found out here
+			return reasonOf(e)
+		case refusesClient(e):
+			return "the server refused this client (" + reasonOf(e) + ")"
+		}
+		return "the server refused (" + reasonOf(e) + ")"
 	case oauth.Dead:
 		return "the server ended this session (" + reasonOf(e) + ")"
 	default:
@@ -107,11 +132,12 @@ func unreached(e *oauth.Error) string {
 	return e.Server + why
 }
 
-// reasonOf is the shortest true account of e.
+// reasonOf is the shortest true account of e: the server's words where it has
+// any, as what they are.
 func reasonOf(e *oauth.Error) string {
 	switch {
 	case e.Description != "":
-		return e.Description
+		return "it says: " + e.Description
 	case e.Code != "":
 		return e.Code
 	case e.Err != nil:
@@ -145,7 +171,16 @@ func signInError(account string, err error) *auth.Error {
 	case oauth.Cancelled: // or too slow
 		return &auth.Error{Kind: auth.KindFailed, Message: e.Error(), Hint: again, Cause: err}
 	case oauth.HeldBack:
-		return &auth.Error{Kind: auth.KindRefused, Message: failureWords(e), Hint: "check the client id, the redirect and the scopes of " + account + " at the provider and in config.toml", Cause: err}
+		hint := again
+		switch {
+		case e.Op == "discovery":
+			hint = "check the issuer of " + account + " in config.toml"
+		case e.Code == "invalid_scope":
+			hint = "check the scopes of " + account + " in config.toml; a server that does not know offline_access may want authorize = { access_type = \"offline\" }"
+		case e.Code != "" && e.Code != "invalid_grant":
+			hint = "check the client id, the redirect and the scopes of " + account + " at the provider and in config.toml"
+		}
+		return &auth.Error{Kind: auth.KindRefused, Message: failureWords(e), Hint: hint, Cause: err}
 	case oauth.NotSent:
 		return &auth.Error{Kind: auth.KindUnavailable, Message: failureWords(e), Hint: "check the network and the issuer of " + account, Cause: err}
 	case oauth.Throttled, oauth.Unknown:

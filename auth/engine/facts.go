@@ -16,18 +16,19 @@ import (
 // facts is what the Manager keeps with a session beside the token. The store
 // authenticates it; it holds no secret.
 type facts struct {
-	Bound           binding        `json:"bound"` // whom the refresh token may be sent to
-	Identity        oauth.Identity `json:"identity"`
-	Scope           []string       `json:"scope,omitempty"`
-	AccessExpiresAt time.Time      `json:"access_expires_at,omitzero"`
-	AccessLifetime  time.Duration  `json:"access_lifetime"`
-	LastRefreshAt   time.Time      `json:"last_refresh_at,omitzero"`
-	Bounds          auth.Bounds    `json:"bounds"`
-	Clock           Anchor         `json:"clock"`
-	Use             use            `json:"use"`                       // as of the last time it was written down; account.use is newer
-	OutcomeUnknown  bool           `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
-	Useless         useless        `json:"useless,omitzero"`
-	Warned          []string       `json:"warned,omitempty"` // the warnings given, by id
+	Bound           binding         `json:"bound"` // whom the refresh token may be sent to
+	Identity        oauth.Identity  `json:"identity"`
+	Endpoints       oauth.Endpoints `json:"endpoints,omitzero"` // that the refresh token went to last
+	Scope           []string        `json:"scope,omitempty"`
+	AccessExpiresAt time.Time       `json:"access_expires_at,omitzero"`
+	AccessLifetime  time.Duration   `json:"access_lifetime"`
+	LastRefreshAt   time.Time       `json:"last_refresh_at,omitzero"`
+	Bounds          auth.Bounds     `json:"bounds"`
+	Clock           Anchor          `json:"clock"`
+	Use             use             `json:"use"`                       // as of the last time it was written down; account.use is newer
+	OutcomeUnknown  bool            `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
+	Useless         useless         `json:"useless,omitzero"`
+	Warned          []string        `json:"warned,omitempty"` // the warnings given, by id
 }
 
 // maxScope bounds the granted scope that is kept, in bytes: the store keeps
@@ -70,8 +71,15 @@ func (f *facts) apply(g oauth.Grant) {
 	if g.Scope != nil && len(strings.Join(g.Scope, " ")) <= maxScope {
 		f.Scope = g.Scope
 	}
-	if g.Identity.Subject != "" {
+	if name := f.Identity.Display; g.Identity.Subject != "" || g.Identity.Display != "" {
+		known := g.Identity.Subject == f.Identity.Subject && name != ""
 		f.Identity = g.Identity
+		if known && (f.Identity.Display == "" || f.Identity.Display == f.Identity.Subject) {
+			f.Identity.Display = name // ID tokens of refreshes often leave the name out
+		}
+	}
+	if g.Endpoints.Token != "" {
+		f.Endpoints = g.Endpoints
 	}
 	f.Bounds = tightest(f.Bounds, g.Bounds)
 }

@@ -28,6 +28,7 @@ type Client struct {
 
 	mu   sync.Mutex // guards what follows; never held across the network
 	meta *metadata  // nil until the first successful discovery
+	read time.Time  // when it was read
 	keys keyCache
 }
 
@@ -40,6 +41,11 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, field := range []*string{&c.ClientID, &c.Issuer, &c.AuthorizationEndpoint, &c.TokenEndpoint, &c.RevocationEndpoint, &c.Redirect} {
+		*field = strings.TrimSpace(*field) // as it was pasted
+	}
+	c.ClientSecret = auth.NewSecret(strings.TrimSpace(c.ClientSecret.Reveal()))
+	c.Issuer = IssuerOf(c.Issuer)
 	if c.ClientID == "" {
 		return nil, errors.New("client_id is missing: register an application at the provider and copy its client id")
 	}
@@ -66,6 +72,9 @@ func New(c Config) (*Client, error) {
 	// is forbidden in it (RFC 8414 section 2).
 	if strings.Contains(c.Issuer, "?") {
 		return nil, errors.New("issuer: an issuer has no query")
+	}
+	if strings.ContainsAny(c.Issuer, "{}") {
+		return nil, errors.New("issuer: write your own tenant in place of the part in braces")
 	}
 	if c.Issuer == "" {
 		c.AuthorizationEndpoint = cmp.Or(c.AuthorizationEndpoint, provider.AuthorizationEndpoint)
@@ -106,8 +115,9 @@ func (c *Client) clientAuth(m *metadata) string {
 		return "none"
 	case c.provider.ClientAuth != "":
 		return c.provider.ClientAuth
-	case !slices.Contains(m.authMethods, "client_secret_basic") && slices.Contains(m.authMethods, "client_secret_post"):
-		return "post"
+	case slices.Contains(m.authMethods, "client_secret_post") &&
+		(!slices.Contains(m.authMethods, "client_secret_basic") || url.QueryEscape(c.config.ClientSecret.Reveal()) != c.config.ClientSecret.Reveal()):
+		return "post" // many servers compare the header without decoding it
 	}
 	return "basic"
 }
@@ -151,20 +161,29 @@ func (c *Client) openID(m *metadata) bool {
 // Revoke revokes the refresh token (RFC 7009), or returns ErrNoRevocation. Any
 // 2xx answer is success: the server also says 200 for a token it does not know.
 func (c *Client) Revoke(ctx context.Context, rt auth.Secret) error {
+	return c.RevokeFrom(ctx, rt, Origin{})
+}
+
+// RevokeFrom is Revoke for the refresh token of a session, which goes nowhere
+// that the session has not been.
+func (c *Client) RevokeFrom(ctx context.Context, rt auth.Secret, from Origin) error {
 	const op = "revoke"
 	m, failed := c.discover(ctx)
 	if failed != nil {
 		return failed
 	}
-	if m.revocation == "" {
+	switch {
+	case m.revocation == "":
 		return ErrNoRevocation
+	case !from.allows(m, m.revocation):
+		return &Error{Op: op, Server: hostOf(m.revocation), Class: HeldBack, Err: errElsewhere(m, m.revocation)}
 	}
 	r, failed := c.post(ctx, op, m, m.revocation, url.Values{"token": {rt.Reveal()}, "token_type_hint": {"refresh_token"}})
 	if failed != nil {
 		return failed
 	}
 	if !r.ok() {
-		return refusal(op, hostOf(m.revocation), r, nil)
+		return c.refusal(op, hostOf(m.revocation), r)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ const (
 // StartDevice asks for a device code.
 func (c *Client) StartDevice(ctx context.Context) (*DeviceFlow, error) {
 	const op = "device sign-in"
-	m, failed := c.discover(ctx)
+	m, failed := c.discoverNow(ctx)
 	if failed != nil {
 		return nil, failed
 	}
@@ -51,7 +51,7 @@ func (c *Client) StartDevice(ctx context.Context) (*DeviceFlow, error) {
 		return nil, failed
 	}
 	server := hostOf(m.device)
-	f, life, failed := readDevice(op, server, r)
+	f, life, failed := c.readDevice(op, server, r)
 	if failed != nil {
 		failed.Op, failed.Server, failed.Status = op, server, r.status
 		return nil, failed
@@ -64,22 +64,22 @@ func (c *Client) StartDevice(ctx context.Context) (*DeviceFlow, error) {
 // readDevice reads a device authorization answer (RFC 8628 section 3.2) and
 // how long it is valid. What it says is shown to a person and opened in a
 // browser, so it is checked.
-func readDevice(op, server string, r *reply) (*DeviceFlow, time.Duration, *Error) {
+func (c *Client) readDevice(op, server string, r *reply) (*DeviceFlow, time.Duration, *Error) {
 	if !r.ok() {
-		return nil, 0, refusal(op, server, r, nil)
+		return nil, 0, c.refusal(op, server, r)
 	}
 	bad := func(what string) (*DeviceFlow, time.Duration, *Error) {
 		return nil, 0, &Error{Class: Protocol, Err: fmt.Errorf("%s gave a device answer that cannot be used: %s", server, what)}
 	}
-	o, err := parseObject(r.body)
+	o, err := r.object()
 	switch {
-	case !r.isJSON() || o == nil:
+	case o == nil:
 		return bad("not a JSON object")
 	case err != nil:
 		return bad(err.Error())
 	}
 	if code, _ := o.str("error"); code != "" {
-		return nil, 0, refusal(op, server, r, nil)
+		return nil, 0, c.refusal(op, server, r)
 	}
 	deviceCode, _ := o.str("device_code")
 	userCode, _ := o.str("user_code")

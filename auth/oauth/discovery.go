@@ -8,21 +8,51 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // metadata is what is known of an authorization server: its discovery
 // document, with the configured and the preset's endpoints laid over it.
 type metadata struct {
 	issuer                                                   string // empty without discovery
+	template                                                 string // the issuer of ID tokens, with {tenantid} for the claim tid; empty: issuer
 	authorization, token, revocation, device, userinfo, jwks string
 	namesItself                                              bool     // RFC 9207: "iss" comes with every authorization answer
 	authMethods                                              []string // nil: not listed
 	scopes                                                   []string // nil: not listed
+	idTokenAlgs                                              []string // nil: not listed
 }
 
-// discover returns the server's metadata, fetched once in the client's life; a
-// failure is not remembered. Its errors never have the class Unknown: nothing
-// has been spent.
+// canVerify reports whether there are keys to check ID tokens with.
+func (m *metadata) canVerify() bool { return m.issuer != "" && m.jwks != "" }
+
+// tenant is what stands for a tenant in the issuer of Entra's documents that
+// serve many.
+const tenant = "{tenantid}"
+
+// issuerFor is the issuer that an ID token with this tid must have.
+func (m *metadata) issuerFor(tid string) string {
+	if m.template == "" || tid == "" || len(tid) > 64 || strings.Trim(tid, "0123456789abcdefABCDEF-") != "" {
+		return m.issuer
+	}
+	return strings.Replace(m.template, tenant, tid, 1)
+}
+
+// isIssuer reports whether iss is this server, as one of its tenants if it
+// serves many.
+func (m *metadata) isIssuer(iss string) bool {
+	before, after, many := strings.Cut(m.template, tenant)
+	if tid, ok := strings.CutPrefix(iss, before); many && ok {
+		if tid, ok = strings.CutSuffix(tid, after); ok && tid != "" {
+			return m.issuerFor(tid) == iss
+		}
+	}
+	return iss == m.issuer
+}
+
+// discover returns the server's metadata, fetched once and kept; a failure is
+// not remembered. Its errors never have the class Unknown: nothing has been
+// spent.
 func (c *Client) discover(ctx context.Context) (*metadata, *Error) {
 	c.mu.Lock()
 	m := c.meta
@@ -45,13 +75,71 @@ func (c *Client) discover(ctx context.Context) (*metadata, *Error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.meta = m
+	if c.keys.from != m.jwks {
+		c.keys = keyCache{from: m.jwks}
+	}
+	c.meta, c.read = m, time.Now()
 	return m, nil
 }
 
-// fetchMetadata reads the discovery document of the issuer, in the form of
-// OpenID Connect Discovery 1.0 section 4 and, where there is none, in that of
-// RFC 8414 section 3. Without an issuer there is nothing to fetch.
+// rereadAfter is how old metadata must be to be read again.
+const rereadAfter = time.Minute
+
+// discoverNow is discover for a sign-in, where a person waits and a moved
+// endpoint costs the code. If the document cannot be read now, what is known
+// of it serves.
+func (c *Client) discoverNow(ctx context.Context) (*metadata, *Error) {
+	c.mu.Lock()
+	known := c.meta
+	if known != nil && known.issuer != "" && time.Since(c.read) > rereadAfter {
+		c.meta = nil
+	}
+	c.mu.Unlock()
+	m, failed := c.discover(ctx)
+	if failed != nil && known != nil {
+		c.mu.Lock()
+		c.meta = known
+		c.mu.Unlock()
+		return known, nil
+	}
+	return m, failed
+}
+
+// rediscover reads the metadata again, because nothing answers at the token
+// endpoint of old. It returns nil if there is no other.
+func (c *Client) rediscover(ctx context.Context, old *metadata) *metadata {
+	if old.issuer == "" {
+		return nil
+	}
+	c.mu.Lock()
+	c.meta = nil
+	c.mu.Unlock()
+	m, failed := c.discover(ctx)
+	if failed != nil || m.token == old.token {
+		return nil
+	}
+	return m
+}
+
+// IssuerOf returns the issuer in what a person pasted: the address of the
+// discovery document has it inside.
+func IssuerOf(pasted string) string {
+	issuer := strings.TrimSpace(pasted)
+	for _, name := range wellKnown {
+		if before, after, ok := strings.Cut(issuer, name); ok && (after == "" || after[0] == '/') {
+			return before + strings.TrimSuffix(after, "/")
+		}
+	}
+	return issuer
+}
+
+// wellKnown are the names of discovery documents: OpenID Connect Discovery 1.0
+// section 4, RFC 8414 section 3.
+var wellKnown = []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"}
+
+// fetchMetadata reads the discovery document of the issuer. Whatever a server
+// answers where it has none, the next place is looked at. Without an issuer
+// there is nothing to fetch.
 func (c *Client) fetchMetadata(ctx context.Context) (*metadata, *Error) {
 	issuer := c.config.Issuer
 	if issuer == "" {
@@ -63,26 +151,30 @@ func (c *Client) fetchMetadata(ctx context.Context) (*metadata, *Error) {
 	}
 	path := strings.TrimSuffix(u.EscapedPath(), "/")
 	base := u.Scheme + "://" + u.Host
-	var doc object
-	var failed *Error
-	for _, address := range []string{
-		base + path + "/.well-known/openid-configuration",
-		base + "/.well-known/oauth-authorization-server" + path,
-	} {
-		doc, failed = c.getJSON(ctx, "discovery", address, "", metaLimit)
-		if failed == nil || failed.Status != http.StatusNotFound {
+	places := []string{base + path + wellKnown[0], base + wellKnown[1] + path}
+	if path != "" { // RFC 8414 section 5
+		places = append(places, base+wellKnown[0]+path)
+	}
+	var first *Error
+	for _, address := range places {
+		doc, failed := c.getPublic(ctx, "discovery", address)
+		if failed == nil {
+			return readMetadata(issuer, doc)
+		}
+		if first == nil || first.Status == http.StatusNotFound {
+			first = failed
+		}
+		if failed.Status == 0 { // no answer: the other places are at the same server
 			break
 		}
 	}
-	if failed != nil {
-		if failed.Status == http.StatusNotFound {
-			failed.Err = fmt.Errorf("%s has no discovery document under %s; check the issuer's address", u.Host, issuer)
-		} else if failed.Class == NotSent && failed.Err != nil {
-			failed.Err = &networkError{failed.Err.Error() + " (the issuer is " + issuer + ")", failed.Err}
-		}
-		return nil, failed
+	switch {
+	case first.Status == http.StatusNotFound:
+		first.Err = fmt.Errorf("%s has no discovery document under %s; check the issuer's address", u.Host, issuer)
+	case first.Class == NotSent && first.Status == 0 && first.Err != nil:
+		first.Err = &networkError{first.Err.Error() + " (the issuer is " + issuer + ")", first.Err}
 	}
-	return readMetadata(issuer, doc)
+	return nil, first
 }
 
 // readMetadata checks a discovery document.
@@ -91,7 +183,15 @@ func readMetadata(issuer string, doc object) (*metadata, *Error) {
 		return nil, &Error{Op: "discovery", Server: hostOf(issuer), Class: HeldBack, Err: fmt.Errorf(format, a...)}
 	}
 	// Exactly, not "the same site": RFC 8414 section 3.3, OIDC Discovery 4.3.
-	if got, _ := doc.str("issuer"); got != issuer {
+	// Entra has documents that serve every tenant: there a placeholder stands
+	// where the address asked for says common, organizations or consumers.
+	got, _ := doc.str("issuer")
+	template := ""
+	if before, after, many := strings.Cut(got, tenant); many && len(issuer) > len(before)+len(after) && strings.HasPrefix(issuer, before) && strings.HasSuffix(issuer, after) &&
+		!strings.Contains(issuer[len(before):len(issuer)-len(after)], "/") {
+		template, got = got, issuer
+	}
+	if got != issuer {
 		return refuse("%s calls itself %q; if that is the server you mean, set the issuer to exactly that", issuer, clean(got))
 	}
 	// A server that lists its PKCE methods without S256 offers none worth
@@ -101,9 +201,11 @@ func readMetadata(issuer string, doc object) (*metadata, *Error) {
 	}
 	m := &metadata{
 		issuer:      issuer,
+		template:    template,
 		namesItself: doc.yes("authorization_response_iss_parameter_supported"),
 		authMethods: doc.strs("token_endpoint_auth_methods_supported"),
 		scopes:      doc.strs("scopes_supported"),
+		idTokenAlgs: doc.strs("id_token_signing_alg_values_supported"),
 	}
 	for key, to := range map[string]*string{
 		"authorization_endpoint":        &m.authorization,

@@ -17,9 +17,9 @@ func TestDiscoveryForms(t *testing.T) {
 	}{
 		{"https://id.example.test", []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"}},
 		{"https://id.example.test/", []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"}},
-		{"https://id.example.test/realms/x", []string{"/realms/x/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/realms/x"}},
+		{"https://id.example.test/realms/x", []string{"/realms/x/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/realms/x", "/.well-known/openid-configuration/realms/x"}},
 	} {
-		for there := range 3 { // which of the two exists; 2: none
+		for there := range len(test.want) + 1 { // which of them exists; the last: none
 			var asked []string
 			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				asked = append(asked, r.URL.Path)
@@ -34,10 +34,10 @@ func TestDiscoveryForms(t *testing.T) {
 				t.Fatal(err)
 			}
 			m, failed := c.discover(t.Context())
-			if there < 2 && (failed != nil || m.token != fakeIssuer+"/t" || len(asked) != there+1) {
+			if there < len(test.want) && (failed != nil || m.token != fakeIssuer+"/t" || len(asked) != there+1) {
 				t.Errorf("%s, form %d: %v after %v", test.issuer, there, failed, asked)
 			}
-			if there == 2 && (failed == nil || failed.Class != HeldBack || !strings.Contains(failed.Error(), "check the issuer")) {
+			if there == len(test.want) && (failed == nil || failed.Class != HeldBack || !strings.Contains(failed.Error(), "check the issuer")) {
 				t.Errorf("%s: error %v", test.issuer, failed)
 			}
 			for i, path := range asked {
@@ -113,7 +113,7 @@ func TestDiscoveryFailures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = c.Refresh(t.Context(), auth.NewSecret("rt"), Identity{})
+			_, err = c.Refresh(t.Context(), auth.NewSecret("rt"), Origin{})
 			if classOf(err) != test.class || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("class %v, %v", classOf(err), err)
 			}
@@ -154,7 +154,7 @@ func TestDiscoveryIsCached(t *testing.T) {
 	}
 	down = false // a failure is not remembered
 	for range 3 {
-		if _, err := c.Refresh(t.Context(), auth.NewSecret("rt-0"), Identity{}); err != nil {
+		if _, err := c.Refresh(t.Context(), auth.NewSecret("rt-0"), Origin{}); err != nil {
 			t.Fatal(err)
 		}
 	}

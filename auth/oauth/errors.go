@@ -1,10 +1,12 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"curfew/auth"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -29,6 +31,8 @@ func (e *Error) Error() string {
 		if e.Description != "" {
 			text += " (" + e.Description + ")"
 		}
+	case e.Description != "":
+		text += server + " answered " + statusText(e.Status) + " (" + e.Description + ")"
 	case e.Err != nil:
 		text += e.Err.Error()
 	case e.Status != 0:
@@ -76,27 +80,30 @@ func (c Class) String() string {
 // words that merely contain it.
 const deadCode = "invalid_grant"
 
-// entraLoop is Entra's AADSTS50196, "the client is in a request loop". It comes
-// as invalid_grant and passes by itself after some minutes.
-const entraLoop = 50196
-
 // codeClass sorts an OAuth error code that came with a refusal, not with a
-// server failure. dead lists a preset's own words for a dead token.
-func codeClass(code string, dead []string) Class {
-	switch code {
-	case deadCode:
+// server failure, and the words with it.
+func (c *Client) codeClass(code, words string) Class {
+	lists := c.lists()
+	switch {
+	case code == deadCode || says(lists.dead, code, words):
 		return Dead
-	case "temporarily_unavailable", "slow_down":
+	case code == "temporarily_unavailable" || code == "slow_down":
 		return Throttled
-	case "server_error":
+	case code == "server_error":
 		return Unknown
-	case "access_denied":
+	case says(lists.denied, code, words):
 		return Denied
 	}
-	if slices.Contains(dead, code) {
-		return Dead
-	}
 	return HeldBack
+}
+
+// says reports whether one of the rules fits. A rule is an error code, or a
+// code, a colon and words: those must be in the description, in any case.
+func says(rules []string, code, words string) bool {
+	return slices.ContainsFunc(rules, func(rule string) bool {
+		wantCode, wantWords, _ := strings.Cut(rule, ": ")
+		return wantCode == code && strings.Contains(strings.ToLower(words), strings.ToLower(wantWords))
+	})
 }
 
 // refusal turns an answer that is not a success into an Error.
@@ -106,19 +113,19 @@ func codeClass(code string, dead []string) Class {
 // An OAuth code needs a JSON object; without one only 401 and 403 are taken as
 // a refusal, and everything else (HTML of a captive portal, a gateway's page)
 // as no answer at all.
-func refusal(op, server string, r *reply, dead []string) *Error {
+func (c *Client) refusal(op, server string, r *reply) *Error {
 	e := &Error{Op: op, Server: server, Status: r.status, RetryAfter: r.retryAfter}
-	if r.isJSON() {
-		if o, err := parseObject(r.body); err == nil {
-			e.Code, _ = o.str("error")
-			description, _ := o.str("error_description")
-			e.Description = clean(description)
-			e.Class = codeClass(e.Code, dead)
-			if e.Class == Dead && o.numbers("error_codes")[entraLoop] {
-				e.Class = Throttled
-			}
-			e.Code = cleanCode(e.Code)
+	spoken := false
+	if o, err := r.object(); err == nil {
+		code, words, marks := errorWords(o)
+		spoken = code != "" || words != ""
+		e.Class = c.codeClass(code, words)
+		if lists := c.lists(); e.Class == Dead && meets(lists.passing, marks) {
+			e.Class = Throttled
+		} else if e.Class == Dead && meets(lists.kept, marks) {
+			e.Class = HeldBack
 		}
+		e.Code, e.Description = cleanCode(code), clean(words)
 	}
 	switch {
 	case r.status == http.StatusTooManyRequests, r.status == http.StatusServiceUnavailable:
@@ -128,15 +135,60 @@ func refusal(op, server string, r *reply, dead []string) *Error {
 			e.Class = Unknown
 		}
 	case e.Code != "":
-	case r.status == http.StatusUnauthorized, r.status == http.StatusForbidden:
+	case spoken && r.status/100 == 4 && r.status != http.StatusNotFound && r.status != http.StatusMethodNotAllowed:
+	case r.status == http.StatusUnauthorized, r.status == http.StatusForbidden, r.status == http.StatusGone:
 		e.Class = HeldBack
 	default:
 		e.Class = Unknown
 	}
-	if e.Code == "" {
-		e.Description = ""
-	}
 	return e
+}
+
+// errorWords finds what a JSON object says of an error: its code, a sentence,
+// and finer marks. Servers that do not follow RFC 6749 section 5.2 have shapes
+// of their own; most of them nest an object, or a list, under error or errors.
+func errorWords(o object) (code, words string, marks []string) {
+	code, _ = o.str("error")
+	words = firstText(o, "error_description", "message", "error_message", "errorSummary", "detail", "msg", "title", "reason")
+	for _, key := range []string{"suberror", "error_subtype", "error_subcode"} {
+		marks = append(marks, o.text(key))
+	}
+	var numbers []json.Number
+	if json.Unmarshal(o["error_codes"], &numbers) == nil {
+		for _, n := range numbers {
+			marks = append(marks, n.String())
+		}
+	}
+	for _, inner := range slices.Concat(o.objects("error"), o.objects("errors"), o.objects("fault")) {
+		code = cmp.Or(code, firstText(inner, "errorType", "type", "error"))
+		inside := firstText(inner, "message", "error_description", "faultstring", "detail", "description")
+		if inside == "" { // {"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}
+			inside = strings.TrimSpace(inner.text("resource") + " " + inner.text("field") + " " + inner.text("code"))
+		}
+		if inside != "" && !strings.Contains(words, inside) {
+			words = strings.TrimPrefix(words+": "+inside, ": ")
+		}
+		break
+	}
+	if code == "" {
+		code = cmp.Or(firstText(o, "error_code", "errorCode"), "")
+	}
+	return code, words, marks
+}
+
+// firstText returns the first of the members that has text.
+func firstText(o object, keys ...string) string {
+	for _, key := range keys {
+		if s, _ := o.str(key); strings.TrimSpace(s) != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// meets reports whether one of the marks is listed.
+func meets(listed, marks []string) bool {
+	return slices.ContainsFunc(marks, func(mark string) bool { return mark != "" && slices.Contains(listed, mark) })
 }
 
 // failure turns an error of the network into an Error. sent says whether a

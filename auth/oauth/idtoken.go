@@ -26,7 +26,7 @@ const clockSkew = 10 * time.Minute
 // idTokenAlgs are the signatures that we accept: asymmetric ones. An HMAC
 // would make the server's public key, or a public client's empty secret, a
 // signing key; "none" is none.
-var idTokenAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+var idTokenAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "ESP256", "ESP384", "ESP512"}
 
 // idTokenCheck is what an ID token must fit.
 type idTokenCheck struct {
@@ -36,17 +36,19 @@ type idTokenCheck struct {
 	accessToken auth.Secret
 }
 
-// idClaims are the claims that we read. golang-jwt checks only the signature;
-// the rules are in [Client.checkClaims].
+// idClaims are the claims of an ID token, read as strictly as an answer.
+// golang-jwt checks only the signature; the rules are in [Client.checkClaims].
+// Its own claims are not used: a claim for display of another type, as a list
+// of e-mail addresses, must not cost a sign-in.
 type idClaims struct {
-	jwt.RegisteredClaims
-	Nonce             string           `json:"nonce"`
-	AuthorizedParty   string           `json:"azp"`
-	AccessTokenHash   *string          `json:"at_hash"`
-	AuthTime          *jwt.NumericDate `json:"auth_time"`
-	Email             string           `json:"email"`
-	PreferredUsername string           `json:"preferred_username"`
-	Name              string           `json:"name"`
+	jwt.Claims
+	object
+}
+
+// UnmarshalJSON reads the claims.
+func (c *idClaims) UnmarshalJSON(data []byte) (err error) {
+	c.object, err = parseObject(data)
+	return err
 }
 
 // verifyIDToken checks an ID token by OIDC Core 3.1.3.7, or 12.2 at a refresh,
@@ -65,19 +67,27 @@ func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw auth.Secret
 	}
 	var claims idClaims
 	var keysFailed *Error
-	parser := jwt.NewParser(jwt.WithValidMethods(idTokenAlgs), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
-	token, err := parser.ParseWithClaims(raw.Reveal(), &claims, func(t *jwt.Token) (any, error) {
-		if _, ok := t.Header["crit"]; ok { // RFC 7515 section 4.1.11: we understand no extension
-			return nil, errors.New("it demands an extension")
-		}
-		kid, _ := t.Header["kid"].(string)
-		keys, failed := c.verificationKeys(ctx, m, kid, t.Method.Alg())
-		if failed != nil {
-			keysFailed = failed
-			return nil, failed
-		}
-		return keys, nil
-	})
+	parser := jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
+	parse := func(anew bool) (*jwt.Token, error) {
+		return parser.ParseWithClaims(raw.Reveal(), &claims, func(t *jwt.Token) (any, error) {
+			if _, ok := t.Header["crit"]; ok { // RFC 7515 section 4.1.11: we understand no extension
+				return nil, errors.New("it demands an extension")
+			}
+			if !slices.Contains(idTokenAlgs, t.Method.Alg()) {
+				return nil, errAlg
+			}
+			kid, _ := t.Header["kid"].(string)
+			keys, failed := c.verificationKeys(ctx, m, kid, t.Method.Alg(), anew)
+			if keysFailed = failed; failed != nil {
+				return nil, failed
+			}
+			return keys, nil
+		})
+	}
+	token, err := parse(false)
+	if errors.Is(err, jwt.ErrTokenSignatureInvalid) { // a key may have been replaced under the same kid
+		token, err = parse(true)
+	}
 	switch {
 	case err == nil:
 	case keysFailed != nil && check.prev != nil && !errors.Is(keysFailed, errNoKey):
@@ -85,10 +95,13 @@ func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw auth.Secret
 	case keysFailed != nil:
 		keysFailed.Op = check.op
 		return Identity{}, keysFailed
+	case errors.Is(err, errAlg), errors.Is(err, jwt.ErrTokenUnverifiable):
+		alg, _ := token.Header["alg"].(string)
+		return refuse(fmt.Errorf("it is signed with %s, which is not accepted; have the provider use RS256 or ES256 for this client", cmp.Or(cleanCode(alg), "nothing")))
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return refuse(errors.New("it is malformed"))
 	default:
-		return refuse(errors.New("its signature is missing, wrong, or of a kind that is not accepted"))
+		return refuse(errors.New("its signature is wrong"))
 	}
 	if err := c.checkClaims(m, &claims, token.Method.Alg(), check); err != nil {
 		if errors.Is(err, ErrSubjectChanged) {
@@ -96,47 +109,62 @@ func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw auth.Secret
 		}
 		return refuse(err)
 	}
-	identity := Identity{
-		Issuer:  claims.Issuer,
-		Subject: claims.Subject,
-		Display: cmp.Or(clean(claims.Email), clean(claims.PreferredUsername), clean(claims.Name), clean(claims.Subject)),
-	}
-	if claims.AuthTime != nil {
-		identity.AuthTime = claims.AuthTime.Time.UTC()
-	}
+	text := func(key string) string { s, _ := claims.str(key); return clean(s) }
+	issuer, _ := claims.str("iss")
+	subject, _ := claims.str("sub")
+	identity := Identity{Issuer: issuer, Subject: subject,
+		Display: cmp.Or(text("email"), text("preferred_username"), text("name"), clean(subject))}
+	identity.AuthTime, _ = claims.unixTime("auth_time")
 	return identity, nil
 }
 
-// checkClaims checks everything but the signature.
+var errAlg = errors.New("an algorithm that is not accepted")
+
+// checkClaims checks everything but the signature. At a refresh the times do
+// not matter: some servers repeat the first ID token, and whom it is about is
+// what counts.
 func (c *Client) checkClaims(m *metadata, claims *idClaims, alg string, check idTokenCheck) error {
-	now := c.now()
+	iss, _ := claims.str("iss")
+	sub, _ := claims.str("sub")
+	tid, _ := claims.str("tid")
+	nonce, _ := claims.str("nonce")
+	hash, _ := claims.str("at_hash")
+	issuer := m.issuerFor(tid)
 	if check.prev != nil { // OIDC Core 12.2
-		if differs(claims.Issuer, m.issuer) || differs(claims.Issuer, check.prev.Issuer) || differs(claims.Subject, check.prev.Subject) {
+		if differs(iss, issuer) || differs(iss, check.prev.Issuer) || differs(sub, check.prev.Subject) {
 			return ErrSubjectChanged
 		}
 	}
+	azp := claims.oneOrMany("azp")
 	switch {
-	case claims.Issuer != m.issuer:
+	case iss != issuer:
 		return errors.New("it is of another issuer")
-	case !slices.Contains(claims.Audience, c.config.ClientID):
+	case !slices.Contains(claims.oneOrMany("aud"), c.config.ClientID):
 		return errors.New("it is for another client")
-	case claims.AuthorizedParty != "" && claims.AuthorizedParty != c.config.ClientID,
-		len(claims.Audience) > 1 && claims.AuthorizedParty == "":
+	case len(azp) > 1 || len(azp) == 1 && azp[0] != "" && azp[0] != c.config.ClientID:
 		return errors.New("it was issued to another client")
-	case claims.Subject == "" || len(claims.Subject) > 255 || strings.ContainsFunc(claims.Subject, unicode.IsControl):
+	case sub == "" || len(sub) > 255 || strings.ContainsFunc(sub, unicode.IsControl):
 		return errors.New("it names no subject")
-	case claims.ExpiresAt == nil || claims.IssuedAt == nil:
-		return errors.New("it does not say when it was issued and when it expires")
-	case now.After(claims.ExpiresAt.Add(clockSkew)):
-		return errors.New("it has expired; check this machine's clock")
-	case claims.IssuedAt.Sub(now).Abs() > clockSkew:
-		return errors.New("it was not issued just now; check this machine's clock")
-	case claims.NotBefore != nil && claims.NotBefore.After(now.Add(clockSkew)):
-		return errors.New("it is not valid yet; check this machine's clock")
-	case !check.nonce.IsZero() && subtle.ConstantTimeCompare([]byte(claims.Nonce), []byte(check.nonce.Reveal())) != 1:
+	case !check.nonce.IsZero() && subtle.ConstantTimeCompare([]byte(nonce), []byte(check.nonce.Reveal())) != 1:
 		return errors.New("it belongs to another sign-in (nonce)")
-	case claims.AccessTokenHash != nil && *claims.AccessTokenHash != halfHash(alg, check.accessToken.Reveal()):
+	case hash != "" && hash != halfHash(canonicalAlg(alg), check.accessToken.Reveal()):
 		return errors.New("it belongs to another access token (at_hash)")
+	case check.prev != nil:
+		return nil
+	}
+	now := c.now()
+	exp, expires := claims.unixTime("exp")
+	iat, issued := claims.unixTime("iat")
+	nbf, _ := claims.unixTime("nbf")
+	switch {
+	case !expires || !issued:
+		return errors.New("it does not say when it was issued and when it expires")
+	case now.After(exp.Add(clockSkew)):
+		return errors.New("it has expired; check this machine's clock")
+	case iat.Sub(now).Abs() > clockSkew:
+		return errors.New("it was not issued just now; check this machine's clock")
+	case nbf.After(now.Add(clockSkew)):
+		return errors.New("it is not valid yet; check this machine's clock")
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ var (
 
 // parseObject reads data as an object.
 func parseObject(data []byte) (object, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as editors on Windows leave it
 	dec := json.NewDecoder(bytes.NewReader(data))
 	var whole json.RawMessage
 	if err := dec.Decode(&whole); err != nil {
@@ -114,17 +115,38 @@ func (o object) strs(key string) (values []string) {
 	return values
 }
 
-// numbers returns the set of a member that is an array of numbers.
-func (o object) numbers(key string) map[float64]bool {
-	var values []float64
-	if json.Unmarshal(o[key], &values) != nil {
-		return nil
+// oneOrMany returns a member that is a string or an array of strings.
+func (o object) oneOrMany(key string) []string {
+	if s, ok := o.str(key); ok {
+		return []string{s}
 	}
-	set := map[float64]bool{}
-	for _, v := range values {
-		set[v] = true
+	return o.strs(key)
+}
+
+// objects returns a member that is an object, or an array of them.
+func (o object) objects(key string) (all []object) {
+	var list []json.RawMessage
+	if json.Unmarshal(o[key], &list) != nil {
+		list = []json.RawMessage{o[key]}
 	}
-	return set
+	for _, raw := range list {
+		if inner, err := parseObject(raw); err == nil {
+			all = append(all, inner)
+		}
+	}
+	return all
+}
+
+// text returns a member that is a string or a number, as text.
+func (o object) text(key string) string {
+	if s, ok := o.str(key); ok {
+		return s
+	}
+	var n json.Number
+	if json.Unmarshal(o[key], &n) == nil {
+		return n.String()
+	}
+	return ""
 }
 
 // yes reports whether a member is true.
@@ -152,10 +174,11 @@ func (o object) seconds(key string) (seconds int64, found bool, err error) {
 }
 
 // unixTime returns a member that counts seconds since 1970, if it is a
-// positive one below the year 10000.
+// positive one below the year 10000. What counts otherwise, as milliseconds
+// do, is none.
 func (o object) unixTime(key string) (time.Time, bool) {
-	var seconds float64
-	if !o.has(key) || json.Unmarshal(o[key], &seconds) != nil || seconds < 1 || seconds > 253402300799 {
+	seconds, err := strconv.ParseFloat(o.text(key), 64)
+	if err != nil || !(seconds >= 1 && seconds <= 253402300799) {
 		return time.Time{}, false
 	}
 	return time.Unix(int64(seconds), 0).UTC(), true

@@ -28,9 +28,10 @@ type publicKey struct {
 
 // fits reports whether the key may have made a signature of this alg.
 func (k publicKey) fits(kid, alg string) bool {
-	if kid != "" && k.kid != kid || k.alg != "" && k.alg != alg {
+	if k.alg != "" && canonicalAlg(k.alg) != canonicalAlg(alg) || kid != "" && k.kid != kid {
 		return false
 	}
+	alg = canonicalAlg(alg)
 	switch key := k.key.(type) {
 	case *rsa.PublicKey:
 		return strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")
@@ -42,8 +43,34 @@ func (k publicKey) fits(kid, alg string) bool {
 	return false
 }
 
+// canonicalAlg is the older name of an algorithm of RFC 9864.
+func canonicalAlg(alg string) string {
+	if older, ok := fullAlgs[alg]; ok {
+		return older
+	}
+	return alg
+}
+
+// fullAlgs are the names that RFC 9864 gave to algorithms of before.
+var fullAlgs = map[string]string{"Ed25519": "EdDSA", "ESP256": "ES256", "ESP384": "ES384", "ESP512": "ES512"}
+
+// namedMethod is a signing method under another name.
+type namedMethod struct {
+	jwt.SigningMethod
+	name string
+}
+
+func (m namedMethod) Alg() string { return m.name }
+
+func init() { // golang-jwt keeps its methods in a registry
+	for name, older := range fullAlgs {
+		jwt.RegisterSigningMethod(name, func() jwt.SigningMethod { return namedMethod{jwt.GetSigningMethod(older), name} })
+	}
+}
+
 // keyCache is the issuer's key set.
 type keyCache struct {
+	from      string      // the address that it was read from
 	keys      []publicKey // nil before the first fetch
 	refetched time.Time   // when an unknown key last made us fetch again
 }
@@ -51,16 +78,21 @@ type keyCache struct {
 // errNoKey: the key set has been read, and none of its keys can have signed.
 var errNoKey = errors.New("no key that fits the ID token")
 
-// refetchPause keeps tokens with made-up key ids from making us fetch.
-const refetchPause = time.Minute
+// refetchPause keeps tokens with made-up key ids from making us fetch. Servers
+// may roll their keys twice in a minute.
+const refetchPause = 5 * time.Second
 
 // verificationKeys returns the keys that may have signed a token; without a kid
 // every key that fits the alg may be tried. An unknown key makes it fetch the
-// set again: servers roll their keys.
-func (c *Client) verificationKeys(ctx context.Context, m *metadata, kid, alg string) (set jwt.VerificationKeySet, failed *Error) {
+// set again, and so does anew, if the last time is long enough ago: servers
+// roll their keys.
+func (c *Client) verificationKeys(ctx context.Context, m *metadata, kid, alg string, anew bool) (set jwt.VerificationKeySet, failed *Error) {
 	c.mu.Lock()
 	keys := c.keys.keys
 	c.mu.Unlock()
+	if anew && c.mayRefetch() {
+		keys = nil
+	}
 	fresh := keys == nil
 	if fresh {
 		if keys, failed = c.fetchKeys(ctx, m); failed != nil {
@@ -95,7 +127,7 @@ func (c *Client) mayRefetch() bool {
 
 // fetchKeys reads the issuer's key set and keeps it.
 func (c *Client) fetchKeys(ctx context.Context, m *metadata) ([]publicKey, *Error) {
-	o, failed := c.getJSON(ctx, "discovery", m.jwks, "", metaLimit)
+	o, failed := c.getPublic(ctx, "discovery", m.jwks)
 	if failed != nil {
 		return nil, failed
 	}
@@ -143,6 +175,9 @@ func fitting(keys []publicKey, kid, alg string) (set jwt.VerificationKeySet) {
 		if k.fits(kid, alg) && len(set.Keys) < maxTried {
 			set.Keys = append(set.Keys, k.key)
 		}
+	}
+	if len(set.Keys) == 0 && kid != "" { // some sets leave the kid out that their tokens have
+		return fitting(slices.DeleteFunc(slices.Clone(keys), func(k publicKey) bool { return k.kid != "" }), "", alg)
 	}
 	return set
 }

@@ -12,6 +12,7 @@ package oauth
 import (
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"curfew/auth"
@@ -49,6 +50,19 @@ type Identity struct {
 	AuthTime time.Time `json:"auth_time,omitzero"`
 }
 
+// Endpoints are where a refresh token is sent to.
+type Endpoints struct {
+	Token      string `json:"token,omitempty"`
+	Revocation string `json:"revocation,omitempty"`
+}
+
+// Origin is what a session was got from. It binds its refresh token: what
+// discovery says later cannot send it anywhere else.
+type Origin struct {
+	Identity
+	Endpoints
+}
+
 // Grant is one successful answer of a token endpoint.
 type Grant struct {
 	AccessToken  auth.Secret
@@ -59,6 +73,7 @@ type Grant struct {
 	ExpiresAt    time.Time     // by the clock of ReceivedAt; before it where a server repeated an old answer; zero: unknown
 	Scope        []string      // as granted; nil: as asked (RFC 6749 section 5.1)
 	Identity     Identity      // zero where no ID token came
+	Endpoints    Endpoints     // that gave it, and that take it back
 	Bounds       auth.Bounds
 }
 
@@ -99,4 +114,6 @@ type Error struct {
 	Status      int           // HTTP status, 0 without an answer
 	RetryAfter  time.Duration // as the server asks, 1 s to 15 min; 0: it does not say
 	Err         error
+
+	movedTo *url.URL // of a redirect
 }

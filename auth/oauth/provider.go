@@ -35,7 +35,10 @@ type Provider struct {
 	Authorize     map[string]string // further parameters of the authorization request
 	ForceLogin    map[string]string // what makes it ask again for credentials or consent; nil: prompt=login
 	DisplayFields []string          // members of the userinfo answer that name a person, best first
-	DeadCodes     []string          // error codes, beside invalid_grant, that mean a dead refresh token
+	DeadCodes     []string          // rules for a dead refresh token, in addition to invalid_grant: see says
+	DeniedCodes   []string          // rules for a refusal by a person or a policy
+	KeptMarks     []string          // finer marks of an invalid_grant that does not end the grant
+	PassingMarks  []string          // and of one that passes after a while
 }
 
 // Providers lists the presets, by name.
@@ -83,6 +86,9 @@ func readProviders(data []byte) ([]Provider, error) {
 		Authorize             map[string]string `toml:"authorize"`
 		ForceLogin            map[string]string `toml:"force_login"`
 		DeadCodes             []string          `toml:"dead_codes"`
+		DeniedCodes           []string          `toml:"denied_codes"`
+		KeptMarks             []string          `toml:"kept_marks"`
+		PassingMarks          []string          `toml:"passing_marks"`
 		RemoveAccessURL       string            `toml:"remove_access_url"`
 		Lifetime              days              `toml:"lifetime"`
 		IdleLifetime          days              `toml:"idle_lifetime"`
@@ -101,7 +107,7 @@ func readProviders(data []byte) ([]Provider, error) {
 			RevocationEndpoint: e.RevocationEndpoint, DeviceEndpoint: e.DeviceEndpoint, UserinfoEndpoint: e.UserinfoEndpoint,
 			DisplayFields: e.DisplayFields, Scopes: e.Scopes, ClientAuth: e.ClientAuth,
 			Redirect: e.Redirect, RedirectHosts: e.RedirectHosts, Authorize: e.Authorize, ForceLogin: e.ForceLogin,
-			DeadCodes: e.DeadCodes, RemoveAccessURL: e.RemoveAccessURL,
+			DeadCodes: e.DeadCodes, DeniedCodes: e.DeniedCodes, KeptMarks: e.KeptMarks, PassingMarks: e.PassingMarks, RemoveAccessURL: e.RemoveAccessURL,
 			Lifetime: time.Duration(e.Lifetime), IdleLifetime: time.Duration(e.IdleLifetime), AccessLifetime: time.Duration(e.AccessLifetime),
 		}
 		if p.Title == "" {
@@ -124,6 +130,19 @@ func readProviders(data []byte) ([]Provider, error) {
 		list = append(list, p)
 	}
 	return list, nil
+}
+
+// lists are the rules by which errors are sorted: those of every server, which
+// stand under oidc, and the provider's own.
+type lists struct{ dead, denied, kept, passing []string }
+
+func (c *Client) lists() lists {
+	all, _ := LookupProvider("oidc")
+	own := c.provider
+	return lists{
+		slices.Concat(all.DeadCodes, own.DeadCodes), slices.Concat(all.DeniedCodes, own.DeniedCodes),
+		slices.Concat(all.KeptMarks, own.KeptMarks), slices.Concat(all.PassingMarks, own.PassingMarks),
+	}
 }
 
 // days is a duration that may be written in whole days: "181d", "1h".

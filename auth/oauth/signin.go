@@ -59,9 +59,13 @@ type Flow struct {
 // for discovery only.
 func (c *Client) StartSignIn(ctx context.Context, o SignInOptions) (*Flow, error) {
 	const op = "sign-in"
-	m, failed := c.discover(ctx)
+	m, failed := c.discoverNow(ctx)
 	if failed != nil {
 		return nil, failed
+	}
+	if c.openID(m) && m.idTokenAlgs != nil && !slices.ContainsFunc(m.idTokenAlgs, func(alg string) bool { return slices.Contains(idTokenAlgs, alg) }) {
+		return nil, &Error{Op: op, Server: hostOf(m.issuer), Class: HeldBack,
+			Err: fmt.Errorf("%s signs its ID tokens with %s only, which proves nothing to a program on your computer; have it use RS256 or ES256, or leave the scope openid out", hostOf(m.issuer), clean(strings.Join(m.idTokenAlgs, ", ")))}
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = signInLimit
@@ -196,7 +200,7 @@ func (f *Flow) readAnswer(values url.Values) (auth.Secret, error) {
 	}
 	// RFC 9207 section 2.4: an answer of another server, sent here to have its
 	// code traded at the wrong place. Errors carry iss as well.
-	if iss, ok := values["iss"]; ok && f.meta.issuer != "" && iss[0] != f.meta.issuer {
+	if iss, ok := values["iss"]; ok && f.meta.issuer != "" && !f.meta.isIssuer(iss[0]) {
 		return refuse("the answer came from another server than %s; do not sign in there", f.meta.issuer)
 	} else if !ok && f.meta.namesItself {
 		return refuse("the answer does not say that it is from %s, although that server always does", f.meta.issuer)
@@ -205,9 +209,9 @@ func (f *Flow) readAnswer(values url.Values) (auth.Secret, error) {
 		if values.Has("code") {
 			return refuse("%s answered with both a code and an error", server)
 		}
-		code := values.Get("error")
-		e := &Error{Op: "sign-in", Server: server, Class: codeClass(code, nil),
-			Code: cleanCode(code), Description: clean(values.Get("error_description"))}
+		code, words := values.Get("error"), values.Get("error_description")
+		e := &Error{Op: "sign-in", Server: server, Class: f.client.codeClass(code, words),
+			Code: cleanCode(code), Description: clean(words)}
 		if e.Class == Dead { // there is no token yet that could be
 			e.Class = HeldBack
 		}

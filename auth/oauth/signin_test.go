@@ -410,7 +410,7 @@ func TestSignInAnswers(t *testing.T) {
 		{"iss with a slash more", func(a url.Values) { a.Set("iss", a.Get("iss")+"/") }, Protocol, "", assets.SignInFailed},
 		{"iss missing though promised", func(a url.Values) { a.Del("iss") }, Protocol, "", assets.SignInFailed},
 		{"error of another server", func(a url.Values) { a.Del("code"); a.Set("error", "access_denied"); a.Set("iss", "https://evil.test") }, Protocol, "", assets.SignInFailed},
-		{"code of somebody else", func(a url.Values) { a.Set("code", "injected") }, Dead, "invalid_grant", assets.SignInFailed},
+		{"code of somebody else", func(a url.Values) { a.Set("code", "injected") }, HeldBack, "invalid_grant", assets.SignInFailed},
 		{"hostile words", func(a url.Values) {
 			a.Del("code")
 			a.Set("error", "<script>")
@@ -432,7 +432,7 @@ func TestSignInAnswers(t *testing.T) {
 			if text := got.err.Error(); strings.ContainsAny(text, "\x1b\r\n\u202e") || len(text) > 400 {
 				t.Errorf("error text %q", text)
 			}
-			if test.class != Dead && len(s.posts) != 0 {
+			if test.name != "code of somebody else" && len(s.posts) != 0 {
 				t.Errorf("%d token requests", len(s.posts))
 			}
 			if !got.grant.AccessToken.IsZero() {

@@ -3,12 +3,16 @@ package oauth
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"curfew/auth"
 )
@@ -45,22 +49,22 @@ func (c *Client) requestTokens(ctx context.Context, op string, m *metadata, form
 // readTokens reads the answer of a token endpoint.
 func (c *Client) readTokens(op, server string, r *reply) (answer, *Error) {
 	if !r.ok() {
-		return answer{}, refusal(op, server, r, c.provider.DeadCodes)
+		return answer{}, c.refusal(op, server, r)
 	}
-	if !r.isJSON() {
-		return answer{}, &Error{Class: Unknown, Err: fmt.Errorf("%s answered with %s instead of JSON; a captive portal or a proxy may be in the way", server, kind(r.mediaType))}
-	}
-	o, ambiguous := parseObject(r.body)
+	o, ambiguous := r.object()
 	if o == nil {
-		return answer{}, &Error{Class: Unknown, Err: fmt.Errorf("%s answered with %w", server, ambiguous)}
+		if o = formAnswer(r); o == nil {
+			return answer{}, notJSON(op, server, r)
+		}
+		ambiguous = nil
 	}
-	if code, _ := o.str("error"); code != "" && ambiguous == nil { // GitHub refuses with status 200
-		return answer{}, refusal(op, server, r, c.provider.DeadCodes)
+	if ambiguous == nil && !o.has("access_token") && (o.has("error") || o.has("errors")) { // GitHub and Slack refuse with status 200
+		return answer{}, c.refusal(op, server, r)
 	}
 	if c.config.Confirm != nil {
 		c.config.Confirm(r.date)
 	}
-	grant, idToken, err := readGrant(o, c.now().Round(0), c.provider.AccessLifetime)
+	grant, idToken, err := c.readGrant(innerAnswer(o))
 	grant.ExpiresIn, grant.ExpiresAt = tokenLife(grant, r.date)
 	if ambiguous != nil {
 		err = ambiguous
@@ -75,14 +79,55 @@ func (c *Client) readTokens(op, server string, r *reply) (answer, *Error) {
 	return answer{grant, idToken}, nil
 }
 
+// formAnswer reads an answer in the form that OAuth had before JSON, as some
+// servers still give it. Without an access token it is none.
+func formAnswer(r *reply) object {
+	if r.mediaType != "application/x-www-form-urlencoded" && r.mediaType != "text/plain" {
+		return nil
+	}
+	values, err := url.ParseQuery(string(r.body))
+	if err != nil || values.Get("access_token") == "" && values.Get("error") == "" {
+		return nil
+	}
+	o := object{}
+	for key, value := range values {
+		if len(value) == 1 {
+			o[key], _ = json.Marshal(value[0]) // a string
+		}
+	}
+	return o
+}
+
+// innerAnswer is the object that has the tokens: o, or the one member of it
+// that does, as in Slack's answers for a person.
+func innerAnswer(o object) object {
+	if o.has("access_token") {
+		return o
+	}
+	var found []object
+	for key := range o {
+		for _, inner := range o.objects(key) {
+			if inner.has("access_token") {
+				found = append(found, inner)
+			}
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return o
+}
+
 // rotatedOnly is what must be kept of an answer that is not to be used.
 func (g Grant) rotatedOnly() Grant {
 	return Grant{RefreshToken: g.RefreshToken, ReceivedAt: g.ReceivedAt, Bounds: g.Bounds}
 }
 
 // readGrant reads a successful token answer (RFC 6749 section 5.1). With an
-// error, the grant still holds the refresh token if that could be read.
-func readGrant(o object, now time.Time, accessLifetime time.Duration) (g Grant, idToken auth.Secret, err error) {
+// error, the grant still holds the refresh token if that could be read. Only
+// what makes the tokens unusable is an error.
+func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
+	now := c.now().Round(0)
 	g = Grant{TokenType: "Bearer", ReceivedAt: now}
 	bad := func(format string, a ...any) { // the first fault is the one to tell
 		if err == nil {
@@ -103,27 +148,40 @@ func readGrant(o object, now time.Time, accessLifetime time.Duration) (g Grant, 
 	if g.AccessToken.IsZero() {
 		bad("it has no access_token")
 	}
-	if name, _ := o.str("token_type"); !strings.EqualFold(name, "Bearer") { // section 7.1: not a type we know, not usable
-		bad("its token_type is not Bearer")
+	// Section 7.1: a type that we do not know is not usable. LinkedIn names none.
+	if o.has("token_type") {
+		if name, _ := o.str("token_type"); name != "" && !strings.EqualFold(name, "Bearer") {
+			bad("its token_type is not Bearer")
+		}
 	}
 
 	seconds, found, malformed := o.seconds("expires_in")
 	switch {
 	case malformed != nil:
-		bad("its %w", malformed)
+		c.log.Warn("the life of an access token is not told in a number", "error", malformed)
+		fallthrough
 	case !found:
-		g.ExpiresIn = accessLifetime
+		g.ExpiresIn = c.provider.AccessLifetime
 	case seconds > 0:
 		g.ExpiresIn = min(time.Duration(seconds)*time.Second, maxTokenLife)
 	}
-	scope, _ := o.str("scope")
-	for s := range strings.FieldsSeq(scope) {
+	for _, s := range readScope(o) {
 		if validToken(s) {
 			g.Scope = append(g.Scope, s)
 		}
 	}
 	g.Bounds = readBounds(o, g.RefreshToken, now)
 	return g, idToken, err
+}
+
+// readScope returns the granted scope: words with spaces between them (RFC 6749
+// section 3.3), with commas, or an array.
+func readScope(o object) []string {
+	text, ok := o.str("scope")
+	if !ok {
+		return o.strs("scope")
+	}
+	return strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || r == ',' && !strings.Contains(text, " ") })
 }
 
 // validToken reports whether s can be a token: RFC 6750's characters and more,
@@ -176,6 +234,9 @@ func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, 
 		"redirect_uri": {redirectURI}, "code_verifier": {verifier.Reveal()},
 	})
 	if failed != nil {
+		if failed.Class == Dead { // the code, of a session that is not there yet
+			failed.Class = HeldBack
+		}
 		c.giveBack(ctx, a.grant)
 		return Grant{}, failed
 	}
@@ -185,15 +246,21 @@ func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, 
 // finishSignIn verifies the ID token of a first grant and finds a name to show.
 func (c *Client) finishSignIn(ctx context.Context, op string, m *metadata, a answer, nonce auth.Secret) (Grant, error) {
 	grant := a.grant
-	if c.openID(m) && grantsOpenID(grant) {
+	grant.Endpoints = Endpoints{Token: m.token, Revocation: m.revocation}
+	asked := c.openID(m)
+	if asked && grantsOpenID(grant) || !a.idToken.IsZero() && m.canVerify() {
 		identity, failed := c.verifyIDToken(ctx, m, a.idToken, idTokenCheck{
 			op: op, nonce: nonce, accessToken: grant.AccessToken,
 		})
-		if failed != nil {
+		switch {
+		case failed == nil:
+			grant.Identity = identity
+		case asked:
 			c.giveBack(ctx, grant)
 			return Grant{}, failed
+		default:
+			c.log.Warn("an ID token that nobody asked for cannot be used", "error", failed)
 		}
-		grant.Identity = identity
 	}
 	c.addDisplay(ctx, m, &grant)
 	return grant, nil
@@ -217,15 +284,16 @@ func grantsOpenID(g Grant) bool {
 	return g.Scope == nil || slices.Contains(g.Scope, "openid")
 }
 
-// Refresh makes exactly one POST with rt (RFC 6749 section 6). prev is the
-// session's identity: an ID token with another issuer or subject gives a Grant
-// and ErrSubjectChanged.
+// Refresh sends rt once (RFC 6749 section 6), to an endpoint that from allows.
+// Where that endpoint is gone, and discovery names another that is allowed as
+// well, it is sent there. An ID token with another issuer or subject than from
+// gives a Grant and ErrSubjectChanged.
 //
 // A Grant may come with an error: the server has then rotated the token and
 // given an answer that must not be used otherwise. If its RefreshToken is not
 // zero it is the one that is valid now; save it. An error without an answer to
 // this POST, as from discovery, is never of the class Unknown.
-func (c *Client) Refresh(ctx context.Context, rt auth.Secret, prev Identity) (Grant, error) {
+func (c *Client) Refresh(ctx context.Context, rt auth.Secret, from Origin) (Grant, error) {
 	const op = "refresh"
 	if rt.IsZero() {
 		return Grant{}, &Error{Op: op, Class: HeldBack, Err: errors.New("there is no refresh token; sign in again")}
@@ -234,8 +302,13 @@ func (c *Client) Refresh(ctx context.Context, rt auth.Secret, prev Identity) (Gr
 	if failed != nil {
 		return Grant{}, failed
 	}
-	c.warmKeys(ctx, m)
-	a, failed := c.requestTokens(ctx, op, m, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {rt.Reveal()}})
+	a, failed := c.refreshAt(ctx, m, rt, from)
+	if failed != nil && failed.moved() {
+		if m = c.rediscover(ctx, m); m != nil {
+			c.log.Warn("the token endpoint has moved", "to", m.token)
+			a, failed = c.refreshAt(ctx, m, rt, from)
+		}
+	}
 	grant := a.grant
 	if failed != nil {
 		if failed.Class == Denied { // nobody was asked
@@ -243,11 +316,12 @@ func (c *Client) Refresh(ctx context.Context, rt auth.Secret, prev Identity) (Gr
 		}
 		return grant, failed
 	}
-	if a.idToken.IsZero() || m.issuer == "" || m.jwks == "" {
+	grant.Endpoints = Endpoints{Token: m.token, Revocation: m.revocation}
+	if a.idToken.IsZero() || !m.canVerify() {
 		return grant, nil
 	}
 	identity, failed := c.verifyIDToken(ctx, m, a.idToken, idTokenCheck{
-		op: op, prev: &prev, accessToken: grant.AccessToken,
+		op: op, prev: &from.Identity, accessToken: grant.AccessToken,
 	})
 	switch {
 	case failed == nil:
@@ -255,8 +329,38 @@ func (c *Client) Refresh(ctx context.Context, rt auth.Secret, prev Identity) (Gr
 		return grant, nil
 	case errors.Is(failed, ErrSubjectChanged):
 		return grant, failed
+	case from.Subject == "" && !c.openID(m):
+		c.log.Warn("an ID token that nobody asked for cannot be used", "error", failed)
+		return grant, nil
 	}
 	return grant.rotatedOnly(), failed
+}
+
+// refreshAt sends rt to the token endpoint of m, if it may go there.
+func (c *Client) refreshAt(ctx context.Context, m *metadata, rt auth.Secret, from Origin) (answer, *Error) {
+	if !from.allows(m, m.token) {
+		return answer{}, &Error{Op: "refresh", Server: hostOf(m.token), Class: HeldBack, Err: errElsewhere(m, m.token)}
+	}
+	c.warmKeys(ctx, m)
+	return c.requestTokens(ctx, "refresh", m, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {rt.Reveal()}})
+}
+
+// allows reports whether a session's refresh token may go to an endpoint that
+// discovery named: to the hosts that it went to before, or to the issuer's.
+func (from Origin) allows(m *metadata, endpoint string) bool {
+	return from.Token == "" || m.issuer == "" || // a session from before this was kept; endpoints that a person gave
+		slices.Contains([]string{hostOf(m.issuer), hostOf(from.Token), hostOf(from.Revocation)}, hostOf(endpoint))
+}
+
+func errElsewhere(m *metadata, endpoint string) error {
+	return fmt.Errorf("%s now names an endpoint at %s, where this session's refresh token has never been; to trust it, sign in again", hostOf(m.issuer), hostOf(endpoint))
+}
+
+// moved reports whether nothing that speaks OAuth is at the endpoint any more.
+func (e *Error) moved() bool {
+	dns, ok := errors.AsType[*net.DNSError](e)
+	return ok && dns.IsNotFound || e.Code == "" &&
+		(e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed || e.Status == http.StatusGone)
 }
 
 // codeFrom reads the code of an authorization answer.
@@ -274,7 +378,10 @@ func tokenLife(g Grant, serverTime time.Time) (issued time.Duration, expiresAt t
 	issued = g.ExpiresIn
 	left := issued
 	claims := unverifiedClaims(g.AccessToken)
-	if exp, ok := claims.unixTime("exp"); ok && !serverTime.IsZero() {
+	if serverTime.IsZero() {
+		serverTime = g.ReceivedAt
+	}
+	if exp, ok := claims.unixTime("exp"); ok {
 		tighten := func(d, to time.Duration) time.Duration {
 			if d == 0 || to < d {
 				return min(to, maxTokenLife)

@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -33,7 +35,7 @@ func refreshWith(t *testing.T, h http.HandlerFunc, change func(*Config)) (Grant,
 			change(c)
 		}
 	})
-	g, err := c.Refresh(t.Context(), auth.NewSecret("rt-secret"), Identity{})
+	g, err := c.Refresh(t.Context(), auth.NewSecret("rt-secret"), Origin{})
 	return g, len(s.posts), err
 }
 
@@ -82,7 +84,28 @@ func TestRefreshClasses(t *testing.T) {
 		{"invalid_scope", oauthError(400, "invalid_scope"), HeldBack, "invalid_scope"},
 		{"unsupported_grant_type", oauthError(400, "unsupported_grant_type"), HeldBack, "unsupported_grant_type"},
 		{"access_denied: nobody was asked", oauthError(400, "access_denied"), HeldBack, "access_denied"},
-		{"error in a 200", oauthError(200, "bad_refresh_token"), HeldBack, "bad_refresh_token"},
+		{"GitHub, 200", oauthError(200, "bad_refresh_token"), Dead, "bad_refresh_token"},
+		{"Slack, 200", respond(200, appJSON, `{"ok":false,"error":"invalid_refresh_token"}`), Dead, "invalid_refresh_token"},
+		{"another error in a 200", oauthError(200, "internal_error"), HeldBack, "internal_error"},
+		{"dex", respond(400, appJSON, `{"error":"invalid_request","error_description":"Refresh token is invalid or has already been claimed by another client."}`), Dead, "invalid_request"},
+		{"dex, another fault", respond(400, appJSON, `{"error":"invalid_request","error_description":"No refresh token is found in request."}`), HeldBack, "invalid_request"},
+		{"Gitea", respond(400, appJSON, `{"error":"unauthorized_client","error_description":"token was already used"}`), Dead, "unauthorized_client"},
+		{"Fitbit", respond(400, appJSON, `{"errors":[{"errorType":"invalid_grant","message":"Refresh token invalid: x."}],"success":false}`), Dead, "invalid_grant"},
+		{"Strava", respond(400, appJSON, `{"message":"Bad Request","errors":[{"resource":"RefreshToken","field":"refresh_token","code":"invalid"}]}`), Dead, ""},
+		{"Twitch", respond(400, appJSON, `{"status":400,"message":"Invalid refresh token"}`), Dead, ""},
+		{"Facebook", respond(400, appJSON, `{"error":{"message":"Session has expired","type":"OAuthException","code":190}}`), HeldBack, "OAuthException"},
+		{"only a message", respond(400, appJSON, `{"message":"not today"}`), HeldBack, ""},
+		{"only a message, 404", respond(404, appJSON, `{"message":"no such page"}`), Unknown, ""},
+		{"gone", respond(410, "text/html", "<h1>"), HeldBack, ""},
+		{"invalid_grant as text", respond(400, "text/plain; charset=utf-8", `{"error":"invalid_grant"}`), Dead, "invalid_grant"},
+		{"invalid_grant without a type", respond(400, "", `{"error":"invalid_grant"}`), Dead, "invalid_grant"},
+		{"invalid_grant, packed", packed(400, `{"error":"invalid_grant"}`), Dead, "invalid_grant"},
+		{"Entra's policy", respond(400, appJSON, `{"error":"invalid_grant","error_codes":[53003],"suberror":"message_only"}`), HeldBack, "invalid_grant"},
+		{"Entra's second factor", respond(400, appJSON, `{"error":"invalid_grant","suberror":"basic_action"}`), HeldBack, "invalid_grant"},
+		{"Entra's bad token", respond(400, appJSON, `{"error":"invalid_grant","suberror":"bad_token"}`), Dead, "invalid_grant"},
+		{"Google's reauthentication", respond(400, appJSON, `{"error":"invalid_grant","error_subtype":"invalid_rapt"}`), HeldBack, "invalid_grant"},
+		{"unknown encoding", respond(200, appJSON, "x", "Content-Encoding", "br"), Unknown, ""},
+		{"form without a token", respond(200, "text/plain", "hello=world"), Unknown, ""},
 		{"temporarily_unavailable", oauthError(400, "temporarily_unavailable"), Throttled, "temporarily_unavailable"},
 		{"temporarily_unavailable, 500", oauthError(500, "temporarily_unavailable"), Throttled, "temporarily_unavailable"},
 		{"slow_down", oauthError(400, "slow_down"), Throttled, "slow_down"},
@@ -104,10 +127,6 @@ func TestRefreshClasses(t *testing.T) {
 		{"307", respond(307, "", "", "Location", "https://evil.test/"), Protocol, ""},
 		{"308", respond(308, "", "", "Location", "http://id.example.test/token"), Protocol, ""},
 		{"captive portal", respond(200, "text/html", "<html>Log in to Wi-Fi</html>"), Unknown, ""},
-		{"no content type", respond(200, "", `{"access_token":"a","token_type":"Bearer"}`), Unknown, ""},
-		{"form encoded", respond(200, "application/x-www-form-urlencoded", "access_token=a&token_type=Bearer"), Unknown, ""},
-		{"text/plain", respond(200, "text/plain", "access_token=a&token_type=Bearer"), Unknown, ""},
-		{"JSON called text", respond(200, "text/plain", `{"access_token":"a","token_type":"Bearer"}`), Unknown, ""},
 		{"empty", respond(200, appJSON, ""), Unknown, ""},
 		{"array", respond(200, appJSON, "[]"), Unknown, ""},
 		{"null", respond(200, appJSON, "null"), Unknown, ""},
@@ -145,9 +164,18 @@ func TestDeadCodesOfProvider(t *testing.T) {
 	}
 	c := s.client(t, func(c *Config) { c.Transport = transportTo{s} })
 	c.provider.DeadCodes = []string{"unauthorized_client"}
-	if _, err := c.Refresh(t.Context(), auth.NewSecret("rt"), Identity{}); classOf(err) != Dead {
+	if _, err := c.Refresh(t.Context(), auth.NewSecret("rt"), Origin{}); classOf(err) != Dead {
 		t.Errorf("error %v", err)
 	}
+}
+
+// packed is an answer in gzip, which nobody asked for.
+func packed(status int, body string) http.HandlerFunc {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	z.Write([]byte(body))
+	z.Close()
+	return respond(status, appJSON, b.String(), "Content-Encoding", "gzip")
 }
 
 // TestTokenAnswers reads good and bad answers with status 200. In each the
@@ -180,17 +208,27 @@ func TestTokenAnswers(t *testing.T) {
 		{"1e999", answer(`,"expires_in":1e999`), 0, 24 * time.Hour},
 		{"68 years in digits", answer(`,"expires_in":"99999999999999999999999"`), 0, 24 * time.Hour},
 		{"another spelling does not count", answer(`,"Expires_In":10,"expires_in":900`), 0, 15 * time.Minute},
-		{"word", answer(`,"expires_in":"abc"`), Protocol, 0},
-		{"empty string", answer(`,"expires_in":""`), Protocol, 0},
-		{"signed string", answer(`,"expires_in":"-5"`), Protocol, 0},
-		{"bool", answer(`,"expires_in":true`), Protocol, 0},
-		{"object", answer(`,"expires_in":{}`), Protocol, 0},
+		{"word", answer(`,"expires_in":"abc"`), 0, 0},
+		{"empty string", answer(`,"expires_in":""`), 0, 0},
+		{"signed string", answer(`,"expires_in":"-5"`), 0, 0},
+		{"bool", answer(`,"expires_in":true`), 0, 0},
+		{"object", answer(`,"expires_in":{}`), 0, 0},
 		{"NaN", answer(`,"expires_in":NaN`), Unknown, 0},
 		{"bearer", token(`"at-new"`, `"bearer"`), 0, 0},
 		{"BEARER", token(`"at-new"`, `"BEARER"`), 0, 0},
 		{"mac", token(`"at-new"`, `"mac"`), Protocol, 0},
 		{"DPoP", token(`"at-new"`, `"DPoP"`), Protocol, 0},
-		{"no type", token(`"at-new"`, `null`), Protocol, 0},
+		{"no type", token(`"at-new"`, `null`), 0, 0},
+		{"empty type", token(`"at-new"`, `""`), 0, 0},
+		{"no content type", respond(200, "", `{"access_token":"at-new","refresh_token":"rt-new"}`), 0, 0},
+		{"form", respond(200, "application/x-www-form-urlencoded", "access_token=at-new&refresh_token=rt-new&expires_in=900"), 0, 15 * time.Minute},
+		{"form called text", respond(200, "text/plain", "access_token=at-new&refresh_token=rt-new"), 0, 0},
+		{"JSON called text", respond(200, "text/plain", `{"access_token":"at-new","refresh_token":"rt-new"}`), 0, 0},
+		{"charset twice", respond(200, appJSON+";charset=UTF-8", `{"access_token":"at-new","refresh_token":"rt-new"}`), 0, 0},
+		{"byte order mark", respond(200, appJSON, "\ufeff"+`{"access_token":"at-new","refresh_token":"rt-new"}`), 0, 0},
+		{"packed", packed(200, `{"access_token":"at-new","refresh_token":"rt-new"}`), 0, 0},
+		{"nested", respond(200, appJSON, `{"ok":true,"authed_user":{"access_token":"at-new","refresh_token":"rt-new","expires_in":900}}`), 0, 15 * time.Minute},
+		{"nested twice", respond(200, appJSON, `{"a":{"access_token":"x"},"b":{"access_token":"y"},"refresh_token":"rt-new"}`), Protocol, 0},
 		{"line break in the token", token(`"at\nnew"`, `"Bearer"`), Protocol, 0},
 		{"NUL in the token", token(`"at\u0000new"`, `"Bearer"`), Protocol, 0},
 		{"space in the token", token(`"at new"`, `"Bearer"`), Protocol, 0},
@@ -254,7 +292,7 @@ func TestRefreshTokens(t *testing.T) {
 
 func TestScope(t *testing.T) {
 	for scope, want := range map[string][]string{
-		`"a b"`: {"a", "b"}, `""`: nil, `null`: nil, `7`: nil, `["a"]`: nil, `" a  b\n"`: {"a", "b"}, `"a \u202eb"`: {"a"},
+		`"a b"`: {"a", "b"}, `""`: nil, `null`: nil, `7`: nil, `["a"]`: {"a"}, `"a,b"`: {"a", "b"}, `"a,x b"`: {"a,x", "b"}, `" a  b\n"`: {"a", "b"}, `"a \u202eb"`: {"a"},
 	} {
 		g, _, err := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer","scope":`+scope+`}`), nil)
 		if err != nil || !slices.Equal(g.Scope, want) {
@@ -269,7 +307,7 @@ func TestAccessLifetimeOfPreset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g, err := c.Refresh(t.Context(), auth.NewSecret("rt"), Identity{}); err != nil || g.ExpiresIn != time.Hour {
+	if g, err := c.Refresh(t.Context(), auth.NewSecret("rt"), Origin{}); err != nil || g.ExpiresIn != time.Hour {
 		t.Errorf("%v, %v", g.ExpiresIn, err)
 	}
 }
@@ -364,7 +402,7 @@ func TestTokenLife(t *testing.T) {
 }
 
 func TestRefreshIDToken(t *testing.T) {
-	prev := func(s *testServer) Identity { return Identity{Issuer: s.URL, Subject: "alice"} }
+	prev := func(s *testServer) Origin { return Origin{Identity: Identity{Issuer: s.URL, Subject: "alice"}} }
 	tests := []struct {
 		name    string
 		change  func(jwt.MapClaims)
@@ -376,7 +414,9 @@ func TestRefreshIDToken(t *testing.T) {
 		{"another issuer", func(c jwt.MapClaims) { c["iss"] = "https://evil.test" }, Protocol, true},
 		{"another audience", func(c jwt.MapClaims) { c["aud"] = "other" }, Protocol, false},
 		{"no subject", func(c jwt.MapClaims) { delete(c, "sub") }, Protocol, false},
-		{"issued yesterday", func(c jwt.MapClaims) { c["iat"] = time.Now().Add(-24 * time.Hour).Unix() }, Protocol, false},
+		{"issued yesterday", func(c jwt.MapClaims) { c["iat"] = time.Now().Add(-24 * time.Hour).Unix() }, 0, false},
+		{"expired, without iat", func(c jwt.MapClaims) { delete(c, "iat"); c["exp"] = time.Now().Add(-time.Hour).Unix() }, 0, false},
+		{"names that are no texts", func(c jwt.MapClaims) { c["email"], c["name"] = []string{"a"}, 7 }, 0, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -478,11 +518,11 @@ func TestRefreshRequest(t *testing.T) {
 		}
 		return transportTo{http.HandlerFunc(respond(200, appJSON, `{"access_token":"a","token_type":"Bearer"}`))}.RoundTrip(r)
 	}))
-	if _, err := bare.Refresh(t.Context(), auth.NewSecret("rt"), Identity{}); err != nil {
+	if _, err := bare.Refresh(t.Context(), auth.NewSecret("rt"), Origin{}); err != nil {
 		t.Error(err)
 	}
 
-	if _, err := (&Client{}).Refresh(t.Context(), auth.Secret{}, Identity{}); classOf(err) != HeldBack {
+	if _, err := (&Client{}).Refresh(t.Context(), auth.Secret{}, Origin{}); classOf(err) != HeldBack {
 		t.Errorf("refresh without a token: %v", err)
 	}
 }
@@ -503,7 +543,7 @@ func TestAuthStyleFromDiscovery(t *testing.T) {
 			}
 		}
 		c := s.client(t, func(c *Config) { c.ClientSecret = auth.NewSecret(test.secret) })
-		if _, err := c.Refresh(t.Context(), auth.NewSecret("rt-0"), Identity{}); err != nil {
+		if _, err := c.Refresh(t.Context(), auth.NewSecret("rt-0"), Origin{}); err != nil {
 			t.Fatal(err)
 		}
 		got := "header"
@@ -580,10 +620,10 @@ func TestCancelledRefresh(t *testing.T) {
 		return true
 	}
 	c := s.client(t, nil)
-	if _, err := c.Refresh(ctx, auth.NewSecret("rt-0"), Identity{}); classOf(err) != Unknown || !errors.Is(err, context.Canceled) {
+	if _, err := c.Refresh(ctx, auth.NewSecret("rt-0"), Origin{}); classOf(err) != Unknown || !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled on the way: %v", err)
 	}
-	if _, err := c.Refresh(ctx, auth.NewSecret("rt-0"), Identity{}); classOf(err) != Cancelled || len(s.posts) != 1 {
+	if _, err := c.Refresh(ctx, auth.NewSecret("rt-0"), Origin{}); classOf(err) != Cancelled || len(s.posts) != 1 {
 		t.Errorf("cancelled before: %v, %d requests", err, len(s.posts))
 	}
 }

@@ -1,12 +1,12 @@
 package oauth
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -19,7 +19,8 @@ import (
 
 // Limits of one request.
 const (
-	attemptLimit = 12 * time.Second // from dialling to the last byte of the answer
+	attemptLimit = 12 * time.Second // from dialling to the last byte of what can be asked again
+	postLimit    = time.Minute      // the same of what may have been spent: an answer that is late is better than none
 	tokenLimit   = 256 << 10        // bytes of an answer with tokens, of userinfo and of an error
 	metaLimit    = 1 << 20          // bytes of a discovery document or a JWKS
 )
@@ -33,10 +34,9 @@ func newTransport() *http.Transport {
 		DialContext:            (&net.Dialer{Timeout: 4 * time.Second}).DialContext,
 		TLSHandshakeTimeout:    4 * time.Second,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		ResponseHeaderTimeout:  8 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		DisableKeepAlives:      true,
-		DisableCompression:     true, // a few kilobytes at most; no room for gzip bombs
+		DisableCompression:     true, // a few kilobytes at most: see reply.read
 	}
 }
 
@@ -50,10 +50,40 @@ type reply struct {
 }
 
 func (r *reply) ok() bool     { return r.status/100 == 2 }
-func (r *reply) isJSON() bool { return r.mediaType == "application/json" }
+func (r *reply) isJSON() bool { return r.mediaType == "application/json" || r.mediaType == "text/json" }
+func (r *reply) isPage() bool {
+	return r.mediaType == "text/html" || r.mediaType == "application/xhtml+xml"
+}
+
+// object reads the body as JSON. Servers give it many names, so only that of a
+// web page is believed: it may quote anything.
+func (r *reply) object() (object, error) {
+	if r.isPage() {
+		return nil, errNotObject
+	}
+	return parseObject(r.body)
+}
+
+// read reads the body, at most limit bytes of it, and unpacks one that is
+// packed though nobody asked for it.
+func (r *reply) read(resp *http.Response, limit int64) (tooLong bool, err error) {
+	body := io.Reader(resp.Body)
+	switch encoding := strings.ToLower(resp.Header.Get("Content-Encoding")); encoding {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		if body, err = gzip.NewReader(io.LimitReader(resp.Body, limit)); err != nil {
+			return false, err
+		}
+	default:
+		r.mediaType = "the encoding " + encoding + ", which was not asked for"
+		return false, nil
+	}
+	r.body, err = io.ReadAll(io.LimitReader(body, limit+1))
+	return int64(len(r.body)) > limit, err
+}
 
 // send makes one attempt at req and reads the answer whole: at most limit
-// bytes in at most 12 seconds, no redirect followed, nothing sent twice.
+// bytes within the time limit, no redirect followed, nothing sent twice.
 // Every status but 3xx is a reply; every other outcome is an *Error. A redirect
 // is both: its reply has no body.
 //
@@ -64,7 +94,11 @@ func (c *Client) send(ctx context.Context, op string, req *http.Request, limit i
 	if err := checkURL(req.URL); err != nil {
 		return nil, &Error{Op: op, Server: server, Class: NotSent, Err: err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
+	patience := attemptLimit
+	if req.Method == http.MethodPost {
+		patience = postLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 
 	var sent atomic.Bool
@@ -73,6 +107,7 @@ func (c *Client) send(ctx context.Context, op string, req *http.Request, limit i
 	})
 	req = req.Clone(ctx)
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept-Encoding", "identity") // without it any is welcome (RFC 9110 section 12.5.3)
 	req.Header.Set("User-Agent", "curfew")
 	req.GetBody = nil // without it, no transport can replay the body
 	if req.Body != nil {
@@ -86,22 +121,24 @@ func (c *Client) send(ctx context.Context, op string, req *http.Request, limit i
 	defer resp.Body.Close()
 	now := c.now()
 	r := &reply{status: resp.StatusCode, retryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), now)}
-	r.mediaType, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	mediaType, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";") // parameters may come twice
+	r.mediaType = strings.ToLower(strings.TrimSpace(mediaType))
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		r.date = date
 	}
 	if r.status/100 == 3 {
 		// Following it would hand the token to whoever is named there.
-		return r, &Error{Op: op, Server: server, Class: Protocol, Status: r.status,
+		to, _ := resp.Location()
+		return r, &Error{Op: op, Server: server, Class: Protocol, Status: r.status, movedTo: to,
 			Err: fmt.Errorf("%s answered with a redirect (%s), which is never followed; check the address of the server", server, statusText(r.status))}
 	}
-	r.body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	tooLong, err := r.read(resp, limit)
 	if err != nil {
 		e := failure(op, server, err, true)
 		e.Status = r.status
 		return nil, e
 	}
-	if int64(len(r.body)) > limit {
+	if tooLong {
 		return nil, &Error{Op: op, Server: server, Class: Unknown, Status: r.status,
 			Err: fmt.Errorf("%s answered with more than %d KB", server, limit>>10)}
 	}
@@ -119,8 +156,26 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// getJSON fetches a JSON object that is not secret. Nothing is spent by a GET,
-// so an unknown outcome counts as not sent.
+// maxRedirects is how many redirects lead to a public document.
+const maxRedirects = 3
+
+// getPublic fetches a JSON object that anybody may read. A request that carries
+// nothing may follow redirects: the host that sends it on is the one that was
+// asked, and checkURL keeps it on https.
+func (c *Client) getPublic(ctx context.Context, op, address string) (object, *Error) {
+	for range maxRedirects {
+		o, failed := c.getJSON(ctx, op, address, "", metaLimit)
+		if failed == nil || failed.movedTo == nil || failed.movedTo.Fragment != "" ||
+			strings.HasPrefix(address, "https:") && failed.movedTo.Scheme != "https" {
+			return o, failed
+		}
+		address = failed.movedTo.String()
+	}
+	return c.getJSON(ctx, op, address, "", metaLimit)
+}
+
+// getJSON fetches a JSON object. Nothing is spent by a GET, so an unknown
+// outcome counts as not sent.
 func (c *Client) getJSON(ctx context.Context, op, address, bearer string, limit int64) (object, *Error) {
 	req, err := http.NewRequest(http.MethodGet, address, nil)
 	if err != nil {
@@ -135,15 +190,17 @@ func (c *Client) getJSON(ctx context.Context, op, address, bearer string, limit 
 	switch {
 	case failed != nil:
 	case !r.ok():
-		failed = refusal(op, server, r, nil)
+		failed = c.refusal(op, server, r)
 		if r.status/100 == 4 && failed.Class != Throttled {
 			failed.Class = HeldBack // even if it speaks of tokens: none was sent
 		}
-	case r.mediaType != "application/json" && r.mediaType != "application/jwk-set+json":
-		failed = &Error{Op: op, Server: server, Class: Unknown, Status: r.status,
-			Err: fmt.Errorf("%s answered with %s instead of JSON; a captive portal may be in the way, or the address is wrong", server, kind(r.mediaType))}
 	default:
-		if o, err = parseObject(r.body); err != nil {
+		if o, err = r.object(); errors.Is(err, errNotObject) {
+			failed = notJSON(op, server, r)
+			if r.isJSON() {
+				failed.Class = Protocol
+			}
+		} else if err != nil {
 			failed = &Error{Op: op, Server: server, Class: Protocol, Status: r.status, Err: fmt.Errorf("%s answered with %w", server, err)}
 		}
 	}
@@ -157,6 +214,18 @@ func (c *Client) getJSON(ctx context.Context, op, address, bearer string, limit 
 		}
 	}
 	return nil, failed
+}
+
+// notJSON is the error for an answer that is something else.
+func notJSON(op, server string, r *reply) *Error {
+	err := fmt.Errorf("%s answered with %s instead of JSON", server, kind(r.mediaType))
+	switch {
+	case r.isJSON():
+		err = fmt.Errorf("%s answered with %w", server, errNotObject)
+	case r.isPage():
+		err = fmt.Errorf("%w; check the address of the server", err)
+	}
+	return &Error{Op: op, Server: server, Class: Unknown, Status: r.status, Err: err}
 }
 
 // kind names a media type for people.

@@ -1,0 +1,413 @@
+package oauth
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"curfew/auth"
+)
+
+// What popular servers do, one test a kind.
+
+// TestDiscoveryElsewhere: a document is found although the server answers
+// oddly where it has none, redirects to it, or gives it another type.
+func TestDiscoveryElsewhere(t *testing.T) {
+	const oidc, rfc = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
+	document := func(s *testServer, contentType, before string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			text, _ := json.Marshal(map[string]any{"issuer": s.URL, "authorization_endpoint": s.URL + "/authorize", "token_endpoint": s.URL + "/token"})
+			respond(200, contentType, before+string(text))(w, r)
+		}
+	}
+	for name, setup := range map[string]func(s *testServer){
+		"403": func(s *testServer) { s.handle[oidc] = respond(403, appJSON, `{"message":"Forbidden"}`) },
+		"401": func(s *testServer) { s.handle[oidc] = respond(401, "text/html", "<h1>login") },
+		"405": func(s *testServer) { s.handle[oidc] = respond(405, "", "") },
+		"410": func(s *testServer) { s.handle[oidc] = respond(410, "", "") },
+		"a web page": func(s *testServer) {
+			s.handle[oidc] = respond(200, "text/html", "<!doctype html>")
+		},
+		"redirect": func(s *testServer) {
+			s.handle[oidc] = respond(301, "text/html", "", "Location", "/index.php"+oidc)
+			s.handle["/index.php"+oidc] = document(s, appJSON, "")
+		},
+		"text/plain":       func(s *testServer) { s.handle[oidc] = document(s, "text/plain", "") },
+		"octets":           func(s *testServer) { s.handle[oidc] = document(s, "application/octet-stream", "") },
+		"byte order mark":  func(s *testServer) { s.handle[oidc] = document(s, appJSON, "\ufeff") },
+		"charset, twice":   func(s *testServer) { s.handle[oidc] = document(s, appJSON+";charset=UTF-8", "") },
+		"without any type": func(s *testServer) { s.handle[oidc] = document(s, "", "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t)
+			s.handle[rfc] = document(s, appJSON, "")
+			setup(s)
+			got, _ := signIn(t, s.client(t, func(c *Config) { c.Scopes = []string{"repo"} }), SignInOptions{})
+			if got.err != nil {
+				t.Error(got.err)
+			}
+		})
+	}
+}
+
+// TestPasted: blanks around what was copied are taken off, and the address of
+// the discovery document is taken for the issuer in it.
+func TestPasted(t *testing.T) {
+	for pasted, want := range map[string]string{
+		"https://id.example.test/.well-known/openation":                           "https://id.example.test/.well-known/openation",
+		" https://id.example.test/.well-known/openid-configuration\n":             "https://id.example.test",
+		"https://id.example.test/realms/x/.well-known/openid-configuration":       "https://id.example.test/realms/x",
+		"https://id.example.test/.well-known/oauth-authorization-server/realms/x": "https://id.example.test/realms/x",
+		"https://id.example.test/.well-known/openid-configuration-of-something":   "https://id.example.test/.well-known/openid-configuration-of-something",
+		"https://id.example.test/.well-known/openid-configuration/?x=1":           "https://id.example.test/?x=1",
+		"": "",
+	} {
+		if got := IssuerOf(pasted); got != want {
+			t.Errorf("%q: %q, want %q", pasted, got, want)
+		}
+	}
+	s := startServer(t)
+	c, err := New(Config{Issuer: "\t" + s.URL + "/.well-known/openid-configuration ", ClientID: " curfew\n", ClientSecret: auth.NewSecret("secret \r\n"), Scopes: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var header string
+	s.token = func(_ http.ResponseWriter, r *http.Request) bool {
+		header = r.Header.Get("Authorization")
+		return false
+	}
+	if got, _ := signIn(t, c, SignInOptions{}); got.err != nil || header != "Basic "+base64.StdEncoding.EncodeToString([]byte("curfew:secret")) {
+		t.Errorf("%v, %q", got.err, header)
+	}
+	if _, err := New(Config{Issuer: "https://login.example.test/{tenantid}/v2.0", ClientID: "x"}); err == nil || !strings.Contains(err.Error(), "tenant") {
+		t.Errorf("a placeholder: %v", err)
+	}
+}
+
+// TestSecretInBody: a secret that the header would change goes into the body
+// where the server takes it there.
+func TestSecretInBody(t *testing.T) {
+	for _, test := range []struct {
+		secret  string
+		methods []string
+		want    string
+	}{
+		{"plain", []string{"client_secret_basic", "client_secret_post"}, "basic"},
+		{"Abcd/1234+x==", []string{"client_secret_basic", "client_secret_post"}, "post"},
+		{"Abcd/1234+x==", []string{"client_secret_basic"}, "basic"},
+		{"plain", []string{"client_secret_post"}, "post"},
+		{"plain", nil, "basic"},
+		{"", []string{"client_secret_basic"}, "none"},
+	} {
+		c, err := New(Config{Issuer: fakeIssuer, ClientID: "x", ClientSecret: auth.NewSecret(test.secret)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.clientAuth(&metadata{authMethods: test.methods}); got != test.want {
+			t.Errorf("%q, %v: %s", test.secret, test.methods, got)
+		}
+	}
+}
+
+// TestManyTenants: a document that serves many tenants names its issuer with a
+// placeholder; the ID token's tid says what stands there.
+func TestManyTenants(t *testing.T) {
+	const tid = "9188040d-6c67-4c5b-b112-36a304b66dad"
+	s := startServer(t)
+	metadata := func(template string) {
+		s.handle["/common/v2.0/.well-known/openid-configuration"] = func(w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, 200, map[string]any{"issuer": template, "authorization_endpoint": s.URL + "/authorize", "token_endpoint": s.URL + "/token", "jwks_uri": s.URL + "/jwks"})
+		}
+	}
+	s.authorize = func(_, answer url.Values) { answer.Set("iss", s.URL+"/"+tid+"/v2.0") }
+	for _, test := range []struct {
+		name, template, iss, tid string
+		ok                       bool
+	}{
+		{"right", s.URL + "/{tenantid}/v2.0", s.URL + "/" + tid + "/v2.0", tid, true},
+		{"another tenant than tid", s.URL + "/{tenantid}/v2.0", s.URL + "/" + tid + "/v2.0", "00000000-0000-0000-0000-000000000000", false},
+		{"no tid", s.URL + "/{tenantid}/v2.0", s.URL + "/" + tid + "/v2.0", "", false},
+		{"a path as tid", s.URL + "/{tenantid}/v2.0", s.URL + "/a/../b/v2.0", "a/../b", false},
+		{"another host", "https://evil.test/{tenantid}/v2.0", "https://evil.test/" + tid + "/v2.0", tid, false},
+		{"a part of the host", strings.Replace(s.URL, "127", "{tenantid}", 1) + "/common/v2.0", s.URL, tid, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			metadata(test.template)
+			s.claims = func(c jwt.MapClaims) { c["iss"], c["tid"] = test.iss, test.tid }
+			c := s.client(t, func(c *Config) { c.Issuer = s.URL + "/common/v2.0" })
+			flow, err := c.StartSignIn(t.Context(), SignInOptions{})
+			if err == nil {
+				done := make(chan error)
+				go func() { _, err := flow.Wait(t.Context(), nil); done <- err }()
+				get(t, flow.URL, nil)
+				err = <-done
+			}
+			if (err == nil) != test.ok {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+// TestSideFaults: what is wrong next to a good sign-in does not undo it; whom
+// the ID token is about and for does.
+func TestSideFaults(t *testing.T) {
+	set := func(key string, value any) func(*testServer) {
+		return func(s *testServer) { s.claims = func(c jwt.MapClaims) { c[key] = value } }
+	}
+	scope := func(scope any) func(*testServer) {
+		return func(s *testServer) { s.answer = func(_ url.Values, doc map[string]any) { doc["scope"] = scope } }
+	}
+	for name, setup := range map[string]func(*testServer){
+		"email as a list":           set("email", []string{"ann@example.test"}),
+		"name as an object":         set("name", map[string]any{"given": "Ann"}),
+		"name as a number":          set("preferred_username", 4711),
+		"auth_time as text":         set("auth_time", "1700000000"),
+		"auth_time empty":           set("auth_time", ""),
+		"auth_time in milliseconds": set("auth_time", time.Now().UnixMilli()),
+		"auth_time beyond all":      set("auth_time", 1e300),
+		"auth_time below all":       set("auth_time", -1e300),
+		"azp as a list":             set("azp", []string{"curfew"}),
+		"two audiences":             set("aud", []string{"curfew", "https://id.example.test/"}),
+		"exp with a fraction":       set("exp", float64(time.Now().Unix())+600.5),
+		"scope without openid":      scope("https://graph.example.test/Mail.Read"),
+		"scope with commas":         scope("email,openid,profile"),
+		"scope as a list":           scope([]string{"openid"}),
+		"scope empty":               scope(""),
+		"no token_type":             func(s *testServer) { s.answer = func(_ url.Values, doc map[string]any) { delete(doc, "token_type") } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t)
+			setup(s)
+			got, _ := signIn(t, s.client(t, nil), SignInOptions{})
+			if got.err != nil || got.grant.Identity.Subject != "alice" {
+				t.Errorf("%+v, %v", got.grant.Identity, got.err)
+			}
+			if _, err := json.Marshal(got.grant.Identity); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for name, setup := range map[string]func(*testServer){
+		"issued to another client": set("azp", "other"),
+		"to several":               set("azp", []string{"curfew", "other"}),
+		"for another client":       set("aud", "other"),
+		"claims twice":             func(s *testServer) { s.sign = func(jwt.MapClaims) string { return doubled(s) } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t)
+			setup(s)
+			got, _ := signIn(t, s.client(t, nil), SignInOptions{})
+			if got.err == nil {
+				t.Error("it passes")
+			}
+			if s.count("/revoke") != 1 { // what is not kept is not left behind
+				t.Errorf("%d revocations", s.count("/revoke"))
+			}
+		})
+	}
+}
+
+// doubled is a signed token with a claim that comes twice.
+func doubled(s *testServer) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	k := s.keys[0]
+	text := encode([]byte(`{"alg":"ES256","kid":"`+k.kid+`"}`)) + "." + encode([]byte(`{"iss":"`+s.URL+`","sub":"eve","sub":"alice","aud":"curfew"}`))
+	sig, err := k.method.Sign(text, k.key)
+	if err != nil {
+		panic(err)
+	}
+	return text + "." + encode(sig)
+}
+
+// TestIDTokenOfAnother: a refresh that answers for another person is noticed
+// whatever the answer's scope says.
+func TestIDTokenOfAnother(t *testing.T) {
+	s := startServer(t)
+	s.answer = func(_ url.Values, doc map[string]any) { doc["scope"] = "Mail.Read" }
+	c := s.client(t, nil)
+	got, _ := signIn(t, c, SignInOptions{})
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	s.claims = func(c jwt.MapClaims) { c["sub"] = "eve" }
+	if _, err := c.Refresh(t.Context(), got.grant.RefreshToken, Origin{got.grant.Identity, got.grant.Endpoints}); err == nil || !strings.Contains(err.Error(), "another subject") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestAlgorithms: a server that signs with what proves nothing here is refused
+// before the browser opens, and by name.
+func TestAlgorithms(t *testing.T) {
+	s := startServer(t)
+	s.metadata = func(doc map[string]any) { doc["id_token_signing_alg_values_supported"] = []string{"HS256"} }
+	if _, err := s.client(t, nil).StartSignIn(t.Context(), SignInOptions{}); classOf(err) != HeldBack || !strings.Contains(err.Error(), "HS256 only") {
+		t.Errorf("error %v", err)
+	}
+	s = startServer(t)
+	s.sign = func(c jwt.MapClaims) string {
+		text, _ := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString([]byte("secret"))
+		return text
+	}
+	if got, _ := signIn(t, s.client(t, nil), SignInOptions{}); got.err == nil || !strings.Contains(got.err.Error(), "signed with HS256") {
+		t.Errorf("error %v", got.err)
+	}
+	s = startServer(t)
+	s.keys[0].method = namedMethod{jwt.SigningMethodES256, "ESP256"}
+	if got, _ := signIn(t, s.client(t, nil), SignInOptions{}); got.err != nil {
+		t.Error(got.err)
+	}
+}
+
+// TestKeyIDs: keys without a kid, and a key that was replaced under its kid.
+func TestKeyIDs(t *testing.T) {
+	s := startServer(t)
+	s.keys[0].kid = "k1"
+	published := jwk(s.keys[0])
+	delete(published, "kid")
+	s.handle["/jwks"] = func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, 200, map[string]any{"keys": []any{map[string]any{"kty": 7}, published}})
+	}
+	if got, _ := signIn(t, s.client(t, nil), SignInOptions{}); got.err != nil {
+		t.Errorf("a token with a kid, the key without: %v", got.err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		s.URL = fakeIssuer
+		c := s.client(t, func(c *Config) { c.Transport = transportTo{s} })
+		from := Origin{Identity: Identity{Issuer: s.URL, Subject: "alice"}}
+		for range 3 { // the set rolls within a minute
+			if _, err := c.Refresh(t.Context(), auth.NewSecret("rt-0"), from); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(20 * time.Second)
+			s.keys = []testKey{newECKey("k1")}
+		}
+	})
+}
+
+// TestEndpointMoves: discovery is read again when nothing answers at the token
+// endpoint any more. The refresh token follows within the same server only.
+func TestEndpointMoves(t *testing.T) {
+	for _, test := range []struct {
+		name, to string
+		ok       bool
+	}{
+		{"another path", fakeIssuer + "/v2/token", true},
+		{"another host", "https://elsewhere.example.test/token", false},
+		{"another port", "https://id.example.test:444/token", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer()
+				s.URL = fakeIssuer
+				c := s.client(t, func(c *Config) { c.Transport = transportTo{s} })
+				first, err := c.Refresh(t.Context(), auth.NewSecret("rt-0"), Origin{})
+				if err != nil || first.Endpoints.Token != fakeIssuer+"/token" {
+					t.Fatalf("%+v, %v", first.Endpoints, err)
+				}
+				var got []string
+				s.handle["/token"] = func(w http.ResponseWriter, r *http.Request) {
+					if got = append(got, r.Host); r.Host == "id.example.test" {
+						http.NotFound(w, r)
+						return
+					}
+					s.serveToken(w, r)
+				}
+				s.handle["/v2/token"] = s.serveToken
+				s.metadata = func(doc map[string]any) { doc["token_endpoint"] = test.to }
+				from := Origin{Identity{Issuer: fakeIssuer, Subject: "alice"}, first.Endpoints}
+				g, err := c.Refresh(t.Context(), auth.NewSecret("rt-1"), from)
+				if test.ok && (err != nil || g.Endpoints.Token != test.to) {
+					t.Errorf("%+v, %v", g.Endpoints, err)
+				}
+				if !test.ok && (classOf(err) != HeldBack || !strings.Contains(err.Error(), "sign in again") || len(got) != 1) {
+					t.Errorf("%v; the refresh token went to %q", err, got)
+				}
+
+				// Nor does a new client, after a restart, send it there.
+				c = s.client(t, func(c *Config) { c.Transport = transportTo{s} })
+				if _, err := c.Refresh(t.Context(), auth.NewSecret("rt-1"), from); (err == nil) != test.ok {
+					t.Errorf("after a restart: %v", err)
+				}
+				s.metadata = func(doc map[string]any) { doc["revocation_endpoint"] = test.to }
+				s.handle["/v2/token"] = respond(200, "", "")
+				s.handle["/token"] = respond(200, "", "")
+				c = s.client(t, func(c *Config) { c.Transport = transportTo{s} })
+				if err := c.RevokeFrom(t.Context(), auth.NewSecret("rt-1"), from); (err == nil) != test.ok {
+					t.Errorf("revocation: %v", err)
+				}
+			})
+		})
+	}
+	t.Run("at a sign-in", func(t *testing.T) {
+		s := startServer(t)
+		c := s.client(t, nil)
+		if got, _ := signIn(t, c, SignInOptions{}); got.err != nil {
+			t.Fatal(got.err)
+		}
+		s.handle["/token"], s.handle["/v2/token"] = http.NotFound, s.serveToken
+		s.metadata = func(doc map[string]any) { doc["token_endpoint"] = s.URL + "/v2/token" }
+		c.read = time.Now().Add(-2 * rereadAfter)
+		if got, _ := signIn(t, c, SignInOptions{}); got.err != nil {
+			t.Error(got.err)
+		}
+	})
+}
+
+// TestDenials: a refusal in a provider's own words is one.
+func TestDenials(t *testing.T) {
+	s := startServer(t)
+	s.authorize = func(_, a url.Values) {
+		a.Del("code")
+		a.Set("error", "user_cancelled_login")
+		a.Set("error_description", "The user cancelled LinkedIn login")
+	}
+	if got, _ := signIn(t, s.client(t, nil), SignInOptions{}); classOf(got.err) != Denied || !strings.Contains(got.err.Error(), "cancelled LinkedIn login") {
+		t.Errorf("error %v", got.err)
+	}
+}
+
+// FuzzMetadata: whatever a discovery document or a key set holds, what is read
+// from it can be used.
+func FuzzMetadata(f *testing.F) {
+	f.Add([]byte(`{"issuer":"https://id.example.test","token_endpoint":"https://a/","keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}`))
+	f.Add([]byte(`{"issuer":"https://id.example.test/{tenantid}","keys":[{"kty":"EC","crv":"P-256","x":"","y":""},{"kty":"OKP","crv":"Ed25519","x":"AA"}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		o, err := parseObject(data)
+		if err != nil {
+			return
+		}
+		if m, failed := readMetadata(fakeIssuer, o); failed != nil {
+			checkText(t, failed.Error())
+		} else {
+			for _, address := range []string{m.authorization, m.token, m.jwks, m.device, m.userinfo, m.revocation} {
+				if _, err := parseURL(address); address != "" && err != nil {
+					t.Errorf("%q: %v", address, err)
+				}
+			}
+			if iss := m.issuerFor("x"); m.template == "" && iss != fakeIssuer {
+				t.Errorf("issuer %q", iss)
+			}
+		}
+		keys, _ := readKeys(o)
+		fitting(keys, "", "RS256")
+		c := &Client{log: nil}
+		_, _, _ = c.readDevice("x", "h", &reply{status: 200, body: data})
+		code, words, _ := errorWords(o)
+		checkText(t, cleanCode(code))
+		checkText(t, clean(words))
+		for _, key := range []string{"exp", "iat", "auth_time"} {
+			if at, ok := o.unixTime(key); ok && (at.Year() < 1970 || at.Year() > 9999) {
+				t.Errorf("%s: %v", key, at)
+			}
+		}
+	})
+}
