@@ -1,5 +1,5 @@
-// Package assets holds what is compiled into the programs: their name, the
-// icons and the pages a browser is shown.
+// Package assets holds what is compiled into the programs: their name and
+// their icons.
 package assets
 
 // Who the program is, to a desktop and to a person. FyneApp.toml at the top of

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"curfew/assets"
+	"curfew/assets/pages"
 )
 
 // chromium is a command that opens an address in a real browser.
@@ -81,11 +81,11 @@ func TestBrowserPictures(t *testing.T) {
 	if folder == "" {
 		t.Skip("CURFEW_PICTURES names no folder")
 	}
-	for name, page := range map[string]assets.Page{
-		"done": assets.SignInDone, "denied": assets.SignInDenied, "failed": assets.SignInFailed, "expired": assets.SignInExpired,
+	for name, page := range map[string]pages.Page{
+		"done": pages.SignInDone, "denied": pages.SignInDenied, "failed": pages.SignInFailed, "expired": pages.SignInExpired,
 	} {
 		file := filepath.Join(t.TempDir(), "page.html")
-		if err := os.WriteFile(file, page.Body, 0o600); err != nil {
+		if err := os.WriteFile(file, page.Body(), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		for _, scheme := range []struct{ name, flag string }{

@@ -20,7 +20,7 @@ import (
 
 	"curfew/auth"
 
-	"curfew/assets"
+	"curfew/assets/pages"
 )
 
 // This file is the loopback end of a redirect (RFC 8252 section 7.3). Its one
@@ -141,7 +141,7 @@ type receiver struct {
 	claimed atomic.Bool
 
 	ended chan struct{} // closed when page is known
-	page  assets.Page
+	page  pages.Page
 }
 
 func newReceiver(r redirect, port string, state auth.Secret, log *slog.Logger) *receiver {
@@ -165,11 +165,11 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rc.log.Debug("visit to the sign-in port refused", "status", status, "why", why)
 		switch {
 		case why == noState && values.Has("error"):
-			rc.write(w, r, status, assets.SignInUnclaimed(values.Get("error")))
+			rc.write(w, r, status, pages.SignInUnclaimed(values.Get("error")))
 		case why == noCookie:
-			rc.write(w, r, status, assets.SignInElsewhere)
+			rc.write(w, r, status, pages.SignInElsewhere)
 		case status == http.StatusBadRequest:
-			rc.write(w, r, status, assets.SignInExpired)
+			rc.write(w, r, status, pages.SignInExpired)
 		default:
 			setPageHeaders(w.Header())
 			http.Error(w, http.StatusText(status), status)
@@ -193,7 +193,7 @@ const (
 )
 
 // end releases the browsers that wait. It is called once.
-func (rc *receiver) end(page assets.Page) {
+func (rc *receiver) end(page pages.Page) {
 	rc.page = page
 	close(rc.ended)
 }
@@ -263,14 +263,15 @@ func setPageHeaders(h http.Header) {
 }
 
 // write sends a page in the browser's language.
-func (rc *receiver) write(w http.ResponseWriter, r *http.Request, status int, page assets.Page) {
+func (rc *receiver) write(w http.ResponseWriter, r *http.Request, status int, page pages.Page) {
 	page = page.For(r.Header.Get("Accept-Language"))
 	setPageHeaders(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", page.Policy)
-	w.Header().Set("Content-Length", strconv.Itoa(len(page.Body)))
+	w.Header().Set("Content-Security-Policy", page.Policy())
+	body := page.Body()
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	w.Write(page.Body)
+	w.Write(body)
 }
 
 // serve answers on the listeners until ctx ends, then lets pages that are

@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"curfew/assets"
+	"curfew/assets/pages"
 )
 
 // SignInOptions shape one sign-in.
@@ -239,15 +239,15 @@ var errStartedTwice error = &Error{Op: "sign-in", Class: Cancelled, Err: errors.
 var errSignInCancelled error = &Error{Op: "sign-in", Class: Cancelled, Err: errors.New("it was cancelled")}
 
 // pageFor is the page that a browser ends on.
-func pageFor(err error) assets.Page {
+func pageFor(err error) pages.Page {
 	e, failed := errors.AsType[*Error](err)
 	switch {
 	case err == nil:
-		return assets.SignInDone
+		return pages.SignInDone
 	case failed && e.Class == Denied:
-		return assets.SignInDenied
+		return pages.SignInDenied
 	case failed && e.Class == Cancelled:
-		return assets.SignInExpired
+		return pages.SignInExpired
 	}
-	return assets.SignInFailed
+	return pages.SignInFailed
 }

@@ -25,7 +25,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"curfew/assets"
+	"curfew/assets/pages"
 )
 
 func TestSignIn(t *testing.T) {
@@ -46,7 +46,7 @@ func TestSignIn(t *testing.T) {
 	if g.ReceivedAt.Before(before) {
 		t.Errorf("received %v", g.ReceivedAt)
 	}
-	if page != string(assets.SignInDone.Body) {
+	if page != string(pages.SignInDone.Body()) {
 		t.Errorf("final page %.300s", page)
 	}
 
@@ -209,7 +209,7 @@ func TestStrayVisits(t *testing.T) {
 		}
 	}
 
-	if _, page := get(t, answer.String(), nil); page != string(assets.SignInDone.Body) {
+	if _, page := get(t, answer.String(), nil); page != string(pages.SignInDone.Body()) {
 		t.Errorf("final page %.200s", page)
 	}
 	if got := <-done; got.err != nil {
@@ -249,13 +249,13 @@ func TestAnswerOnce(t *testing.T) {
 	s.token = func(http.ResponseWriter, *http.Request) bool { written.Wait(); return false }
 	flow, done := begin(t, s.client(t, nil), SignInOptions{})
 	answer := answerURL(t, flow)
-	pages := make(chan string, 30)
+	shown := make(chan string, 30)
 	for range 30 {
 		go func() {
 			conn, err := net.Dial("tcp", answer.Host)
 			if err != nil {
 				written.Done()
-				pages <- ""
+				shown <- ""
 				return
 			}
 			defer conn.Close()
@@ -263,13 +263,13 @@ func TestAnswerOnce(t *testing.T) {
 			written.Done()
 			body, _ := io.ReadAll(conn)
 			_, page, _ := strings.Cut(string(body), "\r\n\r\n")
-			pages <- page
+			shown <- page
 		}()
 	}
 	seen := 0
 	for range 30 {
-		switch page := <-pages; page {
-		case string(assets.SignInDone.Body):
+		switch page := <-shown; page {
+		case string(pages.SignInDone.Body()):
 			seen++
 		case "":
 		default:
@@ -295,28 +295,28 @@ func TestAnswerOnce(t *testing.T) {
 func TestReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rc := newReceiver(redirect{host: "127.0.0.1", path: "/callback"}, "5", auth.NewSecret("right"), slog.New(slog.DiscardHandler))
-		var pages [3]*httptest.ResponseRecorder
-		for i := range pages {
-			pages[i] = httptest.NewRecorder()
+		var shown [3]*httptest.ResponseRecorder
+		for i := range shown {
+			shown[i] = httptest.NewRecorder()
 			r := httptest.NewRequest("GET", "/callback?state=right&code=x", nil)
 			r.Host = "127.0.0.1:5"
 			if i == 2 {
 				r.Header.Set("Accept-Language", "de-DE,de;q=0.9,en;q=0.8")
 			}
-			go rc.ServeHTTP(pages[i], r)
+			go rc.ServeHTTP(shown[i], r)
 		}
 		synctest.Wait()
 		if len(rc.answer) != 1 {
 			t.Errorf("%d answers", len(rc.answer))
 		}
-		rc.end(assets.SignInDenied)
+		rc.end(pages.SignInDenied)
 		synctest.Wait()
-		for i, page := range pages {
-			want := assets.SignInDenied
+		for i, page := range shown {
+			want := pages.SignInDenied
 			if i == 2 {
 				want = want.For("de")
 			}
-			if page.Body.String() != string(want.Body) || page.Header().Get("Content-Security-Policy") != want.Policy {
+			if page.Body.String() != string(want.Body()) || page.Header().Get("Content-Security-Policy") != want.Policy() {
 				t.Errorf("page %.100s", page.Body)
 			}
 		}
@@ -360,7 +360,7 @@ func TestCrowd(t *testing.T) {
 		t.Errorf("the oldest of too many connections is still open: %v", err)
 	}
 	start := time.Now()
-	if _, page := get(t, answer.String(), nil); page != string(assets.SignInDone.Body) {
+	if _, page := get(t, answer.String(), nil); page != string(pages.SignInDone.Body()) {
 		t.Errorf("final page %.200s", page)
 	}
 	if got := <-done; got.err != nil {
@@ -395,27 +395,27 @@ func TestSignInAnswers(t *testing.T) {
 		change func(answer url.Values)
 		class  Class
 		code   string
-		page   assets.Page
+		page   pages.Page
 	}{
-		{"denied", func(a url.Values) { a.Del("code"); a.Set("error", "access_denied") }, Denied, "access_denied", assets.SignInDenied},
-		{"busy", func(a url.Values) { a.Del("code"); a.Set("error", "temporarily_unavailable") }, Throttled, "temporarily_unavailable", assets.SignInFailed},
-		{"broken", func(a url.Values) { a.Del("code"); a.Set("error", "server_error") }, Unknown, "server_error", assets.SignInFailed},
-		{"scope", func(a url.Values) { a.Del("code"); a.Set("error", "invalid_scope") }, HeldBack, "invalid_scope", assets.SignInFailed},
-		{"invalid_grant means nothing here", func(a url.Values) { a.Del("code"); a.Set("error", "invalid_grant") }, HeldBack, "invalid_grant", assets.SignInFailed},
-		{"code and error", func(a url.Values) { a.Set("error", "access_denied") }, Protocol, "", assets.SignInFailed},
-		{"neither", func(a url.Values) { a.Del("code") }, Protocol, "", assets.SignInFailed},
-		{"empty code", func(a url.Values) { a.Set("code", "") }, Protocol, "", assets.SignInFailed},
-		{"code with a line break", func(a url.Values) { a.Set("code", "a\r\nb") }, Protocol, "", assets.SignInFailed},
-		{"iss of another server", func(a url.Values) { a.Set("iss", "https://evil.test") }, Protocol, "", assets.SignInFailed},
-		{"iss with a slash more", func(a url.Values) { a.Set("iss", a.Get("iss")+"/") }, Protocol, "", assets.SignInFailed},
-		{"iss missing though promised", func(a url.Values) { a.Del("iss") }, Protocol, "", assets.SignInFailed},
-		{"error of another server", func(a url.Values) { a.Del("code"); a.Set("error", "access_denied"); a.Set("iss", "https://evil.test") }, Protocol, "", assets.SignInFailed},
-		{"code of somebody else", func(a url.Values) { a.Set("code", "injected") }, HeldBack, "invalid_grant", assets.SignInFailed},
+		{"denied", func(a url.Values) { a.Del("code"); a.Set("error", "access_denied") }, Denied, "access_denied", pages.SignInDenied},
+		{"busy", func(a url.Values) { a.Del("code"); a.Set("error", "temporarily_unavailable") }, Throttled, "temporarily_unavailable", pages.SignInFailed},
+		{"broken", func(a url.Values) { a.Del("code"); a.Set("error", "server_error") }, Unknown, "server_error", pages.SignInFailed},
+		{"scope", func(a url.Values) { a.Del("code"); a.Set("error", "invalid_scope") }, HeldBack, "invalid_scope", pages.SignInFailed},
+		{"invalid_grant means nothing here", func(a url.Values) { a.Del("code"); a.Set("error", "invalid_grant") }, HeldBack, "invalid_grant", pages.SignInFailed},
+		{"code and error", func(a url.Values) { a.Set("error", "access_denied") }, Protocol, "", pages.SignInFailed},
+		{"neither", func(a url.Values) { a.Del("code") }, Protocol, "", pages.SignInFailed},
+		{"empty code", func(a url.Values) { a.Set("code", "") }, Protocol, "", pages.SignInFailed},
+		{"code with a line break", func(a url.Values) { a.Set("code", "a\r\nb") }, Protocol, "", pages.SignInFailed},
+		{"iss of another server", func(a url.Values) { a.Set("iss", "https://evil.test") }, Protocol, "", pages.SignInFailed},
+		{"iss with a slash more", func(a url.Values) { a.Set("iss", a.Get("iss")+"/") }, Protocol, "", pages.SignInFailed},
+		{"iss missing though promised", func(a url.Values) { a.Del("iss") }, Protocol, "", pages.SignInFailed},
+		{"error of another server", func(a url.Values) { a.Del("code"); a.Set("error", "access_denied"); a.Set("iss", "https://evil.test") }, Protocol, "", pages.SignInFailed},
+		{"code of somebody else", func(a url.Values) { a.Set("code", "injected") }, HeldBack, "invalid_grant", pages.SignInFailed},
 		{"hostile words", func(a url.Values) {
 			a.Del("code")
 			a.Set("error", "<script>")
 			a.Set("error_description", "<script>alert(1)</script>\u202egnp.exe \x1b[31mred\r\n"+strings.Repeat("x", 4000))
-		}, HeldBack, "<script>", assets.SignInFailed},
+		}, HeldBack, "<script>", pages.SignInFailed},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -426,7 +426,7 @@ func TestSignInAnswers(t *testing.T) {
 			if !ok || e.Class != test.class || e.Code != test.code {
 				t.Errorf("error %#v", got.err)
 			}
-			if page != string(test.page.Body) {
+			if page != string(test.page.Body()) {
 				t.Errorf("page %.300s", page)
 			}
 			if text := got.err.Error(); strings.ContainsAny(text, "\x1b\r\n\u202e") || len(text) > 400 {
@@ -574,7 +574,7 @@ func TestSlowExchange(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
 	s.token = func(http.ResponseWriter, *http.Request) bool { <-time.After(6 * time.Second); return false }
-	if got, page := signIn(t, s.client(t, nil), SignInOptions{}); got.err != nil || page != string(assets.SignInDone.Body) {
+	if got, page := signIn(t, s.client(t, nil), SignInOptions{}); got.err != nil || page != string(pages.SignInDone.Body()) {
 		t.Errorf("%v, page %.200s", got.err, page)
 	}
 }
@@ -596,14 +596,14 @@ func TestCancelWhileExchanging(t *testing.T) {
 		done <- err
 	}()
 	answer := answerURL(t, flow).String()
-	pages := make(chan string, 1)
-	go func() { _, page := get(t, answer, nil); pages <- page }()
+	shown := make(chan string, 1)
+	go func() { _, page := get(t, answer, nil); shown <- page }()
 	<-exchanging
 	flow.Close()
 	if err := <-done; classOf(err) != Cancelled {
 		t.Errorf("error %v", err)
 	}
-	if page := <-pages; page != string(assets.SignInExpired.Body) {
+	if page := <-shown; page != string(pages.SignInExpired.Body()) {
 		t.Errorf("page %.200s", page)
 	}
 	expectClosed(t, flow.URL)

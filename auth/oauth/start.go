@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"curfew/assets"
+	"curfew/assets/pages"
 	"curfew/auth"
 )
 
@@ -87,7 +87,7 @@ func (rc *receiver) start(w http.ResponseWriter, r *http.Request) bool {
 	if again {
 		rc.log.Warn("the start page of a sign-in was opened twice")
 		d.once.Do(func() { close(d.spoiled) })
-		rc.write(w, r, http.StatusForbidden, assets.SignInFailed)
+		rc.write(w, r, http.StatusForbidden, pages.SignInFailed)
 		return true
 	}
 	setPageHeaders(w.Header())

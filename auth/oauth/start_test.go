@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"curfew/assets"
+	"curfew/assets/pages"
 )
 
 // browser is an HTTP client with cookies of its own.
@@ -65,7 +65,7 @@ func TestStartPage(t *testing.T) {
 				t.Errorf("%s is in %s", secret, page)
 			}
 		}
-		if status, text := visit(t, newBrowser(t), page); status != 200 || text != string(assets.SignInDone.Body) {
+		if status, text := visit(t, newBrowser(t), page); status != 200 || text != string(pages.SignInDone.Body()) {
 			t.Errorf("%d %.300s", status, text)
 		}
 		expectGrant(t, done)
@@ -91,7 +91,7 @@ func TestStartPage(t *testing.T) {
 	})
 	t.Run("the answer from another browser", func(t *testing.T) {
 		flow, done, page := start(t)
-		if status, text := visit(t, newBrowser(t), flow.URL); status != http.StatusForbidden || text != string(assets.SignInElsewhere.Body) {
+		if status, text := visit(t, newBrowser(t), flow.URL); status != http.StatusForbidden || text != string(pages.SignInElsewhere.Body()) {
 			t.Errorf("%d %.300s", status, text)
 		}
 		visit(t, newBrowser(t), page) // and the right one still can
@@ -106,7 +106,7 @@ func TestStartPage(t *testing.T) {
 		thief.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		visit(t, thief, page)
 		before := len(s.posts)
-		if status, text := visit(t, newBrowser(t), page); status != http.StatusForbidden || text != string(assets.SignInFailed.Body) {
+		if status, text := visit(t, newBrowser(t), page); status != http.StatusForbidden || text != string(pages.SignInFailed.Body()) {
 			t.Errorf("%d %.300s", status, text)
 		}
 		got := <-done
@@ -147,7 +147,7 @@ func TestStartPage(t *testing.T) {
 			a.Set("error_description", "not in the group")
 		}
 		flow, done := begin(t, s.client(t, nil), SignInOptions{Browser: true})
-		if status, text := visit(t, newBrowser(t), flow.URL); status != 400 || text != string(assets.SignInUnclaimed("access_denied").Body) {
+		if status, text := visit(t, newBrowser(t), flow.URL); status != 400 || text != string(pages.SignInUnclaimed("access_denied").Body()) {
 			t.Errorf("%d %.300s", status, text)
 		}
 		visit(t, newBrowser(t), flow.StartPage())

@@ -24,11 +24,12 @@ var layers = []struct {
 	why string
 }{
 	{"assets", nil, "what is embedded knows nobody that shows it"},
+	{"assets/pages", nil, "a page is fixed text, whoever shows it"},
 	{"assets/icons", nil, "the program that draws the icons stands alone"},
 	{"keystore", nil, "it keeps opaque bytes: what they mean could only tempt it"},
 	{"keystore/kctest", nil, "keychains for tests, as the system gives them"},
 	{"auth", nil, "the words and the rules are everybody's, so they bring nobody else along"},
-	{"auth/oauth", []string{"assets", "auth"}, "the protocol knows neither sessions nor where they are kept; the pages of its listener are assets"},
+	{"auth/oauth", []string{"assets/pages", "auth"}, "the protocol knows neither sessions nor where they are kept; the pages of its listener are assets"},
 	{"auth/config", []string{"auth", "auth/oauth"}, "it knows the presets by name; what the settings do is the engine's"},
 	{"auth/engine", []string{"auth", "auth/oauth", "keystore"}, "the engine must run where nothing is shown"},
 	{"auth/agent", []string{"auth", "auth/config", "auth/engine", "auth/oauth"}, "what goes over the socket is the engine's"},

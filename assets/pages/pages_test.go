@@ -1,4 +1,4 @@
-package assets
+package pages
 
 import (
 	"crypto/sha256"
@@ -21,7 +21,7 @@ func TestSignInPages(t *testing.T) {
 		"The server answered with an error: access_denied": SignInUnclaimed("access_denied"), "The server answered with an error": SignInUnclaimed("<b>"),
 		"Der Server hat mit einem Fehler geantwortet: access_denied": SignInUnclaimed("access_denied").For("de"),
 	} {
-		body := string(page.Body)
+		body := string(page.Body())
 		if !strings.Contains(body, "<h1>"+title+"</h1>") || seen[body] {
 			t.Errorf("%s is not on its page", title)
 		}
@@ -37,8 +37,8 @@ func TestSignInPages(t *testing.T) {
 				t.Errorf("%s: not exactly one %s", title, element)
 			}
 		}
-		if page.Policy != want.String() {
-			t.Errorf("%s: policy %s", title, page.Policy)
+		if page.Policy() != want.String() {
+			t.Errorf("%s: policy %s", title, page.Policy())
 		}
 		if found := regexp.MustCompile(`(?i)https?:|//[a-z]|src=|href=|url\(|@import|style=|\son[a-z]+=|ZgotmplZ`).FindString(body); found != "" {
 			t.Errorf("%s: has %q", title, found)
@@ -53,7 +53,7 @@ func TestSignInPageLanguage(t *testing.T) {
 		"": "en", "en-GB,en;q=0.9": "en", "fr": "en", "*": "en", "de": "de", "DE-at": "de", "de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7": "de",
 		"en;q=0.5, de;q=0.6": "de", "fr, de;q=0.3": "de", "de;q=0, en;q=0.1": "en", "de;q=x": "en", "de;q=NaN": "en", "en,de": "en", "de,en": "de", ";;,": "en", "dex": "en",
 	} {
-		if body := string(SignInDone.For(accept).Body); !strings.Contains(body, `<html lang="`+want+`"`) {
+		if body := string(SignInDone.For(accept).Body()); !strings.Contains(body, `<html lang="`+want+`"`) {
 			t.Errorf("Accept-Language %q: not the page in %s", accept, want)
 		}
 	}
