@@ -379,9 +379,6 @@ func (s *Server) remove(r *http.Request, name string) (any, error) {
 		return nil, err
 	}
 	defer release()
-	if _, err := s.Engine.Snapshot(name); err != nil {
-		return nil, err
-	}
 	if err := config.DeleteAccount(s.Path, name); err != nil {
 		return nil, err
 	}

@@ -44,6 +44,10 @@ type account struct {
 	storeErr error     // the last keychain call failed like this; nil: it did not
 	storeAt  time.Time // when to look whether the keychain is back
 
+	leaving   int           // sign-outs that were asked for and are not done: nothing is served
+	removed   *auth.Account // what is removed with the sign-out
+	interrupt func()        // ends the waits of the refresh under way, not its request
+
 	signIn *signIn // running, or the last one
 	ops    []func(context.Context)
 	gone   bool // the owner goroutine has ended: see queueLocked
@@ -62,7 +66,8 @@ type account struct {
 type server struct {
 	*oauth.Client
 	bound  binding
-	secret bool // Client has the client secret
+	secret bool   // Client has the client secret
+	reach  string // how far revocation reaches, as configured; "": as the preset says
 }
 
 func (m *Manager) newAccount(c auth.Account) (*account, error) {
@@ -74,7 +79,7 @@ func (m *Manager) newAccount(c auth.Account) (*account, error) {
 	if err != nil {
 		return nil, &auth.Error{Kind: auth.KindBadRequest, Message: err.Error(), Hint: "see `curfew providers`, and the account's table in config.toml", Cause: err}
 	}
-	return &account{m: m, name: c.Name, clock: clock, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, server: server{client, bindingOf(c), false}, loading: true}, nil
+	return &account{m: m, name: c.Name, clock: clock, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, server: server{client, bindingOf(c), false, c.RevocationReach}, loading: true}, nil
 }
 
 func (m *Manager) clientConfig(c auth.Account, clock *Clock) oauth.Config {
@@ -102,23 +107,32 @@ func (a *account) dial(ctx context.Context) (server, error) {
 	if !c.ClientSecretKeychain || s.secret {
 		return s, nil
 	}
-	secret, err := a.m.clientSecret(ctx, c.Name)
+	s, err := a.m.makeServer(ctx, c, a.clock)
 	if err != nil {
 		return server{}, err
 	}
-	oc := a.m.clientConfig(c, a.clock)
-	oc.ClientSecret = secret
-	client, err := a.m.newClient(oc)
-	if err != nil {
-		return server{}, err
-	}
-	s = server{client, bindingOf(c), true}
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
 	if bindingOf(a.config) == s.bound {
 		a.server = s
 	}
 	return s, nil
+}
+
+// makeServer makes a server with the client secret that c speaks of.
+func (m *Manager) makeServer(ctx context.Context, c auth.Account, clock *Clock) (server, error) {
+	oc := m.clientConfig(c, clock)
+	if c.ClientSecretKeychain {
+		var err error
+		if oc.ClientSecret, err = m.clientSecret(ctx, c.Name); err != nil {
+			return server{}, err
+		}
+	}
+	client, err := m.newClient(oc)
+	if err != nil {
+		return server{}, err
+	}
+	return server{client, bindingOf(c), c.ClientSecretKeychain, c.RevocationReach}, nil
 }
 
 // serverNow is the account's server for who does not hold m.mu: a change of the
@@ -391,7 +405,7 @@ func (a *account) endedLocked(now time.Time) auth.Reason {
 func (a *account) note(ctx context.Context) {
 	a.m.mu.Lock()
 	a.facts.Clock = a.clock.Anchor()
-	meta := a.facts.encode(a.use)
+	meta := a.encodeLocked(a.facts)
 	id := a.rec.ID
 	a.noted = a.clock.Now()
 	a.dirty = false
@@ -430,13 +444,12 @@ func (a *account) end(ctx context.Context, reason auth.Reason) {
 	}
 	a.m.mu.Lock()
 	a.recordEndLocked(rec, reason)
-	server := a.server
 	a.m.mu.Unlock()
 	if reason == auth.ByTampering {
 		a.m.eraseTampered(ctx, rec.ID)
 		return
 	}
-	a.m.retire(rec, server, string(reason))
+	a.m.retire(rec, string(reason))
 }
 
 // recordEndLocked drops the session from memory and remembers how it ended.
@@ -455,6 +468,8 @@ func (a *account) recordEndLocked(rec keystore.Record, reason auth.Reason) {
 	a.rec, a.access, a.facts, a.use = nil, auth.Secret{}, facts{}, use{}
 	a.retry, a.storeErr, a.dirty = retry{}, nil, false
 	a.failFlightLocked(endedError(a.name, reason))
+	close(a.m.sessionEnded) // what waited for that goes on
+	a.m.sessionEnded = make(chan struct{})
 	a.m.publishLocked()
 }
 

@@ -80,9 +80,13 @@ func (a *account) failFlightLocked(err error) {
 // refresh runs one cycle as far as it gets now: reserve, one POST at a time,
 // commit, serve.
 func (a *account) refresh(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a.m.locked(func() { a.interrupt = cancel })
 	err := a.cycle(ctx)
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
+	a.interrupt = nil
 	a.failFlightLocked(err)
 	a.inFlight = false
 	a.m.publishLocked()
@@ -132,8 +136,8 @@ func (a *account) cycle(ctx context.Context) error {
 			return a.renew(ctx, grant, nil, c.resumed)
 		}
 		if errors.Is(err, oauth.ErrSubjectChanged) {
-			a.revokeGrant(ctx, grant)
 			a.end(ctx, auth.BySubjectChanged)
+			a.revokeGrant(grant)
 			return endedError(a.name, auth.BySubjectChanged)
 		}
 		if again, err := c.failed(ctx, grant, refreshError(err)); !again {
@@ -229,6 +233,7 @@ func (c *cycle) failed(ctx context.Context, grant oauth.Grant, e *oauth.Error) (
 		}
 	case oauth.Dead:
 		if c.confirmed {
+			a.m.locked(func() { a.learnReachLocked(reachClient) })
 			reason := a.deathReason(e)
 			a.end(ctx, reason)
 			return false, endedError(a.name, reason)
@@ -244,10 +249,13 @@ func (c *cycle) failed(ctx context.Context, grant oauth.Grant, e *oauth.Error) (
 	return false, a.failed(ctx, e, e.Class == oauth.NotSent && !a.sent)
 }
 
-// over says why the session is over by time, or "".
+// over says why the session has ended by time or by a sign-out, or "".
 func (a *account) over() auth.Reason {
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
+	if a.leaving > 0 {
+		return auth.ByUser
+	}
 	return a.sessionLocked().Over(a.m.limits, a.clock.Now())
 }
 
@@ -304,7 +312,7 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	a.m.mu.Lock()
 	u.late = bad != nil && resumed && f.Useless.Count == 1 && !a.sessionLocked().AccessGood(now)
 	a.use.LastActivity = now
-	u.meta = u.facts.encode(a.use)
+	u.meta = a.encodeLocked(u.facts)
 	a.unsaved = u
 	a.m.mu.Unlock()
 	if err := a.save(ctx); err != nil {
@@ -381,6 +389,7 @@ func (a *account) save(ctx context.Context) error {
 	used := rec.Used
 	a.rec, a.facts, a.access, a.unsaved = &rec, u.facts, u.token, nil
 	a.retry, a.storeErr, a.dirty, a.forecastAt = retry{}, nil, false, time.Time{}
+	a.learnReachLocked(reachGrant)
 	program := ""
 	if a.flight != nil {
 		program = a.flight.program
@@ -404,20 +413,15 @@ func (a *account) saveAgain(ctx context.Context) { a.save(ctx) }
 // refresh token back: of the two that the session had, the store knows only
 // the one before.
 func (a *account) dropUnsavedLocked() {
-	u, run := a.unsaved, a.m.running
+	u := a.unsaved
 	a.unsaved = nil
-	if u == nil || len(u.secret) == 0 || run == nil {
+	if u == nil || len(u.secret) == 0 {
 		return
 	}
-	token, s, deadline := auth.NewSecret(string(u.secret)), a.server, a.clock.Now().Add(revokeFor)
+	r := revocation{account: a.name, facts: u.facts, token: auth.NewSecret(string(u.secret))}
 	clear(u.secret)
 	clear(u.access)
-	a.m.wg.Go(func() {
-		err := a.m.keepTrying(run, deadline, func() error { return s.giveBack(run, token) })
-		if err != nil {
-			a.m.log.Warn("a refreshed session that was never saved was not revoked", "account", a.name, "error", err)
-		}
-	})
+	a.m.giveBackLocked(r)
 }
 
 // failed notes a failure that may pass: the cycle stays open, unless unsent
@@ -497,13 +501,13 @@ func damaged(err error) bool {
 }
 
 // revokeGrant gives back what must not be kept.
-func (a *account) revokeGrant(ctx context.Context, g oauth.Grant) {
+func (a *account) revokeGrant(g oauth.Grant) {
 	if g.RefreshToken.IsZero() {
 		return
 	}
-	if err := a.serverNow().giveBack(ctx, g.RefreshToken); err != nil {
-		a.m.log.Warn("tokens that must not be kept were not revoked", "account", a.name, "error", err)
-	}
+	a.m.locked(func() {
+		a.m.giveBackLocked(revocation{account: a.name, facts: facts{Bound: a.server.bound, Identity: g.Identity}, token: g.RefreshToken})
+	})
 }
 
 // sleep waits for d and reports false when ctx ended first.

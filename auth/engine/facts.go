@@ -28,7 +28,8 @@ type facts struct {
 	Use             use             `json:"use"`                       // as of the last time it was written down; account.use is newer
 	OutcomeUnknown  bool            `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
 	Useless         useless         `json:"useless,omitzero"`
-	Warned          []string        `json:"warned,omitempty"` // the warnings given, by id
+	Warned          []string        `json:"warned,omitempty"`  // the warnings given, by id
+	Removed         *auth.Account   `json:"removed,omitempty"` // the account's configuration, when it was removed
 }
 
 // maxScope bounds the granted scope that is kept, in bytes: the store keeps
@@ -99,7 +100,13 @@ func tightest(a, b auth.Bounds) auth.Bounds {
 	}
 }
 
-// encode makes facts, with the use up to now, into what the store keeps.
+// encodeLocked makes facts of the account's session, with the use up to now,
+// into what the store keeps.
+func (a *account) encodeLocked(f facts) []byte {
+	f.Removed = a.removed
+	return f.encode(a.use)
+}
+
 func (f facts) encode(u use) []byte {
 	f.Use = u
 	b, err := json.Marshal(f)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -32,9 +31,10 @@ type journal struct {
 	mu     sync.Mutex
 	events []auth.Event // the newest, oldest first
 	pasts  map[string]pastSession
+	reach  map[string]string    // how far revocation reaches at a server, as far as it was learned
 	told   map[string]time.Time // account and program: last EventToken
 	lines  []byte               // of events that are not in the file yet
-	stale  bool                 // pasts holds more than its file
+	stale  bool                 // pasts or reach hold more than their files
 
 	writing sync.Mutex // held while files are written; never wanted by who holds mu
 	file    *os.File
@@ -57,13 +57,14 @@ type pastSession struct {
 const (
 	journalFile  = "events.jsonl"
 	pastsFile    = "ended.json"
+	reachFile    = "reach.json"
 	pausedFile   = "paused" // it is there, or it is not
 	journalLimit = 1 << 20  // bytes; then the file is put aside once
 	eventsKept   = 1000
 )
 
 func openJournal(dir string, log *slog.Logger) (*journal, error) {
-	j := &journal{log: log, wake: make(chan struct{}, 1), pasts: map[string]pastSession{}, told: map[string]time.Time{}}
+	j := &journal{log: log, wake: make(chan struct{}, 1), pasts: map[string]pastSession{}, reach: map[string]string{}, told: map[string]time.Time{}}
 	if dir == "" {
 		return j, nil
 	}
@@ -74,8 +75,10 @@ func openJournal(dir string, log *slog.Logger) (*journal, error) {
 	if j.dir, err = os.OpenRoot(dir); err != nil {
 		return nil, fmt.Errorf("cannot open the state directory: %w", err)
 	}
-	if err := j.readPasts(); err != nil {
-		log.Warn("cannot read how earlier sessions ended", "error", err)
+	for name, into := range map[string]any{pastsFile: &j.pasts, reachFile: &j.reach} {
+		if err := j.readMap(name, into); err != nil {
+			log.Warn("cannot read what earlier sessions left", "file", name, "error", err)
+		}
 	}
 	for _, name := range []string{journalFile + ".1", journalFile} {
 		j.readEvents(name)
@@ -99,20 +102,15 @@ func (j *journal) openFile() error {
 	return nil
 }
 
-func (j *journal) readPasts() error {
-	b, err := j.dir.ReadFile(pastsFile)
-	if errors.Is(err, fs.ErrNotExist) {
+func (j *journal) readMap(name string, into any) error {
+	b, err := j.dir.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) || string(bytes.TrimSpace(b)) == "null" {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	var pasts map[string]pastSession
-	if err := json.Unmarshal(b, &pasts); err != nil {
-		return err
-	}
-	maps.Copy(j.pasts, pasts) // which may be null
-	return nil
+	return json.Unmarshal(b, into)
 }
 
 // readEvents adds a file's events. Other lines are skipped.
@@ -178,12 +176,11 @@ func (j *journal) flush() {
 	}
 	j.writing.Lock()
 	defer j.writing.Unlock()
-	lines, pasts, err := j.take()
-	if err == nil && pasts != nil {
-		err = j.writePasts(pasts)
-	}
-	if err != nil {
-		j.log.Warn("cannot save how a session ended", "error", err)
+	lines, files := j.take()
+	for name, b := range files {
+		if err := j.replace(name, b); err != nil {
+			j.log.Warn("cannot save how a session ended", "error", err)
+		}
 	}
 	if len(lines) > 0 {
 		if err := j.writeLines(lines); err != nil {
@@ -192,16 +189,24 @@ func (j *journal) flush() {
 	}
 }
 
-// take returns what the files lack; pasts is nil when they lack nothing of it.
-func (j *journal) take() (lines, pasts []byte, err error) {
+// take returns what the files lack: lines, and whole new files.
+func (j *journal) take() (lines []byte, files map[string][]byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	lines, j.lines = j.lines, nil
-	if j.stale {
-		j.stale = false
-		pasts, err = json.MarshalIndent(j.pasts, "", "\t")
+	if !j.stale {
+		return lines, nil
 	}
-	return lines, pasts, err
+	j.stale, files = false, map[string][]byte{}
+	for name, v := range map[string]any{pastsFile: j.pasts, reachFile: j.reach} {
+		b, err := json.MarshalIndent(v, "", "\t")
+		if err != nil {
+			j.log.Warn("cannot save how a session ended", "error", err)
+			continue
+		}
+		files[name] = append(b, '\n')
+	}
+	return lines, files
 }
 
 func (j *journal) writeLines(lines []byte) error {
@@ -292,12 +297,30 @@ func (j *journal) forget(account string) {
 	}
 }
 
-func (j *journal) writePasts(b []byte) error {
-	const tmp = pastsFile + ".new"
-	if err := j.dir.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
+func (j *journal) replace(name string, b []byte) error {
+	tmp := name + ".new"
+	if err := j.dir.WriteFile(tmp, b, 0o600); err != nil {
 		return err
 	}
-	return j.dir.Rename(tmp, pastsFile)
+	return j.dir.Rename(tmp, name)
+}
+
+// reachAt returns what was learned of the server of a binding; "": nothing.
+func (j *journal) reachAt(b binding) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.reach[b.key()]
+}
+
+func (j *journal) learn(b binding, reach string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.reach[b.key()] == reach || j.reach[b.key()] == reachClient {
+		return
+	}
+	j.reach[b.key()] = reach
+	j.stale = true
+	j.poke()
 }
 
 // paused reports whether a pause is saved.

@@ -64,7 +64,7 @@ func (a *account) load(ctx context.Context) {
 	a.clock.Recall(facts.Clock)
 	a.dropFoundLocked(rec.ID)
 	if a.rec != nil {
-		m.retireLocked(*a.rec, a.server, endReplaced)
+		m.retireLocked(*a.rec, endReplaced)
 	}
 	a.dropUnsavedLocked()
 	a.rec, a.facts, a.use, a.access = &rec, facts, facts.Use, auth.NewSecret(string(access))
@@ -99,7 +99,7 @@ func (a *account) retireFound(rec keystore.Record) {
 	} else if a.rec == nil {
 		a.m.journal.endedUnnoted(rec)
 	}
-	a.m.retireLocked(rec, a.server, why)
+	a.m.retireLocked(rec, why)
 	a.m.publishLocked()
 }
 
@@ -175,7 +175,7 @@ func (m *Manager) adoptLocked(found []stray) {
 			a.found = append(a.found, s.rec)
 			a.poke()
 		case a == nil && !s.unclear() && m.strayOverLocked(s.rec):
-			m.retireLocked(s.rec, server{}, "its account is no longer configured")
+			m.retireLocked(s.rec, cmp.Or(s.rec.Ended, string(auth.ByAge)))
 		default:
 			m.strays = append(m.strays, s)
 		}
@@ -240,19 +240,4 @@ func (m *Manager) logStrays() {
 			}
 		}
 	})
-}
-
-// removeStrays erases the sessions of an account that is not configured, and
-// reports whether there were any.
-func (m *Manager) removeStrays(name string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.accounts[name] != nil {
-		return false
-	}
-	strays := m.takeStraysLocked(func(rec keystore.Record) bool { return rec.Account == name })
-	for _, s := range strays {
-		m.retireLocked(s.rec, server{}, string(auth.ByUser))
-	}
-	return len(strays) > 0
 }

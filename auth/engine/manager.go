@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,7 +61,11 @@ type Manager struct {
 	warnings auth.WarningLevel
 	paused   bool
 	strays   []stray
-	watchers map[chan []auth.Snapshot]struct{}
+	closing  map[string]int // closed sessions that are not erased yet, by account
+
+	revokedAt    map[grantKey]time.Time // a token was revoked there while a session lived: see learnReachLocked
+	sessionEnded chan struct{}          // closed, and replaced, when a session ends
+	watchers     map[chan []auth.Snapshot]struct{}
 }
 
 // New makes a Manager. It starts nothing; it reads the log of events and of
@@ -80,6 +85,10 @@ func New(c Config) (*Manager, error) {
 		random:    c.Random,
 		accounts:  map[string]*account{},
 		watchers:  map[chan []auth.Snapshot]struct{}{},
+		closing:   map[string]int{},
+
+		revokedAt:    map[grantKey]time.Time{},
+		sessionEnded: make(chan struct{}),
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
@@ -94,7 +103,11 @@ func New(c Config) (*Manager, error) {
 		m.random = rand.Float64
 	}
 	var err error
-	if m.journal, err = openJournal(c.StateDir, m.log); err != nil {
+	dir := c.StateDir
+	if c.MemoryOnly { // nothing about anybody outlives the agent
+		dir = ""
+	}
+	if m.journal, err = openJournal(dir, m.log); err != nil {
 		return nil, err
 	}
 	m.paused = m.journal.paused()
@@ -338,30 +351,6 @@ func (m *Manager) SetAccount(c auth.Account) error {
 	return nil
 }
 
-// RemoveAccount signs the account out and forgets it.
-func (m *Manager) RemoveAccount(ctx context.Context, name string) (auth.SignOutResult, error) {
-	if m.removeStrays(name) {
-		return auth.SignOutResult{Message: "The stored session of " + name + " is erased here. It was not revoked: its server is not configured."}, nil
-	}
-	res, err := m.SignOut(ctx, name)
-	if err != nil {
-		return res, err
-	}
-	if err := m.store.DeleteSecret(ctx, clientSecretName(name)); err != nil {
-		m.log.Warn("a client secret stays in the keychain", "account", name, "error", err)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if a := m.accounts[name]; a != nil {
-		a.signIn.abandonLocked()
-		a.stop()
-		delete(m.accounts, name)
-		m.journal.forget(name)
-	}
-	m.publishLocked()
-	return res, nil
-}
-
 // Events returns the newest n events of an account, oldest first; name ""
 // means all accounts.
 func (m *Manager) Events(name string, n int) []auth.Event { return m.journal.last(name, n) }
@@ -469,6 +458,19 @@ func sameServer(a, b auth.Account) bool {
 // bindingOf is what a refresh token of a must never leave.
 func bindingOf(a auth.Account) binding {
 	return binding{a.Provider, a.Issuer, a.AuthorizationEndpoint, a.TokenEndpoint, a.RevocationEndpoint, a.ClientID}
+}
+
+// key names the server and the client.
+func (b binding) key() string {
+	return strings.Join([]string{b.Provider, b.Issuer, b.TokenEndpoint, b.ClientID}, " ")
+}
+
+// account is an account that is bound so.
+func (b binding) account(name string) auth.Account {
+	return auth.Account{
+		Name: name, Provider: b.Provider, Issuer: b.Issuer, AuthorizationEndpoint: b.AuthorizationEndpoint,
+		TokenEndpoint: b.TokenEndpoint, RevocationEndpoint: b.RevocationEndpoint, ClientID: b.ClientID,
+	}
 }
 
 type binding struct {

@@ -189,10 +189,11 @@ func (m *Manager) completeSignIn(ctx context.Context, a *account, s *signIn, wai
 		s.view.Phase, s.view.Message = auth.PhaseExchange, "Signing in."
 		m.publishLocked()
 	})
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
-		return ctx.Err()
-	}
 	if err != nil {
+		a.revokeGrant(grant) // refused, but the server has made a session of it
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return ctx.Err()
+		}
 		return err
 	}
 	done := make(chan error, 1)
@@ -200,7 +201,7 @@ func (m *Manager) completeSignIn(ctx context.Context, a *account, s *signIn, wai
 	queued := a.queueLocked(func(ctx context.Context) { done <- a.install(ctx, s, grant) })
 	m.mu.Unlock()
 	if !queued {
-		a.revokeGrant(ctx, grant)
+		a.revokeGrant(grant)
 		return shuttingDown()
 	}
 	return <-done
@@ -240,7 +241,7 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	abandoned, bound := s.abandoned, bindingOf(a.config)
 	m.mu.Unlock()
 	if abandoned {
-		a.revokeGrant(ctx, g)
+		a.revokeGrant(g)
 		return context.Canceled
 	}
 	if g.RefreshToken.IsZero() {
@@ -263,7 +264,7 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	rec, err := m.store.Create(context.WithoutCancel(ctx), a.name, now,
 		[]byte(g.RefreshToken.Reveal()), []byte(g.AccessToken.Reveal()), meta)
 	if err != nil {
-		a.revokeGrant(ctx, g)
+		a.revokeGrant(g)
 		return keychainError(err)
 	}
 	m.mu.Lock()
@@ -281,10 +282,10 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	a.retry, a.storeErr, a.dirty, a.noted, a.forecastAt = retry{}, nil, false, now, time.Time{}
 	a.failFlightLocked(nil) // who waited for a refresh has a new token
 	if old != nil {
-		m.retireLocked(*old, a.server, endReplaced)
+		m.retireLocked(*old, endReplaced)
 	}
 	for _, r := range found {
-		m.retireLocked(r, a.server, endReplaced)
+		m.retireLocked(r, endReplaced)
 	}
 	m.journal.forget(a.name)
 	m.journal.add(auth.Event{At: now, Account: a.name, Kind: auth.EventSignIn, Message: words})

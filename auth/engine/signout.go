@@ -15,201 +15,394 @@ import (
 // endReplaced is why the store ended a session that a newer sign-in replaced.
 const endReplaced = "replaced"
 
-// SignOut ends the session here first, then revokes it at the server, then
-// erases it. It waits a while for the server; what it could not reach by then
-// is tried again for a day. Errors are of type *Error.
+const (
+	revokeFor   = 24 * time.Hour   // a sign-out is tried at the server
+	signOutWait = 15 * time.Second // a person waits for the server's word
+)
+
+// SignOut ends the session: here at once, whatever the account is busy with,
+// then at the server, then it is erased. It waits a while for the server. What
+// that did not confirm by then is tried again for a day. Errors are of type
+// *Error.
 func (m *Manager) SignOut(ctx context.Context, name string) (auth.SignOutResult, error) {
-	m.mu.Lock()
-	a, err := m.accountLocked(name)
+	return m.signOut(ctx, name, false)
+}
+
+func (m *Manager) signOut(ctx context.Context, name string, remove bool) (auth.SignOutResult, error) {
+	done := make(chan signedOut, 1)
+	a, err := m.leave(name, remove, done)
 	if err != nil {
-		m.mu.Unlock()
 		return auth.SignOutResult{}, err
 	}
-	a.signIn.abandonLocked()
-	type outcome struct {
-		res auth.SignOutResult
-		err error
-	}
-	done := make(chan outcome, 1)
-	op := func(ctx context.Context) {
-		res, err := a.signOut(ctx)
-		done <- outcome{res, err}
-	}
-	queued := m.running != nil && a.queueLocked(op)
-	m.mu.Unlock()
-	if !queued {
-		return auth.SignOutResult{}, shuttingDown()
-	}
+	a.tombstone(ctx)
+	ctx, cancel := context.WithTimeout(ctx, signOutWait)
+	defer cancel()
 	select {
 	case o := <-done:
-		return o.res, o.err
+		if o.err != nil {
+			return auth.SignOutResult{}, o.err
+		}
+		return o.wait(ctx), nil
 	case <-ctx.Done():
-		return auth.SignOutResult{}, &auth.Error{Kind: auth.KindUnavailable, Message: "the sign-out takes longer than the caller waits", Hint: "it goes on; look with `curfew status`", Cause: ctx.Err()}
+		return auth.SignOutResult{Message: notConfirmed}, nil
 	}
 }
 
-// signOut runs on the owner goroutine.
-func (a *account) signOut(ctx context.Context) (auth.SignOutResult, error) {
-	m := a.m
-	if _, err := a.dial(ctx); err != nil {
-		m.log.Warn("signing out without the client secret", "account", a.name, "error", err)
-	}
+const notConfirmed = "Signed out here. The server has not confirmed it yet; Curfew tries to revoke the session for a day."
+
+// leave makes the account signed out for everybody who asks, and queues the
+// rest. What the owner is busy with, a refresh that hangs perhaps, comes to
+// its end behind that.
+func (m *Manager) leave(name string, remove bool, done chan<- signedOut) (*account, error) {
 	m.mu.Lock()
-	recs := slices.Clone(a.found)
-	if a.rec != nil {
-		recs = append(recs, *a.rec)
+	defer m.mu.Unlock()
+	a, err := m.accountLocked(name)
+	if err != nil {
+		return nil, err
 	}
-	provider := a.server.Provider()
-	m.mu.Unlock()
-	if len(recs) == 0 {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.journal.past(a.name).Reason != "" {
-			m.journal.ended(pastSession{Account: a.name, Reason: auth.ByUser, At: m.clock.Now()})
+	a.signIn.abandonLocked()
+	queued := m.running != nil && a.queueLocked(func(ctx context.Context) {
+		o := a.signOut(ctx)
+		m.locked(func() {
+			a.leaving--
+			m.publishLocked()
+		})
+		done <- o
+	})
+	if !queued {
+		return nil, shuttingDown()
+	}
+	a.leaving++
+	if remove {
+		a.removed = new(a.config)
+	}
+	a.failFlightLocked(a.leavingErrorLocked())
+	if a.interrupt != nil {
+		a.interrupt()
+	}
+	m.publishLocked()
+	return a, nil
+}
+
+// leavingErrorLocked is what callers get once a sign-out was asked for.
+func (a *account) leavingErrorLocked() error {
+	return &auth.Error{Kind: auth.KindSignInNeeded, Reason: auth.ByUser, Message: a.name + " is not signed in", Hint: "run `curfew login " + a.name + "`"}
+}
+
+// tombstone ends the live session in the store, from the caller's goroutine:
+// from then on it does not come back, even if the agent dies while the owner
+// is busy. The owner finds the tombstone as if it were its own.
+func (a *account) tombstone(ctx context.Context) {
+	var id string
+	a.m.locked(func() {
+		if a.rec != nil {
+			id = a.rec.ID
 		}
-		m.publishLocked()
-		return auth.SignOutResult{Message: "There was no session."}, nil
+	})
+	if id == "" {
+		return
 	}
-	var results []<-chan error
+	if _, err := a.m.store.End(context.WithoutCancel(ctx), id, string(auth.ByUser)); err != nil {
+		a.m.log.Warn("the end of a session is not saved yet", "account", a.name, "error", err)
+	}
+}
+
+// A signedOut is what became of an account's sessions.
+type signedOut struct {
+	closing []*closing
+	err     error
+}
+
+// signOut runs on the owner goroutine.
+func (a *account) signOut(ctx context.Context) signedOut {
+	m := a.m
+	var recs []keystore.Record
+	m.locked(func() {
+		recs = slices.Clone(a.found)
+		if a.rec != nil {
+			recs = append(recs, *a.rec)
+		}
+		if len(recs) == 0 && m.journal.past(a.name).Reason != "" {
+			m.journal.ended(pastSession{Account: a.name, Reason: auth.ByUser, At: a.clock.Now()})
+		}
+	})
+	a.noteRemoval(ctx)
+	var out signedOut
 	for _, rec := range recs {
 		// The tombstone comes first: after it the session never comes back.
 		ended, err := m.store.End(context.WithoutCancel(ctx), rec.ID, string(auth.ByUser))
 		if err != nil {
-			return auth.SignOutResult{}, &auth.Error{Kind: auth.KindFailed, Message: "the session could not be closed: " + err.Error(), Hint: "check the state directory with `curfew doctor`", Cause: err}
+			out.err = &auth.Error{Kind: auth.KindFailed, Message: "the session could not be closed: " + err.Error(), Hint: "check the state directory with `curfew doctor`", Cause: err}
+			return out
 		}
-		m.mu.Lock()
-		if a.rec != nil && a.rec.ID == rec.ID {
-			a.recordEndLocked(ended, auth.ByUser)
-		} else {
-			a.dropFoundLocked(rec.ID)
-			m.journal.ended(pastSession{Account: a.name, Reason: auth.ByUser, At: m.clock.Now()})
-			m.publishLocked()
-		}
-		results = append(results, m.retireLocked(ended, a.server, string(auth.ByUser)))
-		m.mu.Unlock()
-	}
-	wait, cancel := context.WithTimeout(ctx, 2*attemptLimit)
-	defer cancel()
-	res := auth.SignOutResult{Revoked: true, Message: "Signed out, and the server revoked the session."}
-	for _, r := range results {
-		var err error
-		select {
-		case err = <-r:
-		case <-wait.Done():
-			err = wait.Err()
-		}
-		switch {
-		case err == nil:
-		case errors.Is(err, oauth.ErrNoRevocation):
-			res = auth.SignOutResult{Message: "Signed out and erased here. The provider has no way to revoke a session from outside.", URL: provider.RemoveAccessURL}
-			if res.URL != "" {
-				res.Message += " Remove access at " + res.URL + "."
+		m.locked(func() {
+			if a.rec != nil && a.rec.ID == rec.ID {
+				a.recordEndLocked(ended, auth.ByUser)
+			} else {
+				a.dropFoundLocked(rec.ID)
+				m.journal.ended(pastSession{Account: a.name, Reason: auth.ByUser, At: a.clock.Now()})
 			}
-		default:
-			res = auth.SignOutResult{Message: "Signed out here. The server could not be reached to revoke the session; Curfew tries again for a day."}
-		}
+			out.closing = append(out.closing, m.retireLocked(ended, string(auth.ByUser)))
+		})
 	}
-	return res, nil
+	return out
 }
 
-// revokeFor is how long a sign-out is tried at the server.
-const revokeFor = 24 * time.Hour
+// noteRemoval keeps the configuration of an account that is being removed with
+// its session: a revocation that is tried after a restart needs it.
+func (a *account) noteRemoval(ctx context.Context) {
+	removed := false
+	a.m.locked(func() { removed = a.removed != nil && a.rec != nil })
+	if removed {
+		a.note(context.WithoutCancel(ctx))
+	}
+}
 
-// retire closes a session that is no longer its account's: it is revoked at
-// the server, then erased. Without a server it is erased only.
-func (m *Manager) retire(rec keystore.Record, s server, why string) {
+// wait says, when the server has, or ctx ends before it has, what a sign-out
+// reached.
+func (o signedOut) wait(ctx context.Context) auth.SignOutResult {
+	if len(o.closing) == 0 {
+		return auth.SignOutResult{Message: "There was no session."}
+	}
+	res := auth.SignOutResult{Revoked: true, Message: "Signed out, and the server revoked the session."}
+	for _, c := range o.closing {
+		select {
+		case <-c.tried:
+		case <-ctx.Done():
+			return auth.SignOutResult{Message: notConfirmed}
+		}
+		if c.err != nil {
+			res = c.result()
+		}
+	}
+	return res
+}
+
+// result says honestly how far a sign-out came that the server did not confirm.
+func (c *closing) result() auth.SignOutResult {
+	r := auth.SignOutResult{}
+	switch {
+	case errors.Is(c.err, oauth.ErrNoRevocation):
+		r = auth.SignOutResult{Message: "Signed out and erased here. The provider has no way to revoke a session from outside.", URL: c.url}
+	case isTransient(c.err):
+		return auth.SignOutResult{Message: "Signed out here. The server could not be reached to revoke the session; Curfew tries again for a day."}
+	default:
+		why := c.err.Error()
+		if e, ok := errors.AsType[*oauth.Error](c.err); ok {
+			why = reasonOf(e)
+		}
+		r = auth.SignOutResult{Message: "Signed out and erased here. The session was not revoked: " + why + ".", URL: c.url}
+	}
+	if r.URL != "" {
+		r.Message += " Remove access at " + r.URL + "."
+	}
+	return r
+}
+
+// A closing is a session on its way out: ended here, then revoked at its
+// server, then erased.
+type closing struct {
+	m   *Manager
+	rec keystore.Record
+	why string
+
+	tell  sync.Once
+	tried chan struct{} // closed after the first attempt
+	err   error         // of that; nil: the server confirmed
+	url   string        // where a person removes access
+}
+
+// retire closes a session that is no longer its account's.
+func (m *Manager) retire(rec keystore.Record, why string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.retireLocked(rec, s, why)
+	m.retireLocked(rec, why)
 }
 
-// retireLocked starts that and returns where the first outcome at the server
-// will be: nil when it confirmed.
-func (m *Manager) retireLocked(rec keystore.Record, s server, why string) <-chan error {
-	first := make(chan error, 1)
+func (m *Manager) retireLocked(rec keystore.Record, why string) *closing {
+	c := &closing{m: m, rec: rec, why: why, tried: make(chan struct{})}
 	run := m.running
 	if run == nil { // shutting down: the tombstone is found at the next start
-		first <- context.Canceled
-		return first
+		c.outcome(context.Canceled)
+		return c
 	}
+	m.closing[rec.Account]++
 	m.wg.Go(func() {
-		var once sync.Once
-		tell := func(err error) { once.Do(func() { first <- err }) }
-		defer tell(context.Canceled)
-		if rec.Ended == "" {
-			ended, err := m.store.End(context.WithoutCancel(run), rec.ID, why)
-			if err != nil {
-				m.log.Error("a replaced session is not closed yet", "account", rec.Account, "error", err)
-				tell(err)
-				return
-			}
-			rec = ended
-		}
-		deadline := m.clock.Now().Add(revokeFor)
-		if at := rec.HighWater.Add(revokeFor); !rec.HighWater.IsZero() && at.Before(deadline) {
-			deadline = at
-		}
-		err := m.keepTrying(run, deadline, func() error {
-			err := m.revoke(run, rec, s)
-			tell(err)
-			return err
-		})
-		switch {
-		case run.Err() != nil && err != nil && passing(err):
-			return // the tombstone is found at the next start
-		case err != nil && !errors.Is(err, oauth.ErrNoRevocation):
-			m.log.Warn("a session was erased here without the server's word", "account", rec.Account, "error", err)
-		}
-		for try := 1; ; try++ {
-			err := m.store.Erase(context.WithoutCancel(run), rec.ID)
-			if err == nil {
-				return
-			}
-			m.log.Warn("a closed session is not erased yet", "account", rec.Account, "error", err)
-			if !sleep(run, m.backoff(5*time.Second, 5*time.Minute, try)) {
-				return
-			}
+		defer c.outcome(context.Canceled)
+		if c.run(run) {
+			c.forgetAccount(run)
 		}
 	})
-	return first
+	return c
 }
 
-// keepTrying repeats an attempt that may succeed later, until the deadline or
-// the end of ctx, and returns the error of the last one.
-func (m *Manager) keepTrying(ctx context.Context, deadline time.Time, attempt func() error) error {
+func (c *closing) outcome(err error) {
+	c.tell.Do(func() {
+		c.err = err
+		close(c.tried)
+	})
+}
+
+// run goes as far as it gets, and reports whether nothing is left of the session.
+func (c *closing) run(run context.Context) bool {
+	m := c.m
+	if c.rec.Ended == "" {
+		ended, err := m.store.End(context.WithoutCancel(run), c.rec.ID, c.why)
+		if err != nil {
+			m.log.Error("a replaced session is not closed yet", "account", c.rec.Account, "error", err)
+			c.outcome(err)
+			return false
+		}
+		c.rec = ended
+	}
+	deadline := m.clock.Now().Add(revokeFor)
+	if at := c.rec.HighWater.Add(revokeFor); !c.rec.HighWater.IsZero() && at.Before(deadline) {
+		deadline = at
+	}
+	err := m.keepTrying(run, deadline, func() error {
+		err := c.revoke(run)
+		c.outcome(err)
+		return err
+	})
+	switch {
+	case run.Err() != nil && err != nil && isTransient(err):
+		return false // the tombstone is found at the next start
+	case err != nil && !errors.Is(err, oauth.ErrNoRevocation):
+		m.log.Warn("a session is erased here and was not revoked", "account", c.rec.Account, "error", err)
+	}
+	return c.erase(run)
+}
+
+func (c *closing) erase(run context.Context) bool {
 	for try := 1; ; try++ {
-		err := attempt()
-		if err == nil || !passing(err) || m.clock.Now().After(deadline) || !sleep(ctx, m.backoff(5*time.Second, 5*time.Minute, try)) {
-			return err
+		err := c.m.store.Erase(context.WithoutCancel(run), c.rec.ID)
+		if err == nil {
+			return true
+		}
+		c.m.log.Warn("a closed session is not erased yet", "account", c.rec.Account, "error", err)
+		if !sleep(run, c.m.backoff(5*time.Second, 5*time.Minute, try)) {
+			return false
 		}
 	}
 }
 
-// revoke makes one attempt at the server.
-func (m *Manager) revoke(ctx context.Context, rec keystore.Record, s server) error {
-	var f facts
-	if err := f.decode(rec.Meta); err != nil || s.Client == nil || f.Bound != s.bound {
-		return oauth.ErrNoRevocation // nobody to whom this token may be sent
+// revoke makes one attempt at the server. Whom the token may be sent to is
+// read from the record when that was verified, never from what the files claim.
+func (c *closing) revoke(ctx context.Context) error {
+	m := c.m
+	rec, err := m.store.Load(ctx, c.rec.ID)
+	if err != nil {
+		return err
+	}
+	r := revocation{account: rec.Account, session: rec.ID, asked: c.why == string(auth.ByUser)}
+	if err := r.facts.decode(rec.Meta); err != nil {
+		return oauth.ErrNoRevocation
+	}
+	if p, err := oauth.LookupProvider(r.facts.Bound.Provider); err == nil {
+		c.url = p.RemoveAccessURL
 	}
 	secret, err := m.store.Secret(ctx, rec.ID)
 	if err != nil {
 		return err
 	}
-	token := auth.NewSecret(string(secret))
+	r.token = auth.NewSecret(string(secret))
 	clear(secret)
-	return s.giveBack(ctx, token)
+	return m.attempt(ctx, r)
 }
 
-// giveBack revokes a refresh token. A request that has left is not cut by the
-// end of ctx.
-func (s server) giveBack(ctx context.Context, token auth.Secret) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
-	defer cancel()
-	return s.Revoke(ctx, token)
+// forgetAccount deletes the client secret of an account that is gone, when the
+// last of its sessions is.
+func (c *closing) forgetAccount(ctx context.Context) {
+	name, m, gone := c.rec.Account, c.m, false
+	m.locked(func() {
+		m.closing[name]--
+		if m.closing[name] > 0 {
+			return
+		}
+		delete(m.closing, name)
+		gone = m.accounts[name] == nil && !slices.ContainsFunc(m.strays, func(s stray) bool { return s.rec.Account == name })
+	})
+	if gone {
+		m.forgetSecret(ctx, name)
+	}
 }
 
-// passing reports whether an error may be gone at the next try.
-func passing(err error) bool {
+func (m *Manager) forgetSecret(ctx context.Context, name string) {
+	if err := m.store.DeleteSecret(context.WithoutCancel(ctx), clientSecretName(name)); err != nil {
+		m.log.Warn("a client secret stays in the keychain", "account", name, "error", err)
+	}
+}
+
+// RemoveAccount signs the account out and forgets it. Sessions of an account
+// that is not configured can be removed like that too.
+func (m *Manager) RemoveAccount(ctx context.Context, name string) (auth.SignOutResult, error) {
+	if out, ok := m.removeStrays(name); ok {
+		ctx, cancel := context.WithTimeout(ctx, signOutWait)
+		defer cancel()
+		return out.wait(ctx), nil
+	}
+	res, err := m.signOut(ctx, name, true)
+	if err != nil {
+		return res, err
+	}
+	closing := false
+	m.locked(func() {
+		if a := m.accounts[name]; a != nil {
+			a.signIn.abandonLocked()
+			a.stop()
+			delete(m.accounts, name)
+			m.journal.forget(name)
+			closing = a.leaving > 0
+		}
+		closing = closing || m.closing[name] > 0
+		m.publishLocked()
+	})
+	if !closing {
+		m.forgetSecret(ctx, name)
+	}
+	return res, nil
+}
+
+// removeStrays closes the sessions of an account that is not configured, and
+// reports whether there were any.
+func (m *Manager) removeStrays(name string) (out signedOut, found bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.accounts[name] != nil || m.running == nil {
+		return out, false
+	}
+	for _, s := range m.takeStraysLocked(func(rec keystore.Record) bool { return rec.Account == name }) {
+		out.closing = append(out.closing, m.retireLocked(s.rec, string(auth.ByUser)))
+	}
+	return out, len(out.closing) > 0
+}
+
+// keepTrying repeats an attempt that may succeed later, until the deadline or
+// the end of ctx, and returns the error of the last one. What waits for another
+// session waits without a deadline.
+func (m *Manager) keepTrying(ctx context.Context, deadline time.Time, attempt func() error) error {
+	for try := 1; ; try++ {
+		var changed <-chan struct{}
+		m.locked(func() { changed = m.sessionEnded })
+		err := attempt()
+		switch {
+		case err == nil || !isTransient(err):
+			return err
+		case errors.Is(err, errNotYet):
+			select {
+			case <-changed:
+				try = 0
+			case <-ctx.Done():
+				return err
+			}
+		case m.clock.Now().After(deadline) || !sleep(ctx, m.backoff(5*time.Second, 5*time.Minute, try)):
+			return err
+		}
+	}
+}
+
+// isTransient reports whether an error may be gone at the next try.
+func isTransient(err error) bool {
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		switch e.Class {
 		case oauth.NotSent, oauth.Unknown, oauth.Throttled:
@@ -217,7 +410,10 @@ func passing(err error) bool {
 		}
 		return false
 	}
-	return isKeychainTransient(err)
+	if e, ok := errors.AsType[*auth.Error](err); ok {
+		return e.Kind == auth.KindKeychain
+	}
+	return errors.Is(err, errNotYet) || isKeychainTransient(err)
 }
 
 // eraseTampered removes a session that contradicts itself. Its token is not

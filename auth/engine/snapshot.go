@@ -13,6 +13,10 @@ import (
 // factsLocked gathers what the account's state follows from.
 func (a *account) factsLocked(t Reading) auth.Facts {
 	f := auth.Facts{SigningIn: a.signIn.running(), Refreshing: a.inFlight}
+	if a.leaving > 0 {
+		f.Past = auth.ByUser
+		return f
+	}
 	if a.rec == nil {
 		f.Past = a.m.journal.past(a.name).Reason
 	}

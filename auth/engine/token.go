@@ -92,6 +92,8 @@ func (a *account) checkServableLocked(t Reading) (unread bool, err error) {
 	switch {
 	case a.m.running == nil:
 		return false, shuttingDown()
+	case a.leaving > 0:
+		return false, a.leavingErrorLocked()
 	case a.loading || a.rec == nil && len(a.found) > 0:
 		a.retry.at = time.Time{} // look at the keychain again
 		return true, nil

@@ -252,7 +252,7 @@ func (w *world) start() {
 
 // account is the one that is configured.
 func (w *world) account() auth.Account {
-	a := auth.Account{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode}
+	a := auth.Account{Name: "work", Issuer: issuer, ClientID: authserver.DefaultClientID, Scopes: []string{"openid", "offline_access"}, Refresh: w.mode, RevocationReach: reachGrant}
 	if w.plain {
 		a.Scopes = a.Scopes[1:]
 	}

@@ -182,8 +182,15 @@ func (c *Client) RevokeFrom(ctx context.Context, rt auth.Secret, from Origin) er
 	if failed != nil {
 		return failed
 	}
-	if !r.ok() {
-		return c.refusal(op, hostOf(m.revocation), r)
+	if r.ok() {
+		return nil
 	}
-	return nil
+	failed = c.refusal(op, hostOf(m.revocation), r)
+	switch {
+	case failed.Class == Dead: // what was to be reached
+		return nil
+	case r.status/100 == 4 && r.status != http.StatusRequestTimeout && failed.Class == Unknown:
+		failed.Class = HeldBack // no refresh token is at stake: an error page is a refusal as well
+	}
+	return failed
 }

@@ -39,6 +39,8 @@ type Provider struct {
 	DeniedCodes   []string          // rules for a refusal by a person or a policy
 	KeptMarks     []string          // finer marks of an invalid_grant that does not end the grant
 	PassingMarks  []string          // and of one that passes after a while
+
+	RevocationReach string // what a revocation ends, in the words of the setting; "" unknown
 }
 
 // Providers lists the presets, by name.
@@ -89,6 +91,7 @@ func readProviders(data []byte) ([]Provider, error) {
 		DeniedCodes           []string          `toml:"denied_codes"`
 		KeptMarks             []string          `toml:"kept_marks"`
 		PassingMarks          []string          `toml:"passing_marks"`
+		RevocationReach       string            `toml:"revocation_reach"`
 		RemoveAccessURL       string            `toml:"remove_access_url"`
 		Lifetime              days              `toml:"lifetime"`
 		IdleLifetime          days              `toml:"idle_lifetime"`
@@ -107,7 +110,7 @@ func readProviders(data []byte) ([]Provider, error) {
 			RevocationEndpoint: e.RevocationEndpoint, DeviceEndpoint: e.DeviceEndpoint, UserinfoEndpoint: e.UserinfoEndpoint,
 			DisplayFields: e.DisplayFields, Scopes: e.Scopes, ClientAuth: e.ClientAuth,
 			Redirect: e.Redirect, RedirectHosts: e.RedirectHosts, Authorize: e.Authorize, ForceLogin: e.ForceLogin,
-			DeadCodes: e.DeadCodes, DeniedCodes: e.DeniedCodes, KeptMarks: e.KeptMarks, PassingMarks: e.PassingMarks, RemoveAccessURL: e.RemoveAccessURL,
+			DeadCodes: e.DeadCodes, DeniedCodes: e.DeniedCodes, KeptMarks: e.KeptMarks, PassingMarks: e.PassingMarks, RemoveAccessURL: e.RemoveAccessURL, RevocationReach: e.RevocationReach,
 			Lifetime: time.Duration(e.Lifetime), IdleLifetime: time.Duration(e.IdleLifetime), AccessLifetime: time.Duration(e.AccessLifetime),
 		}
 		if p.Title == "" {
@@ -118,6 +121,9 @@ func readProviders(data []byte) ([]Provider, error) {
 		}
 		if !slices.Contains([]string{"", "basic", "post"}, p.ClientAuth) {
 			return nil, fmt.Errorf("%s: client_auth is %q, not basic or post", name, p.ClientAuth)
+		}
+		if !slices.Contains([]string{"", "token", "grant", "user-client", "user"}, p.RevocationReach) {
+			return nil, fmt.Errorf("%s: no revocation_reach is called %q", name, p.RevocationReach)
 		}
 		for _, address := range []string{p.Issuer, p.AuthorizationEndpoint, p.TokenEndpoint, p.RevocationEndpoint, p.DeviceEndpoint, p.UserinfoEndpoint, p.RemoveAccessURL} {
 			if address == "" {

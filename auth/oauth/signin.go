@@ -169,8 +169,7 @@ func (f *Flow) Wait(ctx context.Context, exchanging func()) (Grant, error) {
 		err = &Error{Op: "sign-in", Class: Cancelled, Err: errors.New("nobody finished it in the browser in time; start it again")}
 	}
 	if f.receiver.doorstep.isSpoiled() && err == nil {
-		f.client.giveBack(ctx, grant)
-		grant, err = Grant{}, errStartedTwice
+		grant, err = grant.rotatedOnly(), errStartedTwice
 	}
 	f.receiver.end(pageFor(err))
 	return grant, err
@@ -186,7 +185,7 @@ func (f *Flow) finish(ctx context.Context, values url.Values) (Grant, error) {
 	defer cancel()
 	grant, err := f.client.exchange(limited, f.meta, f.redirectURI, code, f.verifier, f.nonce)
 	if err != nil && ctx.Err() != nil {
-		return Grant{}, errSignInCancelled
+		return grant, errSignInCancelled
 	}
 	return grant, err
 }

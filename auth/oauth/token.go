@@ -226,7 +226,8 @@ func readBounds(o object, refreshToken auth.Secret, now time.Time) (b auth.Bound
 	return b
 }
 
-// exchange trades an authorization code for tokens, once.
+// exchange trades an authorization code for tokens, once. With an error, the
+// grant holds the refresh token that the server gave all the same: revoke it.
 func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, code, verifier, nonce auth.Secret) (Grant, error) {
 	const op = "exchange"
 	a, failed := c.requestTokens(ctx, op, m, url.Values{
@@ -237,8 +238,7 @@ func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, 
 		if failed.Class == Dead { // the code, of a session that is not there yet
 			failed.Class = HeldBack
 		}
-		c.giveBack(ctx, a.grant)
-		return Grant{}, failed
+		return a.grant, failed
 	}
 	return c.finishSignIn(ctx, op, m, a, nonce)
 }
@@ -256,26 +256,13 @@ func (c *Client) finishSignIn(ctx context.Context, op string, m *metadata, a ans
 		case failed == nil:
 			grant.Identity = identity
 		case asked:
-			c.giveBack(ctx, grant)
-			return Grant{}, failed
+			return grant.rotatedOnly(), failed
 		default:
 			c.log.Warn("an ID token that nobody asked for cannot be used", "error", failed)
 		}
 	}
 	c.addDisplay(ctx, m, &grant)
 	return grant, nil
-}
-
-// giveBack revokes what a sign-in brought and will not be kept. It tries once.
-func (c *Client) giveBack(ctx context.Context, g Grant) {
-	if g.RefreshToken.IsZero() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
-	defer cancel()
-	if err := c.Revoke(ctx, g.RefreshToken); err != nil {
-		c.log.Warn("a refused sign-in was not revoked", "error", err)
-	}
 }
 
 // grantsOpenID reports whether the scope openid, which was asked for, was

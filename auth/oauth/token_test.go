@@ -568,7 +568,8 @@ func TestRevoke(t *testing.T) {
 		{"204", respond(204, "", ""), 0, 0},
 		{"unsupported_token_type", respond(400, appJSON, `{"error":"unsupported_token_type"}`), HeldBack, 0},
 		{"later", respond(503, "", "", "Retry-After", "30"), Throttled, 30 * time.Second},
-		{"404", respond(404, "text/html", ""), Unknown, 0},
+		{"404", respond(404, "text/html", ""), HeldBack, 0},
+		{"already dead", respond(400, "application/json", `{"error":"invalid_grant"}`), 0, 0},
 		{"redirect", respond(307, "", "", "Location", "https://evil.test"), Protocol, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

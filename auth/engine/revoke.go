@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/oauth"
+)
+
+// This file decides whether a refresh token may be revoked, and where.
+//
+// At some servers a revocation ends more than the grant of that token: every
+// session of that person at that client (Keycloak, Google), or the new session
+// that got the same refresh token again. So a token that a person did not ask
+// to revoke waits while another session could die with it.
+
+// How far a revocation reaches at a server, as far as it matters here.
+const (
+	reachToken  = "token"       // that token alone
+	reachGrant  = "grant"       // its sign-in
+	reachClient = "user-client" // all of the person's sign-ins with this client
+)
+
+var (
+	// errSameToken: a live session has the token that was to be revoked.
+	errSameToken = errors.New("a newer session has the same refresh token")
+	// errReachesFurther: the revocation would end a live session too.
+	errReachesFurther = errors.New("the server would end the newer session too")
+	// errNotYet: it might, and nobody knows. It passes when that session ends.
+	errNotYet = errors.New("the server might end the newer session too")
+)
+
+// A revocation is a refresh token on its way back to its server.
+type revocation struct {
+	account string
+	session string // the ID of its record; "" where it has none
+	facts   facts
+	token   auth.Secret
+	asked   bool // by a person: what else it ends was said before
+}
+
+// attempt makes one attempt at the server. A request that has left is not cut
+// by the end of ctx.
+func (m *Manager) attempt(ctx context.Context, r revocation) error {
+	others, err := m.othersAt(ctx, r)
+	if err != nil {
+		return err
+	}
+	reach := m.reachOf(r)
+	switch {
+	case r.asked || !others || reach == reachGrant || reach == reachToken:
+	case reach == "":
+		return errNotYet
+	default:
+		return errReachesFurther
+	}
+	s, err := m.serverFor(ctx, r.account, r.facts)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
+	defer cancel()
+	if err := s.RevokeFrom(ctx, r.token, oauth.Origin{Identity: r.facts.Identity, Endpoints: r.facts.Endpoints}); err != nil {
+		return err
+	}
+	if others {
+		m.locked(func() { m.revokedAt[grantOf(r.facts)] = time.Now() })
+	}
+	return nil
+}
+
+// giveBackLocked revokes a token that no record has, for a day at most and as
+// long as the agent runs.
+func (m *Manager) giveBackLocked(r revocation) {
+	run := m.running
+	if run == nil {
+		return
+	}
+	deadline := m.clock.Now().Add(revokeFor)
+	m.wg.Go(func() {
+		if err := m.keepTrying(run, deadline, func() error { return m.attempt(run, r) }); err != nil {
+			m.log.Warn("a refresh token that is not kept was not revoked", "account", r.account, "error", err)
+		}
+	})
+}
+
+// A grantKey names what a revocation may reach at most: a person at a client
+// of a server.
+type grantKey struct {
+	bound   binding
+	subject string
+}
+
+func grantOf(f facts) grantKey { return grantKey{f.Bound, f.Identity.Subject} }
+
+// covers reports whether both may be the same person at the same client.
+func (k grantKey) covers(o grantKey) bool {
+	return k.bound == o.bound && (k.subject == o.subject || k.subject == "" || o.subject == "")
+}
+
+// othersAt reports whether a revocation could reach another live session. It
+// returns errSameToken where one has the very token.
+func (m *Manager) othersAt(ctx context.Context, r revocation) (bool, error) {
+	var ids []string
+	same := false
+	m.locked(func() {
+		for _, a := range m.accounts {
+			if a.rec == nil || a.rec.ID == r.session || a.leaving > 0 || !grantOf(a.facts).covers(grantOf(r.facts)) {
+				continue
+			}
+			ids = append(ids, a.rec.ID)
+			same = same || a.unsaved != nil && bytes.Equal(a.unsaved.secret, []byte(r.token.Reveal()))
+		}
+	})
+	for _, id := range ids {
+		secret, err := m.store.Secret(ctx, id)
+		if err != nil && isKeychainTransient(err) {
+			return true, err
+		}
+		same = same || err == nil && bytes.Equal(secret, []byte(r.token.Reveal()))
+		clear(secret)
+	}
+	if same {
+		return true, errSameToken
+	}
+	return len(ids) > 0, nil
+}
+
+// reachOf is how far revocation reaches at a token's server; "" when nobody
+// knows. What was lost once counts more than what anybody says.
+func (m *Manager) reachOf(r revocation) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	learned := m.journal.reachAt(r.facts.Bound)
+	if learned == reachClient {
+		return learned
+	}
+	if a := m.accounts[r.account]; a != nil && bindingOf(a.config) == r.facts.Bound && a.server.Reach() != "" {
+		return a.server.Reach()
+	}
+	return learned
+}
+
+// learnReachLocked notes what a refresh shows after another token of the same
+// person and client was revoked: the session lives, or it died with that.
+func (a *account) learnReachLocked(reach string) {
+	for k := range a.m.revokedAt {
+		if !k.covers(grantOf(a.facts)) {
+			continue
+		}
+		delete(a.m.revokedAt, k)
+		a.m.log.Info("learned how far revocation reaches", "account", a.name, "reach", reach)
+		a.m.journal.learn(a.facts.Bound, reach)
+	}
+}
+
+// serverFor returns the server that a closed session's token may be sent to:
+// its account's while that is the one it is from, else the one that is kept
+// with the session.
+func (m *Manager) serverFor(ctx context.Context, name string, f facts) (server, error) {
+	if f.Bound == (binding{}) {
+		return server{}, oauth.ErrNoRevocation // nobody knows whom it is from
+	}
+	var a *account
+	m.locked(func() {
+		if b := m.accounts[name]; b != nil && bindingOf(b.config) == f.Bound {
+			a = b
+		}
+	})
+	if a != nil {
+		return a.dial(ctx)
+	}
+	c := f.Bound.account(name)
+	if f.Removed != nil && bindingOf(*f.Removed) == f.Bound {
+		c = *f.Removed
+	} else if _, err := m.clientSecret(ctx, name); err == nil {
+		c.ClientSecretKeychain = true
+	}
+	return m.makeServer(ctx, c, m.clock.another())
+}
+
+// Reach is what preset or configuration say of the reach of a revocation.
+func (s server) Reach() string {
+	if s.reach != "" {
+		return s.reach
+	}
+	return s.Provider().RevocationReach
+}
