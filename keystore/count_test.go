@@ -17,6 +17,8 @@ func TestUsedIsTheLarger(t *testing.T) {
 	defer s.Close(t.Context())
 	rec, err := s.Create(t.Context(), "work", time.Now(), []byte("rt-0"), nil, nil)
 	must(t, err)
+	rec, err = s.Load(t.Context(), rec.ID) // waits until the keychain follows
+	must(t, err)
 	fail := func(c kctest.Call) error {
 		if c.Op == "set" {
 			return ErrTimeout

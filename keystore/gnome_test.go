@@ -45,6 +45,14 @@ func reopen(t testing.TB, s *Store) *Store {
 	return openGnome(t, dir)
 }
 
+// followed waits until the keychain has what the last call made durable.
+func followed(t testing.TB, s *Store, id string) {
+	t.Helper()
+	if r, err := s.Load(t.Context(), id); err != nil || r.Unpublished {
+		t.Fatalf("%+v, %v", r, err)
+	}
+}
+
 func token(n int, mark string) []byte {
 	return []byte(strings.Repeat(mark+"-", n/(len(mark)+1)+1)[:n])
 }
@@ -221,6 +229,7 @@ func TestGnomeChanged(t *testing.T) {
 	ctx := t.Context()
 	r, err := s.Create(ctx, "work", time.Now(), []byte("refresh"), nil, nil)
 	must(t, err)
+	followed(t, s, r.ID)
 	for _, item := range []string{".k", ".h", ".a.0"} {
 		value := session.SecretTool("", "lookup", "service", "curfew", "username", r.ID+item)
 		session.SecretTool("", "clear", "service", "curfew", "username", r.ID+item)
@@ -266,12 +275,14 @@ func TestGnomeRolledBack(t *testing.T) {
 	ctx := t.Context()
 	r, err := s.Create(ctx, "work", time.Now(), []byte("old"), nil, nil)
 	must(t, err)
+	followed(t, s, r.ID)
 	old, err := os.ReadFile(filepath.Join(session.Keyrings(), "login.keyring"))
 	must(t, err)
 	_, err = s.Reserve(ctx, r.ID)
 	must(t, err)
 	_, err = s.Commit(ctx, r.ID, []byte("new"), nil, nil)
 	must(t, err)
+	followed(t, s, r.ID)
 	session.Kill()
 	must(t, os.WriteFile(filepath.Join(session.Keyrings(), "login.keyring"), old, 0o600))
 	session.Unlocked("pw")
@@ -292,6 +303,7 @@ func TestGnomeStopped(t *testing.T) {
 	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
 	r, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
 	must(t, err)
+	followed(t, s, r.ID)
 	session.Signal(syscall.SIGSTOP)
 	began := time.Now()
 	if _, err := s.Reserve(t.Context(), r.ID); !errors.Is(err, ErrTimeout) {
@@ -465,6 +477,35 @@ func TestRuntimeBus(t *testing.T) {
 	must(t, err)
 }
 
+// TestOtherBus: the next login has another bus, and the first one is still there.
+func TestOtherBus(t *testing.T) {
+	kctest.New(t).Unlocked("pw")
+	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
+	ticks := s.Changes(t.Context())
+	<-ticks
+	r, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
+	must(t, err)
+	followed(t, s, r.ID)
+	second := kctest.New(t) // which points the environment to it
+	second.Unlocked("pw")
+	if _, err := s.Reserve(t.Context(), r.ID); !errors.Is(err, ErrChanged) {
+		t.Errorf("its items are in the other keychain: %v", err)
+	}
+	must(t, s.Status(t.Context()))
+	for range 2 { // the last tick may be of the first bus
+		<-ticks
+		second.Lock()
+		for s.Status(t.Context()) == nil {
+			<-ticks
+		}
+		second.Kill()
+		second.Unlocked("pw")
+		for s.Status(t.Context()) != nil {
+			<-ticks
+		}
+	}
+}
+
 func TestBusRestarted(t *testing.T) {
 	first := kctest.New(t)
 	first.Unlocked("pw")
@@ -525,6 +566,7 @@ func TestFakePrompts(t *testing.T) {
 	fake.Set(kctest.Faults{})
 	r, err = s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
 	must(t, err)
+	followed(t, s, r.ID)
 	if n := fake.Items(); n != 3 {
 		t.Errorf("%d items: those of the erased session are still there", n)
 	}
@@ -549,6 +591,7 @@ func TestFakeGuarded(t *testing.T) {
 	s := openGnome(t, dir)
 	r, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
 	must(t, err)
+	followed(t, s, r.ID)
 	prompts := func(want int) {
 		t.Helper()
 		if n := fake.Prompts(); n != want {
@@ -586,6 +629,7 @@ func TestFakeGuarded(t *testing.T) {
 	}
 	_, err = s.Commit(t.Context(), r.ID, []byte("y"), nil, nil)
 	must(t, err)
+	followed(t, s, r.ID)
 	prompts(3) // all items were in the one
 
 	// What another agent keeps there is not asked about.
@@ -594,6 +638,7 @@ func TestFakeGuarded(t *testing.T) {
 	must(t, err)
 	_, err = s.Commit(t.Context(), r.ID, []byte("z"), nil, nil)
 	must(t, err)
+	followed(t, s, r.ID)
 	prompts(3)
 
 	// A prompt that nobody answers is not an answer, and does not get a second.
@@ -628,6 +673,7 @@ func TestFakeStalled(t *testing.T) {
 	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
 	r, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
 	must(t, err)
+	followed(t, s, r.ID)
 	fake.Set(kctest.Faults{Stall: stall})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -906,31 +952,5 @@ func TestClassify(t *testing.T) {
 	}
 	if classify(nil) != nil {
 		t.Error("nil is an error")
-	}
-}
-
-// BenchmarkCycle is one Reserve and Commit against gnome-keyring.
-func BenchmarkCycle(b *testing.B) {
-	for _, size := range []int{100, 1500, 6000} {
-		b.Run(fmt.Sprint(size, " B"), func(b *testing.B) {
-			session := kctest.New(b)
-			session.Unlocked("pw")
-			s := openGnome(b, filepath.Join(b.TempDir(), "state"))
-			r, err := s.Create(b.Context(), "work", time.Now(), token(size, "x"), token(900, "y"), nil)
-			must(b, err)
-			var reserve, commit time.Duration
-			for b.Loop() {
-				began := time.Now()
-				_, err := s.Reserve(b.Context(), r.ID)
-				must(b, err)
-				reserve += time.Since(began)
-				began = time.Now()
-				_, err = s.Commit(b.Context(), r.ID, token(size, "z"), token(900, "y"), nil)
-				must(b, err)
-				commit += time.Since(began)
-			}
-			b.ReportMetric(float64(reserve.Microseconds())/float64(b.N), "µs/reserve")
-			b.ReportMetric(float64(commit.Microseconds())/float64(b.N), "µs/commit")
-		})
 	}
 }

@@ -12,8 +12,6 @@ import (
 // is locked without being opened; a locked one shows its own prompt.
 type osKeychain struct{}
 
-func (*osKeychain) prepare(string, string) error { return nil }
-
 // Probe lets calls proceed: on macOS only they find out.
 func (*osKeychain) Probe(context.Context) error { return nil }
 

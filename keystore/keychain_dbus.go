@@ -15,17 +15,23 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	"github.com/zalando/go-keyring"
+	ss "github.com/zalando/go-keyring/secret_service"
 )
 
-// This file looks at the Secret Service on a connection of its own, beside
-// go-keyring, which cannot do any of it. The rules:
+// The Secret Service, through go-keyring's package secret_service. Its one
+// level higher, keyring.Get and the like, asks six or seven questions a call,
+// most of which have been answered a moment ago, and prompts by itself. The rules:
 //
 //   - Nothing here or in keychain_kwallet.go prompts but Unlock, and admit where
 //     a provider asks about each item.
-//   - Prompt.Dismiss is never called: it aborts gnome-keyring. Whoever stops
+//   - Prompt.Dismiss is never called: it aborts gnome-keyring. A caller that stops
 //     waiting leaves the prompt to the person.
-//   - One long-lived connection: clients that come and go in a hurry crash gnome-keyring.
+//   - Connections are few and live long: go-keyring's for items, one for questions and
+//     one for signals. Clients that come and go in a hurry crash gnome-keyring.
 //   - No bus is ever started: without an address go-keyring would run dbus-launch.
+//   - While Watch listens, an answer about the provider holds until a signal says
+//     that it changed. An answer about an item holds for nothing.
 const (
 	ssName       = "org.freedesktop.secrets"
 	ssPath       = dbus.ObjectPath("/org/freedesktop/secrets")
@@ -40,17 +46,121 @@ const (
 const startPause = time.Minute
 
 type osKeychain struct {
-	mu      sync.Mutex // guards all below
-	conn    *dbus.Conn
-	addr    string    // that conn is connected to
-	refused time.Time // when a provider was started last and did not come up
-	asked   string    // the KWallet that was asked to unlock what it has open, and did not
+	mu       sync.Mutex // guards all below
+	conn     *dbus.Conn
+	addr     string     // that conn is connected to
+	refused  time.Time  // when a provider was started last and did not come up
+	asked    string     // the KWallet that was asked to unlock what it has open, and did not
+	watching *dbus.Conn // Watch's
+	watched  bool       // Watch listens
+	heard    int        // how often what is known may have changed
+	known    provider   // since then
 }
 
-// prepare refuses when there is no session bus, or a person does. Where the bus is
-// not named by the environment but is where systemd puts it, it is named, as
-// godbus does.
-func (k *osKeychain) prepare(service, user string) error {
+// A provider is what is known of the program that keeps the secrets.
+type provider struct {
+	unlocked dbus.ObjectPath // the collection for our items, seen unlocked; "": not known
+	asked    bool            // whether it is KWallet; false: not known
+	kwallet  *kwalletd       // nil: another one
+}
+
+// recall returns what is known, and a mark for learn.
+func (k *osKeychain) recall() (provider, int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.known, k.heard
+}
+
+// learn notes an answer, unless something changed since the question.
+func (k *osKeychain) learn(mark int, note func(*provider)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.watched && k.heard == mark {
+		note(&k.known)
+	}
+}
+
+// forget is called when what is known may have changed.
+func (k *osKeychain) forget(watched bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.watched = watched
+	k.heard++
+	k.known = provider{}
+}
+
+// Get reads an item.
+func (k *osKeychain) Get(service, user string) (value string, err error) {
+	err = k.reach(service, user, func(svc *ss.SecretService, collection dbus.BusObject) error {
+		item, err := find(svc, collection, service, user)
+		if err != nil {
+			return err
+		}
+		session, err := svc.OpenSession()
+		if err != nil {
+			return err
+		}
+		defer svc.Close(session)
+		secret, err := svc.GetSecret(item, session.Path())
+		if err == nil {
+			value = string(secret.Value)
+		}
+		return err
+	})
+	return value, err
+}
+
+// Set writes an item, with the label and the attributes that keyring.Set gives it.
+func (k *osKeychain) Set(service, user, value string) error {
+	return k.reach(service, user, func(svc *ss.SecretService, collection dbus.BusObject) error {
+		session, err := svc.OpenSession()
+		if err != nil {
+			return err
+		}
+		defer svc.Close(session)
+		label := fmt.Sprintf("Password for '%s' on '%s'", user, service)
+		return svc.CreateItem(collection, label, attributes(service, user), ss.NewSecret(session.Path(), value))
+	})
+}
+
+// Delete deletes an item.
+func (k *osKeychain) Delete(service, user string) error {
+	return k.reach(service, user, func(svc *ss.SecretService, collection dbus.BusObject) error {
+		item, err := find(svc, collection, service, user)
+		if err != nil {
+			return err
+		}
+		return svc.Delete(item)
+	})
+}
+
+func attributes(service, user string) map[string]string {
+	return map[string]string{"service": service, "username": user}
+}
+
+func find(svc *ss.SecretService, collection dbus.BusObject, service, user string) (dbus.ObjectPath, error) {
+	items, err := svc.SearchItems(collection, attributes(service, user))
+	if err != nil {
+		return "", err
+	}
+	if len(items) == 0 {
+		// KeePassXC finds nothing in what is locked, and the signal that tells of it may be late.
+		var locked bool
+		if err := property(svc.Context(), svc.Conn, collection.Path(), ssCollection, "Locked", &locked); err != nil {
+			return "", err
+		}
+		if !locked {
+			return "", keyring.ErrNotFound
+		}
+		return "", ErrLocked
+	}
+	return items[0], nil
+}
+
+// reach does something with an item. It refuses when there is no session bus, or
+// a person does. Where the bus is not named by the environment but is where
+// systemd puts it, it is named, as godbus does.
+func (k *osKeychain) reach(service, user string, do func(*ss.SecretService, dbus.BusObject) error) error {
 	addr, err := busAddress()
 	if err != nil {
 		return err
@@ -58,30 +168,44 @@ func (k *osKeychain) prepare(service, user string) error {
 	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") != addr {
 		os.Setenv("DBUS_SESSION_BUS_ADDRESS", addr)
 	}
-	return admit(service, user)
+	svc, err := ss.NewSecretService()
+	if err != nil {
+		return classify(err)
+	}
+	known, _ := k.recall()
+	path := known.unlocked
+	if path == "" {
+		if path, err = collection(svc.Context(), svc.Conn); err != nil {
+			return err
+		}
+	}
+	err = classify(do(svc, svc.Object(ssName, path)))
+	if errors.Is(err, ErrLocked) {
+		if err = admit(svc.Conn, path, service, user); err == nil {
+			err = classify(do(svc, svc.Object(ssName, path)))
+		}
+	}
+	return err
 }
 
 // admit has the provider ask about an item that it keeps locked in an unlocked
 // collection, and at once about all others of the service, and waits for the
 // answer, which may take as long as the connection lives. KeePassXC asks a person
-// about each item and each program; go-keyring would have it ask about one after
-// the other, and takes a no for a lock. What was answered holds for a connection,
-// so this is go-keyring's own, and it is given up after a no, which could not be
-// taken back.
-func admit(service, user string) error {
-	conn, err := dbus.SessionBus()
+// about each item and each program. What was answered holds for a connection, so
+// this is go-keyring's own. It is given up after a no, which could not be taken back.
+func admit(conn *dbus.Conn, collection dbus.ObjectPath, service, user string) error {
+	var locked bool
+	if err := property(conn.Context(), conn, collection, ssCollection, "Locked", &locked); err != nil {
+		return err
+	}
+	if locked {
+		return ErrLocked
+	}
+	items, err := lockedItems(conn, collection, map[string]string{"service": service})
 	if err != nil {
-		return classify(err)
-	}
-	wanted := map[string]string{"service": service, "username": user}
-	locked, err := lockedItems(conn, wanted)
-	if err != nil || len(locked) == 0 { // another agent's items are none of ours
 		return err
 	}
-	if locked, err = lockedItems(conn, map[string]string{"service": service}); err != nil {
-		return err
-	}
-	prompt, err := unlockObjects(conn.Context(), conn, locked...)
+	prompt, err := unlockObjects(conn.Context(), conn, items...)
 	if err != nil {
 		return err
 	}
@@ -89,9 +213,9 @@ func admit(service, user string) error {
 		err = ask(conn.Context(), conn, prompt)
 	}
 	if err == nil {
-		locked, err = lockedItems(conn, wanted)
+		items, err = lockedItems(conn, collection, attributes(service, user))
 	}
-	if err == nil && len(locked) > 0 {
+	if err == nil && len(items) > 0 {
 		err = fmt.Errorf("%w: it keeps the item to itself", ErrDenied)
 	}
 	if errors.Is(err, ErrDenied) {
@@ -100,16 +224,12 @@ func admit(service, user string) error {
 	return err
 }
 
-// lockedItems are those with the attributes that conn may not read, in the
-// collection that go-keyring uses.
-func lockedItems(conn *dbus.Conn, attributes map[string]string) ([]dbus.ObjectPath, error) {
+// lockedItems are those with the attributes that conn may not read. What
+// other collections have is another agent's.
+func lockedItems(conn *dbus.Conn, collection dbus.ObjectPath, attributes map[string]string) ([]dbus.ObjectPath, error) {
 	var unlocked, locked []dbus.ObjectPath
 	err := conn.Object(ssName, ssPath).CallWithContext(conn.Context(), ssService+".SearchItems", dbus.FlagNoAutoStart, attributes).Store(&unlocked, &locked)
-	if err != nil || len(locked) == 0 {
-		return nil, classify(err)
-	}
-	path, err := collection(conn.Context(), conn)
-	return slices.DeleteFunc(locked, func(item dbus.ObjectPath) bool { return !strings.HasPrefix(string(item), string(path)+"/") }), err
+	return slices.DeleteFunc(locked, func(item dbus.ObjectPath) bool { return !strings.HasPrefix(string(item), string(collection)+"/") }), classify(err)
 }
 
 // runtimeDir is where systemd keeps the sockets of a user. Tests change it.
@@ -141,6 +261,7 @@ func (k *osKeychain) connect() (*dbus.Conn, error) {
 		}
 		k.conn.Close()
 		k.conn = nil
+		k.leaveLocked(addr)
 	}
 	conn, err := dbus.Connect(addr)
 	if err != nil {
@@ -150,6 +271,21 @@ func (k *osKeychain) connect() (*dbus.Conn, error) {
 	return conn, nil
 }
 
+// leaveLocked gives up the connections of go-keyring and of Watch when the bus is
+// at another address now. Both make a new one.
+func (k *osKeychain) leaveLocked(addr string) {
+	if k.addr == addr {
+		return
+	}
+	k.watched, k.known = false, provider{}
+	if k.watching != nil {
+		k.watching.Close()
+	}
+	if items, err := dbus.SessionBus(); err == nil {
+		items.Close()
+	}
+}
+
 // Probe reports whether calls can proceed, without a prompt. A provider that
 // does not run is started when the bus knows how; otherwise none is there.
 func (k *osKeychain) Probe(ctx context.Context) error {
@@ -157,12 +293,16 @@ func (k *osKeychain) Probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	locked, err := isLocked(ctx, conn)
+	known, mark := k.recall()
+	if known.unlocked != "" {
+		return nil
+	}
+	path, locked, err := isLocked(ctx, conn)
 	if e, ok := errors.AsType[dbus.Error](err); ok && (e.Name == dbusName+".Error.ServiceUnknown" || e.Name == dbusName+".Error.NameHasNoOwner") {
 		if err := k.activate(ctx, conn); err != nil {
 			return err
 		}
-		locked, err = isLocked(ctx, conn)
+		path, locked, err = isLocked(ctx, conn)
 	}
 	if err != nil {
 		return err
@@ -170,17 +310,18 @@ func (k *osKeychain) Probe(ctx context.Context) error {
 	if locked && !k.join(ctx, conn) {
 		return ErrLocked
 	}
+	k.learn(mark, func(p *provider) { p.unlocked = path })
 	return nil
 }
 
 // isLocked asks for the state of the collection that go-keyring will use.
-func isLocked(ctx context.Context, conn *dbus.Conn) (locked bool, err error) {
-	path, err := collection(ctx, conn)
+func isLocked(ctx context.Context, conn *dbus.Conn) (path dbus.ObjectPath, locked bool, err error) {
+	path, err = collection(ctx, conn)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	err = property(ctx, conn, path, ssCollection, "Locked", &locked)
-	return locked, err
+	return path, locked, err
 }
 
 // activate starts a provider, if the bus knows one. One that does not come up
@@ -203,7 +344,7 @@ func (k *osKeychain) activate(ctx context.Context, conn *dbus.Conn) error {
 		}
 		err := conn.BusObject().CallWithContext(ctx, dbusName+".StartServiceByName", 0, name, uint32(0)).Err
 		if err == nil {
-			_, err = isLocked(ctx, conn)
+			_, _, err = isLocked(ctx, conn)
 		}
 		if err == nil || errors.Is(err, ErrNoCollection) || ctx.Err() != nil {
 			return classify(ctx.Err())
@@ -310,7 +451,7 @@ func createDefault(ctx context.Context, conn *dbus.Conn) (prompt dbus.ObjectPath
 // ask shows a prompt and waits for its end, or for the end of its provider.
 func ask(ctx context.Context, conn *dbus.Conn, prompt dbus.ObjectPath) error {
 	completed := []dbus.MatchOption{dbus.WithMatchSender(ssName), dbus.WithMatchObjectPath(prompt), dbus.WithMatchInterface(ssPrompt), dbus.WithMatchMember("Completed")}
-	owner := ownerChanges()
+	owner := ownerChanges(ssName)
 	for _, match := range [][]dbus.MatchOption{completed, owner} {
 		if err := conn.AddMatchSignalContext(ctx, match...); err != nil {
 			return classify(err)
@@ -345,8 +486,8 @@ func ask(ctx context.Context, conn *dbus.Conn, prompt dbus.ObjectPath) error {
 	}
 }
 
-func ownerChanges() []dbus.MatchOption {
-	return []dbus.MatchOption{dbus.WithMatchSender(dbusName), dbus.WithMatchInterface(dbusName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, ssName)}
+func ownerChanges(name string) []dbus.MatchOption {
+	return []dbus.MatchOption{dbus.WithMatchSender(dbusName), dbus.WithMatchInterface(dbusName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, name)}
 }
 
 // Watch calls f when the provider came or went, and when a collection was
@@ -354,7 +495,7 @@ func ownerChanges() []dbus.MatchOption {
 // own and makes a new one when the bus went; f is called then too.
 func (k *osKeychain) Watch(ctx context.Context, f func()) {
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
-		if watchOnce(ctx, f) {
+		if k.watchOnce(ctx, f) {
 			pause = time.Second
 			f()
 		}
@@ -369,7 +510,7 @@ func (k *osKeychain) Watch(ctx context.Context, f func()) {
 }
 
 // watchOnce watches one connection until it breaks; false: it could not.
-func watchOnce(ctx context.Context, f func()) bool {
+func (k *osKeychain) watchOnce(ctx context.Context, f func()) bool {
 	addr, err := busAddress()
 	if err != nil {
 		return false
@@ -381,14 +522,20 @@ func watchOnce(ctx context.Context, f func()) bool {
 	defer conn.Close()
 	signals := make(chan *dbus.Signal, 64)
 	conn.Signal(signals)
-	for _, match := range [][]dbus.MatchOption{
-		ownerChanges(),
-		{dbus.WithMatchSender(ssName), dbus.WithMatchPathNamespace(ssPath)},
-	} {
+	matches := [][]dbus.MatchOption{{dbus.WithMatchSender(ssName), dbus.WithMatchPathNamespace(ssPath)}}
+	for _, name := range append([]string{ssName}, kwalletNames...) {
+		matches = append(matches, ownerChanges(name))
+	}
+	for _, match := range matches {
 		if err := conn.AddMatchSignalContext(ctx, match...); err != nil {
 			return false
 		}
 	}
+	k.mu.Lock()
+	k.watching = conn
+	k.mu.Unlock()
+	k.forget(true)
+	defer k.forget(false)
 	f() // whatever happened before now
 	for {
 		select {
@@ -397,6 +544,7 @@ func watchOnce(ctx context.Context, f func()) bool {
 				return true
 			}
 			if tells(sig) {
+				k.forget(true)
 				f()
 			}
 		case <-ctx.Done():
@@ -409,7 +557,7 @@ func watchOnce(ctx context.Context, f func()) bool {
 // items, our own writes among them, do not.
 func tells(sig *dbus.Signal) bool {
 	switch sig.Name {
-	case dbusName + ".NameOwnerChanged", ssService + ".CollectionCreated", ssService + ".CollectionDeleted":
+	case dbusName + ".NameOwnerChanged", ssService + ".CollectionCreated", ssService + ".CollectionChanged", ssService + ".CollectionDeleted":
 		return true
 	case dbusName + ".Properties.PropertiesChanged":
 		if len(sig.Body) < 2 {
@@ -451,12 +599,15 @@ func (k *osKeychain) Flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := findKWallet(ctx, conn)
-	if err != nil {
-		return err
+	known, mark := k.recall()
+	if !known.asked {
+		if known.kwallet, err = findKWallet(ctx, conn); err != nil {
+			return err
+		}
+		k.learn(mark, func(p *provider) { p.asked, p.kwallet = true, known.kwallet })
 	}
-	if w != nil {
-		return w.save(ctx, conn, data)
+	if known.kwallet != nil {
+		return known.kwallet.save(ctx, conn, data)
 	}
 	err = syncPath(filepath.Join(data, "keyrings"))
 	if errors.Is(err, os.ErrNotExist) {

@@ -99,7 +99,7 @@ func (k *osKeychain) join(ctx context.Context, conn *dbus.Conn) (joined bool) {
 		err = ask(ctx, conn, prompt)
 	}
 	if err == nil {
-		if locked, err := isLocked(ctx, conn); err == nil && !locked {
+		if _, locked, err := isLocked(ctx, conn); err == nil && !locked {
 			return true
 		}
 	}
@@ -124,7 +124,7 @@ func walletName(ctx context.Context, conn *dbus.Conn) (name string, err error) {
 // which took its place later in version 6, does it when it does, and only if
 // there is something to write.
 func (w *kwalletd) save(ctx context.Context, conn *dbus.Conn, data string) error {
-	locked, err := isLocked(ctx, conn)
+	_, locked, err := isLocked(ctx, conn)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,6 @@ import (
 // Systems that go-keyring has nothing for.
 type osKeychain struct{}
 
-func (*osKeychain) prepare(string, string) error { return nil }
-
 // Probe says that there is none.
 func (*osKeychain) Probe(context.Context) error {
 	return fmt.Errorf("%w on %s", ErrUnavailable, runtime.GOOS)

@@ -10,8 +10,6 @@ import (
 // The Credential Manager. It is open as long as its user is logged on.
 type osKeychain struct{}
 
-func (*osKeychain) prepare(string, string) error { return nil }
-
 // Probe lets calls proceed: there is no locked state.
 func (*osKeychain) Probe(context.Context) error { return nil }
 

@@ -47,11 +47,12 @@ type session struct {
 	failure error  // of the last load
 	ledger  ledger // verified when keys are there, else what the file claims
 	chain   chain
-	size    int64  // of the ledger file
-	suspect bool   // the file may not be what it should: write it anew before the next line
-	sealed  string // the sealed secret of the newest generation
-	ended   string // from SID.end
-	endedAt int64  // Unix milliseconds; 0: not known
+	size    int64     // of the ledger file
+	suspect bool      // the file may not be what it should: write it anew before the next line
+	sealed  string    // the sealed secret of the newest generation
+	counted time.Time // when Reserve last saw the high-water item hold the newest step
+	ended   string    // from SID.end
+	endedAt int64     // Unix milliseconds; 0: not known
 }
 
 // readMark reads a SID.end file that is not a refusal.
@@ -449,30 +450,16 @@ func (s *Store) tidy(ctx context.Context, t *session) {
 	}
 }
 
-// publishTime is how long Create and Commit wait for the keychain to follow what
-// is durable already. KWallet, at its slowest, takes five seconds longer.
-const publishTime = time.Second
-
-// publish has the keychain follow, and releases the session: before it returns,
-// or, where that takes longer than patience, once the keychain is up to date or
-// failed to be. Whatever comes next for the session waits for that, so no step
-// begins before the one before it is durable.
+// publish makes the keychain follow what is durable already, and releases the
+// session when it is up to date or failed to be. The caller does not wait for
+// that. Whatever comes next for the session does, so no step begins before the
+// one before it is durable.
 func (s *Store) publish(ctx context.Context, t *session) Record {
 	r := t.record()
-	done := make(chan Record, 1)
 	go func() {
+		defer t.release()
 		s.later(s.follow(context.WithoutCancel(ctx), t))
-		r := t.record()
-		t.release()
-		done <- r
 	}()
-	limit := time.NewTimer(s.patience)
-	defer limit.Stop()
-	select {
-	case r = <-done:
-	case <-limit.C:
-	case <-ctx.Done():
-	}
 	return r
 }
 
@@ -542,12 +529,18 @@ func (t *session) sealAccess(gen int, access []byte) string {
 	return t.keys.sealText(gen, purposeAccess, access)
 }
 
+// aMoment is how long Secret relies on what Reserve saw.
+const aMoment = 3 * time.Second
+
 // secret reads the secret from the keychain, if that still holds what it
 // should, or from the ledger while that is ahead.
 func (s *Store) secret(ctx context.Context, t *session) ([]byte, error) {
 	gen, sealed := t.ledger.now().Gen, t.ledger.secret
 	if sealed == "" {
-		err := s.compare(ctx, t)
+		var err error
+		if !t.ledger.reserved() || time.Since(t.counted) > aMoment {
+			err = s.compare(ctx, t)
+		}
 		if err != nil {
 			return nil, s.fail(t, err)
 		}
@@ -601,7 +594,11 @@ func (s *Store) reserve(ctx context.Context, t *session) error {
 	if err := s.append(t, line{Type: lineAttempt}); err != nil {
 		return err
 	}
-	return s.follow(ctx, t)
+	err := s.follow(ctx, t)
+	if err == nil {
+		t.counted = time.Now()
+	}
+	return err
 }
 
 func (s *Store) refund(ctx context.Context, t *session) error {

@@ -61,13 +61,12 @@ type Config struct {
 // should not overlap (they wait for each other). Keychain calls are made one
 // at a time by a worker, whose goroutine starts with the first of them and
 // ends with Close. No other goroutine outlives a method, save that of Changes,
-// and of Create and Commit where the keychain is slow to make things durable.
+// and those of Create and Commit, which bring the keychain up to date.
 type Store struct {
 	disk     *disk
 	keychain *worker
 	log      *slog.Logger
 	clock    func() time.Time
-	patience time.Duration // publishTime
 	closing  sync.Once
 
 	mu       sync.Mutex          // guards the maps, not what the sessions hold
@@ -119,7 +118,6 @@ func Open(c Config) (*Store, error) {
 		keychain: newWorker(c.Keychain, cmp.Or(c.Service, "curfew"), c.Logger),
 		log:      c.Logger,
 		clock:    c.Now,
-		patience: publishTime,
 		sessions: map[string]*session{},
 		secrets:  map[string][]string{},
 		gone:     map[string]bool{},
@@ -369,9 +367,8 @@ func (s *Store) Refund(ctx context.Context, id string) (Record, error) {
 // (nil: the old one stays) under the next generation, the access token, meta. On error the caller keeps
 // what it has in memory and calls Commit again with the same arguments; it must not start a new cycle.
 //
-// Commit succeeds as soon as everything is durable. When the keychain cannot be
-// written just then, Record.Unpublished says so and a later call catches up; when
-// that takes more than a second, it goes on after Commit, and a later call waits for it.
+// Commit succeeds as soon as everything is durable, before the keychain follows.
+// A later call waits for that, or catches up if it failed.
 // Committing again what is already committed changes nothing. A cycle that was
 // pending when End was called can still be committed, so that what it brought can be revoked.
 func (s *Store) Commit(ctx context.Context, id string, secret, access, meta []byte) (Record, error) {

@@ -175,7 +175,7 @@ func fullDisk(t *testing.T) {
 	must(t, doReserve(w, h))
 	fill()
 	must(t, doNote(w, h))
-	if r, err := w.s.Commit(t.Context(), h.id, []byte(big), []byte(big), nil); err != nil || r.Generation != 2 || r.Unpublished {
+	if r, err := w.s.Commit(t.Context(), h.id, []byte(big), []byte(big), nil); err != nil || r.Generation != 2 || w.settled(h.id).Unpublished {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	// No cycle starts that could not be finished.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -132,7 +133,6 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	w.s = s
-	s.patience = time.Hour // one operation after the other, however slow the machine
 	w.fault = func(op, name string) error {
 		if op == "read" || op == "list" || op == "open" {
 			return w.alive()
@@ -217,6 +217,26 @@ func (f faultyFile) Truncate(size int64) error {
 
 func (f faultyFile) Allocate(off, n int64) error {
 	return f.w.asked("reserve space for", f.name, func() error { return f.file.Allocate(off, n) })
+}
+
+// settled waits until the keychain follows, or failed to.
+func (w *world) settled(id string) Record {
+	t, err := w.s.take(w.t.Context(), id)
+	if err != nil {
+		return Record{}
+	}
+	defer t.release()
+	return t.record()
+}
+
+// settleAll does so for everything that is kept.
+func (w *world) settleAll() {
+	w.s.mu.Lock()
+	ids := slices.Collect(maps.Keys(w.s.sessions))
+	w.s.mu.Unlock()
+	for _, id := range ids {
+		w.settled(id)
+	}
 }
 
 func (w *world) close() { w.s.Close(w.t.Context()) }
@@ -317,6 +337,7 @@ func doCreate(secret string) doing {
 	return func(w *world, h *history) error {
 		r, err := w.s.Create(w.t.Context(), "work", start, []byte(secret), []byte("access of "+secret), []byte("meta"))
 		if err == nil {
+			w.settled(r.ID)
 			h.id, h.created, h.secret, h.access = r.ID, true, secret, "access of "+secret
 		}
 		return err
@@ -357,6 +378,7 @@ func doCommit(secret string) doing {
 		}
 		access := fmt.Sprint("access after ", h.posts)
 		_, err := w.s.Commit(w.t.Context(), h.id, b, []byte(access), []byte("meta"))
+		w.settled(h.id)
 		if err == nil {
 			if secret != "" {
 				h.secret = secret
@@ -494,7 +516,7 @@ func (h *history) check(w *world) {
 				fail("cannot go on: %+v %v", r, err)
 			}
 		}
-		if r, err = w.s.Commit(w.t.Context(), h.id, []byte("next"), nil, nil); err != nil || r.Unpublished {
+		if _, err = w.s.Commit(w.t.Context(), h.id, []byte("next"), nil, nil); err != nil || w.settled(h.id).Unpublished {
 			fail("cannot go on: %+v %v", r, err)
 		}
 		if secret, err := w.s.Secret(w.t.Context(), h.id); err != nil || string(secret) != "next" {

@@ -268,3 +268,35 @@ func (s *Session) SecretTool(input string, args ...string) string {
 		}
 	}
 }
+
+// Calls counts, from now on, what is asked of the Secret Service. The function
+// that it returns says what was until it is called, by method.
+func (s *Session) Calls() func() map[string]int {
+	s.t.Helper()
+	monitor, marker := s.connect(), s.connect()
+	s.t.Cleanup(func() { monitor.Close(); marker.Close() })
+	if err := monitor.BusObject().Call("org.freedesktop.DBus.Monitoring.BecomeMonitor", 0, []string{"type='method_call'"}, uint32(0)).Err; err != nil {
+		s.t.Fatal(err)
+	}
+	heard := make(chan *dbus.Message, 10000)
+	monitor.Eavesdrop(heard)
+	return func() map[string]int {
+		s.t.Helper()
+		const mark = "org.freedesktop.DBus.Peer.Ping"
+		if err := marker.BusObject().Call(mark, 0).Err; err != nil {
+			s.t.Fatal(err)
+		}
+		calls := map[string]int{}
+		for m := range heard {
+			field := func(f dbus.HeaderField) string { return strings.Trim(m.Headers[f].String(), `"`) }
+			name := field(dbus.FieldInterface) + "." + field(dbus.FieldMember)
+			if name == mark {
+				break
+			}
+			if field(dbus.FieldDestination) == secretsName {
+				calls[name]++
+			}
+		}
+		return calls
+	}
+}
