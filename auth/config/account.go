@@ -32,20 +32,8 @@ func Tidy(a auth.Account) auth.Account {
 			}
 		}
 	}
-	a.Issuer = issuerOf(a.Issuer)
+	a.Issuer = oauth.IssuerAt(a.Provider, oauth.IssuerOf(a.Issuer))
 	return a
-}
-
-// issuerOf returns the issuer of a discovery document's address: both
-// OpenID Connect Discovery section 4 and RFC 8414 section 3.
-func issuerOf(address string) string {
-	if issuer, ok := strings.CutSuffix(address, "/.well-known/openid-configuration"); ok {
-		return issuer
-	}
-	if host, path, ok := strings.Cut(address, "/.well-known/oauth-authorization-server"); ok {
-		return host + path
-	}
-	return address
 }
 
 // CheckAccount says what is wrong with an account's configuration, with an

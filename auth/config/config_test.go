@@ -417,12 +417,6 @@ func TestTidy(t *testing.T) {
 	if want := (auth.Account{Issuer: "https://id.example.com/a", ClientID: "app", Scopes: []string{"openid"}, ScopeSeparator: " "}); !auth.SameAccount(got, want) {
 		t.Errorf("got %+v", got)
 	}
-	if got := issuerOf("https://id.example.com/.well-known/oauth-authorization-server/a"); got != "https://id.example.com/a" {
-		t.Errorf("RFC 8414: %q", got)
-	}
-	if got := issuerOf("https://id.example.com/"); got != "https://id.example.com/" {
-		t.Errorf("a slash is part of an issuer: %q", got)
-	}
 }
 
 // Every setting of an account has its line in the list of settings, and each

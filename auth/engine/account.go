@@ -319,7 +319,7 @@ func (a *account) sessionLocked() auth.Session {
 		AccessExpiresAt: a.facts.AccessExpiresAt,
 		AccessLifetime:  a.facts.AccessLifetime,
 		Bounds:          a.facts.Bounds,
-		ServerLifetime:  a.server.Provider().Lifetime,
+		ServerLifetime:  a.server.Provider().Lifetime.Duration,
 	}
 }
 
@@ -339,7 +339,7 @@ func (a *account) planInputLocked(now time.Time) auth.PlanInput {
 		AccessExpiresAt: s.AccessExpiresAt,
 		AccessLifetime:  s.AccessLifetime,
 		LastRefreshAt:   a.lastRefresh(),
-		ServerIdle:      a.server.Provider().IdleLifetime,
+		ServerIdle:      a.server.Provider().IdleLifetime.Duration,
 		Demand:          a.use.Demand,
 	}
 }

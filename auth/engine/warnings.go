@@ -48,7 +48,7 @@ func (a *account) warningFactsLocked(now time.Time) auth.WarningFacts {
 	if f.MaxIdle > 0 {
 		f.IdleEndsAt = s.LastActivity.Add(f.MaxIdle)
 	}
-	if idle := a.server.Provider().IdleLifetime; idle > 0 {
+	if idle := a.server.Provider().IdleLifetime.Duration; idle > 0 {
 		if at := f.LastRefreshAt.Add(idle); f.IdleEndsAt.IsZero() || at.Before(f.IdleEndsAt) {
 			f.IdleEndsAt, f.MaxIdle = at, idle
 		}

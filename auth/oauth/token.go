@@ -161,7 +161,7 @@ func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 		c.log.Warn("the life of an access token is not told in a number", "error", malformed)
 		fallthrough
 	case !found:
-		g.ExpiresIn = c.provider.AccessLifetime
+		g.ExpiresIn = c.provider.AccessLifetime.Duration
 	case seconds > 0:
 		g.ExpiresIn = min(time.Duration(seconds)*time.Second, maxTokenLife)
 	}

@@ -354,7 +354,7 @@ func (p *program) providersCommand() *cobra.Command {
 			}
 			rows := []row{}
 			for _, v := range oauth.Providers() {
-				rows = append(rows, row{v.Name, v.Title, v.RemoveAccessURL, int64(v.Lifetime / time.Second), int64(v.IdleLifetime / time.Second)})
+				rows = append(rows, row{v.Name, v.Title, v.RemoveAccessURL, v.Provider.Lifetime, v.Provider.IdleLifetime})
 			}
 			if p.json {
 				return p.printJSON(rows, false)
