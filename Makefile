@@ -15,6 +15,7 @@ WINDOW := -trimpath -tags=migrated_fynedo
 
 # The other programs need no C compiler, here or for another system; only on a
 # Mac does the tray, which speaks to Cocoa.
+PROGRAMS := ./cmd/curfew ./cmd/curfew-agent ./cmd/curfew-demo
 PURE := CGO_ENABLED=0 go build -trimpath -ldflags='-s -w'
 TRAY := $(if $(filter Darwin,$(shell uname)),$(PURE:CGO_ENABLED=0=CGO_ENABLED=1),$(PURE))
 
@@ -23,8 +24,8 @@ help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 17
 
 .PHONY: build
-build: setup-build ## build the three programs into bin/
-	$(PURE) -o bin/ ./cmd/curfew
+build: setup-build ## build the programs into bin/
+	$(PURE) -o bin/ $(PROGRAMS)
 	$(TRAY) -o bin/ ./cmd/curfew-tray
 	.ci/build-window $(WINDOW)
 
@@ -53,7 +54,7 @@ KILLS := 500
 CALLS := 100
 .PHONY: crash
 crash: setup-test ## kill KILLS agents during refreshes and CALLS at system calls, per kind of server; break their disks
-	$(PURE) -o bin/ ./cmd/curfew
+	$(PURE) -o bin/ $(PROGRAMS)
 	go test ./cmd/curfew -run 'TestKilled|TestWindow|TestOrderOf|TestManyProc|TestBrokenDisk|TestHurtFiles|TestOpenState' \
 	  -count=1 -v -timeout 90m -args -crash.program="$$PWD/bin/curfew" -crash.kills=$(KILLS) -crash.calls=$(CALLS) -crash.clean=$(KILLS) |
 	  grep -v '^=== '
@@ -79,7 +80,7 @@ demo: build ## sign in, spend the refreshes, run into the limit; plays itself wi
 	fi
 
 # The tests that sit before a whole desktop.
-DESKTOP := cd cmd/curfew && ../../.ci/headless-desktop ../../build/desktop.test -test.v -test.timeout=20m -test.run
+DESKTOP := cd cmd/curfew-demo && ../../.ci/headless-desktop ../../build/desktop.test -test.v -test.timeout=20m -test.run
 
 .PHONY: test-desktop
 test-desktop: setup-desktop build build/desktop.test ## panels, menus held open, Wayland: by mouse, with pictures in build/desktop/
@@ -92,7 +93,7 @@ SHOTS = $(CURDIR)/build/shots
 ui-shots: setup-demo build/desktop.test ## draw every state of tray, menu and window into build/shots/, with an index
 	$(PURE) -o bin/ ./cmd/curfew-tray
 	rm -rf $(SHOTS)
-	( cd cmd/curfew && ../../.ci/headless-desktop ../../build/desktop.test -test.run '^TestShots$$' -shots $(SHOTS) ) & menus=$$!
+	( cd cmd/curfew-demo && ../../.ci/headless-desktop ../../build/desktop.test -test.run '^TestShots$$' -shots $(SHOTS) ) & menus=$$!
 	trap 'kill $$menus 2>/dev/null || true' EXIT
 	go test ./ui/window -run '^TestShots$$' -count=1 -args -shots $(SHOTS)
 	go test ./ui/shots -run '^TestIcons$$' -count=1 -args -shots $(SHOTS)
@@ -117,7 +118,7 @@ rest: setup-desktop build build/desktop.test ## measure what Curfew takes while 
 
 .PHONY: build/desktop.test
 build/desktop.test:
-	CGO_ENABLED=0 go test -trimpath -c -o $@ ./cmd/curfew
+	CGO_ENABLED=0 go test -trimpath -c -o $@ ./cmd/curfew-demo
 
 .PHONY: check
 check: setup-build ## gofmt, vet, go fix, staticcheck, known vulnerabilities
@@ -125,7 +126,7 @@ check: setup-build ## gofmt, vet, go fix, staticcheck, known vulnerabilities
 	unformatted=$$(gofmt -l .)
 	[ -z "$$unformatted" ] || { echo "not formatted:" $$unformatted; exit 1; }
 	go vet ./...
-	GOOS=windows go vet ./auth/... ./cmd/curfew ./cmd/curfew-tray ./keystore/... ./ui/desktop ./ui/tray
+	GOOS=windows go vet ./auth/... $(PROGRAMS) ./cmd/curfew-tray ./keystore/... ./ui/desktop ./ui/tray
 	go fix -diff ./...
 	go run $(STATICCHECK) -checks inherit,ST1000,ST1003,ST1016,ST1020,ST1021,ST1022 ./...
 	.ci/vulnerabilities $(GOVULNCHECK)
@@ -134,7 +135,7 @@ check: setup-build ## gofmt, vet, go fix, staticcheck, known vulnerabilities
 cross: ## build the pure Go programs for other systems into build/cross/
 	for target in linux/arm64 darwin/arm64 windows/amd64; do
 	  export GOOS=$${target%/*} GOARCH=$${target#*/}
-	  programs=./cmd/curfew
+	  programs="$(PROGRAMS)"
 	  [ $$GOOS = darwin ] || programs+=" ./cmd/curfew-tray" # its tray needs Apple's compiler
 	  $(PURE) -o build/cross/$$target/ $$programs
 	done
@@ -177,7 +178,7 @@ package-fyne: build ## package the window alone as Fyne does, build/fyne/Curfew.
 
 # The first build compiles OpenGL's bindings once more, for Windows.
 .PHONY: package-windows
-package-windows: setup-windows ## build the three programs for Windows, build/curfew_*_windows_amd64.zip
+package-windows: setup-windows ## build the programs for Windows, build/curfew_*_windows_amd64.zip
 	.ci/package-windows $(WINRES) $(WINDOW)
 
 .PHONY: setup setup-build setup-test setup-demo setup-desktop setup-package setup-windows setup-wine

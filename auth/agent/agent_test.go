@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"curfew/auth/agent/client"
+
 	"curfew/auth/config"
 
 	"curfew/auth"
@@ -30,7 +32,7 @@ type engine struct {
 	minValid []time.Duration
 	watchers []chan []auth.Snapshot
 	paused   bool
-	general  []auth.General
+	General  []auth.General
 	secret   string
 	err      error // what every call that can fail gives, when set
 	block    chan struct{}
@@ -180,7 +182,7 @@ func (e *engine) SetPaused(p bool) error {
 func (e *engine) SetGeneral(g auth.General) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.general = append(e.general, g)
+	e.General = append(e.General, g)
 }
 
 func (e *engine) SetClientSecret(_ context.Context, name string, secret auth.Secret) error {
@@ -193,16 +195,18 @@ func (e *engine) SetClientSecret(_ context.Context, name string, secret auth.Sec
 func (e *engine) UnlockKeychain(context.Context) error { return e.err }
 
 // serve runs a server on a socket of its own until the test ends.
-func serve(t *testing.T, e Engine) (*Client, Config) {
+func serve(t *testing.T, e Engine) (*client.Client, Config) {
 	t.Helper()
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "curfew", "agent.sock")
 	t.Setenv("CURFEW_SOCKET", "") // a person's own agent stays out of this
 	c := Config{
 		Engine:  e,
-		Path:    filepath.Join(dir, "config.toml"),
+		File:    config.File(filepath.Join(dir, "config.toml")),
 		Version: "test",
-		Doctor:  func(context.Context) []Check { return []Check{{Name: "keychain", OK: true, Message: "it answers"}} },
+		Doctor: func(context.Context) []client.Check {
+			return []client.Check{{Name: "keychain", OK: true, Message: "it answers"}}
+		},
 	}
 	l, err := Listen(t.Context(), socket)
 	if err != nil {
@@ -220,7 +224,7 @@ func serve(t *testing.T, e Engine) (*Client, Config) {
 			t.Errorf("the socket stays after the end: %v", err)
 		}
 	})
-	return NewClient(socket), c
+	return client.NewClient(socket), c
 }
 
 func kindOf(t *testing.T, err error) auth.Kind {
@@ -279,7 +283,7 @@ func TestClientAndServer(t *testing.T) {
 	if err := c.Put(ctx, a); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := config.Load(cfg.Path); err != nil || len(s.Accounts) != 1 || !auth.SameAccount(s.Accounts[0], a) {
+	if s, err := config.Load(cfg.File.Path()); err != nil || len(s.Accounts) != 1 || !auth.SameAccount(s.Accounts[0], a) {
 		t.Errorf("saved: %+v, %v", s, err)
 	}
 	if err := c.Put(ctx, auth.Account{Name: "bad", Issuer: "http://id.example.com", ClientID: "x"}); kindOf(t, err) != auth.KindBadRequest {
@@ -287,13 +291,13 @@ func TestClientAndServer(t *testing.T) {
 	}
 
 	// A refusal of the engine leaves the file as it was.
-	before, _ := os.ReadFile(cfg.Path)
+	before, _ := os.ReadFile(cfg.File.Path())
 	e.err = &auth.Error{Kind: auth.KindRefused, Message: "signed in there"}
 	a.ClientID = "other"
 	if err := c.Put(ctx, a); kindOf(t, err) != auth.KindRefused {
 		t.Errorf("refused change: %v", err)
 	}
-	if after, _ := os.ReadFile(cfg.Path); string(after) != string(before) {
+	if after, _ := os.ReadFile(cfg.File.Path()); string(after) != string(before) {
 		t.Errorf("a refused change was saved:\n%s", after)
 	}
 	e.err = nil
@@ -301,7 +305,7 @@ func TestClientAndServer(t *testing.T) {
 	if r, err := c.Remove(ctx, "home"); err != nil || r.Message != "gone" {
 		t.Errorf("Remove: %+v, %v", r, err)
 	}
-	if s, err := config.Load(cfg.Path); err != nil || len(s.Accounts) != 0 {
+	if s, err := config.Load(cfg.File.Path()); err != nil || len(s.Accounts) != 0 {
 		t.Errorf("after Remove: %+v, %v", s, err)
 	}
 	if st, err := c.SignIn(ctx, "work", auth.SignInRequest{Force: true}); err != nil || st.URL != "https://id.example.com/?force=true&device=false" {
@@ -348,10 +352,10 @@ func TestSettings(t *testing.T) {
 	c, cfg := serve(t, e)
 	ctx := t.Context()
 	const text = "# mine\n[account.work]\nprovider = \"spotify\" # music\nclient_id = \"x\"\n"
-	if err := os.WriteFile(cfg.Path, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(cfg.File.Path(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	file := func() string { b, _ := os.ReadFile(cfg.Path); return string(b) }
+	file := func() string { b, _ := os.ReadFile(cfg.File.Path()); return string(b) }
 
 	a, err := c.Config(ctx, "work")
 	if err != nil || !auth.SameAccount(a, auth.Account{Name: "work", Provider: "spotify", ClientID: "x"}) {
@@ -376,8 +380,8 @@ func TestSettings(t *testing.T) {
 	if got, err := c.Settings(ctx); err != nil || got != g {
 		t.Errorf("saved %+v, %v", got, err)
 	}
-	if !slices.Equal(e.general, []auth.General{g}) {
-		t.Errorf("the engine heard of %+v", e.general)
+	if !slices.Equal(e.General, []auth.General{g}) {
+		t.Errorf("the engine heard of %+v", e.General)
 	}
 
 	before := file()
@@ -386,12 +390,12 @@ func TestSettings(t *testing.T) {
 	if err := c.PutSettings(ctx, loose); kindOf(t, err) != auth.KindBadRequest || !strings.Contains(err.Error(), "looser than the built-in 20") {
 		t.Errorf("looser limits: %v", err)
 	}
-	if file() != before || len(e.general) != 1 {
+	if file() != before || len(e.General) != 1 {
 		t.Errorf("a refused change was saved:\n%s", file())
 	}
 
 	// A mistake in the file is told, and nothing is written over it.
-	os.WriteFile(cfg.Path, []byte("[limits]\nmax_ages = 3\n"), 0o600)
+	os.WriteFile(cfg.File.Path(), []byte("[limits]\nmax_ages = 3\n"), 0o600)
 	if _, err := c.Settings(ctx); kindOf(t, err) != auth.KindBadRequest || !strings.Contains(err.Error(), "config.toml:2") {
 		t.Errorf("Settings of a wrong file: %v", err)
 	}
@@ -456,7 +460,7 @@ func TestWatch(t *testing.T) {
 
 func TestNobodyThere(t *testing.T) {
 	dir := t.TempDir()
-	c := NewClient(filepath.Join(dir, "agent.sock"))
+	c := client.NewClient(filepath.Join(dir, "agent.sock"))
 	if _, err := c.Accounts(t.Context()); kindOf(t, err) != auth.KindNotRunning {
 		t.Errorf("no socket: %v", err)
 	}
@@ -472,7 +476,7 @@ func TestNobodyThere(t *testing.T) {
 	}
 	t.Setenv("CURFEW_SOCKET", "")
 	t.Setenv("XDG_RUNTIME_DIR", "relative")
-	if _, err := NewClient("").Accounts(t.Context()); kindOf(t, err) != auth.KindNotRunning {
+	if _, err := client.NewClient("").Accounts(t.Context()); kindOf(t, err) != auth.KindNotRunning {
 		t.Errorf("no runtime directory: %v", err)
 	}
 }
@@ -489,7 +493,7 @@ func TestStopLetsAnswersFinish(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- NewServer(Config{Engine: e}).Run(ctx, l) }()
-	c := NewClient(socket)
+	c := client.NewClient(socket)
 	watched, ended := make(chan struct{}, 1), make(chan error, 1)
 	go func() { ended <- c.Watch(t.Context(), func([]auth.Snapshot) { watched <- struct{}{} }) }()
 	<-watched

@@ -12,7 +12,7 @@
 //
 //	GET    /v1/accounts                  all snapshots, by name
 //	GET    /v1/accounts/{name}           one snapshot
-//	PUT    /v1/accounts/{name}           add or change: an auth.Account
+//	PUT    /v1/accounts/{name}           add or change: an auth.Account; ?new=true: change nothing that is there
 //	DELETE /v1/accounts/{name}           sign out and forget
 //	GET    /v1/accounts/{name}/config    its auth.Account, as config.toml has it
 //	PUT    /v1/accounts/{name}/client-secret   {"client_secret": "..."}, kept in the keychain
@@ -28,6 +28,7 @@
 //	PUT    /v1/settings                  the same; what is left out stays as it is, and limits can only tighten
 //	PUT    /v1/pause                     {"paused": true}; it outlives the agent
 //	POST   /v1/unlock                    show the OS's prompt to unlock the keychain
+//	GET    /v1/providers                 the presets
 //	GET    /v1/doctor                    what the agent can check of itself
 //	GET    /v1/version
 //

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"curfew/auth/config"
+	"curfew/auth/agent/client"
 
 	"curfew/auth"
 )
@@ -41,14 +41,27 @@ type Engine interface {
 	UnlockKeychain(ctx context.Context) error
 }
 
+// ConfigFile is config.toml, where accounts and settings are saved.
+type ConfigFile interface {
+	Path() string
+	Load() (auth.General, []auth.Account, error)
+	Tidy(a auth.Account) auth.Account // without what pasting leaves
+	SaveAccount(a auth.Account) (undo func() error, err error)
+	DeleteAccount(name string) error
+	SaveGeneral(g auth.General) (undo func() error, err error)
+}
+
 // Config is what a Server is made of. Every field but Logger is needed.
 type Config struct {
 	Engine  Engine
-	Path    string // of config.toml, where accounts and settings are saved
+	File    ConfigFile
 	Version string
 
+	// Providers lists the presets.
+	Providers func() []auth.Provider
+
 	// Doctor checks what only the agent can: its keychain, its directories.
-	Doctor func(ctx context.Context) []Check
+	Doctor func(ctx context.Context) []client.Check
 
 	Logger *slog.Logger // nil: discard
 }
@@ -80,7 +93,7 @@ type patience struct {
 	beat                time.Duration // between lines of a watch, at most
 }
 
-var usual = patience{header: 5 * time.Second, body: 5 * time.Second, write: 10 * time.Second, drain: 5 * time.Second, beat: heartbeat}
+var usual = patience{header: 5 * time.Second, body: 5 * time.Second, write: 10 * time.Second, drain: 5 * time.Second, beat: client.Heartbeat}
 
 // Run serves l until ctx ends, then lets answers in progress finish, for a
 // few seconds. It closes l.
@@ -142,11 +155,12 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("GET /v1/settings", s.settings)
 	handle("PUT /v1/settings", s.putSettings)
 	handle("POST /v1/unlock", func(r *http.Request) (any, error) { return nil, s.Engine.UnlockKeychain(r.Context()) })
+	handle("GET /v1/providers", func(*http.Request) (any, error) { return s.Providers(), nil })
 	handle("GET /v1/doctor", func(r *http.Request) (any, error) { return s.Doctor(r.Context()), nil })
-	handle("GET /v1/version", func(*http.Request) (any, error) { return Version{s.Version, os.Getpid()}, nil })
+	handle("GET /v1/version", func(*http.Request) (any, error) { return client.Version{Version: s.Version, PID: os.Getpid()}, nil })
 	mux.HandleFunc("GET /v1/watch", func(w http.ResponseWriter, r *http.Request) { s.watch(stop, w, r) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, http.StatusNotFound, failure(auth.KindBadRequest, "the agent has no "+strconv.Quote(r.Method+" "+r.URL.Path), "is this program of the same version?"))
+		s.fail(w, r, http.StatusNotFound, client.Failure(auth.KindBadRequest, "the agent has no "+strconv.Quote(r.Method+" "+r.URL.Path), "is this program of the same version?"))
 	})
 	return s.guard(mux)
 }
@@ -160,7 +174,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 					panic(p)
 				}
 				s.Logger.Error("a request failed badly", "method", r.Method, "route", r.Pattern, "panic", p, "stack", string(debug.Stack()))
-				s.fail(w, r, 0, failure(auth.KindFailed, "the agent has a bug: this request failed badly", "see its log, "+logHint()))
+				s.fail(w, r, 0, client.Failure(auth.KindFailed, "the agent has a bug: this request failed badly", "see its log, "+client.LogHint()))
 			}
 		}()
 		// A deadline of the request before would still hold.
@@ -171,8 +185,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		_, origin := r.Header["Origin"]
 		_, referer := r.Header["Referer"]
-		if origin || referer || r.Host != host {
-			s.fail(w, r, http.StatusForbidden, failure(auth.KindRefused, "requests of browsers are refused", "send Host: curfew, and neither Origin nor Referer"))
+		if origin || referer || r.Host != client.Host {
+			s.fail(w, r, http.StatusForbidden, client.Failure(auth.KindRefused, "requests of browsers are refused", "send Host: curfew, and neither Origin nor Referer"))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -206,7 +220,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, code int, err erro
 			return // nobody is listening
 		}
 		s.Logger.Warn("a request failed", "method", r.Method, "route", r.Pattern, "error", err)
-		e = failure(auth.KindFailed, err.Error(), "see the agent's log, "+logHint())
+		e = client.Failure(auth.KindFailed, err.Error(), "see the agent's log, "+client.LogHint())
 	}
 	if code == 0 {
 		code = status(e.Kind)
@@ -231,11 +245,11 @@ func (s *Server) write(w http.ResponseWriter, code int, v any) {
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) error {
 	rc := http.NewResponseController(w)
 	rc.SetReadDeadline(time.Now().Add(s.patience.body))
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, client.MaxRequest))
 	if err != nil {
 		// The deadline stays: net/http would wait for the rest of the body.
 		w.Header().Set("Connection", "close")
-		return failure(auth.KindBadRequest, "the body of the request is cut off or larger than 64 KB", "")
+		return client.Failure(auth.KindBadRequest, "the body of the request is cut off or larger than 64 KB", "")
 	}
 	rc.SetReadDeadline(time.Time{}) // the engine may take its time
 	r.Body = body(b)
@@ -270,7 +284,7 @@ func named(h func(r *http.Request, name string) (any, error)) func(*http.Request
 
 // program names who asks: what it says of itself, else what the kernel says.
 func program(r *http.Request) string {
-	if p, err := url.PathUnescape(r.Header.Get(programHeader)); err == nil {
+	if p, err := url.PathUnescape(r.Header.Get(client.ProgramHeader)); err == nil {
 		if p = auth.Clip(p, auth.MaxProgram); p != "" {
 			return p
 		}
@@ -296,16 +310,21 @@ func (s *Server) put(r *http.Request, name string) (any, error) {
 		return nil, err
 	}
 	if a.Name != "" && a.Name != name {
-		return nil, failure(auth.KindBadRequest, fmt.Sprintf("the request is for %q, its body for %q", name, a.Name), "")
+		return nil, client.Failure(auth.KindBadRequest, fmt.Sprintf("the request is for %q, its body for %q", name, a.Name), "")
 	}
 	a.Name = name
-	a = config.Tidy(a)
+	a = s.File.Tidy(a)
 	release, err := s.LockConfig(r.Context())
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	undo, err := config.SaveAccount(s.Path, a)
+	if r.URL.Query().Get("new") == "true" {
+		if err := s.refuseOther(a); err != nil {
+			return nil, err
+		}
+	}
+	undo, err := s.File.SaveAccount(a)
 	if err != nil {
 		return nil, err
 	}
@@ -318,26 +337,41 @@ func (s *Server) put(r *http.Request, name string) (any, error) {
 	return s.Engine.Snapshot(name)
 }
 
+// refuseOther refuses an account whose name another has.
+func (s *Server) refuseOther(a auth.Account) error {
+	_, accounts, err := s.File.Load()
+	if err != nil {
+		return err
+	}
+	for _, b := range accounts {
+		if b.Name == a.Name && !auth.SameAccount(a, b) {
+			return client.Failure(auth.KindBadRequest, fmt.Sprintf("there is an account %q already, with other settings", a.Name),
+				fmt.Sprintf("edit it in %s, or remove it first: curfew remove %s", s.File.Path(), a.Name))
+		}
+	}
+	return nil
+}
+
 // config answers what the file says, which is what a change starts from.
 func (s *Server) config(_ *http.Request, name string) (any, error) {
-	settings, err := config.Load(s.Path)
+	_, accounts, err := s.File.Load()
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range settings.Accounts {
+	for _, a := range accounts {
 		if a.Name == name {
 			return a, nil
 		}
 	}
-	return nil, failure(auth.KindUnknown, fmt.Sprintf("there is no account %q in %s", name, s.Path), "add it there, or with: curfew add "+name)
+	return nil, client.Failure(auth.KindUnknown, fmt.Sprintf("there is no account %q in %s", name, s.File.Path()), "add it there, or with: curfew add "+name)
 }
 
 func (s *Server) settings(*http.Request) (any, error) {
-	settings, err := config.Load(s.Path)
+	general, _, err := s.File.Load()
 	if err != nil {
 		return nil, err
 	}
-	return newSettingsMessage(settings.General), nil
+	return client.NewSettings(general), nil
 }
 
 // putSettings saves what belongs to no account, and has the engine follow.
@@ -347,28 +381,28 @@ func (s *Server) putSettings(r *http.Request) (any, error) {
 		return nil, err
 	}
 	defer release()
-	settings, err := config.Load(s.Path)
+	general, _, err := s.File.Load()
 	if err != nil {
 		return nil, err
 	}
-	in := newSettingsMessage(settings.General)
+	in := client.NewSettings(general)
 	if b, _ := r.Body.(body); len(b) == 0 {
 		in = nil
 	} else if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	if in == nil {
-		return nil, failure(auth.KindBadRequest, "the request does not say which settings", `send {"limits": {"max_age": "14d"}}, or {"warnings": "few"}; what you leave out stays as it is`)
+		return nil, client.Failure(auth.KindBadRequest, "the request does not say which settings", `send {"limits": {"max_age": "14d"}}, or {"warnings": "few"}; what you leave out stays as it is`)
 	}
-	g, err := in.general()
+	g, err := in.General()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := config.SaveGeneral(s.Path, g); err != nil {
+	if _, err := s.File.SaveGeneral(g); err != nil {
 		return nil, err
 	}
 	s.Engine.SetGeneral(g)
-	return newSettingsMessage(g), nil
+	return client.NewSettings(g), nil
 }
 
 // remove forgets the configuration first: if the sign-out is interrupted, the
@@ -379,7 +413,7 @@ func (s *Server) remove(r *http.Request, name string) (any, error) {
 		return nil, err
 	}
 	defer release()
-	if err := config.DeleteAccount(s.Path, name); err != nil {
+	if err := s.File.DeleteAccount(name); err != nil {
 		return nil, err
 	}
 	// A person who hangs up now still wants the account gone.
@@ -399,13 +433,13 @@ func (s *Server) LockConfig(ctx context.Context) (release func(), err error) {
 }
 
 func (s *Server) putSecret(r *http.Request, name string) (any, error) {
-	var in secretRequest
+	var in client.SecretRequest
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	in.ClientSecret = strings.TrimSpace(in.ClientSecret) // a line end comes along when it is pasted
 	if in.ClientSecret == "" {
-		return nil, failure(auth.KindBadRequest, "the client secret is empty", "")
+		return nil, client.Failure(auth.KindBadRequest, "the client secret is empty", "")
 	}
 	return nil, s.Engine.SetClientSecret(r.Context(), name, auth.NewSecret(in.ClientSecret))
 }
@@ -423,7 +457,7 @@ func (s *Server) cancelSignIn(_ *http.Request, name string) (any, error) {
 }
 
 func (s *Server) token(r *http.Request, name string) (any, error) {
-	in := tokenRequest{MinValid: unset}
+	in := client.TokenRequest{MinValid: client.AnyValidity}
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
@@ -431,7 +465,7 @@ func (s *Server) token(r *http.Request, name string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewTokenAnswer(t, time.Now()), nil
+	return client.NewTokenAnswer(t, time.Now()), nil
 }
 
 func (s *Server) refresh(r *http.Request, name string) (any, error) {
@@ -443,11 +477,11 @@ func (s *Server) signOut(r *http.Request, name string) (any, error) {
 }
 
 func (s *Server) events(r *http.Request, name string) (any, error) {
-	n := defaultEvents
+	n := client.DefaultEvents
 	if q := r.URL.Query().Get("n"); q != "" {
 		var err error
-		if n, err = strconv.Atoi(q); err != nil || n < 1 || n > maxEvents {
-			return nil, failure(auth.KindBadRequest, "n must be a number from 1 to "+strconv.Itoa(maxEvents), "")
+		if n, err = strconv.Atoi(q); err != nil || n < 1 || n > client.MaxEvents {
+			return nil, client.Failure(auth.KindBadRequest, "n must be a number from 1 to "+strconv.Itoa(client.MaxEvents), "")
 		}
 	}
 	if name != "" {
@@ -469,12 +503,12 @@ func (s *Server) pause(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if in.Paused == nil {
-		return nil, failure(auth.KindBadRequest, "the request does not say whether to pause", `send {"paused": true} or {"paused": false}`)
+		return nil, client.Failure(auth.KindBadRequest, "the request does not say whether to pause", `send {"paused": true} or {"paused": false}`)
 	}
 	if err := s.Engine.SetPaused(*in.Paused); err != nil {
 		return nil, err
 	}
-	return pauseRequest{*in.Paused}, nil
+	return client.PauseRequest{Paused: *in.Paused}, nil
 }
 
 // watch writes all snapshots on one line, now and after every change, and an
@@ -485,7 +519,7 @@ func (s *Server) watch(stop context.Context, w http.ResponseWriter, r *http.Requ
 	case s.watchers <- struct{}{}:
 		defer func() { <-s.watchers }()
 	default:
-		s.fail(w, r, 0, failure(auth.KindUnavailable, "too many programs watch the agent", "close some of them"))
+		s.fail(w, r, 0, client.Failure(auth.KindUnavailable, "too many programs watch the agent", "close some of them"))
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())

@@ -22,6 +22,9 @@ import (
 	"testing"
 	"time"
 
+	"curfew/auth/agent/client"
+	"curfew/auth/config"
+
 	"curfew/auth"
 	"curfew/keystore/kctest"
 )
@@ -138,7 +141,7 @@ func TestOtherUsersAgent(t *testing.T) {
 	if line, _ := bufio.NewReader(ready).ReadString('\n'); line != "ready\n" {
 		t.Fatalf("the other agent: %q", line)
 	}
-	_, err = NewClient(socket).Accounts(t.Context())
+	_, err = client.NewClient(socket).Accounts(t.Context())
 	if kindOf(t, err) != auth.KindNotRunning || !strings.Contains(err.Error(), "user 65534, not yours") {
 		t.Errorf("got %v", err)
 	}
@@ -299,7 +302,7 @@ func TestRequests(t *testing.T) {
 }
 
 // impatient runs a server that waits for nobody long.
-func impatient(t *testing.T, e Engine, p patience) *Client {
+func impatient(t *testing.T, e Engine, p patience) *client.Client {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "curfew", "agent.sock")
 	l, err := Listen(t.Context(), socket)
@@ -317,7 +320,7 @@ func impatient(t *testing.T, e Engine, p patience) *Client {
 			t.Error(err)
 		}
 	})
-	return NewClient(socket)
+	return client.NewClient(socket)
 }
 
 // Who does not speak is cut off, and harms nobody meanwhile.
@@ -327,7 +330,7 @@ func TestSlowClients(t *testing.T) {
 	c := impatient(t, newEngine("work"), p)
 	var slow []net.Conn
 	for i := range 600 {
-		conn, err := dialPatiently(t.Context(), c.Socket())
+		conn, err := client.DialPatiently(t.Context(), c.Socket())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -377,7 +380,7 @@ func TestStuckWatchers(t *testing.T) {
 	c := impatient(t, e, p)
 	var stuck []net.Conn
 	for range maxWatchers - 1 {
-		conn, err := dialPatiently(t.Context(), c.Socket())
+		conn, err := client.DialPatiently(t.Context(), c.Socket())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -429,7 +432,7 @@ func TestHeartbeat(t *testing.T) {
 	p := usual
 	p.beat = 20 * time.Millisecond
 	c := impatient(t, newEngine("work"), p)
-	conn, err := dialPatiently(t.Context(), c.Socket())
+	conn, err := client.DialPatiently(t.Context(), c.Socket())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -466,9 +469,8 @@ func TestBurst(t *testing.T) {
 			at := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			// Past the time limit of a quick question, which is for people.
-			var v Version
-			if err := c.do(ctx, time.Minute, "GET", "/v1/version", "", nil, &v); err != nil {
+			// A question with a long time limit: the quick one is for people.
+			if _, err := c.Doctor(ctx); err != nil {
 				if failed.Add(1) == 1 {
 					t.Error(err)
 				}
@@ -507,10 +509,10 @@ func TestFewDescriptors(t *testing.T) {
 	if line, _ := bufio.NewReader(ready).ReadString('\n'); line != "ready\n" {
 		t.Fatalf("the agent: %q", line)
 	}
-	c := NewClient(socket)
+	c := client.NewClient(socket)
 	var idle []net.Conn
 	for range 500 {
-		conn, err := dialPatiently(t.Context(), socket)
+		conn, err := client.DialPatiently(t.Context(), socket)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -676,20 +678,20 @@ func TestListenRace(t *testing.T) {
 
 func TestDefaultSocket(t *testing.T) {
 	t.Setenv("CURFEW_SOCKET", "/some/where.sock")
-	if s, err := DefaultSocket(); err != nil || s != "/some/where.sock" {
+	if s, err := client.DefaultSocket(); err != nil || s != "/some/where.sock" {
 		t.Errorf("chosen: %q, %v", s, err)
 	}
 	t.Setenv("CURFEW_SOCKET", "relative.sock")
-	if s, err := DefaultSocket(); err == nil {
+	if s, err := client.DefaultSocket(); err == nil {
 		t.Errorf("relative: %q", s)
 	}
 	t.Setenv("CURFEW_SOCKET", "")
 	t.Setenv("XDG_RUNTIME_DIR", "/run/user/1000")
-	if s, err := DefaultSocket(); err != nil || s != "/run/user/1000/curfew/agent.sock" {
+	if s, err := client.DefaultSocket(); err != nil || s != "/run/user/1000/curfew/agent.sock" {
 		t.Errorf("by XDG_RUNTIME_DIR: %q, %v", s, err)
 	}
 	t.Setenv("XDG_RUNTIME_DIR", "")
-	s, err := DefaultSocket()
+	s, err := client.DefaultSocket()
 	dir := fmt.Sprintf("/run/user/%d", os.Geteuid())
 	if _, statErr := os.Stat(dir); statErr == nil {
 		if s != dir+"/curfew/agent.sock" {
@@ -703,7 +705,7 @@ func TestDefaultSocket(t *testing.T) {
 // A program that finds neither agent nor curfew says what to install.
 func TestNothingToStart(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	err := NewClient(filepath.Join(t.TempDir(), "agent.sock")).EnsureRunning(t.Context())
+	err := client.NewClient(filepath.Join(t.TempDir(), "agent.sock")).EnsureRunning(t.Context())
 	if kindOf(t, err) != auth.KindNotRunning || !strings.Contains(err.Error(), "no program curfew") || !strings.Contains(err.(*auth.Error).Hint, "install") {
 		t.Errorf("got %v", err)
 	}
@@ -723,7 +725,7 @@ func TestLiars(t *testing.T) {
 		{"an error without a kind", "HTTP/1.1 500 X\r\n\r\n{\"message\":\"x\"}", auth.KindFailed},
 		{"a redirect", "HTTP/1.1 307 X\r\nLocation: http://evil.test/\r\n\r\n", auth.KindFailed},
 		{"half an answer", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{\"na", auth.KindFailed},
-		{"no end", "HTTP/1.1 200 OK\r\n\r\n[" + strings.Repeat(" ", maxAnswer+1), auth.KindFailed},
+		{"no end", "HTTP/1.1 200 OK\r\n\r\n[" + strings.Repeat(" ", client.MaxAnswer+1), auth.KindFailed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			socket := filepath.Join(t.TempDir(), "s")
@@ -743,7 +745,7 @@ func TestLiars(t *testing.T) {
 					c.Close()
 				}
 			}()
-			_, err = NewClient(socket).Accounts(t.Context())
+			_, err = client.NewClient(socket).Accounts(t.Context())
 			if kindOf(t, err) != test.kind || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v", err)
 			}
@@ -769,7 +771,7 @@ func TestAskAgain(t *testing.T) {
 		}
 		h.ServeHTTP(w, r)
 	}))
-	c := NewClient(socket)
+	c := client.NewClient(socket)
 	if _, err := c.Token(t.Context(), "work", time.Minute, "x"); err != nil || asked.Load() != 3 || e.minValid[0] != time.Minute {
 		t.Errorf("token: %v after %d questions, %v", err, asked.Load(), e.minValid)
 	}
@@ -779,28 +781,14 @@ func TestAskAgain(t *testing.T) {
 	}
 }
 
-// A listening socket that never answers does not hang a command for ever.
-func TestSilence(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c := NewClient(socket)
-	if err := c.do(t.Context(), 50*time.Millisecond, "GET", "/v1/accounts", "", nil, nil); kindOf(t, err) != auth.KindNotRunning || !strings.Contains(err.Error(), "does not answer") {
-		t.Errorf("got %v", err)
-	}
-}
-
 // Whatever is decoded, the decoder returns a value or a bad_request on one line.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{`{"min_valid": 60}`, `{"min_valid": "1h"}`, `{"min_valid": 1e400}`, `{"paused": true}`, `{"client_id":"x","scopes":["a"]}`, `{}{}`, "\xff", `{"a":`, `{"min_valid": {"a": 1}}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		token := tokenRequest{MinValid: unset}
-		for _, v := range []any{&token, &auth.Account{}, &auth.SignInRequest{}, &secretRequest{}, &pauseRequest{}} {
+		token := client.TokenRequest{MinValid: client.AnyValidity}
+		for _, v := range []any{&token, &auth.Account{}, &auth.SignInRequest{}, &client.SecretRequest{}, &client.PauseRequest{}} {
 			if err := decodeStrict(b, v); err != nil {
 				e, ok := errors.AsType[*auth.Error](err)
 				if !ok || e.Kind != auth.KindBadRequest {
@@ -822,7 +810,7 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte("GET /v1/events?n=%zz HTTP/1.1\r\nHost: curfew\r\n\r\nGET /v1/version HTTP/1.1\r\nHost: curfew\r\n\r\n"))
 	e := newEngine("work")
 	dir := f.TempDir()
-	s := NewServer(Config{Engine: e, Path: filepath.Join(dir, "c.toml"), Doctor: func(context.Context) []Check { return nil }})
+	s := NewServer(Config{Engine: e, File: config.File(filepath.Join(dir, "c.toml")), Doctor: func(context.Context) []client.Check { return nil }})
 	s.patience = patience{header: 5 * time.Millisecond, body: 5 * time.Millisecond, write: 50 * time.Millisecond, drain: 50 * time.Millisecond, beat: time.Millisecond}
 	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -4,7 +4,6 @@ package agent
 
 import (
 	"context"
-	"curfew/auth"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,49 +15,10 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"curfew/auth"
+	"curfew/auth/agent/client"
 )
-
-// DefaultSocket says where the agent listens: CURFEW_SOCKET, else
-// curfew/agent.sock in the user's runtime directory. There is no fallback to
-// a directory that others can write to.
-func DefaultSocket() (string, error) {
-	if s := os.Getenv("CURFEW_SOCKET"); s != "" {
-		if !filepath.IsAbs(s) {
-			return "", fmt.Errorf("CURFEW_SOCKET is %q, which is not an absolute path", s)
-		}
-		return s, nil
-	}
-	dir, err := runtimeDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, "curfew", "agent.sock"), nil
-}
-
-// dial connects once and checks that this user answers.
-func dial(ctx context.Context, socket string) (net.Conn, error) {
-	var d net.Dialer
-	c, err := d.DialContext(ctx, "unix", socket)
-	if err != nil {
-		return nil, err
-	}
-	p, err := peerOf(c.(*net.UnixConn))
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	if p.uid != os.Geteuid() {
-		c.Close()
-		return nil, &peerError{fmt.Sprintf("the program that listens at %s is of user %d, not yours", socket, p.uid)}
-	}
-	return c, nil
-}
-
-func isNobody(err error) bool {
-	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOTSOCK)
-}
-
-func isBusy(err error) bool { return errors.Is(err, unix.EAGAIN) }
 
 // ErrRunning says that another agent answers at the socket, or is about to.
 var ErrRunning = errors.New("an agent is already running")
@@ -120,7 +80,7 @@ func removeStale(ctx context.Context, socket string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	c, err := dial(ctx, socket)
+	c, err := client.Dial(ctx, socket)
 	if err == nil {
 		c.Close()
 		return fmt.Errorf("%w at %s", ErrRunning, socket)
@@ -202,8 +162,8 @@ func (l *listener) Accept() (net.Conn, error) {
 			<-l.slots
 			return nil, err
 		}
-		p, err := peerOf(c)
-		if err != nil || p.uid != os.Geteuid() {
+		p, err := client.PeerOf(c)
+		if err != nil || p.UID != os.Geteuid() {
 			c.Close()
 			<-l.slots
 			continue
@@ -221,7 +181,7 @@ func (l *listener) Close() error {
 // conn is a connection whose other end is known.
 type conn struct {
 	*net.UnixConn
-	peer    peer
+	peer    client.Peer
 	release func()
 }
 
@@ -230,16 +190,10 @@ func (c *conn) Close() error {
 	return c.UnixConn.Close()
 }
 
-// peer is the program at the other end, as the kernel knows it.
-type peer struct {
-	uid int
-	pid int // 0 where the system does not tell; advisory, since pids are reused
-}
-
 // programOf names the program at the other end, "" when not known.
 func programOf(c net.Conn) string {
-	if c, ok := c.(*conn); ok && c.peer.pid != 0 {
-		return auth.Clip(processName(c.peer.pid), auth.MaxProgram)
+	if c, ok := c.(*conn); ok && c.peer.PID != 0 {
+		return auth.Clip(processName(c.peer.PID), auth.MaxProgram)
 	}
 	return ""
 }

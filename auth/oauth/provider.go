@@ -11,9 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"curfew/auth"
+
+	"github.com/pelletier/go-toml/v2"
 )
 
 // Provider is one entry of the provider data file, whose head describes each

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 
+	"curfew/auth/agent/client"
+
 	"curfew/assets"
 	"curfew/auth/agent"
 	"curfew/ui/desktop"
@@ -92,7 +94,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	defer panel.Close()
 
-	client := agent.NewClient("")
+	client := client.NewClient("")
 	first, err := claim(ctx, client.Socket())
 	switch {
 	case errors.Is(err, agent.ErrRunning):

@@ -21,6 +21,9 @@ import (
 	"testing"
 	"time"
 
+	"curfew/auth/agent/client"
+	"curfew/auth/config"
+
 	"curfew/assets"
 	"curfew/auth"
 	"curfew/auth/agent"
@@ -177,8 +180,8 @@ func serve(t *testing.T, socket string, e *engine) (stop func()) {
 	done := make(chan error, 1)
 	go func() {
 		done <- agent.NewServer(agent.Config{
-			Engine: e, Version: "test", Path: filepath.Join(t.TempDir(), "config.toml"),
-			Doctor: func(context.Context) []agent.Check { return nil },
+			Engine: e, Version: "test", File: config.File(filepath.Join(t.TempDir(), "config.toml")),
+			Doctor: func(context.Context) []client.Check { return nil },
 			Logger: slog.New(slog.DiscardHandler),
 		}).Run(ctx, l)
 	}()
@@ -841,8 +844,8 @@ func TestAgentDies(t *testing.T) {
 	s.icon("ring-07")
 	stop()
 	s.icon("no-agent")
-	s.row("The agent is not running, and there is no program curfew to start it with.")
-	s.row("Install curfew beside this program or in a directory of PATH")
+	s.row("The agent is not running, and there is no program curfew-agent to start.")
+	s.row("Install curfew-agent next to this program or in a directory of PATH")
 	serve(t, s.socket, e)
 	s.icon("ring-07")
 	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")

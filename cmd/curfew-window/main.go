@@ -19,13 +19,13 @@ import (
 	"syscall"
 	"time"
 
+	"curfew/auth/agent/client"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 
 	"curfew/assets"
 	"curfew/auth"
-	"curfew/auth/agent"
-	"curfew/auth/oauth"
 	"curfew/ui/desktop"
 	"curfew/ui/preferences"
 	"curfew/ui/status"
@@ -79,7 +79,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	// Who started it has listened for a moment, and may have ended: a word to
 	// standard error must not end the window.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	client := agent.NewClient("")
+	client := client.NewClient("")
 	dir, err := runtimeDir(client.Socket())
 	if err != nil {
 		return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
@@ -96,7 +96,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 // show shows the window until it is closed.
-func show(ctx context.Context, cancel func(), client *agent.Client, instance *window.Instance, wish window.Wish) {
+func show(ctx context.Context, cancel func(), client *client.Client, instance *window.Instance, wish window.Wish) {
 	icon := fyne.NewStaticResource("curfew.png", assets.AppIcon)
 	app.SetMetadata(fyne.AppMetadata{
 		ID: assets.AppID, Name: assets.Name, Version: assets.Version, Build: assets.Build, Icon: icon, Release: true,
@@ -133,7 +133,6 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	view := window.New(window.Config{
 		Agent: client, Do: fyne.Do, Now: time.Now, Clipboard: a.Clipboard(), CopySecret: desktop.CopySecret, Canvas: w.Canvas,
 		Open:       func(u *url.URL) error { return desktop.OpenURL(ctx, u.String()) },
-		Providers:  providers(),
 		Selected:   last.Account,
 		OnSelect:   func(name string) { last.Account = name; remember() },
 		Appearance: theme.Appearance,
@@ -172,6 +171,11 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	defer cancel()
 	group.Go(func() { view.Run(ctx) })
 	group.Go(func() {
+		if list := providers(ctx, client); list != nil {
+			fyne.Do(func() { view.SetProviders(list) })
+		}
+	})
+	group.Go(func() {
 		instance.Run(ctx, func(wish window.Wish) {
 			fyne.Do(func() {
 				view.Go(wish)
@@ -192,20 +196,27 @@ func show(ctx context.Context, cancel func(), client *agent.Client, instance *wi
 	w.ShowAndRun()
 }
 
-// providers lists the presets. "oidc" is none: it is what an account without
-// a preset is, and the form offers that itself.
-func providers() []window.Provider {
-	var list []window.Provider
-	for _, p := range oauth.Providers() {
-		if p.Name == "oidc" {
-			continue
+// providers asks the agent for the presets until it answers. "oidc" is not
+// offered: it is what an account without a preset is, and the form has a row
+// for that.
+func providers(ctx context.Context, client *client.Client) []window.Provider {
+	for {
+		all, err := client.Providers(ctx)
+		if err == nil {
+			var list []window.Provider
+			for _, p := range all {
+				if p.Name != "oidc" {
+					list = append(list, window.Provider{Name: p.Name, Title: p.Title, NeedsIssuer: p.NeedsIssuer})
+				}
+			}
+			return list
 		}
-		list = append(list, window.Provider{
-			Name: p.Name, Title: p.Title,
-			NeedsIssuer: p.Issuer == "" && (p.AuthorizationEndpoint == "" || p.TokenEndpoint == ""),
-		})
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
 	}
-	return list
 }
 
 // autostart reports whether the tray starts at login. One whose program is gone
@@ -235,7 +246,7 @@ func runtimeDir(socket string) (string, error) {
 		return filepath.Join(dir, "curfew"), err
 	}
 	if socket == "" {
-		_, err := agent.DefaultSocket()
+		_, err := client.DefaultSocket()
 		return "", err
 	}
 	return filepath.Dir(socket), nil

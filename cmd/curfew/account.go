@@ -11,13 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"curfew/auth/config"
-
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"curfew/auth"
-	"curfew/auth/oauth"
 	"curfew/ui/status"
 )
 
@@ -67,24 +64,9 @@ func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
 		a.Scopes = nil
 	}
 	a.ClientSecretKeychain = secret
-	a = config.Tidy(a)
-	if err := config.CheckAccount(a); err != nil {
-		return err
-	}
 	path, err := auth.ConfigPath()
 	if err != nil {
 		return err
-	}
-	settings, err := config.Load(path)
-	if err != nil {
-		return err
-	}
-	if i := slices.IndexFunc(settings.Accounts, func(b auth.Account) bool { return b.Name == a.Name }); i >= 0 && !auth.SameAccount(settings.Accounts[i], a) {
-		return &auth.Error{
-			Kind:    auth.KindBadRequest,
-			Message: fmt.Sprintf("there is an account %q already, with other settings", a.Name),
-			Hint:    fmt.Sprintf("edit it in %s, or remove it first: curfew remove %s", path, a.Name),
-		}
 	}
 	var clientSecret string
 	if secret {
@@ -92,7 +74,7 @@ func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
 			return err
 		}
 	}
-	if _, err := ask(ctx, p, func() (struct{}, error) { return struct{}{}, p.client.Put(ctx, a) }); err != nil {
+	if _, err := ask(ctx, p, func() (struct{}, error) { return struct{}{}, p.client.Add(ctx, a) }); err != nil {
 		return err
 	}
 	if secret {
@@ -143,7 +125,7 @@ func (p *program) removeCommand() *cobra.Command {
 		Use:               "remove NAME",
 		Short:             "Sign out and remove an account from the configuration",
 		Args:              oneName,
-		ValidArgsFunction: completeName,
+		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := ask(cmd.Context(), p, func() (auth.SignOutResult, error) { return p.client.Remove(cmd.Context(), args[0]) })
 			if err != nil {
@@ -159,7 +141,7 @@ func (p *program) logoutCommand() *cobra.Command {
 		Use:               "logout NAME",
 		Short:             "Sign out: end the session here and at the server",
 		Args:              oneName,
-		ValidArgsFunction: completeName,
+		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := ask(cmd.Context(), p, func() (auth.SignOutResult, error) { return p.client.SignOut(cmd.Context(), args[0]) })
 			if err != nil {
@@ -195,7 +177,7 @@ safe; Ctrl-C leaves the old one as it was.
 --no-browser prints the address on the first line of standard output and waits
 for whoever opens it, on this computer. On another computer, use --device.`,
 		Args:              oneName,
-		ValidArgsFunction: completeName,
+		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.name = args[0]
 			return p.login(cmd.Context(), o)
@@ -344,17 +326,10 @@ func (p *program) providersCommand() *cobra.Command {
 		Use:   "providers",
 		Short: "List the providers that Curfew knows by name",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			type row struct {
-				Name            string `json:"name"`
-				Title           string `json:"title"`
-				RemoveAccessURL string `json:"remove_access_url,omitempty"`
-				LifetimeS       int64  `json:"lifetime_s,omitempty"`
-				IdleLifetimeS   int64  `json:"idle_lifetime_s,omitempty"`
-			}
-			rows := []row{}
-			for _, v := range oauth.Providers() {
-				rows = append(rows, row{v.Name, v.Title, v.RemoveAccessURL, v.Provider.Lifetime, v.Provider.IdleLifetime})
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			rows, err := ask(cmd.Context(), p, func() ([]auth.Provider, error) { return p.client.Providers(cmd.Context()) })
+			if err != nil {
+				return err
 			}
 			if p.json {
 				return p.printJSON(rows, false)

@@ -28,10 +28,11 @@ import (
 	"testing"
 	"time"
 
+	"curfew/auth/agent/client"
+
 	"golang.org/x/sys/unix"
 
 	"curfew/auth"
-	"curfew/auth/agent"
 	"curfew/auth/authserver"
 	"curfew/auth/authserver/robot"
 	"curfew/keystore/kctest"
@@ -56,7 +57,7 @@ type bench struct {
 	session *kctest.Session
 	server  *authserver.Server
 	faults  *authserver.Faults
-	client  *agent.Client
+	client  *client.Client
 	state   string
 	rng     *rand.Rand
 	cmd     *exec.Cmd // the agent, or strace with the agent; nil: none runs
@@ -98,7 +99,7 @@ func newBench(t *testing.T, grace time.Duration, accounts ...string) *bench {
 		fmt.Fprintf(&text, "[account.%s]\nissuer = %q\nclient_id = %q\nscopes = [\"openid\", \"offline_access\"]\nrefresh = \"on-demand\"\n", name, front.URL, authserver.DefaultClientID)
 	}
 	b.must(os.WriteFile(filepath.Join(config, "config.toml"), []byte(text.String()), 0o600))
-	b.client = agent.NewClient(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "curfew", "agent.sock"))
+	b.client = client.NewClient(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "curfew", "agent.sock"))
 	t.Cleanup(b.kill)
 	return b
 }
@@ -166,9 +167,17 @@ func (b *bench) start(wrap ...string) {
 	b.must(b.ready())
 }
 
+// agentProgram is the agent next to the program under test.
+func agentProgram() string {
+	if dir := filepath.Dir(*crashProgram); dir != "." {
+		return filepath.Join(dir, "curfew-agent")
+	}
+	return "curfew-agent"
+}
+
 func (b *bench) launch(wrap ...string) {
 	b.t.Helper()
-	argv := append(slices.Clone(wrap), *crashProgram, "agent")
+	argv := append(slices.Clone(wrap), agentProgram())
 	stderr, err := os.Create(b.said)
 	b.must(err)
 	defer stderr.Close()

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/godbus/dbus/v5"
+	"curfew/auth/agent/client"
 
-	"curfew/auth/agent"
+	"github.com/godbus/dbus/v5"
 )
 
 // openers are what github.com/cli/browser tries.
@@ -20,25 +20,25 @@ func hasDesktop() bool {
 
 // checkTray asks the session bus for a status notifier host. Without a bus it
 // asks nobody: the library would start one.
-func checkTray(ctx context.Context) agent.Check {
+func checkTray(ctx context.Context) client.Check {
 	if !hasDesktop() {
-		return agent.Check{Name: "tray", OK: true, Message: "no desktop here, so no tray icon is needed"}
+		return client.Check{Name: "tray", OK: true, Message: "no desktop here, so no tray icon is needed"}
 	}
 	bus := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "bus")
 	if _, err := os.Stat(bus); err != nil && os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
-		return agent.Check{Name: "tray", Message: "there is no D-Bus session", Hint: "log in through a display manager, or start your desktop with dbus-run-session"}
+		return client.Check{Name: "tray", Message: "there is no D-Bus session", Hint: "log in through a display manager, or start your desktop with dbus-run-session"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	conn, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
 	if err != nil {
-		return agent.Check{Name: "tray", Message: "the D-Bus session does not answer: " + err.Error(), Hint: "log out and in again"}
+		return client.Check{Name: "tray", Message: "the D-Bus session does not answer: " + err.Error(), Hint: "log out and in again"}
 	}
 	defer conn.Close()
 	var there bool
 	err = conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, "org.kde.StatusNotifierWatcher").Store(&there)
 	if err != nil || !there {
-		return agent.Check{Name: "tray", Message: "this desktop has no place for tray icons", Hint: "on GNOME, enable the AppIndicator extension; or use: curfew window"}
+		return client.Check{Name: "tray", Message: "this desktop has no place for tray icons", Hint: "on GNOME, enable the AppIndicator extension; or use: curfew window"}
 	}
-	return agent.Check{Name: "tray", OK: true, Message: "the desktop shows tray icons"}
+	return client.Check{Name: "tray", OK: true, Message: "the desktop shows tray icons"}
 }

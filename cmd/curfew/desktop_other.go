@@ -6,7 +6,7 @@ import (
 	"context"
 	"runtime"
 
-	"curfew/auth/agent"
+	"curfew/auth/agent/client"
 )
 
 // openers are what github.com/cli/browser uses; on Windows and macOS it is
@@ -19,6 +19,6 @@ var openers = map[string][]string{
 
 func hasDesktop() bool { return true }
 
-func checkTray(context.Context) agent.Check {
-	return agent.Check{Name: "tray", OK: true, Message: "this system has one"}
+func checkTray(context.Context) client.Check {
+	return client.Check{Name: "tray", OK: true, Message: "this system has one"}
 }

@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
-	"curfew/auth/config"
+	"curfew/auth/agent/client"
+	"curfew/ui/terminal"
 
 	"github.com/spf13/cobra"
 
 	"curfew/assets"
 	"curfew/auth"
-	"curfew/auth/agent"
 )
 
 func (p *program) doctorCommand() *cobra.Command {
@@ -39,13 +40,13 @@ func (p *program) unlockCommand() *cobra.Command {
 
 // doctor prints every check, and exits with 1 when one found a problem.
 func (p *program) doctor(ctx context.Context) error {
-	checks := []agent.Check{p.checkConfig(), p.checkAgent(ctx)}
-	if checks[1].OK {
+	checks := []client.Check{p.checkAgent(ctx)}
+	if checks[0].OK {
 		more, err := p.client.Doctor(ctx)
 		if err != nil {
 			return err
 		}
-		checks = append(checks, more...)
+		checks = slices.Insert(more, min(1, len(more)), checks[0]) // what the agent depends on comes first: its configuration
 	}
 	checks = append(checks, checkBrowser(), checkTray(ctx))
 
@@ -54,7 +55,7 @@ func (p *program) doctor(ctx context.Context) error {
 	for _, c := range checks {
 		word := "ok"
 		if !c.OK {
-			word, failed = "problem", exitSilently(exitFailed)
+			word, failed = "problem", terminal.Silent(terminal.Failed)
 		}
 		t.row(word, c.Name, c.Message)
 		if c.Hint != "" && !c.OK {
@@ -74,47 +75,35 @@ func (p *program) doctor(ctx context.Context) error {
 }
 
 // problemCheck is a check that found err.
-func problemCheck(name string, err error) agent.Check {
-	c := agent.Check{Name: name, Message: err.Error()}
+func problemCheck(name string, err error) client.Check {
+	c := client.Check{Name: name, Message: err.Error()}
 	if e, ok := errors.AsType[*auth.Error](err); ok {
 		c.Hint = e.Hint
 	}
 	return c
 }
 
-func (p *program) checkConfig() agent.Check {
-	path, err := auth.ConfigPath()
-	if err != nil {
-		return problemCheck("config", err)
-	}
-	s, err := config.Load(path)
-	if err != nil {
-		return problemCheck("config", err)
-	}
-	return agent.Check{Name: "config", OK: true, Message: fmt.Sprintf("%s; accounts: %d", path, len(s.Accounts))}
-}
-
-func (p *program) checkAgent(ctx context.Context) agent.Check {
-	v, err := ask(ctx, p, func() (agent.Version, error) { return p.client.Version(ctx) })
+func (p *program) checkAgent(ctx context.Context) client.Check {
+	v, err := ask(ctx, p, func() (client.Version, error) { return p.client.Version(ctx) })
 	switch {
 	case err != nil:
 		return problemCheck("agent", err)
 	case v.Version != assets.Version:
-		return agent.Check{
+		return client.Check{
 			Name:    "agent",
 			Message: fmt.Sprintf("process %d is version %s, this program is %s", v.PID, v.Version, assets.Version),
 			Hint:    fmt.Sprintf("end process %d; the next command starts the new agent", v.PID),
 		}
 	}
-	return agent.Check{Name: "agent", OK: true, Message: fmt.Sprintf("process %d answers at %s", v.PID, p.client.Socket())}
+	return client.Check{Name: "agent", OK: true, Message: fmt.Sprintf("process %d answers at %s", v.PID, p.client.Socket())}
 }
 
-func checkBrowser() agent.Check {
+func checkBrowser() client.Check {
 	switch {
 	case hasOpener() && (hasDesktop() || os.Getenv("BROWSER") != ""):
-		return agent.Check{Name: "browser", OK: true, Message: "sign-in pages can be opened"}
+		return client.Check{Name: "browser", OK: true, Message: "sign-in pages can be opened"}
 	case !hasDesktop():
-		return agent.Check{Name: "browser", OK: true, Message: "no desktop here: sign in with --device, or with --no-browser"}
+		return client.Check{Name: "browser", OK: true, Message: "no desktop here: sign in with --device, or with --no-browser"}
 	}
-	return agent.Check{Name: "browser", Message: "nothing is there to open a browser with", Hint: "install xdg-utils, or set BROWSER"}
+	return client.Check{Name: "browser", Message: "nothing is there to open a browser with", Hint: "install xdg-utils, or set BROWSER"}
 }

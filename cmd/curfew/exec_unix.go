@@ -38,6 +38,10 @@ func replaceWith(path string, args []string, token auth.Secret) error {
 	return fmt.Errorf("%s: %w", path, syscall.Exec(path, args, env))
 }
 
+// runInstead becomes another program, which has the terminal, the signals and
+// the exit code from then on.
+func runInstead(path string, argv []string) error { return syscall.Exec(path, argv, os.Environ()) }
+
 // inheritedPipe returns the path of a descriptor that the command inherits
 // and that gives text once.
 func inheritedPipe(text string) (string, error) {

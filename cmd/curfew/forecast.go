@@ -3,21 +3,21 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
-
-	"curfew/auth/config"
 
 	"github.com/spf13/cobra"
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/terminal"
 )
 
 func (p *program) forecastCommand() *cobra.Command {
 	var trace string
-	ttl := notGiven
+	ttl := terminal.NotGiven
 	cmd := &cobra.Command{
 		Use:   "forecast NAME | --trace FILE --access-ttl 15m",
 		Short: "Say when a session will end, or what a pattern of use would cost",
@@ -27,21 +27,21 @@ With --trace, replay a file of token requests (one Unix time in seconds a line; 
 is standard input) through every refresh mode, and say what each would cost.
 That needs no agent and no account.`,
 		Args:              optionalName,
-		ValidArgsFunction: completeName,
+		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case trace == "" && len(args) == 0:
-				return usage(cmd, "which account? say: curfew forecast NAME, or: curfew forecast --trace FILE")
-			case trace == "" && ttl != notGiven:
+				return &auth.Error{Kind: auth.KindBadRequest, Message: "missing account name", Hint: "usage: curfew forecast NAME, or: curfew forecast --trace FILE"}
+			case trace == "" && ttl != terminal.NotGiven:
 				return usage(cmd, "--access-ttl belongs to --trace")
 			case trace == "":
 				return p.forecast(cmd.Context(), args[0])
 			case len(args) > 0:
 				return usage(cmd, "either an account or --trace, not both")
-			case ttl == notGiven:
+			case ttl == terminal.NotGiven:
 				return usage(cmd, "--trace needs --access-ttl: how long an access token lives, for instance 15m")
 			}
-			return p.replay(trace, ttl.duration())
+			return p.replay(cmd.Context(), trace, ttl.Duration())
 		},
 	}
 	cmd.Flags().StringVar(&trace, "trace", "", "a file of request times")
@@ -50,12 +50,8 @@ That needs no agent and no account.`,
 }
 
 // replay tells what a trace would have cost under the configured limits.
-func (p *program) replay(file string, ttl time.Duration) error {
-	path, err := auth.ConfigPath()
-	if err != nil {
-		return err
-	}
-	settings, err := config.Load(path)
+func (p *program) replay(ctx context.Context, file string, ttl time.Duration) error {
+	limits, err := p.limits(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,7 +64,7 @@ func (p *program) replay(file string, ttl time.Duration) error {
 		defer f.Close()
 		in = f
 	}
-	r, err := auth.RunTrace(in, auth.TraceOptions{AccessTTL: ttl, Limits: settings.Limits})
+	r, err := auth.RunTrace(in, auth.TraceOptions{AccessTTL: ttl, Limits: limits})
 	if err != nil {
 		return &auth.Error{Kind: auth.KindBadRequest, Message: file + ": " + err.Error(), Hint: "one Unix time in seconds a line, for instance: date +%s"}
 	}
@@ -76,6 +72,20 @@ func (p *program) replay(file string, ttl time.Duration) error {
 		return p.printJSON(r, false)
 	}
 	return r.WriteText(p.stdout)
+}
+
+// limits are the configured ones. Without a config.toml they are the built-in
+// ones, and no agent is needed to say so.
+func (p *program) limits(ctx context.Context) (auth.Limits, error) {
+	path, err := auth.ConfigPath()
+	if err != nil {
+		return auth.Limits{}, err
+	}
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return auth.BuiltIn, nil
+	}
+	g, err := ask(ctx, p, func() (auth.General, error) { return p.client.Settings(ctx) })
+	return g.Limits, err
 }
 
 // forecast tells what the agent foresees for an account.

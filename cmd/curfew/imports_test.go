@@ -32,19 +32,23 @@ var layers = []struct {
 	{"auth/oauth", []string{"assets/pages", "auth"}, "the protocol knows neither sessions nor where they are kept; the pages of its listener are assets"},
 	{"auth/config", []string{"auth", "auth/oauth"}, "it knows the presets by name; what the settings do is the engine's"},
 	{"auth/engine", []string{"auth", "auth/oauth", "keystore"}, "the engine must run where nothing is shown"},
-	{"auth/agent", []string{"auth", "auth/config", "auth/engine", "auth/oauth"}, "what goes over the socket is the engine's"},
+	{"auth/agent/client", []string{"auth"}, "a program that asks for tokens links the standard library and no more"},
+	{"auth/agent", []string{"auth", "auth/agent/client"}, "who may ask is its business; what the answers are is the engine's and the file's"},
 	{"auth/authserver", nil, "the client is tested against an independent reading of the rules"},
 	{"auth/authserver/robot", nil, "it judges pages by what they ask, and knows no server's"},
 	{"ui/status", []string{"auth"}, "the words come from a snapshot alone, so that tray, window and command line say the same"},
 	{"ui/preferences", []string{"auth", "ui/status"}, "what a person chose of the looks lies beside the configuration, and sets the language of the words"},
-	{"ui/desktop", []string{"assets", "auth", "auth/agent", "ui/status"}, "it starts programs, now or at login, and says why one does not start"},
-	{"ui/tray", []string{"assets", "auth", "auth/agent", "ui/status"}, "the tray sees snapshots and holds no secret"},
+	{"ui/desktop", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "it starts programs, now or at login, and says why one does not start"},
+	{"ui/tray", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "the tray sees snapshots and holds no secret"},
 	{"ui/tray/traytest", nil, "it sees the tray as a panel does: over the bus"},
 	{"ui/shots", []string{"auth"}, "what is to be seen comes from snapshots; only tests use it"},
-	{"ui/window", []string{"assets", "auth", "auth/agent", "ui/status"}, "the window sees snapshots and holds no secret"},
-	{"cmd/curfew", []string{"assets", "auth", "auth/agent", "auth/config", "auth/engine", "auth/authserver", "auth/authserver/robot", "auth/oauth", "keystore", "ui/desktop", "ui/status"}, "the command line and the agent wire up everything but the two that are shown"},
-	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent", "ui/desktop", "ui/preferences", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
-	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent", "auth/oauth", "ui/desktop", "ui/preferences", "ui/status", "ui/window"}, "a program that people look at holds no secret; of the protocol it shows the list of providers"},
+	{"ui/window", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "the window sees snapshots and holds no secret"},
+	{"ui/terminal", []string{"auth"}, "our programs speak to terminals and scripts in one way"},
+	{"cmd/curfew", []string{"assets", "auth", "auth/agent/client", "ui/desktop", "ui/status", "ui/terminal"}, "the command line asks the agent"},
+	{"cmd/curfew-agent", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/config", "auth/engine", "auth/oauth", "keystore", "ui/terminal"}, "the one program that holds tokens wires up the engine"},
+	{"cmd/curfew-demo", []string{"assets", "auth", "auth/agent/client", "auth/authserver", "auth/authserver/robot", "ui/terminal"}, "the demo runs the other programs, and a server for them"},
+	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent", "auth/agent/client", "ui/desktop", "ui/preferences", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
+	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent/client", "ui/desktop", "ui/preferences", "ui/status", "ui/window"}, "a program that people look at holds no secret"},
 }
 
 // unreachable says what must not be linked in, however indirectly. A trailing
@@ -55,13 +59,22 @@ var unreachable = []struct {
 	why  string
 }{
 	{"ui/status", "fyne.io/...", "words need no toolkit; the command line says them too"},
+	{"cmd/curfew-agent", "fyne.io/...", "it runs on machines without a display and without libGL"},
 	{"cmd/curfew", "fyne.io/...", "it starts in milliseconds, on machines without a display and without libGL"},
 	{"ui/tray", "fyne.io/fyne/v2/...", "a tray with Fyne costs 94 MB and 450 wake-ups a second; without, 5 MB and none"},
 	{"cmd/curfew-tray", "fyne.io/fyne/v2/...", "a tray with Fyne costs 94 MB and 450 wake-ups a second; without, 5 MB and none"},
-	{"ui/status", "curfew/keystore/...", "words come from snapshots, and a snapshot is plain data"},
-	{"ui/status", "github.com/...", "words come from snapshots, and a snapshot is plain data"},
 	{"ui/window", "fyne.io/fyne/v2/app", "its tests need neither cgo nor a display"},
 	{"ui/window", "github.com/go-gl/...", "its tests need neither cgo nor a display"},
+}
+
+// frontEnds show what the agent says: they reach nothing that could hold a
+// secret or read the configuration.
+var frontEnds = []string{"auth/agent/client", "ui/desktop", "ui/status", "ui/tray", "ui/window", "cmd/curfew"}
+
+// engineRoom is what only the agent needs.
+var engineRoom = []string{
+	"curfew/keystore/...", "curfew/auth/engine", "curfew/auth/oauth", "curfew/auth/config", "curfew/auth/authserver/...",
+	"github.com/zalando/go-keyring/...", "github.com/pelletier/go-toml/...", "github.com/golang-jwt/...", "golang.org/x/oauth2/...",
 }
 
 // bins are names of packages that own nothing, and so collect everything.
@@ -126,6 +139,13 @@ func checkUnreachable(t *testing.T, ours map[string]listed) {
 			t.Errorf("%s reaches %s: %s", rule.from, deps[i], rule.why)
 		}
 	}
+	for _, name := range frontEnds {
+		for _, what := range engineRoom {
+			if i := slices.IndexFunc(ours[name].Deps, func(dep string) bool { return matches(what, dep) }); i >= 0 {
+				t.Errorf("%s reaches %s: a front end holds no secret and asks the agent", name, ours[name].Deps[i])
+			}
+		}
+	}
 	for name, p := range ours {
 		if name != "cmd/curfew-window" && slices.Contains(p.Imports, "fyne.io/fyne/v2/app") {
 			t.Errorf("%s imports fyne.io/fyne/v2/app: it brings OpenGL and cgo, which live in cmd/curfew-window alone", name)
@@ -136,9 +156,9 @@ func checkUnreachable(t *testing.T, ours map[string]listed) {
 // checkPure checks that the programs that are to run anywhere need no C
 // compiler. The tray of macOS is the exception: it speaks to Cocoa.
 func checkPure(t *testing.T, system string, ours map[string]listed, all map[string]listed) {
-	programs := []string{"cmd/curfew", "cmd/curfew-tray"}
-	if system == "darwin" {
-		programs = programs[:1]
+	programs := []string{"cmd/curfew", "cmd/curfew-agent", "cmd/curfew-demo"}
+	if system != "darwin" {
+		programs = append(programs, "cmd/curfew-tray")
 	}
 	for _, program := range programs {
 		for _, dep := range ours[program].Deps {

@@ -15,6 +15,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/terminal"
 )
 
 // Looking: the overview, status, log, forecast. The words for states come
@@ -63,7 +64,7 @@ func (p *program) statusCommand() *cobra.Command {
 		Use:               "status [NAME]",
 		Short:             "Show what is signed in and what is left",
 		Args:              optionalName,
-		ValidArgsFunction: completeName,
+		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) > 0 {
@@ -237,7 +238,7 @@ func (p *program) logCommand() *cobra.Command {
 		Use:               "log [NAME]",
 		Short:             "Show what happened: sign-ins, refreshes, who took tokens",
 		Args:              optionalName,
-		ValidArgsFunction: completeName,
+		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if n < 1 || n > 1000 {
 				return usage(cmd, "--lines must be from 1 to 1000")
@@ -342,7 +343,7 @@ func (t table) row(cells ...string) {
 		if i > 0 {
 			fmt.Fprint(t.w, "\t")
 		}
-		fmt.Fprint(t.w, oneLine(c))
+		fmt.Fprint(t.w, terminal.OneLine(c))
 	}
 	fmt.Fprintln(t.w)
 }

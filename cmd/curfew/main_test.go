@@ -25,9 +25,10 @@ import (
 	"testing"
 	"time"
 
+	"curfew/auth/agent/client"
+
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"curfew/auth/agent"
 	"curfew/auth/authserver"
 	"curfew/auth/authserver/robot"
 	"curfew/keystore/kctest"
@@ -37,12 +38,40 @@ import (
 // gnome-keyring on a private bus, a real authorization server, and a person
 // played by robot.
 func TestMain(m *testing.M) {
+	if dir := buildOthers(); dir != "" {
+		defer os.RemoveAll(dir)
+	}
 	testscript.Main(m, map[string]func(){
 		"curfew":  main,
 		"browser": func() { os.Exit(browserMain(os.Args[1:])) },
 		"person":  func() { os.Exit(personMain(os.Args[1:])) },
 		"code":    func() { os.Exit(codeMain(os.Args[1:])) },
 	})
+}
+
+// buildOthers builds the agent and the demo, which the commands become, and puts
+// them on PATH. It returns the folder to remove; "" in a test program that plays
+// one of the commands.
+func buildOthers() string {
+	if base := filepath.Base(os.Args[0]); !strings.HasSuffix(base, ".test") {
+		return ""
+	}
+	dir, err := os.MkdirTemp("", "curfew-programs-")
+	if err == nil {
+		args := []string{"build", "-o", dir + "/"}
+		if raceDetector {
+			args = append(args, "-race")
+		}
+		c := exec.Command("go", append(args, "curfew/cmd/curfew-agent", "curfew/cmd/curfew-demo")...)
+		c.Stderr = os.Stderr
+		err = c.Run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "the other programs cannot be built:", err)
+		os.Exit(1)
+	}
+	os.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	return dir
 }
 
 // browserMain opens one address: `BROWSER=browser curfew login`. How the
@@ -158,7 +187,7 @@ func (w *world) setUp(env *testscript.Env) error {
 func endAgent(socket string, sig syscall.Signal) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	v, err := agent.NewClient(socket).Version(ctx)
+	v, err := client.NewClient(socket).Version(ctx)
 	if err != nil {
 		return false
 	}
@@ -208,14 +237,14 @@ func (w *world) agent(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	case "up":
 		for end := time.Now().Add(time.Minute); time.Now().Before(end); {
-			if _, err := agent.NewClient(socket).Version(context.Background()); err == nil {
+			if _, err := client.NewClient(socket).Version(context.Background()); err == nil {
 				return
 			}
 			time.Sleep(10 * time.Millisecond) // a socket tells nobody that it is there
 		}
 		ts.Fatalf("no agent came")
 	case "hup":
-		v, err := agent.NewClient(socket).Version(context.Background())
+		v, err := client.NewClient(socket).Version(context.Background())
 		ts.Check(err)
 		ts.Check(syscall.Kill(v.PID, syscall.SIGHUP))
 	default:

@@ -9,34 +9,36 @@ import (
 	"strings"
 	"time"
 
+	"curfew/auth/agent/client"
+
 	"github.com/spf13/cobra"
 
 	"curfew/auth"
-	"curfew/auth/agent"
 	"curfew/ui/status"
+	"curfew/ui/terminal"
 )
 
 // Access tokens: printing one, spending a refresh, handing one to a command.
 
 func (p *program) tokenCommand() *cobra.Command {
-	life := notGiven
+	life := terminal.NotGiven
 	cmd := &cobra.Command{
 		Use:   "token NAME",
 		Short: "Print an access token, nothing else",
 		Example: `  curfew token work --min-valid 10m
   curfew exec work -- curl -H @{header_file} https://api.example.com/me`,
 		Args:              oneName,
-		ValidArgsFunction: completeName,
+		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			t, err := ask(ctx, p, func() (auth.Token, error) {
-				return p.client.Token(ctx, args[0], life.duration(), caller())
+				return p.client.Token(ctx, args[0], life.Duration(), caller())
 			})
 			if err != nil {
 				return err
 			}
 			if p.json {
-				return p.printJSON(agent.NewTokenAnswer(t, now()), false)
+				return p.printJSON(client.NewTokenAnswer(t, now()), false)
 			}
 			_, err = fmt.Fprintln(p.stdout, t.AccessToken.Reveal())
 			return err
@@ -62,7 +64,7 @@ func (p *program) refreshCommand() *cobra.Command {
 		Short:             "Spend one refresh now",
 		Long:              "Spend one refresh now, whatever the plan says, and say what is left of them.",
 		Args:              oneName,
-		ValidArgsFunction: completeName,
+		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			s, err := ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Refresh(ctx, args[0], caller()) })
@@ -78,7 +80,7 @@ func (p *program) refreshCommand() *cobra.Command {
 }
 
 func (p *program) execCommand() *cobra.Command {
-	life := notGiven
+	life := terminal.NotGiven
 	cmd := &cobra.Command{
 		Use:   "exec NAME -- COMMAND...",
 		Short: "Run a command that can read an access token",
@@ -98,9 +100,9 @@ can see.
 			}
 			return auth.CheckName(args[0])
 		},
-		ValidArgsFunction: completeName,
+		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.exec(cmd.Context(), args[0], args[1:], life.duration())
+			return p.exec(cmd.Context(), args[0], args[1:], life.Duration())
 		},
 	}
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be good for (default 60s)")

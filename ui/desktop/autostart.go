@@ -4,7 +4,7 @@ import (
 	"errors"
 	"os/exec"
 
-	"curfew/auth/agent"
+	"curfew/auth/agent/client"
 )
 
 // A Login is what happens when the person logs in: whether the tray starts,
@@ -38,7 +38,7 @@ func SetAutostart(on bool) error {
 	if !on {
 		return setLogin("")
 	}
-	program, err := agent.FindProgram("curfew-tray")
+	program, err := client.FindProgram("curfew-tray")
 	if err != nil {
 		return ErrNoTray
 	}

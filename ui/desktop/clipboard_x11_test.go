@@ -40,7 +40,7 @@ func newDisplay(t *testing.T) *display {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	x := exec.Command("Xvfb", "-displayfd", "3", "-nolisten", "tcp", "-noreset") // or it starts anew when its last client goes
+	x := exec.Command("Xvfb", "-displayfd", "3", "-nolisten", "tcp", "-noreset") // or it starts anew when its last xclient goes
 	x.ExtraFiles = []*os.File{w}
 	if err := x.Start(); err != nil {
 		t.Fatal(err)
@@ -295,20 +295,20 @@ func TestNoDisplay(t *testing.T) {
 	wantError(t, err, "There is no clipboard without a desktop: neither DISPLAY nor WAYLAND_DISPLAY is set.", "Use: curfew token NAME")
 }
 
-// A client is a program of X that asks as it likes.
-type client struct {
+// A xclient is a program of X that asks as it likes.
+type xclient struct {
 	*display
 	conn   *xgb.Conn
 	window xproto.Window
 }
 
-func (d *display) connect() *client {
+func (d *display) connect() *xclient {
 	d.t.Helper()
 	conn, err := xgb.NewConnDisplay(d.name)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	c := &client{display: d, conn: conn}
+	c := &xclient{display: d, conn: conn}
 	d.t.Cleanup(c.conn.Close)
 	if c.window, err = xproto.NewWindowId(conn); err == nil {
 		screen := xproto.Setup(conn).DefaultScreen(conn)
@@ -320,7 +320,7 @@ func (d *display) connect() *client {
 	return c
 }
 
-func (c *client) atom(name string) xproto.Atom {
+func (c *xclient) atom(name string) xproto.Atom {
 	c.t.Helper()
 	atom, err := xproto.InternAtom(c.conn, false, uint16(len(name)), name).Reply()
 	if err != nil {
@@ -343,7 +343,7 @@ func (d *display) owner() xproto.Window {
 
 // ask asks for a target at a time, and returns the property that was set; None
 // after a refusal.
-func (c *client) ask(target, property xproto.Atom, at xproto.Timestamp) xproto.Atom {
+func (c *xclient) ask(target, property xproto.Atom, at xproto.Timestamp) xproto.Atom {
 	c.t.Helper()
 	xproto.ConvertSelection(c.conn, c.window, c.atom("CLIPBOARD"), target, property, at)
 	for {
@@ -360,8 +360,8 @@ func (c *client) ask(target, property xproto.Atom, at xproto.Timestamp) xproto.A
 	}
 }
 
-// property returns what a property of the client's window holds.
-func (c *client) property(property xproto.Atom) *xproto.GetPropertyReply {
+// property returns what a property of the xclient's window holds.
+func (c *xclient) property(property xproto.Atom) *xproto.GetPropertyReply {
 	c.t.Helper()
 	got, err := xproto.GetProperty(c.conn, false, c.window, property, xproto.GetPropertyTypeAny, 0, 1<<20).Reply()
 	if err != nil {

@@ -13,10 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"curfew/auth/agent/client"
+
 	"github.com/cli/browser"
 
 	"curfew/auth"
-	"curfew/auth/agent"
 	"curfew/ui/status"
 )
 
@@ -70,7 +71,7 @@ func RunBrowser(address string) error {
 			args = append(args, address)
 		}
 		c := exec.Command(args[0], args[1:]...)
-		c.SysProcAttr = agent.Detached() // or Ctrl-C would end the person's browser as well
+		c.SysProcAttr = client.Detached() // or Ctrl-C would end the person's browser as well
 		if c.Run() == nil {
 			return nil
 		}
@@ -84,7 +85,7 @@ func RunBrowser(address string) error {
 // has its own words for why, which are the error's, and its exit code is that
 // of the error's kind.
 func ShowWindow(ctx context.Context, args ...string) error {
-	path, err := agent.FindProgram("curfew-window")
+	path, err := client.FindProgram("curfew-window")
 	if err != nil {
 		return &auth.Error{
 			Kind:    auth.KindFailed,
@@ -93,7 +94,7 @@ func ShowWindow(ctx context.Context, args ...string) error {
 		}
 	}
 	c := exec.Command(path, args...)
-	c.SysProcAttr = agent.Detached()
+	c.SysProcAttr = client.Detached()
 	var said lastWords
 	c.Stderr = &said
 	err = c.Start()
@@ -109,7 +110,7 @@ func ShowWindow(ctx context.Context, args ...string) error {
 	if ended, ok := errors.AsType[*exec.ExitError](err); ok && ended.ExitCode() == 2 {
 		e.Kind = auth.KindBadRequest
 	}
-	if e.Message, e.Hint = agent.LastWords("curfew-window", string(said)); e.Message == "" {
+	if e.Message, e.Hint = client.LastWords("curfew-window", string(said)); e.Message == "" {
 		e.Message, e.Hint = status.Tr("the window cannot open (%v)", err), status.Tr("run curfew-window in a terminal to see why")
 	}
 	return e

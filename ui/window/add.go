@@ -37,12 +37,7 @@ func otherProvider() string { return tr("Another: by its issuer address") }
 
 func newAddPage(v *View) *addPage {
 	p := &addPage{view: v, result: newBar(v)}
-	options := []string{}
-	for _, provider := range v.Providers {
-		options = append(options, provider.Title)
-	}
-	options = append(options, otherProvider())
-	p.provider = newChoice(v, options, func(string) { p.changed() })
+	p.provider = newChoice(v, p.options(), func(string) { p.changed() })
 	p.provider.PlaceHolder = tr("Choose a provider")
 	p.providerField = v.newFieldOf(tr("Provider"), tr("Where you sign in."), p.provider)
 	field := func(label, hint, example string) *field { return newField(v, label, hint, example, p.submit) }
@@ -58,6 +53,24 @@ func newAddPage(v *View) *addPage {
 	body := container.New(&stackLayout{gap: 14}, p.result.root, form)
 	p.root = v.newPage(p.title, body)
 	return p
+}
+
+// options are what there is to choose from.
+func (p *addPage) options() []string {
+	options := []string{}
+	for _, provider := range p.view.Providers {
+		options = append(options, provider.Title)
+	}
+	return append(options, otherProvider())
+}
+
+// SetProviders changes what the form that adds an account offers: the presets
+// are the agent's, and it may answer after the window has opened.
+func (v *View) SetProviders(providers []Provider) {
+	v.Providers = providers
+	v.add.provider.SetOptions(v.add.options())
+	v.add.provider.show(v.add.optionOf(v.add.account))
+	v.render()
 }
 
 // fill starts with what a says: nothing of a new account.

@@ -16,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"curfew/auth/agent/client"
+	"curfew/auth/config"
+
 	"curfew/auth"
 	"curfew/auth/agent"
 )
@@ -64,8 +67,8 @@ func newDesk(t *testing.T, fake *fakeAgent) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := agent.NewServer(agent.Config{Engine: engine{fake}, Path: filepath.Join(d.home, "config.toml"), Version: "test",
-		Doctor: func(context.Context) []agent.Check { return nil }})
+	server := agent.NewServer(agent.Config{Engine: engine{fake}, File: config.File(filepath.Join(d.home, "config.toml")), Version: "test",
+		Doctor: func(context.Context) []client.Check { return nil }})
 	ctx, cancel := context.WithCancel(context.Background())
 	var group sync.WaitGroup
 	group.Go(func() {

@@ -1,4 +1,4 @@
-package agent
+package client
 
 import (
 	"cmp"
@@ -22,8 +22,8 @@ const LogName = "agent.log"
 // startTime is how long EnsureRunning waits for a new agent to answer.
 const startTime = 10 * time.Second
 
-// EnsureRunning starts the agent when none answers: the `curfew` beside this
-// program's own file, else on PATH; and waits until it answers. Any number of
+// EnsureRunning starts the agent when none answers: the `curfew-agent` next to
+// this program's own file, else on PATH. It waits until it answers. Any number of
 // programs may call it at once: one agent stays, the others see that and have
 // ended when it returns, so that none of them comes up later.
 //
@@ -59,7 +59,7 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 			}
 			exited = nil // it ended because another one runs: wait for that
 		case <-ctx.Done():
-			return failure(auth.KindNotRunning, fmt.Sprintf("the agent was started and does not answer after %s", startTime), "see its log, "+logHint())
+			return Failure(auth.KindNotRunning, fmt.Sprintf("the agent was started and does not answer after %s", startTime), "see its log, "+LogHint())
 		}
 	}
 }
@@ -67,12 +67,12 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 // start starts the agent. The channel tells once how it ended, if it does:
 // nil when it left the field to another agent.
 func (c *Client) start() (pid int, exited <-chan error, err error) {
-	program, err := FindProgram("curfew")
+	program, err := FindProgram("curfew-agent")
 	if err != nil {
-		return 0, nil, failure(auth.KindNotRunning, "the agent is not running, and there is no program curfew to start it with", "install curfew beside this program or in a directory of PATH")
+		return 0, nil, Failure(auth.KindNotRunning, "the agent is not running, and there is no program curfew-agent to start", "install curfew-agent next to this program or in a directory of PATH")
 	}
 	cannot := func(err error) (int, <-chan error, error) {
-		return 0, nil, failure(auth.KindNotRunning, "the agent cannot be started: "+err.Error(), "start it yourself, in a terminal: curfew agent")
+		return 0, nil, Failure(auth.KindNotRunning, "the agent cannot be started: "+err.Error(), "start it yourself, in a terminal: curfew agent")
 	}
 	// What the agent says before it has a log goes to a file that has no name
 	// any more: a pipe would kill it when its reader is gone.
@@ -82,7 +82,7 @@ func (c *Client) start() (pid int, exited <-chan error, err error) {
 	}
 	forget := func() { said.Close(); os.Remove(said.Name()) }
 	os.Remove(said.Name()) // Windows waits for forget
-	cmd := exec.Command(program, "agent", "--background")
+	cmd := exec.Command(program, "--background")
 	cmd.Stderr = said
 	cmd.Dir = filepath.VolumeName(program) + string(filepath.Separator)
 	if c.chosen {
@@ -129,9 +129,9 @@ func whatItSaid(said io.ReaderAt, state string) error {
 	n, _ := said.ReadAt(b, 0)
 	message, hint := LastWords("curfew", string(b[:n]))
 	if message == "" {
-		return failure(auth.KindNotRunning, "the agent ended at once ("+state+")", cmp.Or(hint, "see its log, "+logHint()))
+		return Failure(auth.KindNotRunning, "the agent ended at once ("+state+")", cmp.Or(hint, "see its log, "+LogHint()))
 	}
-	return failure(auth.KindNotRunning, "the agent cannot start: "+message, cmp.Or(hint, "start it in a terminal to see more: curfew agent"))
+	return Failure(auth.KindNotRunning, "the agent cannot start: "+message, cmp.Or(hint, "start it in a terminal to see more: curfew agent"))
 }
 
 // LastWords finds in what one of Curfew's programs said on standard error why
@@ -149,7 +149,7 @@ func LastWords(program, said string) (message, hint string) {
 }
 
 // logHint names the agent's log, for people.
-func logHint() string {
+func LogHint() string {
 	dir, err := auth.StateDir()
 	if err != nil {
 		return LogName

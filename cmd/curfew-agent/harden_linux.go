@@ -3,7 +3,7 @@ package main
 import (
 	"golang.org/x/sys/unix"
 
-	"curfew/auth/agent"
+	"curfew/auth/agent/client"
 )
 
 // harden keeps the memory of the agent, which holds tokens, from other
@@ -16,10 +16,10 @@ func harden() error {
 	return unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 }
 
-func hardened() agent.Check {
+func hardened() client.Check {
 	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
 	if err != nil || dumpable != 0 {
-		return agent.Check{Name: "memory", Message: "other programs of yours can read the agent's memory", Hint: "restart the agent: something undid its protection"}
+		return client.Check{Name: "memory", Message: "other programs of yours can read the agent's memory", Hint: "restart the agent: something undid its protection"}
 	}
-	return agent.Check{Name: "memory", OK: true, Message: "other programs cannot read the agent's"}
+	return client.Check{Name: "memory", OK: true, Message: "other programs cannot read the agent's"}
 }

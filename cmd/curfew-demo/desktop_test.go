@@ -23,6 +23,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/authserver"
+	"curfew/auth/authserver/robot"
 	"curfew/ui/tray/traytest"
 )
 
@@ -40,7 +41,7 @@ func sitDown(t *testing.T, c authserver.Config) *player {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &player{browser: aPerson(), began: time.Now()}
+	p := &player{browser: &robot.Browser{User: authserver.DefaultUser, Password: authserver.DefaultPassword}, began: time.Now()}
 	if p.desktop, err = openDesktop(t.Context(), "../../build/desktop"); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package agent
+package client
 
 import (
 	"bufio"
@@ -40,12 +40,12 @@ func NewClient(socket string) *Client {
 	if socket == "" {
 		var err error
 		if c.socket, err = DefaultSocket(); err != nil {
-			c.err = failure(auth.KindNotRunning, err.Error(), "set CURFEW_SOCKET to a path in a directory that only you can write to")
+			c.err = Failure(auth.KindNotRunning, err.Error(), "set CURFEW_SOCKET to a path in a directory that only you can write to")
 		}
 	}
 	c.http = &http.Client{
 		Transport: &http.Transport{
-			DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return dialPatiently(ctx, c.socket) },
+			DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return DialPatiently(ctx, c.socket) },
 			DisableKeepAlives:      true,
 			DisableCompression:     true,
 			MaxResponseHeaderBytes: 64 << 10,
@@ -77,6 +77,12 @@ func (c *Client) Account(ctx context.Context, name string) (auth.Snapshot, error
 	return s, c.account(ctx, quick, "GET", name, "", "", nil, &s)
 }
 
+// Add adds an account's configuration. One that is there already, with other
+// settings, stays as it is, and the error says so.
+func (c *Client) Add(ctx context.Context, a auth.Account) error {
+	return c.account(ctx, long, "PUT", a.Name, "?new=true", "", a, nil)
+}
+
 // Put adds or changes an account's configuration.
 func (c *Client) Put(ctx context.Context, a auth.Account) error {
 	return c.account(ctx, long, "PUT", a.Name, "", "", a, nil)
@@ -91,22 +97,22 @@ func (c *Client) Config(ctx context.Context, name string) (auth.Account, error) 
 
 // Settings returns what config.toml says of no account in particular.
 func (c *Client) Settings(ctx context.Context) (auth.General, error) {
-	var m settingsMessage
+	var m Settings
 	if err := c.do(ctx, quick, "GET", "/v1/settings", "", nil, &m); err != nil {
 		return auth.General{}, err
 	}
-	return m.general()
+	return m.General()
 }
 
 // PutSettings saves g, all of it, in config.toml, and has it take effect at once: a live
 // session that is over by the new limits ends.
 func (c *Client) PutSettings(ctx context.Context, g auth.General) error {
-	return c.do(ctx, long, "PUT", "/v1/settings", "", newSettingsMessage(g), nil)
+	return c.do(ctx, long, "PUT", "/v1/settings", "", NewSettings(g), nil)
 }
 
 // PutClientSecret keeps the client secret of a configured account in the keychain.
 func (c *Client) PutClientSecret(ctx context.Context, name, secret string) error {
-	return c.account(ctx, long, "PUT", name, "/client-secret", "", secretRequest{secret}, nil)
+	return c.account(ctx, long, "PUT", name, "/client-secret", "", SecretRequest{secret}, nil)
 }
 
 // DeleteClientSecret deletes an account's client secret from the keychain.
@@ -136,7 +142,7 @@ func (c *Client) CancelSignIn(ctx context.Context, name string) error {
 func (c *Client) Token(ctx context.Context, name string, minValidFor time.Duration, program string) (auth.Token, error) {
 	var in any
 	if minValidFor >= 0 {
-		in = tokenRequest{minValid(minValidFor)}
+		in = TokenRequest{MinValid(minValidFor)}
 	}
 	var a TokenAnswer
 	if err := c.account(ctx, long, "POST", name, "/token", program, in, &a); err != nil {
@@ -176,7 +182,7 @@ func (c *Client) Forecast(ctx context.Context, name string) (auth.ForecastReport
 
 // Pause pauses or resumes background refresh for every account.
 func (c *Client) Pause(ctx context.Context, paused bool) error {
-	return c.do(ctx, quick, "PUT", "/v1/pause", "", pauseRequest{paused}, nil)
+	return c.do(ctx, quick, "PUT", "/v1/pause", "", PauseRequest{paused}, nil)
 }
 
 // Unlock has the agent ask the person, through the OS's own prompt, to unlock
@@ -189,6 +195,12 @@ func (c *Client) Unlock(ctx context.Context) error {
 func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
 	var checks []Check
 	return checks, c.do(ctx, long, "GET", "/v1/doctor", "", nil, &checks)
+}
+
+// Providers lists the presets that the agent knows.
+func (c *Client) Providers(ctx context.Context) ([]auth.Provider, error) {
+	var p []auth.Provider
+	return p, c.do(ctx, quick, "GET", "/v1/providers", "", nil, &p)
 }
 
 // Version says which agent answers.
@@ -211,9 +223,9 @@ func (c *Client) Watch(ctx context.Context, f func([]auth.Snapshot)) error {
 	}
 	defer res.Body.Close()
 	lines := bufio.NewScanner(res.Body)
-	lines.Buffer(nil, maxAnswer)
+	lines.Buffer(nil, MaxAnswer)
 	for lines.Scan() {
-		silent.Reset(3 * heartbeat)
+		silent.Reset(3 * Heartbeat)
 		if len(lines.Bytes()) == 0 {
 			continue
 		}
@@ -252,7 +264,7 @@ func (c *Client) do(ctx context.Context, limit time.Duration, method, path, prog
 	if out == nil {
 		return nil
 	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(out); err != nil {
+	if err := json.NewDecoder(io.LimitReader(res.Body, MaxAnswer)).Decode(out); err != nil {
 		if ctx.Err() != nil {
 			return c.broken(ctx, err)
 		}
@@ -270,19 +282,19 @@ func (c *Client) send(ctx context.Context, method, path, program string, in any)
 	if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
-			return nil, failure(auth.KindBadRequest, "the request cannot be written as JSON: "+err.Error(), "")
+			return nil, Failure(auth.KindBadRequest, "the request cannot be written as JSON: "+err.Error(), "")
 		}
 		body = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+host+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+Host+path, body)
 	if err != nil {
-		return nil, failure(auth.KindBadRequest, "the request cannot be built: "+err.Error(), "")
+		return nil, Failure(auth.KindBadRequest, "the request cannot be built: "+err.Error(), "")
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if p := auth.Clip(program, auth.MaxProgram); p != "" {
-		req.Header.Set(programHeader, url.PathEscape(p))
+		req.Header.Set(ProgramHeader, url.PathEscape(p))
 	}
 	res, err := c.http.Do(req)
 	// The agent hangs up on who was too slow to ask, as everybody is on a
@@ -305,8 +317,8 @@ func (c *Client) send(ctx context.Context, method, path, program string, in any)
 	}
 	defer res.Body.Close()
 	var e auth.Error
-	if err := json.NewDecoder(io.LimitReader(res.Body, maxBody)).Decode(&e); err != nil || e.Kind == "" {
-		return nil, failure(auth.KindFailed, "the agent answered "+res.Status, "is another program listening at "+c.socket+"?")
+	if err := json.NewDecoder(io.LimitReader(res.Body, MaxRequest)).Decode(&e); err != nil || e.Kind == "" {
+		return nil, Failure(auth.KindFailed, "the agent answered "+res.Status, "is another program listening at "+c.socket+"?")
 	}
 	return nil, &e
 }
@@ -316,17 +328,17 @@ func (c *Client) broken(ctx context.Context, err error) *auth.Error {
 	var refused *peerError
 	switch {
 	case errors.Is(context.Cause(ctx), errSilent):
-		return failure(auth.KindNotRunning, "the agent does not answer", "restart it: end its process, then run any curfew command")
+		return Failure(auth.KindNotRunning, "the agent does not answer", "restart it: end its process, then run any curfew command")
 	case ctx.Err() != nil:
-		return failure(auth.KindFailed, "stopped while waiting for the agent", "")
+		return Failure(auth.KindFailed, "stopped while waiting for the agent", "")
 	case errors.As(err, &refused):
-		return failure(auth.KindNotRunning, refused.Error(), "remove the socket, or set CURFEW_SOCKET")
+		return Failure(auth.KindNotRunning, refused.Error(), "remove the socket, or set CURFEW_SOCKET")
 	case isBusy(err):
-		return failure(auth.KindUnavailable, "the agent has too much to do to answer", "try again in a moment")
+		return Failure(auth.KindUnavailable, "the agent has too much to do to answer", "try again in a moment")
 	case isNobody(err):
-		return failure(auth.KindNotRunning, "the agent is not running", "start it with: curfew agent")
+		return Failure(auth.KindNotRunning, "the agent is not running", "start it with: curfew agent")
 	default:
-		return failure(auth.KindNotRunning, fmt.Sprintf("the agent at %s went away: %v", c.socket, rootCause(err)), "see its log, "+logHint())
+		return Failure(auth.KindNotRunning, fmt.Sprintf("the agent at %s went away: %v", c.socket, rootCause(err)), "see its log, "+LogHint())
 	}
 }
 
@@ -337,7 +349,7 @@ func isCut(err error) bool {
 }
 
 func garbled(err error) *auth.Error {
-	return failure(auth.KindFailed, "the agent's answer makes no sense: "+err.Error(), "restart it: it may be of another version")
+	return Failure(auth.KindFailed, "the agent's answer makes no sense: "+err.Error(), "restart it: it may be of another version")
 }
 
 // rootCause drops the URL that net/http puts before every error.
@@ -349,12 +361,12 @@ func rootCause(err error) error {
 	return err
 }
 
-// dialPatiently dials socket. A UNIX socket whose backlog is full refuses at
+// DialPatiently dials socket. A UNIX socket whose backlog is full refuses at
 // once (measured: half of 10,000 simultaneous connects) where TCP would wait;
 // so we wait, with jitter, for as long as ctx lives.
-func dialPatiently(ctx context.Context, socket string) (net.Conn, error) {
+func DialPatiently(ctx context.Context, socket string) (net.Conn, error) {
 	for wait := time.Millisecond; ; wait = min(2*wait, 64*time.Millisecond) {
-		conn, err := dial(ctx, socket)
+		conn, err := Dial(ctx, socket)
 		if err == nil || !isBusy(err) {
 			return conn, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -13,10 +14,12 @@ import (
 	"syscall"
 	"time"
 
+	"curfew/auth/agent/client"
+	"curfew/auth/oauth"
+
 	"curfew/auth/config"
 	"curfew/auth/engine"
 
-	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"curfew/assets"
@@ -27,32 +30,6 @@ import (
 
 // This file wires the agent: every part is made here, by hand, and everything
 // that runs has one line in run's group.
-
-func (p *program) agentCommand() *cobra.Command {
-	var background, memory bool
-	cmd := &cobra.Command{
-		Use:   "agent",
-		Short: "Run the agent that keeps the sessions",
-		Long: `Run the agent that keeps the sessions, in the foreground. Other commands start
-it by themselves when none runs. SIGHUP makes it read config.toml again; SIGTERM
-and SIGINT end it cleanly. It logs to agent.log in the state directory.
-
-On a machine without a keychain, --memory keeps sessions in the agent's memory
-only: they end with the agent, and nothing of them is left.`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := p.runAgent(cmd.Context(), background, memory)
-			if background && errors.Is(err, agent.ErrRunning) {
-				return nil // an agent runs, which is all that was wanted
-			}
-			return agentError(err)
-		},
-	}
-	cmd.Flags().BoolVar(&background, "background", false, "log to agent.log only; leave in silence when an agent runs")
-	cmd.Flags().MarkHidden("background")
-	cmd.Flags().BoolVar(&memory, "memory", false, "use no keychain: sessions end with the agent")
-	return cmd
-}
 
 // stateError says that the state directory cannot be used.
 func stateError(err error) error {
@@ -70,7 +47,8 @@ func agentError(err error) error {
 	return err
 }
 
-func (p *program) runAgent(ctx context.Context, background, memory bool) (err error) {
+func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
+	background, memory := o.background, o.memory
 	if err := harden(); err != nil {
 		return fmt.Errorf("the memory of the agent cannot be protected: %w", err)
 	}
@@ -86,7 +64,7 @@ func (p *program) runAgent(ctx context.Context, background, memory bool) (err er
 	if err != nil {
 		return err
 	}
-	socket, err := agent.DefaultSocket()
+	socket, err := client.DefaultSocket()
 	if err != nil {
 		return err
 	}
@@ -99,14 +77,14 @@ func (p *program) runAgent(ctx context.Context, background, memory bool) (err er
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
 		return stateError(err)
 	}
-	logFile, err := openLog(filepath.Join(stateDir, agent.LogName))
+	logFile, err := openLog(filepath.Join(stateDir, client.LogName))
 	if err != nil {
 		return stateError(err)
 	}
 	defer logFile.Close()
 	var handler slog.Handler = slog.NewTextHandler(logFile, nil)
 	if !background {
-		handler = slog.NewMultiHandler(handler, slog.NewTextHandler(p.stderr, nil))
+		handler = slog.NewMultiHandler(handler, slog.NewTextHandler(stderr, nil))
 	}
 	log := slog.New(handler)
 
@@ -142,11 +120,14 @@ func (p *program) runAgent(ctx context.Context, background, memory bool) (err er
 		return err
 	}
 	server := agent.NewServer(agent.Config{
-		Engine:  manager,
-		Path:    configPath,
-		Version: assets.Version,
-		Doctor:  func(ctx context.Context) []agent.Check { return agentChecks(ctx, manager, stateDir, memory) },
-		Logger:  log,
+		Engine:    manager,
+		File:      config.File(configPath),
+		Version:   assets.Version,
+		Providers: oauth.Listing,
+		Doctor: func(ctx context.Context) []client.Check {
+			return append([]client.Check{checkConfig(configPath)}, agentChecks(ctx, manager, stateDir, memory)...)
+		},
+		Logger: log,
 	})
 
 	log.Info("the agent starts", "version", assets.Version, "pid", os.Getpid(), "socket", socket, "accounts", len(settings.Accounts))
@@ -216,23 +197,36 @@ func reload(log *slog.Logger, m *engine.Manager, path string) {
 	log.Info("the configuration is read again", "accounts", len(settings.Accounts))
 }
 
+// checkConfig reads config.toml as the next start would.
+func checkConfig(path string) client.Check {
+	s, err := config.Load(path)
+	if err != nil {
+		c := client.Check{Name: "config", Message: err.Error()}
+		if e, ok := errors.AsType[*auth.Error](err); ok {
+			c.Hint = e.Hint
+		}
+		return c
+	}
+	return client.Check{Name: "config", OK: true, Message: fmt.Sprintf("%s; accounts: %d", path, len(s.Accounts))}
+}
+
 // agentChecks is what `curfew doctor` cannot see from outside.
-func agentChecks(ctx context.Context, m *engine.Manager, stateDir string, memory bool) []agent.Check {
-	keychain := agent.Check{Name: "keychain", OK: true, Message: "it is there and unlocked"}
+func agentChecks(ctx context.Context, m *engine.Manager, stateDir string, memory bool) []client.Check {
+	keychain := client.Check{Name: "keychain", OK: true, Message: "it is there and unlocked"}
 	if memory {
 		keychain.Message = "none is used: sessions are kept in memory and end with the agent"
 	} else if err := m.KeychainStatus(ctx); err != nil {
 		e, _ := errors.AsType[*auth.Error](err)
-		keychain = agent.Check{Name: "keychain", Message: e.Message, Hint: e.Hint}
+		keychain = client.Check{Name: "keychain", Message: e.Message, Hint: e.Hint}
 	}
-	state := agent.Check{Name: "state", OK: true, Message: stateDir + " can be written"}
+	state := client.Check{Name: "state", OK: true, Message: stateDir + " can be written"}
 	if f, err := os.CreateTemp(stateDir, ".doctor-*"); err != nil {
-		state = agent.Check{Name: "state", Message: "the state directory cannot be written: " + err.Error(), Hint: "make room, or mend the permissions of " + stateDir}
+		state = client.Check{Name: "state", Message: "the state directory cannot be written: " + err.Error(), Hint: "make room, or mend the permissions of " + stateDir}
 	} else {
 		f.Close()
 		os.Remove(f.Name())
 	}
-	return []agent.Check{keychain, state, hardened()}
+	return []client.Check{keychain, state, hardened()}
 }
 
 // maxLog is how large agent.log gets before it becomes agent.log.1.

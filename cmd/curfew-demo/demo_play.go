@@ -20,6 +20,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/authserver"
 	"curfew/auth/authserver/robot"
+	"curfew/ui/terminal"
 )
 
 // The demo as a play: what a person would do, and what they must see. Each
@@ -374,7 +375,7 @@ func (p *player) spendAll(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if code == exitOK && n <= auth.BuiltIn.MaxRefreshes {
+		if code == terminal.OK && n <= auth.BuiltIn.MaxRefreshes {
 			continue
 		}
 		s, err := p.client.Account(ctx, demoAccount)
@@ -383,7 +384,7 @@ func (p *player) spendAll(ctx context.Context) (string, error) {
 		}
 		seen := fmt.Sprintf("%d by hand, %d in all; then exit code %d: %s", n, s.RefreshesUsed, code, said)
 		switch {
-		case code != exitSignInNeeded || !strings.Contains(said, auth.MessageRefreshes):
+		case code != terminal.SignInNeeded || !strings.Contains(said, auth.MessageRefreshes):
 			err = errors.New("that is not the refusal")
 		case s.RefreshesUsed != auth.BuiltIn.MaxRefreshes:
 			err = errors.New("that is not 20")
@@ -419,7 +420,7 @@ func (p *player) seeEnd(ctx context.Context) (string, error) {
 		return "", err
 	}
 	seen := fmt.Sprintf("%s by %s; exit code %d: %s", s.State, s.Reason, code, said)
-	if s.Reason != auth.ByRefreshes || s.Message != auth.MessageRefreshes || code != exitSignInNeeded || !strings.Contains(said, auth.MessageRefreshes) {
+	if s.Reason != auth.ByRefreshes || s.Message != auth.MessageRefreshes || code != terminal.SignInNeeded || !strings.Contains(said, auth.MessageRefreshes) {
 		return seen, errors.New("that is not the end by refreshes")
 	}
 	notice, err := p.desktop.notice(ctx)
@@ -511,7 +512,7 @@ func (p *player) visit(ctx context.Context) error {
 
 // curfew runs the command line as the person would, and returns what it
 // answered, what it said beside that, and its exit code.
-func (p *player) curfew(ctx context.Context, args ...string) (answer, said string, code exitCode, err error) {
+func (p *player) curfew(ctx context.Context, args ...string) (answer, said string, code terminal.Code, err error) {
 	cmd := exec.CommandContext(ctx, p.program("curfew"), args...)
 	cmd.Env = p.env
 	var stdout, stderr strings.Builder
@@ -523,14 +524,14 @@ func (p *player) curfew(ctx context.Context, args ...string) (answer, said strin
 	if err != nil {
 		return "", "", 0, err
 	}
-	return strings.TrimSpace(stdout.String()), oneLine(strings.TrimSpace(stderr.String())), exitCode(cmd.ProcessState.ExitCode()), nil
+	return strings.TrimSpace(stdout.String()), terminal.OneLine(strings.TrimSpace(stderr.String())), terminal.Code(cmd.ProcessState.ExitCode()), nil
 }
 
 // succeed runs the command line and returns its answer; any exit code but 0
 // is an error.
 func (p *player) succeed(ctx context.Context, args ...string) (answer string, err error) {
 	answer, said, code, err := p.curfew(ctx, args...)
-	if err == nil && code != exitOK {
+	if err == nil && code != terminal.OK {
 		err = fmt.Errorf("curfew %s: exit code %d: %s", args[0], code, said)
 	}
 	return answer, err

@@ -13,10 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"curfew/auth/agent/client"
+
 	"github.com/spf13/cobra"
 
 	"curfew/auth"
-	"curfew/auth/agent"
 	"curfew/auth/authserver"
 )
 
@@ -60,7 +61,7 @@ func (p *program) demo(ctx context.Context, o demoOptions) (err error) {
 		return &auth.Error{Kind: auth.KindFailed, Message: "the demo cannot have a profile of its own on this system",
 			Hint: "run curfew authserver, and add the account that it names"}
 	}
-	if !hasDesktop() {
+	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
 		return &auth.Error{Kind: auth.KindFailed, Message: "there is no display to show the tray and the window on",
 			Hint: "give it one: .ci/headless-desktop curfew demo --play"}
 	}
@@ -116,9 +117,9 @@ In another terminal, what programs do:
 // A demo is a running server and agent, and what else was started for them.
 type demo struct {
 	dir    string   // the profile
-	bin    string   // where the three programs are
+	bin    string   // where the programs are
 	env    []string // in which they run
-	client *agent.Client
+	client *client.Client
 	server *demoServer
 
 	agent, tray *running // tray: nil until startTray
@@ -131,16 +132,16 @@ func startDemo(ctx context.Context, bin string, c authserver.Config) (_ *demo, e
 	fail := func(err error) (*demo, error) {
 		return nil, errors.Join(err, d.close(context.WithoutCancel(ctx)))
 	}
-	for _, name := range []string{"curfew", "curfew-tray", "curfew-window"} {
+	for _, name := range []string{"curfew", "curfew-agent", "curfew-tray", "curfew-window"} {
 		if _, err := os.Stat(d.program(name)); err != nil {
-			return nil, &auth.Error{Kind: auth.KindFailed, Message: "there is no program " + d.program(name), Hint: "build all three: make build"}
+			return nil, &auth.Error{Kind: auth.KindFailed, Message: "there is no program " + d.program(name), Hint: "build them all: make build"}
 		}
 	}
 	if d.dir, err = os.MkdirTemp("", "curfew-demo-*"); err != nil {
 		return nil, err
 	}
 	socket := filepath.Join(d.dir, "agent.sock")
-	d.client = agent.NewClient(socket)
+	d.client = client.NewClient(socket)
 	d.env = append(os.Environ(),
 		"CURFEW_DEMO="+d.dir, // marks what belongs to it
 		"CURFEW_SOCKET="+socket,
@@ -156,7 +157,7 @@ func startDemo(ctx context.Context, bin string, c authserver.Config) (_ *demo, e
 	if d.server, err = startDemoServer(ctx, c); err != nil {
 		return fail(err)
 	}
-	if d.agent, err = d.start("curfew", "agent"); err != nil {
+	if d.agent, err = d.start("curfew-agent"); err != nil {
 		return fail(err)
 	}
 	err = until(ctx, 10*time.Second, "the agent to answer", func() bool {
@@ -218,21 +219,21 @@ func (d *demo) startTray() (err error) {
 	return err
 }
 
-// program returns the path of one of the three programs.
+// program returns the path of one of the programs.
 func (d *demo) program(name string) string { return filepath.Join(d.bin, name) }
 
-// running is one of the three programs, started. err is how it ended.
+// running is one of the programs, started. err is how it ended.
 type running struct {
 	*exec.Cmd
 	ended chan struct{}
 	err   error
 }
 
-// start starts one of the three programs. What it prints goes to a file.
+// start starts one of the programs. What it prints goes to a file.
 func (d *demo) start(name string, args ...string) (*running, error) {
 	r := &running{Cmd: exec.Command(d.program(name), args...), ended: make(chan struct{})}
 	r.Env = d.env
-	r.SysProcAttr = agent.Detached() // or Ctrl-C would end the agent before it can sign out
+	r.SysProcAttr = client.Detached() // or Ctrl-C would end the agent before it can sign out
 	log, err := os.Create(filepath.Join(d.dir, strings.Join(append([]string{name}, args...), "-")+".log"))
 	if err != nil {
 		return nil, err

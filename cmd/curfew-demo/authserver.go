@@ -7,12 +7,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"curfew/auth/authserver"
+	"curfew/ui/terminal"
 )
 
 func (p *program) authserverCommand() *cobra.Command {
 	var addr string
 	c := authserver.Config{Faults: new(authserver.Faults)}
-	access, age, grace := spanFlag(authserver.DefaultAccess), spanFlag(authserver.DefaultMaxAge), spanFlag(authserver.DefaultGrace)
+	access, age, grace := terminal.Span(authserver.DefaultAccess), terminal.Span(authserver.DefaultMaxAge), terminal.Span(authserver.DefaultGrace)
 	cmd := &cobra.Command{
 		Use:   "authserver",
 		Short: "Run a small authorization server, to try things out",
@@ -22,7 +23,7 @@ ready it prints one line of JSON with its address. It keeps nothing.`,
   curfew add demo --issuer http://127.0.0.1:9000 --client-id ` + authserver.DefaultClientID,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c.AccessLifetime, c.MaxAge, c.Grace = access.duration(), age.duration(), grace.duration()
+			c.AccessLifetime, c.MaxAge, c.Grace = access.Duration(), age.Duration(), grace.Duration()
 			if c.Grace == 0 {
 				c.Grace = authserver.None
 			}

@@ -1,8 +1,10 @@
 //go:build unix
 
-package agent
+package client
 
-import "syscall"
+import (
+	"syscall"
+)
 
 // Detached has a program run in a session of its own, so that no terminal's
 // hang-up reaches it.

@@ -1,0 +1,154 @@
+package client
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"curfew/auth"
+)
+
+// This file is what both ends must agree on.
+
+const (
+	Host          = "curfew"         // the only Host that is served
+	ProgramHeader = "Curfew-Program" // who asks, in words, for the log
+	MaxRequest    = 64 << 10         // of a request
+	MaxAnswer     = 4 << 20          // of an answer, and of one line of a watch
+	Heartbeat     = 15 * time.Second // between lines of a watch, at most
+	DefaultEvents = 100
+	MaxEvents     = 1000
+)
+
+// Version answers GET /v1/version.
+type Version struct {
+	Version string `json:"version"`
+	PID     int    `json:"pid"`
+}
+
+// A Check is one line of `curfew doctor`.
+type Check struct {
+	Name    string `json:"name"` // "config", "keychain" ...
+	OK      bool   `json:"ok"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"` // what to do, when not OK
+}
+
+type TokenRequest struct {
+	MinValid MinValid `json:"min_valid"`
+}
+
+// minValid is a duration: a JSON number of seconds, or a string as
+// time.ParseDuration reads it. unset stands for the agent's default.
+type MinValid time.Duration
+
+const AnyValidity = MinValid(-1)
+
+func (m MinValid) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, time.Duration(m).Seconds(), 'f', -1, 64), nil
+}
+
+func (m *MinValid) UnmarshalJSON(b []byte) error {
+	bad := Failure(auth.KindBadRequest, "min_valid is neither a number of seconds from 0 to 86400 nor a duration", `say 60, or "90s"`)
+	var text string
+	if json.Unmarshal(b, &text) == nil {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < 0 || d > 24*time.Hour {
+			return bad
+		}
+		*m = MinValid(d)
+		return nil
+	}
+	seconds, err := strconv.ParseFloat(string(b), 64)
+	if err != nil || !(seconds >= 0 && seconds <= 86400) {
+		return bad
+	}
+	*m = MinValid(seconds * float64(time.Second))
+	return nil
+}
+
+// TokenAnswer is the one answer that carries a secret: that of POST .../token
+// and of `curfew token --json`. Never log it.
+type TokenAnswer struct {
+	AccessToken string    `json:"access_token"`
+	TokenType   string    `json:"token_type"`
+	ExpiresAt   time.Time `json:"expires_at,omitzero"`
+	ExpiresIn   int64     `json:"expires_in"`      // whole seconds, as of the answer
+	Scope       string    `json:"scope,omitempty"` // space separated, as in RFC 6749 section 5.1
+}
+
+// NewTokenAnswer reveals t.
+func NewTokenAnswer(t auth.Token, now time.Time) TokenAnswer {
+	return TokenAnswer{
+		AccessToken: t.AccessToken.Reveal(),
+		TokenType:   t.TokenType,
+		ExpiresAt:   t.ExpiresAt.UTC().Truncate(time.Second),
+		ExpiresIn:   max(0, int64(t.ExpiresAt.Sub(now)/time.Second)),
+		Scope:       strings.Join(t.Scope, " "),
+	}
+}
+
+func (a TokenAnswer) token() auth.Token {
+	return auth.Token{
+		AccessToken: auth.NewSecret(a.AccessToken),
+		TokenType:   a.TokenType,
+		ExpiresAt:   a.ExpiresAt,
+		Scope:       strings.Fields(a.Scope),
+	}
+}
+
+type PauseRequest struct {
+	Paused bool `json:"paused"`
+}
+
+// settingsMessage is an [auth.General] in the words of config.toml: what
+// GET /v1/settings answers, whole, and PUT takes. What a PUT leaves out stays as
+// it is: who means to silence the warnings must not loosen a limit by it.
+type Settings struct {
+	Limits   LimitSettings     `json:"limits"`
+	Warnings auth.WarningLevel `json:"warnings"`
+}
+
+type LimitSettings struct {
+	MaxAge       string  `json:"max_age"`
+	MaxRefreshes int     `json:"max_refreshes"`
+	MaxIdle      *string `json:"max_idle"` // null: off
+}
+
+func NewSettings(g auth.General) *Settings {
+	m := &Settings{LimitSettings{MaxAge: auth.FormatSpan(g.Limits.MaxAge), MaxRefreshes: g.Limits.MaxRefreshes}, g.Warnings}
+	if g.Limits.MaxIdle > 0 {
+		m.Limits.MaxIdle = new(auth.FormatSpan(g.Limits.MaxIdle))
+	}
+	return m
+}
+
+// General reads m. Whether config.toml may say so is the agent's to judge.
+func (m Settings) General() (auth.General, error) {
+	g := auth.General{Limits: auth.Limits{MaxRefreshes: m.Limits.MaxRefreshes}, Warnings: m.Warnings}
+	for _, span := range []struct {
+		key  string
+		text *string
+		into *time.Duration
+	}{{"max_age", &m.Limits.MaxAge, &g.Limits.MaxAge}, {"max_idle", m.Limits.MaxIdle, &g.Limits.MaxIdle}} {
+		if span.text == nil {
+			continue
+		}
+		d, err := auth.ParseSpan(*span.text)
+		if err != nil {
+			return g, Failure(auth.KindBadRequest, span.key+": "+err.Error(), "")
+		}
+		*span.into = d
+	}
+	return g, nil
+}
+
+type SecretRequest struct {
+	ClientSecret string `json:"client_secret"`
+}
+
+// failure makes an error of the local API.
+func Failure(k auth.Kind, message, hint string) *auth.Error {
+	return &auth.Error{Kind: k, Message: message, Hint: hint}
+}

@@ -1,0 +1,82 @@
+// Command curfew-agent keeps the sessions: it is the only program that holds
+// tokens. `curfew agent` becomes it, and every command that needs it starts it.
+//
+// It needs no cgo and no display. Its memory is closed to other programs.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"curfew/assets"
+	"curfew/auth"
+	"curfew/auth/agent"
+	"curfew/ui/terminal"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cmd := command(stderr)
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	return int(terminal.Report(stderr, cmd.ExecuteContext(ctx)))
+}
+
+type options struct{ background, memory bool }
+
+func command(stderr io.Writer) *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "curfew-agent",
+		Short: "Run the agent that keeps the sessions",
+		Long: `Run the agent that keeps the sessions, in the foreground. Other commands start
+it when none runs. SIGHUP makes it read config.toml again. SIGTERM and SIGINT
+end it cleanly. It logs to agent.log in the state directory.
+
+On a machine without a keychain, --memory keeps sessions in the agent's memory
+only: sessions are lost when the agent stops.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(fmt.Sprintf("unexpected argument %q", args[0]))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := runAgent(cmd.Context(), stderr, o)
+			if o.background && errors.Is(err, agent.ErrRunning) {
+				return nil // an agent runs, which is all that was wanted
+			}
+			return agentError(err)
+		},
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+		Version:           assets.Version,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: "curfew agent"},
+	}
+	cmd.SetVersionTemplate("curfew-agent {{.Version}}\n")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
+	cmd.Flags().BoolVar(&o.background, "background", false, "log to agent.log only; exit quietly if an agent is already running")
+	cmd.Flags().MarkHidden("background")
+	cmd.Flags().BoolVar(&o.memory, "memory", false, "use no keychain: sessions are lost when the agent stops")
+	return cmd
+}
+
+// usage is an error of whoever typed the command.
+func usage(message string) error {
+	return &auth.Error{Kind: auth.KindBadRequest, Message: message, Hint: "see: curfew agent --help"}
+}

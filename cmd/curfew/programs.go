@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"curfew/auth"
+	"curfew/auth/agent/client"
+)
+
+// The agent and the demo are programs of their own: the command line links
+// neither engine nor server. These commands become them.
+
+func agentCommand() *cobra.Command {
+	return become("agent", "Run the agent that keeps the sessions", "curfew-agent")
+}
+
+func authserverCommand() *cobra.Command {
+	return become("authserver", "Run a small authorization server, to try things out", "curfew-demo", "authserver")
+}
+
+func demoCommand() *cobra.Command {
+	return become("demo", "Try Curfew with a server of its own, in a profile that is thrown away", "curfew-demo", "demo")
+}
+
+// become makes a command that another of Curfew's programs takes over: the one
+// next to this program, else the one on PATH. Its flags and its help are the
+// other program's.
+func become(name, short, program string, first ...string) *cobra.Command {
+	return &cobra.Command{
+		Use:                name,
+		Short:              short,
+		Long:               short + ". This is the program " + program + ".",
+		DisableFlagParsing: true,
+		ValidArgsFunction:  cobra.NoFileCompletions,
+		RunE: func(_ *cobra.Command, args []string) error {
+			path, err := client.FindProgram(program)
+			if err != nil {
+				return &auth.Error{
+					Kind:    auth.KindNotRunning,
+					Message: "there is no program " + program,
+					Hint:    "install it next to curfew or in a directory of PATH",
+				}
+			}
+			argv := append(append([]string{path}, first...), args...)
+			return fmt.Errorf("%s: %w", path, runInstead(path, argv))
+		},
+	}
+}

@@ -1,0 +1,148 @@
+// Package terminal is how Curfew's programs speak to a terminal and to the
+// scripts that call them.
+//
+// Its one hard idea: standard output carries the answer and nothing else.
+// Everything else goes to standard error as "curfew: what is wrong", in lower
+// case and without a full stop, followed by "hint: what to do". The exact words
+// of the session model ([auth.MessageAge], [auth.MessageRefreshes]) stay exact.
+// No secret is ever in an argument, in the environment or in a message.
+package terminal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"curfew/auth"
+)
+
+// Code is a program's exit code. Scripts rely on it.
+type Code int
+
+// The exit codes.
+const (
+	OK           Code = 0
+	Failed       Code = 1
+	Usage        Code = 2 // a command, flag, name or setting is wrong
+	SignInNeeded Code = 3 // limit reached, revoked, never signed in
+	Unavailable  Code = 4 // offline, throttled: try again later
+	Refused      Code = 5 // consent denied, policy, client refused
+	Keychain     Code = 6 // keychain locked or away
+	NoAgent      Code = 7 // agent not running and not startable
+)
+
+// CodeOf maps the engine's kinds to exit codes.
+func CodeOf(k auth.Kind) Code {
+	switch k {
+	case auth.KindBadRequest, auth.KindUnknown:
+		return Usage
+	case auth.KindSignInNeeded:
+		return SignInNeeded
+	case auth.KindUnavailable:
+		return Unavailable
+	case auth.KindRefused:
+		return Refused
+	case auth.KindKeychain:
+		return Keychain
+	case auth.KindNotRunning:
+		return NoAgent
+	default:
+		return Failed
+	}
+}
+
+// Silent is the error of a command that has said everything itself.
+type Silent Code
+
+// Error names the exit code.
+func (e Silent) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// Report says on w what went wrong, and what to do, and returns the exit code.
+func Report(w io.Writer, err error) Code {
+	if err == nil {
+		return OK
+	}
+	if silent, ok := errors.AsType[Silent](err); ok {
+		return Code(silent)
+	}
+	e, ok := errors.AsType[*auth.Error](err)
+	if !ok {
+		e = &auth.Error{Kind: auth.KindFailed, Message: err.Error()}
+		if errors.Is(err, context.Canceled) {
+			e.Message = "stopped"
+		}
+	}
+	fmt.Fprintln(w, "curfew: "+OneLine(e.Message))
+	if e.Hint != "" {
+		fmt.Fprintln(w, "hint: "+OneLine(e.Hint))
+	}
+	return CodeOf(e.Kind)
+}
+
+// OneLine keeps text from elsewhere from writing to the terminal what it must
+// not: a second line, or an escape sequence.
+func OneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// JSON prints v as the answer, on one line if it is one of several.
+func JSON(w io.Writer, v any, oneOfMany bool) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	if !oneOfMany {
+		e.SetIndent("", "  ")
+	}
+	return e.Encode(v)
+}
+
+// Span is the value of a flag that takes a time span: "90s", "30d", or a number
+// of seconds. Below zero it was not given.
+type Span time.Duration
+
+// NotGiven is a [Span] that nobody gave.
+const NotGiven Span = -1
+
+// Duration returns the span.
+func (f Span) Duration() time.Duration { return time.Duration(f) }
+
+// Type names the flag's value in the help.
+func (f *Span) Type() string { return "span" }
+
+// String returns the span as Set reads it.
+func (f *Span) String() string {
+	const day = 24 * time.Hour
+	switch d := f.Duration(); {
+	case d < 0:
+		return ""
+	case d >= day && d%day == 0:
+		return strconv.Itoa(int(d/day)) + "d"
+	default:
+		return d.String()
+	}
+}
+
+// Set reads a span.
+func (f *Span) Set(s string) error {
+	d, err := auth.ParseSpan(s)
+	if n, numErr := strconv.ParseUint(s, 10, 31); numErr == nil {
+		d, err = time.Duration(n)*time.Second, nil
+	} else if zero, zeroErr := time.ParseDuration(s); zeroErr == nil && zero == 0 {
+		d, err = 0, nil
+	}
+	if err != nil {
+		return fmt.Errorf("%q is not a time span such as 60s, 15m or 30d", s)
+	}
+	*f = Span(d)
+	return nil
+}
