@@ -2,7 +2,6 @@ package client
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -30,7 +28,6 @@ type Client struct {
 	socket string
 	chosen bool        // by the caller: an agent started for it must be told
 	err    *auth.Error // why there is no socket to speak to
-	http   *http.Client
 }
 
 // NewClient returns a client of the agent behind socket; "" means
@@ -42,15 +39,6 @@ func NewClient(socket string) *Client {
 		if c.socket, err = DefaultSocket(); err != nil {
 			c.err = Failure(auth.KindNotRunning, err.Error(), "set CURFEW_SOCKET to a path in a directory that only you can write to")
 		}
-	}
-	c.http = &http.Client{
-		Transport: &http.Transport{
-			DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return DialPatiently(ctx, c.socket) },
-			DisableKeepAlives:      true,
-			DisableCompression:     true,
-			MaxResponseHeaderBytes: 64 << 10,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return c
 }
@@ -221,8 +209,8 @@ func (c *Client) Watch(ctx context.Context, f func([]auth.Snapshot)) error {
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
-	lines := bufio.NewScanner(res.Body)
+	defer res.close()
+	lines := bufio.NewScanner(res.body)
 	lines.Buffer(nil, MaxAnswer)
 	for lines.Scan() {
 		silent.Reset(3 * Heartbeat)
@@ -260,11 +248,11 @@ func (c *Client) do(ctx context.Context, limit time.Duration, method, path, prog
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
+	defer res.close()
 	if out == nil {
 		return nil
 	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, MaxAnswer)).Decode(out); err != nil {
+	if err := json.NewDecoder(io.LimitReader(res.body, MaxAnswer)).Decode(out); err != nil {
 		if ctx.Err() != nil {
 			return c.broken(ctx, err)
 		}
@@ -273,52 +261,42 @@ func (c *Client) do(ctx context.Context, limit time.Duration, method, path, prog
 	return nil
 }
 
-// send returns a successful response, whose body the caller closes.
-func (c *Client) send(ctx context.Context, method, path, program string, in any) (*http.Response, error) {
+// send returns a successful response, which the caller closes.
+func (c *Client) send(ctx context.Context, method, path, program string, in any) (*response, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	var body io.Reader
+	var body []byte
+	var header []string
 	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
 			return nil, Failure(auth.KindBadRequest, "the request cannot be written as JSON: "+err.Error(), "")
 		}
-		body = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+Host+path, body)
-	if err != nil {
-		return nil, Failure(auth.KindBadRequest, "the request cannot be built: "+err.Error(), "")
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		header = append(header, "Content-Type: application/json")
 	}
 	if p := auth.Clip(program, auth.MaxProgram); p != "" {
-		req.Header.Set(ProgramHeader, url.PathEscape(p))
+		header = append(header, ProgramHeader+": "+url.PathEscape(p))
 	}
-	res, err := c.http.Do(req)
+	res, err := c.exchange(ctx, method, path, header, body)
 	// The agent hangs up on who was too slow to ask, as everybody is on a
 	// machine that is too busy. What changes nothing can be asked again.
 	for range 2 {
 		if repeatable := method == "GET" || strings.HasSuffix(path, "/token"); err == nil || !repeatable || !isCut(err) {
 			break
 		}
-		again := req.Clone(ctx)
-		if req.GetBody != nil {
-			again.Body, _ = req.GetBody() // a bytes.Reader gives no error
-		}
-		res, err = c.http.Do(again)
+		res, err = c.exchange(ctx, method, path, header, body)
 	}
 	if err != nil {
 		return nil, c.broken(ctx, err)
 	}
-	if res.StatusCode < 300 {
+	if res.code < 300 {
 		return res, nil
 	}
-	defer res.Body.Close()
+	defer res.close()
 	var e auth.Error
-	if err := json.NewDecoder(io.LimitReader(res.Body, MaxRequest)).Decode(&e); err != nil || e.Kind == "" {
-		return nil, Failure(auth.KindFailed, "the agent answered "+res.Status, "is another program listening at "+c.socket+"?")
+	if err := json.NewDecoder(io.LimitReader(res.body, MaxRequest)).Decode(&e); err != nil || e.Kind == "" {
+		return nil, Failure(auth.KindFailed, "the agent answered "+res.status, "is another program listening at "+c.socket+"?")
 	}
 	return nil, &e
 }
@@ -338,27 +316,17 @@ func (c *Client) broken(ctx context.Context, err error) *auth.Error {
 	case isNobody(err):
 		return Failure(auth.KindNotRunning, "the agent is not running", "start it with: curfew agent")
 	default:
-		return Failure(auth.KindNotRunning, fmt.Sprintf("the agent at %s went away: %v", c.socket, rootCause(err)), "see its log, "+LogHint())
+		return Failure(auth.KindNotRunning, fmt.Sprintf("the agent at %s went away: %v", c.socket, err), "see its log, "+LogHint())
 	}
 }
 
 // isCut reports whether the connection ended before an answer came.
 func isCut(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
-		strings.Contains(err.Error(), "server closed idle connection") // net/http has no other name for it
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func garbled(err error) *auth.Error {
 	return Failure(auth.KindFailed, "the agent's answer makes no sense: "+err.Error(), "restart it: it may be of another version")
-}
-
-// rootCause drops the URL that net/http puts before every error.
-func rootCause(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }
 
 // DialPatiently dials socket. A UNIX socket whose backlog is full refuses at

@@ -1,0 +1,83 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"strconv"
+	"strings"
+)
+
+// A request goes out as HTTP/1.0. The agent then closes the connection behind
+// its answer and sends the body as it is, not in chunks. That takes so little
+// that the client does without net/http: linking it costs a short program like
+// `curfew token` more time at its start than the answer takes.
+
+// maxHeader is how long the status line and the header of an answer may be.
+const maxHeader = 64 << 10
+
+// A response is an answer of the agent. Close it after reading its body.
+type response struct {
+	code   int
+	status string // "404 Not Found"
+	body   io.Reader
+	close  func()
+}
+
+// exchange sends one request and reads the head of its answer. When ctx ends,
+// so does the connection, and a read from the body with it.
+func (c *Client) exchange(ctx context.Context, method, path string, header []string, body []byte) (*response, error) {
+	conn, err := DialPatiently(ctx, c.socket)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	res := &response{close: func() { stop(); conn.Close() }}
+	head := append([]string{method + " " + path + " HTTP/1.0", "Host: " + Host, "Content-Length: " + strconv.Itoa(len(body))}, header...)
+	_, sent := conn.Write(append([]byte(strings.Join(head, "\r\n")+"\r\n\r\n"), body...))
+	// The agent may have refused, and said why, before it read everything.
+	if err := res.read(conn); err != nil {
+		res.close()
+		return nil, errors.Join(err, sent)
+	}
+	return res, nil
+}
+
+// read reads the head of an answer.
+func (res *response) read(conn net.Conn) error {
+	limited := &io.LimitedReader{R: conn, N: maxHeader}
+	lines := bufio.NewReader(limited)
+	line, err := lines.ReadString('\n')
+	if err != nil {
+		return err
+	}
+	version, status, _ := strings.Cut(strings.TrimSpace(line), " ")
+	if res.status = status; !strings.HasPrefix(version, "HTTP/1.") {
+		return errNoHTTP
+	}
+	digits, _, _ := strings.Cut(status, " ")
+	if res.code, err = strconv.Atoi(digits); err != nil {
+		return errNoHTTP
+	}
+	res.body = lines
+	for {
+		if line, err = lines.ReadString('\n'); err != nil {
+			return fmt.Errorf("the header of the answer is cut off or longer than %d KB: %w", maxHeader>>10, err)
+		}
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if name == "" {
+			break
+		}
+		if n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 62); err == nil && strings.EqualFold(name, "Content-Length") {
+			res.body = io.LimitReader(lines, int64(n))
+		}
+	}
+	limited.N = math.MaxInt64 // who reads the body knows how much of it to expect
+	return nil
+}
+
+var errNoHTTP = errors.New("the answer is not HTTP")

@@ -1,0 +1,88 @@
+//go:build unix
+
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What a server may answer, and what is left to read of it.
+func TestReadResponse(t *testing.T) {
+	long := "X: " + strings.Repeat("x", 8<<10) + "\r\n"
+	for _, test := range []struct {
+		name, sent string
+		code       int
+		body, err  string
+	}{
+		{"until the end", "HTTP/1.0 200 OK\r\nA: b\r\n\r\n{}\n{}", 200, "{}\n{}", ""},
+		{"as long as it says", "HTTP/1.1 404 Not Found\r\nCONTENT-LENGTH: 2\r\n\r\n{}and more", 404, "{}", ""},
+		{"longer than its head may be", "HTTP/1.0 200 OK\r\n\r\n" + strings.Repeat("x", 2*maxHeader), 200, strings.Repeat("x", 2*maxHeader), ""},
+		{"a length that is none", "HTTP/1.0 200 OK\r\nContent-Length: -1\r\n\r\n{}", 200, "{}", ""},
+		{"no reason", "HTTP/1.0 204\r\n\r\n", 204, "", ""},
+		{"nothing", "", 0, "", "EOF"},
+		{"a head cut off", "HTTP/1.0 200 OK\r\nA: b\r\n", 0, "", "cut off"},
+		{"a long head", "HTTP/1.0 200 OK\r\n" + strings.Repeat(long, 9) + "\r\n{}", 0, "", "longer than 64 KB"},
+		{"a long status", strings.Repeat("x", 2*maxHeader), 0, "", "EOF"},
+		{"another protocol", "SSH-2.0-OpenSSH_9.9\r\n", 0, "", "not HTTP"},
+		{"no number", "HTTP/1.0 OK\r\n\r\n", 0, "", "not HTTP"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			defer ours.Close()
+			go func() {
+				io.WriteString(theirs, test.sent)
+				theirs.Close()
+			}()
+			var res response
+			err := res.read(ours)
+			if test.err != "" {
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.body)
+			if err != nil || res.code != test.code || !strings.HasPrefix(res.status, strconv.Itoa(test.code)) || string(body) != test.body {
+				t.Errorf("%d %q, %d bytes of a body: %v", res.code, res.status, len(body), err)
+			}
+		})
+	}
+}
+
+// A request that is given up ends the connection, whatever it waits for.
+func TestExchangeGivenUp(t *testing.T) {
+	socket := t.TempDir() + "/s"
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan error, 1)
+	go func() { _, err := NewClient(socket).Accounts(ctx); got <- err }()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "HTTP/1.0 200 OK\r\n\r\n[")
+	cancel()
+	if err := <-got; err == nil || !strings.Contains(err.Error(), "stopped while waiting") {
+		t.Errorf("got %v", err)
+	}
+	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) { // the request, then the end
+		t.Error("the connection stays")
+	}
+}
