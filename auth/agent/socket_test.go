@@ -532,6 +532,60 @@ func TestFewDescriptors(t *testing.T) {
 	wg.Wait()
 }
 
+// Connections that wait for their next request give way to one that has a
+// request now: those that are idle already, and the first to become so.
+func TestIdleGiveWay(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "agent.sock")
+	os.Chmod(filepath.Dir(socket), 0o700)
+	l, err := Listen(t.Context(), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const few = 4
+	l.(*listener).slots = make(chan struct{}, few)
+	e := newEngine("work")
+	e.block = make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { NewServer(Config{Engine: e, Version: "test"}).Run(ctx, l) })
+	defer wg.Wait()
+	defer cancel()
+
+	ask := func(request string) *bufio.Reader {
+		conn, err := net.Dial("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(30 * time.Second)) // less than an idle connection may take
+		io.WriteString(conn, request+" HTTP/1.1\r\nHost: curfew\r\n\r\n")
+		return bufio.NewReader(conn)
+	}
+	answered := func(r *bufio.Reader) {
+		t.Helper()
+		if _, err := http.ReadResponse(r, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 * few {
+		answered(ask("GET /v1/version"))
+	}
+	var busy [few]*bufio.Reader // and kept
+	for i := range busy {
+		busy[i] = ask("POST /v1/accounts/work/token")
+		e.block <- struct{}{}
+	}
+	late := ask("GET /v1/version")
+	e.block <- struct{}{} // one of them gets its answer
+	answered(late)
+	for range few - 1 {
+		e.block <- struct{}{}
+	}
+	for _, r := range busy {
+		answered(r)
+	}
+}
+
 func TestListen(t *testing.T) {
 	t.Setenv("CURFEW_SOCKET", "")
 	in := func(mode os.FileMode) func(t *testing.T, base string) string {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -47,7 +48,7 @@ func Listen(ctx context.Context, socket string) (net.Listener, error) {
 		lock.Close()
 		return nil, err
 	}
-	return &listener{UnixListener: l, lock: lock, slots: make(chan struct{}, maxConns()), closed: make(chan struct{})}, nil
+	return &listener{UnixListener: l, lock: lock, slots: make(chan struct{}, maxConns()), closed: make(chan struct{}), idle: map[*conn]time.Time{}}, nil
 }
 
 func listenLocked(ctx context.Context, socket string) (*net.UnixListener, error) {
@@ -139,36 +140,91 @@ func maxConns() int {
 }
 
 // listener hands out connections of this user's programs only, at most
-// cap(slots) at a time; who comes later waits in the kernel's queue.
+// cap(slots) at a time. When all are taken, a new one takes the place of the
+// one that has been idle the longest; while none is idle, it waits.
 type listener struct {
 	*net.UnixListener
 	lock   *os.File
 	slots  chan struct{}
 	once   sync.Once
 	closed chan struct{}
+
+	mu      sync.Mutex
+	idle    map[*conn]time.Time // since when they wait for their next request
+	crowded bool                // somebody waits for a slot
 }
 
 // Accept waits for the next connection of this user. A stranger's is closed
 // unread.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
-		select {
-		case l.slots <- struct{}{}:
-		case <-l.closed:
-			return nil, net.ErrClosed
-		}
 		c, err := l.AcceptUnix()
 		if err != nil {
-			<-l.slots
 			return nil, err
 		}
 		p, err := client.PeerOf(c)
 		if err != nil || p.UID != os.Geteuid() {
 			c.Close()
-			<-l.slots
 			continue
 		}
-		return &conn{UnixConn: c, peer: p, release: sync.OnceFunc(func() { <-l.slots })}, nil
+		if !l.take() {
+			c.Close()
+			return nil, net.ErrClosed
+		}
+		return &conn{UnixConn: c, peer: p, listener: l, release: sync.OnceFunc(func() { <-l.slots })}, nil
+	}
+}
+
+// take waits for a slot, and has the connection that has been idle the longest
+// give up its own. It reports false when the listener is closed.
+func (l *listener) take() bool {
+	select {
+	case l.slots <- struct{}{}:
+		return true
+	default:
+	}
+	l.mu.Lock()
+	l.crowded = true
+	var longest *conn
+	for c, since := range l.idle {
+		if longest == nil || since.Before(l.idle[longest]) {
+			longest = c
+		}
+	}
+	delete(l.idle, longest)
+	l.mu.Unlock()
+	if longest != nil {
+		longest.Close()
+	}
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.crowded = false
+	}()
+	select {
+	case l.slots <- struct{}{}:
+		return true
+	case <-l.closed:
+		return false
+	}
+}
+
+// note keeps account of who is idle; an [http.Server] says so by its ConnState.
+func note(c net.Conn, state http.ConnState) {
+	ours, ok := c.(*conn)
+	if !ok {
+		return
+	}
+	l := ours.listener
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case state != http.StateIdle:
+		delete(l.idle, ours)
+	case l.crowded:
+		ours.Close()
+	default:
+		l.idle[ours] = time.Now()
 	}
 }
 
@@ -181,8 +237,9 @@ func (l *listener) Close() error {
 // conn is a connection whose other end is known.
 type conn struct {
 	*net.UnixConn
-	peer    client.Peer
-	release func()
+	peer     client.Peer
+	listener *listener
+	release  func()
 }
 
 func (c *conn) Close() error {
