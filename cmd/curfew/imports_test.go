@@ -60,6 +60,8 @@ var unreachable = []struct {
 }{
 	{"ui/status", "fyne.io/...", "words need no toolkit; the command line says them too"},
 	{"cmd/curfew-agent", "fyne.io/...", "it runs on machines without a display and without libGL"},
+	{"cmd/curfew", "net/http", "linked, it starts before any command: half of the time that `curfew token` takes"},
+	{"cmd/curfew", "html/template", "linked, it starts before any command, and the command line has no pages"},
 	{"cmd/curfew", "fyne.io/...", "it starts in milliseconds, on machines without a display and without libGL"},
 	{"ui/tray", "fyne.io/fyne/v2/...", "a tray with Fyne costs 94 MB and 450 wake-ups a second; without, 5 MB and none"},
 	{"cmd/curfew-tray", "fyne.io/fyne/v2/...", "a tray with Fyne costs 94 MB and 450 wake-ups a second; without, 5 MB and none"},

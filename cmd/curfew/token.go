@@ -30,22 +30,26 @@ func (p *program) tokenCommand() *cobra.Command {
 		Args:              oneName,
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
-			t, err := ask(ctx, p, func() (auth.Token, error) {
-				return p.client.Token(ctx, args[0], life.Duration(), caller())
-			})
-			if err != nil {
-				return err
-			}
-			if p.json {
-				return p.printJSON(client.NewTokenAnswer(t, now()), false)
-			}
-			_, err = fmt.Fprintln(p.stdout, t.AccessToken.Reveal())
-			return err
+			return p.token(cmd.Context(), args[0], life)
 		},
 	}
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be good for (default 60s)")
 	return p.addJSON(cmd)
+}
+
+// token prints an access token.
+func (p *program) token(ctx context.Context, name string, life terminal.Span) error {
+	t, err := ask(ctx, p, func() (auth.Token, error) {
+		return p.client.Token(ctx, name, life.Duration(), caller())
+	})
+	if err != nil {
+		return err
+	}
+	if p.json {
+		return p.printJSON(client.NewTokenAnswer(t, now()), false)
+	}
+	_, err = fmt.Fprintln(p.stdout, t.AccessToken.Reveal())
+	return err
 }
 
 // caller names the program that runs this one, for the log: "git" says more
