@@ -1,124 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"curfew/auth"
 	"curfew/ui/status"
 )
 
-// Adding, removing, signing in, signing out.
-
-func (p *program) addCommand() *cobra.Command {
-	var a auth.Account
-	var mode string
-	var secret bool
-	cmd := &cobra.Command{
-		Use:   "add NAME [--provider P | --issuer URL] --client-id ID [--scope S]...",
-		Short: "Add an account to the configuration",
-		Long: `Add an account to config.toml. The client id is the one that the provider gave
-you when you registered a native (desktop) application there.
-
-A client secret, where a provider insists on one, is read from the terminal or
-from standard input and kept in the keychain, never in the configuration.`,
-		Example: `  curfew add work --issuer https://id.example.com --client-id abc --scope openid --scope offline_access
-  curfew add music --provider spotify --client-id abc`,
-		Args:              oneName,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			a.Name, a.Refresh = args[0], auth.Mode(mode)
-			return p.add(cmd.Context(), a, secret)
-		},
-	}
-	f := cmd.Flags()
-	f.StringVar(&a.Provider, "provider", "", "a preset; see: curfew providers")
-	f.StringVar(&a.Issuer, "issuer", "", "the server's address, for discovery")
-	f.StringVar(&a.AuthorizationEndpoint, "authorization-endpoint", "", "instead of discovery")
-	f.StringVar(&a.TokenEndpoint, "token-endpoint", "", "instead of discovery")
-	f.StringVar(&a.RevocationEndpoint, "revocation-endpoint", "", "instead of discovery")
-	f.StringVar(&a.ClientID, "client-id", "", "the client id (required)")
-	f.StringArrayVar(&a.Scopes, "scope", nil, "a scope to ask for; may be repeated")
-	f.StringVar(&a.Redirect, "redirect", "", "the registered redirect (default http://127.0.0.1/callback)")
-	f.StringVar(&mode, "refresh", "", "how to spend refreshes: in-use (default), always or on-demand")
-	f.BoolVar(&secret, "client-secret-stdin", false, "read a client secret from standard input")
-	return p.addJSON(cmd)
-}
-
-// add saves the account through the agent, which is the one that writes
-// config.toml.
-func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
-	// "--scope 'a b'" means what "--scope a --scope b" means.
-	a.Scopes = strings.Fields(strings.Join(a.Scopes, " "))
-	if len(a.Scopes) == 0 {
-		a.Scopes = nil
-	}
-	a.ClientSecretKeychain = secret
-	path, err := auth.ConfigPath()
-	if err != nil {
-		return err
-	}
-	var clientSecret string
-	if secret {
-		if clientSecret, err = p.readSecret("Client secret of " + a.Name + ": "); err != nil {
-			return err
-		}
-	}
-	if _, err := ask(ctx, p, func() (struct{}, error) { return struct{}{}, p.client.Add(ctx, a) }); err != nil {
-		return err
-	}
-	if secret {
-		if err := p.client.PutClientSecret(ctx, a.Name, clientSecret); err != nil {
-			return err
-		}
-	}
-	if p.json {
-		snap, err := p.client.Account(ctx, a.Name)
-		if err != nil {
-			return err
-		}
-		return p.printJSON(snap, false)
-	}
-	if err := p.say("%s is in %s", a.Name, path); err != nil {
-		return err
-	}
-	p.hint("sign in with: curfew login %s", a.Name)
-	return nil
-}
-
-// readSecret reads one line: from a terminal without showing it, else from
-// whatever standard input is.
-func (p *program) readSecret(prompt string) (string, error) {
-	var b []byte
-	var err error
-	if f, ok := p.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(p.stderr, prompt)
-		b, err = term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(p.stderr)
-	} else {
-		b, err = bufio.NewReader(io.LimitReader(p.stdin, 16<<10)).ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-	}
-	if err != nil {
-		return "", fmt.Errorf("the client secret cannot be read: %w", err)
-	}
-	if s := strings.TrimSpace(string(b)); s != "" {
-		return s, nil
-	}
-	return "", &auth.Error{Kind: auth.KindBadRequest, Message: "standard input holds no client secret", Hint: "for example: pass show client-secret | curfew add ... --client-secret-stdin"}
-}
+// Removing, signing in, signing out.
 
 func (p *program) removeCommand() *cobra.Command {
 	return p.addJSON(&cobra.Command{
@@ -319,26 +213,4 @@ func (p *program) awaitSignIn(ctx context.Context, name, flow string) (auth.Snap
 	default:
 		return auth.Snapshot{}, err
 	}
-}
-
-func (p *program) providersCommand() *cobra.Command {
-	return p.addJSON(&cobra.Command{
-		Use:   "providers",
-		Short: "List the providers that Curfew knows by name",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			rows, err := ask(cmd.Context(), p, func() ([]auth.Provider, error) { return p.client.Providers(cmd.Context()) })
-			if err != nil {
-				return err
-			}
-			if p.json {
-				return p.printJSON(rows, false)
-			}
-			t := p.table()
-			for _, r := range rows {
-				t.row(r.Name, r.Title)
-			}
-			return t.flush()
-		},
-	})
 }
