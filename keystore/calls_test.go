@@ -27,7 +27,7 @@ func aRefresh(t testing.TB, s *Store, id string) (waited time.Duration) {
 	return waited
 }
 
-// accounts signs n accounts in, in a store that is told of changes, as an agent's is.
+// accounts signs n accounts in, in a store that hears of changes, as an agent's does.
 func accounts(t testing.TB, n int) (*Store, string) {
 	t.Helper()
 	s := openGnome(t, filepath.Join(t.TempDir(), "state"))

@@ -134,7 +134,7 @@ func TestCrashTwice(t *testing.T) {
 }
 
 // TestFaultAnywhere lets each operation fail, once or from then on, and has
-// the caller do what the contract tells it: try again.
+// the caller do what the contract says: try again.
 func TestFaultAnywhere(t *testing.T) {
 	n := operations(t)
 	for _, c := range []struct {
@@ -149,7 +149,7 @@ func TestFaultAnywhere(t *testing.T) {
 					err := step.do(w, h)
 					for try := 0; err != nil && try < 3; try++ {
 						if try == 1 {
-							w.mend()
+							w.heal()
 						}
 						err = step.do(w, h)
 					}

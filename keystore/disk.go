@@ -251,7 +251,7 @@ var errGrown = errors.New("another program changed the file")
 
 // appendTo adds data at offset off, which must be the file's end, and fsyncs.
 // After an error the file may hold all, some or none of it (after a failed
-// fsync nobody can know), so the caller must write it anew before it appends again.
+// fsync nobody can know), so the caller must rewrite it before it appends again.
 func (d *disk) appendTo(name string, off int64, data []byte) error {
 	return d.withFile(name, off, func(f file) error {
 		err := d.writeAndSync(f, name, off, data)

@@ -319,7 +319,7 @@ func TestGnomeStopped(t *testing.T) {
 }
 
 // TestGnomeProcessKilled kills a program that keeps refreshing, at random, and
-// looks what is left; the child tells over its stdout what it was promised.
+// looks what is left. The child prints what it was promised.
 func TestGnomeProcessKilled(t *testing.T) {
 	if dir := os.Getenv("KEYSTORE_TEST_REFRESH"); dir != "" {
 		keepRefreshing(t, dir)
@@ -401,8 +401,12 @@ func TestGnomeChanges(t *testing.T) {
 		}
 	}
 	wait("it listens")
+	must(t, s.Status(ctx))
 	session.Lock()
 	wait("locked")
+	if err := s.Status(ctx); !errors.Is(err, ErrLocked) {
+		t.Errorf("it was unlocked a moment ago, and now: %v", err)
+	}
 	session.Kill()
 	for {
 		wait("killed")
@@ -435,7 +439,7 @@ func TestNoBus(t *testing.T) {
 	defer func() { runtimeDir = old }()
 	dir := t.TempDir()
 	runtimeDir = func() string { return dir }
-	bin := t.TempDir() // a dbus-launch that tells
+	bin := t.TempDir() // a dbus-launch that leaves a trace
 	must(t, os.WriteFile(filepath.Join(bin, "dbus-launch"), []byte("#!/bin/sh\ntouch "+bin+"/launched\nexit 1\n"), 0o755))
 	t.Setenv("PATH", bin)
 	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
@@ -741,7 +745,7 @@ func TestActivated(t *testing.T) {
 }
 
 // TestActivatedInVain: of a provider that ends at once it is said, and is not
-// started again by the next who asks.
+// started again at the next question.
 func TestActivatedInVain(t *testing.T) {
 	session := kctest.New(t)
 	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
@@ -757,8 +761,8 @@ func TestActivatedInVain(t *testing.T) {
 	}
 }
 
-// TestFakeBare: a keychain without a collection is asked to make one, by who
-// asks to unlock it.
+// TestFakeBare: a keychain without a collection is asked to make one when it is
+// to be unlocked.
 func TestFakeBare(t *testing.T) {
 	for _, kwallet := range []bool{false, true} {
 		session := kctest.New(t)
@@ -796,7 +800,7 @@ func writtenWallet(t *testing.T, session *kctest.Session) (file string) {
 }
 
 // TestKWalletWritesLate: what KWallet took is not durable before it has
-// written its file anew.
+// rewritten its file.
 func TestKWalletWritesLate(t *testing.T) {
 	session := kctest.New(t)
 	file := writtenWallet(t, session)
@@ -817,7 +821,7 @@ func TestKWalletWritesLate(t *testing.T) {
 		}
 		kc := &osKeychain{}
 		defer kc.Close()
-		must(t, flush(kc, time.Minute)) // it is not KWallet, whatever lies in its directory
+		must(t, flush(kc, time.Minute)) // it is not KWallet, whatever is in its directory
 		fake.BeKWallet(t, sync)
 		if told {
 			must(t, flush(kc, time.Minute))

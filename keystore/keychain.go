@@ -22,14 +22,14 @@ const (
 // errClosed is what calls get after Close.
 var errClosed = errors.New("the store is closed")
 
-// A worker makes all calls to the keychain, one at a time and in the order
-// they came, because a keychain may hang for ever, crash when it is hurried,
-// and let a call that was given up land late. A call whose time is up is
-// abandoned: its caller gets ErrTimeout, and the next call waits until the
-// keychain has answered after all, so that no late write can overtake a later one.
+// A worker makes all calls to the keychain, one at a time and in order. A
+// keychain may hang for ever, crash when it is hurried, and let an abandoned
+// call land late. A call whose time is up is abandoned and its caller gets
+// ErrTimeout. The next call waits until the keychain has answered after all, so
+// that no late write can overtake a later one.
 //
 // A keychain whose user said no is not asked again before somebody wants it to
-// be, or something changes: a prompt that comes back each time it is closed
+// be, or something changes. A prompt that comes back each time it is closed
 // would be a nuisance.
 //
 // Its goroutine starts with the first call and ends with close.
@@ -155,8 +155,9 @@ func (w *worker) probe(ctx context.Context) error {
 	return err
 }
 
-// unlock has the keychain ask whatever it wants to ask, while a person is there:
-// also about the item that was refused, which is looked for once more.
+// unlock lets the keychain ask whatever it wants to ask, while a person is there.
+// It looks once more for the item that was refused, so that the keychain asks
+// about that too.
 func (w *worker) unlock(ctx context.Context) error {
 	_, err := w.do(ctx, unlockLimit, "unlock the keychain", func(ctx context.Context) (string, error) {
 		refused := w.refused.Swap(nil)
@@ -180,18 +181,18 @@ func (w *worker) noteDenied(name string, err error) error {
 	return err
 }
 
-// askAgain lets a keychain ask that was told no.
+// askAgain lets a keychain ask again after a no.
 func (w *worker) askAgain() { w.refused.Store(nil) }
 
-// ready is asked in the same turn before every call: on a locked keychain the
-// library would prompt, without a limit. A probe that took all the time there
-// was is the end of the call, so that nothing is written for nobody.
+// ready is asked in the same turn before every call, because a library may prompt
+// on a locked keychain, without a limit. A probe that took all the time there was
+// is the end of the call, so that nothing is written for nobody.
 func (w *worker) ready(ctx context.Context) error {
 	if err := w.kc.Probe(ctx); err != nil {
 		return err
 	}
 	if w.refused.Load() != nil {
-		return fmt.Errorf("%w: it was told not to let Curfew in, and is not asked again by itself", ErrDenied)
+		return fmt.Errorf("%w: it was told not to let Curfew in, and is not asked again automatically", ErrDenied)
 	}
 	return ctx.Err()
 }
@@ -207,8 +208,8 @@ func (w *worker) get(ctx context.Context, name string) (string, error) {
 	})
 }
 
-// set writes an item and reads it back in the same turn: a keychain that was
-// told no by its user says "stored" all the same.
+// set writes an item and reads it back in the same turn. A keychain whose user
+// said no says "stored" all the same.
 func (w *worker) set(ctx context.Context, name, value string) error {
 	_, err := w.do(ctx, backgroundLimit, "write a keychain item", func(ctx context.Context) (string, error) {
 		if err := w.ready(ctx); err != nil {
@@ -308,8 +309,8 @@ func (w *worker) writeSlot(ctx context.Context, slot string, gen int, sealed str
 	return nil
 }
 
-// clearSlot deletes a slot's chunks, whatever they hold, from the last one
-// down, so that what an interruption leaves can be found from the first one up.
+// clearSlot deletes a slot's chunks, whatever they hold. It begins with the last
+// one, so that what an interruption leaves can be found from the first one up.
 func (w *worker) clearSlot(ctx context.Context, slot string) (was bool, err error) {
 	n := 0
 	for ; n < maxChunks; n++ {

@@ -19,9 +19,9 @@ import (
 	ss "github.com/zalando/go-keyring/secret_service"
 )
 
-// The Secret Service, through go-keyring's package secret_service. Its one
-// level higher, keyring.Get and the like, asks six or seven questions a call,
-// most of which have been answered a moment ago, and prompts by itself. The rules:
+// The Secret Service, through go-keyring's package secret_service. One level
+// higher, keyring.Get and its kin ask six or seven questions a call. Most of them
+// were answered a moment ago, and one of them can prompt. The rules:
 //
 //   - Nothing here or in keychain_kwallet.go prompts but Unlock, and admit where
 //     a provider asks about each item.
@@ -144,7 +144,7 @@ func find(svc *ss.SecretService, collection dbus.BusObject, service, user string
 		return "", err
 	}
 	if len(items) == 0 {
-		// KeePassXC finds nothing in what is locked, and the signal that tells of it may be late.
+		// KeePassXC finds nothing in what is locked, and its signal may be late.
 		var locked bool
 		if err := property(svc.Context(), svc.Conn, collection.Path(), ssCollection, "Locked", &locked); err != nil {
 			return "", err
@@ -188,11 +188,11 @@ func (k *osKeychain) reach(service, user string, do func(*ss.SecretService, dbus
 	return err
 }
 
-// admit has the provider ask about an item that it keeps locked in an unlocked
-// collection, and at once about all others of the service, and waits for the
-// answer, which may take as long as the connection lives. KeePassXC asks a person
-// about each item and each program. What was answered holds for a connection, so
-// this is go-keyring's own. It is given up after a no, which could not be taken back.
+// admit makes the provider ask about an item that it keeps locked in an unlocked
+// collection, and about all others of the service at the same time. KeePassXC asks
+// a person about each item and each program. The answer may take as long as the
+// connection lives, and holds for a connection, so this is go-keyring's. It is
+// given up after a no, which could not be taken back.
 func admit(conn *dbus.Conn, collection dbus.ObjectPath, service, user string) error {
 	var locked bool
 	if err := property(conn.Context(), conn, collection, ssCollection, "Locked", &locked); err != nil {
@@ -247,7 +247,7 @@ func busAddress() (string, error) {
 	return "unix:path=" + dbus.EscapeBusAddressValue(path), nil
 }
 
-// connect returns the connection, made anew when it broke or the bus is another one.
+// connect returns the connection, a new one when it broke or the bus is another one.
 func (k *osKeychain) connect() (*dbus.Conn, error) {
 	addr, err := busAddress()
 	if err != nil {
@@ -325,8 +325,8 @@ func isLocked(ctx context.Context, conn *dbus.Conn) (path dbus.ObjectPath, locke
 }
 
 // activate starts a provider, if the bus knows one. One that does not come up
-// is left alone for a while: KWallet, when it is switched off, takes the name
-// and ends, and whoever watches would start it again and again.
+// is left alone for a while. A KWallet that is switched off takes the name and
+// ends, and every question would start it again.
 func (k *osKeychain) activate(ctx context.Context, conn *dbus.Conn) error {
 	var names []string
 	if err := conn.BusObject().CallWithContext(ctx, dbusName+".ListActivatableNames", 0).Store(&names); err != nil {
@@ -490,9 +490,9 @@ func ownerChanges(name string) []dbus.MatchOption {
 	return []dbus.MatchOption{dbus.WithMatchSender(dbusName), dbus.WithMatchInterface(dbusName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, name)}
 }
 
-// Watch calls f when the provider came or went, and when a collection was
-// locked, unlocked, made or deleted, until ctx ends. It has a connection of its
-// own and makes a new one when the bus went; f is called then too.
+// Watch calls f until ctx ends: when the provider came or went, and when a
+// collection was locked, unlocked, made or deleted. It has a separate connection
+// and makes a new one when the bus went. Then f is called too.
 func (k *osKeychain) Watch(ctx context.Context, f func()) {
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
 		if k.watchOnce(ctx, f) {
@@ -543,7 +543,7 @@ func (k *osKeychain) watchOnce(ctx context.Context, f func()) bool {
 			if !ok {
 				return true
 			}
-			if tells(sig) {
+			if changesProvider(sig) {
 				k.forget(true)
 				f()
 			}
@@ -553,9 +553,9 @@ func (k *osKeychain) watchOnce(ctx context.Context, f func()) bool {
 	}
 }
 
-// tells picks the signals that can change what Probe says. Those of single
-// items, our own writes among them, do not.
-func tells(sig *dbus.Signal) bool {
+// changesProvider picks the signals that can change what Probe says. Those of
+// single items, our own writes among them, do not.
+func changesProvider(sig *dbus.Signal) bool {
 	switch sig.Name {
 	case dbusName + ".NameOwnerChanged", ssService + ".CollectionCreated", ssService + ".CollectionChanged", ssService + ".CollectionDeleted":
 		return true
@@ -583,9 +583,9 @@ func (k *osKeychain) Close() error {
 	return conn.Close()
 }
 
-// Flush makes what the provider took survive a power cut, and its own sudden
-// end: gnome-keyring renames its file into place without syncing the directory,
-// and KWallet writes late. Of others nothing is known.
+// Flush makes what the provider took survive a power cut and its own sudden end.
+// gnome-keyring renames its file into place without syncing the directory, and
+// KWallet writes late. Of others nothing is known.
 func (k *osKeychain) Flush(ctx context.Context) error {
 	data := os.Getenv("XDG_DATA_HOME")
 	if data == "" {
@@ -616,9 +616,9 @@ func (k *osKeychain) Flush(ctx context.Context) error {
 	return err
 }
 
-// classifyOS sorts the errors of D-Bus and of go-keyring's own checks. An object
-// that is not there is no verdict on an item: the collection was closed perhaps,
-// or the provider does not serve yet.
+// classifyOS sorts the errors of D-Bus and of go-keyring's checks. An object that
+// is not there is no verdict on an item. The collection was closed perhaps, or the
+// provider does not serve yet.
 func classifyOS(err error) error {
 	if e, ok := errors.AsType[dbus.Error](err); ok {
 		name := strings.TrimPrefix(e.Name, "org.freedesktop.")

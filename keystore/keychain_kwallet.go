@@ -19,15 +19,14 @@ import (
 // This file is what sets KWallet apart from other Secret Services:
 //
 //   - The bus starts it, but not by the name of the Secret Service.
-//   - What it opened for others, at login for instance, it goes on calling
-//     locked as a Secret Service, until it is asked to unlock it. Then it shows
-//     a prompt that nobody sees.
+//   - What it opened for others, for instance at login, it still calls locked as
+//     a Secret Service until it is asked to unlock it. Then it shows a prompt
+//     that nobody sees.
 //   - It answers a write at once and puts it on disk five seconds later. Ended
 //     before that, it goes on with what was there before the write.
 
-// kwalletNames are what KWallet is called on the bus, the newest first: its
-// service ksecretd, by the name that starts it and its own, and what kept the
-// wallets before.
+// kwalletNames are KWallet's names on the bus, the newest first. The first two are
+// those of its service ksecretd: the one that starts it, and its own.
 var kwalletNames = []string{"org.kde.secretservicecompat", "org.kde.ksecretd", "org.kde.kwalletd6", "org.kde.kwalletd5"}
 
 const (
@@ -120,15 +119,14 @@ func walletName(ctx context.Context, conn *dbus.Conn) (name string, err error) {
 }
 
 // save returns when KWallet has written the wallet that holds our items
-// to disk, with all that it took before. kwalletd can be told to; ksecretd,
-// which took its place later in version 6, does it when it does, and only if
-// there is something to write.
+// to disk, with all that it took before. kwalletd can be made to. ksecretd, which
+// replaced it in version 6, writes in its own time, and only if something changed.
 func (w *kwalletd) save(ctx context.Context, conn *dbus.Conn, data string) error {
 	_, locked, err := isLocked(ctx, conn)
 	if err != nil {
 		return err
 	}
-	if locked { // was it before it ended, or after it began anew? And it would ask for the password
+	if locked { // was it before it ended, or after it started again? And it would ask for the password
 		return ErrLocked
 	}
 	wallet, err := walletName(ctx, conn)
@@ -168,9 +166,9 @@ func (w *kwalletd) save(ctx context.Context, conn *dbus.Conn, data string) error
 	}
 }
 
-// sync tells KWallet to write an open wallet, where it can be told. The empty
-// name is the one that it keeps the Secret Service's own wallets open under, so
-// that nobody is asked whether we may.
+// sync makes KWallet write an open wallet, where it can be made to. It keeps the
+// Secret Service's wallets open under the empty name, so under that nobody is
+// asked whether we may.
 func (w *kwalletd) sync(ctx context.Context, wallet string) {
 	const app, noWindow = "", int64(0)
 	var handle int32

@@ -7,9 +7,9 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-// OSKeychain is the keychain of the operating system: the Secret Service on
-// Linux, the login keychain on macOS, the Credential Manager on Windows. Its
-// errors wrap those of this package.
+// OSKeychain is the keychain of the operating system. That is the Secret Service
+// on Linux, the login keychain on macOS and the Credential Manager on Windows.
+// Its errors wrap those of this package.
 func OSKeychain() Keychain { return &osKeychain{} }
 
 // classify wraps what go-keyring and the OS say in an error of this package.

@@ -121,7 +121,7 @@ func (w *wallet) await(what string, happened func() bool) {
 	}
 }
 
-// TestKWalletStates: each state of it is told apart.
+// TestKWalletStates: each of its states is recognized.
 func TestKWalletStates(t *testing.T) {
 	w := newWallet(t)
 	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
@@ -179,7 +179,7 @@ func TestKWalletRoundTrips(t *testing.T) {
 }
 
 // TestKWalletKilled kills it right after it was written to, five seconds
-// before it would have put that on disk by itself.
+// before it would have put that on disk.
 func TestKWalletKilled(t *testing.T) {
 	w := newWallet(t)
 	s := w.opened()

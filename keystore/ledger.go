@@ -13,15 +13,16 @@ import (
 	"time"
 )
 
-// The format of a ledger. A line is JSON, a space, the base64url MAC of
-// (previous MAC, JSON), a newline. The first line is a start line. Rules:
+// The format of a ledger. A line is JSON and its MAC in base64url, with a space
+// between them. The MAC also covers that of the line before. The first line is a
+// start line. Rules:
 //
 //   - A line counts when it is whole. An unterminated tail is a write that a
 //     crash cut short, and is cut off. Anything else that does not verify is
 //     tampering, never repaired.
 //   - Lines are replayed by apply, which knows which may follow which.
-//   - A ledger is written anew, as one start line with the state so far, when it
-//     holds a sealed secret that the keychain has by now, or has grown long.
+//   - A ledger is rewritten as one start line with the state so far. That happens
+//     when it has grown long or holds a sealed secret that the keychain has by now.
 const (
 	formatVersion = 1
 	macChars      = 43        // a SHA-256 MAC in base64url
@@ -29,12 +30,12 @@ const (
 	maxLine       = 256 << 10 // a got line with the largest secrets and facts has 131 KB
 	maxLedger     = 4 << 20
 	maxKeyFile    = 2 * maxMeta // the account's name is checked together with the facts
-	longLedger    = 256 << 10   // written anew above this
+	longLedger    = 256 << 10   // rewritten above this
 )
 
 // A step is what the high-water item should say after one event of the ledger.
 type step struct {
-	Seq     int   `json:"seq"`     // number of the event: start 0, then +1 per attempt, refund, got, end
+	Seq     int   `json:"seq"`     // number of the event, 0 for the start; commits and notes have none
 	Gen     int   `json:"gen"`     // generation of the secret
 	Used    int   `json:"used"`    // cycles counted
 	Started int64 `json:"started"` // the sign-in, Unix milliseconds
@@ -111,20 +112,19 @@ func (l *ledger) hold(seq int) {
 	}
 }
 
-// legal decides whether a high-water item may lie beside this ledger. It is
-// the whole list of legal pairs; h's MAC has been verified. With n the number
-// of the ledger's newest event, and k <= n the step that the keychain was seen
-// to hold, durably, when the newest line was written:
+// legal decides whether a high-water item may go with this ledger. It is the
+// whole list of legal pairs; h's MAC has been verified. The ledger's newest event
+// has number n. When its line was written, the keychain was seen to hold step k,
+// k <= n, durably:
 //
 //	item = step n        at rest
-//	item = step n-1...k  a crash, or a keychain that could not be written, between
-//	                     a line and its item: attempt, refund, got or end. Each of
-//	                     these is safe: used() counts the larger, and whoever goes on
-//	                     brings the item up to n first.
+//	item = step n-1...k  a crash, or a keychain that could not be written, between a
+//	                     line and its item. Each of these is safe, because used()
+//	                     counts the larger and the next call brings the item up to n.
 //	item > n             the item counted an event that the ledger does not have. Lines
 //	                     are durable before their items, so the ledger was cut or put back.
 //	item < k             the item was durably further than this, so it was put back.
-//	item = some step, but says something else than that step said: it is of another
+//	item = some step, but says something else than that step said. It is of another
 //	                     history of the same session, in which both were put back.
 func (l *ledger) legal(h step) error {
 	if slices.Contains(l.steps, h) {

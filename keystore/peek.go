@@ -1,10 +1,10 @@
 package keystore
 
-// Peek returns what the files alone claim of a session, without asking the
-// keychain and so Unverified: good for finding out whose session it is, and
-// for nothing that a rule depends on. The error says what of it cannot be
-// read. The ID is always there. The account is, too, while one of ledger and key
-// file is whole: the key file's word counts, because it alone can be seen to be.
+// Peek returns what the files alone claim of a session. The keychain is not
+// asked, so the record is Unverified: it says whose session this is, and no rule
+// may depend on it. The error says what cannot be read. The ID is always there,
+// and the account while the ledger or the key file is whole. Of the two the key
+// file counts, because it alone can be seen to be whole.
 func (s *Store) Peek(id string) (Record, error) {
 	s.mu.Lock()
 	t := s.sessions[id]
@@ -13,12 +13,12 @@ func (s *Store) Peek(id string) (Record, error) {
 		return Record{ID: id, Unverified: true}, errNoSession
 	}
 	peeked := &session{id: id}
-	if half, owner, err := s.readKeyFile(id); err == nil { // what else is wrong with it Load tells
+	if half, owner, err := s.readKeyFile(id); err == nil { // Load reports what else is wrong with it
 		clear(half)
 		peeked.owner = owner
 	}
 	if mark, err := s.disk.read(id+suffixEnd, 4096); err == nil {
-		peeked.readMark(mark) // one that was refused Load tells of
+		peeked.readMark(mark) // Load reports one that was refused
 	}
 	data, err := s.disk.read(id+suffixLedger, maxLedger)
 	if err != nil {

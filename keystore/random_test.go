@@ -8,7 +8,7 @@ import (
 
 // TestRandomLives lets sessions meet everything in any order: faults of both
 // stores, a keychain that gets locked, crashes and power cuts, and callers that
-// try again or start anew. Each life is a subtest named by its seed, so a
+// try again or start over. Each life is a subtest named by its seed, so a
 // failure is replayed with -run 'TestRandomLives/17$'.
 func TestRandomLives(t *testing.T) {
 	lives := 200
@@ -32,7 +32,7 @@ func randomLife(t *testing.T, seed uint64) {
 	// settle heals the world and learns from Load what is so: it must be possible.
 	settle := func() {
 		t.Helper()
-		w.mend()
+		w.heal()
 		w.kc.SetLocked(false)
 		least := h.posts
 		if h.refunding {
@@ -113,7 +113,7 @@ func randomLife(t *testing.T, seed uint64) {
 			last = nil
 		}
 	}
-	w.mend()
+	w.heal()
 	w.restart(random.IntN(2) == 0)
 	settle()
 	h.check(w)

@@ -15,9 +15,9 @@ import (
 	"strings"
 )
 
-// The format of what is sealed and of the keychain's items: ASCII throughout,
-// because KeePassXC and KDE's keychain damage other bytes, and small, because
-// Windows holds 2,560 bytes an item and macOS some 2,985.
+// The format of what is sealed and of the keychain's items. It is ASCII, because
+// KeePassXC and KDE's keychain damage other bytes. It is small, because Windows
+// holds 2,560 bytes an item and macOS some 2,985.
 const (
 	formatTag  = "curfew/1"
 	halfSize   = 32
@@ -51,9 +51,9 @@ func decodeHalf(text string) ([]byte, error) {
 }
 
 // keyText is what SID.key holds: the file half, and whose session it opens.
-// The half itself makes the MAC. That keeps nobody from writing the file anew;
-// it tells that the name in a file that is whole, and in its place, can be
-// believed, however little is left of the ledger.
+// The half itself makes the MAC. That keeps nobody from writing another file. It
+// shows that the name in a file that is whole and in its place can be believed,
+// however little is left of the ledger.
 func keyText(id string, half []byte, account string) []byte {
 	text := fmt.Appendf(nil, "%s.%s", b64.EncodeToString(half), b64.EncodeToString([]byte(account)))
 	return append(append(text, '.'), b64.EncodeToString(mac(half, []byte(id), text))...)
@@ -186,8 +186,8 @@ func slot(id string, gen int) string {
 
 func chunkName(slot string, i int) string { return slot + "." + strconv.Itoa(i) }
 
-// split cuts a sealed text into chunks that say which they are: generation,
-// number, how many, text.
+// split cuts a sealed text into chunks. Each has generation, number and how many
+// there are before its text.
 func split(gen int, sealed string) []string {
 	n := max(1, (len(sealed)+chunkChars-1)/chunkChars)
 	chunks := make([]string, n)

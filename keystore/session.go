@@ -25,9 +25,9 @@ const (
 	suffixTemporary = ".tmp" // after one of these, until the file is whole
 )
 
-// The first words of a SID.end file, which ends a session whose ledger cannot
-// be written: its keys are not at hand, or it was refused. After the reason of
-// an end, on a line of its own, comes when that was, in Unix milliseconds.
+// The first words of a SID.end file. It ends a session whose ledger cannot be
+// written, because its keys are not known or it was refused. The reason of an end
+// follows, and on a second line its time in Unix milliseconds.
 const (
 	markEnded   = "ended: "
 	markRefused = "refused: "
@@ -40,7 +40,7 @@ var errNoSession = errors.New("no such session")
 // and commit) take the token, and the twin does the work.
 type session struct {
 	id    string
-	owner string // the account, by SID.key; "" when that cannot tell
+	owner string // the account, by SID.key; "" when that cannot be read
 	token chan struct{}
 
 	keys    *keys  // nil: not loaded, and failure says why
@@ -48,7 +48,7 @@ type session struct {
 	ledger  ledger // verified when keys are there, else what the file claims
 	chain   chain
 	size    int64     // of the ledger file
-	suspect bool      // the file may not be what it should: write it anew before the next line
+	suspect bool      // the file may not be what it should: rewrite it before the next line
 	sealed  string    // the sealed secret of the newest generation
 	counted time.Time // when Reserve last saw the high-water item hold the newest step
 	ended   string    // from SID.end
@@ -345,7 +345,7 @@ func (s *Store) readSealed(ctx context.Context, t *session) error {
 }
 
 // append makes one line durable. On error the event did not happen, though a
-// failed fsync can leave its line in the file: that is as if the program had
+// failed fsync can leave its line in the file. That is as if the program had
 // crashed right after writing it, which every state allows.
 func (s *Store) append(t *session, n line) error {
 	if t.suspect {
@@ -375,8 +375,8 @@ func (s *Store) append(t *session, n line) error {
 	return nil
 }
 
-// shorten writes a ledger anew that has become long, or holds a sealed secret
-// that the keychain has. A cycle that is pending keeps its reserved space.
+// shorten rewrites a ledger that has become long, or holds a sealed secret that
+// the keychain has. A cycle that is pending keeps its reserved space.
 func (s *Store) shorten(t *session) {
 	err := s.rewrite(t)
 	if err == nil && t.ledger.pending {
@@ -395,7 +395,7 @@ func (s *Store) ours(t *session, err error) error {
 	return err
 }
 
-// rewrite writes the ledger anew, as one line. It changes nothing that is known.
+// rewrite makes the ledger one line. It changes nothing that is known.
 func (s *Store) rewrite(t *session) error {
 	c := newChain(t.keys.chain, t.id)
 	text, err := c.add(t.ledger.startLine())

@@ -40,8 +40,8 @@ type Keychain interface {
 	Get(service, user string) (string, error)
 	Set(service, user, value string) error
 	Delete(service, user string) error
-	// Locked reports, without ever prompting, whether a call would prompt or fail.
-	// It returns nil when calls may proceed, else ErrLocked, ErrUnavailable, ErrNoCollection.
+	// Probe returns nil when calls may proceed, without ever prompting. Else it
+	// returns why a call would prompt or fail: ErrLocked, ErrUnavailable or ErrNoCollection.
 	Probe(ctx context.Context) error
 	// Unlock shows the OS's own prompt and waits for the person.
 	Unlock(ctx context.Context) error
@@ -60,8 +60,8 @@ type Config struct {
 // sessions. Its methods are safe for concurrent use; calls on one session
 // should not overlap (they wait for each other). Keychain calls are made one
 // at a time by a worker, whose goroutine starts with the first of them and
-// ends with Close. No other goroutine outlives a method, save that of Changes,
-// and those of Create and Commit, which bring the keychain up to date.
+// ends with Close. No other goroutine outlives a method but that of Changes and
+// those of Create and Commit, which bring the keychain up to date.
 type Store struct {
 	disk     *disk
 	keychain *worker
@@ -92,8 +92,8 @@ type Record struct {
 	// Unpublished: everything is durable, but the keychain has yet to be brought up
 	// to it. The next call that can reach the keychain does so; no cycle starts before.
 	Unpublished bool
-	// Unverified: this is what the ledger claims. The keychain, which could prove
-	// it, could not be asked (locked, not there), or it or the ledger was refused.
+	// Unverified: this is what the ledger claims. The keychain could not be asked to
+	// prove it, or it or the ledger was refused.
 	Unverified bool
 }
 
@@ -194,25 +194,25 @@ func (s *Store) Close(ctx context.Context) (err error) {
 	return err
 }
 
-// Status says whether the keychain can be used now; it never prompts. ErrLocked,
-// ErrUnavailable, ErrNoCollection, ErrTimeout; ErrDenied: a person said no, and is
-// not asked again before the next Unlock, Create or PutSecret, or a change.
+// Status says whether the keychain can be used now; it never prompts. Else it is
+// ErrLocked, ErrUnavailable, ErrNoCollection or ErrTimeout. ErrDenied: a person said
+// no, and is asked again only at the next Unlock, Create or PutSecret, or after a change.
 func (s *Store) Status(ctx context.Context) error { return s.keychain.probe(ctx) }
 
-// Unlock asks the person, through the OS's own prompt, to unlock the
-// keychain, and waits up to two minutes. ErrDenied: the person said no.
+// Unlock asks the person to unlock the keychain, through the OS's own prompt. It
+// waits up to two minutes. ErrDenied: the person said no.
 func (s *Store) Unlock(ctx context.Context) error { return s.keychain.unlock(ctx) }
 
-// A watcher is a keychain that tells when it was locked, unlocked, replaced or
+// A watcher is a keychain that reports when it was locked, unlocked, replaced or
 // restarted. Watch calls f at each of these, from one goroutine, until ctx ends.
 type watcher interface {
 	Watch(ctx context.Context, f func())
 }
 
-// Changes ticks when the OS says that the keychain was locked or unlocked, or
-// came, went or was replaced, and when it has answered a call that was given up:
-// ask Status then. Ticks that nobody takes become one. The channel is closed
-// when ctx ends. Not every OS tells.
+// Changes ticks when Status may have changed: when the OS says that the keychain
+// was locked or unlocked, came or went. It also ticks when the keychain has
+// answered a call that was given up. Ticks that nobody takes become one. The
+// channel is closed when ctx ends. Not every OS reports changes.
 func (s *Store) Changes(ctx context.Context) <-chan struct{} {
 	ticks := make(chan struct{}, 1)
 	tick := func() {
@@ -259,16 +259,15 @@ func (s *Store) Sessions() []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// Load verifies one session (ledger chain, high-water item, slots), finishes
-// what a crash interrupted, and returns its record.
+// Load verifies the ledger, the high-water item and the slot of one session,
+// finishes what a crash interrupted, and returns its record.
 //
 // A session that breaks a rule gives ErrTampered, ErrCorrupt, ErrChanged or
-// ErrVersion with as much of the record as is certain or, marked Unverified,
-// claimed. A tampered one stays refused even when everything is put back as
-// it was; its secret is never returned again. ErrChanged is none of the
-// session's doing: with the right keychain it loads again. When the keychain cannot be
-// asked, the error says so (ErrLocked, ErrUnavailable, ErrNoCollection,
-// ErrTimeout, ErrDenied), nothing is lost, and Load is to be called again later.
+// ErrVersion, with as much of the record as is certain. What is only claimed is
+// marked Unverified. A tampered one stays refused even when everything is put back
+// as it was, and its secret is never returned again. ErrChanged is none of the
+// session's doing: with the right keychain it loads again. After any other error,
+// such as ErrLocked, nothing is lost, and Load is to be called again later.
 func (s *Store) Load(ctx context.Context, id string) (Record, error) {
 	t, err := s.take(ctx, id)
 	if err != nil {
@@ -281,9 +280,9 @@ func (s *Store) Load(ctx context.Context, id string) (Record, error) {
 	return t.record(), err
 }
 
-// Create makes a new session durable: key halves, ledger, high-water item, slot.
+// Create makes a new session durable.
 // Nothing of the account's earlier sessions is touched. access is kept sealed
-// beside it so that a restart costs no refresh. On error nothing is left that
+// next to it so that a restart costs no refresh. On error nothing is left that
 // could be used. ErrTooBig: secret above MaxSecret, account or meta above 64 KB.
 // An access token above MaxSecret is not kept, and a restart then costs a refresh.
 func (s *Store) Create(ctx context.Context, account string, startedAt time.Time, secret, access, meta []byte) (Record, error) {
@@ -363,9 +362,10 @@ func (s *Store) Refund(ctx context.Context, id string) (Record, error) {
 	return t.record(), err
 }
 
-// Commit makes what a cycle brought durable and closes it: the new secret
-// (nil: the old one stays) under the next generation, the access token, meta. On error the caller keeps
-// what it has in memory and calls Commit again with the same arguments; it must not start a new cycle.
+// Commit makes what a cycle brought durable and closes it. The new secret gets the
+// next generation; nil means that the old one stays. On error the caller keeps what it
+// has in memory and calls Commit again with the same arguments. It must not start a
+// new cycle.
 //
 // Commit succeeds as soon as everything is durable, before the keychain follows.
 // A later call waits for that, or catches up if it failed.

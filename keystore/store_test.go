@@ -327,7 +327,7 @@ func TestNamedSecretFaults(t *testing.T) {
 			err := w.s.PutSecret(ctx, "name", []byte("new"))
 			w.settleAll()
 			reached := w.n >= i
-			w.mend()
+			w.heal()
 			if err != nil || how == stop || how == stopTorn {
 				w.restart(how == stop)
 			}
@@ -345,7 +345,7 @@ func TestNamedSecretFaults(t *testing.T) {
 			}
 			w.arm(i, how)
 			err = w.s.DeleteSecret(ctx, "name")
-			w.mend()
+			w.heal()
 			w.restart(false)
 			if _, gerr = w.s.GetSecret(ctx, "name"); err == nil && !errors.Is(gerr, ErrNotFound) {
 				t.Fatalf("delete, operation %d (%d): %v", i, how, gerr)
@@ -423,7 +423,7 @@ func TestHangingKeychain(t *testing.T) {
 			t.Errorf("%+v, %v after %v", r, err, time.Since(began))
 		}
 		synctest.Wait()
-		// Close waits no longer than it is told to.
+		// Close waits no longer than its context.
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := s.Close(ctx); err == nil {
@@ -443,7 +443,7 @@ func TestHangingKeychain(t *testing.T) {
 }
 
 // TestLateKeychain: one that takes its time to make a write durable delays what
-// comes before a request, and whatever is next, but not who waits for a token.
+// comes before a request, and whatever is next, but not callers that wait for a token.
 func TestLateKeychain(t *testing.T) {
 	dir := scratch(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -537,6 +537,39 @@ func (k *lateKeychain) Flush(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// TestSecretLooksAgain: what Reserve saw of the keychain holds for a moment, not
+// for as long as its cycle is pending.
+func TestSecretLooksAgain(t *testing.T) {
+	dir := scratch(t)
+	synctest.Test(t, func(t *testing.T) {
+		kc := newKeychain()
+		s, err := Open(Config{Dir: dir, Keychain: kc})
+		must(t, err)
+		defer s.Close(t.Context())
+		r, err := s.Create(t.Context(), "work", start, []byte("first"), nil, nil)
+		must(t, err)
+		synctest.Wait()
+		before := kc.Items()
+		_, err = s.Reserve(t.Context(), r.ID)
+		must(t, err)
+		read := 0
+		kc.Before(func(c kctest.Call) error {
+			if c.Op == "get" {
+				read++
+			}
+			return nil
+		})
+		if secret, err := s.Secret(t.Context(), r.ID); err != nil || string(secret) != "first" || read != 1 {
+			t.Errorf("%q, %v after %d reads", secret, err, read)
+		}
+		kc.SetItems(before)
+		time.Sleep(aMoment + 1)
+		if secret, err := s.Secret(t.Context(), r.ID); !errors.Is(err, ErrTampered) {
+			t.Errorf("%q, %v", secret, err)
+		}
+	})
+}
+
 // TestProbeHangs: what hangs before a write must not write when it wakes up.
 func TestProbeHangs(t *testing.T) {
 	dir := scratch(t)
@@ -612,7 +645,7 @@ func TestLyingKeychain(t *testing.T) {
 		t.Error(err)
 	}
 	w.kc.After(nil)
-	if err := w.s.Status(t.Context()); !errors.Is(err, ErrDenied) { // it is not asked again by itself
+	if err := w.s.Status(t.Context()); !errors.Is(err, ErrDenied) { // it is not asked again automatically
 		t.Error(err)
 	}
 	must(t, w.s.Unlock(t.Context()))
@@ -688,8 +721,8 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestLateAnswer: who waits for the keychain hears when it has answered a call
-// that was given up, from one that does not tell of anything else, too.
+// TestLateAnswer: Changes ticks when the keychain has answered a call that was
+// given up, also where the keychain reports nothing else.
 func TestLateAnswer(t *testing.T) {
 	slow := slowKeychain{newKeychain(), make(chan struct{}, 2), make(chan struct{})}
 	s, err := Open(Config{Dir: filepath.Join(t.TempDir(), "state"), Keychain: slow})
@@ -811,7 +844,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 		for _, step := range aLife {
 			if err := step.do(w, h); err != nil {
 				fmt.Fprintln(&log, err)
-				w.mend()
+				w.heal()
 			}
 		}
 		for _, text := range w.kc.Items() {

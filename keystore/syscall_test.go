@@ -125,7 +125,7 @@ life:
 
 // TestFullDisk fills a small file system between Reserve and Commit: what the
 // server answered must find its place all the same. It runs in a mount
-// namespace of its own.
+// namespace that is its own.
 func TestFullDisk(t *testing.T) {
 	if os.Getenv("KEYSTORE_TEST_MOUNT") != "" {
 		fullDisk(t)

@@ -57,11 +57,11 @@ func TestLegal(t *testing.T) {
 	}
 }
 
-// TestOldPairs puts back every ledger beside every keychain of a history of
+// TestOldPairs puts back every ledger with every keychain of a history of
 // twenty generations, and in between of every single operation of three. What
 // is accepted must be no better than the truth as of the newer of the two: so
 // putting back either of them alone never gains anything. Putting back both of
-// one instant is that instant, and cannot be told apart from it; only there
+// one instant is that instant, and looks the same; only there
 // does a rolled back session load.
 func TestOldPairs(t *testing.T) {
 	type moment struct {
@@ -272,7 +272,7 @@ func TestEveryByteFlipped(t *testing.T) {
 	h.check(w)
 }
 
-// TestWhoseSession: whatever becomes of the ledger, the key file tells whose
+// TestWhoseSession: whatever becomes of the ledger, the key file says whose
 // session it was, and while the ledger says so, a lost key file does not
 // matter either. Only with neither it is nobody's. None of them loads.
 func TestWhoseSession(t *testing.T) {
@@ -316,7 +316,7 @@ func TestWhoseSession(t *testing.T) {
 	}
 }
 
-// renamed is a key file written anew by somebody who can read it.
+// renamed is a key file rewritten by somebody who can read it.
 func renamed(t *testing.T, id, key, account string) string {
 	t.Helper()
 	half, _, err := parseKeyText(id, []byte(key))
@@ -629,14 +629,14 @@ func TestPlanted(t *testing.T) {
 	must(t, os.WriteFile(outside, []byte("x"), 0o600))
 	in := func(name string) string { return filepath.Join(w.dir, name) }
 	for name, to := range map[string]string{
-		other + suffixLedger:                          outside,
-		other + suffixKey:                             h.id + suffixKey,
-		other + suffixGone:                            outside,
-		other + suffixKey + suffixTemporary:           h.id + suffixKey,
-		h.id + suffixLedger + suffixTemporary:         outside,
-		other + suffixEnd:                             outside,
-		strings.Repeat("B", 26) + suffixLedger:        "/dev/zero",
-		strings.Repeat("C", 26) + suffixKey + ".link": h.id + suffixLedger,
+		other + suffixLedger:                   outside,
+		other + suffixKey:                      h.id + suffixKey,
+		other + suffixGone:                     outside,
+		other + suffixKey + suffixTemporary:    h.id + suffixKey,
+		h.id + suffixLedger + suffixTemporary:  outside,
+		other + suffixEnd:                      outside,
+		strings.Repeat("B", 26) + suffixLedger: "/dev/zero",
+		strings.Repeat("C", 26) + suffixLedger: h.id + suffixLedger,
 	} {
 		must(t, os.Symlink(to, in(name)))
 	}
@@ -657,7 +657,7 @@ func TestPlanted(t *testing.T) {
 	if r, err := w.s.Load(t.Context(), h.id); err != nil || !r.Pending {
 		t.Errorf("%+v, %v", r, err)
 	}
-	must(t, doCommit("third")(w, h)) // it can be written to, but not written anew
+	must(t, doCommit("third")(w, h)) // it can be written to, but not rewritten
 	if secret, err := w.s.Secret(t.Context(), h.id); err != nil || string(secret) != "third" {
 		t.Errorf("%q, %v", secret, err)
 	}
@@ -674,7 +674,7 @@ func TestPlanted(t *testing.T) {
 		t.Error("the lock is a link to something else")
 	}
 	must(t, os.Remove(in("lock")))
-	for _, name := range []string{h.id + suffixLedger + suffixTemporary, strings.Repeat("B", 26) + suffixLedger, strings.Repeat("D", 26) + suffixLedger} {
+	for _, name := range []string{h.id + suffixLedger + suffixTemporary, strings.Repeat("B", 26) + suffixLedger, strings.Repeat("C", 26) + suffixLedger, strings.Repeat("D", 26) + suffixLedger} {
 		must(t, os.Remove(in(name)))
 	}
 	w.open()

@@ -248,8 +248,8 @@ func (w *world) arm(n int, how failure) {
 	w.n, w.at, w.how, w.ops = 0, n, how, nil
 }
 
-// mend ends all faults.
-func (w *world) mend() {
+// heal ends all faults.
+func (w *world) heal() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.at, w.dead = 0, false
@@ -259,7 +259,7 @@ func (w *world) mend() {
 // power cut the keychain is as it was last flushed.
 func (w *world) restart(powerCut bool) {
 	w.close()
-	w.mend()
+	w.heal()
 	if powerCut {
 		w.kc.SetItems(w.flushed)
 	}

@@ -715,11 +715,15 @@ func TestBrokenDisk(t *testing.T) {
 			b := newBench(t, authserver.None, "work")
 			b.start()
 			sid := b.signIn("work")
-			b.kill()
 			ledgers, err := filepath.Glob(filepath.Join(b.state, "*.ledger"))
 			if err != nil || len(ledgers) != 1 {
 				t.Fatalf("ledgers %v, %v", ledgers, err)
 			}
+			b.until(func() bool { // the keychain has the token, so the ledger does not
+				text, err := os.ReadFile(ledgers[0])
+				return err == nil && !bytes.Contains(text, []byte(`"secret"`))
+			})
+			b.kill()
 			b.start("strace", "-f", "-qq", "-o", os.DevNull, "-P", ledgers[0], "-P", ledgers[0]+".tmp", "-e", "trace="+c.call, "-e", "signal=none",
 				"-e", "inject="+c.call+":error="+c.err)
 			for range 3 {

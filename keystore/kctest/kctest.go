@@ -47,7 +47,7 @@ func Missing(t testing.TB, reason string) {
 
 // A Session is a private session bus and the directories of a private user.
 type Session struct {
-	Dir     string   // everything lies below
+	Dir     string   // everything is below
 	Address string   // of the bus
 	Vars    []string // the environment for child processes
 
