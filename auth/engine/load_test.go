@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"maps"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/keystore"
 )
 
 // A session that waits for its revocation is taken in hand once, however
@@ -114,5 +116,35 @@ func TestDamagedClientSecret(t *testing.T) {
 		must(t, w.m.SetAccount(w.account()))
 		time.Sleep(time.Minute)
 		w.mustToken()
+	})
+}
+
+// Whoever waits for an account's session waits for that account, from before
+// the engine runs.
+func TestReady(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.stop()
+		store, err := keystore.Open(keystore.Config{Dir: w.dir, Keychain: w.keychain})
+		must(t, err)
+		m, err := New(Config{Store: store, StateDir: w.dir, Accounts: []auth.Account{w.account()}})
+		must(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		m.Ready(ctx, "nobody")
+		ready := make(chan string, 2)
+		go func() { m.Begun(ctx); ready <- "begun" }()
+		go func() { m.Ready(ctx, w.account().Name); ready <- "read" }()
+		synctest.Wait()
+		if len(ready) > 0 {
+			t.Errorf("%s before Run", <-ready)
+		}
+		ran := make(chan error)
+		go func() { ran <- m.Run(ctx) }()
+		<-ready
+		<-ready
+		stop()
+		must(t, <-ran)
+		must(t, store.Close(t.Context()))
+		w.start()
 	})
 }

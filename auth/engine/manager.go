@@ -64,6 +64,7 @@ type Manager struct {
 	closing  map[string]int // closed sessions that are not erased yet, by account
 
 	revokedAt    map[grantKey]time.Time // a token was revoked there while a session lived: see learnReachLocked
+	begun        chan struct{}          // closed by begin
 	sessionEnded chan struct{}          // closed, and replaced, when a session ends
 	watchers     map[chan []auth.Snapshot]struct{}
 }
@@ -89,6 +90,7 @@ func New(c Config) (*Manager, error) {
 
 		revokedAt:    map[grantKey]time.Time{},
 		sessionEnded: make(chan struct{}),
+		begun:        make(chan struct{}),
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
@@ -161,6 +163,7 @@ func (m *Manager) begin(ctx context.Context) error {
 	}
 	m.wg.Go(func() { m.watchStore(ctx) })
 	m.wg.Go(func() { m.journal.run(ctx) })
+	close(m.begun)
 	return nil
 }
 
@@ -172,12 +175,27 @@ func (m *Manager) locked(f func()) {
 	f()
 }
 
-// Ready waits until the stored sessions of all accounts were loaded, or could
-// not be for now, or ctx ends: before that, snapshots know of no session.
-func (m *Manager) Ready(ctx context.Context) {
-	var all []*account
-	m.locked(func() { all = slices.Collect(maps.Values(m.accounts)) })
-	for _, a := range all {
+// Begun waits until Run serves callers, or ctx ends.
+func (m *Manager) Begun(ctx context.Context) {
+	select {
+	case <-m.begun:
+	case <-ctx.Done():
+	}
+}
+
+// Ready waits until the stored sessions of the named accounts, or of all, were
+// loaded, or could not be for now, or ctx ends. Before that, snapshots know of
+// no session.
+func (m *Manager) Ready(ctx context.Context, names ...string) {
+	var wanted []*account
+	m.locked(func() {
+		for name, a := range m.accounts {
+			if len(names) == 0 || slices.Contains(names, name) {
+				wanted = append(wanted, a)
+			}
+		}
+	})
+	for _, a := range wanted {
 		select {
 		case <-a.looked:
 		case <-ctx.Done():

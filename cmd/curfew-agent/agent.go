@@ -119,8 +119,10 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	starting, started := context.WithTimeout(ctx, startPatience)
+	defer started()
 	server := agent.NewServer(agent.Config{
-		Engine:    manager,
+		Engine:    loading{manager, func(names ...string) { manager.Ready(starting, names...) }},
 		File:      config.File(configPath),
 		Version:   assets.Version,
 		Providers: oauth.Listing,
@@ -134,16 +136,65 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return manager.Run(running) })
 	group.Go(func() error {
-		// Nobody is told "signed out" for a session that is being read.
-		looking, cancel := context.WithTimeout(running, 5*time.Second)
-		defer cancel()
-		manager.Ready(looking)
+		manager.Begun(running)
 		return server.Run(running, listener)
 	})
 	group.Go(func() error { return reloadOnHangup(running, log, manager, server, configPath) })
 	group.Go(func() error { return warnOfKeychain(running, log, manager) })
 	group.Go(func() error { return watchResume(running, log, manager.Wake) })
 	return group.Wait()
+}
+
+// startPatience is how long after the start somebody may wait for sessions to
+// be read: a locked keychain can take any time.
+const startPatience = 5 * time.Second
+
+// loading is the engine while it reads the stored sessions: nobody hears
+// "signed out" of a session that is being read. Whoever asks for a token waits
+// in the engine, for that account's session alone.
+type loading struct {
+	*engine.Manager
+	ready func(names ...string) // waits for these accounts, or for all
+}
+
+func (l loading) Snapshots() []auth.Snapshot {
+	l.ready()
+	return l.Manager.Snapshots()
+}
+
+func (l loading) Snapshot(name string) (auth.Snapshot, error) {
+	l.ready(name)
+	return l.Manager.Snapshot(name)
+}
+
+func (l loading) Watch(ctx context.Context) <-chan []auth.Snapshot {
+	l.ready()
+	return l.Manager.Watch(ctx)
+}
+
+func (l loading) Forecast(name string) (auth.ForecastReport, error) {
+	l.ready(name)
+	return l.Manager.Forecast(name)
+}
+
+func (l loading) StartSignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error) {
+	l.ready(name)
+	return l.Manager.StartSignIn(ctx, name, r)
+}
+
+func (l loading) Refresh(ctx context.Context, name, program string) (auth.Snapshot, error) {
+	l.ready(name)
+	return l.Manager.Refresh(ctx, name, program)
+}
+
+func (l loading) SignOut(ctx context.Context, name string) (auth.SignOutResult, error) {
+	l.ready(name)
+	return l.Manager.SignOut(ctx, name)
+}
+
+func (l loading) RemoveAccount(ctx context.Context, name string) (auth.SignOutResult, error) {
+	l.ready(name)
+	return l.Manager.RemoveAccount(ctx, name)
 }
 
 // warnOfKeychain says once, at the start, that sessions cannot be kept.
