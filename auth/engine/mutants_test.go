@@ -163,7 +163,7 @@ var mutants = []mutant{
 		"\t\tleft = tighten(left, exp.Sub(serverTime))\n", "",
 		"./auth/engine", "TestLostAnswerGrewOld|TestSim$"},
 	{"a page in a browser may ask the agent", "auth/agent/server.go",
-		"if origin || referer || r.Host != host {", "if (origin || referer || r.Host != host) && false {",
+		"if origin || referer || r.Host != client.Host {", "if (origin || referer || r.Host != client.Host) && false {",
 		"./auth/agent", "."},
 	{"a callback with any state is taken", "auth/oauth/listener.go",
 		"[]byte(rc.state.Reveal())) != 1:", "[]byte(rc.state.Reveal())) > 1:",
