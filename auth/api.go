@@ -23,11 +23,27 @@ type SignInStarted struct {
 	Joined    bool      `json:"joined,omitempty"` // a sign-in ran already; this is it
 }
 
+// A TokenRequest asks for an access token.
+type TokenRequest struct {
+	MinValid time.Duration // how long it must still be valid; below zero: [DefaultMinValid]
+	Best     bool          // what is valid for less is better than nothing
+	MaxWait  time.Duration // for a refresh; 0: [DefaultMaxWait]
+	Program  string        // who asks, for the log
+}
+
+// AnyValidity is the MinValid of callers that do not say.
+const AnyValidity = time.Duration(-1)
+
+// DefaultMaxWait is how long a caller waits for a refresh. The refresh itself
+// may take longer, and goes on.
+const DefaultMaxWait = 10 * time.Second
+
 // Token is an access token on its way to the program that asked for it.
 type Token struct {
 	AccessToken Secret
 	TokenType   string
-	ExpiresAt   time.Time
+	ExpiresAt   time.Time     // zero: unknown
+	ExpiresIn   time.Duration // what that means now, by the same clock
 	Scope       []string
 }
 

@@ -30,6 +30,7 @@ type engine struct {
 	accounts map[string]auth.Account
 	programs []string
 	minValid []time.Duration
+	asked    auth.TokenRequest // the last
 	watchers []chan []auth.Snapshot
 	paused   bool
 	General  []auth.General
@@ -133,7 +134,7 @@ func (e *engine) StartSignIn(_ context.Context, name string, r auth.SignInReques
 
 func (e *engine) CancelSignIn(string) error { return e.err }
 
-func (e *engine) Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error) {
+func (e *engine) Token(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
 	if e.block != nil {
 		<-e.block // once to say it is here, once to go on
 		select {
@@ -147,11 +148,12 @@ func (e *engine) Token(ctx context.Context, name string, minValid time.Duration,
 	if name == "panics" {
 		panic("planted")
 	}
-	e.programs = append(e.programs, program)
-	e.minValid = append(e.minValid, minValid)
+	e.programs = append(e.programs, r.Program)
+	e.minValid = append(e.minValid, r.MinValid)
+	e.asked = r
 	return auth.Token{
 		AccessToken: auth.NewSecret("access-" + name), TokenType: "Bearer",
-		ExpiresAt: time.Now().Add(time.Hour).Truncate(time.Second).UTC(), Scope: []string{"a", "b"},
+		ExpiresAt: time.Now().Add(time.Hour).Truncate(time.Second).UTC(), ExpiresIn: time.Hour, Scope: []string{"a", "b"},
 	}, e.err
 }
 
@@ -266,8 +268,14 @@ func TestClientAndServer(t *testing.T) {
 	if _, err := c.Token(ctx, "work", -1, ""); err != nil {
 		t.Error(err)
 	}
+	if _, err := c.RequestToken(ctx, "work", auth.TokenRequest{MinValid: auth.AnyValidity, Best: true, MaxWait: 3 * time.Second}); err != nil {
+		t.Error(err)
+	}
 	e.mu.Lock()
-	if want := []time.Duration{90 * time.Second, -1}; !slices.Equal(e.minValid, want) {
+	if !e.asked.Best || e.asked.MaxWait != 3*time.Second {
+		t.Errorf("the engine was asked %+v", e.asked)
+	}
+	if want := []time.Duration{90 * time.Second, -1, -1}; !slices.Equal(e.minValid, want) {
 		t.Errorf("min_valid: %v, want %v", e.minValid, want)
 	}
 	if e.programs[0] != "git [31m push" {

@@ -30,7 +30,7 @@ type Engine interface {
 	RemoveAccount(ctx context.Context, name string) (auth.SignOutResult, error)
 	StartSignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error)
 	CancelSignIn(name string) error
-	Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error)
+	Token(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error)
 	Refresh(ctx context.Context, name, program string) (auth.Snapshot, error)
 	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
 	Events(name string, n int) []auth.Event
@@ -462,11 +462,13 @@ func (s *Server) token(r *http.Request, name string) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	t, err := s.Engine.Token(r.Context(), name, time.Duration(in.MinValid), program(r))
+	t, err := s.Engine.Token(r.Context(), name, auth.TokenRequest{
+		MinValid: time.Duration(in.MinValid), Best: in.Best, MaxWait: time.Duration(in.MaxWait), Program: program(r),
+	})
 	if err != nil {
 		return nil, err
 	}
-	return client.NewTokenAnswer(t, time.Now()), nil
+	return client.NewTokenAnswer(t), nil
 }
 
 func (s *Server) refresh(r *http.Request, name string) (any, error) {

@@ -850,8 +850,10 @@ func FuzzDecode(f *testing.F) {
 				}
 			}
 		}
-		if d := time.Duration(token.MinValid); d != -1 && (d < 0 || d > 24*time.Hour) {
-			t.Fatalf("min_valid %v", d)
+		for _, d := range []client.Span{max(token.MinValid, 0), token.MaxWait} {
+			if d < 0 || d > client.Span(24*time.Hour) {
+				t.Fatalf("%v", time.Duration(d))
+			}
 		}
 	})
 }

@@ -328,6 +328,13 @@ func (a *account) planLocked(now time.Time) auth.Decision { return auth.Plan(a.p
 
 func (a *account) planInputLocked(now time.Time) auth.PlanInput {
 	s := a.sessionLocked()
+	idle := a.server.Provider().IdleLifetime.Duration
+	if slide := a.facts.Slide; slide > 0 { // an end that each refresh puts off is idleness by another name
+		s.Bounds.EndsAt = time.Time{}
+		if idle == 0 || slide < idle {
+			idle = slide
+		}
+	}
 	end, _ := s.EndsAt(a.m.limits.Absolute())
 	return auth.PlanInput{
 		Mode:            a.config.Refresh,
@@ -339,7 +346,7 @@ func (a *account) planInputLocked(now time.Time) auth.PlanInput {
 		AccessExpiresAt: s.AccessExpiresAt,
 		AccessLifetime:  s.AccessLifetime,
 		LastRefreshAt:   a.lastRefresh(),
-		ServerIdle:      a.server.Provider().IdleLifetime.Duration,
+		ServerIdle:      idle,
 		Demand:          a.use.Demand,
 	}
 }

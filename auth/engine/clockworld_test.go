@@ -105,7 +105,7 @@ func TestClockOfAnotherServer(t *testing.T) {
 				time.Sleep(2 * time.Hour)
 				w.boot()
 				s.date = func() time.Time { return w.now().Add(off) }
-				_, err := w.m.Token(t.Context(), "other", -1, "x")
+				_, err := w.m.Token(t.Context(), "other", patient(-1, "x"))
 				t.Log("the other token:", err)
 				time.Sleep(time.Minute)
 				if state := w.status().State; state != auth.Stale {
@@ -154,7 +154,7 @@ func TestClockAheadAtBoot(t *testing.T) {
 		w.boot()
 		w.net.fail(offline)
 		for _, name := range []string{"work", "other"} {
-			if _, err := w.m.Token(t.Context(), name, -1, "x"); err == nil {
+			if _, err := w.m.Token(t.Context(), name, patient(-1, "x")); err == nil {
 				t.Errorf("%s: a token without a network", name)
 			}
 		}
@@ -162,7 +162,7 @@ func TestClockAheadAtBoot(t *testing.T) {
 		w.net.fail(nil)
 		time.Sleep(2 * time.Minute)
 		for _, name := range []string{"work", "other"} {
-			if _, err := w.m.Token(t.Context(), name, -1, "x"); err != nil {
+			if _, err := w.m.Token(t.Context(), name, patient(-1, "x")); err != nil {
 				t.Errorf("%s: two minutes later: %v", name, err)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"curfew/auth"
@@ -97,7 +98,8 @@ func (a *account) refresh(ctx context.Context) {
 var ambiguousRetries = []time.Duration{time.Second, 3 * time.Second, 8 * time.Second}
 
 const (
-	attemptLimit = 15 * time.Second // one POST, all of it
+	attemptLimit = 15 * time.Second // what can be asked again
+	refreshLimit = 90 * time.Second // discovery, keys, and a POST that is waited for as long as a gateway would
 	confirmDelay = 3 * time.Second  // before a dead token is asked about once more
 
 	offlineDelay  = 2 * time.Second  // doubles with every try, up to:
@@ -201,7 +203,7 @@ func (c *cycle) reserve(ctx context.Context) error {
 // post makes one request. It is not cut by the agent's end: the server may
 // have rotated the token already.
 func (c *cycle) post(ctx context.Context) (oauth.Grant, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLimit)
 	defer cancel()
 	c.tries++
 	return c.server.Refresh(ctx, c.token, oauth.Origin{Identity: c.a.facts.Identity, Endpoints: c.a.facts.Endpoints})
@@ -213,6 +215,13 @@ func refreshError(err error) *oauth.Error {
 		return e
 	}
 	return &oauth.Error{Op: "refresh", Class: oauth.Unknown, Err: err}
+}
+
+// late reports whether a server may still be busy with a request that nobody
+// waits for any more. Sending the token again at once would look like theft to
+// a server that is strict, and comes too late for the grace of any other.
+func late(e *oauth.Error) bool {
+	return e.Class == oauth.Unknown && (errors.Is(e, context.DeadlineExceeded) || e.Status == http.StatusGatewayTimeout)
 }
 
 // failed judges a request that failed: it reports true, after a while, when
@@ -228,7 +237,7 @@ func (c *cycle) failed(ctx context.Context, grant oauth.Grant, e *oauth.Error) (
 	switch e.Class {
 	case oauth.Unknown:
 		n := c.tries - 1
-		if c.last == nil && n < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[n])) {
+		if c.last == nil && !late(e) && n < len(ambiguousRetries) && sleep(ctx, a.m.spread(ambiguousRetries[n])) {
 			return true, nil
 		}
 	case oauth.Dead:
@@ -464,6 +473,9 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 		delay = a.m.backoff(offlineDelay, ambiguousMax, r.tries)
 	}
 	r.at = now.Add(delay)
+	if late(e) { // while the old access token works nothing is won by asking, and all may be lost
+		r.at = later(now.Add(max(delay, throttleDelay)), a.facts.AccessExpiresAt.Add(-auth.DefaultMinValid))
+	}
 	return a.failureErrorLocked()
 }
 

@@ -24,6 +24,7 @@ type facts struct {
 	AccessLifetime  time.Duration   `json:"access_lifetime"`
 	LastRefreshAt   time.Time       `json:"last_refresh_at,omitzero"`
 	Bounds          auth.Bounds     `json:"bounds"`
+	Slide           time.Duration   `json:"slide,omitempty"` // so long a refresh puts the refresh token's end off; 0: it does not
 	Clock           Anchor          `json:"clock"`
 	Use             use             `json:"use"`                       // as of the last time it was written down; account.use is newer
 	OutcomeUnknown  bool            `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
@@ -82,21 +83,32 @@ func (f *facts) apply(g oauth.Grant) {
 	if g.Endpoints.Token != "" {
 		f.Endpoints = g.Endpoints
 	}
-	f.Bounds = tightest(f.Bounds, g.Bounds)
+	f.applyBounds(g)
 }
 
-// tightest keeps the strictest of what a server said over time.
-func tightest(a, b auth.Bounds) auth.Bounds {
+// applyBounds takes over what an answer says of the session's end. What it
+// says of the session itself only tightens. What it says of its refresh token
+// is that token's: a new token's end takes the place of the old one's, and none
+// of none.
+func (f *facts) applyBounds(g oauth.Grant) {
 	earlier := func(x, y time.Time) time.Time {
 		if x.IsZero() || !y.IsZero() && y.Before(x) {
 			return y
 		}
 		return x
 	}
-	return auth.Bounds{
-		EndsAt:       earlier(a.EndsAt, b.EndsAt),
-		OriginalIat:  earlier(a.OriginalIat, b.OriginalIat),
-		RefreshCount: max(a.RefreshCount, b.RefreshCount),
+	was, b := f.Bounds, g.Bounds
+	f.Bounds = auth.Bounds{
+		EndsAt:       was.EndsAt,
+		OriginalIat:  earlier(was.OriginalIat, b.OriginalIat),
+		RefreshCount: max(was.RefreshCount, b.RefreshCount),
+	}
+	if g.RefreshToken.IsZero() && b.EndsAt.IsZero() {
+		return
+	}
+	f.Bounds.EndsAt, f.Slide = b.EndsAt, 0
+	if !was.EndsAt.IsZero() && apart(b.EndsAt, was.EndsAt) && b.EndsAt.After(was.EndsAt) {
+		f.Slide = b.EndsAt.Sub(g.ReceivedAt)
 	}
 }
 

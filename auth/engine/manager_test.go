@@ -155,7 +155,7 @@ func TestImpatientCaller(t *testing.T) {
 		defer cancel()
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_, err := w.m.Token(impatient, "work", -1, "impatient")
+			_, err := w.m.Token(impatient, "work", patient(-1, "impatient"))
 			w.wantError(err, auth.KindUnavailable, "")
 		})
 		time.Sleep(time.Millisecond)
@@ -308,7 +308,7 @@ func TestTookTokens(t *testing.T) {
 		}
 		take := func(program string) {
 			t.Helper()
-			if _, err := w.m.Token(t.Context(), "work", -1, program); err != nil {
+			if _, err := w.m.Token(t.Context(), "work", patient(-1, program)); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
@@ -834,7 +834,7 @@ func TestConfigurationBindsTheToken(t *testing.T) {
 
 func TestUnknownAccount(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
-		_, err := w.m.Token(t.Context(), "wrok", -1, "")
+		_, err := w.m.Token(t.Context(), "wrok", patient(-1, ""))
 		w.wantError(err, auth.KindUnknown, "")
 		if e, _ := errors.AsType[*auth.Error](err); !strings.Contains(e.Hint, "work") {
 			t.Errorf("the hint does not name the accounts: %q", e.Hint)
@@ -845,7 +845,7 @@ func TestUnknownAccount(t *testing.T) {
 func TestImpossibleMinValid(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
-		_, err := w.m.Token(t.Context(), "work", time.Hour, "test")
+		_, err := w.m.Token(t.Context(), "work", patient(time.Hour, "test"))
 		w.wantError(err, auth.KindBadRequest, "")
 		if n := w.net.refreshes(); n != 0 {
 			t.Errorf("%d refreshes for a wish that nothing can grant", n)

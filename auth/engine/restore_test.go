@@ -179,7 +179,7 @@ func TestHurtSession(t *testing.T) {
 			if s.Message == "Not signed in." {
 				t.Errorf("%s: %s", what, s.Message)
 			}
-			if _, err := w.m.Token(t.Context(), "other", -1, "test"); err != nil {
+			if _, err := w.m.Token(t.Context(), "other", patient(-1, "test")); err != nil {
 				t.Errorf("%s: the other account: %v", what, err)
 			}
 			if sent != 0 || t.Failed() {

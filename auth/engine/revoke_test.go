@@ -36,20 +36,19 @@ func (p *plainServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	r.ParseForm()
-	say := func(v map[string]any) { json.NewEncoder(w).Encode(v) }
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
-		say(map[string]any{
+		say(w, map[string]any{
 			"issuer": plainIssuer, "authorization_endpoint": plainIssuer + "/auth", "token_endpoint": plainIssuer + "/token",
 			"device_authorization_endpoint": plainIssuer + "/device", "revocation_endpoint": plainIssuer + "/revoke",
 		})
 	case "/device":
-		say(map[string]any{"device_code": "dc", "user_code": "ABCD", "verification_uri": plainIssuer + "/go", "expires_in": 600, "interval": 1})
+		say(w, map[string]any{"device_code": "dc", "user_code": "ABCD", "verification_uri": plainIssuer + "/go", "expires_in": 600, "interval": 1})
 	case "/token":
 		token := r.Form.Get("refresh_token")
 		if token != "" && !p.live[token] {
 			w.WriteHeader(400)
-			say(map[string]any{"error": "invalid_grant"})
+			say(w, map[string]any{"error": "invalid_grant"})
 			return
 		}
 		p.n++
@@ -62,7 +61,7 @@ func (p *plainServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			p.live[token] = true
 			answer["refresh_token"] = token
 		}
-		say(answer)
+		say(w, answer)
 	case "/revoke":
 		p.revoking++
 		token := r.Form.Get("token")
@@ -77,6 +76,8 @@ func (p *plainServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 	}
 }
+
+func say(w http.ResponseWriter, v map[string]any) { json.NewEncoder(w).Encode(v) }
 
 // plainServer puts one and the accounts "one" and "two", which use it, into
 // the world.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -10,32 +11,54 @@ import (
 	"curfew/auth/oauth"
 )
 
-// Token returns an access token good for at least minValid (below zero: for
-// [DefaultMinValid]). A token in memory is handed out at once; else the
-// caller waits, with everybody else who asks meanwhile, for one refresh.
-// program names who asks, for the log. Errors are of type *Error.
-func (m *Manager) Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error) {
-	program = auth.Clip(program, auth.MaxProgram)
+// Token returns an access token that is valid for as long as the request asks.
+// A token in memory is handed out at once. Else the caller waits, with everybody
+// else who asks meanwhile, for one refresh. Errors are of type *Error.
+func (m *Manager) Token(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
+	r.Program = auth.Clip(r.Program, auth.MaxProgram)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.MaxWait, auth.DefaultMaxWait))
+	defer cancel()
 	for waited := false; ; {
-		t, f, err := m.tokenOrFlight(name, minValid, program, waited)
+		t, f, err := m.tokenOrFlight(name, r, waited)
 		if f == nil {
 			return t, err
 		}
 		if err := f.wait(ctx); err != nil {
-			return auth.Token{}, err
+			return m.bestOr(name, r, err)
 		}
 		waited = waited || !f.again
 	}
 }
 
-// tokenOrFlight answers with a token, an error, or the refresh to wait for.
-func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program string, waited bool) (auth.Token, *flight, error) {
+// bestOr returns what token there is, if the request takes that, or the error.
+func (m *Manager) bestOr(name string, r auth.TokenRequest, err error) (auth.Token, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	a, err := m.accountLocked(name)
-	if err != nil {
-		return auth.Token{}, nil, err
+	if a := m.accounts[name]; a != nil && r.Best {
+		t := a.readLocked()
+		if unread, refused := a.checkServableLocked(t); refused == nil && !unread && a.sessionLocked().AccessGood(t.Now) {
+			return a.serveLocked(r.Program, t.Now), nil
+		}
 	}
+	return auth.Token{}, err
+}
+
+// tokenOrFlight answers with a token, an error, or the refresh to wait for.
+func (m *Manager) tokenOrFlight(name string, r auth.TokenRequest, waited bool) (t auth.Token, f *flight, err error) {
+	m.locked(func() {
+		var a *account
+		if a, err = m.accountLocked(name); err == nil {
+			t, f, err = a.tokenOrFlightLocked(r, waited)
+		}
+	})
+	if err != nil {
+		t, err = m.bestOr(name, r, err)
+	}
+	return t, f, err
+}
+
+func (a *account) tokenOrFlightLocked(r auth.TokenRequest, waited bool) (auth.Token, *flight, error) {
+	name, m, minValid, program := a.name, a.m, r.MinValid, r.Program
 	t := a.readLocked()
 	now := t.Now
 	if !waited {
@@ -54,22 +77,25 @@ func (m *Manager) tokenOrFlight(name string, minValid time.Duration, program str
 	s := a.sessionLocked()
 	end, _ := s.EndsAt(m.limits)
 	fresh := min(s.AccessLifetime, end.Sub(now))
+	if r.Best && fresh > 0 {
+		minValid = min(minValid, fresh/2) // what is younger is not replaced anyway
+	}
 	switch serving := auth.Serve(s.AccessExpiresAt, fresh, minValid, now); {
 	case serving == auth.ServeToken, waited && (s.AccessExpiresAt.IsZero() || s.AccessGood(now)):
 		return a.serveLocked(program, now), nil, nil
 	case serving == auth.ServeImpossible:
 		return auth.Token{}, nil, &auth.Error{
 			Kind: auth.KindBadRequest,
-			Message: fmt.Sprintf("no token of %s can be good for %s: a fresh one lives %s",
-				name, auth.ShortDuration(minValid), auth.ShortDuration(fresh)),
-			Hint: "ask for less with --min-valid",
+			Message: fmt.Sprintf("tokens of %s are valid for %s at most, not %s",
+				name, auth.ShortDuration(fresh), auth.ShortDuration(minValid)),
+			Hint: "ask for less with --min-valid, or take the best there is with --best",
 		}
 	case serving == auth.ServeTooSoon:
 		return auth.Token{}, nil, &auth.Error{
 			Kind: auth.KindUnavailable,
-			Message: fmt.Sprintf("the token of %s is good for %s only, and too young to be replaced",
+			Message: fmt.Sprintf("the token of %s is valid for another %s and too new to be renewed",
 				name, auth.ShortDuration(s.AccessExpiresAt.Sub(now))),
-			Hint: "ask for less with --min-valid, or spend one with `curfew refresh " + name + "`",
+			Hint: "take it with --best, or spend a refresh with `curfew refresh " + name + "`",
 		}
 	case waited: // a refresh has just worked, and what it brought is over or does not say when
 		return auth.Token{}, nil, &auth.Error{
@@ -142,6 +168,7 @@ func (a *account) serveLocked(program string, now time.Time) auth.Token {
 		AccessToken: a.access,
 		TokenType:   "Bearer",
 		ExpiresAt:   a.facts.AccessExpiresAt,
+		ExpiresIn:   max(0, a.facts.AccessExpiresAt.Sub(now)),
 		Scope:       a.facts.Scope,
 	}
 }

@@ -387,8 +387,13 @@ func (w *world) status() auth.Snapshot {
 	return s
 }
 
+// patient asks for a token and waits as long as it takes.
+func patient(minValid time.Duration, program string) auth.TokenRequest {
+	return auth.TokenRequest{MinValid: minValid, Program: program, MaxWait: time.Hour}
+}
+
 func (w *world) token() (auth.Token, error) {
-	return w.m.Token(w.t.Context(), "work", -1, "test")
+	return w.m.Token(w.t.Context(), "work", patient(-1, "test"))
 }
 
 func (w *world) mustToken() auth.Token {

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -243,6 +244,9 @@ func networkReason(err error, sent bool) (string, error) {
 			return "is a name that cannot be resolved; check the spelling and the network", err
 		}
 		return "could not be looked up; check the network", err
+	}
+	if sent && errors.Is(err, syscall.ETIMEDOUT) { // no answer to probes: see alive
+		return "broke the connection off before its answer was complete", nil
 	}
 	switch timeout, ok := errors.AsType[net.Error](err); {
 	case errors.Is(err, context.Canceled):

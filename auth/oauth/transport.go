@@ -25,13 +25,18 @@ const (
 	metaLimit    = 1 << 20          // bytes of a discovery document or a JWKS
 )
 
+// alive tells a server that takes its time from a path that is gone, as after
+// a change of network: the one acknowledges probes, and is waited for. The other
+// fails while the grace of a server that rotates lasts.
+var alive = net.KeepAliveConfig{Enable: true, Idle: 3 * time.Second, Interval: time.Second, Count: 3}
+
 // newTransport makes the transport of a Client that was given none. A refresh
 // happens once in an hour, so a connection is never worth keeping; and on a
 // fresh HTTP/1.1 connection nothing below us can send a request twice.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 4 * time.Second}).DialContext,
+		DialContext:            (&net.Dialer{Timeout: 4 * time.Second, KeepAliveConfig: alive}).DialContext,
 		TLSHandshakeTimeout:    4 * time.Second,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		MaxResponseHeaderBytes: 64 << 10,

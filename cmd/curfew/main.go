@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	// Scripts ask this in loops, and to build the tree of commands takes longer
 	// than the agent's answer.
 	if len(args) == 2 && args[0] == "token" && auth.CheckName(args[1]) == nil {
-		return int(terminal.Report(stderr, p.token(ctx, args[1], terminal.NotGiven)))
+		return int(terminal.Report(stderr, p.token(ctx, args[1], auth.TokenRequest{MinValid: auth.AnyValidity, Program: caller()})))
 	}
 	root := p.root()
 	root.SetArgs(args)

@@ -21,7 +21,7 @@ import (
 // Access tokens: printing one, spending a refresh, handing one to a command.
 
 func (p *program) tokenCommand() *cobra.Command {
-	life := terminal.NotGiven
+	life, wait, best := terminal.NotGiven, terminal.NotGiven, false
 	cmd := &cobra.Command{
 		Use:   "token NAME",
 		Short: "Print an access token, nothing else",
@@ -30,23 +30,25 @@ func (p *program) tokenCommand() *cobra.Command {
 		Args:              oneName,
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.token(cmd.Context(), args[0], life)
+			return p.token(cmd.Context(), args[0], auth.TokenRequest{
+				MinValid: life.Duration(), Best: best, MaxWait: max(0, wait.Duration()), Program: caller(),
+			})
 		},
 	}
-	cmd.Flags().Var(&life, "min-valid", "how long the token must still be good for (default 60s)")
+	cmd.Flags().Var(&life, "min-valid", "how long the token must still be valid (default 60s)")
+	cmd.Flags().BoolVar(&best, "best", false, "take what token there is, even if it is valid for less")
+	cmd.Flags().Var(&wait, "max-wait", "how long to wait for a refresh (default 10s)")
 	return p.addJSON(cmd)
 }
 
 // token prints an access token.
-func (p *program) token(ctx context.Context, name string, life terminal.Span) error {
-	t, err := ask(ctx, p, func() (auth.Token, error) {
-		return p.client.Token(ctx, name, life.Duration(), caller())
-	})
+func (p *program) token(ctx context.Context, name string, r auth.TokenRequest) error {
+	t, err := ask(ctx, p, func() (auth.Token, error) { return p.client.RequestToken(ctx, name, r) })
 	if err != nil {
 		return err
 	}
 	if p.json {
-		return p.printJSON(client.NewTokenAnswer(t, now()), false)
+		return p.printJSON(client.NewTokenAnswer(t), false)
 	}
 	_, err = fmt.Fprintln(p.stdout, t.AccessToken.Reveal())
 	return err
@@ -109,7 +111,7 @@ can see.
 			return p.exec(cmd.Context(), args[0], args[1:], life.Duration())
 		},
 	}
-	cmd.Flags().Var(&life, "min-valid", "how long the token must still be good for (default 60s)")
+	cmd.Flags().Var(&life, "min-valid", "how long the token must still be valid (default 60s)")
 	return cmd
 }
 

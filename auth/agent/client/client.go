@@ -125,15 +125,26 @@ func (c *Client) CancelSignIn(ctx context.Context, name string) error {
 	return c.account(ctx, quick, "DELETE", name, "/sign-in", "", nil, nil)
 }
 
-// Token returns an access token good for at least minValid (below zero: the
-// agent's default); program names who asks, for the log ("": the agent looks).
-func (c *Client) Token(ctx context.Context, name string, minValidFor time.Duration, program string) (auth.Token, error) {
-	var in any
-	if minValidFor >= 0 {
-		in = TokenRequest{MinValid(minValidFor)}
+// Token returns an access token that is valid for at least minValid;
+// program names who asks, for the log ("": the agent looks).
+func (c *Client) Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error) {
+	return c.RequestToken(ctx, name, auth.TokenRequest{MinValid: minValid, Program: program})
+}
+
+// RequestToken returns an access token.
+func (c *Client) RequestToken(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
+	in := map[string]any{} // what is left out is as the agent does by default
+	if r.MinValid >= 0 {
+		in["min_valid"] = Span(r.MinValid)
+	}
+	if r.Best {
+		in["best"] = true
+	}
+	if r.MaxWait > 0 {
+		in["max_wait"] = Span(r.MaxWait)
 	}
 	var a TokenAnswer
-	if err := c.account(ctx, long, "POST", name, "/token", program, in, &a); err != nil {
+	if err := c.account(ctx, long, "POST", name, "/token", r.Program, in, &a); err != nil {
 		return auth.Token{}, err
 	}
 	return a.token(), nil

@@ -36,35 +36,37 @@ type Check struct {
 }
 
 type TokenRequest struct {
-	MinValid MinValid `json:"min_valid"`
+	MinValid Span `json:"min_valid"` // AnyValidity: the agent's default
+	Best     bool `json:"best,omitempty"`
+	MaxWait  Span `json:"max_wait,omitempty"` // 0: the agent's default
 }
 
-// minValid is a duration: a JSON number of seconds, or a string as
-// time.ParseDuration reads it. unset stands for the agent's default.
-type MinValid time.Duration
+// Span is a duration: a JSON number of seconds, or a string as
+// time.ParseDuration reads it.
+type Span time.Duration
 
-const AnyValidity = MinValid(-1)
+const AnyValidity = Span(auth.AnyValidity)
 
-func (m MinValid) MarshalJSON() ([]byte, error) {
+func (m Span) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, time.Duration(m).Seconds(), 'f', -1, 64), nil
 }
 
-func (m *MinValid) UnmarshalJSON(b []byte) error {
-	bad := Failure(auth.KindBadRequest, "min_valid is neither a number of seconds from 0 to 86400 nor a duration", `say 60, or "90s"`)
+func (m *Span) UnmarshalJSON(b []byte) error {
+	bad := Failure(auth.KindBadRequest, "min_valid or max_wait is neither a number of seconds from 0 to 86400 nor a duration", `say 60, or "90s"`)
 	var text string
 	if json.Unmarshal(b, &text) == nil {
 		d, err := time.ParseDuration(text)
 		if err != nil || d < 0 || d > 24*time.Hour {
 			return bad
 		}
-		*m = MinValid(d)
+		*m = Span(d)
 		return nil
 	}
 	seconds, err := strconv.ParseFloat(string(b), 64)
 	if err != nil || !(seconds >= 0 && seconds <= 86400) {
 		return bad
 	}
-	*m = MinValid(seconds * float64(time.Second))
+	*m = Span(seconds * float64(time.Second))
 	return nil
 }
 
@@ -79,12 +81,12 @@ type TokenAnswer struct {
 }
 
 // NewTokenAnswer reveals t.
-func NewTokenAnswer(t auth.Token, now time.Time) TokenAnswer {
+func NewTokenAnswer(t auth.Token) TokenAnswer {
 	return TokenAnswer{
 		AccessToken: t.AccessToken.Reveal(),
 		TokenType:   t.TokenType,
 		ExpiresAt:   t.ExpiresAt.UTC().Truncate(time.Second),
-		ExpiresIn:   max(0, int64(t.ExpiresAt.Sub(now)/time.Second)),
+		ExpiresIn:   int64(t.ExpiresIn / time.Second),
 		Scope:       strings.Join(t.Scope, " "),
 	}
 }
@@ -94,6 +96,7 @@ func (a TokenAnswer) token() auth.Token {
 		AccessToken: auth.NewSecret(a.AccessToken),
 		TokenType:   a.TokenType,
 		ExpiresAt:   a.ExpiresAt,
+		ExpiresIn:   time.Duration(a.ExpiresIn) * time.Second,
 		Scope:       strings.Fields(a.Scope),
 	}
 }
