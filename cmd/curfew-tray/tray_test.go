@@ -139,8 +139,8 @@ func (e *engine) StartSignIn(_ context.Context, name string, r auth.SignInReques
 
 func (e *engine) CancelSignIn(name string) error { return e.called("cancel " + name) }
 
-func (e *engine) Token(_ context.Context, name string, _ time.Duration, by string) (auth.Token, error) {
-	return auth.Token{AccessToken: auth.NewSecret("token-of-" + name), TokenType: "Bearer", ExpiresAt: time.Now().Add(time.Hour)}, e.called("token " + name + " by " + by)
+func (e *engine) Token(_ context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
+	return auth.Token{AccessToken: auth.NewSecret("token-of-" + name), TokenType: "Bearer", ExpiresAt: time.Now().Add(time.Hour)}, e.called("token " + name + " by " + r.Program)
 }
 
 func (e *engine) Refresh(_ context.Context, name, by string) (auth.Snapshot, error) {

@@ -24,7 +24,7 @@ func engineFormats(t *testing.T) map[string]token.Position {
 	s := parse(t, "auth")
 	words := &phrases{funcs: map[string]*ast.FuncDecl{}, consts: map[string]ast.Expr{}}
 	words.declare(s.files["auth"]) // every other package speaks with these, too
-	for _, dir := range []string{"auth", "auth/agent", "auth/config", "auth/engine", "auth/oauth"} {
+	for _, dir := range []string{"auth", "auth/agent", "auth/agent/client", "auth/config", "auth/engine", "auth/oauth"} {
 		p := &phrases{s: s, found: found, funcs: maps.Clone(words.funcs), consts: maps.Clone(words.consts), seen: map[ast.Node]bool{}}
 		p.declare(s.files[dir])
 		for _, f := range s.files[dir] {
@@ -111,7 +111,7 @@ func (p *phrases) sinks(dir string, fn ast.Node) {
 			}
 		case *ast.CallExpr:
 			// The agent's constructor of errors takes a kind and both texts.
-			if name := called(n); dir != "auth/oauth" && (name == "failure" || name == "warn") && len(n.Args) >= 3 {
+			if name := called(n); dir != "auth/oauth" && (strings.EqualFold(name, "failure") || name == "warn") && len(n.Args) >= 3 {
 				for _, a := range n.Args[1:] {
 					p.phrase(fn, a)
 				}
