@@ -301,6 +301,10 @@ func (f *fakeAgent) EnsureRunning(context.Context) error {
 // engine is a fakeAgent behind the agent's real socket.
 type engine struct{ *fakeAgent }
 
+func (e engine) Token(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
+	return e.fakeAgent.Token(ctx, name, r.MinValid, r.Program)
+}
+
 func (e engine) Snapshots() []auth.Snapshot                  { s, _ := e.Accounts(context.Background()); return s }
 func (e engine) Snapshot(name string) (auth.Snapshot, error) { return e.snapshot(name) }
 func (e engine) SetAccount(a auth.Account) error             { return e.Put(context.Background(), a) }
