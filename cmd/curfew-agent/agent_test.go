@@ -29,7 +29,7 @@ func TestLoading(t *testing.T) {
 		e := loading{m, func(names ...string) { waited = append(waited, names) }}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		e.Token(ctx, "a", 0, "")
+		e.Token(ctx, "a", auth.TokenRequest{MinValid: 0, Program: ""})
 		if waited != nil {
 			t.Errorf("a token waited for %q", waited)
 		}
