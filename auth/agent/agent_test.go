@@ -310,6 +310,35 @@ func TestClientAndServer(t *testing.T) {
 	}
 	e.err = nil
 
+	// A form that was open meanwhile undoes nothing that it does not name.
+	a.ClientID = "cid"
+	byHand := a
+	byHand.LoginHint, byHand.Scopes = "ann", nil
+	if _, err := config.SaveAccount(cfg.File.Path(), byHand); err != nil {
+		t.Fatal(err)
+	}
+	edited, want := a, byHand
+	edited.Refresh, want.Refresh = auth.Always, auth.Always
+	if err := c.Edit(ctx, a, edited); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Config(ctx, "home"); err != nil || !auth.SameAccount(got, want) {
+		t.Errorf("edited: %+v, %v", got, err)
+	}
+	if err := c.Edit(ctx, auth.Account{Name: "home", LoginHint: "ann"}, auth.Account{Name: "home"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Config(ctx, "home"); err != nil || got.LoginHint != "" || got.Refresh != auth.Always {
+		t.Errorf("taken away: %+v, %v", got, err)
+	}
+	// Nor does it bring back an account that was removed.
+	if err := c.Edit(ctx, auth.Account{Name: "gone"}, auth.Account{Name: "gone", Provider: "spotify", ClientID: "x"}); kindOf(t, err) != auth.KindUnknown {
+		t.Errorf("an account that was removed: %v", err)
+	}
+	if s, err := config.Load(cfg.File.Path()); err != nil || len(s.Accounts) != 1 {
+		t.Errorf("after the edits: %+v, %v", s, err)
+	}
+
 	if r, err := c.Remove(ctx, "home"); err != nil || r.Message != "gone" {
 		t.Errorf("Remove: %+v, %v", r, err)
 	}

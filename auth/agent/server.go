@@ -138,6 +138,7 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("GET /v1/accounts", s.accounts)
 	handle("GET "+account, named(s.account))
 	handle("PUT "+account, named(s.put))
+	handle("PATCH "+account, named(s.patch))
 	handle("DELETE "+account, named(s.remove))
 	handle("GET "+account+"/config", named(s.config))
 	handle("PUT "+account+"/client-secret", named(s.putSecret))
@@ -303,8 +304,7 @@ func (s *Server) accounts(*http.Request) (any, error) {
 
 func (s *Server) account(_ *http.Request, name string) (any, error) { return s.Engine.Snapshot(name) }
 
-// put saves the account before the engine hears of it, and takes it back when
-// the engine refuses.
+// put adds an account or replaces all of its settings.
 func (s *Server) put(r *http.Request, name string) (any, error) {
 	a := auth.Account{}
 	if err := decode(r, &a); err != nil {
@@ -325,17 +325,74 @@ func (s *Server) put(r *http.Request, name string) (any, error) {
 			return nil, err
 		}
 	}
+	return s.set(a)
+}
+
+// set saves the account before the engine hears of it, and takes it back when
+// the engine refuses. The caller holds the lock of the configuration.
+func (s *Server) set(a auth.Account) (any, error) {
 	undo, err := s.File.SaveAccount(a)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.Engine.SetAccount(a); err != nil {
 		if undoErr := undo(); undoErr != nil {
-			s.Logger.Error("a refused account stays in the configuration", "account", name, "error", undoErr)
+			s.Logger.Error("a refused account stays in the configuration", "account", a.Name, "error", undoErr)
 		}
 		return nil, err
 	}
-	return s.Engine.Snapshot(name)
+	return s.Engine.Snapshot(a.Name)
+}
+
+// patch changes the settings that the request names (RFC 7396): the others stay
+// as config.toml has them now, and an account that was removed stays removed.
+func (s *Server) patch(r *http.Request, name string) (any, error) {
+	var changes map[string]json.RawMessage
+	if err := decode(r, &changes); err != nil {
+		return nil, err
+	}
+	release, err := s.LockConfig(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	now, err := s.accountNow(name)
+	if err != nil {
+		return nil, err
+	}
+	a, err := patched(now, changes)
+	if err != nil {
+		return nil, err
+	}
+	return s.set(s.File.Tidy(a))
+}
+
+// patched is the account with some settings changed; null takes one away.
+func patched(a auth.Account, changes map[string]json.RawMessage) (auth.Account, error) {
+	all := map[string]json.RawMessage{}
+	b, err := json.Marshal(a)
+	if err == nil {
+		err = json.Unmarshal(b, &all)
+	}
+	if err != nil {
+		return auth.Account{}, err
+	}
+	for key, value := range changes {
+		if all[key] = value; string(value) == "null" {
+			delete(all, key)
+		}
+	}
+	if b, err = json.Marshal(all); err != nil {
+		return auth.Account{}, err
+	}
+	var to auth.Account
+	if err := decodeStrict(b, &to); err != nil {
+		return auth.Account{}, err
+	}
+	if to.Name != a.Name {
+		return auth.Account{}, client.Failure(auth.KindBadRequest, fmt.Sprintf("the request is for %q, its body for %q", a.Name, to.Name), "")
+	}
+	return to, nil
 }
 
 // refuseOther refuses an account whose name another has.
@@ -354,17 +411,20 @@ func (s *Server) refuseOther(a auth.Account) error {
 }
 
 // config answers what the file says, which is what a change starts from.
-func (s *Server) config(_ *http.Request, name string) (any, error) {
+func (s *Server) config(_ *http.Request, name string) (any, error) { return s.accountNow(name) }
+
+// accountNow is an account as config.toml has it.
+func (s *Server) accountNow(name string) (auth.Account, error) {
 	_, accounts, err := s.File.Load()
 	if err != nil {
-		return nil, err
+		return auth.Account{}, err
 	}
 	for _, a := range accounts {
 		if a.Name == name {
 			return a, nil
 		}
 	}
-	return nil, client.Failure(auth.KindUnknown, fmt.Sprintf("there is no account %q in %s", name, s.File.Path()), "add it there, or with: curfew add "+name)
+	return auth.Account{}, client.Failure(auth.KindUnknown, fmt.Sprintf("there is no account %q in %s", name, s.File.Path()), "add it there, or with: curfew add "+name)
 }
 
 func (s *Server) settings(*http.Request) (any, error) {

@@ -253,6 +253,7 @@ func TestRequests(t *testing.T) {
 		{"cut off", "POST /v1/accounts/work/token", `{"min_valid": `, 400, "bad_request"},
 		{"too large", "POST /v1/accounts/work/token", `{"min_valid": "` + strings.Repeat(" ", 64<<10) + `"}`, 400, "64 KB"},
 		{"other name in the body", "PUT /v1/accounts/new", `{"name": "old", "provider": "spotify", "client_id": "x"}`, 400, "old"},
+		{"a setting of nobody", "PATCH /v1/accounts/nobody", `{"prompt": "none"}`, 404, "there is no account"},
 		{"bad configuration", "PUT /v1/accounts/new", `{"provider": "spotify"}`, 400, "client_id"},
 		{"empty secret", "PUT /v1/accounts/new/client-secret", `{}`, 400, "empty"},
 		{"pause without a word", "PUT /v1/pause", `{}`, 400, "whether"},

@@ -201,8 +201,14 @@ func (p *addPage) submit() {
 	}
 	p.saving, p.note = true, nil
 	v.render()
+	before := p.account
 	v.background(func(ctx context.Context) func() {
-		err := v.Agent.Put(ctx, a)
+		var err error
+		if before.Name == "" {
+			err = v.Agent.Put(ctx, a)
+		} else {
+			err = v.Agent.Edit(ctx, before, a)
+		}
 		var snaps []auth.Snapshot
 		if err == nil {
 			snaps, err = v.Agent.Accounts(ctx)

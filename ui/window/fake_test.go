@@ -128,20 +128,38 @@ func (f *fakeAgent) Put(_ context.Context, a auth.Account) error {
 	return nil
 }
 
+func (f *fakeAgent) Edit(ctx context.Context, before, after auth.Account) error {
+	a := f.configured(after.Name)
+	for _, k := range auth.Keys() {
+		if text := auth.SettingText(after, k.Name); text != auth.SettingText(before, k.Name) {
+			if err := auth.SetSetting(&a, k.Name, text); err != nil {
+				return err
+			}
+		}
+	}
+	return f.Put(ctx, a)
+}
+
 func (f *fakeAgent) Config(_ context.Context, name string) (auth.Account, error) {
 	if err := f.called("config", " %s", name); err != nil {
 		return auth.Account{}, err
 	}
+	_, err := f.snapshot(name)
+	return f.configured(name), err
+}
+
+// configured is an account as the fake's config.toml has it.
+func (f *fakeAgent) configured(name string) auth.Account {
 	f.mu.Lock()
 	for _, a := range slices.Backward(f.accounts) {
 		if a.Name == name {
 			f.mu.Unlock()
-			return a, nil
+			return a
 		}
 	}
 	f.mu.Unlock()
-	s, err := f.snapshot(name)
-	return auth.Account{Name: name, Provider: "spotify", ClientID: "desktop", Refresh: s.RefreshMode}, err
+	s, _ := f.snapshot(name)
+	return auth.Account{Name: name, Provider: "spotify", ClientID: "desktop", Refresh: s.RefreshMode}
 }
 
 func (f *fakeAgent) Forecast(_ context.Context, name string) (auth.ForecastReport, error) {

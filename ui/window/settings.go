@@ -297,12 +297,7 @@ func (a *accountSettings) load() {
 func (a *accountSettings) choose(mode auth.Mode) {
 	v, name := a.view, a.name
 	a.change(func(ctx context.Context) error {
-		c, err := v.Agent.Config(ctx, name)
-		if err != nil {
-			return err
-		}
-		c.Refresh = mode
-		return v.Agent.Put(ctx, c)
+		return v.Agent.Edit(ctx, auth.Account{Name: name}, auth.Account{Name: name, Refresh: mode})
 	}, func() *note {
 		title, _ := status.Mode(mode)
 		return saved(tr("Saved for %s: “%s”. Its session goes on as it was.", a.title(), title))

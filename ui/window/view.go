@@ -35,6 +35,7 @@ type Agent interface {
 	Accounts(ctx context.Context) ([]auth.Snapshot, error)
 	Config(ctx context.Context, name string) (auth.Account, error)
 	Put(ctx context.Context, a auth.Account) error
+	Edit(ctx context.Context, before, after auth.Account) error
 	Remove(ctx context.Context, name string) (auth.SignOutResult, error)
 	SignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error)
 	CancelSignIn(ctx context.Context, name string) error

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,8 +77,36 @@ func (c *Client) Put(ctx context.Context, a auth.Account) error {
 	return c.account(ctx, long, "PUT", a.Name, "", "", a, nil)
 }
 
+// Edit changes an account's configuration where after differs from before. What
+// config.toml says otherwise since before was read stays, and an account that
+// was removed is not added again.
+func (c *Client) Edit(ctx context.Context, before, after auth.Account) error {
+	var was, is map[string]json.RawMessage
+	for a, to := range map[*auth.Account]*map[string]json.RawMessage{&before: &was, &after: &is} {
+		b, err := json.Marshal(a)
+		if err == nil {
+			err = json.Unmarshal(b, to)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	changes := map[string]json.RawMessage{}
+	for key, value := range is {
+		if !bytes.Equal(value, was[key]) {
+			changes[key] = value
+		}
+	}
+	for key := range was {
+		if _, ok := is[key]; !ok {
+			changes[key] = json.RawMessage("null")
+		}
+	}
+	return c.account(ctx, long, "PATCH", after.Name, "", "", changes, nil)
+}
+
 // Config returns an account's configuration, as config.toml has it: what a
-// change by Put starts from.
+// change by Edit starts from.
 func (c *Client) Config(ctx context.Context, name string) (auth.Account, error) {
 	var a auth.Account
 	return a, c.account(ctx, quick, "GET", name, "/config", "", nil, &a)
