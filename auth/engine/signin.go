@@ -58,6 +58,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 		m.mu.Unlock()
 		return auth.SignInStarted{}, err
 	}
+	r.Device = r.Device || a.server.Client != nil && a.server.Provider().DeviceFirst
 	before := a.signIn
 	if r.Flow != "" && (!before.running() || before.view.Flow != r.Flow) {
 		m.mu.Unlock()
@@ -84,7 +85,9 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 		device: r.Device,
 		view:   auth.SignInView{Flow: rand.Text(), Phase: auth.PhaseBrowser, StartedAt: m.clock.Now(), Message: "Waiting for you in the browser."},
 	}
+	s.start.Flow = s.view.Flow
 	a.signIn = s
+	s.start.Browser = a.config.Browser
 	hint := a.loginHintLocked()
 	m.publishLocked()
 	m.wg.Go(func() {
@@ -137,7 +140,7 @@ func (m *Manager) openSignIn(ctx context.Context, a *account, s *signIn, r auth.
 		if url == "" {
 			url = f.VerificationURI
 		}
-		s.start = auth.SignInStarted{Flow: s.view.Flow, URL: url, UserCode: f.UserCode, ExpiresAt: f.ExpiresAt}
+		s.start.URL, s.start.UserCode, s.start.ExpiresAt = url, f.UserCode, f.ExpiresAt
 		return func(ctx context.Context, _ func()) (oauth.Grant, error) { return f.Wait(ctx) }, nil
 	}
 	o := oauth.SignInOptions{Timeout: signInLimit, LoginHint: loginHint, ForceLogin: r.Force, Browser: r.Browser}
@@ -151,7 +154,7 @@ func (m *Manager) openSignIn(ctx context.Context, a *account, s *signIn, r auth.
 		return nil, err
 	}
 	s.flow = f
-	s.start = auth.SignInStarted{Flow: s.view.Flow, ExpiresAt: f.ExpiresAt}
+	s.start.ExpiresAt = f.ExpiresAt
 	return f.Wait, nil
 }
 

@@ -164,7 +164,7 @@ func (p *program) showSignIn(ctx context.Context, o loginOptions, s auth.SignInS
 	}
 	p.note("opening your browser; if none appears, open this address, once:")
 	fmt.Fprintln(p.stderr, s.URL)
-	failed, err := openBrowser(s.URL)
+	failed, err := openBrowser(s.URL, s.Browser)
 	if err != nil {
 		return err
 	}

@@ -52,12 +52,16 @@ func OpenURL(ctx context.Context, address string) error {
 	return nil
 }
 
-// RunBrowser runs the person's browser, by $BROWSER or the system's opener as
-// [OpenURL] says, and returns when that program has ended, which may be never.
-// What it prints goes nowhere. The caller has checked the address.
-func RunBrowser(address string) error {
-	for command := range strings.SplitSeq(os.Getenv("BROWSER"), string(os.PathListSeparator)) {
-		args := strings.Fields(command)
+// RunBrowser runs the person's browser, and returns when that program has ended,
+// which may be never. It is the given command and its arguments, and where that
+// fails or is none, $BROWSER or the system's opener as [OpenURL] says. What it
+// prints goes nowhere. The caller has checked the address.
+func RunBrowser(address string, command ...string) error {
+	commands := [][]string{slices.Clone(command)}
+	for words := range strings.SplitSeq(os.Getenv("BROWSER"), string(os.PathListSeparator)) {
+		commands = append(commands, strings.Fields(words))
+	}
+	for _, args := range commands {
 		if len(args) == 0 {
 			continue
 		}

@@ -52,6 +52,15 @@ func TestOpenURL(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the account's own", func(t *testing.T) { // argv as it is: no shell takes it apart
+		t.Setenv("BROWSER", fail)
+		if err := RunBrowser(address, log, "-P", "my work"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(out); err != nil || string(got) != "-P\nmy work\n"+address+"\n" {
+			t.Errorf("browser got %q, %v", got, err)
+		}
+	})
 	t.Run("none", func(t *testing.T) {
 		t.Setenv("BROWSER", "")
 		t.Setenv("PATH", t.TempDir())
