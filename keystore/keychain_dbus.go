@@ -38,6 +38,7 @@ const (
 	ssLogin      = ssPath + "/collection/login"
 	ssService    = "org.freedesktop.Secret.Service"
 	ssCollection = "org.freedesktop.Secret.Collection"
+	ssItem       = "org.freedesktop.Secret.Item"
 	ssPrompt     = "org.freedesktop.Secret.Prompt"
 	dbusName     = "org.freedesktop.DBus"
 )
@@ -96,6 +97,9 @@ func (k *osKeychain) Get(service, user string) (value string, err error) {
 		if err != nil {
 			return err
 		}
+		if item == "" {
+			return absent(svc, collection)
+		}
 		session, err := svc.OpenSession()
 		if err != nil {
 			return err
@@ -110,16 +114,26 @@ func (k *osKeychain) Get(service, user string) (value string, err error) {
 	return value, err
 }
 
-// Set writes an item, with the label and the attributes that keyring.Set gives it.
+// Set writes an item, with the label and the attributes that keyring.Set gives
+// it. In one that is there only the secret is replaced: for that gnome-keyring
+// writes its file once, and else twice.
 func (k *osKeychain) Set(service, user, value string) error {
 	return k.reach(service, user, func(svc *ss.SecretService, collection dbus.BusObject) error {
+		item, err := find(svc, collection, service, user)
+		if err != nil {
+			return err
+		}
 		session, err := svc.OpenSession()
 		if err != nil {
 			return err
 		}
 		defer svc.Close(session)
+		secret := ss.NewSecret(session.Path(), value)
+		if item != "" {
+			return svc.Object(ssName, item).Call(ssItem+".SetSecret", 0, secret).Err
+		}
 		label := fmt.Sprintf("Password for '%s' on '%s'", user, service)
-		return svc.CreateItem(collection, label, attributes(service, user), ss.NewSecret(session.Path(), value))
+		return svc.CreateItem(collection, label, attributes(service, user), secret)
 	})
 }
 
@@ -130,6 +144,9 @@ func (k *osKeychain) Delete(service, user string) error {
 		if err != nil {
 			return err
 		}
+		if item == "" {
+			return absent(svc, collection)
+		}
 		return svc.Delete(item)
 	})
 }
@@ -138,23 +155,27 @@ func attributes(service, user string) map[string]string {
 	return map[string]string{"service": service, "username": user}
 }
 
+// find returns an item, or "" when there is none.
 func find(svc *ss.SecretService, collection dbus.BusObject, service, user string) (dbus.ObjectPath, error) {
 	items, err := svc.SearchItems(collection, attributes(service, user))
-	if err != nil {
+	if err != nil || len(items) == 0 {
 		return "", err
 	}
-	if len(items) == 0 {
-		// KeePassXC finds nothing in what is locked, and its signal may be late.
-		var locked bool
-		if err := property(svc.Context(), svc.Conn, collection.Path(), ssCollection, "Locked", &locked); err != nil {
-			return "", err
-		}
-		if !locked {
-			return "", keyring.ErrNotFound
-		}
-		return "", ErrLocked
-	}
 	return items[0], nil
+}
+
+// absent says what it means that an item was not found. KeePassXC finds nothing
+// in what is locked, and its signal may be late.
+func absent(svc *ss.SecretService, collection dbus.BusObject) error {
+	var locked bool
+	err := property(svc.Context(), svc.Conn, collection.Path(), ssCollection, "Locked", &locked)
+	switch {
+	case err != nil:
+		return err
+	case locked:
+		return ErrLocked
+	}
+	return keyring.ErrNotFound
 }
 
 // reach does something with an item. It refuses when there is no session bus, or

@@ -382,6 +382,24 @@ func (i fakeItemObject) GetSecret(session dbus.ObjectPath, client dbus.Sender) (
 	return secret{session, []byte{}, item.value, "text/plain"}, nil
 }
 
+// SetSecret has no prompt: declined, it changes nothing.
+func (i fakeItemObject) SetSecret(s secret, client dbus.Sender) *dbus.Error {
+	if i.f.now().DeclineWrite {
+		return nil
+	}
+	if i.f.guards(client) {
+		return dbus.NewError(iface+"Error.IsLocked", nil)
+	}
+	i.f.mu.Lock()
+	defer i.f.mu.Unlock()
+	item := i.f.items[i.path]
+	if item == nil {
+		return dbus.NewError(iface+"Error.NoSuchObject", nil)
+	}
+	item.value = s.Value
+	return nil
+}
+
 func (i fakeItemObject) Delete() (dbus.ObjectPath, *dbus.Error) {
 	if i.f.now().DeclineDrop {
 		return i.f.prompt(false, ""), nil
