@@ -699,6 +699,21 @@ func TestListen(t *testing.T) {
 	}
 }
 
+// What listens next to a chosen socket may be where that one may be.
+func TestListenNextToChosen(t *testing.T) {
+	dir := t.TempDir()
+	os.Chmod(dir, 0o755)
+	socket := filepath.Join(dir, "s")
+	t.Setenv("CURFEW_SOCKET", socket)
+	for _, name := range []string{socket, socket + "-tray", socket + "-window"} {
+		l, err := Listen(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+	}
+}
+
 // Of many that start at once, one listens, and its socket is the one there.
 func TestListenRace(t *testing.T) {
 	for range 20 {

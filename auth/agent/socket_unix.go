@@ -25,9 +25,12 @@ import (
 var ErrRunning = errors.New("an agent is already running")
 
 // Listen opens the agent's socket, mode 0600, for this user's programs only.
-// A socket that a dead agent left is removed; a live one gives ErrRunning.
+// A socket that a dead agent left is removed; a live one gives ErrRunning. The
+// tray and the window listen next to it in the same way: it settles which of
+// several that start is the one.
 func Listen(ctx context.Context, socket string) (net.Listener, error) {
-	if err := checkDir(filepath.Dir(socket), os.Getenv("CURFEW_SOCKET") == socket); err != nil {
+	dir := filepath.Dir(socket)
+	if err := checkDir(dir, dir == filepath.Dir(os.Getenv("CURFEW_SOCKET"))); err != nil {
 		return nil, err
 	}
 	// The lock settles which of two agents that start together may remove

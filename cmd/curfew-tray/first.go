@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"curfew/auth/agent"
+	"curfew/auth/agent/client"
 )
 
 // There is one tray for each agent's socket. The first listens at a socket of
@@ -48,7 +49,7 @@ func (f *first) serve(ctx context.Context, show chan<- struct{}) {
 func showFirst(ctx context.Context, agentSocket string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	c, err := dial(ctx, traySocket(agentSocket))
+	c, err := client.DialPatiently(ctx, traySocket(agentSocket))
 	if err != nil {
 		return fmt.Errorf("another curfew-tray runs and does not answer: %w", err)
 	}

@@ -26,6 +26,7 @@ import (
 
 	"curfew/assets"
 	"curfew/auth"
+	"curfew/auth/agent"
 	"curfew/ui/desktop"
 	"curfew/ui/preferences"
 	"curfew/ui/status"
@@ -79,19 +80,23 @@ func run(args []string, stdout, stderr io.Writer) int {
 	// Who started it has listened for a moment, and may have ended: a word to
 	// standard error must not end the window.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	client := client.NewClient("")
-	dir, err := runtimeDir(client.Socket())
+	socket, err := client.DefaultSocket()
 	if err != nil {
 		return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
 	}
-	instance, err := window.Claim(ctx, dir, wish)
+	socket += "-window" // it is a window onto the agent of that socket
+	listener, err := agent.Listen(ctx, socket)
 	switch {
-	case errors.Is(err, window.ErrShown):
+	case errors.Is(err, agent.ErrRunning):
+		if err := window.Tell(ctx, socket, wish); err != nil {
+			return fail(stderr, exitFailed, err, "close the other window, or look at "+socket)
+		}
 		return exitOK
 	case err != nil:
-		return fail(stderr, exitFailed, err, "close the other window, or look at "+dir)
+		return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
 	}
-	show(ctx, cancel, client, instance, wish)
+	client := client.NewClient("")
+	show(ctx, cancel, client, window.NewInstance(listener), wish)
 	return exitOK
 }
 
@@ -236,20 +241,6 @@ func about() []string {
 		lines = append(lines, status.Tr("What happened is in %s", dir))
 	}
 	return lines
-}
-
-// runtimeDir is where the claim to be the only window lies: beside the
-// agent's socket, since it is a window onto that agent.
-func runtimeDir(socket string) (string, error) {
-	if runtime.GOOS == "windows" { // the socket is a pipe, and in no directory
-		dir, err := os.UserCacheDir()
-		return filepath.Join(dir, "curfew"), err
-	}
-	if socket == "" {
-		_, err := client.DefaultSocket()
-		return "", err
-	}
-	return filepath.Dir(socket), nil
 }
 
 // checkDisplay makes sure that a display answers, because Fyne panics when none does.

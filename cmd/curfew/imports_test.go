@@ -48,7 +48,7 @@ var layers = []struct {
 	{"cmd/curfew-agent", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/config", "auth/engine", "auth/oauth", "keystore", "ui/terminal"}, "the one program that holds tokens wires up the engine"},
 	{"cmd/curfew-demo", []string{"assets", "auth", "auth/agent/client", "auth/authserver", "auth/authserver/robot", "ui/terminal"}, "the demo runs the other programs, and a server for them"},
 	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent", "auth/agent/client", "ui/desktop", "ui/preferences", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
-	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent/client", "ui/desktop", "ui/preferences", "ui/status", "ui/window"}, "a program that people look at holds no secret"},
+	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent", "auth/agent/client", "ui/desktop", "ui/preferences", "ui/status", "ui/window"}, "a program that people look at holds no secret"},
 }
 
 // unreachable says what must not be linked in, however indirectly. A trailing

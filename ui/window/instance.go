@@ -7,22 +7,19 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
+
+	"curfew/auth/agent/client"
 )
 
-// An Instance is the claim to be the one window of this user. A program that
-// comes second hands its wish to the first and ends.
-type Instance struct {
-	listener net.Listener
-	lock     *os.File
-}
+// An Instance is the one window of this user, for those that come after it: a
+// program that comes second hands its wish to the first and ends. Who is first
+// is settled by who may listen at the window's socket.
+type Instance struct{ listener net.Listener }
 
-// ErrShown says that another process shows the window already, and has been told to
-// come forward.
-var ErrShown = errors.New("the window is open already")
+// NewInstance makes an Instance of what the first listens at.
+func NewInstance(l net.Listener) *Instance { return &Instance{l} }
 
 // Time limits of the few bytes between two windows of one user.
 const (
@@ -37,62 +34,25 @@ type Wish struct {
 	Page    Page   `json:"page,omitempty"`    // to turn to; "": as it is
 }
 
-// Claim claims dir, the user's private runtime directory, which is made when
-// it is missing. When another process has it, Claim tells that one what is
-// wished and returns ErrShown.
-//
-// The lock settles who is first; the socket only carries wishes. So a socket
-// left over from a crash is nobody's, and can be removed.
-func Claim(ctx context.Context, dir string, wish Wish) (*Instance, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	socket := filepath.Join(dir, "window.sock")
-	lock, first, err := lockFile(filepath.Join(dir, "window.lock"))
-	if err != nil {
-		return nil, err
-	}
-	if !first {
-		return nil, tellFirst(ctx, socket, wish)
-	}
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		lock.Close()
-		return nil, err
-	}
-	listener, err := net.Listen("unix", socket)
-	if err == nil {
-		err = os.Chmod(socket, 0o600)
-	}
-	if err != nil {
-		lock.Close()
-		return nil, err
-	}
-	return &Instance{listener, lock}, nil
-}
-
-// tellFirst tells the process that has the claim what to show.
-func tellFirst(ctx context.Context, socket string, wish Wish) error {
+// Tell tells the first window, which listens at socket, what to show.
+func Tell(ctx context.Context, socket string, wish Wish) error {
 	ctx, cancel := context.WithTimeout(ctx, instanceTime)
 	defer cancel()
 	for {
 		err := tell(ctx, socket, wish)
 		if err == nil {
-			return ErrShown
+			return nil
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("another window has been started and does not answer: %w", err)
-		case <-time.After(20 * time.Millisecond): // it has the lock and not yet the socket
+		case <-time.After(20 * time.Millisecond): // it may be about to listen
 		}
 	}
 }
 
 func tell(ctx context.Context, socket string, wish Wish) error {
-	if err := checkOwner(socket); err != nil {
-		return err
-	}
-	var d net.Dialer
-	c, err := d.DialContext(ctx, "unix", socket)
+	c, err := client.DialPatiently(ctx, socket)
 	if err != nil {
 		return err
 	}
@@ -109,8 +69,8 @@ func tell(ctx context.Context, socket string, wish Wish) error {
 	return err
 }
 
-// Run calls show with every wish that comes, until ctx ends. Then it gives
-// the claim up.
+// Run calls show with every wish that comes, until ctx ends. Then it
+// stops listening.
 func (i *Instance) Run(ctx context.Context, show func(Wish)) {
 	stop := context.AfterFunc(ctx, func() { i.listener.Close() })
 	defer stop()
@@ -131,11 +91,4 @@ func (i *Instance) Run(ctx context.Context, show func(Wish)) {
 		})
 	}
 	group.Wait()
-	i.Close()
-}
-
-// Close gives the claim up.
-func (i *Instance) Close() {
-	i.listener.Close() // removes the socket, while the lock still keeps others from making theirs
-	i.lock.Close()
 }

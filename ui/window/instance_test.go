@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"curfew/auth/agent"
 )
 
 // shortDir returns a directory whose path leaves room for a socket's name.
@@ -23,8 +25,8 @@ func shortDir(t *testing.T) string {
 }
 
 func TestSecondWindowShowsTheFirst(t *testing.T) {
-	dir := filepath.Join(shortDir(t), "curfew")
-	first, err := Claim(t.Context(), dir, Wish{})
+	socket := filepath.Join(shortDir(t), "window")
+	l, err := agent.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,94 +34,58 @@ func TestSecondWindowShowsTheFirst(t *testing.T) {
 	shown := make(chan Wish, 1)
 	wish := Wish{Account: "work", Page: PageSettings}
 	var group sync.WaitGroup
-	group.Go(func() { first.Run(ctx, func(w Wish) { shown <- w }) })
+	group.Go(func() { NewInstance(l).Run(ctx, func(w Wish) { shown <- w }) })
 
 	// Something else that speaks to the socket is no wish.
-	c, err := net.Dial("unix", filepath.Join(dir, "window.sock"))
+	c, err := net.Dial("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
 	c.Close()
 
-	if _, err := Claim(t.Context(), dir, wish); !errors.Is(err, ErrShown) {
-		t.Fatalf("the second claim gives %v, want ErrShown", err)
+	if err := Tell(t.Context(), socket, wish); err != nil {
+		t.Fatal(err)
 	}
 	if got := <-shown; got != wish {
 		t.Errorf("the first was asked for %+v", got)
 	}
-	if fi, err := os.Stat(filepath.Join(dir, "window.sock")); err != nil || fi.Mode().Perm() != 0o600 {
-		t.Errorf("the socket is %v, %v; want mode 0600", fi.Mode(), err)
-	}
-	if fi, err := os.Stat(dir); err != nil || fi.Mode().Perm() != 0o700 {
-		t.Errorf("the directory is %v, %v; want mode 0700", fi.Mode(), err)
-	}
 	cancel()
 	group.Wait()
-	next, err := Claim(t.Context(), dir, Wish{})
-	if err != nil {
-		t.Fatalf("after the first window closed: %v", err)
+	if _, err := os.Stat(socket); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after the first window closed, its socket is still there: %v", err)
 	}
-	next.Close()
 }
 
-func TestCrashedWindowLeavesNoClaim(t *testing.T) {
-	dir := shortDir(t)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "window.sock")})
+// A second may come before the first listens.
+func TestTellWaits(t *testing.T) {
+	socket := filepath.Join(shortDir(t), "window")
+	told := make(chan error, 1)
+	go func() { told <- Tell(t.Context(), socket, Wish{}) }()
+	l, err := agent.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.SetUnlinkOnClose(false)
-	l.Close() // the socket stays, as after a crash
-	i, err := Claim(t.Context(), dir, Wish{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	i.Close()
-}
-
-func TestManyWindowsStartAtOnce(t *testing.T) {
-	dir := shortDir(t)
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	firsts, others := 0, 0
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var running sync.WaitGroup
-	for range 20 {
-		group.Go(func() {
-			i, err := Claim(ctx, dir, Wish{Account: "x"})
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err == nil:
-				firsts++
-				running.Go(func() { i.Run(ctx, func(Wish) {}) })
-			case errors.Is(err, ErrShown):
-				others++
-			default:
-				t.Error(err)
-			}
-		})
+	var group sync.WaitGroup
+	group.Go(func() { NewInstance(l).Run(ctx, func(Wish) {}) })
+	if err := <-told; err != nil {
+		t.Error(err)
 	}
-	group.Wait()
 	cancel()
-	running.Wait()
-	if firsts != 1 || others != 19 {
-		t.Errorf("%d windows and %d that showed it, want 1 and 19", firsts, others)
-	}
+	group.Wait()
 }
 
 func TestSilentWindowIsReported(t *testing.T) {
-	dir := shortDir(t)
-	i, err := Claim(t.Context(), dir, Wish{}) // and never runs
+	socket := filepath.Join(shortDir(t), "window")
+	l, err := agent.Listen(t.Context(), socket) // and never answers
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer i.Close()
+	defer l.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := Claim(ctx, dir, Wish{}); err == nil || errors.Is(err, ErrShown) {
-		t.Errorf("got %v, want an error that it does not answer", err)
+	if err := Tell(ctx, socket, Wish{}); err == nil {
+		t.Error("no error")
 	}
 }

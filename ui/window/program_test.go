@@ -370,7 +370,7 @@ func TestProgram(t *testing.T) {
 		d.closes(c, id, "ctrl+q")
 	})
 	t.Run("leaves no claim", func(t *testing.T) {
-		if _, err := os.Stat(filepath.Join(d.home, "run", "window.sock")); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(d.home, "run", "agent.sock-window")); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the socket is still there: %v", err)
 		}
 	})
