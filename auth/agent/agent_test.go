@@ -557,4 +557,5 @@ func TestStopLetsAnswersFinish(t *testing.T) {
 	}
 }
 
-func (e *engine) Forecast(string) (auth.ForecastReport, error) { return auth.ForecastReport{}, nil }
+func (e *engine) CheckAccount(context.Context, auth.Account) error { return nil }
+func (e *engine) Forecast(string) (auth.ForecastReport, error)     { return auth.ForecastReport{}, nil }

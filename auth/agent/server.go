@@ -27,6 +27,7 @@ type Engine interface {
 	Snapshot(name string) (auth.Snapshot, error)
 	Watch(ctx context.Context) <-chan []auth.Snapshot
 	SetAccount(a auth.Account) error
+	CheckAccount(ctx context.Context, a auth.Account) error
 	RemoveAccount(ctx context.Context, name string) (auth.SignOutResult, error)
 	StartSignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error)
 	CancelSignIn(name string) error
@@ -45,7 +46,8 @@ type Engine interface {
 type ConfigFile interface {
 	Path() string
 	Load() (auth.General, []auth.Account, error)
-	Tidy(a auth.Account) auth.Account // without what pasting leaves
+	Tidy(a auth.Account) auth.Account  // without what pasting leaves
+	CheckAccount(a auth.Account) error // without asking the server
 	SaveAccount(a auth.Account) (undo func() error, err error)
 	DeleteAccount(name string) error
 	SaveGeneral(g auth.General) (undo func() error, err error)
@@ -141,6 +143,7 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("PATCH "+account, named(s.patch))
 	handle("DELETE "+account, named(s.remove))
 	handle("GET "+account+"/config", named(s.config))
+	handle("POST "+account+"/check", named(s.check))
 	handle("PUT "+account+"/client-secret", named(s.putSecret))
 	handle("DELETE "+account+"/client-secret", named(func(r *http.Request, name string) (any, error) {
 		return nil, s.Engine.SetClientSecret(r.Context(), name, auth.Secret{})
@@ -304,17 +307,38 @@ func (s *Server) accounts(*http.Request) (any, error) {
 
 func (s *Server) account(_ *http.Request, name string) (any, error) { return s.Engine.Snapshot(name) }
 
-// put adds an account or replaces all of its settings.
-func (s *Server) put(r *http.Request, name string) (any, error) {
+// accountIn reads the account that a request describes.
+func (s *Server) accountIn(r *http.Request, name string) (auth.Account, error) {
 	a := auth.Account{}
 	if err := decode(r, &a); err != nil {
-		return nil, err
+		return a, err
 	}
 	if a.Name != "" && a.Name != name {
-		return nil, client.Failure(auth.KindBadRequest, fmt.Sprintf("the request is for %q, its body for %q", name, a.Name), "")
+		return a, client.Failure(auth.KindBadRequest, fmt.Sprintf("the request is for %q, its body for %q", name, a.Name), "")
 	}
 	a.Name = name
-	a = s.File.Tidy(a)
+	return s.File.Tidy(a), nil
+}
+
+// check says what is wrong with an account, also by its server's own word, and
+// saves nothing.
+func (s *Server) check(r *http.Request, name string) (any, error) {
+	a, err := s.accountIn(r, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.File.CheckAccount(a); err != nil {
+		return nil, err
+	}
+	return nil, s.Engine.CheckAccount(r.Context(), a)
+}
+
+// put adds an account or replaces all of its settings.
+func (s *Server) put(r *http.Request, name string) (any, error) {
+	a, err := s.accountIn(r, name)
+	if err != nil {
+		return nil, err
+	}
 	release, err := s.LockConfig(r.Context())
 	if err != nil {
 		return nil, err

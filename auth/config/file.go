@@ -18,6 +18,9 @@ func (f File) Load() (auth.General, []auth.Account, error) {
 // Tidy is [Tidy].
 func (f File) Tidy(a auth.Account) auth.Account { return Tidy(a) }
 
+// CheckAccount is [CheckAccount].
+func (f File) CheckAccount(a auth.Account) error { return CheckAccount(a) }
+
 // SaveAccount is [SaveAccount].
 func (f File) SaveAccount(a auth.Account) (undo func() error, err error) {
 	return SaveAccount(string(f), a)

@@ -318,6 +318,25 @@ func (m *Manager) accountLocked(name string) (*account, error) {
 	return nil, &auth.Error{Kind: auth.KindUnknown, Message: fmt.Sprintf("there is no account %q", auth.Clip(name, auth.MaxProgram)), Hint: hint}
 }
 
+// CheckAccount asks the account's server whether it can work, where the server
+// has metadata and can be reached. The caller has checked c by itself.
+func (m *Manager) CheckAccount(ctx context.Context, c auth.Account) error {
+	client, err := m.newClient(m.clientConfig(c, m.clock.another()))
+	if err != nil {
+		return &auth.Error{Kind: auth.KindBadRequest, Message: err.Error(), Hint: "see `curfew providers`", Cause: err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	err = client.Check(ctx)
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return &auth.Error{Kind: auth.KindBadRequest, Message: failureWords(e), Hint: "check the issuer and the settings of " + c.Name + ", then try again", Cause: err}
+	}
+	return err
+}
+
+// checkLimit is how long a check may wait for the server.
+const checkLimit = 5 * time.Second
+
 // SetAccount adds an account or changes its configuration, which the caller
 // has checked. What a stored refresh token is bound to (issuer, endpoints,
 // client) cannot change under a live session: that could send it elsewhere.

@@ -960,6 +960,7 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-func (e *engine) Forecast(string) (auth.ForecastReport, error) { return auth.ForecastReport{}, nil }
+func (e *engine) CheckAccount(context.Context, auth.Account) error { return nil }
+func (e *engine) Forecast(string) (auth.ForecastReport, error)     { return auth.ForecastReport{}, nil }
 
 func (e *engine) UnlockKeychain(context.Context) error { return nil }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -133,6 +133,9 @@ func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
 		secret = true
 	}
 	a.ClientSecretKeychain = secret
+	if err := p.client.Check(ctx, a); err != nil {
+		return err
+	}
 	var clientSecret string
 	if secret {
 		if clientSecret, err = p.readSecret("Client secret of " + a.Name + ": "); err != nil {
@@ -171,9 +174,9 @@ func (p *program) readSecret(prompt string) (string, error) {
 		b, err = term.ReadPassword(fd)
 		fmt.Fprintln(p.stderr)
 	} else {
-		b, err = bufio.NewReader(io.LimitReader(p.stdin, 16<<10)).ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			err = nil
+		b, err = io.ReadAll(io.LimitReader(p.stdin, 16<<10))
+		if !bytes.HasPrefix(b, []byte("-----BEGIN ")) { // a private key has several lines
+			b, _, _ = bytes.Cut(b, []byte("\n"))
 		}
 	}
 	if err != nil {

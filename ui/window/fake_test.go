@@ -358,6 +358,8 @@ func (e engine) Watch(ctx context.Context) <-chan []auth.Snapshot {
 	return c
 }
 
+func (e engine) CheckAccount(context.Context, auth.Account) error { return nil }
+
 func (e engine) Forecast(name string) (auth.ForecastReport, error) {
 	return e.fakeAgent.Forecast(context.Background(), name)
 }

@@ -114,7 +114,7 @@ func shotList() []shot {
 	}, spotify())
 	page("add-saving", "the account is being added", PageAdd, func(s *screen) { s.add.saving = true; s.render() }, spotify())
 	page("add-refused", "the agent would not add the account", PageAdd, func(s *screen) {
-		s.add.note = failure(&auth.Error{Kind: auth.KindBadRequest, Message: "/home/alice/.config/curfew/config.toml is written in a way that cannot be edited safely", Hint: `edit account "work" there yourself, as a table [account.work]`})
+		s.add.note = failure(&auth.Error{Kind: auth.KindBadRequest, Message: "/home/alice/.config/curfew/config.toml is written in a way that cannot be edited safely", Hint: `edit [account.work] there yourself`})
 	}, spotify())
 	page("edit", "the form that edits an account which has no session", PageEdit, func(s *screen) {
 		s.add.fill(auth.Account{Name: fresh().Name, Issuer: "https://id.exmaple.com", ClientID: "5f1d0e7c9b3a4c2e8d6f7a1b2c3d4e5f", Scopes: []string{"openid", "offline_access"}})

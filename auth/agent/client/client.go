@@ -72,6 +72,12 @@ func (c *Client) Add(ctx context.Context, a auth.Account) error {
 	return c.account(ctx, long, "PUT", a.Name, "?new=true", "", a, nil)
 }
 
+// Check says what is wrong with an account's configuration, also by the word of
+// its server where that can be reached, and saves nothing.
+func (c *Client) Check(ctx context.Context, a auth.Account) error {
+	return c.account(ctx, long, "POST", a.Name, "/check", "", a, nil)
+}
+
 // Put adds or changes an account's configuration.
 func (c *Client) Put(ctx context.Context, a auth.Account) error {
 	return c.account(ctx, long, "PUT", a.Name, "", "", a, nil)
