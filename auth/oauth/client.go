@@ -152,6 +152,11 @@ func (c *Client) scopes(m *metadata) []string {
 	})
 }
 
+// joinScopes writes scopes as the server reads them.
+func (c *Client) joinScopes(scopes []string) string {
+	return strings.Join(scopes, cmp.Or(c.provider.ScopeSeparator, " "))
+}
+
 // openID reports whether a sign-in at m is one of OpenID Connect: it asks for
 // an ID token, and there are keys to check it with.
 func (c *Client) openID(m *metadata) bool {

@@ -1,11 +1,11 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"curfew/auth"
@@ -44,7 +44,7 @@ func (c *Client) StartDevice(ctx context.Context) (*DeviceFlow, error) {
 	// Section 3.1 wants client_id in the body, whatever authenticates the client.
 	form := url.Values{"client_id": {c.config.ClientID}}
 	if scopes := c.scopes(m); len(scopes) > 0 {
-		form.Set("scope", strings.Join(scopes, " "))
+		form.Set(cmp.Or(c.provider.DeviceScopeParameter, "scope"), c.joinScopes(scopes))
 	}
 	r, failed := c.post(ctx, op, m, m.device, form)
 	if failed != nil {

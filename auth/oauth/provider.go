@@ -40,6 +40,7 @@ type Provider struct {
 	ScopeSeparator       string            `toml:"scope_separator"`        // empty: a space
 	ScopeParameter       string            `toml:"scope_parameter"`        // empty: scope
 	DeviceScopeParameter string            `toml:"device_scope_parameter"` // of the device request; empty: scope
+	TokenType            string            `toml:"token_type"`             // what it calls a Bearer token
 	DisplayFields        []string          `toml:"display_fields"`         // members of the userinfo answer that name a person, best first
 	DeadCodes            []string          `toml:"dead_codes"`             // rules for a dead refresh token, in addition to invalid_grant: see says
 	DeniedCodes          []string          `toml:"denied_codes"`           // rules for a refusal by a person or a policy

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -95,9 +96,12 @@ func (c *Client) StartSignIn(ctx context.Context, o SignInOptions) (*Flow, error
 }
 
 // authorizationURL is the request of RFC 6749 section 4.1.1, with PKCE S256
-// (RFC 7636) always.
+// (RFC 7636) wherever the provider does not refuse it.
 func (c *Client) authorizationURL(f *Flow, state auth.Secret, o SignInOptions) string {
-	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(f.verifier.Reveal())}
+	var options []oauth2.AuthCodeOption
+	if c.provider.PKCE != "never" {
+		options = append(options, oauth2.S256ChallengeOption(f.verifier.Reveal()))
+	}
 	set := func(key, value string) { options = append(options, oauth2.SetAuthURLParam(key, value)) }
 	for key, value := range c.provider.Authorize {
 		set(key, value)
@@ -123,8 +127,11 @@ func (c *Client) authorizationURL(f *Flow, state auth.Secret, o SignInOptions) s
 	if o.LoginHint != "" {
 		set("login_hint", o.LoginHint)
 	}
+	if scopes := c.scopes(f.meta); len(scopes) > 0 {
+		set(cmp.Or(c.provider.ScopeParameter, "scope"), c.joinScopes(scopes))
+	}
 	conf := oauth2.Config{
-		ClientID: c.config.ClientID, RedirectURL: f.redirectURI, Scopes: c.scopes(f.meta),
+		ClientID: c.config.ClientID, RedirectURL: f.redirectURI,
 		Endpoint: oauth2.Endpoint{AuthURL: f.meta.authorization},
 	}
 	return conf.AuthCodeURL(state.Reveal(), options...)

@@ -322,9 +322,6 @@ func TestStandIns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if preset.ScopeParameter+preset.DeviceScopeParameter+preset.PKCE != "" {
-				t.Skip("the request does not follow the preset yet")
-			}
 			s := &standInServer{standIn: in, t: t, preset: preset, key: newECKey("k")}
 			config := Config{Provider: in.name, Issuer: IssuerAt(in.name, in.typed), ClientID: "app", Transport: transportTo{s}}
 			if in.secret != (preset.Secret == "required") {

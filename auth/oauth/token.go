@@ -150,7 +150,7 @@ func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 	}
 	// Section 7.1: a type that we do not know is not usable. LinkedIn names none.
 	if o.has("token_type") {
-		if name, _ := o.str("token_type"); name != "" && !strings.EqualFold(name, "Bearer") {
+		if name, _ := o.str("token_type"); name != "" && !strings.EqualFold(name, "Bearer") && !strings.EqualFold(name, c.provider.TokenType) {
 			bad("its token_type is not Bearer")
 		}
 	}
@@ -230,10 +230,11 @@ func readBounds(o object, refreshToken auth.Secret, now time.Time) (b auth.Bound
 // grant holds the refresh token that the server gave all the same: revoke it.
 func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, code, verifier, nonce auth.Secret) (Grant, error) {
 	const op = "exchange"
-	a, failed := c.requestTokens(ctx, op, m, url.Values{
-		"grant_type": {"authorization_code"}, "code": {code.Reveal()},
-		"redirect_uri": {redirectURI}, "code_verifier": {verifier.Reveal()},
-	})
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {code.Reveal()}, "redirect_uri": {redirectURI}}
+	if c.provider.PKCE != "never" {
+		form.Set("code_verifier", verifier.Reveal())
+	}
+	a, failed := c.requestTokens(ctx, op, m, form)
 	if failed != nil {
 		if failed.Class == Dead { // the code, of a session that is not there yet
 			failed.Class = HeldBack
