@@ -302,6 +302,12 @@ func TestRemoveOfflineRestart(t *testing.T) {
 				if res.Revoked || !strings.Contains(res.Message, "for a day") {
 					t.Errorf("it says %q", res.Message)
 				}
+				rec, err := w.m.store.Load(t.Context(), w.m.store.Sessions()[0])
+				must(t, err)
+				var f facts
+				if must(t, f.decode(rec.Meta)); f.Removed == nil || f.Removed.ClientSecretKeychain != secret {
+					t.Errorf("kept with the session: %+v", f.Removed)
+				}
 				w.accounts = w.accounts[:1]
 				w.restart()
 				if w.net.fail(nil); len(p.live) != 1 {
