@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/journal"
 	"curfew/auth/oauth"
 	"curfew/keystore"
 )
@@ -135,14 +136,6 @@ func (m *Manager) makeServer(ctx context.Context, c auth.Account, clock *Clock) 
 	return server{client, bindingOf(c), c.ClientSecretKeychain, c.RevocationReach}, nil
 }
 
-// serverNow is the account's server for who does not hold m.mu: a change of the
-// configuration puts another in its place.
-func (a *account) serverNow() server {
-	a.m.mu.Lock()
-	defer a.m.mu.Unlock()
-	return a.server
-}
-
 // poke makes the owner goroutine look again.
 func (a *account) poke() {
 	select {
@@ -203,7 +196,7 @@ func (a *account) step(ctx context.Context) (did bool, t Reading) {
 	case a.rec == nil:
 		a.failFlightLocked(a.noSessionErrorLocked())
 	case a.unsaved != nil && !now.Before(a.unsaved.at):
-		op = a.saveAgain
+		op = func(ctx context.Context) { a.save(ctx) }
 	case suspect && now.Sub(a.asked) >= time.Minute:
 		a.asked = now
 		op = a.askTime
@@ -426,7 +419,9 @@ func (a *account) note(ctx context.Context) {
 func (a *account) askTime(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
 	defer cancel()
-	t, err := a.serverNow().ServerTime(ctx)
+	var s server
+	a.m.locked(func() { s = a.server })
+	t, err := s.ServerTime(ctx)
 	if err != nil {
 		a.m.log.Info("no server could settle the time", "account", a.name, "error", err)
 	}
@@ -451,26 +446,27 @@ func (a *account) end(ctx context.Context, reason auth.Reason) {
 	}
 	a.m.mu.Lock()
 	a.recordEndLocked(rec, reason)
+	if reason != auth.ByTampering {
+		a.m.retireLocked(rec, string(reason))
+	}
 	a.m.mu.Unlock()
 	if reason == auth.ByTampering {
 		a.m.eraseTampered(ctx, rec.ID)
-		return
 	}
-	a.m.retire(rec, string(reason))
 }
 
 // recordEndLocked drops the session from memory and remembers how it ended.
 func (a *account) recordEndLocked(rec keystore.Record, reason auth.Reason) {
 	now := a.clock.Now()
-	past := pastSession{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.use.Demand}
+	past := journal.Past{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.use.Demand}
 	kind := auth.EventEnd
 	if reason == auth.ByUser {
 		kind = auth.EventSignOut
 	} else { // who signs out wants to be forgotten
 		past.Subject, past.Identity, past.TookTokens = a.facts.Identity.Display, a.facts.Identity, a.use.Takers
 	}
-	a.m.journal.ended(past)
-	a.m.journal.add(auth.Event{At: now, Account: a.name, Kind: kind, Count: rec.Used, Message: endMessage(reason)})
+	a.m.journal.Ended(past)
+	a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: kind, Count: rec.Used, Message: endMessage(reason)})
 	a.dropUnsavedLocked()
 	a.rec, a.access, a.facts, a.use = nil, auth.Secret{}, facts{}, use{}
 	a.retry, a.storeErr, a.dirty = retry{}, nil, false

@@ -142,7 +142,11 @@ func (a *account) cycle(ctx context.Context) error {
 			a.revokeGrant(grant)
 			return endedError(a.name, auth.BySubjectChanged)
 		}
-		if again, err := c.failed(ctx, grant, refreshError(err)); !again {
+		e, ok := errors.AsType[*oauth.Error](err)
+		if !ok {
+			e = &oauth.Error{Op: "refresh", Class: oauth.Unknown, Err: err}
+		}
+		if again, err := c.failed(ctx, grant, e); !again {
 			return err
 		}
 	}
@@ -209,14 +213,6 @@ func (c *cycle) post(ctx context.Context) (oauth.Grant, error) {
 	return c.server.Refresh(ctx, c.token, oauth.Origin{Identity: c.a.facts.Identity, Endpoints: c.a.facts.Endpoints})
 }
 
-// refreshError is err as the protocol's error that it is.
-func refreshError(err error) *oauth.Error {
-	if e, ok := errors.AsType[*oauth.Error](err); ok {
-		return e
-	}
-	return &oauth.Error{Op: "refresh", Class: oauth.Unknown, Err: err}
-}
-
 // late reports whether a server may still be busy with a request that nobody
 // waits for any more. Sending the token again at once would look like theft to
 // a server that is strict, and comes too late for the grace of any other.
@@ -232,7 +228,8 @@ func (c *cycle) failed(ctx context.Context, grant oauth.Grant, e *oauth.Error) (
 	a.m.log.Info("refresh failed", "account", a.name, "class", e.Class, "code", e.Code, "status", e.Status, "error", e)
 	a.sent = a.sent || e.Class != oauth.NotSent
 	if ambiguous := e.Class == oauth.Unknown || e.Status >= 500; ambiguous && !a.facts.OutcomeUnknown {
-		a.setFacts(ctx, func(f *facts) { f.OutcomeUnknown = true }) // a gateway's 503 may hide a refresh
+		a.m.locked(func() { a.facts.OutcomeUnknown = true }) // a gateway's 503 may hide a refresh
+		a.note(context.WithoutCancel(ctx))
 	}
 	switch e.Class {
 	case oauth.Unknown:
@@ -407,16 +404,14 @@ func (a *account) save(ctx context.Context) error {
 	if program != "" {
 		words += ", for " + program
 	}
-	a.m.journal.add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventRefresh, Program: program, Count: used, Message: words})
+	a.m.journal.Add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventRefresh, Program: program, Count: used, Message: words})
 	if a.facts.Useless.Count > 0 && !u.late {
 		a.retry = a.m.afterUseless(a.facts)
-		a.m.journal.add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventError, Message: failureWords(a.retry.err)})
+		a.m.journal.Add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventError, Message: failureWords(a.retry.err)})
 	}
 	a.m.publishLocked()
 	return nil
 }
-
-func (a *account) saveAgain(ctx context.Context) { a.save(ctx) }
 
 // dropUnsavedLocked gives up an answer that could not be saved, and gives its
 // refresh token back: of the two that the session had, the store knows only
@@ -455,7 +450,7 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 	r := &a.retry
 	if r.err == nil || r.err.Class != e.Class {
 		r.tries = 0
-		a.m.journal.add(auth.Event{At: now, Account: a.name, Kind: auth.EventError, Message: failureWords(e)})
+		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventError, Message: failureWords(e)})
 	}
 	r.tries++
 	r.err, r.last, r.useless = e, now, false

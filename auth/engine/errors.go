@@ -47,14 +47,18 @@ func bindingError(account string) *auth.Error {
 
 // noSessionErrorLocked says why an account has no session.
 func (a *account) noSessionErrorLocked() *auth.Error {
-	switch past := a.m.journal.past(a.name).Reason; {
+	switch past := a.m.journal.Past(a.name).Reason; {
 	case a.storeErr != nil:
 		return keychainError(a.storeErr)
 	case past != "" && past != auth.ByUser:
 		return endedError(a.name, past)
 	default:
-		return &auth.Error{Kind: auth.KindSignInNeeded, Reason: past, Message: a.name + " is not signed in", Hint: "run `curfew login " + a.name + "`"}
+		return notSignedIn(a.name, past)
 	}
+}
+
+func notSignedIn(account string, past auth.Reason) *auth.Error {
+	return &auth.Error{Kind: auth.KindSignInNeeded, Reason: past, Message: account + " is not signed in", Hint: "run `curfew login " + account + "`"}
 }
 
 // failureErrorLocked is what a caller gets while a refresh fails for now.
@@ -241,8 +245,6 @@ func programWords(program string) string {
 	}
 	return program
 }
-
-func joinWords(names []string) string { return strings.Join(names, ", ") }
 
 // endMessage is the sentence for an ended session. The first two are the
 // exact words of the session model.

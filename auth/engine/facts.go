@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"time"
@@ -58,13 +57,6 @@ func (u *use) took(program string, at time.Time) {
 		}
 	}
 	u.LastActivity, u.LastUsedBy, u.Takers = at, program, takers
-}
-
-func (a *account) setFacts(ctx context.Context, change func(*facts)) {
-	a.m.mu.Lock()
-	change(&a.facts)
-	a.m.mu.Unlock()
-	a.note(context.WithoutCancel(ctx))
 }
 
 // apply takes over what an answer says. What an answer leaves out stays.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/journal"
 	"curfew/keystore"
 )
 
@@ -78,7 +79,7 @@ func (a *account) load(ctx context.Context) {
 	if a.access.IsZero() {
 		a.facts.AccessExpiresAt = time.Time{}
 	}
-	m.journal.forget(a.name)
+	m.journal.Forget(a.name)
 	// Who asked while the sessions were being read asks again: the token that
 	// was kept may do, and a restart must not cost a refresh.
 	if f := a.flight; f != nil {
@@ -97,10 +98,19 @@ func (a *account) retireFound(rec keystore.Record) {
 	if why == "" {
 		why = endReplaced
 	} else if a.rec == nil {
-		a.m.journal.endedUnnoted(rec)
+		a.noteEndLocked(rec)
 	}
 	a.m.retireLocked(rec, why)
 	a.m.publishLocked()
+}
+
+// noteEndLocked notes the end of a stored session that has its tombstone, for
+// the case that a crash came between that and the note.
+func (a *account) noteEndLocked(rec keystore.Record) {
+	if rec.Ended == endReplaced || a.m.journal.Past(rec.Account).Reason != "" {
+		return
+	}
+	a.m.journal.Ended(journal.Past{Account: rec.Account, Reason: auth.Reason(rec.Ended), At: rec.HighWater, SignedInAt: rec.StartedAt, Used: rec.Used})
 }
 
 func (a *account) dropFoundLocked(id string) {
@@ -165,9 +175,8 @@ func (s stray) unclear() bool { return s.err != nil && !damaged(s.err) }
 // live one and close the others: a crash may have cut that short. What is
 // unclear its account looks at only when there is nothing else.
 func (m *Manager) adoptLocked(found []stray) {
-	slices.SortStableFunc(found, func(x, y stray) int {
-		return cmp.Compare(btoi(x.unclear()), btoi(y.unclear()))
-	})
+	clear := slices.DeleteFunc(slices.Clone(found), stray.unclear)
+	found = append(clear, slices.DeleteFunc(found, func(s stray) bool { return !s.unclear() })...)
 	for _, s := range found {
 		a := m.accounts[s.rec.Account]
 		switch {
@@ -181,13 +190,6 @@ func (m *Manager) adoptLocked(found []stray) {
 		}
 	}
 	m.publishLocked()
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // strayOverLocked reports whether a session whose account is not configured
@@ -232,10 +234,9 @@ func (m *Manager) adoptStrays() {
 func (m *Manager) logStrays() {
 	m.locked(func() {
 		for _, s := range m.strays {
-			switch {
-			case s.err != nil:
+			if s.err != nil {
 				m.log.Error("a stored session cannot be read", "session", s.rec.ID, "account", s.rec.Account, "error", s.err)
-			default:
+			} else {
 				m.log.Warn("a stored session belongs to no account and is kept", "account", s.rec.Account, "hint", "add the account to config.toml again, or end the session: curfew remove "+s.rec.Account)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/journal"
 	"curfew/auth/oauth"
 	"curfew/keystore"
 )
@@ -48,7 +49,7 @@ type Manager struct {
 	clock     *Clock
 	newClient func(oauth.Config) (*oauth.Client, error)
 	random    func() float64
-	journal   *journal
+	journal   *journal.Journal
 	pausing   sync.Mutex // held while a pause is saved and taken over; never wanted by who holds mu
 
 	// mu guards what follows and every field of an account that says so. It
@@ -109,10 +110,10 @@ func New(c Config) (*Manager, error) {
 	if c.MemoryOnly { // nothing about anybody outlives the agent
 		dir = ""
 	}
-	if m.journal, err = openJournal(dir, m.log); err != nil {
+	if m.journal, err = journal.Open(dir, m.log); err != nil {
 		return nil, err
 	}
-	m.paused = m.journal.paused()
+	m.paused = m.journal.Paused()
 	for _, a := range c.Accounts {
 		acc, err := m.newAccount(a)
 		if err != nil {
@@ -140,7 +141,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		}
 	})
 	m.wg.Wait()
-	m.journal.close()
+	m.journal.Close()
 	return nil
 }
 
@@ -162,7 +163,7 @@ func (m *Manager) begin(ctx context.Context) error {
 		a.poke()
 	}
 	m.wg.Go(func() { m.watchStore(ctx) })
-	m.wg.Go(func() { m.journal.run(ctx) })
+	m.wg.Go(func() { m.journal.Run(ctx) })
 	close(m.begun)
 	return nil
 }
@@ -313,7 +314,7 @@ func (m *Manager) accountLocked(name string) (*account, error) {
 	}
 	hint := "add one with `curfew add " + auth.Clip(name, auth.MaxProgram) + " --issuer URL --client-id ID`"
 	if len(m.accounts) > 0 {
-		hint = "accounts: " + joinWords(slices.Sorted(maps.Keys(m.accounts)))
+		hint = "accounts: " + strings.Join(slices.Sorted(maps.Keys(m.accounts)), ", ")
 	}
 	return nil, &auth.Error{Kind: auth.KindUnknown, Message: fmt.Sprintf("there is no account %q", auth.Clip(name, auth.MaxProgram)), Hint: hint}
 }
@@ -383,14 +384,14 @@ func (m *Manager) SetAccount(c auth.Account) error {
 		old.config, old.server, old.retry = fresh.config, fresh.server, retry{}
 		old.poke()
 	}
-	m.journal.add(auth.Event{At: m.clock.Now(), Account: c.Name, Kind: auth.EventConfig, Message: "account configured"})
+	m.journal.Add(auth.Event{At: m.clock.Now(), Account: c.Name, Kind: auth.EventConfig, Message: "account configured"})
 	m.publishLocked()
 	return nil
 }
 
 // Events returns the newest n events of an account, oldest first; name ""
 // means all accounts.
-func (m *Manager) Events(name string, n int) []auth.Event { return m.journal.last(name, n) }
+func (m *Manager) Events(name string, n int) []auth.Event { return m.journal.Last(name, n) }
 
 // Forecast says when the account's session will end if use goes on as it was,
 // and what each refresh mode would cost. Errors are of type *Error.
@@ -439,7 +440,7 @@ func (m *Manager) SetGeneral(g auth.General) {
 func (m *Manager) SetPaused(paused bool) error {
 	m.pausing.Lock() // so that what is saved last is what holds
 	defer m.pausing.Unlock()
-	if err := m.journal.setPaused(paused); err != nil {
+	if err := m.journal.SetPaused(paused); err != nil {
 		return &auth.Error{Kind: auth.KindFailed, Message: "cannot save the pause, so nothing changed: " + err.Error(), Hint: "free disk space, or fix the permissions of the state directory", Cause: err}
 	}
 	m.mu.Lock()

@@ -243,7 +243,7 @@ func TestPause(t *testing.T) {
 // A pause that the next agent would not know of is none.
 func TestPauseThatCannotBeKept(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
-		must(t, os.MkdirAll(filepath.Join(w.dir, pausedFile, "in the way"), 0o700))
+		must(t, os.MkdirAll(filepath.Join(w.dir, "paused", "in the way"), 0o700))
 		w.restart()
 		if !w.status().Paused {
 			t.Fatal("whatever has the name is a pause")
@@ -1213,7 +1213,7 @@ func TestEndedSessionsOverwritten(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
 		w.stop()
-		must(t, os.WriteFile(filepath.Join(w.dir, pastsFile), []byte("null"), 0o600))
+		must(t, os.WriteFile(filepath.Join(w.dir, "ended.json"), []byte("null"), 0o600))
 		w.start()
 		_, err := w.m.SignOut(t.Context(), "work")
 		must(t, err)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -134,7 +135,7 @@ func (m *Manager) othersAt(ctx context.Context, r revocation) (bool, error) {
 func (m *Manager) reachOf(r revocation) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	learned := m.journal.reachAt(r.facts.Bound)
+	learned := m.journal.Reach(r.facts.Bound.key())
 	if learned == reachClient {
 		return learned
 	}
@@ -153,7 +154,9 @@ func (a *account) learnReachLocked(reach string) {
 		}
 		delete(a.m.revokedAt, k)
 		a.m.log.Info("learned how far revocation reaches", "account", a.name, "reach", reach)
-		a.m.journal.learn(a.facts.Bound, reach)
+		if key := a.facts.Bound.key(); a.m.journal.Reach(key) != reachClient { // what was lost once stays known
+			a.m.journal.Learn(key, reach)
+		}
 	}
 }
 
@@ -183,9 +186,4 @@ func (m *Manager) serverFor(ctx context.Context, name string, f facts) (server, 
 }
 
 // Reach is what preset or configuration say of the reach of a revocation.
-func (s server) Reach() string {
-	if s.reach != "" {
-		return s.reach
-	}
-	return s.Provider().RevocationReach
-}
+func (s server) Reach() string { return cmp.Or(s.reach, s.Provider().RevocationReach) }

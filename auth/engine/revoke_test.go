@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/journal"
 )
 
 // A plainServer is an authorization server with opaque tokens, without rotation
@@ -412,9 +413,9 @@ func TestMemoryLeavesNothing(t *testing.T) {
 		dir := t.TempDir()
 		m, err := New(Config{Store: w.m.store, StateDir: dir, MemoryOnly: true, Logger: slog.New(slog.DiscardHandler)})
 		must(t, err)
-		m.journal.ended(pastSession{Account: "work", Reason: auth.ByAge, Subject: "bob@example.com"})
+		m.journal.Ended(journal.Past{Account: "work", Reason: auth.ByAge, Subject: "bob@example.com"})
 		must(t, m.SetPaused(true))
-		m.journal.close()
+		m.journal.Close()
 		if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
 			t.Errorf("%v %v", files, err)
 		}

@@ -230,7 +230,7 @@ func (m *Manager) finishSignIn(a *account, s *signIn, err error) error {
 		s.view.Message += " " + sentence(e.Hint)
 	}
 	if !s.abandoned {
-		m.journal.add(auth.Event{At: m.clock.Now(), Account: a.name, Kind: auth.EventError, Message: "sign-in failed: " + e.Message})
+		m.journal.Add(auth.Event{At: m.clock.Now(), Account: a.name, Kind: auth.EventError, Message: "sign-in failed: " + e.Message})
 	}
 	m.publishLocked()
 	return e
@@ -260,7 +260,7 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	m.mu.Lock()
 	u := use{LastActivity: now, Demand: a.use.Demand} // the callers stay the same
 	if a.rec == nil {
-		u.Demand = m.journal.past(a.name).Demand
+		u.Demand = m.journal.Past(a.name).Demand
 	}
 	meta := f.encode(u)
 	m.mu.Unlock()
@@ -290,8 +290,8 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	for _, r := range found {
 		m.retireLocked(r, endReplaced)
 	}
-	m.journal.forget(a.name)
-	m.journal.add(auth.Event{At: now, Account: a.name, Kind: auth.EventSignIn, Message: words})
+	m.journal.Forget(a.name)
+	m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventSignIn, Message: words})
 	m.publishLocked()
 	return nil
 }
@@ -300,7 +300,7 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 func (a *account) loginHintLocked() string {
 	id := a.facts.Identity
 	if id.Subject == "" {
-		id = a.m.journal.past(a.name).Identity
+		id = a.m.journal.Past(a.name).Identity
 	}
 	if id.Display != "" {
 		return id.Display

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/journal"
 	"curfew/auth/oauth"
 	"curfew/keystore"
 )
@@ -76,17 +77,12 @@ func (m *Manager) leave(name string, remove bool, done chan<- signedOut) (*accou
 	if remove {
 		a.removed = new(a.config)
 	}
-	a.failFlightLocked(a.leavingErrorLocked())
+	a.failFlightLocked(notSignedIn(a.name, auth.ByUser))
 	if a.interrupt != nil {
 		a.interrupt()
 	}
 	m.publishLocked()
 	return a, nil
-}
-
-// leavingErrorLocked is what callers get once a sign-out was asked for.
-func (a *account) leavingErrorLocked() error {
-	return &auth.Error{Kind: auth.KindSignInNeeded, Reason: auth.ByUser, Message: a.name + " is not signed in", Hint: "run `curfew login " + a.name + "`"}
 }
 
 // tombstone ends the live session in the store, from the caller's goroutine:
@@ -122,8 +118,8 @@ func (a *account) signOut(ctx context.Context) signedOut {
 		if a.rec != nil {
 			recs = append(recs, *a.rec)
 		}
-		if len(recs) == 0 && m.journal.past(a.name).Reason != "" {
-			m.journal.ended(pastSession{Account: a.name, Reason: auth.ByUser, At: a.clock.Now()})
+		if len(recs) == 0 && m.journal.Past(a.name).Reason != "" {
+			m.journal.Ended(journal.Past{Account: a.name, Reason: auth.ByUser, At: a.clock.Now()})
 		}
 	})
 	a.noteRemoval(ctx)
@@ -140,7 +136,7 @@ func (a *account) signOut(ctx context.Context) signedOut {
 				a.recordEndLocked(ended, auth.ByUser)
 			} else {
 				a.dropFoundLocked(rec.ID)
-				m.journal.ended(pastSession{Account: a.name, Reason: auth.ByUser, At: a.clock.Now()})
+				m.journal.Ended(journal.Past{Account: a.name, Reason: auth.ByUser, At: a.clock.Now()})
 			}
 			out.closing = append(out.closing, m.retireLocked(ended, string(auth.ByUser)))
 		})
@@ -158,8 +154,7 @@ func (a *account) noteRemoval(ctx context.Context) {
 	}
 }
 
-// wait says, when the server has, or ctx ends before it has, what a sign-out
-// reached.
+// wait says, when the server has answered or ctx ends, what a sign-out reached.
 func (o signedOut) wait(ctx context.Context) auth.SignOutResult {
 	if len(o.closing) == 0 {
 		return auth.SignOutResult{Message: "There was no session."}
@@ -180,10 +175,10 @@ func (o signedOut) wait(ctx context.Context) auth.SignOutResult {
 
 // result says honestly how far a sign-out came that the server did not confirm.
 func (c *closing) result() auth.SignOutResult {
-	r := auth.SignOutResult{}
+	r := auth.SignOutResult{URL: c.url}
 	switch {
 	case errors.Is(c.err, oauth.ErrNoRevocation):
-		r = auth.SignOutResult{Message: "Signed out and erased here. The provider has no way to revoke a session from outside.", URL: c.url}
+		r.Message = "Signed out and erased here. The provider has no way to revoke a session from outside."
 	case isTransient(c.err):
 		return auth.SignOutResult{Message: "Signed out here. The server could not be reached to revoke the session; Curfew tries again for a day."}
 	default:
@@ -191,7 +186,7 @@ func (c *closing) result() auth.SignOutResult {
 		if e, ok := errors.AsType[*oauth.Error](c.err); ok {
 			why = reasonOf(e)
 		}
-		r = auth.SignOutResult{Message: "Signed out and erased here. The session was not revoked: " + why + ".", URL: c.url}
+		r.Message = "Signed out and erased here. The session was not revoked: " + why + "."
 	}
 	if r.URL != "" {
 		r.Message += " Remove access at " + r.URL + "."
@@ -199,8 +194,7 @@ func (c *closing) result() auth.SignOutResult {
 	return r
 }
 
-// A closing is a session on its way out: ended here, then revoked at its
-// server, then erased.
+// A closing is a session on its way out: ended, then revoked, then erased.
 type closing struct {
 	m   *Manager
 	rec keystore.Record
@@ -212,13 +206,7 @@ type closing struct {
 	url   string        // where a person removes access
 }
 
-// retire closes a session that is no longer its account's.
-func (m *Manager) retire(rec keystore.Record, why string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.retireLocked(rec, why)
-}
-
+// retireLocked closes a session that is no longer its account's.
 func (m *Manager) retireLocked(rec keystore.Record, why string) *closing {
 	c := &closing{m: m, rec: rec, why: why, tried: make(chan struct{})}
 	run := m.running
@@ -351,7 +339,7 @@ func (m *Manager) RemoveAccount(ctx context.Context, name string) (auth.SignOutR
 			a.signIn.abandonLocked()
 			a.stop()
 			delete(m.accounts, name)
-			m.journal.forget(name)
+			m.journal.Forget(name)
 			closing = a.leaving > 0
 		}
 		closing = closing || m.closing[name] > 0

@@ -18,7 +18,7 @@ func (a *account) factsLocked(t Reading) auth.Facts {
 		return f
 	}
 	if a.rec == nil {
-		f.Past = a.m.journal.past(a.name).Reason
+		f.Past = a.m.journal.Past(a.name).Reason
 	}
 	if e, ok := errors.AsType[*auth.Error](a.storeErr); ok && e.Kind == auth.KindBadRequest || errors.Is(a.storeErr, keystore.ErrVersion) {
 		f.Held = true // a setting, an update or a sign-in can mend it; the keychain cannot
@@ -80,7 +80,7 @@ func (a *account) snapshotLocked() auth.Snapshot {
 	}
 	if f.Session != nil {
 		a.describeSessionLocked(&v, f, now)
-	} else if past := a.m.journal.past(a.name); past.Reason != "" {
+	} else if past := a.m.journal.Past(a.name); past.Reason != "" {
 		v.Subject = past.Subject
 		v.SignedInAt = truncateUTC(past.SignedInAt)
 		v.EndedAt = truncateUTC(past.At)

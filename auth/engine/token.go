@@ -119,7 +119,7 @@ func (a *account) checkServableLocked(t Reading) (unread bool, err error) {
 	case a.m.running == nil:
 		return false, shuttingDown()
 	case a.leaving > 0:
-		return false, a.leavingErrorLocked()
+		return false, notSignedIn(a.name, auth.ByUser)
 	case a.loading || a.rec == nil && len(a.found) > 0:
 		a.retry.at = time.Time{} // look at the keychain again
 		return true, nil
@@ -157,10 +157,10 @@ func (r retry) throttles() bool {
 
 // serveLocked hands the token out and remembers who took it.
 func (a *account) serveLocked(program string, now time.Time) auth.Token {
-	news := a.use.LastUsedBy != program || a.m.journal.tokenIsNews(a.name, program, now)
+	news := a.use.LastUsedBy != program || a.m.journal.TokenIsNews(a.name, program, now)
 	a.use.took(program, now)
 	if news {
-		a.m.journal.add(auth.Event{At: now, Account: a.name, Kind: auth.EventToken, Program: program, Message: "token for " + programWords(program)})
+		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventToken, Program: program, Message: "token for " + programWords(program)})
 		a.m.publishLocked()
 	}
 	a.dirty = true

@@ -62,7 +62,7 @@ func (a *account) warn(ctx context.Context) {
 	now := a.clock.Now()
 	for _, w := range a.dueWarningsLocked(now) {
 		a.facts.Warned = append(a.facts.Warned, w.ID)
-		a.m.journal.add(auth.Event{At: now, Account: a.name, Kind: auth.EventWarning, Message: w.Message})
+		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventWarning, Message: w.Message})
 	}
 	a.m.publishLocked()
 	a.m.mu.Unlock()

@@ -1,4 +1,10 @@
-package engine
+// Package journal is what the state directory remembers for people: the log of
+// events, how each account's last session ended, what was learned of servers,
+// and that background refresh is paused.
+//
+// Its one hard idea: nobody who notes something waits for the disk. Nothing in
+// it is secret, and no limit depends on it.
+package journal
 
 import (
 	"bufio"
@@ -16,21 +22,17 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/oauth"
-	"curfew/keystore"
 )
 
-// The journal is what the state directory remembers for people: the log of
-// events, how each account's last session ended, and that background refresh
-// is paused. Nothing in it is secret, and no limit depends on it. Its files
-// are written by run, so that nobody who notes something waits for the disk.
-type journal struct {
+// A Journal is safe for concurrent use. Its files are written by Run.
+type Journal struct {
 	log  *slog.Logger
 	dir  *os.Root // nil: memory only
 	wake chan struct{}
 
 	mu     sync.Mutex
 	events []auth.Event // the newest, oldest first
-	pasts  map[string]pastSession
+	pasts  map[string]Past
 	reach  map[string]string    // how far revocation reaches at a server, as far as it was learned
 	told   map[string]time.Time // account and program: last EventToken
 	lines  []byte               // of events that are not in the file yet
@@ -41,8 +43,8 @@ type journal struct {
 	size    int64
 }
 
-// pastSession is how an account's last session ended.
-type pastSession struct {
+// A Past is how an account's last session ended.
+type Past struct {
 	Account    string         `json:"account"`
 	Reason     auth.Reason    `json:"reason"`
 	At         time.Time      `json:"at"`
@@ -63,8 +65,9 @@ const (
 	eventsKept   = 1000
 )
 
-func openJournal(dir string, log *slog.Logger) (*journal, error) {
-	j := &journal{log: log, wake: make(chan struct{}, 1), pasts: map[string]pastSession{}, reach: map[string]string{}, told: map[string]time.Time{}}
+// Open reads what there is in dir, and makes it; dir "" keeps all in memory.
+func Open(dir string, log *slog.Logger) (*Journal, error) {
+	j := &Journal{log: log, wake: make(chan struct{}, 1), pasts: map[string]Past{}, reach: map[string]string{}, told: map[string]time.Time{}}
 	if dir == "" {
 		return j, nil
 	}
@@ -90,7 +93,7 @@ func openJournal(dir string, log *slog.Logger) (*journal, error) {
 	return j, nil
 }
 
-func (j *journal) openFile() error {
+func (j *Journal) openFile() error {
 	f, err := j.dir.OpenFile(journalFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -102,7 +105,7 @@ func (j *journal) openFile() error {
 	return nil
 }
 
-func (j *journal) readMap(name string, into any) error {
+func (j *Journal) readMap(name string, into any) error {
 	b, err := j.dir.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) || string(bytes.TrimSpace(b)) == "null" {
 		return nil
@@ -114,7 +117,7 @@ func (j *journal) readMap(name string, into any) error {
 }
 
 // readEvents adds a file's events. Other lines are skipped.
-func (j *journal) readEvents(name string) {
+func (j *Journal) readEvents(name string) {
 	b, err := j.dir.ReadFile(name)
 	if err != nil {
 		return
@@ -129,14 +132,14 @@ func (j *journal) readEvents(name string) {
 	j.trim()
 }
 
-func (j *journal) trim() {
+func (j *Journal) trim() {
 	if n := len(j.events) - eventsKept; n > 0 {
 		j.events = slices.Delete(j.events, 0, n)
 	}
 }
 
-// add notes an event. A full disk costs the line, not the session.
-func (j *journal) add(e auth.Event) {
+// Add notes an event. A full disk costs the line, not the session.
+func (j *Journal) Add(e auth.Event) {
 	e.At = e.At.UTC().Truncate(time.Second)
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -150,15 +153,15 @@ func (j *journal) add(e auth.Event) {
 	j.poke()
 }
 
-func (j *journal) poke() {
+func (j *Journal) poke() {
 	select {
 	case j.wake <- struct{}{}:
 	default:
 	}
 }
 
-// run writes what was noted until ctx ends.
-func (j *journal) run(ctx context.Context) {
+// Run writes what was noted until ctx ends.
+func (j *Journal) Run(ctx context.Context) {
 	for {
 		select {
 		case <-j.wake:
@@ -170,7 +173,7 @@ func (j *journal) run(ctx context.Context) {
 }
 
 // flush brings the files up to what was noted.
-func (j *journal) flush() {
+func (j *Journal) flush() {
 	if j.dir == nil {
 		return
 	}
@@ -190,7 +193,7 @@ func (j *journal) flush() {
 }
 
 // take returns what the files lack: lines, and whole new files.
-func (j *journal) take() (lines []byte, files map[string][]byte) {
+func (j *Journal) take() (lines []byte, files map[string][]byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	lines, j.lines = j.lines, nil
@@ -209,7 +212,7 @@ func (j *journal) take() (lines []byte, files map[string][]byte) {
 	return lines, files
 }
 
-func (j *journal) writeLines(lines []byte) error {
+func (j *Journal) writeLines(lines []byte) error {
 	if j.file == nil {
 		if err := j.openFile(); err != nil {
 			return err
@@ -227,8 +230,8 @@ func (j *journal) writeLines(lines []byte) error {
 	return j.openFile()
 }
 
-// last returns the newest n events of an account ("" for all), oldest first.
-func (j *journal) last(account string, n int) []auth.Event {
+// Last returns the newest n events of an account ("" for all), oldest first.
+func (j *Journal) Last(account string, n int) []auth.Event {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	out := []auth.Event{}
@@ -244,9 +247,9 @@ func (j *journal) last(account string, n int) []auth.Event {
 	return out
 }
 
-// tokenIsNews reports whether a token for program is worth a line: the first,
+// TokenIsNews reports whether a token for program is worth a line: the first,
 // and then one a minute at most.
-func (j *journal) tokenIsNews(account, program string, now time.Time) bool {
+func (j *Journal) TokenIsNews(account, program string, now time.Time) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	key := account + "\x00" + program
@@ -260,15 +263,16 @@ func (j *journal) tokenIsNews(account, program string, now time.Time) bool {
 	return true
 }
 
-// past returns how the account's last session ended; the zero value when
+// Past returns how the account's last session ended; the zero value when
 // there was none or a newer one lives.
-func (j *journal) past(account string) pastSession {
+func (j *Journal) Past(account string) Past {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.pasts[account]
 }
 
-func (j *journal) ended(p pastSession) {
+// Ended notes how an account's session ended.
+func (j *Journal) Ended(p Past) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.pasts[p.Account] = p
@@ -276,18 +280,9 @@ func (j *journal) ended(p pastSession) {
 	j.poke()
 }
 
-// endedUnnoted notes the end of a stored session that has its tombstone, for
-// the case that a crash came between that and the note.
-func (j *journal) endedUnnoted(rec keystore.Record) {
-	if rec.Ended == endReplaced || j.past(rec.Account).Reason != "" {
-		return
-	}
-	j.ended(pastSession{Account: rec.Account, Reason: auth.Reason(rec.Ended), At: rec.HighWater, SignedInAt: rec.StartedAt, Used: rec.Used})
-}
-
-// forget forgets how the last session ended: a new one lives, or the account
+// Forget forgets how the last session ended: a new one lives, or the account
 // is gone.
-func (j *journal) forget(account string) {
+func (j *Journal) Forget(account string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if _, ok := j.pasts[account]; ok {
@@ -297,7 +292,7 @@ func (j *journal) forget(account string) {
 	}
 }
 
-func (j *journal) replace(name string, b []byte) error {
+func (j *Journal) replace(name string, b []byte) error {
 	tmp := name + ".new"
 	if err := j.dir.WriteFile(tmp, b, 0o600); err != nil {
 		return err
@@ -305,26 +300,27 @@ func (j *journal) replace(name string, b []byte) error {
 	return j.dir.Rename(tmp, name)
 }
 
-// reachAt returns what was learned of the server of a binding; "": nothing.
-func (j *journal) reachAt(b binding) string {
+// Reach returns what was learned of a server; "": nothing.
+func (j *Journal) Reach(server string) string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.reach[b.key()]
+	return j.reach[server]
 }
 
-func (j *journal) learn(b binding, reach string) {
+// Learn notes how far revocation reaches at a server.
+func (j *Journal) Learn(server, reach string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.reach[b.key()] == reach || j.reach[b.key()] == reachClient {
+	if j.reach[server] == reach {
 		return
 	}
-	j.reach[b.key()] = reach
+	j.reach[server] = reach
 	j.stale = true
 	j.poke()
 }
 
-// paused reports whether a pause is saved.
-func (j *journal) paused() bool {
+// Paused reports whether a pause is saved.
+func (j *Journal) Paused() bool {
 	if j.dir == nil {
 		return false
 	}
@@ -332,7 +328,8 @@ func (j *journal) paused() bool {
 	return err == nil
 }
 
-func (j *journal) setPaused(paused bool) error {
+// SetPaused saves a pause, or its end. It waits for the disk.
+func (j *Journal) SetPaused(paused bool) error {
 	if j.dir == nil {
 		return nil
 	}
@@ -347,8 +344,8 @@ func (j *journal) setPaused(paused bool) error {
 	return nil
 }
 
-// close writes what is left. Nothing may be noted after it.
-func (j *journal) close() {
+// Close writes what is left. Nothing may be noted after it.
+func (j *Journal) Close() {
 	j.flush()
 	j.writing.Lock()
 	defer j.writing.Unlock()

@@ -1,4 +1,4 @@
-package engine
+package journal
 
 import (
 	"log/slog"
@@ -13,16 +13,20 @@ import (
 
 func TestJournalIsBounded(t *testing.T) {
 	dir := t.TempDir()
-	j, err := openJournal(dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	must(t, err)
+	j, err := Open(dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 260 {
-		j.add(auth.Event{At: t0, Account: "a", Kind: auth.EventError, Message: strings.Repeat("x", 16<<10)})
+		j.Add(auth.Event{At: time.Unix(1800000000, 0), Account: "a", Kind: auth.EventError, Message: strings.Repeat("x", 16<<10)})
 		j.flush()
 	}
-	j.close()
+	j.Close()
 	for _, name := range []string{journalFile, journalFile + ".1"} {
 		fi, err := os.Stat(filepath.Join(dir, name))
-		must(t, err)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if fi.Size() > journalLimit+17<<10 {
 			t.Errorf("%s has %d KB", name, fi.Size()>>10)
 		}
@@ -35,8 +39,8 @@ func TestJournalFollowsNoLink(t *testing.T) {
 	if err := os.Symlink(victim, filepath.Join(dir, journalFile)); err != nil {
 		t.Skip(err)
 	}
-	if j, err := openJournal(dir, slog.New(slog.DiscardHandler)); err == nil {
-		j.close()
+	if j, err := Open(dir, slog.New(slog.DiscardHandler)); err == nil {
+		j.Close()
 		t.Error("the log was opened through the link")
 	}
 	if _, err := os.Stat(victim); err == nil {
@@ -48,21 +52,25 @@ func TestJournalFollowsNoLink(t *testing.T) {
 // is there after it.
 func TestJournalSurvives(t *testing.T) {
 	dir := t.TempDir()
-	j, err := openJournal(dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	must(t, err)
-	j.add(auth.Event{At: t0, Account: "a", Kind: auth.EventError, Message: "one"})
-	j.ended(pastSession{Account: "a", Reason: auth.ByAge, At: t0.Add(time.Hour)})
+	j, err := Open(dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Add(auth.Event{At: time.Unix(1800000000, 0), Account: "a", Kind: auth.EventError, Message: "one"})
+	j.Ended(Past{Account: "a", Reason: auth.ByAge, At: time.Unix(1800000000, 0).Add(time.Hour)})
 	j.writing.Lock() // a disk that hangs
-	j.add(auth.Event{At: t0, Account: "a", Kind: auth.EventError, Message: "two"})
+	j.Add(auth.Event{At: time.Unix(1800000000, 0), Account: "a", Kind: auth.EventError, Message: "two"})
 	j.writing.Unlock()
-	j.close()
-	again, err := openJournal(dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	must(t, err)
-	defer again.close()
-	if got := again.last("a", 10); len(got) != 2 || got[1].Message != "two" {
+	j.Close()
+	again, err := Open(dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if got := again.Last("a", 10); len(got) != 2 || got[1].Message != "two" {
 		t.Errorf("events after a restart: %+v", got)
 	}
-	if p := again.past("a"); p.Reason != auth.ByAge {
+	if p := again.Past("a"); p.Reason != auth.ByAge {
 		t.Errorf("the past after a restart: %+v", p)
 	}
 }
