@@ -82,9 +82,9 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 		return stateError(err)
 	}
 	defer logFile.Close()
-	var handler slog.Handler = slog.NewTextHandler(logFile, nil)
+	handler := o.format.handler(logFile)
 	if !background {
-		handler = slog.NewMultiHandler(handler, slog.NewTextHandler(stderr, nil))
+		handler = slog.NewMultiHandler(handler, o.format.handler(stderr))
 	}
 	log := slog.New(handler)
 

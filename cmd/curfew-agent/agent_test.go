@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -45,4 +47,23 @@ func TestLoading(t *testing.T) {
 			t.Errorf("waited for %q", waited)
 		}
 	})
+}
+
+// A log as JSON has one object a line.
+func TestLogFormat(t *testing.T) {
+	for format, want := range map[logFormat]string{"text": "level=INFO msg=\"two words\" n=1\n", "json": "\"level\":\"INFO\",\"msg\":\"two words\",\"n\":1}\n"} {
+		var b strings.Builder
+		var f logFormat
+		if err := f.Set(string(format)); err != nil {
+			t.Fatal(err)
+		}
+		slog.New(f.handler(&b)).Info("two words", "n", 1)
+		if !strings.HasSuffix(b.String(), want) {
+			t.Errorf("%s: %s", format, b.String())
+		}
+	}
+	var f logFormat
+	if f.Set("xml") == nil {
+		t.Error("xml is taken")
+	}
 }

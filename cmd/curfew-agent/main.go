@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -35,10 +36,39 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return int(terminal.Report(stderr, cmd.ExecuteContext(ctx)))
 }
 
-type options struct{ background, memory bool }
+type options struct {
+	background, memory bool
+	format             logFormat
+}
+
+// logFormat is the value of --log-format.
+type logFormat string
+
+// Type names the flag's value in the help.
+func (f *logFormat) Type() string { return "format" }
+
+// String returns the format.
+func (f *logFormat) String() string { return string(*f) }
+
+// Set takes a format.
+func (f *logFormat) Set(s string) error {
+	if s != "text" && s != "json" {
+		return fmt.Errorf("%q is neither text nor json", s)
+	}
+	*f = logFormat(s)
+	return nil
+}
+
+// handler writes the log to w.
+func (f logFormat) handler(w io.Writer) slog.Handler {
+	if f == "json" {
+		return slog.NewJSONHandler(w, nil)
+	}
+	return slog.NewTextHandler(w, nil)
+}
 
 func command(stderr io.Writer) *cobra.Command {
-	var o options
+	o := options{format: "text"}
 	cmd := &cobra.Command{
 		Use:   "curfew-agent",
 		Short: "Run the agent that keeps the sessions",
@@ -73,6 +103,7 @@ only: sessions are lost when the agent stops.`,
 	cmd.Flags().BoolVar(&o.background, "background", false, "log to agent.log only; exit quietly if an agent is already running")
 	cmd.Flags().MarkHidden("background")
 	cmd.Flags().BoolVar(&o.memory, "memory", false, "use no keychain: sessions are lost when the agent stops")
+	cmd.Flags().Var(&o.format, "log-format", "write the log as text, or as json with one object a line")
 	return cmd
 }
 

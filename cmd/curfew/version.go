@@ -2,11 +2,45 @@ package main
 
 import (
 	"runtime"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"curfew/assets"
 )
+
+// build is what `curfew version --json` prints. Commit and Date are "" in a
+// program that was not built from a repository; Modified says that it had
+// changes which are in no commit.
+type build struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit"`
+	Date     string `json:"date"`
+	Modified bool   `json:"modified"`
+	Go       string `json:"go"`
+	OS       string `json:"os"`
+	Arch     string `json:"arch"`
+	Platform string `json:"platform"`
+}
+
+// newBuild reads what the go command left in a program.
+func newBuild(settings []debug.BuildSetting) build {
+	b := build{
+		Version: assets.Version, Go: runtime.Version(),
+		OS: runtime.GOOS, Arch: runtime.GOARCH, Platform: runtime.GOOS + "/" + runtime.GOARCH,
+	}
+	for _, s := range settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Commit = s.Value
+		case "vcs.time":
+			b.Date = s.Value
+		case "vcs.modified":
+			b.Modified = s.Value == "true"
+		}
+	}
+	return b
+}
 
 func (p *program) versionCommand() *cobra.Command {
 	return p.addJSON(&cobra.Command{
@@ -14,10 +48,15 @@ func (p *program) versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if p.json {
-				return p.printJSON(map[string]string{"version": assets.Version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH}, false)
+			var settings []debug.BuildSetting
+			if info, ok := debug.ReadBuildInfo(); ok {
+				settings = info.Settings
 			}
-			return p.say("curfew %s (%s %s/%s)", assets.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			b := newBuild(settings)
+			if p.json {
+				return p.printJSON(b, false)
+			}
+			return p.say("curfew %s (%s %s)", b.Version, b.Go, b.Platform)
 		},
 	})
 }
