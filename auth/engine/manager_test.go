@@ -547,11 +547,17 @@ func TestSignInAddresses(t *testing.T) {
 			must(t, err)
 			return s
 		}
+		w.m.mu.Lock()
+		w.m.accounts["work"].config.Browser = []string{"firefox", "-P", "work"}
+		w.m.mu.Unlock()
 		first := start(auth.SignInRequest{Browser: true})
 		second := start(auth.SignInRequest{Browser: true})
 		shown := start(auth.SignInRequest{Flow: first.Flow})
 		if first.Flow != second.Flow || first.Flow != shown.Flow || first.URL == second.URL {
 			t.Errorf("%+v, %+v, %+v", first, second, shown)
+		}
+		if want := []string{"firefox", "-P", "work"}; !slices.Equal(first.Browser, want) {
+			t.Errorf("browser %q, want %q", first.Browser, want)
 		}
 		for _, s := range []auth.SignInStarted{first, second} {
 			if !strings.HasPrefix(s.URL, "http://127.0.0.1:") || !strings.Contains(s.URL, "/start/") || strings.Contains(s.URL, "state") {

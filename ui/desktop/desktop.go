@@ -31,7 +31,7 @@ const startTime = 2 * time.Second
 // kind that ends at once or that stays. It refuses what is not a web page: a
 // sign-in page's address comes from a configuration or a server, and a desktop
 // opens any scheme that it knows.
-func OpenURL(ctx context.Context, address string) error {
+func OpenURL(ctx context.Context, address string, command ...string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
 		return &auth.Error{
@@ -41,7 +41,7 @@ func OpenURL(ctx context.Context, address string) error {
 		}
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- RunBrowser(u.String()) }() // ends with the browser, which may outlive this program
+	go func() { ended <- RunBrowser(u.String(), command...) }() // ends with the browser, which may outlive this program
 	if err := settle(ctx, ended); err != nil {
 		return &auth.Error{
 			Kind:    auth.KindFailed,

@@ -57,10 +57,10 @@ type Config struct {
 	Show   <-chan struct{}      // the icon was clicked, or a second tray started
 	Reword <-chan struct{}      // the language is another one now; may be nil
 
-	CopySecret func(secret string) (clear func() error, err error) // into the clipboard; clear takes it out if it still is there
-	OpenURL    func(ctx context.Context, url string) error         // in the person's browser
-	OpenWindow func(ctx context.Context, args ...string) error     // curfew-window, with these arguments
-	Notify     func(Notice)                                        // must not block; nil: nobody to tell
+	CopySecret func(secret string) (clear func() error, err error)            // into the clipboard; clear takes it out if it still is there
+	OpenURL    func(ctx context.Context, url string, command ...string) error // in the person's browser, or in that of the account
+	OpenWindow func(ctx context.Context, args ...string) error                // curfew-window, with these arguments
+	Notify     func(Notice)                                                   // must not block; nil: nobody to tell
 	Logger     *slog.Logger
 }
 
@@ -472,7 +472,7 @@ func (t *Tray) signIn(ctx context.Context, account string, again bool) result {
 	if err != nil {
 		return result{err: err}
 	}
-	if err := t.OpenURL(ctx, started.URL); err != nil {
+	if err := t.OpenURL(ctx, started.URL, started.Browser...); err != nil {
 		return result{err: err}
 	}
 	return result{notice: status.Tr("%s: go on in your browser", nameOf(account)), untrue: flowEnded(started.Flow)}

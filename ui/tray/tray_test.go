@@ -49,15 +49,15 @@ func newDesk(t *testing.T, accounts ...auth.Snapshot) *desk {
 		t: t, cancel: cancel, ended: make(chan struct{}),
 		clicks: make(chan ID), opened: make(chan time.Duration), show: make(chan struct{}), reword: make(chan struct{}),
 		fail: map[string]error{}, accounts: accounts, changed: make(chan struct{}),
-		signIn: auth.SignInStarted{Flow: "f1", URL: "https://id.example.org/authorize?x=1"},
+		signIn: auth.SignInStarted{Flow: "f1", URL: "https://id.example.org/authorize?x=1", Browser: []string{"firefox", "-P", "work"}},
 	}
 	tray := New(Config{
 		Agent: d, Display: d, CopySecret: d.copySecret,
 		Clicks: d.clicks, Opened: d.opened, Show: d.show, Reword: d.reword,
-		OpenURL: func(_ context.Context, u string) error {
+		OpenURL: func(_ context.Context, u string, command ...string) error {
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			d.calls = append(d.calls, "browse "+u)
+			d.calls = append(d.calls, strings.Join(append([]string{"browse", u}, command...), " "))
 			return d.browser
 		},
 		OpenWindow: func(_ context.Context, args ...string) error {
@@ -248,8 +248,8 @@ func TestClicks(t *testing.T) {
 		note string
 	}{
 		{ID{Refresh, "a"}, []string{"refresh a by curfew-tray"}, ""},
-		{ID{SignIn, "a"}, []string{"sign-in a force=true", "browse https://id.example.org/authorize?x=1"}, "a: go on in your browser"},
-		{ID{SignIn, "out"}, []string{"sign-in out force=false", "browse https://id.example.org/authorize?x=1"}, "out: go on in your browser"},
+		{ID{SignIn, "a"}, []string{"sign-in a force=true", "browse https://id.example.org/authorize?x=1 firefox -P work"}, "a: go on in your browser"},
+		{ID{SignIn, "out"}, []string{"sign-in out force=false", "browse https://id.example.org/authorize?x=1 firefox -P work"}, "out: go on in your browser"},
 		{ID{CancelSignIn, "a"}, []string{"cancel a"}, ""},
 		{ID{SignOut, "a"}, []string{"sign-out a"}, "a: The provider has no way to revoke; remove access on its page."},
 		{ID{CopyToken, "a"}, []string{"token a by curfew-tray"}, "a: access token copied. The clipboard is cleared in 45 s"},

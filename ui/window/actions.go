@@ -139,7 +139,7 @@ func (v *View) signIn(name string, device bool) {
 		if err != nil {
 			return nil, err
 		}
-		opened := v.Open(page)
+		opened := v.Open(page, started.Browser...)
 		return func(l *local) {
 			l.flow = &flow{id: started.Flow, url: page, code: started.UserCode, expires: started.ExpiresAt, openErr: opened}
 			if s, ok := v.snapshot(name); ok {

@@ -51,7 +51,7 @@ func live(t *testing.T, agent *fakeAgent, script func(s *stage)) {
 				defer s.mu.Unlock()
 				s.queue = append(s.queue, f)
 			},
-			Open: func(u *url.URL) error {
+			Open: func(u *url.URL, _ ...string) error {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.opened = append(s.opened, u.String())

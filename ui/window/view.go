@@ -62,10 +62,10 @@ type Provider struct {
 // Config is what a View is made of.
 type Config struct {
 	Agent     Agent
-	Do        func(func())           // runs a function on the UI goroutine, in order; fyne.Do
-	Now       func() time.Time       // its zone is the one of every time on screen
-	Open      func(u *url.URL) error // opens the person's browser and does not wait for its end; may be called on any goroutine
-	Clipboard fyne.Clipboard         // for links
+	Do        func(func())                              // runs a function on the UI goroutine, in order; fyne.Do
+	Now       func() time.Time                          // its zone is the one of every time on screen
+	Open      func(u *url.URL, command ...string) error // opens the person's browser and does not wait for its end; may be called on any goroutine
+	Clipboard fyne.Clipboard                            // for links
 	Providers []Provider
 
 	// CopySecret puts a secret into the clipboard; clear takes it out if it still lies there.
