@@ -215,9 +215,5 @@ func CheckName(name string) error {
 	if ok {
 		return nil
 	}
-	return &Error{
-		Kind:    KindBadRequest,
-		Message: fmt.Sprintf("%q cannot be the name of an account", Clip(name, 2*maxName)),
-		Hint:    "use 1 to 64 letters, digits, dashes, underscores and dots, a letter or digit first",
-	}
+	return Fail(KindBadRequest, Say("account_name", Clip(name, 2*maxName)), Say("hint_account_name"))
 }

@@ -50,8 +50,8 @@ type Token struct {
 
 // SignOutResult says honestly what a sign-out reached.
 type SignOutResult struct {
+	Text
 	Revoked bool   `json:"revoked"` // the server confirmed (RFC 7009)
-	Message string `json:"message"` // for people
 	URL     string `json:"url,omitempty"`
 }
 

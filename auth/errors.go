@@ -1,10 +1,5 @@
 package auth
 
-import (
-	"fmt"
-	"time"
-)
-
 // Kind sorts the errors that leave the engine. It is the "error" field of the
 // local API, and it decides the exit code of the command line.
 type Kind string
@@ -23,14 +18,39 @@ const (
 
 // An Error is what the engine tells a person or a program: a kind to branch
 // on, the reason when a session ended, one sentence, and what to do next. It
-// never holds a secret.
+// never holds a secret. [Fail] makes one.
 type Error struct {
-	Kind    Kind   `json:"error"`
-	Reason  Reason `json:"reason,omitempty"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-	Cause   error  `json:"-"` // for logs; it is not sent over the socket
+	Kind        Kind   `json:"error"`
+	Reason      Reason `json:"reason,omitempty"`
+	Message     string `json:"message"`
+	MessageID   string `json:"message_id,omitempty"` // see [Text]
+	MessageArgs Args   `json:"message_args,omitempty"`
+	Hint        string `json:"hint,omitempty"`
+	HintID      string `json:"hint_id,omitempty"`
+	HintArgs    Args   `json:"hint_args,omitempty"`
+	Cause       error  `json:"-"` // for logs; it is not sent over the socket
 }
+
+// Fail makes an error that says message, and hint if that has words.
+func Fail(k Kind, message, hint Text) *Error {
+	return &Error{
+		Kind:    k,
+		Message: message.Message, MessageID: message.ID, MessageArgs: message.Args,
+		Hint: hint.Message, HintID: hint.ID, HintArgs: hint.Args,
+	}
+}
+
+// Because notes the cause of e.
+func (e *Error) Because(cause error) *Error {
+	e.Cause = cause
+	return e
+}
+
+// Text returns the message as it can be said in any language.
+func (e *Error) Text() Text { return Text{e.Message, e.MessageID, e.MessageArgs} }
+
+// HintText returns the hint as it can be said in any language.
+func (e *Error) HintText() Text { return Text{e.Hint, e.HintID, e.HintArgs} }
 
 // Error returns the message without the hint.
 func (e *Error) Error() string { return e.Message }
@@ -44,24 +64,19 @@ const (
 	MessageRefreshes = "Refresh token has reached maximum usage limit. Please login again."
 )
 
-// MessageCancelled is the message of a [SignInView] that a person cancelled: a
-// sign-in that failed, and no trouble.
-const MessageCancelled = "The sign-in was cancelled."
-
-// MessageLocked is the message of a snapshot whose keychain is locked, of all
-// that may keep it from us.
-const MessageLocked = "The keychain is locked."
-
-// ShortDuration says d in words: to the second, or coarser when it is long.
-func ShortDuration(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int((d+time.Second-1)/time.Second))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", int((d+time.Minute-1)/time.Minute))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d/time.Hour))
-	default:
-		return fmt.Sprintf("%d d", int(d/(24*time.Hour)))
+// EndText is the sentence for a session that ended for r.
+func EndText(r Reason) Text {
+	switch r {
+	case ByAge, ByRefreshes, ByIdle, ByRevocation, ByRotationLost, ByTampering, BySubjectChanged, ByUser:
+		return Say("ended_" + string(r))
 	}
+	return Say("ended")
 }
+
+// The ids of messages that front ends treat apart: a sign-in that a person
+// cancelled has failed and is no trouble, and a lock is the one thing between
+// us and the keychain that a person can open.
+const (
+	CancelledID = "sign_in_cancelled"
+	LockedID    = "keychain_locked"
+)

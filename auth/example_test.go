@@ -22,14 +22,14 @@ func ExamplePlan() {
 		AccessLifetime:  15 * time.Minute,
 	}
 	d := auth.Plan(in)
-	fmt.Println(d.Refresh, d.WakeAt.Format("15:04"), d.Why)
+	fmt.Println(d.Refresh, d.WakeAt.Format("15:04"), d.Why.Message)
 
 	in.Mode = auth.OnDemand
 	d = auth.Plan(in)
-	fmt.Println(d.Refresh, d.WakeAt.IsZero(), d.Why)
+	fmt.Println(d.Refresh, d.WakeAt.IsZero(), d.Why.Message)
 	// Output:
 	// false 09:13 always kept fresh
-	// false true when a program asks
+	// false true when a tool asks
 }
 
 // The state of an account follows from facts, limits and the time.

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"fmt"
 	"iter"
 	"math"
 	"math/rand/v2"
@@ -21,10 +20,14 @@ type ForecastInput struct {
 // ForecastReport is the answer of `curfew forecast NAME`.
 type ForecastReport struct {
 	ForecastView
-	HistoryDays float64               `json:"history_days"` // how much use it is made from
-	Modes       map[Mode]ModeForecast `json:"modes"`        // what each mode would have cost
-	Note        string                `json:"note"`         // how sure it is, and what no plan can help, in words
+	Modes    map[Mode]ModeForecast `json:"modes"`             // what each mode would have cost
+	Note     string                `json:"note"`              // how sure it is, and what no plan can help, in words
+	NoteID   string                `json:"note_id,omitempty"` // see [Text]
+	NoteArgs Args                  `json:"note_args,omitempty"`
 }
+
+// NoteText returns the note as it can be said in any language.
+func (f ForecastReport) NoteText() Text { return Text{f.Note, f.NoteID, f.NoteArgs} }
 
 // ModeForecast is what a mode costs if use goes on as it was.
 type ModeForecast struct {
@@ -57,17 +60,26 @@ func Forecast(in ForecastInput) ForecastReport {
 		f.Modes[mode] = in.cost(mode, past)
 	}
 	f.ForecastView = in.view(past, f.Modes[in.Mode])
-	if len(past) > 0 {
-		f.HistoryDays = in.Now.Sub(time.Unix(in.Demand.Since, 0)).Hours() / 24
-	}
-	f.Note = in.caveat(past, f.HistoryDays)
+	f.HistoryDays = in.historyDays(past)
+	note := in.caveat(past, f.HistoryDays)
+	f.Note, f.NoteID, f.NoteArgs = note.Message, note.ID, note.Args
 	return f
 }
 
 // ForecastSnapshot is what of a [Forecast] a snapshot shows, at less expense.
 func ForecastSnapshot(in ForecastInput) ForecastView {
 	in, past := in.prepare()
-	return in.view(past, in.cost(in.Mode, past))
+	v := in.view(past, in.cost(in.Mode, past))
+	v.HistoryDays = in.historyDays(past)
+	return v
+}
+
+// historyDays is how much use there is to go by.
+func (in ForecastInput) historyDays(past []int64) float64 {
+	if len(past) == 0 {
+		return 0
+	}
+	return in.Now.Sub(time.Unix(in.Demand.Since, 0)).Hours() / 24
 }
 
 // prepare fills in what is left out, and returns all requests so far.
@@ -154,20 +166,20 @@ func (in ForecastInput) cost(mode Mode, past []int64) ModeForecast {
 	}
 }
 
-func (in ForecastInput) caveat(past []int64, days float64) string {
+func (in ForecastInput) caveat(past []int64, days float64) Text {
 	switch {
 	case len(past) == 0:
-		return "Nothing has asked for a token yet, so this is only the nearest fixed end."
+		return Say("forecast_nothing_yet")
 	case in.ServerIdle > 0 && in.EndsAt.Sub(in.Now)/in.ServerIdle > time.Duration(in.RefreshesLeft):
-		return fmt.Sprintf("The provider ends a sign-in that is not refreshed for %.0f days, and the refreshes left are too few to prevent that until the end.", in.ServerIdle.Hours()/24)
+		return Say("forecast_too_idle", int(math.Round(in.ServerIdle.Hours()/24)))
 	case days < 1:
-		return "Rough: made from less than a day of use, as if every hour were like those so far."
+		return Say("forecast_rough")
 	case longestSilence(append(past, in.Now.Unix())) <= int64(in.AccessLifetime/time.Second):
-		return "Programs ask around the clock and never pause for as long as a token lives, so no plan can save refreshes. Longer-lived tokens would, or programs that ask less often."
+		return Say("forecast_no_pause")
 	case days < 7:
-		return fmt.Sprintf("Made from %.0f days of use; a weekend or a working day not seen yet counts like the others.", days)
+		return Say("forecast_days", int(math.Round(days)))
 	}
-	return fmt.Sprintf("Made from the last %.0f days of use, as if the coming days were like them.", min(days, demandWindow.Hours()/24))
+	return Say("forecast_window", int(math.Round(min(days, demandWindow.Hours()/24))))
 }
 
 // expand returns the requests of the record with the lives filled in: between

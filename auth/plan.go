@@ -147,8 +147,21 @@ type PlanInput struct {
 type Decision struct {
 	Refresh bool
 	WakeAt  time.Time // when the refresh is due as things stand; zero: none is
-	Why     string    // one phrase for people: why then, or why none is due
+	Why     Text      // one phrase for people: why then, or why none is due
 }
+
+// What a decision says. A forecast asks for many thousands, so they are made once.
+var (
+	whyNoneLeft   = Say("next_none_left")
+	whyOnDemand   = Say("next_on_demand")
+	whyNoLifetime = Say("next_on_demand_why", Say("why_lifetime_unknown"))
+	whyNotInUse   = Say("next_on_demand_why", Say("why_not_in_use"))
+	whyAllNeeded  = Say("next_on_demand_why", Say("why_all_needed"))
+	whyNotAgain   = Say("next_not_again")
+	whyAlways     = Say("next_always")
+	whyInUse      = Say("next_in_use")
+	whyIdleRule   = Say("why_provider_idle")
+)
 
 // Plan decides whether to refresh now in the background. It is pure. Ask it at
 // WakeAt, and whenever an input changed: after a sign-in, a refresh, a token
@@ -156,11 +169,11 @@ type Decision struct {
 func Plan(in PlanInput) Decision {
 	switch {
 	case in.RefreshesLeft <= 0:
-		return Decision{Why: "no refreshes left"}
+		return Decision{Why: whyNoneLeft}
 	case in.Mode == OnDemand:
-		return Decision{Why: "when a program asks"}
+		return Decision{Why: whyOnDemand}
 	case in.AccessExpiresAt.IsZero() || in.AccessLifetime <= 0:
-		return Decision{Why: "when a program asks: how long the token lives is not known"}
+		return Decision{Why: whyNoLifetime}
 	}
 	due := in.AccessExpiresAt.Add(-refreshLead(in.AccessLifetime))
 	if soonest := in.LastRefreshAt.Add(in.AccessLifetime / 2); soonest.After(due) {
@@ -170,16 +183,16 @@ func Plan(in PlanInput) Decision {
 		due = in.Now
 	}
 	if !due.Before(in.AccessExpiresAt) {
-		return Decision{Why: "when a program asks"}
+		return Decision{Why: whyOnDemand}
 	}
 	if in.EndsAt.Sub(due) <= refreshBuffer(in.AccessLifetime) {
-		return Decision{Why: "not again: the session ends first"}
+		return Decision{Why: whyNotAgain}
 	}
-	why := "always kept fresh"
+	why := whyAlways
 	if in.Mode != Always {
 		var worth bool
 		if worth, why = worthWarming(in, due); !worth {
-			return Decision{Why: "when a program asks: " + why}
+			return Decision{Why: why}
 		}
 	}
 	return Decision{Refresh: !in.Now.Before(due), WakeAt: due, Why: why}
@@ -192,23 +205,23 @@ func Plan(in PlanInput) Decision {
 // waste otherwise: does the pace of the callers leave any over at the
 // session's end? Where even twice their pace would, a longer silence still
 // counts as use.
-func worthWarming(in PlanInput, due time.Time) (bool, string) {
+func worthWarming(in PlanInput, due time.Time) (bool, Text) {
 	left := float64(in.RefreshesLeft)
 	if in.ServerIdle > 0 && left >= refreshesToEnd(in) {
-		return true, "the provider ends a sign-in that is not used"
+		return true, whyIdleRule
 	}
 	silence := due.Sub(in.Demand.last())
 	if silence >= in.AccessLifetime/2 { // so it was asked for since it was fetched
-		return false, "not in use"
+		return false, whyNotInUse
 	}
 	need := refreshesNeeded(in, due)
 	switch {
 	case left-need < 1:
-		return false, "every refresh left is needed for that"
+		return false, whyAllNeeded
 	case silence > sittingGap && left-2*need < 1:
-		return false, "not in use"
+		return false, whyNotInUse
 	}
-	return true, "in use"
+	return true, whyInUse
 }
 
 // refreshesNeeded is how many refreshes callers will ask for from at until the

@@ -31,6 +31,9 @@ type Snapshot struct {
 	Reason  Reason `json:"reason"`  // why the session ended; empty unless State is Ended
 	Message string `json:"message"` // one sentence for people about State
 
+	MessageID   string `json:"message_id,omitempty"` // see [Text]
+	MessageArgs Args   `json:"message_args,omitempty"`
+
 	SignedInAt time.Time `json:"signed_in_at,omitzero"`
 	EndsAt     time.Time `json:"ends_at,omitzero"`  // the age limit, or the server's nearer end
 	EndedAt    time.Time `json:"ended_at,omitzero"` // when the last session ended, while there is no new one
@@ -40,6 +43,8 @@ type Snapshot struct {
 	RefreshesLeft int `json:"refreshes_left"`
 	MaxRefreshes  int `json:"max_refreshes"`
 
+	EndedLimits EndedLimits `json:"ended_limits,omitzero"` // those that the last session had when it ended
+
 	MaxAge  int64 `json:"max_age_s"`  // the limits on time, as MaxRefreshes is that on refreshes: they hold for the next session too
 	MaxIdle int64 `json:"max_idle_s"` // 0: off
 
@@ -47,12 +52,14 @@ type Snapshot struct {
 	AccessLeft      int64     `json:"access_left_s"`
 	AccessLifetime  int64     `json:"access_lifetime_s"` // as issued
 
-	NextRefreshAt time.Time `json:"next_refresh_at,omitzero"` // planned background refresh or retry
-	NextReason    string    `json:"next_reason"`              // why then, or why none is planned, in words
-	LastRefreshAt time.Time `json:"last_refresh_at,omitzero"`
-	LastUsedAt    time.Time `json:"last_used_at,omitzero"`
-	LastUsedBy    string    `json:"last_used_by"` // program that asked for the last token
-	TookTokens    []Taker   `json:"took_tokens"`  // which programs got tokens of this session, or of the last; newest first
+	NextRefreshAt  time.Time `json:"next_refresh_at,omitzero"` // planned background refresh or retry
+	NextReason     string    `json:"next_reason"`              // why then, or why none is planned, in words
+	NextReasonID   string    `json:"next_reason_id,omitempty"` // see [Text]
+	NextReasonArgs Args      `json:"next_reason_args,omitempty"`
+	LastRefreshAt  time.Time `json:"last_refresh_at,omitzero"`
+	LastUsedAt     time.Time `json:"last_used_at,omitzero"`
+	LastUsedBy     string    `json:"last_used_by"` // program that asked for the last token
+	TookTokens     []Taker   `json:"took_tokens"`  // which programs got tokens of this session, or of the last; newest first
 
 	LimitedBy   Limit        `json:"limited_by"` // the rule that will end the session first
 	RefreshMode Mode         `json:"refresh_mode"`
@@ -60,9 +67,18 @@ type Snapshot struct {
 	Forecast    ForecastView `json:"forecast"`
 	Warnings    []string     `json:"warnings"`
 
+	WarningTexts []Text `json:"warning_texts"` // Warnings, as they can be said in any language
+
 	WarningLevel WarningLevel `json:"warning_level"` // which of them the desktop may show as notifications
 
 	SignIn *SignInView `json:"sign_in,omitempty"` // the running or last sign-in of this agent's life
+}
+
+// EndedLimits are the limits that a session had when it ended. A session that
+// ended by its refreshes before MaxRefreshes were used has met the server's limit.
+type EndedLimits struct {
+	MaxAge       int64 `json:"max_age_s"`
+	MaxRefreshes int   `json:"max_refreshes"`
 }
 
 // A Taker is a program that got access tokens, by the name that it gave or
@@ -82,6 +98,7 @@ type ForecastView struct {
 	By             Limit     `json:"by"`
 	SignInsPer30d  float64   `json:"sign_ins_per_30d"`
 	RefreshesPer1d float64   `json:"refreshes_per_1d"`
+	HistoryDays    float64   `json:"history_days"` // how much use it is made from
 }
 
 // SignInView is the progress of a sign-in. Its URL is in the answer to the
@@ -90,8 +107,28 @@ type SignInView struct {
 	Flow      string    `json:"flow"`
 	Phase     Phase     `json:"phase"`
 	StartedAt time.Time `json:"started_at"`
-	Message   string    `json:"message"`         // for people; says what to do when Phase is failed
+	Text                // for people; says what to do when Phase is failed
 	Error     Kind      `json:"error,omitempty"` // set when Phase is failed
+}
+
+// Say sets the message.
+func (s *Snapshot) Say(t Text) { s.Message, s.MessageID, s.MessageArgs = t.Message, t.ID, t.Args }
+
+// Plan sets the next refresh and its reason.
+func (s *Snapshot) Plan(at time.Time, why Text) {
+	s.NextRefreshAt = at
+	s.NextReason, s.NextReasonID, s.NextReasonArgs = why.Message, why.ID, why.Args
+}
+
+// Text returns the message as it can be said in any language.
+func (s Snapshot) Text() Text { return Text{s.Message, s.MessageID, s.MessageArgs} }
+
+// NextText returns the reason of the next refresh as it can be said in any language.
+func (s Snapshot) NextText() Text { return Text{s.NextReason, s.NextReasonID, s.NextReasonArgs} }
+
+// Warn adds a warning.
+func (s *Snapshot) Warn(t Text) {
+	s.Warnings, s.WarningTexts = append(s.Warnings, t.Message), append(s.WarningTexts, t)
 }
 
 // Phase is where a sign-in stands.
@@ -167,7 +204,7 @@ type Event struct {
 	Kind    EventKind `json:"kind"`
 	Program string    `json:"program,omitempty"` // who asked, where somebody did
 	Count   int       `json:"count,omitempty"`   // refreshes used after a refresh
-	Message string    `json:"message"`
+	Text
 }
 
 // EventKind sorts events.

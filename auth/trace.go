@@ -77,14 +77,13 @@ func runTrace(requests []time.Time, o TraceOptions) TraceResult {
 		res.Modes[mode] = replay(requests, requests[0].Add(o.Limits.MaxAge), mode, o)
 	}
 	if res.OptimumSignIns > 0 {
-		res.Note = fmt.Sprintf("Refreshes are scarce here: even a client that knew the future would have to sign in %s.", times(res.OptimumSignIns))
+		res.Note = Say("trace_scarce", times(res.OptimumSignIns)).Message
 		unix := make([]int64, len(requests))
 		for i, t := range requests {
 			unix[i] = t.Unix()
 		}
 		if silence := time.Duration(longestSilence(unix)) * time.Second; silence <= o.AccessTTL {
-			res.Note = fmt.Sprintf("These programs never pause for as long as a token lives (their longest silence is %s), so no plan can save refreshes. "+
-				"Longer-lived tokens would, or programs that ask less often.", silence)
+			res.Note = Say("trace_no_pause", silence.String()).Message
 		}
 	}
 	return res
@@ -108,11 +107,11 @@ func (t TraceResult) WriteText(w io.Writer) error {
 	return err
 }
 
-func times(n int) string {
+func times(n int) Text {
 	if n == 1 {
-		return "once more"
+		return Say("once_more")
 	}
-	return fmt.Sprintf("%d more times", n)
+	return Say("times_more", n)
 }
 
 // maxTraceTime keeps milliseconds, the usual mistake, from passing as seconds.

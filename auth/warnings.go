@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -23,8 +23,8 @@ type WarningFacts struct {
 
 // A Warning is one thing to tell the person, once in a session.
 type Warning struct {
-	ID      string // stable; goes into the fired set
-	Message string
+	ID string // stable; goes into the fired set
+	Text
 }
 
 const (
@@ -69,7 +69,7 @@ func DueWarnings(f WarningFacts, fired []string) []Warning {
 	}
 	active := f.Now.Sub(f.ActiveAt) <= activeFor
 	var due []Warning
-	warn := func(id string, waited, patience time.Duration, message func() string) {
+	warn := func(id string, waited, patience time.Duration, message func() Text) {
 		if (active || waited >= patience) && !slices.Contains(fired, id) {
 			due = append(due, Warning{id, message()})
 		}
@@ -80,21 +80,21 @@ func DueWarnings(f WarningFacts, fired []string) []Warning {
 			continue
 		}
 		if f.MaxRefreshes >= 2*c.left && f.MaxRefreshes > 0 {
-			warn(c.id, f.Now.Sub(f.LastRefreshAt), c.patience, func() string {
+			warn(c.id, f.Now.Sub(f.LastRefreshAt), c.patience, func() Text {
 				if f.RefreshesLeft <= 0 {
-					return fmt.Sprintf("The last of %d refreshes is used. The token at hand works until it expires; then it takes a new sign-in.", f.MaxRefreshes)
+					return Say("warning_none_left", f.MaxRefreshes)
 				}
-				return fmt.Sprintf("%d of %d refreshes are left. Signing in again brings %d new ones.", f.RefreshesLeft, f.MaxRefreshes, f.MaxRefreshes)
+				return Say("warning_few_left", f.RefreshesLeft, f.MaxRefreshes, f.MaxRefreshes)
 			})
 		}
 		break
 	}
 
-	ends, who := f.EndsAt, "This sign-in ends"
+	ends, words := f.EndsAt, "warning_ends"
 	if !f.ServerEndsAt.IsZero() && f.ServerEndsAt.Before(f.EndsAt) {
-		ends, who = f.ServerEndsAt, "The provider ends this sign-in"
-		warn("server-end", f.Now.Sub(f.SignedInAt), 24*time.Hour, func() string {
-			return fmt.Sprintf("%s in %s, before its %s are over.", who, roughly(ends.Sub(f.Now)), roughly(f.EndsAt.Sub(f.SignedInAt)))
+		ends, words = f.ServerEndsAt, "warning_provider_ends"
+		warn("server-end", f.Now.Sub(f.SignedInAt), 24*time.Hour, func() Text {
+			return Say("warning_server_sooner", roughly(ends.Sub(f.Now)), int(math.RoundToEven(f.EndsAt.Sub(f.SignedInAt).Hours()/24)))
 		})
 	}
 	for _, t := range timeWarnings {
@@ -103,28 +103,28 @@ func DueWarnings(f WarningFacts, fired []string) []Warning {
 			continue
 		}
 		if ends.Sub(f.SignedInAt) >= 2*t.left {
-			warn(t.id, t.left-left, t.patience, func() string { return fmt.Sprintf("%s in %s. Signing in again starts a new one.", who, roughly(left)) })
+			warn(t.id, t.left-left, t.patience, func() Text { return Say(words, roughly(left)) })
 		}
 		break
 	}
 
 	if left, near := f.IdleEndsAt.Sub(f.Now), min(24*time.Hour, f.MaxIdle/4); !f.IdleEndsAt.IsZero() && left <= near && f.IdleEndsAt.Before(ends) {
-		warn("idle", near-left, near/2, func() string {
-			return fmt.Sprintf("This sign-in ends in %s if nothing uses it until then.", roughly(left))
+		warn("idle", near-left, near/2, func() Text {
+			return Say("warning_idle", roughly(left))
 		})
 	}
 	return due
 }
 
 // roughly says a duration as people do.
-func roughly(d time.Duration) string {
+func roughly(d time.Duration) Text {
 	switch {
 	case d >= 47*time.Hour+30*time.Minute:
-		return fmt.Sprintf("%.0f days", d.Hours()/24)
+		return Say("in_days", int(math.RoundToEven(d.Hours()/24)))
 	case d >= 90*time.Minute:
-		return fmt.Sprintf("%.0f hours", d.Hours())
+		return Say("in_hours", int(math.RoundToEven(d.Hours())))
 	case d >= 90*time.Second:
-		return fmt.Sprintf("%.0f minutes", d.Minutes())
+		return Say("in_minutes", int(math.RoundToEven(d.Minutes())))
 	}
-	return "a minute"
+	return Say("in_minute")
 }

@@ -34,7 +34,8 @@ func TestDueWarnings(t *testing.T) {
 	idle := func(left time.Duration) func(*WarningFacts) {
 		return func(f *WarningFacts) { f.MaxIdle, f.IdleEndsAt = 14*day, f.Now.Add(left); gone(f) }
 	}
-	type list = []Warning
+	type said struct{ id, words string }
+	type list = []said
 	tests := []struct {
 		name  string
 		facts WarningFacts
@@ -49,11 +50,11 @@ func TestDueWarnings(t *testing.T) {
 		{"2 left", at(10*day, left(2)), []string{"refreshes-5"}, list{{"refreshes-2", "2 of 20 refreshes are left. Signing in again brings 20 new ones."}}},
 		{"2 left, the others were never said", at(10*day, left(2)), nil, list{{"refreshes-2", "2 of 20 refreshes are left. Signing in again brings 20 new ones."}}},
 		{"1 left, 2 was said, 5 never", at(10*day, left(1)), []string{"refreshes-2"}, nil},
-		{"none left", at(10*day, left(0)), []string{"refreshes-5", "refreshes-2"}, list{{"refreshes-0", "The last of 20 refreshes is used. The token at hand works until it expires; then it takes a new sign-in."}}},
+		{"none left", at(10*day, left(0)), []string{"refreshes-5", "refreshes-2"}, list{{"refreshes-0", "The last of 20 refreshes is used. The current token works until it expires; then you need to sign in again."}}},
 		{"5 left, nobody there", at(10*day, away(11*time.Hour, 5)), nil, nil},
 		{"5 left, nobody there for long", at(10*day, away(12*time.Hour, 5)), nil, list{{"refreshes-5", "5 of 20 refreshes are left. Signing in again brings 20 new ones."}}},
 		{"5 of 5 at the sign-in", at(time.Hour, func(f *WarningFacts) { f.RefreshesLeft, f.MaxRefreshes = 5, 5 }), nil, nil},
-		{"none of 1", at(time.Hour, func(f *WarningFacts) { f.RefreshesLeft, f.MaxRefreshes = 0, 1 }), nil, list{{"refreshes-0", "The last of 1 refreshes is used. The token at hand works until it expires; then it takes a new sign-in."}}},
+		{"none of 1", at(time.Hour, func(f *WarningFacts) { f.RefreshesLeft, f.MaxRefreshes = 0, 1 }), nil, list{{"refreshes-0", "The last of 1 refreshes is used. The current token works until it expires; then you need to sign in again."}}},
 		{"right after a sign-in", at(59*time.Second, func(f *WarningFacts) { f.RefreshesLeft = 0 }), nil, nil},
 
 		{"more than 3 days", at(27*day-1, nil), nil, nil},
@@ -65,7 +66,7 @@ func TestDueWarnings(t *testing.T) {
 		{"1 hour", at(30*day-time.Hour, nil), []string{"ends-24h"}, list{{"ends-1h", "This sign-in ends in 60 minutes. Signing in again starts a new one."}}},
 		{"all said", at(30*day-time.Minute, nil), []string{"ends-1h"}, nil},
 
-		{"the provider ends it first", at(time.Hour, server(20*day)), nil, list{{"server-end", "The provider ends this sign-in in 20 days, before its 30 days are over."}}},
+		{"the provider ends it first", at(time.Hour, server(20*day)), nil, list{{"server-end", "The provider ends this sign-in in 20 days, before its 30 days have passed."}}},
 		{"the provider ends it later", at(time.Hour, server(40*day)), nil, nil},
 		{"the provider's end is near", at(17*day, server(20*day)), []string{"server-end"}, list{{"ends-3d", "The provider ends this sign-in in 3 days. Signing in again starts a new one."}}},
 		{"a provider's day does not begin with a warning of its end", at(time.Hour, server(day)), []string{"server-end"}, nil},
@@ -77,7 +78,11 @@ func TestDueWarnings(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := DueWarnings(test.facts, test.fired); !slices.Equal(got, test.want) {
+			var got list
+			for _, w := range DueWarnings(test.facts, test.fired) {
+				got = append(got, said{w.ID, w.Message})
+			}
+			if !slices.Equal(got, test.want) {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -125,7 +126,7 @@ func (e *engine) RemoveAccount(_ context.Context, name string) (auth.SignOutResu
 	defer e.mu.Unlock()
 	delete(e.accounts, name)
 	delete(e.snaps, name)
-	return auth.SignOutResult{Message: "gone"}, e.err
+	return auth.SignOutResult{Text: auth.Words("gone")}, e.err
 }
 
 func (e *engine) StartSignIn(_ context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error) {
@@ -165,7 +166,7 @@ func (e *engine) Refresh(_ context.Context, name, program string) (auth.Snapshot
 }
 
 func (e *engine) SignOut(context.Context, string) (auth.SignOutResult, error) {
-	return auth.SignOutResult{Revoked: true, Message: "signed out"}, e.err
+	return auth.SignOutResult{Revoked: true, Text: auth.Words("signed out")}, e.err
 }
 
 func (e *engine) Events(name string, n int) []auth.Event {
@@ -458,7 +459,7 @@ func TestErrorsOnTheWire(t *testing.T) {
 		e.err = &want
 		_, err := c.Token(t.Context(), "work", -1, "")
 		got, ok := err.(*auth.Error)
-		if !ok || *got != want {
+		if !ok || !reflect.DeepEqual(*got, want) {
 			t.Errorf("%s: got %#v", k, err)
 		}
 	}

@@ -165,7 +165,7 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("GET /v1/version", func(*http.Request) (any, error) { return client.Version{Version: s.Version, PID: os.Getpid()}, nil })
 	mux.HandleFunc("GET /v1/watch", func(w http.ResponseWriter, r *http.Request) { s.watch(stop, w, r) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, http.StatusNotFound, client.Failure(auth.KindBadRequest, "the agent has no "+strconv.Quote(r.Method+" "+r.URL.Path), "is this program of the same version?"))
+		s.fail(w, r, http.StatusNotFound, auth.Fail(auth.KindBadRequest, auth.Say("agent_has_no", r.Method+" "+r.URL.Path), auth.Say("hint_same_version")))
 	})
 	return s.guard(mux)
 }
@@ -179,7 +179,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 					panic(p)
 				}
 				s.Logger.Error("a request failed badly", "method", r.Method, "route", r.Pattern, "panic", p, "stack", string(debug.Stack()))
-				s.fail(w, r, 0, client.Failure(auth.KindFailed, "the agent has a bug: this request failed badly", "see its log, "+client.LogHint()))
+				s.fail(w, r, 0, auth.Fail(auth.KindFailed, auth.Say("agent_bug"), client.SeeLog()))
 			}
 		}()
 		// A deadline of the request before would still hold.
@@ -191,7 +191,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		_, origin := r.Header["Origin"]
 		_, referer := r.Header["Referer"]
 		if origin || referer || r.Host != client.Host {
-			s.fail(w, r, http.StatusForbidden, client.Failure(auth.KindRefused, "requests of browsers are refused", "send Host: curfew, and neither Origin nor Referer"))
+			s.fail(w, r, http.StatusForbidden, auth.Fail(auth.KindRefused, auth.Say("browser_refused"), auth.Say("hint_browser_refused")))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -225,7 +225,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, code int, err erro
 			return // nobody is listening
 		}
 		s.Logger.Warn("a request failed", "method", r.Method, "route", r.Pattern, "error", err)
-		e = client.Failure(auth.KindFailed, err.Error(), "see the agent's log, "+client.LogHint())
+		e = auth.Fail(auth.KindFailed, auth.Words(err.Error()), auth.Say("hint_agent_log", client.LogHint()))
 	}
 	if code == 0 {
 		code = status(e.Kind)
@@ -254,7 +254,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		// The deadline stays: net/http would wait for the rest of the body.
 		w.Header().Set("Connection", "close")
-		return client.Failure(auth.KindBadRequest, "the body of the request is cut off or larger than 64 KB", "")
+		return auth.Fail(auth.KindBadRequest, auth.Say("request_too_big"), auth.Text{})
 	}
 	rc.SetReadDeadline(time.Time{}) // the engine may take its time
 	r.Body = body(b)
@@ -314,7 +314,7 @@ func (s *Server) accountIn(r *http.Request, name string) (auth.Account, error) {
 		return a, err
 	}
 	if a.Name != "" && a.Name != name {
-		return a, client.Failure(auth.KindBadRequest, fmt.Sprintf("the request is for %q, its body for %q", name, a.Name), "")
+		return a, auth.Fail(auth.KindBadRequest, auth.Say("request_two_names", name, a.Name), auth.Text{})
 	}
 	a.Name = name
 	return s.File.Tidy(a), nil
@@ -414,7 +414,7 @@ func patched(a auth.Account, changes map[string]json.RawMessage) (auth.Account, 
 		return auth.Account{}, err
 	}
 	if to.Name != a.Name {
-		return auth.Account{}, client.Failure(auth.KindBadRequest, fmt.Sprintf("the request is for %q, its body for %q", a.Name, to.Name), "")
+		return auth.Account{}, auth.Fail(auth.KindBadRequest, auth.Say("request_two_names", a.Name, to.Name), auth.Text{})
 	}
 	return to, nil
 }
@@ -427,8 +427,7 @@ func (s *Server) refuseOther(a auth.Account) error {
 	}
 	for _, b := range accounts {
 		if b.Name == a.Name && !auth.SameAccount(a, b) {
-			return client.Failure(auth.KindBadRequest, fmt.Sprintf("there is an account %q already, with other settings", a.Name),
-				fmt.Sprintf("edit it in %s, or remove it first: curfew remove %s", s.File.Path(), a.Name))
+			return auth.Fail(auth.KindBadRequest, auth.Say("account_exists", a.Name), auth.Say("hint_account_exists", s.File.Path(), a.Name))
 		}
 	}
 	return nil
@@ -448,7 +447,7 @@ func (s *Server) accountNow(name string) (auth.Account, error) {
 			return a, nil
 		}
 	}
-	return auth.Account{}, client.Failure(auth.KindUnknown, fmt.Sprintf("there is no account %q in %s", name, s.File.Path()), "add it there, or with: curfew add "+name)
+	return auth.Account{}, auth.Fail(auth.KindUnknown, auth.Say("account_not_in", name, s.File.Path()), auth.Say("hint_add_there", name))
 }
 
 func (s *Server) settings(*http.Request) (any, error) {
@@ -477,7 +476,7 @@ func (s *Server) putSettings(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if in == nil {
-		return nil, client.Failure(auth.KindBadRequest, "the request does not say which settings", `send {"limits": {"max_age": "14d"}}, or {"warnings": "few"}; what you leave out stays as it is`)
+		return nil, auth.Fail(auth.KindBadRequest, auth.Say("request_no_settings"), auth.Say("hint_settings"))
 	}
 	g, err := in.General()
 	if err != nil {
@@ -524,7 +523,7 @@ func (s *Server) putSecret(r *http.Request, name string) (any, error) {
 	}
 	in.ClientSecret = strings.TrimSpace(in.ClientSecret) // a line end comes along when it is pasted
 	if in.ClientSecret == "" {
-		return nil, client.Failure(auth.KindBadRequest, "the client secret is empty", "")
+		return nil, auth.Fail(auth.KindBadRequest, auth.Say("client_secret_empty"), auth.Text{})
 	}
 	return nil, s.Engine.SetClientSecret(r.Context(), name, auth.NewSecret(in.ClientSecret))
 }
@@ -568,7 +567,7 @@ func (s *Server) events(r *http.Request, name string) (any, error) {
 	if q := r.URL.Query().Get("n"); q != "" {
 		var err error
 		if n, err = strconv.Atoi(q); err != nil || n < 1 || n > client.MaxEvents {
-			return nil, client.Failure(auth.KindBadRequest, "n must be a number from 1 to "+strconv.Itoa(client.MaxEvents), "")
+			return nil, auth.Fail(auth.KindBadRequest, auth.Say("events_number", client.MaxEvents), auth.Text{})
 		}
 	}
 	if name != "" {
@@ -590,7 +589,7 @@ func (s *Server) pause(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if in.Paused == nil {
-		return nil, client.Failure(auth.KindBadRequest, "the request does not say whether to pause", `send {"paused": true} or {"paused": false}`)
+		return nil, auth.Fail(auth.KindBadRequest, auth.Say("request_no_pause"), auth.Say("hint_pause"))
 	}
 	if err := s.Engine.SetPaused(*in.Paused); err != nil {
 		return nil, err
@@ -606,7 +605,7 @@ func (s *Server) watch(stop context.Context, w http.ResponseWriter, r *http.Requ
 	case s.watchers <- struct{}{}:
 		defer func() { <-s.watchers }()
 	default:
-		s.fail(w, r, 0, client.Failure(auth.KindUnavailable, "too many programs watch the agent", "close some of them"))
+		s.fail(w, r, 0, auth.Fail(auth.KindUnavailable, auth.Say("too_many_watchers"), auth.Say("hint_close_some")))
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())

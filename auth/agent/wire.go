@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"curfew/auth"
-	"curfew/auth/agent/client"
 )
 
 // status is the HTTP status of a kind. Programs branch on the "error" field;
@@ -43,5 +42,5 @@ func decodeStrict(b []byte, v any) error {
 	if e, ok := errors.AsType[*auth.Error](err); ok {
 		return e
 	}
-	return client.Failure(auth.KindBadRequest, "the request cannot be read: "+strings.TrimPrefix(err.Error(), "json: "), "")
+	return auth.Fail(auth.KindBadRequest, auth.Say("request_unreadable", strings.TrimPrefix(err.Error(), "json: ")), auth.Text{})
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -42,15 +41,15 @@ func CheckAccount(a auth.Account) error {
 	if err := auth.CheckName(a.Name); err != nil {
 		return err
 	}
-	if p := checkAccount(a); p.message != "" {
-		return &auth.Error{Kind: auth.KindBadRequest, Message: p.message, Hint: p.hint}
+	if p := checkAccount(a); p.is() {
+		return auth.Fail(auth.KindBadRequest, p.message, p.hint)
 	}
 	return nil
 }
 
 func checkAccount(a auth.Account) problem {
 	for _, k := range auth.Keys() {
-		if p := checkSetting(k, auth.Setting(&a, k.Name)); p.message != "" {
+		if p := checkSetting(k, auth.Setting(&a, k.Name)); p.is() {
 			p.key = k.Name
 			return p
 		}
@@ -58,10 +57,10 @@ func checkAccount(a auth.Account) problem {
 	preset, _ := oauth.LookupProvider(a.Provider)
 	if a.Issuer == "" && preset.Issuer == "" && (a.AuthorizationEndpoint == "" || a.TokenEndpoint == "") &&
 		(preset.AuthorizationEndpoint == "" || preset.TokenEndpoint == "") {
-		return problem{"", fmt.Sprintf("account %q does not say where to sign in", a.Name), "give a provider, an issuer, or authorization_endpoint and token_endpoint"}
+		return problem{"", auth.Say("no_server", a.Name), auth.Say("hint_no_server")}
 	}
 	if a.ClientID == "" {
-		return problem{"client_id", fmt.Sprintf("account %q has no client_id", a.Name), "the provider gives you one when you register a native (desktop) app"}
+		return problem{"client_id", auth.Say("no_client_id", a.Name), auth.Say("hint_client_id")}
 	}
 	return problem{}
 }
@@ -96,27 +95,27 @@ func checkSetting(k auth.Key, setting any) problem {
 		p := problem{}
 		switch {
 		case len(value) > 4096 || auth.Clip(value, 4096) != value && k.Name != "scope_separator":
-			return problem{message: fmt.Sprintf("%s has characters that cannot be in it", k.Name), hint: "was it copied whole, and nothing else?"}
+			return problem{message: auth.Say("bad_characters", k.Name), hint: auth.Say("hint_copied_whole")}
 		case check != nil:
 			p = check(value)
 		case k.Kind == auth.KeyURL:
 			p = checkServerURL(k.Name, value)
 		case k.Kind == auth.KeyChoice && !slices.Contains(k.Options, value):
-			p = problem{message: fmt.Sprintf("%s cannot be %q", k.Name, value), hint: "known are: " + strings.Join(quoted(k.Options), ", ")}
+			p = problem{message: auth.Say("cannot_be", k.Name, value), hint: auth.Say("known_are", strings.Join(quoted(k.Options), ", "))}
 		case k.Kind == auth.KeySpan:
 			if _, err := auth.ParseSpan(value); err != nil {
-				p = problem{message: k.Name + ": " + err.Error()}
+				p = problem{message: auth.Say("at", k.Name, err)}
 			}
 		case k.Kind == auth.KeyFile && !filepath.IsAbs(value):
-			p = problem{message: fmt.Sprintf("%s %q is not an absolute path", k.Name, value), hint: "the agent does not know your working directory: start at the root"}
+			p = problem{message: auth.Say("not_absolute", k.Name, value), hint: auth.Say("hint_absolute")}
 		case k.Kind == auth.KeyScopes && (value == "" || !isWord(value)): // RFC 6749 section 3.3
-			p = problem{message: fmt.Sprintf("%q is not a scope", value), hint: "one scope is one word; write several as several"}
+			p = problem{message: auth.Say("bad_scope", value), hint: auth.Say("hint_scope")}
 		case k.Kind == auth.KeyText && strings.ContainsFunc(value, func(r rune) bool { return r > '~' }) && k.Name != "login_hint":
-			p = problem{message: k.Name + " has characters that cannot be in it", hint: "was it copied whole, and nothing else?"}
+			p = problem{message: auth.Say("bad_characters", k.Name), hint: auth.Say("hint_copied_whole")}
 		case value == "":
-			p = problem{message: k.Name + " has an empty item"}
+			p = problem{message: auth.Say("empty_item", k.Name)}
 		}
-		if p.message != "" {
+		if p.is() {
 			return p
 		}
 	}
@@ -143,9 +142,9 @@ func checkProvider(name string) problem {
 		return problem{}
 	}
 	if err == nil {
-		return problem{message: fmt.Sprintf("%s cannot be used: %s", p.Title, p.Unavailable), hint: "see: curfew providers " + name}
+		return problem{message: auth.Say("provider_unavailable", p.Title, p.Unavailable), hint: auth.Say("hint_providers_name", name)}
 	}
-	return problem{message: fmt.Sprintf("there is no provider %q", name), hint: "see: curfew providers; for any other server give its issuer"}
+	return problem{message: auth.Say("provider_unknown", name), hint: auth.Say("hint_providers_list")}
 }
 
 // ownParameters are those of the authorization request that Curfew fills in
@@ -156,9 +155,9 @@ func checkParameters(key string, parameters map[string]string) problem {
 	for name, value := range parameters {
 		switch {
 		case !isWord(name) || auth.Clip(value, 2048) != value:
-			return problem{message: fmt.Sprintf("%s: %q cannot be a parameter", key, name)}
+			return problem{message: auth.Say("bad_parameter", key, name)}
 		case slices.Contains(ownParameters, name):
-			return problem{message: fmt.Sprintf("%s: Curfew sets %q itself", key, name), hint: "leave it out"}
+			return problem{message: auth.Say("own_parameter", key, name), hint: auth.Say("hint_leave_out")}
 		}
 	}
 	return problem{}
@@ -170,33 +169,33 @@ func checkServerURL(key, value string) problem {
 	u, err := url.Parse(value)
 	switch {
 	case err != nil || u.Host == "" || !isWord(value):
-		return problem{key, fmt.Sprintf("%s %q is not a URL", key, value), "it starts with https://"}
+		return problem{key, auth.Say("url_bad", key, value), auth.Say("hint_url")}
 	case u.User != nil || u.Fragment != "":
-		return problem{key, fmt.Sprintf("%s %q holds a user name or a fragment", key, u.Redacted()), ""}
+		return problem{key, auth.Say("url_user", key, u.Redacted()), auth.Text{}}
 	case u.Scheme == "https":
 		return problem{}
 	case u.Scheme == "http" && isLoopbackIP(u.Hostname()):
 		return problem{}
 	case u.Scheme == "http":
-		return problem{key, fmt.Sprintf("%s %q is not encrypted", key, value), "use https; http is for 127.0.0.1 and [::1] only"}
+		return problem{key, auth.Say("url_plain", key, value), auth.Say("hint_https")}
 	default:
-		return problem{key, fmt.Sprintf("%s %q is not a web address", key, value), "it starts with https://"}
+		return problem{key, auth.Say("url_not_web", key, value), auth.Say("hint_url")}
 	}
 }
 
 // checkRedirect: where the browser comes back to is this machine.
 func checkRedirect(value string) problem {
-	hint := "the default is http://127.0.0.1/callback; a port is added when it has none"
+	hint := auth.Say("hint_redirect")
 	u, err := url.Parse(value)
 	switch {
 	case err != nil || u.Scheme != "http" || !(isLoopbackIP(u.Hostname()) || u.Hostname() == "localhost"):
-		return problem{"redirect", fmt.Sprintf("redirect %q does not lead to this machine", value), hint}
+		return problem{"redirect", auth.Say("redirect_elsewhere", value), hint}
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || !isWord(value):
-		return problem{"redirect", fmt.Sprintf("redirect %q has more than a host, a port and a path", u.Redacted()), hint}
+		return problem{"redirect", auth.Say("redirect_more", u.Redacted()), hint}
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return problem{"redirect", fmt.Sprintf("redirect %q has no usable port", value), hint}
+			return problem{"redirect", auth.Say("redirect_port", value), hint}
 		}
 	}
 	return problem{}
@@ -213,7 +212,7 @@ func checkProxy(value string) problem {
 	if value == "none" || err == nil && u.Host != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) && u.User == nil {
 		return problem{}
 	}
-	return problem{message: fmt.Sprintf("proxy %q is not the address of a proxy", auth.Clip(value, 100)), hint: `for example "http://proxy.example.com:3128", without a password; "none" for no proxy`}
+	return problem{message: auth.Say("bad_proxy", auth.Clip(value, 100)), hint: auth.Say("hint_proxy")}
 }
 
 // checkResource: RFC 8707 section 2.
@@ -221,19 +220,19 @@ func checkResource(value string) problem {
 	if u, err := url.Parse(value); err == nil && u.IsAbs() && !strings.Contains(value, "#") && isWord(value) {
 		return problem{}
 	}
-	return problem{message: fmt.Sprintf("resource %q is not an absolute URI", value), hint: `for example "https://api.example.com"`}
+	return problem{message: auth.Say("bad_resource", value), hint: auth.Say("hint_resource")}
 }
 
 func checkCode(value string) problem {
 	if isWord(value) {
 		return problem{}
 	}
-	return problem{message: fmt.Sprintf("%q is not an error code", value), hint: "one code is one word"}
+	return problem{message: auth.Say("bad_code", value), hint: auth.Say("hint_code")}
 }
 
 func checkHost(value string) problem {
 	if u, err := url.Parse("https://" + value); err == nil && u.Host == value && u.Hostname() != "" && isWord(value) {
 		return problem{}
 	}
-	return problem{message: fmt.Sprintf("%q is not a host", value), hint: `for example "git.example.com", or "git.example.com:8443"`}
+	return problem{message: auth.Say("bad_host", value), hint: auth.Say("hint_host")}
 }

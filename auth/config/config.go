@@ -60,7 +60,7 @@ func readConfig(path string) ([]byte, error) {
 		return nil, err
 	}
 	if len(b) > maxConfig {
-		return nil, &auth.Error{Kind: auth.KindBadRequest, Message: path + " is larger than 1 MB", Hint: "it should hold a few lines for each account"}
+		return nil, auth.Fail(auth.KindBadRequest, auth.Say("config_too_big", path), auth.Say("hint_config_too_big"))
 	}
 	return b, nil
 }
@@ -85,7 +85,7 @@ func decode(path string, raw []byte) ([]byte, error) {
 		text = []byte(string(utf16.Decode(units)))
 	}
 	if !utf8.Valid(text) || bytes.ContainsRune(text, 0) {
-		return nil, &auth.Error{Kind: auth.KindBadRequest, Message: path + " is not a text in UTF-8", Hint: "save it in your editor with the encoding UTF-8"}
+		return nil, auth.Fail(auth.KindBadRequest, auth.Say("config_not_utf8", path), auth.Say("hint_utf8"))
 	}
 	return text, nil
 }
@@ -119,27 +119,27 @@ func parseSettings(path string, raw []byte) (Settings, error) {
 		if line := places.line(append(key, p.key)...); line > 0 {
 			where += ":" + strconv.Itoa(line)
 		}
-		return &auth.Error{Kind: auth.KindBadRequest, Message: where + ": " + p.message, Hint: p.hint}
+		return auth.Fail(auth.KindBadRequest, auth.Say("at", where, p.message), p.hint)
 	}
 
 	s := Settings{General: auth.General{Limits: auth.BuiltIn, Warnings: auth.WarnAll}}
-	if p := tighten(&s.Limits, f); p.message != "" {
+	if p := tighten(&s.Limits, f); p.is() {
 		return Settings{}, at(p, "limits")
 	}
 	if w := f.Desktop.Warnings; w != nil {
 		s.Warnings = auth.WarningLevel(*w)
-		if p := checkWarnings(s.Warnings); p.message != "" {
+		if p := checkWarnings(s.Warnings); p.is() {
 			return Settings{}, at(p, "desktop")
 		}
 	}
 	for name, a := range f.Account {
 		if err := auth.CheckName(name); err != nil {
 			e, _ := errors.AsType[*auth.Error](err)
-			return Settings{}, at(problem{message: e.Message, hint: e.Hint}, "account", name)
+			return Settings{}, at(problem{message: e.Text(), hint: e.HintText()}, "account", name)
 		}
 		a.Name = name
 		a = Tidy(a)
-		if p := checkAccount(a); p.message != "" {
+		if p := checkAccount(a); p.is() {
 			return Settings{}, at(p, "account", name)
 		}
 		s.Accounts = append(s.Accounts, a)
@@ -164,32 +164,29 @@ func syntaxError(path string, text []byte, err error) error {
 	if missing, ok := errors.AsType[*toml.StrictMissingError](err); ok {
 		e := missing.Errors[0]
 		line, _ := e.Position()
-		return &auth.Error{
-			Kind:    auth.KindBadRequest,
-			Message: fmt.Sprintf("%s:%d: there is no setting %q", path, line, strings.Join(e.Key(), ".")),
-			Hint:    "known are: " + strings.Join(knownKeys(e.Key()), ", "),
-		}
+		return auth.Fail(auth.KindBadRequest, auth.Say("setting_unknown", path, line, strings.Join(e.Key(), ".")), auth.Say("known_are", strings.Join(knownKeys(e.Key()), ", ")))
 	}
 	e, ok := errors.AsType[*toml.DecodeError](err)
 	if !ok {
-		return &auth.Error{Kind: auth.KindBadRequest, Message: path + ": " + decoderWords(err)}
+		return auth.Fail(auth.KindBadRequest, auth.Say("at", path, decoderWords(err)), auth.Text{})
 	}
 	line, column := e.Position()
-	where := fmt.Sprintf("%s:%d:%d: ", path, line, column)
+	where := fmt.Sprintf("%s:%d:%d", path, line, column)
 	if name, _, ok := strings.Cut(strings.Split(string(text), "\n")[line-1], "="); ok {
-		where += auth.Clip(name, 40) + ": "
+		where += ": " + auth.Clip(name, 40)
 	}
-	words := decoderWords(e)
-	hint := "fix that line, then try again"
+	raw := decoderWords(e)
+	words := auth.Words(raw)
+	hint := auth.Say("hint_fix_line")
 	switch {
-	case strings.Contains(words, "cannot decode") || strings.Contains(words, "cannot be assigned"): // about Go's types
-		words = "wrong kind of value"
-		hint = `texts and time spans are in quotes, like "14d"; numbers are not; lists are in [ ]`
-	case strings.Contains(words, "incomplete number") || strings.Contains(words, "cannot have new lines"): // what a text without its quotes looks like
-		words = "missing quote"
-		hint = `put text in straight quotes, for example "https://id.example.com"; in a list, quote each item`
+	case strings.Contains(raw, "cannot decode") || strings.Contains(raw, "cannot be assigned"): // about Go's types
+		words = auth.Say("wrong_kind")
+		hint = auth.Say("hint_wrong_kind")
+	case strings.Contains(raw, "incomplete number") || strings.Contains(raw, "cannot have new lines"): // what a text without its quotes looks like
+		words = auth.Say("quote_missing")
+		hint = auth.Say("hint_missing_quote")
 	}
-	return &auth.Error{Kind: auth.KindBadRequest, Message: where + words, Hint: hint}
+	return auth.Fail(auth.KindBadRequest, auth.Say("at", where, words), hint)
 }
 
 // decoderWords is the decoder's message on one line: it may quote the file.
@@ -215,21 +212,26 @@ func knownKeys(key []string) []string {
 }
 
 // A problem is what is wrong with one key; no message means nothing is.
-type problem struct{ key, message, hint string }
+type problem struct {
+	key           string
+	message, hint auth.Text
+}
+
+func (p problem) is() bool { return p.message.Message != "" }
 
 // tighten applies the [limits] table, which can only tighten.
 func tighten(l *auth.Limits, f settingsFile) problem {
 	if text := f.Limits.MaxAge; text != nil {
 		d, err := auth.ParseSpan(*text)
 		if err != nil {
-			return problem{"max_age", "max_age: " + err.Error(), ""}
+			return problem{"max_age", auth.Say("at", "max_age", err), auth.Text{}}
 		}
 		l.MaxAge = d
 	}
 	if text := f.Limits.MaxIdle; text != nil {
 		d, err := auth.ParseSpan(*text)
 		if err != nil {
-			return problem{"max_idle", "max_idle: " + err.Error(), ""}
+			return problem{"max_idle", auth.Say("at", "max_idle", err), auth.Text{}}
 		}
 		l.MaxIdle = d // off by default: any value tightens
 	}
@@ -243,15 +245,15 @@ func tighten(l *auth.Limits, f settingsFile) problem {
 func checkLimits(l auth.Limits) problem {
 	switch {
 	case l.MaxAge <= 0:
-		return problem{"max_age", "max_age must be positive", ""}
+		return problem{"max_age", auth.Say("limit_age_positive"), auth.Text{}}
 	case l.MaxAge > auth.BuiltIn.MaxAge:
-		return problem{"max_age", fmt.Sprintf("max_age = %q is looser than the built-in %s", auth.FormatSpan(l.MaxAge), formatDays(auth.BuiltIn.MaxAge)), "limits can only be tightened: leave it out, or make it shorter"}
+		return problem{"max_age", auth.Say("limit_age_loose", auth.FormatSpan(l.MaxAge), formatDays(auth.BuiltIn.MaxAge)), auth.Say("hint_tighten_shorter")}
 	case l.MaxRefreshes < 1:
-		return problem{"max_refreshes", fmt.Sprintf("max_refreshes = %d is less than 1", l.MaxRefreshes), `for no background refresh, set refresh = "on-demand" in the account`}
+		return problem{"max_refreshes", auth.Say("limit_refreshes_few", l.MaxRefreshes), auth.Say("hint_on_demand")}
 	case l.MaxRefreshes > auth.BuiltIn.MaxRefreshes:
-		return problem{"max_refreshes", fmt.Sprintf("max_refreshes = %d is looser than the built-in %d", l.MaxRefreshes, auth.BuiltIn.MaxRefreshes), "limits can only be tightened: leave it out, or make it smaller"}
+		return problem{"max_refreshes", auth.Say("limit_refreshes_loose", l.MaxRefreshes, auth.BuiltIn.MaxRefreshes), auth.Say("hint_tighten_smaller")}
 	case l.MaxIdle < 0:
-		return problem{"max_idle", "max_idle must not be negative", "leave it out to have no such limit"}
+		return problem{"max_idle", auth.Say("limit_idle_negative"), auth.Say("hint_no_idle")}
 	}
 	return problem{}
 }
@@ -261,18 +263,18 @@ func checkWarnings(w auth.WarningLevel) problem {
 	if slices.Contains(levels, string(w)) {
 		return problem{}
 	}
-	return problem{"warnings", fmt.Sprintf("warnings cannot be %q", w), "known are: " + strings.Join(levels, ", ")}
+	return problem{"warnings", auth.Say("warnings_unknown", w), auth.Say("known_are", strings.Join(levels, ", "))}
 }
 
 // CheckGeneral says what is wrong with g, with an [*Error]; a limit that is
 // looser than the built-in one is.
 func CheckGeneral(g auth.General) error {
 	p := checkLimits(g.Limits)
-	if p.message == "" {
+	if !p.is() {
 		p = checkWarnings(g.Warnings)
 	}
-	if p.message != "" {
-		return &auth.Error{Kind: auth.KindBadRequest, Message: p.message, Hint: p.hint}
+	if p.is() {
+		return auth.Fail(auth.KindBadRequest, p.message, p.hint)
 	}
 	return nil
 }

@@ -141,11 +141,7 @@ func (f file) save(text []byte, want Settings, refused *auth.Error) (undo func()
 }
 
 func byHand(path, table string) *auth.Error {
-	return &auth.Error{
-		Kind:    auth.KindBadRequest,
-		Message: fmt.Sprintf("%s is written in a way that cannot be edited safely", path),
-		Hint:    fmt.Sprintf("edit [%s] there yourself", table),
-	}
+	return auth.Fail(auth.KindBadRequest, auth.Say("config_not_editable", path), auth.Say("hint_edit_table", table))
 }
 
 // A keyLine is one setting as it is written into the file.

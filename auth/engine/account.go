@@ -78,7 +78,7 @@ func (m *Manager) newAccount(c auth.Account) (*account, error) {
 	clock := m.clock.another()
 	client, err := m.newClient(m.clientConfig(c, clock))
 	if err != nil {
-		return nil, &auth.Error{Kind: auth.KindBadRequest, Message: err.Error(), Hint: "see `curfew providers`, and the account's table in config.toml", Cause: err}
+		return nil, auth.Fail(auth.KindBadRequest, auth.Words(err.Error()), auth.Say("hint_providers")).Because(err)
 	}
 	return &account{m: m, name: c.Name, clock: clock, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, server: server{client, bindingOf(c), false, c.RevocationReach}, loading: true}, nil
 }
@@ -458,7 +458,8 @@ func (a *account) end(ctx context.Context, reason auth.Reason) {
 // recordEndLocked drops the session from memory and remembers how it ended.
 func (a *account) recordEndLocked(rec keystore.Record, reason auth.Reason) {
 	now := a.clock.Now()
-	past := journal.Past{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.use.Demand}
+	past := journal.Past{Account: a.name, Reason: reason, At: now, SignedInAt: rec.StartedAt, Used: rec.Used, Demand: a.use.Demand,
+		Limits: auth.EndedLimits{MaxAge: seconds(a.m.limits.MaxAge), MaxRefreshes: a.m.limits.MaxRefreshes}}
 	kind := auth.EventEnd
 	if reason == auth.ByUser {
 		kind = auth.EventSignOut
@@ -466,7 +467,7 @@ func (a *account) recordEndLocked(rec keystore.Record, reason auth.Reason) {
 		past.Subject, past.Identity, past.TookTokens = a.facts.Identity.Display, a.facts.Identity, a.use.Takers
 	}
 	a.m.journal.Ended(past)
-	a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: kind, Count: rec.Used, Message: endMessage(reason)})
+	a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: kind, Count: rec.Used, Text: auth.EndText(reason)})
 	a.dropUnsavedLocked()
 	a.rec, a.access, a.facts, a.use = nil, auth.Secret{}, facts{}, use{}
 	a.retry, a.storeErr, a.dirty = retry{}, nil, false

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"curfew/auth"
 	"curfew/auth/oauth"
@@ -15,24 +14,19 @@ import (
 // no verdict of the keystore.
 func (m *Manager) clientSecret(ctx context.Context, account string) (auth.Secret, error) {
 	b, err := m.store.GetSecret(ctx, clientSecretName(account))
-	wrong := ""
+	wrong := "client_secret_missing"
 	switch {
 	case errors.Is(err, keystore.ErrNotFound), errors.Is(err, keystore.ErrChanged):
-		wrong = fmt.Sprintf("the client secret of %s is not in the keychain", account)
 	case errors.Is(err, keystore.ErrTampered), errors.Is(err, keystore.ErrCorrupt):
 		m.log.Error("a client secret cannot be used", "account", account, "error", err)
-		wrong = fmt.Sprintf("the client secret of %s is damaged", account)
+		wrong = "client_secret_damaged"
 	case err != nil:
 		return auth.Secret{}, keychainError(err)
 	default:
 		defer clear(b)
 		return auth.NewSecret(string(b)), nil
 	}
-	return auth.Secret{}, &auth.Error{
-		Kind:    auth.KindBadRequest,
-		Message: wrong,
-		Hint:    "store it again: `curfew add " + account + " ... --client-secret-stdin`",
-	}
+	return auth.Secret{}, auth.Fail(auth.KindBadRequest, auth.Say(wrong, account), auth.Say("hint_client_secret", account))
 }
 
 func clientSecretName(account string) string { return "client-secret/" + account }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -293,11 +292,11 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	f.OutcomeUnknown = false
 	f.Clock = a.clock.Anchor()
 	if bad == nil && !f.AccessExpiresAt.IsZero() && !now.Before(f.AccessExpiresAt) {
-		bad = protocolError("its access token is over already")
+		bad = protocolError("its access token has already expired")
 	}
 	switch {
 	case bad != nil:
-		f.Useless = useless{f.Useless.Count + 1, reasonOf(bad)}
+		f.Useless = useless{f.Useless.Count + 1, reasonOf(bad).Message}
 	case f.AccessExpiresAt.IsZero(): // who waits is given it; for the next it counts as expired
 		f.Useless = useless{f.Useless.Count + 1, "it does not say how long its access token lives"}
 	default:
@@ -400,14 +399,15 @@ func (a *account) save(ctx context.Context) error {
 	if a.flight != nil {
 		program = a.flight.program
 	}
-	words := fmt.Sprintf("refreshed, %d of %d", used, a.m.limits.MaxRefreshes)
+	left := a.sessionLocked().Left(a.m.limits)
+	words := auth.Say("event_refreshed", left)
 	if program != "" {
-		words += ", for " + program
+		words = auth.Say("event_refreshed_for", program, left)
 	}
-	a.m.journal.Add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventRefresh, Program: program, Count: used, Message: words})
+	a.m.journal.Add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventRefresh, Program: program, Count: used, Text: words})
 	if a.facts.Useless.Count > 0 && !u.late {
 		a.retry = a.m.afterUseless(a.facts)
-		a.m.journal.Add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventError, Message: failureWords(a.retry.err)})
+		a.m.journal.Add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventError, Text: failureText(a.retry.err)})
 	}
 	a.m.publishLocked()
 	return nil
@@ -450,7 +450,7 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 	r := &a.retry
 	if r.err == nil || r.err.Class != e.Class {
 		r.tries = 0
-		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventError, Message: failureWords(e)})
+		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventError, Text: failureText(e)})
 	}
 	r.tries++
 	r.err, r.last, r.useless = e, now, false

@@ -3,11 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"curfew/auth"
 	"curfew/auth/oauth"
@@ -18,31 +14,25 @@ import (
 
 // endedError is what everybody gets who asks for a token of an ended session.
 func endedError(account string, r auth.Reason) *auth.Error {
-	return &auth.Error{Kind: auth.KindSignInNeeded, Reason: r, Message: endMessage(r), Hint: "run `curfew login " + account + "`"}
+	e := auth.Fail(auth.KindSignInNeeded, auth.EndText(r), auth.Say("hint_login", account))
+	e.Reason = r
+	return e
 }
 
 // shuttingDown is what everybody gets whom nobody will serve any more.
 func shuttingDown() *auth.Error {
-	return &auth.Error{Kind: auth.KindUnavailable, Message: "the agent is shutting down", Hint: "try again"}
+	return auth.Fail(auth.KindUnavailable, auth.Say("shutting_down"), auth.Say("hint_retry"))
 }
 
 // suspectError says that the clocks contradict each other.
 func suspectError() *auth.Error {
-	return &auth.Error{
-		Kind:    auth.KindUnavailable,
-		Message: "the clock of this machine cannot be right, so no token is handed out; nothing is lost",
-		Hint:    "set the clock, or connect to the network so that the server can tell the time",
-	}
+	return auth.Fail(auth.KindUnavailable, auth.Say("clock_wrong"), auth.Say("hint_set_clock"))
 }
 
 // bindingError says that the configuration is not the one that the session
 // was got with, so that its refresh token is sent nowhere.
 func bindingError(account string) *auth.Error {
-	return &auth.Error{
-		Kind:    auth.KindBadRequest,
-		Message: "the provider or client of " + account + " is not the one that it was signed in with",
-		Hint:    "put the old values back into config.toml, or sign in again: `curfew login " + account + " --force`",
-	}
+	return auth.Fail(auth.KindBadRequest, auth.Say("binding_changed", account), auth.Say("hint_old_values", account))
 }
 
 // noSessionErrorLocked says why an account has no session.
@@ -58,38 +48,36 @@ func (a *account) noSessionErrorLocked() *auth.Error {
 }
 
 func notSignedIn(account string, past auth.Reason) *auth.Error {
-	return &auth.Error{Kind: auth.KindSignInNeeded, Reason: past, Message: account + " is not signed in", Hint: "run `curfew login " + account + "`"}
+	e := auth.Fail(auth.KindSignInNeeded, auth.Say("account_signed_out", account), auth.Say("hint_login", account))
+	e.Reason = past
+	return e
 }
 
 // failureErrorLocked is what a caller gets while a refresh fails for now.
 func (a *account) failureErrorLocked() *auth.Error {
 	e := a.retry.err
+	words := auth.Say("kept", failureText(e))
 	if e.Class == oauth.HeldBack {
-		return &auth.Error{
-			Kind:    auth.KindRefused,
-			Message: failureWords(e) + "; the session is kept",
-			Hint:    heldHint(a.name, e),
-			Cause:   e,
-		}
+		return auth.Fail(auth.KindRefused, words, heldHint(a.name, e)).Because(e)
 	}
-	hint := "try again"
+	hint := auth.Say("hint_retry")
 	in := a.retry.at.Sub(a.clock.Now())
 	switch {
 	case a.retry.useless && in > 0:
-		hint = "each try costs a refresh, so the next waits " + auth.ShortDuration(in) + "; look at the provider, or sign in again: `curfew login " + a.name + " --force`"
+		hint = auth.Say("hint_useless", auth.SpanText(in), a.name)
 	case in > 0:
-		hint = "Curfew tries again in " + auth.ShortDuration(in) + " by itself"
+		hint = auth.Say("hint_auto_retry", auth.SpanText(in))
 	}
-	return &auth.Error{Kind: auth.KindUnavailable, Message: failureWords(e) + "; the session is kept", Hint: hint, Cause: e}
+	return auth.Fail(auth.KindUnavailable, words, hint).Because(e)
 }
 
 // heldHint is the advice for a refusal: where the client is at fault, to look
 // at it first.
-func heldHint(account string, e *oauth.Error) string {
+func heldHint(account string, e *oauth.Error) auth.Text {
 	if refusesClient(e) || e.Code == "invalid_scope" {
-		return "check the client id and the scopes of " + account + ", or sign in again: `curfew login " + account + " --force`"
+		return auth.Say("hint_check_client", account, account)
 	}
-	return "sign in again: `curfew login " + account + " --force`"
+	return auth.Say("hint_login_force", account)
 }
 
 // refusesClient reports whether a server refused the client, not the person or
@@ -98,58 +86,65 @@ func refusesClient(e *oauth.Error) bool {
 	return e.Code == "invalid_client" || e.Code == "unauthorized_client" || e.Code == "" && e.Description == "" && e.Status == http.StatusUnauthorized
 }
 
-// failureWords says what went wrong between here and the server.
-func failureWords(e *oauth.Error) string {
+// failureText says what went wrong between here and the server.
+func failureText(e *oauth.Error) auth.Text {
 	switch e.Class {
 	case oauth.NotSent:
 		if e.Status != 0 { // what it answered to a question that spends nothing
-			return "the server gave no usable answer (" + reasonOf(e) + ")"
+			return auth.Say("server_no_answer", reasonOf(e))
 		}
-		return "the server cannot be reached (" + unreached(e) + ")"
+		return auth.Say("server_not_reached", unreached(e, reasonOf(e)))
 	case oauth.Unknown:
-		return "the server gave no usable answer (" + reasonOf(e) + ")"
+		return auth.Say("server_no_answer", reasonOf(e))
 	case oauth.Throttled:
-		return "the server asks to wait"
+		return auth.Say("server_throttles")
 	case oauth.Protocol:
-		return "the server's answer breaks the protocol (" + reasonOf(e) + ")"
+		return auth.Say("server_protocol", reasonOf(e))
 	case oauth.HeldBack:
 		switch {
 		case e.Code == "" && e.Status == 0: // found out here
 			return reasonOf(e)
 		case refusesClient(e):
-			return "the server refused this client (" + reasonOf(e) + ")"
+			return auth.Say("server_refused", reasonOf(e))
 		}
-		return "the server refused (" + reasonOf(e) + ")"
+		return auth.Say("server_refused_request", reasonOf(e))
 	case oauth.Dead:
-		return "the server ended this session (" + reasonOf(e) + ")"
+		return auth.Say("server_ended", reasonOf(e))
 	default:
-		return e.Error()
+		return auth.Words(e.Error())
 	}
 }
 
-// unreached is reasonOf for who has just said that the server cannot be reached.
-func unreached(e *oauth.Error) string {
-	why, found := strings.CutPrefix(reasonOf(e), e.Server+" could not be reached")
-	if !found || strings.HasPrefix(why, " through") { // the proxy, which is news
-		return reasonOf(e)
+// unreached is why, for a sentence that has just said that the server cannot
+// be reached.
+func unreached(e *oauth.Error, why auth.Text) auth.Text {
+	switch why.ID {
+	case "net_unreachable":
+		return auth.Words(e.Server)
+	case "net_unreachable_why":
+		return auth.Say("net_unreachable_at", why.Args...)
+	case "with_issuer":
+		if inner, ok := why.Args[0].(auth.Text); ok {
+			return auth.Say(why.ID, unreached(e, inner), why.Args[1])
+		}
 	}
-	return e.Server + why
+	return why
 }
 
 // reasonOf is the shortest true account of e: the server's words where it has
 // any, as what they are.
-func reasonOf(e *oauth.Error) string {
+func reasonOf(e *oauth.Error) auth.Text {
 	switch {
 	case e.Description != "":
-		return "it says: " + e.Description
+		return auth.Say("server_says", e.Description)
 	case e.Code != "":
-		return e.Code
+		return auth.Words(e.Code)
 	case e.Err != nil:
-		return e.Err.Error()
+		return e.Reason()
 	case e.Status != 0:
-		return fmt.Sprintf("HTTP %d", e.Status)
+		return auth.Say("http_status", e.Status)
 	default:
-		return e.Error()
+		return auth.Words(e.Error())
 	}
 }
 
@@ -158,40 +153,56 @@ func signInError(account string, err error) *auth.Error {
 	if e, ok := errors.AsType[*auth.Error](err); ok {
 		return e
 	}
-	again := "start it again: `curfew login " + account + "`"
+	again := auth.Say("hint_login_again", account)
+	fail := func(k auth.Kind, message, hint auth.Text) *auth.Error {
+		return auth.Fail(k, message, hint).Because(err)
+	}
 	e, ok := errors.AsType[*oauth.Error](err)
 	switch {
 	case ok: // sorted below: a server that did not answer in time is none of the person's doing
 	case errors.Is(err, context.DeadlineExceeded):
-		return &auth.Error{Kind: auth.KindFailed, Message: "nobody finished the sign-in in the browser in time", Hint: again, Cause: err}
+		return fail(auth.KindFailed, auth.Say("sign_in_no_time"), again)
 	case errors.Is(err, context.Canceled):
-		return &auth.Error{Kind: auth.KindFailed, Message: auth.MessageCancelled, Hint: again, Cause: err}
+		return fail(auth.KindFailed, auth.Say(auth.CancelledID), again)
 	default:
-		return &auth.Error{Kind: auth.KindFailed, Message: "the sign-in failed: " + err.Error(), Hint: again, Cause: err}
+		return fail(auth.KindFailed, auth.Say("sign_in_failed", err), again)
 	}
 	switch e.Class {
 	case oauth.Denied:
-		return &auth.Error{Kind: auth.KindRefused, Message: "consent was denied (" + reasonOf(e) + ")", Hint: again, Cause: err}
+		return fail(auth.KindRefused, auth.Say("consent_denied", reasonOf(e)), again)
 	case oauth.Cancelled: // or too slow
-		return &auth.Error{Kind: auth.KindFailed, Message: e.Error(), Hint: again, Cause: err}
+		return fail(auth.KindFailed, e.Reason(), again)
 	case oauth.HeldBack:
 		hint := again
 		switch {
 		case e.Op == "discovery":
-			hint = "check the issuer of " + account + " in config.toml"
+			hint = auth.Say("hint_check_issuer", account)
 		case e.Code == "invalid_scope":
-			hint = "check the scopes of " + account + " in config.toml; a server that does not know offline_access may want authorize = { access_type = \"offline\" }"
+			hint = auth.Say("hint_check_scopes", account)
 		case e.Code != "" && e.Code != "invalid_grant":
-			hint = "check the client id, the redirect and the scopes of " + account + " at the provider and in config.toml"
+			hint = auth.Say("hint_check_redirect", account)
 		}
-		return &auth.Error{Kind: auth.KindRefused, Message: failureWords(e), Hint: hint, Cause: err}
+		return fail(auth.KindRefused, failureText(e), hint)
 	case oauth.NotSent:
-		return &auth.Error{Kind: auth.KindUnavailable, Message: failureWords(e), Hint: "check the network and the issuer of " + account, Cause: err}
+		return fail(auth.KindUnavailable, failureText(e), auth.Say("hint_check_network", account))
 	case oauth.Throttled, oauth.Unknown:
-		return &auth.Error{Kind: auth.KindUnavailable, Message: failureWords(e), Hint: again, Cause: err}
+		return fail(auth.KindUnavailable, failureText(e), again)
 	default:
-		return &auth.Error{Kind: auth.KindFailed, Message: failureWords(e), Hint: again, Cause: err}
+		return fail(auth.KindFailed, failureText(e), again)
 	}
+}
+
+// keychainFaults are what can be wrong with the keychain, and what helps.
+var keychainFaults = []struct {
+	err           error
+	message, hint string // ids
+}{
+	{keystore.ErrLocked, auth.LockedID, "hint_unlock"},
+	{keystore.ErrUnavailable, "keychain_none", "hint_keychain_start"},
+	{keystore.ErrNoCollection, "keychain_no_collection", "hint_keychain_new"},
+	{keystore.ErrDenied, "keychain_refused", "hint_keychain_allow"},
+	{keystore.ErrTimeout, "keychain_silent", "hint_keychain_prompt"},
+	{keystore.ErrChanged, "keychain_other", "hint_keychain_restore"},
 }
 
 // keychainError says what is wrong with the keychain and what helps.
@@ -199,73 +210,25 @@ func keychainError(err error) *auth.Error {
 	if e, ok := errors.AsType[*auth.Error](err); ok {
 		return e
 	}
-	e := &auth.Error{Kind: auth.KindKeychain, Message: err.Error(), Cause: err}
+	for _, f := range keychainFaults {
+		if errors.Is(err, f.err) {
+			return auth.Fail(auth.KindKeychain, auth.Say(f.message), auth.Say(f.hint)).Because(err)
+		}
+	}
+	message, hint := auth.Words(err.Error()), auth.Say("hint_doctor")
 	switch {
-	case errors.Is(err, keystore.ErrLocked):
-		e.Message, e.Hint = "the keychain is locked", "unlock it (log in to the desktop, open its password manager, or run `curfew unlock`) and try again; nothing is lost"
-	case errors.Is(err, keystore.ErrUnavailable):
-		e.Message, e.Hint = "no keychain is available", "start one that speaks the Secret Service (gnome-keyring, KWallet, KeePassXC) in this session, or switch KWallet on in KDE's System Settings; or end the agent, whose process `curfew doctor` names, and run `curfew agent --memory` for sessions that end with it"
-	case errors.Is(err, keystore.ErrNoCollection):
-		e.Message, e.Hint = "the keychain has no default collection", "run `curfew unlock` or sign in: the keychain then asks for the password of a new one"
-	case errors.Is(err, keystore.ErrDenied):
-		e.Message, e.Hint = "the keychain refused", "run `curfew unlock`, and allow Curfew in the prompt of the keychain; nothing is lost"
-	case errors.Is(err, keystore.ErrTimeout):
-		e.Message, e.Hint = "the keychain does not answer", "look for a prompt of the keychain that waits for you"
-	case errors.Is(err, keystore.ErrChanged):
-		e.Message, e.Hint = "this is not the keychain that the session was kept in", "bring that keychain back, or sign in again"
 	case errors.Is(err, keystore.ErrTooBig):
-		e.Kind = auth.KindFailed
-		e.Message, e.Hint = fmt.Sprintf("the server's refresh token is larger than the %d KB that can be kept", keystore.MaxSecret>>10), "ask the provider for smaller tokens (fewer scopes or groups)"
+		message, hint = auth.Say("keychain_too_big", keystore.MaxSecret>>10), auth.Say("hint_smaller_tokens")
 	case errors.Is(err, keystore.ErrVersion):
-		e.Kind = auth.KindFailed
-		e.Message, e.Hint = "the stored session was written by a newer version of Curfew", "update Curfew, or sign in again"
-	default:
-		e.Kind = auth.KindFailed
-		e.Hint = "look with `curfew doctor`"
+		message, hint = auth.Say("keychain_version"), auth.Say("hint_update")
 	}
-	return e
+	return auth.Fail(auth.KindFailed, message, hint).Because(err)
 }
 
-// sentence makes a message into a sentence.
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	r, n := utf8.DecodeRuneInString(s)
-	s = string(unicode.ToUpper(r)) + s[n:]
-	if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "?") {
-		s += "."
-	}
-	return s
-}
-
-func programWords(program string) string {
+// tokenText says who got a token.
+func tokenText(program string) auth.Text {
 	if program == "" {
-		return "a program"
+		return auth.Say("event_token_unknown")
 	}
-	return program
-}
-
-// endMessage is the sentence for an ended session. The first two are the
-// exact words of the session model.
-func endMessage(r auth.Reason) string {
-	switch r {
-	case auth.ByAge:
-		return auth.MessageAge
-	case auth.ByRefreshes:
-		return auth.MessageRefreshes
-	case auth.ByIdle:
-		return "The session was not used for too long. Please sign in again."
-	case auth.ByRevocation:
-		return "The server ended this session. Please sign in again."
-	case auth.ByRotationLost:
-		return "The answer to a refresh was lost and the server does not repeat it. Please sign in again."
-	case auth.ByTampering:
-		return "The stored session was changed by something else than Curfew, so it was closed. Please sign in again."
-	case auth.BySubjectChanged:
-		return "The server answered for another person, so the session was closed. Please sign in again."
-	case auth.ByUser:
-		return "Signed out."
-	}
-	return "The session is over. Please sign in again."
+	return auth.Say("event_token", program)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"curfew/auth"
 	"curfew/keystore"
 )
 
@@ -17,7 +16,7 @@ func TestKeychainWords(t *testing.T) {
 		want string // "": whatever
 		away bool
 	}{
-		{keystore.ErrLocked, auth.MessageLocked, true},
+		{keystore.ErrLocked, "The keychain is locked.", true},
 		{keystore.ErrDenied, "The keychain refused.", true},
 		{keystore.ErrTimeout, "The keychain does not answer.", true},
 		{keystore.ErrUnavailable, "", true},
@@ -27,7 +26,7 @@ func TestKeychainWords(t *testing.T) {
 	} {
 		err := fmt.Errorf("cannot read a keychain item: %w", tt.err)
 		e := keychainError(err)
-		words := sentence(e.Message)
+		words := e.Text().Sentence().Message
 		if tt.want != "" && words != tt.want || said[words] || e.Hint == "" {
 			t.Errorf("%v: %q, hint %q", tt.err, words, e.Hint)
 		}

@@ -312,11 +312,11 @@ func (m *Manager) accountLocked(name string) (*account, error) {
 	if a := m.accounts[name]; a != nil {
 		return a, nil
 	}
-	hint := "add one with `curfew add " + auth.Clip(name, auth.MaxProgram) + " --issuer URL --client-id ID`"
+	hint := auth.Say("hint_add_account", auth.Clip(name, auth.MaxProgram))
 	if len(m.accounts) > 0 {
-		hint = "accounts: " + strings.Join(slices.Sorted(maps.Keys(m.accounts)), ", ")
+		hint = auth.Say("hint_accounts", strings.Join(slices.Sorted(maps.Keys(m.accounts)), ", "))
 	}
-	return nil, &auth.Error{Kind: auth.KindUnknown, Message: fmt.Sprintf("there is no account %q", auth.Clip(name, auth.MaxProgram)), Hint: hint}
+	return nil, auth.Fail(auth.KindUnknown, auth.Say("account_unknown", auth.Clip(name, auth.MaxProgram)), hint)
 }
 
 // CheckAccount asks the account's server whether it can work, where the server
@@ -324,13 +324,13 @@ func (m *Manager) accountLocked(name string) (*account, error) {
 func (m *Manager) CheckAccount(ctx context.Context, c auth.Account) error {
 	client, err := m.newClient(m.clientConfig(c, m.clock.another()))
 	if err != nil {
-		return &auth.Error{Kind: auth.KindBadRequest, Message: err.Error(), Hint: "see `curfew providers`", Cause: err}
+		return auth.Fail(auth.KindBadRequest, auth.Words(err.Error()), auth.Say("hint_see_providers")).Because(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
 	err = client.Check(ctx)
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
-		return &auth.Error{Kind: auth.KindBadRequest, Message: failureWords(e), Hint: "check the issuer and the settings of " + c.Name + ", then try again", Cause: err}
+		return auth.Fail(auth.KindBadRequest, failureText(e), auth.Say("hint_check_account", c.Name)).Because(err)
 	}
 	return err
 }
@@ -351,18 +351,10 @@ func (m *Manager) SetAccount(c auth.Account) error {
 			return nil
 		}
 		if bindingOf(old.config) != bindingOf(c) && old.signIn.running() {
-			return &auth.Error{
-				Kind:    auth.KindBadRequest,
-				Message: fmt.Sprintf("a sign-in of %s runs, so its provider and client cannot change", c.Name),
-				Hint:    "finish it or cancel it first",
-			}
+			return auth.Fail(auth.KindBadRequest, auth.Say("sign_in_runs", c.Name), auth.Say("hint_sign_in_runs"))
 		}
 		if bindingOf(old.config) != bindingOf(c) && old.rec != nil {
-			return &auth.Error{
-				Kind:    auth.KindBadRequest,
-				Message: fmt.Sprintf("%s is signed in, so its provider and client cannot change", c.Name),
-				Hint:    "sign out first: `curfew logout " + c.Name + "`",
-			}
+			return auth.Fail(auth.KindBadRequest, auth.Say("live_session", c.Name), auth.Say("hint_sign_out_first", c.Name))
 		}
 	}
 	fresh, err := m.newAccount(c)
@@ -384,7 +376,7 @@ func (m *Manager) SetAccount(c auth.Account) error {
 		old.config, old.server, old.retry = fresh.config, fresh.server, retry{}
 		old.poke()
 	}
-	m.journal.Add(auth.Event{At: m.clock.Now(), Account: c.Name, Kind: auth.EventConfig, Message: "account configured"})
+	m.journal.Add(auth.Event{At: m.clock.Now(), Account: c.Name, Kind: auth.EventConfig, Text: auth.Say("event_configured")})
 	m.publishLocked()
 	return nil
 }
@@ -441,7 +433,7 @@ func (m *Manager) SetPaused(paused bool) error {
 	m.pausing.Lock() // so that what is saved last is what holds
 	defer m.pausing.Unlock()
 	if err := m.journal.SetPaused(paused); err != nil {
-		return &auth.Error{Kind: auth.KindFailed, Message: "cannot save the pause, so nothing changed: " + err.Error(), Hint: "free disk space, or fix the permissions of the state directory", Cause: err}
+		return auth.Fail(auth.KindFailed, auth.Say("pause_failed", err), auth.Say("hint_state_directory")).Because(err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

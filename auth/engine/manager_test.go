@@ -1046,7 +1046,7 @@ func TestConfigurationAfterFailedSignIn(t *testing.T) {
 		must(t, err)
 		err = w.m.SetAccount(auth.Account{Name: "work", Issuer: issuer, ClientID: "another"})
 		w.wantError(err, auth.KindBadRequest, "")
-		if !strings.Contains(err.Error(), "a sign-in of work runs") { // it is not signed in
+		if !strings.Contains(err.Error(), "a sign-in of work is running") { // it is not signed in
 			t.Errorf("under a sign-in: %v", err)
 		}
 	})

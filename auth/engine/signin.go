@@ -62,7 +62,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 	before := a.signIn
 	if r.Flow != "" && (!before.running() || before.view.Flow != r.Flow) {
 		m.mu.Unlock()
-		return auth.SignInStarted{}, &auth.Error{Kind: auth.KindBadRequest, Message: "that sign-in has ended", Hint: "start another: `curfew login " + name + "`"}
+		return auth.SignInStarted{}, auth.Fail(auth.KindBadRequest, auth.Say("sign_in_gone"), auth.Say("hint_sign_in_gone", name))
 	}
 	if s := before; r.Flow == "" && s.running() && s.view.Phase == auth.PhaseBrowser && s.device != r.Device {
 		s.abandonLocked() // the person wants the other way
@@ -71,7 +71,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 		select {
 		case <-s.ready:
 		case <-ctx.Done():
-			return auth.SignInStarted{}, &auth.Error{Kind: auth.KindUnavailable, Message: "the sign-in is still starting", Hint: "try again", Cause: ctx.Err()}
+			return auth.SignInStarted{}, auth.Fail(auth.KindUnavailable, auth.Say("sign_in_starting"), auth.Say("hint_retry")).Because(ctx.Err())
 		}
 		joined := s.started(r)
 		joined.Joined = true
@@ -83,7 +83,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 		ready:  make(chan struct{}),
 		ended:  make(chan struct{}),
 		device: r.Device,
-		view:   auth.SignInView{Flow: rand.Text(), Phase: auth.PhaseBrowser, StartedAt: m.clock.Now(), Message: "Waiting for you in the browser."},
+		view:   auth.SignInView{Flow: rand.Text(), Phase: auth.PhaseBrowser, StartedAt: m.clock.Now(), Text: auth.Say("waiting_browser")},
 	}
 	s.start.Flow = s.view.Flow
 	a.signIn = s
@@ -114,7 +114,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 		return s.started(r), s.err
 	case <-ctx.Done(): // who asked has gone: nobody will open the browser
 		cancel()
-		return auth.SignInStarted{}, &auth.Error{Kind: auth.KindUnavailable, Message: "the sign-in took too long to start", Hint: "try again", Cause: ctx.Err()}
+		return auth.SignInStarted{}, auth.Fail(auth.KindUnavailable, auth.Say("sign_in_slow"), auth.Say("hint_retry")).Because(ctx.Err())
 	}
 }
 
@@ -147,7 +147,7 @@ func (m *Manager) openSignIn(ctx context.Context, a *account, s *signIn, r auth.
 	f, err := client.StartSignIn(ctx, o)
 	if errors.Is(err, oauth.ErrPort) {
 		if holder := m.portHolder(a, client.FixedPort()); holder != "" {
-			return nil, &auth.Error{Kind: auth.KindFailed, Message: "the sign-in of " + holder + " uses the same port, " + client.FixedPort(), Hint: "finish that one, or cancel it", Cause: err}
+			return nil, auth.Fail(auth.KindFailed, auth.Say("sign_in_same_port", holder, client.FixedPort()), auth.Say("hint_sign_in_same_port")).Because(err)
 		}
 	}
 	if err != nil {
@@ -189,7 +189,7 @@ func (m *Manager) completeSignIn(ctx context.Context, a *account, s *signIn, wai
 	grant, err := wait(ctx, func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		s.view.Phase, s.view.Message = auth.PhaseExchange, "Signing in."
+		s.view.Phase, s.view.Text = auth.PhaseExchange, auth.Say("signing_in")
 		m.publishLocked()
 	})
 	if err != nil {
@@ -215,22 +215,22 @@ func (m *Manager) finishSignIn(a *account, s *signIn, err error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err == nil {
-		s.view.Phase, s.view.Message = auth.PhaseDone, "Signed in."
+		s.view.Phase, s.view.Text = auth.PhaseDone, auth.Say("signed_in")
 		m.publishLocked()
 		return nil
 	}
 	e := signInError(a.name, err)
 	m.log.Info("sign-in failed", "account", a.name, "error", err)
 	s.view.Phase, s.view.Error = auth.PhaseFailed, e.Kind
-	s.view.Message = sentence(e.Message)
+	s.view.Text = e.Text().Sentence()
 	switch {
 	case s.abandoned: // as it was wanted
-		s.view.Message = auth.MessageCancelled
+		s.view.Text = auth.Say(auth.CancelledID)
 	case e.Hint != "":
-		s.view.Message += " " + sentence(e.Hint)
+		s.view.Text = auth.Say("both", s.view.Text, e.HintText().Sentence())
 	}
 	if !s.abandoned {
-		m.journal.Add(auth.Event{At: m.clock.Now(), Account: a.name, Kind: auth.EventError, Message: "sign-in failed: " + e.Message})
+		m.journal.Add(auth.Event{At: m.clock.Now(), Account: a.name, Kind: auth.EventError, Text: auth.Say("event_sign_in_failed", e.Text())})
 	}
 	m.publishLocked()
 	return e
@@ -248,11 +248,7 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 		return context.Canceled
 	}
 	if g.RefreshToken.IsZero() {
-		return &auth.Error{
-			Kind:    auth.KindRefused,
-			Message: "the server gave no refresh token, so the session could not last",
-			Hint:    "add the scope offline_access to the account, or allow refresh tokens for this client at the provider",
-		}
+		return auth.Fail(auth.KindRefused, auth.Say("no_refresh_token"), auth.Say("hint_offline_access"))
 	}
 	f := facts{Bound: bound, Clock: a.clock.Anchor()}
 	now := a.clock.Now()
@@ -273,12 +269,12 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old, found := a.rec, a.found
-	words := "signed in"
+	words := auth.Say("event_sign_in")
 	if f.Identity.Display != "" {
-		words += " as " + f.Identity.Display
+		words = auth.Say("event_sign_in_as", f.Identity.Display)
 	}
 	if old != nil && a.facts.Identity.Subject != "" && a.facts.Identity.Subject != f.Identity.Subject {
-		words += ", in place of " + a.facts.Identity.Display
+		words = auth.Say("event_replaced", words, a.facts.Identity.Display)
 	}
 	a.dropUnsavedLocked()
 	a.rec, a.facts, a.use, a.access, a.found = &rec, f, u, g.AccessToken, nil
@@ -291,7 +287,7 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 		m.retireLocked(r, endReplaced)
 	}
 	m.journal.Forget(a.name)
-	m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventSignIn, Message: words})
+	m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventSignIn, Text: words})
 	m.publishLocked()
 	return nil
 }

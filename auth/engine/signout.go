@@ -45,11 +45,9 @@ func (m *Manager) signOut(ctx context.Context, name string, remove bool) (auth.S
 		}
 		return o.wait(ctx), nil
 	case <-ctx.Done():
-		return auth.SignOutResult{Message: notConfirmed}, nil
+		return auth.SignOutResult{Text: auth.Say("sign_out_unconfirmed")}, nil
 	}
 }
-
-const notConfirmed = "Signed out here. The server has not confirmed it yet; Curfew tries to revoke the session for a day."
 
 // leave makes the account signed out for everybody who asks, and queues the
 // rest. What the owner is busy with, a refresh that hangs perhaps, comes to
@@ -128,7 +126,7 @@ func (a *account) signOut(ctx context.Context) signedOut {
 		// The tombstone comes first: after it the session never comes back.
 		ended, err := m.store.End(context.WithoutCancel(ctx), rec.ID, string(auth.ByUser))
 		if err != nil {
-			out.err = &auth.Error{Kind: auth.KindFailed, Message: "the session could not be closed: " + err.Error(), Hint: "check the state directory with `curfew doctor`", Cause: err}
+			out.err = auth.Fail(auth.KindFailed, auth.Say("sign_out_failed", err), auth.Say("hint_state_doctor")).Because(err)
 			return out
 		}
 		m.locked(func() {
@@ -157,14 +155,14 @@ func (a *account) noteRemoval(ctx context.Context) {
 // wait says, when the server has answered or ctx ends, what a sign-out reached.
 func (o signedOut) wait(ctx context.Context) auth.SignOutResult {
 	if len(o.closing) == 0 {
-		return auth.SignOutResult{Message: "There was no session."}
+		return auth.SignOutResult{Text: auth.Say("sign_out_none")}
 	}
-	res := auth.SignOutResult{Revoked: true, Message: "Signed out, and the server revoked the session."}
+	res := auth.SignOutResult{Revoked: true, Text: auth.Say("sign_out_revoked")}
 	for _, c := range o.closing {
 		select {
 		case <-c.tried:
 		case <-ctx.Done():
-			return auth.SignOutResult{Message: notConfirmed}
+			return auth.SignOutResult{Text: auth.Say("sign_out_unconfirmed")}
 		}
 		if c.err != nil {
 			res = c.result()
@@ -178,18 +176,18 @@ func (c *closing) result() auth.SignOutResult {
 	r := auth.SignOutResult{URL: c.url}
 	switch {
 	case errors.Is(c.err, oauth.ErrNoRevocation):
-		r.Message = "Signed out and erased here. The provider has no way to revoke a session from outside."
+		r.Text = auth.Say("sign_out_no_way")
 	case isTransient(c.err):
-		return auth.SignOutResult{Message: "Signed out here. The server could not be reached to revoke the session; Curfew tries again for a day."}
+		return auth.SignOutResult{Text: auth.Say("sign_out_later")}
 	default:
-		why := c.err.Error()
+		why := auth.Words(c.err.Error())
 		if e, ok := errors.AsType[*oauth.Error](c.err); ok {
 			why = reasonOf(e)
 		}
-		r.Message = "Signed out and erased here. The session was not revoked: " + why + "."
+		r.Text = auth.Say("sign_out_not_revoked", why)
 	}
 	if r.URL != "" {
-		r.Message += " Remove access at " + r.URL + "."
+		r.Text = auth.Say("both", r.Text, auth.Say("sign_out_remove_there", r.URL))
 	}
 	return r
 }

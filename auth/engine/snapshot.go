@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"curfew/auth"
@@ -69,6 +68,7 @@ func (a *account) snapshotLocked() auth.Snapshot {
 		RefreshMode:  a.config.Refresh,
 		Paused:       a.m.paused,
 		Warnings:     []string{},
+		WarningTexts: []auth.Text{},
 		WarningLevel: a.m.warnings,
 		TookTokens:   []auth.Taker{},
 	}
@@ -85,9 +85,10 @@ func (a *account) snapshotLocked() auth.Snapshot {
 		v.SignedInAt = truncateUTC(past.SignedInAt)
 		v.EndedAt = truncateUTC(past.At)
 		v.RefreshesUsed = past.Used
+		v.EndedLimits = past.Limits
 		v.TookTokens = append(v.TookTokens, past.TookTokens...)
 	}
-	v.Message = a.messageLocked(v, now)
+	v.Say(a.messageLocked(v, now))
 	return v
 }
 
@@ -114,66 +115,63 @@ func (a *account) describeSessionLocked(v *auth.Snapshot, f auth.Facts, now time
 	d := a.planLocked(now)
 	switch {
 	case a.retry.at.After(now):
-		v.NextRefreshAt, v.NextReason = truncateUTC(a.retry.at), "next try"
+		v.Plan(truncateUTC(a.retry.at), auth.Say("next_try"))
 	case a.m.paused:
-		v.NextReason = "background refresh is paused"
+		v.Plan(time.Time{}, auth.Say("next_paused"))
 	default:
-		v.NextRefreshAt, v.NextReason = truncateUTC(d.WakeAt), d.Why
+		v.Plan(truncateUTC(d.WakeAt), d.Why)
 	}
 	v.Forecast = a.forecast
 	if a.forecastAt.IsZero() { // not made yet: the nearest fixed end
 		v.Forecast = auth.ForecastView{EndsAt: v.EndsAt, By: by}
 	}
-	v.Warnings = append(v.Warnings, a.warningWordsLocked(now)...)
+	a.warnAgainLocked(v, now)
 	v.LimitedBy = s.LimitedBy(l, v.Forecast)
 	if a.m.memory {
-		v.Warnings = append(v.Warnings, "Kept in memory only: this session ends when the agent does.")
+		v.Warn(auth.Say("warning_memory"))
 	}
 	switch {
 	case a.unsaved != nil:
-		v.Warnings = append(v.Warnings, "The refreshed session is not saved yet; Curfew keeps trying. Do not shut down.")
+		v.Warn(auth.Say("warning_unsaved"))
 	case a.storeErr != nil:
-		v.Warnings = append(v.Warnings, sentence(keychainError(a.storeErr).Message))
+		v.Warn(keychainError(a.storeErr).Text().Sentence())
 	}
 	if a.triesAgainLocked(now) || f.Held && a.retry.err != nil {
-		v.Warnings = append(v.Warnings, sentence(failureWords(a.retry.err)))
+		v.Warn(failureText(a.retry.err).Sentence())
 	}
 }
 
 // messageLocked is one sentence for people about the state.
-func (a *account) messageLocked(v auth.Snapshot, now time.Time) string {
+func (a *account) messageLocked(v auth.Snapshot, now time.Time) auth.Text {
 	switch v.State {
 	case auth.SignedOut:
-		return "Not signed in."
+		return auth.Say("not_signed_in")
 	case auth.SigningIn:
-		return v.SignIn.Message
+		return v.SignIn.Text
 	case auth.Active:
 		if v.RefreshesLeft == 0 && !a.rec.Pending {
-			if v.MaxRefreshes == 1 {
-				return "The one refresh is used up. The last access token works until it expires; then it takes a new sign-in."
-			}
-			return fmt.Sprintf("The %d refreshes are used up. The last access token works until it expires; then it takes a new sign-in.", v.MaxRefreshes)
+			return auth.Say("last_access_token", v.MaxRefreshes)
 		}
-		return "The access token is good."
+		return auth.Say("access_valid")
 	case auth.Stale:
-		return "The access token is over; the next request renews it."
+		return auth.Say("access_expired")
 	case auth.Refreshing:
-		return "Refreshing."
+		return auth.Say("refreshing")
 	case auth.Waiting:
-		return sentence(a.failureErrorLocked().Message)
+		return a.failureErrorLocked().Text().Sentence()
 	case auth.Held:
 		if a.retry.err == nil {
-			return sentence(keychainError(a.storeErr).Message)
+			return keychainError(a.storeErr).Text().Sentence()
 		}
-		return sentence(a.failureErrorLocked().Message)
+		return a.failureErrorLocked().Text().Sentence()
 	case auth.Locked:
-		return sentence(keychainError(a.storeErr).Message)
+		return keychainError(a.storeErr).Text().Sentence()
 	case auth.Suspect:
-		return sentence(suspectError().Message)
+		return suspectError().Text().Sentence()
 	case auth.Ended:
-		return endMessage(v.Reason)
+		return auth.EndText(v.Reason)
 	}
-	return ""
+	return auth.Text{}
 }
 
 func providerName(c auth.Account) string {

@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -84,25 +83,13 @@ func (a *account) tokenOrFlightLocked(r auth.TokenRequest, waited bool) (auth.To
 	case serving == auth.ServeToken, waited && (s.AccessExpiresAt.IsZero() || s.AccessGood(now)):
 		return a.serveLocked(program, now), nil, nil
 	case serving == auth.ServeImpossible:
-		return auth.Token{}, nil, &auth.Error{
-			Kind: auth.KindBadRequest,
-			Message: fmt.Sprintf("tokens of %s are valid for %s at most, not %s",
-				name, auth.ShortDuration(fresh), auth.ShortDuration(minValid)),
-			Hint: "ask for less with --min-valid, or take the best there is with --best",
-		}
+		return auth.Token{}, nil, auth.Fail(auth.KindBadRequest,
+			auth.Say("token_too_short", name, auth.SpanText(fresh), auth.SpanText(minValid)), auth.Say("hint_less_valid"))
 	case serving == auth.ServeTooSoon:
-		return auth.Token{}, nil, &auth.Error{
-			Kind: auth.KindUnavailable,
-			Message: fmt.Sprintf("the token of %s is valid for another %s and too new to be renewed",
-				name, auth.ShortDuration(s.AccessExpiresAt.Sub(now))),
-			Hint: "take it with --best, or spend a refresh with `curfew refresh " + name + "`",
-		}
+		return auth.Token{}, nil, auth.Fail(auth.KindUnavailable,
+			auth.Say("token_too_new", name, auth.SpanText(s.AccessExpiresAt.Sub(now))), auth.Say("hint_best_or_refresh", name))
 	case waited: // a refresh has just worked, and what it brought is over or does not say when
-		return auth.Token{}, nil, &auth.Error{
-			Kind:    auth.KindUnavailable,
-			Message: "the server's new token of " + name + " is not usable: it does not say how long it lives, or is over",
-			Hint:    "look at the provider's settings for the lifetime of access tokens",
-		}
+		return auth.Token{}, nil, auth.Fail(auth.KindUnavailable, auth.Say("token_useless", name), auth.Say("hint_lifetime"))
 	case s.Exhausted(m.limits):
 		return auth.Token{}, nil, endedError(name, auth.ByRefreshes)
 	case a.flight == nil && a.retryBarsLocked(now):
@@ -160,7 +147,7 @@ func (a *account) serveLocked(program string, now time.Time) auth.Token {
 	news := a.use.LastUsedBy != program || a.m.journal.TokenIsNews(a.name, program, now)
 	a.use.took(program, now)
 	if news {
-		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventToken, Program: program, Message: "token for " + programWords(program)})
+		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventToken, Program: program, Text: tokenText(program)})
 		a.m.publishLocked()
 	}
 	a.dirty = true
@@ -235,6 +222,6 @@ func (f *flight) wait(ctx context.Context) error {
 	case <-f.done:
 		return f.err
 	case <-ctx.Done():
-		return &auth.Error{Kind: auth.KindUnavailable, Message: "the refresh takes longer than the caller waits", Hint: "try again; the refresh goes on", Cause: ctx.Err()}
+		return auth.Fail(auth.KindUnavailable, auth.Say("refresh_goes_on"), auth.Say("hint_refresh_goes_on")).Because(ctx.Err())
 	}
 }

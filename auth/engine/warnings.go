@@ -13,18 +13,16 @@ func (a *account) dueWarningsLocked(now time.Time) []auth.Warning {
 	return auth.DueWarnings(a.warningFactsLocked(now), a.facts.Warned)
 }
 
-// warningWordsLocked are the warnings that were given and still hold, in the
-// words of now.
-func (a *account) warningWordsLocked(now time.Time) []string {
+// warnAgainLocked puts the warnings into v that were given and still hold, in
+// the words of now.
+func (a *account) warnAgainLocked(v *auth.Snapshot, now time.Time) {
 	f := a.warningFactsLocked(now)
 	f.ActiveAt = now
-	var words []string
 	for _, w := range auth.DueWarnings(f, nil) {
 		if slices.Contains(a.facts.Warned, w.ID) {
-			words = append(words, w.Message)
+			v.Warn(w.Text)
 		}
 	}
-	return words
 }
 
 func (a *account) warningFactsLocked(now time.Time) auth.WarningFacts {
@@ -62,7 +60,7 @@ func (a *account) warn(ctx context.Context) {
 	now := a.clock.Now()
 	for _, w := range a.dueWarningsLocked(now) {
 		a.facts.Warned = append(a.facts.Warned, w.ID)
-		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventWarning, Message: w.Message})
+		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventWarning, Text: w.Text})
 	}
 	a.m.publishLocked()
 	a.m.mu.Unlock()

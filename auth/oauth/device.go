@@ -3,7 +3,6 @@ package oauth
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -144,9 +143,9 @@ func (f *DeviceFlow) Wait(ctx context.Context) (Grant, error) {
 			defer cancel()
 			return c.finishSignIn(finishing, op, f.meta, a, auth.Secret{})
 		case ctx.Err() != nil:
-			return Grant{}, &Error{Op: op, Class: Cancelled, Err: errors.New("it was cancelled")}
+			return Grant{}, &Error{Op: op, Class: Cancelled, Err: errCancelled}
 		case waiting.Err() != nil, failed.Code == "expired_token":
-			return Grant{}, &Error{Op: op, Class: Cancelled, Err: errors.New("nobody entered the code in time; start it again")}
+			return Grant{}, &Error{Op: op, Class: Cancelled, Err: &saidError{text: auth.Say("sign_in_no_code")}}
 		case failed.Code == "authorization_pending":
 			trouble = 0
 		case failed.Code == "slow_down":

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"curfew/auth"
 )
 
 // metadata is what is known of an authorization server: its discovery
@@ -172,7 +174,7 @@ func (c *Client) fetchMetadata(ctx context.Context) (*metadata, *Error) {
 	case first.Status == http.StatusNotFound:
 		first.Err = fmt.Errorf("%s has no discovery document under %s; check the issuer's address", u.Host, issuer)
 	case first.Class == NotSent && first.Status == 0 && first.Err != nil:
-		first.Err = &networkError{first.Err.Error() + " (the issuer is " + issuer + ")", first.Err}
+		first.Err = &saidError{auth.Say("with_issuer", first.Reason(), issuer), first.Err}
 	}
 	return nil, first
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"curfew/auth"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"curfew/auth"
 )
 
 // Error says in one sentence what failed and where. It holds no token, no
@@ -199,78 +200,89 @@ func failure(op, server string, err error, sent bool) *Error {
 	if sent {
 		e.Class = Unknown
 	}
-	reason, cause := networkReason(err, sent)
-	e.Err = &networkError{server + " " + reason, cause}
+	reason, cause := networkReason(server, err, sent)
+	e.Err = &saidError{reason, cause}
 	if !sent && errors.Is(err, context.Canceled) {
 		e.Class = Cancelled
 	}
 	return e
 }
 
-// networkError pairs a sentence that is safe to show with the error it came
+// saidError pairs a sentence that is safe to show with the error it came
 // from, which is kept for errors.Is and never printed: net/http quotes what a
 // broken server sent.
-type networkError struct {
-	text  string
+type saidError struct {
+	text  auth.Text
 	cause error
 }
 
-func (e *networkError) Error() string { return e.text }
-func (e *networkError) Unwrap() error { return e.cause }
+func (e *saidError) Error() string { return e.text.Message }
+func (e *saidError) Unwrap() error { return e.cause }
 
-// networkReason continues a sentence that starts with the server's name. The
-// second result is err if its text cannot hold bytes of the exchange, else nil.
-func networkReason(err error, sent bool) (string, error) {
+// Reason says why, as it can be said in any language: the words of e.Err.
+func (e *Error) Reason() auth.Text {
+	if said, ok := errors.AsType[*saidError](e.Err); ok {
+		return said.text
+	}
+	if e.Err != nil {
+		return auth.Words(e.Err.Error())
+	}
+	return auth.Words(e.Error())
+}
+
+// networkReason says what went wrong on the way to the server. The second
+// result is err if its text cannot hold bytes of the exchange, else nil.
+func networkReason(server string, err error, sent bool) (auth.Text, error) {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "has a TLS certificate of an authority that this machine does not trust; if that is new, the network or a security program may be intercepting TLS", err
+		return auth.Say("tls_authority", server), err
 	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "has a TLS certificate for another name; the network may be intercepting TLS, or the address is wrong", err
+		return auth.Say("tls_name", server), err
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
 		if invalid.Reason == x509.Expired {
-			return "has a TLS certificate that is not valid today; check this machine's clock, else the server's owner must renew it", err
+			return auth.Say("tls_expired", server), err
 		}
-		return "has an invalid TLS certificate", err
+		return auth.Say("tls_invalid", server), err
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return "has a TLS certificate that cannot be verified", err
+		return auth.Say("tls_unverified", server), err
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return "does not answer with TLS; a captive portal or a wrong port may be the reason", nil
+		return auth.Say("tls_none", server), nil
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
-			return "is a name that cannot be resolved; check the spelling and the network", err
+			return auth.Say("net_name_unknown", server), err
 		}
-		return "could not be looked up; check the network", err
+		return auth.Say("net_lookup", server), err
 	}
 	if sent && errors.Is(err, syscall.ETIMEDOUT) { // no answer to probes: see alive
-		return "broke the connection off before its answer was complete", nil
+		return auth.Say("net_cut", server), nil
 	}
 	switch timeout, ok := errors.AsType[net.Error](err); {
 	case errors.Is(err, context.Canceled):
-		return "was not waited for: cancelled", context.Canceled
+		return auth.Say("net_cancelled", server), context.Canceled
 	case errors.Is(err, context.DeadlineExceeded), ok && timeout.Timeout():
-		return "did not answer in time", context.DeadlineExceeded
+		return auth.Say("net_timeout", server), context.DeadlineExceeded
 	}
 	if sent {
-		return "broke the connection off before its answer was complete", nil
+		return auth.Say("net_cut", server), nil
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		switch op.Op {
 		case "dial":
-			return "could not be reached: " + op.Err.Error(), err
+			return auth.Say("net_unreachable_why", server, op.Err), err
 		case "proxyconnect":
-			return "could not be reached through the configured proxy: " + op.Err.Error(), err
+			return auth.Say("net_proxy", server, op.Err), err
 		case "remote error": // an alert
-			return "refused the TLS handshake: " + op.Err.Error(), err
+			return auth.Say("tls_refused", server, op.Err), err
 		}
 	}
 	if text := err.Error(); strings.HasPrefix(text, "tls: ") {
-		return "failed in the TLS handshake: " + clean(text), err
+		return auth.Say("tls_failed", server, clean(text)), err
 	}
-	return "could not be reached", nil
+	return auth.Say("net_unreachable", server), nil
 }
 
 // statusText is "404 Not Found".

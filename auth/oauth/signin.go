@@ -146,7 +146,7 @@ func (c *Client) authorizationURL(f *Flow, state auth.Secret, o SignInOptions) s
 // whether the caller can save the grant.
 func (f *Flow) Wait(ctx context.Context, exchanging func()) (Grant, error) {
 	if f.waited.Swap(true) {
-		return Grant{}, &Error{Op: "sign-in", Class: Cancelled, Err: errors.New("this sign-in has already been waited for")}
+		return Grant{}, &Error{Op: "sign-in", Class: Cancelled, Err: &saidError{text: auth.Say("sign_in_taken")}}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -173,7 +173,7 @@ func (f *Flow) Wait(ctx context.Context, exchanging func()) (Grant, error) {
 	case <-ctx.Done():
 		err = errSignInCancelled
 	case <-timeout.C:
-		err = &Error{Op: "sign-in", Class: Cancelled, Err: errors.New("nobody finished it in the browser in time; start it again")}
+		err = &Error{Op: "sign-in", Class: Cancelled, Err: &saidError{text: auth.Say("sign_in_no_time")}}
 	}
 	if f.receiver.doorstep.isSpoiled() && err == nil {
 		grant, err = grant.rotatedOnly(), errStartedTwice
@@ -239,10 +239,12 @@ func (f *Flow) Close() {
 	}
 }
 
-// errStartedTwice: another browser, or another program, has read the address.
-var errStartedTwice error = &Error{Op: "sign-in", Class: Cancelled, Err: errors.New("its start page was opened twice, perhaps by another program or user of this computer, so nothing was saved")}
-
-var errSignInCancelled error = &Error{Op: "sign-in", Class: Cancelled, Err: errors.New("it was cancelled")}
+var (
+	// errStartedTwice: another browser, or another program, has read the address.
+	errStartedTwice    error = &Error{Op: "sign-in", Class: Cancelled, Err: &saidError{text: auth.Say("sign_in_started_twice")}}
+	errCancelled             = &saidError{text: auth.Say(auth.CancelledID)}
+	errSignInCancelled error = &Error{Op: "sign-in", Class: Cancelled, Err: errCancelled}
+)
 
 // pageFor is the page that a browser ends on.
 func pageFor(err error) pages.Page {

@@ -12,8 +12,9 @@ import (
 // What can be clicked in a notification, by the names that go to the desktop
 // and come back from it. A click on the notification itself is actOpen.
 const (
-	actSignIn = "sign-in"
-	actOpen   = "default"
+	actSignIn   = "sign-in"
+	actTomorrow = "tomorrow"
+	actOpen     = "default"
 )
 
 // clickOn is what a click means: the same as a row of the menu.
@@ -23,6 +24,8 @@ func clickOn(action, account string) tray.ID {
 		return tray.ID{Verb: tray.Open}
 	case action == actSignIn:
 		return tray.ID{Verb: tray.SignIn, Account: account}
+	case action == actTomorrow:
+		return tray.ID{Verb: tray.Tomorrow, Account: account}
 	}
 	return tray.ID{Verb: tray.OpenAccount, Account: account}
 }
@@ -30,11 +33,11 @@ func clickOn(action, account string) tray.ID {
 // A toast is a notification as Windows reads it.
 // https://learn.microsoft.com/windows/apps/design/shell/tiles-and-notifications/toast-schema
 type toast struct {
-	XMLName  xml.Name     `xml:"toast"`
-	Launch   string       `xml:"launch,attr"` // comes back from a click on the toast itself
-	Scenario string       `xml:"scenario,attr,omitempty"`
-	Binding  toastBinding `xml:"visual>binding"`
-	Action   toastAction  `xml:"actions>action"`
+	XMLName  xml.Name      `xml:"toast"`
+	Launch   string        `xml:"launch,attr"` // comes back from a click on the toast itself
+	Scenario string        `xml:"scenario,attr,omitempty"`
+	Binding  toastBinding  `xml:"visual>binding"`
+	Actions  []toastAction `xml:"actions>action"`
 }
 
 type toastBinding struct {
@@ -47,13 +50,18 @@ type toastAction struct {
 	Arguments string `xml:"arguments,attr"` // comes back from a click on the button
 }
 
-// toastXML writes n as Windows reads it. The notice of a session that is over
+// toastXML writes n as Windows reads it. The notice of a session that has ended
 // stays on the screen until somebody has seen it.
 func toastXML(n tray.Notice) (string, error) {
 	t := toast{
 		Launch:  toastArguments(actOpen, n.Account),
 		Binding: toastBinding{"ToastGeneric", []string{n.Title, n.Body}},
-		Action:  toastAction{n.Action, toastArguments(actSignIn, n.Account)},
+	}
+	if n.Action != "" {
+		t.Actions = append(t.Actions, toastAction{n.Action, toastArguments(actSignIn, n.Account)})
+	}
+	if n.Later != "" {
+		t.Actions = append(t.Actions, toastAction{n.Later, toastArguments(actTomorrow, n.Account)})
 	}
 	if n.Over {
 		t.Scenario = "reminder"
@@ -67,7 +75,7 @@ func toastArguments(action, account string) string { return action + " " + accou
 // toastClick reads what comes back from a click on a toast.
 func toastClick(arguments string) (click tray.ID, ok bool) {
 	action, account, ok := strings.Cut(arguments, " ")
-	if action != actSignIn && action != actOpen {
+	if action != actSignIn && action != actTomorrow && action != actOpen {
 		return tray.ID{}, false
 	}
 	return clickOn(action, account), ok

@@ -12,11 +12,11 @@ import (
 // TestToast: what Windows is given is one well-formed toast, whatever the
 // words, and what comes back from a click means what it meant on the way out.
 func TestToast(t *testing.T) {
-	notice := tray.Notice{Account: "work", Title: "work: 5 of 20 refreshes, 23 d left", Body: "Sign in again when it suits you.", Action: "Sign in again"}
+	notice := tray.Notice{Account: "work", Title: "work: 5 refreshes left", Body: "A new sign-in gives you 20.", Action: "Sign in again", Later: "Tomorrow"}
 	got, err := toastXML(notice)
 	want := `<toast launch="default work">` +
-		`<visual><binding template="ToastGeneric"><text>work: 5 of 20 refreshes, 23 d left</text><text>Sign in again when it suits you.</text></binding></visual>` +
-		`<actions><action content="Sign in again" arguments="sign-in work"></action></actions></toast>`
+		`<visual><binding template="ToastGeneric"><text>work: 5 refreshes left</text><text>A new sign-in gives you 20.</text></binding></visual>` +
+		`<actions><action content="Sign in again" arguments="sign-in work"></action><action content="Tomorrow" arguments="tomorrow work"></action></actions></toast>`
 	if got != want || err != nil {
 		t.Errorf("%v\n%s, want\n%s", err, got, want)
 	}
@@ -25,13 +25,13 @@ func TestToast(t *testing.T) {
 		t.Errorf("over: %s", got)
 	}
 	for _, account := range []string{"work", "my work", " ", `"/><action content="x" arguments="sign-in y"/>`, "]]>&lt;$(calc)`'\n@\"", "Ünï😀", "a\x00b\xff"} {
-		n := tray.Notice{Account: account, Title: account, Body: account, Action: account}
+		n := tray.Notice{Account: account, Title: account, Body: account, Action: account, Later: account}
 		text, err := toastXML(n)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var read toast
-		if err := xml.Unmarshal([]byte(text), &read); err != nil || len(read.Binding.Text) != 2 || elements(t, text) != 7 {
+		if err := xml.Unmarshal([]byte(text), &read); err != nil || len(read.Binding.Text) != 2 || elements(t, text) != 8 {
 			t.Errorf("%q: %v: %s", account, err, text)
 			continue
 		}
@@ -41,8 +41,11 @@ func TestToast(t *testing.T) {
 			}
 			return r
 		}, strings.ToValidUTF8(account, "\uFFFD"))
-		if click, ok := toastClick(read.Action.Arguments); !ok || click != (tray.ID{Verb: tray.SignIn, Account: legal}) {
+		if click, ok := toastClick(read.Actions[0].Arguments); !ok || click != (tray.ID{Verb: tray.SignIn, Account: legal}) {
 			t.Errorf("%q: the button means %+v, %v", account, click, ok)
+		}
+		if click, ok := toastClick(read.Actions[1].Arguments); !ok || click != (tray.ID{Verb: tray.Tomorrow, Account: legal}) {
+			t.Errorf("%q: the second button means %+v, %v", account, click, ok)
 		}
 		if click, ok := toastClick(read.Launch); !ok || click != (tray.ID{Verb: tray.OpenAccount, Account: legal}) {
 			t.Errorf("%q: the toast means %+v, %v", account, click, ok)

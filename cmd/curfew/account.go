@@ -199,7 +199,7 @@ func (p *program) awaitSignIn(ctx context.Context, name, flow string) (auth.Snap
 			done = &all[i]
 		case all[i].SignIn.Phase == auth.PhaseFailed:
 			v := all[i].SignIn
-			failed = &auth.Error{Kind: v.Error, Message: v.Message, Hint: "try again: curfew login " + name}
+			failed = auth.Fail(v.Error, v.Text, auth.Words("try again: curfew login "+name))
 		default:
 			return
 		}

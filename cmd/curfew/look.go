@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -304,7 +305,7 @@ func since(events, seen []auth.Event) []auth.Event {
 		e := events[i]
 		same := e.At.Equal(last.At)
 		e.At = last.At
-		if same && e == last {
+		if same && reflect.DeepEqual(e, last) {
 			return events[i+1:]
 		}
 	}

@@ -34,30 +34,35 @@ const (
 )
 
 // ErrGone is what a front end is told when the agent has gone.
-var ErrGone = &auth.Error{Kind: auth.KindNotRunning, Message: "the agent is not running", Hint: "start it with: curfew agent"}
+var ErrGone = auth.Fail(auth.KindNotRunning, auth.Say("agent_not_running"), auth.Say("hint_start_agent"))
 
 const day = 24 * time.Hour
 
 // Live is a session in the middle of its life: 14 of 20 refreshes, 23 of 30 days.
 func Live(now time.Time) auth.Snapshot {
-	return auth.Snapshot{
-		Name: "Spotify", Provider: "spotify", Subject: "alice@example.org", State: auth.Active, Message: "The access token is good.",
+	s := auth.Snapshot{
+		Name: "Spotify", Provider: "spotify", Subject: "alice@example.org", State: auth.Active,
 		SignedInAt: now.Add(-7 * day), EndsAt: now.Add(23 * day), AgeLeft: int64(23 * day / time.Second),
 		RefreshesUsed: 6, RefreshesLeft: 14, MaxRefreshes: 20,
 		AccessExpiresAt: now.Add(41*time.Minute + 7*time.Second), AccessLeft: 2467, AccessLifetime: 3600,
-		NextReason: "when a program asks", LastRefreshAt: now.Add(-19 * time.Minute), LastUsedAt: now.Add(-2 * time.Minute), LastUsedBy: "curl",
+		LastRefreshAt: now.Add(-19 * time.Minute), LastUsedAt: now.Add(-2 * time.Minute), LastUsedBy: "curl",
 		TookTokens: []auth.Taker{{Program: "curl", At: now.Add(-2 * time.Minute)}, {Program: "spotify-tui", At: now.Add(-3 * time.Hour)}, {Program: "backup.sh", At: now.Add(-26 * time.Hour)}, {Program: "old", At: now.Add(-5 * day)}},
 		LimitedBy:  auth.LimitRefreshes, RefreshMode: auth.InUse, Warnings: []string{},
-		Forecast: auth.ForecastView{EndsAt: now.Add(16 * day), By: auth.LimitRefreshes, SignInsPer30d: 1.3, RefreshesPer1d: .86},
+		Forecast: auth.ForecastView{EndsAt: now.Add(16 * day), By: auth.LimitRefreshes, SignInsPer30d: 1.3, RefreshesPer1d: .86, HistoryDays: 7},
 	}
+	s.Say(auth.Say("access_valid"))
+	s.Plan(time.Time{}, auth.Say("next_on_demand"))
+	return s
 }
 
 // Fresh is an account that nobody has signed in to yet.
 func Fresh() auth.Snapshot {
-	return auth.Snapshot{
-		Name: "Notes", Provider: "https://notes.example", State: auth.SignedOut, Message: "Not signed in.",
+	s := auth.Snapshot{
+		Name: "Notes", Provider: "https://notes.example", State: auth.SignedOut,
 		MaxRefreshes: 20, RefreshesLeft: 20, RefreshMode: auth.InUse, Warnings: []string{},
 	}
+	s.Say(auth.Say("not_signed_in"))
+	return s
 }
 
 // spend makes s a session that was signed in to days ago and has spent used refreshes.
@@ -66,29 +71,30 @@ func spend(s *auth.Snapshot, now time.Time, days time.Duration, used int) {
 	s.AgeLeft = int64(s.EndsAt.Sub(now) / time.Second)
 	s.RefreshesUsed, s.RefreshesLeft = used, s.MaxRefreshes-used
 	if used == 0 || s.RefreshesLeft == 0 {
-		s.Forecast = auth.ForecastView{EndsAt: s.EndsAt, By: auth.LimitAge}
+		s.Forecast = auth.ForecastView{EndsAt: s.EndsAt, By: auth.LimitAge, HistoryDays: days.Hours() / 24}
 		s.LimitedBy = auth.LimitAge
 		return
 	}
 	pace := float64(used) / (float64(days) / float64(day))
 	end := now.Add(time.Duration(float64(s.RefreshesLeft) / pace * float64(day)))
-	s.Forecast = auth.ForecastView{EndsAt: end, By: auth.LimitRefreshes, SignInsPer30d: 30 * pace / 20, RefreshesPer1d: pace}
+	s.Forecast = auth.ForecastView{EndsAt: end, By: auth.LimitRefreshes, SignInsPer30d: 30 * pace / 20, RefreshesPer1d: pace, HistoryDays: days.Hours() / 24}
 	if end.After(s.EndsAt) {
 		s.Forecast.EndsAt, s.Forecast.By, s.LimitedBy = s.EndsAt, auth.LimitAge, auth.LimitAge
 	}
 }
 
-// over makes s a session that ended five minutes ago for reason, with the
-// engine's words. Who signs out wants to be forgotten.
-func over(s *auth.Snapshot, now time.Time, reason auth.Reason, message string) {
+// over makes s a session that ended five minutes ago for reason. Who signs out wants to be forgotten.
+func over(s *auth.Snapshot, now time.Time, reason auth.Reason) {
 	subject, took := s.Subject, s.TookTokens
 	if reason == auth.ByUser {
 		subject, took = "", nil
 	}
 	*s = auth.Snapshot{
-		Name: s.Name, Provider: s.Provider, Subject: subject, State: auth.Ended, Reason: reason, Message: message,
+		Name: s.Name, Provider: s.Provider, Subject: subject, State: auth.Ended, Reason: reason,
 		SignedInAt: s.SignedInAt, EndedAt: now.Add(-5 * time.Minute), TookTokens: took, RefreshesUsed: s.RefreshesUsed, MaxRefreshes: s.MaxRefreshes, RefreshMode: s.RefreshMode, Warnings: []string{},
+		EndedLimits: auth.EndedLimits{MaxAge: int64(30 * day / time.Second), MaxRefreshes: s.MaxRefreshes},
 	}
+	s.Say(auth.EndText(reason))
 }
 
 // Situations returns the table, as it is at now. Names are unique.
@@ -100,9 +106,11 @@ func Situations(now time.Time) []Situation {
 		edit(&s)
 		all = append(all, Situation{Name: name, Caption: caption, Accounts: []auth.Snapshot{s}})
 	}
-	in := func(state auth.State, message string) func(*auth.Snapshot) {
-		return func(s *auth.Snapshot) { s.State, s.Message = state, message }
+	in := func(state auth.State, message auth.Text) func(*auth.Snapshot) {
+		return func(s *auth.Snapshot) { s.State = state; s.Say(message) }
 	}
+
+	away := auth.Say("server_not_reached", auth.Say("net_lookup", "id.example.com"))
 
 	all = append(all,
 		Situation{Name: "accounts-0", Caption: "no account yet"},
@@ -120,71 +128,74 @@ func Situations(now time.Time) []Situation {
 		s.TookTokens = nil
 	})
 	one("background", "a background refresh is planned", func(s *auth.Snapshot) {
-		s.NextRefreshAt, s.NextReason = now.Add(37*time.Minute), "in use"
+		s.Plan(now.Add(37*time.Minute), auth.Say("next_in_use"))
 	})
 	one("stale", "the access token has expired", func(s *auth.Snapshot) {
-		in(auth.Stale, "The access token is over; the next request renews it.")(s)
+		in(auth.Stale, auth.Say("access_expired"))(s)
 		s.AccessExpiresAt, s.AccessLeft = now.Add(-3*time.Minute), 0
 	})
-	one("refreshing", "a refresh is in flight", in(auth.Refreshing, "Refreshing."))
+	one("refreshing", "a refresh is in flight", in(auth.Refreshing, auth.Say("refreshing")))
 	one("offline", "the server cannot be reached", func(s *auth.Snapshot) {
-		in(auth.Waiting, "The server cannot be reached (dial tcp: lookup id.example.com: no such host); the session is kept.")(s)
-		s.Warnings = []string{"The server cannot be reached (dial tcp: lookup id.example.com: no such host)."}
-		s.NextRefreshAt, s.NextReason = now.Add(4*time.Minute), "next try"
+		in(auth.Waiting, auth.Say("kept", away).Sentence())(s)
+		s.Warn(away.Sentence())
+		s.Plan(now.Add(4*time.Minute), auth.Say("next_try"))
 		s.AccessExpiresAt, s.AccessLeft = now.Add(-3*time.Minute), 0
 	})
 	one("throttled", "the server asks to wait", func(s *auth.Snapshot) {
-		in(auth.Waiting, "The server asks to wait; the session is kept.")(s)
-		s.NextRefreshAt, s.NextReason = now.Add(40*time.Second), "next try"
+		in(auth.Waiting, auth.Say("kept", auth.Say("server_throttles")).Sentence())(s)
+		s.Plan(now.Add(40*time.Second), auth.Say("next_try"))
 	})
 	one("held", "the server refuses this client", func(s *auth.Snapshot) {
-		in(auth.Held, "The server refused this client (invalid_client); the session is kept.")(s)
-		s.Warnings = []string{"The server refused this client (invalid_client)."}
+		in(auth.Held, refused("invalid_client"))(s)
+		s.Warn(auth.Say("server_refused", "invalid_client").Sentence())
 	})
 	one("locked", "the keychain is locked", func(s *auth.Snapshot) {
-		in(auth.Locked, "The keychain is locked.")(s)
-		s.Warnings = []string{"The keychain is locked."}
+		in(auth.Locked, auth.Say(auth.LockedID).Sentence())(s)
+		s.Warn(auth.Say(auth.LockedID).Sentence())
 	})
-	one("suspect", "the clock cannot be right", in(auth.Suspect, "The clock of this machine cannot be right, so no token is handed out; nothing is lost."))
-	one("unknown-state", "a state that a newer agent has and this version does not know", in("hibernating", ""))
+	one("suspect", "the clock cannot be right", in(auth.Suspect, auth.Say("clock_wrong").Sentence()))
+	one("unknown-state", "a state that a newer agent has and this version does not know", in("hibernating", auth.Text{}))
 
 	one("refreshes-5", "five refreshes left", func(s *auth.Snapshot) { spend(s, now, 14*day, 15) })
 	one("refreshes-1", "one refresh left", func(s *auth.Snapshot) { spend(s, now, 16*day, 19) })
 	one("refreshes-0", "no refresh left, the last token still works", func(s *auth.Snapshot) {
 		spend(s, now, 17*day, 20)
-		s.Message = "The 20 refreshes are used up. The last access token works until it expires; then it takes a new sign-in."
-		s.NextReason = "no refreshes left"
+		s.Say(auth.Say("last_access_token", 20))
+		s.Plan(time.Time{}, auth.Say("next_none_left"))
 	})
 	one("days-3", "three days left", func(s *auth.Snapshot) { spend(s, now, 27*day, 9) })
 	one("days-1", "one day left", func(s *auth.Snapshot) { spend(s, now, 29*day, 12) })
 	one("minutes-40", "forty minutes left", func(s *auth.Snapshot) { spend(s, now, 30*day-40*time.Minute, 13) })
 	one("paused", "background refresh is paused", func(s *auth.Snapshot) {
-		s.Paused, s.NextReason = true, "background refresh is paused"
+		s.Paused = true
+		s.Plan(time.Time{}, auth.Say("next_paused"))
 	})
 	one("warnings", "kept in memory only, with two warnings", func(s *auth.Snapshot) {
-		s.Warnings = []string{"Kept in memory only: this session ends when the agent does.", "The refreshed session is not saved yet; Curfew keeps trying. Do not shut down."}
+		s.Warn(auth.Say("warning_memory"))
+		s.Warn(auth.Say("warning_unsaved"))
 	})
 	one("tightened", "an administrator allows 7 days and 5 refreshes", func(s *auth.Snapshot) {
 		s.MaxRefreshes, s.RefreshesUsed, s.RefreshesLeft = 5, 3, 2
 		s.SignedInAt, s.EndsAt = now.Add(-3*day), now.Add(4*day)
-		s.Forecast = auth.ForecastView{EndsAt: now.Add(2 * day), By: auth.LimitRefreshes, RefreshesPer1d: 1}
+		s.Forecast = auth.ForecastView{EndsAt: now.Add(2 * day), By: auth.LimitRefreshes, RefreshesPer1d: 1, HistoryDays: 3}
 	})
 	one("server-limit", "the server ends the session sooner than our limits", func(s *auth.Snapshot) {
 		s.EndsAt, s.LimitedBy = now.Add(5*day), auth.LimitServer
-		s.Forecast = auth.ForecastView{EndsAt: s.EndsAt, By: auth.LimitServer, RefreshesPer1d: .86}
+		s.Forecast = auth.ForecastView{EndsAt: s.EndsAt, By: auth.LimitServer, RefreshesPer1d: .86, HistoryDays: 7}
 	})
 
 	all = append(all, Situation{Name: "signed-out", Caption: "never signed in", Accounts: []auth.Snapshot{Fresh()}})
 	signingIn := func(name, caption string, phase auth.Phase) {
 		s := Fresh()
-		s.State, s.Message = auth.SigningIn, "Waiting for you in the browser."
-		s.SignIn = &auth.SignInView{Flow: "flow", Phase: phase, StartedAt: now.Add(-time.Minute), Message: s.Message}
+		s.State = auth.SigningIn
+		s.Say(auth.Say("waiting_browser"))
+		s.SignIn = &auth.SignInView{Flow: "flow", Phase: phase, StartedAt: now.Add(-time.Minute), Text: s.Text()}
 		all = append(all, Situation{Name: name, Caption: caption, Accounts: []auth.Snapshot{s}})
 	}
 	signingIn("sign-in-browser", "a first sign-in waits for the person in the browser", auth.PhaseBrowser)
 	signingIn("sign-in-exchange", "a first sign-in fetches the tokens", auth.PhaseExchange)
 	failed := Fresh()
-	failed.SignIn = &auth.SignInView{Flow: "flow", Phase: auth.PhaseFailed, Message: "You said no in the browser.", Error: auth.KindRefused}
+	failed.SignIn = &auth.SignInView{Flow: "flow", Phase: auth.PhaseFailed, Text: auth.Words("You said no in the browser."), Error: auth.KindRefused}
 	all = append(all, Situation{Name: "sign-in-failed", Caption: "the first sign-in has failed", Accounts: []auth.Snapshot{failed}})
 	one("sign-in-again", "a sign-in that is to replace a live session", func(s *auth.Snapshot) {
 		s.SignIn = &auth.SignInView{Flow: "flow", Phase: auth.PhaseBrowser}
@@ -194,17 +205,17 @@ func Situations(now time.Time) []Situation {
 	})
 
 	for _, e := range []struct {
-		reason           auth.Reason
-		caption, message string
+		reason  auth.Reason
+		caption string
 	}{
-		{auth.ByAge, "over: 30 days", auth.MessageAge},
-		{auth.ByRefreshes, "over: 20 refreshes", auth.MessageRefreshes},
-		{auth.ByIdle, "over: not used for too long", "The session was not used for too long. Please sign in again."},
-		{auth.ByRevocation, "over: the server ended it", "The server ended this session. Please sign in again."},
-		{auth.ByRotationLost, "over: the newest token was lost", "The answer to a refresh was lost and the server does not repeat it. Please sign in again."},
-		{auth.ByTampering, "over: the stored session was changed", "The stored session was changed by something else than Curfew, so it was closed. Please sign in again."},
-		{auth.BySubjectChanged, "over: the server answered for somebody else", "The server answered for another person, so the session was closed. Please sign in again."},
-		{auth.ByUser, "signed out by the person", "Signed out."},
+		{auth.ByAge, "over: 30 days"},
+		{auth.ByRefreshes, "over: 20 refreshes"},
+		{auth.ByIdle, "over: not used for too long"},
+		{auth.ByRevocation, "over: the server ended it"},
+		{auth.ByRotationLost, "over: the newest token was lost"},
+		{auth.ByTampering, "over: the stored session was changed"},
+		{auth.BySubjectChanged, "over: the server answered for somebody else"},
+		{auth.ByUser, "signed out by the person"},
 	} {
 		one("ended-"+strings.ReplaceAll(string(e.reason), "_", "-"), e.caption, func(s *auth.Snapshot) {
 			switch e.reason {
@@ -213,24 +224,29 @@ func Situations(now time.Time) []Situation {
 			case auth.ByRefreshes:
 				spend(s, now, 12*day, 20)
 			}
-			over(s, now, e.reason, e.message)
+			over(s, now, e.reason)
 		})
 	}
 
 	one("long-words", "a name, a person and a program of 4096 letters", func(s *auth.Snapshot) {
 		s.Name, s.Subject, s.LastUsedBy = Long(4096), Long(4096), Long(4096)
-		s.Warnings = []string{Long(300)}
+		s.Warn(auth.Words(Long(300)))
 	})
 	one("one-long-word", "an address without a place to break it", func(s *auth.Snapshot) {
 		s.Name = strings.Repeat("account", 9)
 		s.Subject = strings.Repeat("alice", 20) + "@example.org"
-		in(auth.Held, "The server refused this client ("+strings.Repeat("https://id.example.com/", 8)+"); the session is kept.")(s)
+		in(auth.Held, refused(strings.Repeat("https://id.example.com/", 8)))(s)
 	})
 	one("foreign-words", "Greek, Cyrillic, accents, and marks that turn the direction", func(s *auth.Snapshot) {
 		s.Name, s.Subject, s.LastUsedBy = "Счёт «Работа»", "Ζωή Đặng \u202eexample\u202c", "скрипт.sh"
-		in(auth.Held, "Сервер отклонил этого клиента (invalid_client); сеанс сохранён.")(s)
+		in(auth.Held, auth.Words("Сервер отклонил этого клиента (invalid_client); сеанс сохранён."))(s)
 	})
 	return all
+}
+
+// refused is what an account says that is held.
+func refused(why string) auth.Text {
+	return auth.Say("kept", auth.Say("server_refused", why)).Sentence()
 }
 
 // Crowd is n accounts; from five on one of them is in each kind of trouble.
@@ -253,14 +269,16 @@ func Crowd(now time.Time, n int) []auth.Snapshot {
 		case "Gitea":
 			s.Provider, s.Subject = "gitea", "alice"
 			spend(&s, now, 12*day, 20)
-			over(&s, now, auth.ByRefreshes, auth.MessageRefreshes)
+			over(&s, now, auth.ByRefreshes)
 		case "Notes":
 			s = Fresh()
 		case "Offline":
-			s.State, s.Message = auth.Waiting, "The server cannot be reached (network is unreachable); the session is kept."
-			s.NextRefreshAt, s.NextReason = now.Add(4*time.Minute), "next try"
+			s.State = auth.Waiting
+			s.Say(auth.Say("kept", auth.Say("server_not_reached", "network is unreachable")).Sentence())
+			s.Plan(now.Add(4*time.Minute), auth.Say("next_try"))
 		case "account-08":
-			s.State, s.Message = auth.Held, "The server refused this client (invalid_client); the session is kept."
+			s.State = auth.Held
+			s.Say(refused("invalid_client"))
 		}
 		all = append(all, s)
 	}
@@ -276,7 +294,7 @@ func History(s auth.Snapshot, now time.Time) []auth.Event {
 	if s.SignedInAt.IsZero() {
 		return nil
 	}
-	events := []auth.Event{{At: s.SignedInAt, Kind: auth.EventSignIn, Account: s.Name, Message: "signed in as " + s.Subject}}
+	events := []auth.Event{{At: s.SignedInAt, Kind: auth.EventSignIn, Account: s.Name, Text: auth.Say("event_sign_in_as", s.Subject)}}
 	end := now.Add(-20 * time.Minute)
 	if s.SignedInAt.After(end) {
 		return events
@@ -286,11 +304,11 @@ func History(s auth.Snapshot, now time.Time) []auth.Event {
 		at := s.SignedInAt.Add(span * time.Duration(i*i+3*i) / time.Duration(s.RefreshesUsed*s.RefreshesUsed+3*s.RefreshesUsed))
 		program := []string{"curl", "spotify-tui"}[i%2]
 		events = append(events,
-			auth.Event{At: at, Account: s.Name, Kind: auth.EventRefresh, Program: program, Count: i, Message: fmt.Sprintf("refreshed, %d of %d, for %s", i, s.MaxRefreshes, program)},
-			auth.Event{At: at.Add(time.Second), Account: s.Name, Kind: auth.EventToken, Program: program, Message: "token for " + program})
+			auth.Event{At: at, Account: s.Name, Kind: auth.EventRefresh, Program: program, Count: i, Text: auth.Say("event_refreshed_for", program, s.MaxRefreshes-i)},
+			auth.Event{At: at.Add(time.Second), Account: s.Name, Kind: auth.EventToken, Program: program, Text: auth.Say("event_token", program)})
 	}
 	if s.State == auth.Ended {
-		events = append(events, auth.Event{At: now.Add(-5 * time.Minute), Account: s.Name, Kind: auth.EventEnd, Message: s.Message})
+		events = append(events, auth.Event{At: now.Add(-5 * time.Minute), Account: s.Name, Kind: auth.EventEnd, Text: s.Text()})
 	}
 	return events
 }

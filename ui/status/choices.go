@@ -13,27 +13,27 @@ import (
 func Mode(m auth.Mode) (name, meaning string) {
 	switch m {
 	case auth.Always:
-		return Tr("Always"), Tr("Before every access token ends, used or not.")
+		return Tr("Always"), Tr("Before every access token expires, used or not.")
 	case auth.OnDemand:
-		return Tr("On demand"), Tr("Only when a program asks. That program waits for the network.")
+		return Tr("On demand"), Tr("Only when a tool asks. That tool waits for the network.")
 	case auth.InUse, "":
-		return Tr("While in use"), Tr("Before an access token ends, while programs ask for it and refreshes are to spare.")
+		return Tr("While in use"), Tr("Before an access token expires, while tools ask for it and there are enough refreshes.")
 	}
-	return Clip(string(m), nameRunes), Tr("This version does not know it.")
+	return Clip(string(m), nameRunes), Tr("Unknown to this version.")
 }
 
 // Cost says what a refresh mode costs if use goes on as it was: "1 to 2
 // sign-ins in 30 days, programs never wait". The numbers are a forecast's, so
 // none is said more exactly than it is known.
 func Cost(f auth.ModeForecast) string {
-	waits := Tr("programs never wait")
+	waits := Tr("tools never wait")
 	switch n := f.WaitedPer1d; {
 	case !(n > .02): // once in seven weeks; and NaN
 	case n < .75:
-		waits = Tr("programs seldom wait")
+		waits = Tr("tools seldom wait")
 	default:
 		whole := int(math.Round(min(n, 10_000)))
-		waits = Trn(whole, "programs wait about %d time a day", "programs wait about %d times a day", whole)
+		waits = Trn(whole, "tools wait about %d time a day", "tools wait about %d times a day", whole)
 	}
 	return Tr("%s, %s", signIns(f.SignInsPer30d), waits)
 }
@@ -73,10 +73,10 @@ func LimitsOf(s auth.Snapshot) auth.Limits {
 	})
 }
 
-// OverBy returns the names of the accounts whose session is over at once by the
+// EndedBy returns the names of the accounts whose session ends at once by the
 // limits l, and of those that have no refresh left by them: their session lives
-// until the access token expires that it has.
-func OverBy(l auth.Limits, all []auth.Snapshot, now time.Time) (over, spent []string) {
+// until its access token expires.
+func EndedBy(l auth.Limits, all []auth.Snapshot, now time.Time) (ended, spent []string) {
 	for _, s := range all {
 		used := s.LastUsedAt
 		if used.IsZero() {
@@ -86,10 +86,10 @@ func OverBy(l auth.Limits, all []auth.Snapshot, now time.Time) (over, spent []st
 		switch {
 		case !HasSession(s):
 		case rules.Over(l, now) != "", rules.Exhausted(l) && !rules.AccessGood(now):
-			over = append(over, Name(s))
+			ended = append(ended, Name(s))
 		case rules.Exhausted(l):
 			spent = append(spent, Name(s))
 		}
 	}
-	return over, spent
+	return ended, spent
 }

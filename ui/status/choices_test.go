@@ -15,14 +15,14 @@ func TestCost(t *testing.T) {
 		signIns, waits float64
 		want           string
 	}{
-		{1, 0, "1 sign-in in 30 days, programs never wait"},
-		{1.3, .3, "1 to 2 sign-ins in 30 days, programs seldom wait"},
-		{1.9, 1, "about 2 sign-ins in 30 days, programs wait about 1 time a day"},
-		{2.5, 2.6, "2 to 3 sign-ins in 30 days, programs wait about 3 times a day"},
-		{43.4, 96, "about 43 sign-ins in 30 days, programs wait about 96 times a day"},
-		{0, -1, "no sign-in in 30 days, programs never wait"},
-		{math.NaN(), math.NaN(), "no sign-in in 30 days, programs never wait"},
-		{math.Inf(1), math.Inf(1), "about 10000 sign-ins in 30 days, programs wait about 10000 times a day"},
+		{1, 0, "1 sign-in in 30 days, tools never wait"},
+		{1.3, .3, "1 to 2 sign-ins in 30 days, tools seldom wait"},
+		{1.9, 1, "about 2 sign-ins in 30 days, tools wait about 1 time a day"},
+		{2.5, 2.6, "2 to 3 sign-ins in 30 days, tools wait about 3 times a day"},
+		{43.4, 96, "about 43 sign-ins in 30 days, tools wait about 96 times a day"},
+		{0, -1, "no sign-in in 30 days, tools never wait"},
+		{math.NaN(), math.NaN(), "no sign-in in 30 days, tools never wait"},
+		{math.Inf(1), math.Inf(1), "about 10000 sign-ins in 30 days, tools wait about 10000 times a day"},
 	} {
 		if got := Cost(auth.ModeForecast{SignInsPer30d: test.signIns, WaitedPer1d: test.waits}); got != test.want {
 			t.Errorf("%v, %v: %q, want %q", test.signIns, test.waits, got, test.want)
@@ -61,14 +61,14 @@ func TestLimits(t *testing.T) {
 	old := session("old", 8*day, 10, 0)
 	old.AccessExpiresAt = now.Add(time.Minute) // which does not help
 	all := []auth.Snapshot{old, session("spent", day, 10, 0), session("idle", 4*day, 1, 2*day+time.Second), session("good", 7*day, 9, 2*day), gone, unused, last}
-	over, spent := OverBy(auth.Limits{MaxAge: 7 * day, MaxRefreshes: 10, MaxIdle: 2 * day}, all, now)
+	over, spent := EndedBy(auth.Limits{MaxAge: 7 * day, MaxRefreshes: 10, MaxIdle: 2 * day}, all, now)
 	if got := strings.Join(over, " "); got != "old spent idle unused" {
 		t.Errorf("over are %q", got)
 	}
 	if got := strings.Join(spent, " "); got != "last" {
 		t.Errorf("spent are %q", got)
 	}
-	if over, spent := OverBy(auth.BuiltIn, slices.Concat(all[:4], all[5:]), now); over != nil || spent != nil {
+	if over, spent := EndedBy(auth.BuiltIn, slices.Concat(all[:4], all[5:]), now); over != nil || spent != nil {
 		t.Errorf("by the built-in limits %q are over and %q spent", over, spent)
 	}
 }

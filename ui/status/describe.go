@@ -2,6 +2,7 @@ package status
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ type Action string
 // The actions. Labels for people are in [View.ActionLabel].
 const (
 	NoAction     Action = ""
-	SignIn       Action = "sign-in"        // SignInRequest{Force: Again}
+	SignIn       Action = "sign-in"        // SignInRequest{Force: NeedsForce}
 	CancelSignIn Action = "cancel-sign-in" // the session that was there stays
 	Unlock       Action = "unlock"         // have the keychain ask for what it needs
 )
@@ -41,11 +42,11 @@ type View struct {
 	Refreshes Ring
 	Age       Ring
 
-	AccessToken string // "fresh for 41:07", "expired", "none"
-	NextRefresh string // "when a program asks", "today, 14:02"
-	LastUsed    string // "2 min ago by curl", "never"
-	EndsBy      string // "20 refreshes (ours)"; empty without a session
-	Forecast    string // "At today's pace the refreshes end first, Thu 10 Dec, 16:40"; may be empty
+	AccessToken string // "valid for 41:07", "expired", "none"
+	NextRefresh string // "when a tool asks", "today, 14:02"
+	LastUsed    string // "2 min ago by curl", "not yet"; tools, not our own programs
+	EndsBy      string // "20 refreshes (Curfew limit)"; empty without a session
+	Forecast    string // "At this pace the refreshes end first, Thu 10 Dec, 16:40"; may be empty
 	Warnings    []string
 
 	Takers []Taker // the programs that took tokens, the latest first
@@ -63,7 +64,7 @@ type Past struct {
 	SignedIn string // "Tue 10 Nov, 09:41"
 	Ended    string // "today, 09:36"
 	Lived    string // "12 days"
-	Spent    string // "20 of 20 refreshes"
+	Spent    string // "20 refreshes used"
 }
 
 // takersShown is how many of the programs that took tokens are named.
@@ -81,23 +82,18 @@ func Describe(s auth.Snapshot, now time.Time) View {
 		Age:         ageRing(s, now),
 		AccessToken: accessWords(s, now),
 		NextRefresh: nextRefresh(s, now),
-		LastUsed:    Ago(s.LastUsedAt, now),
+		LastUsed:    lastUsed(s, now),
 		EndsBy:      endsBy(s, now),
 		Forecast:    forecast(s, now),
 	}
 	v.Action, v.ActionLabel = action(s)
-	if by := Clip(s.LastUsedBy, nameRunes); by != "" && !s.LastUsedAt.IsZero() {
-		v.LastUsed = Tr("%s by %s", v.LastUsed, by)
-	}
 	for _, taker := range s.TookTokens[:min(len(s.TookTokens), takersShown)] {
 		if name := Clip(taker.Program, nameRunes); name != "" {
 			v.Takers = append(v.Takers, Taker{name, Ago(taker.At, now)})
 		}
 	}
 	if !HasSession(s) && !s.SignedInAt.IsZero() {
-		_, most := refreshes(s)
-		used := min(max(s.RefreshesUsed, 0), most)
-		v.Past = Past{SignedIn: When(s.SignedInAt, now), Ended: When(s.EndedAt, now), Spent: Trn(most, "%d of %d refresh", "%d of %d refreshes", used, most)}
+		v.Past = Past{SignedIn: When(s.SignedInAt, now), Ended: When(s.EndedAt, now), Spent: spent(s)}
 		if lived := s.EndedAt.Sub(s.SignedInAt); !s.EndedAt.IsZero() && lived > 0 {
 			v.Past.Lived = Coarse(lived)
 			if n := wholeDays(min(lived, auth.BuiltIn.MaxAge)); n >= 3 {
@@ -105,22 +101,83 @@ func Describe(s auth.Snapshot, now time.Time) View {
 			}
 		}
 	}
-	for _, w := range s.Warnings {
+	for _, w := range warnings(s) {
 		// What the message says already is not said twice.
-		if strings.HasPrefix(sentence(s.Message), strings.TrimSuffix(sentence(w), ".")) {
+		if strings.HasPrefix(sentence(s.Message), strings.TrimSuffix(sentence(w.Message), ".")) {
 			continue
 		}
-		if w = said(w); w != "" {
-			v.Warnings = append(v.Warnings, w)
+		if words := translateSentence(w); words != "" {
+			v.Warnings = append(v.Warnings, words)
 		}
 	}
 	return v
 }
 
-// Again reports whether a sign-in would follow a session, live or ended. Then
-// the server should ask for the person anew (SignInRequest.Force) instead of
+// ourPrograms are the names by which our own front ends take tokens.
+var ourPrograms = []string{"curfew-tray", "curfew-window"}
+
+// lastUsed says when a tool took the last token: neither the sign-in nor what
+// a person copied is use by a tool.
+func lastUsed(s auth.Snapshot, now time.Time) string {
+	for _, taker := range s.TookTokens {
+		if name := Clip(taker.Program, nameRunes); !slices.Contains(ourPrograms, taker.Program) {
+			return Tr("%s by %s", Ago(taker.At, now), cmp.Or(name, Tr("a tool")))
+		}
+	}
+	return Tr("not yet")
+}
+
+// Tools names the tools that took tokens, the latest first, at most n of them:
+// "curl and git", "curl, git and more"; "" for none.
+func Tools(s auth.Snapshot, n int) string {
+	var names []string
+	for _, taker := range s.TookTokens {
+		if name := Clip(taker.Program, nameRunes); name != "" && !slices.Contains(ourPrograms, taker.Program) {
+			names = append(names, name)
+		}
+	}
+	switch more := len(names) > n; {
+	case len(names) == 0:
+		return ""
+	case more:
+		return Tr("%s and more", strings.Join(names[:n], ", "))
+	case len(names) == 1:
+		return names[0]
+	}
+	last := len(names) - 1
+	return Tr("%s and %s", strings.Join(names[:last], ", "), names[last])
+}
+
+// WhyEnded says in a sentence why a session ended, for a person who sees the
+// tray: "All 20 refreshes are used."
+func WhyEnded(s auth.Snapshot) string { return sentence(whyEnded(s)) }
+
+// spent says what a session used of its refreshes.
+func spent(s auth.Snapshot) string {
+	_, most := refreshes(s)
+	used := max(s.RefreshesUsed, 0)
+	if serversLimit(s) {
+		return Trn(used, "%d refresh, the server's limit", "%d refreshes, the server's limit", used)
+	}
+	return Trn(max(most, used), "%d of %d refresh used", "%d of %d refreshes used", used, max(most, used))
+}
+
+// warnings are those of s, also of an agent that has no texts for them yet.
+func warnings(s auth.Snapshot) []auth.Text {
+	if len(s.WarningTexts) == len(s.Warnings) {
+		return s.WarningTexts
+	}
+	var all []auth.Text
+	for _, w := range s.Warnings {
+		all = append(all, auth.Words(w))
+	}
+	return all
+}
+
+// NeedsForce reports whether a sign-in would follow a session, live or ended. Then
+// the server should ask for the person again (SignInRequest.Force) instead of
 // passing on a sign-in that the browser still remembers.
-func Again(s auth.Snapshot) bool {
+func NeedsForce(s auth.Snapshot) bool {
 	return HasSession(s) || s.State == auth.Ended && s.Reason != auth.ByUser
 }
 
@@ -130,7 +187,7 @@ func SignInLabel(s auth.Snapshot) string {
 	switch {
 	case SigningIn(s):
 		return Tr("Open sign-in page again")
-	case Again(s):
+	case NeedsForce(s):
 		return Tr("Sign in again")
 	}
 	return Tr("Sign in")
@@ -165,7 +222,7 @@ func title(s auth.Snapshot) string {
 		return Tr("Refused by the server")
 	case auth.Locked:
 		if !keychainLocked(s) {
-			return Tr("No way into the keychain")
+			return Tr("Keychain unavailable")
 		}
 		return Tr("Keychain locked")
 	case auth.Suspect:
@@ -174,33 +231,33 @@ func title(s auth.Snapshot) string {
 		if s.Reason == auth.ByUser {
 			return Tr("Signed out")
 		}
-		return Tr("Session over")
+		return Tr("Session ended")
 	}
 	return Tr("Unknown state")
 }
 
 // keychainLocked reports whether a lock is what keeps us from the keychain, not a
 // person who said no, or a keychain that is away or does not answer.
-func keychainLocked(s auth.Snapshot) bool { return s.Message == "" || s.Message == auth.MessageLocked }
+func keychainLocked(s auth.Snapshot) bool { return s.Message == "" || s.MessageID == auth.LockedID }
 
 // detail prefers the engine's own sentence, which knows the case at hand, and
 // has one of its own for every state.
 func detail(s auth.Snapshot, now time.Time) string {
 	if SigningIn(s) {
 		if s.SignIn != nil && s.SignIn.Phase == auth.PhaseExchange {
-			return Tr("The browser is done; Curfew saves the new session.")
+			return Tr("Browser sign-in finished; saving the session.")
 		}
-		return Tr("Go on in your browser. The page can be opened again, and nothing is lost by cancelling.")
+		return Tr("Continue in your browser. You can reopen the page or cancel safely.")
 	}
 	if s.State == auth.Ended { // fixed words, the same on the wire and on screen
 		switch s.Reason {
 		case auth.ByAge:
-			return Said(auth.MessageAge)
+			return Translate(auth.Say("ended_age"))
 		case auth.ByRefreshes:
-			return Said(auth.MessageRefreshes)
+			return Translate(auth.Say("ended_refreshes"))
 		}
 	}
-	words := said(s.Message)
+	words := translateSentence(s.Text())
 	if n, _ := refreshes(s); words == "" || s.State == auth.Active && n > 0 && nearEnd(s, now) { // that the token is good is no news then
 		words = stateDetail(s, now)
 	}
@@ -215,7 +272,7 @@ func detail(s auth.Snapshot, now time.Time) string {
 
 // SignInFailed reports whether the last sign-in failed, and was not cancelled.
 func SignInFailed(s auth.Snapshot) bool {
-	return s.SignIn != nil && s.SignIn.Phase == auth.PhaseFailed && s.SignIn.Message != auth.MessageCancelled
+	return s.SignIn != nil && s.SignIn.Phase == auth.PhaseFailed && s.SignIn.ID != auth.CancelledID
 }
 
 // SignInFailure says why the last sign-in failed; "": it did not.
@@ -223,7 +280,7 @@ func SignInFailure(s auth.Snapshot) string {
 	if !SignInFailed(s) {
 		return ""
 	}
-	why := said(s.SignIn.Message)
+	why := translateSentence(s.SignIn.Text)
 	if why == "" {
 		return ""
 	}
@@ -233,17 +290,20 @@ func SignInFailure(s auth.Snapshot) string {
 func stateDetail(s auth.Snapshot, now time.Time) string {
 	switch s.State {
 	case auth.SignedOut:
-		return Tr("Sign in once, in your own browser, and programs can have tokens.")
+		return Tr("Sign in once, in your own browser. Then your tools get tokens from Curfew.")
 	case auth.Active:
 		if n, _ := refreshes(s); n == 0 {
-			return Tr("This is the last access token of the session. Sign in again before it ends.")
+			return Tr("This is the last access token of the session. Sign in again before it expires.")
 		}
 		if nearEnd(s, now) {
+			if age, known := ageLeft(s, now); known && age < time.Hour {
+				return Tr("The session ends in %s. Sign in again now, and your tools notice nothing.", Coarse(age))
+			}
 			return Tr("The session ends soon. Sign in again when it suits you.")
 		}
-		return Tr("Programs get tokens without asking you.")
+		return Tr("Your tools get tokens without asking you.")
 	case auth.Stale:
-		return Tr("The access token has expired. The next program that asks gets a new one.")
+		return Tr("The access token has expired. The next tool that asks gets a new one.")
 	case auth.Refreshing:
 		return Tr("A new access token is on its way.")
 	case auth.Waiting:
@@ -251,14 +311,14 @@ func stateDetail(s auth.Snapshot, now time.Time) string {
 	case auth.Held:
 		return Tr("The server refuses to refresh this session. Sign in again, or check the account's settings.")
 	case auth.Locked:
-		return Tr("The keychain is locked or does not answer. Unlock it, and Curfew goes on by itself.")
+		return Tr("The keychain is locked or does not answer. Unlock it, and Curfew continues.")
 	case auth.Suspect:
-		return Tr("The clock of this computer cannot be right. Set the time, and Curfew goes on by itself.")
+		return Tr("This computer's clock looks wrong. Set the time, and Curfew continues.")
 	case auth.Ended:
 		if s.Reason == auth.ByUser {
 			return Tr("You signed out. Sign in whenever you need tokens.")
 		}
-		return sentence(Tr("sign in again: %s", over(s)))
+		return sentence(Tr("sign in again: %s", whyEnded(s)))
 	}
 	return Tr("The agent is newer than this program. Restart Curfew to bring both to one version.")
 }
@@ -303,11 +363,25 @@ func accessWords(s auth.Snapshot, now time.Time) string {
 	case s.State == auth.Stale, !known, left == 0:
 		return Tr("expired")
 	}
-	return Tr("fresh for %s", Fine(left))
+	return Tr("valid for %s", Fine(left))
+}
+
+// CanCopy reports whether there is an access token to copy, or one to be had.
+func CanCopy(s auth.Snapshot, now time.Time) bool {
+	left, _ := accessLeft(s, now)
+	switch s.State {
+	case auth.Active, auth.Refreshing:
+		return true
+	case auth.Waiting, auth.Held:
+		return left > 0
+	case auth.Stale:
+		return RefreshesLeft(s) > 0
+	}
+	return false
 }
 
 // TokenLine says how the access token stands without counting down, so that
-// it changes with the token only: "Access token good until 15:11".
+// it changes with the token only: "Access token valid until 15:11".
 func TokenLine(s auth.Snapshot, now time.Time) string {
 	left, known := accessLeft(s, now)
 	switch {
@@ -316,16 +390,16 @@ func TokenLine(s auth.Snapshot, now time.Time) string {
 	case s.State == auth.Stale, !known, left == 0:
 		return Tr("Access token expired")
 	case s.AccessExpiresAt.IsZero():
-		return Tr("Access token good")
+		return Tr("Access token valid")
 	}
 	until := s.AccessExpiresAt.In(now.Location())
 	switch life := time.Duration(s.AccessLifetime) * time.Second; {
 	case !sameDay(until, now):
-		return Tr("Access token good until %s", When(until, now))
+		return Tr("Access token valid until %s", When(until, now))
 	case life > 0 && life < 10*time.Minute: // a minute of its end says little
-		return Tr("Access token good until %s", until.Format("15:04:05"))
+		return Tr("Access token valid until %s", until.Format("15:04:05"))
 	}
-	return Tr("Access token good until %s", until.Format("15:04"))
+	return Tr("Access token valid until %s", until.Format("15:04"))
 }
 
 func nextRefresh(s auth.Snapshot, now time.Time) string {
@@ -338,12 +412,12 @@ func nextRefresh(s auth.Snapshot, now time.Time) string {
 	case left == 0:
 		return Tr("none left")
 	case s.Paused:
-		return Tr("paused; when a program asks")
+		return Tr("paused; when a tool asks")
 	}
-	if why := Clip(Said(s.NextReason), 2*nameRunes); why != "" && s.State != auth.Waiting {
+	if why := Clip(Translate(s.NextText()), 2*nameRunes); why != "" && s.State != auth.Waiting {
 		return why
 	}
-	return cmp.Or(When(s.NextRefreshAt, now), Tr("when a program asks"))
+	return cmp.Or(When(s.NextRefreshAt, now), Tr("when a tool asks"))
 }
 
 func endsBy(s auth.Snapshot, now time.Time) string {
@@ -353,11 +427,11 @@ func endsBy(s auth.Snapshot, now time.Time) string {
 	switch s.LimitedBy {
 	case auth.LimitRefreshes:
 		_, most := refreshes(s)
-		return Trn(most, "%d refresh (ours)", "%d refreshes (ours)", most)
+		return Trn(most, "%d refresh (Curfew limit)", "%d refreshes (Curfew limit)", most)
 	case auth.LimitAge:
-		return Tr("%s (ours)", days(allowance(s)))
+		return Tr("%s (Curfew limit)", days(allowance(s)))
 	case auth.LimitIdle:
-		return Tr("time without use (ours)")
+		return Tr("time without use (Curfew limit)")
 	case auth.LimitServer:
 		if s.EndsAt.IsZero() {
 			return Tr("the server's own limit")
@@ -369,19 +443,22 @@ func endsBy(s auth.Snapshot, now time.Time) string {
 
 func forecast(s auth.Snapshot, now time.Time) string {
 	f := s.Forecast
-	if !HasSession(s) || f.EndsAt.IsZero() {
+	if left, _ := refreshes(s); !HasSession(s) || f.EndsAt.IsZero() || left == 0 {
 		return ""
+	}
+	if f.HistoryDays < 1 {
+		return Tr("Too early to tell: less than a day of use so far")
 	}
 	at := When(f.EndsAt, now)
 	switch f.By {
 	case auth.LimitRefreshes:
-		return Tr("At today's pace the refreshes end first, %s", at)
+		return Tr("At this pace the refreshes end first, %s", at)
 	case auth.LimitAge:
-		return Tr("At today's pace the days end first, %s", at)
+		return Tr("At this pace the days end first, %s", at)
 	case auth.LimitIdle:
-		return Tr("At today's pace it ends for want of use, %s", at)
+		return Tr("At this pace it ends from inactivity, %s", at)
 	case auth.LimitServer:
-		return Tr("At today's pace the server ends it first, %s", at)
+		return Tr("At this pace the server ends it first, %s", at)
 	}
-	return Tr("At today's pace the session ends %s", at)
+	return Tr("At this pace the session ends %s", at)
 }

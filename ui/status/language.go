@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -20,12 +21,32 @@ type Language struct {
 // before [SetLanguage]: of the command line always, because programs read it.
 const English = "en"
 
-// languages lists all there are. Each but English has the two tables of
-// [load], of which a test says what is missing.
-var languages = []Language{{English, "English"}, {"de", "Deutsch"}}
+//go:embed lang
+var files embed.FS
+
+// codes are the languages that there is a file of, but English. A file is all
+// that a language needs; one whose plurals are unlike those of the others
+// needs its rule in [plural] too.
+var codes = sync.OnceValue(func() []string {
+	all, err := files.ReadDir("lang")
+	if err != nil {
+		panic(err) // compiled in
+	}
+	var codes []string
+	for _, f := range all {
+		codes = append(codes, strings.TrimSuffix(f.Name(), ".json"))
+	}
+	return codes
+})
 
 // Languages returns the languages there are, in the order to offer them in.
-func Languages() []Language { return slices.Clone(languages) }
+func Languages() []Language {
+	all := []Language{{English, "English"}}
+	for _, code := range codes() {
+		all = append(all, Language{code, load(code).words[ownName]["other"]})
+	}
+	return all
+}
 
 // MatchLanguage returns the code of the first language among tags that there
 // is, and English when there is none. A tag is one of BCP 47 or a locale as
@@ -38,61 +59,94 @@ func MatchLanguage(tags ...string) string {
 			}
 			return r
 		}, tag), "-")
-		for _, l := range languages {
-			if strings.EqualFold(code, l.Code) {
-				return l.Code
+		for _, known := range append([]string{English}, codes()...) {
+			if strings.EqualFold(code, known) {
+				return known
 			}
 		}
 	}
 	return English
 }
 
-// A table is what a language has for the English of the source. A nil table
-// is English itself.
+// A table is what a language has for the English of the source: words by
+// English format, by the form for many where there are two. A nil table is
+// English itself.
 type table struct {
-	code   string
-	words  map[string]forms // by English format; by the form for many where there are two
-	engine []pattern
+	code  string
+	words map[string]forms
 }
 
-// forms are the translations of one format: for one thing, and for any other
-// number of things or where nothing is counted.
-type forms struct{ one, other string }
+// ownName is the key under which a language calls itself.
+const ownName = "(language)"
+
+// forms are the translations of one format by their plural category as CLDR
+// names it: "one", "few", "many", "other". Where nothing is counted there is
+// only "other".
+type forms map[string]string
 
 // UnmarshalJSON reads a translation, or the object of its plural forms.
 func (f *forms) UnmarshalJSON(b []byte) error {
-	if json.Unmarshal(b, &f.other) == nil {
-		f.one = f.other
+	var text string
+	if json.Unmarshal(b, &text) == nil {
+		*f = forms{"other": text}
 		return nil
 	}
-	var object struct{ One, Other string }
-	err := json.Unmarshal(b, &object)
-	*f = forms{object.One, object.Other}
-	return err
+	return json.Unmarshal(b, (*map[string]string)(f))
 }
 
-//go:embed lang
-var files embed.FS
+// plural is the plural category of n things, by the rules of CLDR for whole
+// numbers: https://cldr.unicode.org/index/cldr-spec/plural-rules.
+func plural(code string, n int) string {
+	n = max(n, -n)
+	ones, tens := n%10, n%100
+	few := ones >= 2 && ones <= 4 && (tens < 12 || tens > 14)
+	switch code {
+	case "ja", "ko", "th", "vi", "zh", "id":
+		return "other"
+	case "fr", "pt":
+		if n <= 1 {
+			return "one"
+		}
+		return "other"
+	case "cs", "sk":
+		if n >= 2 && n <= 4 {
+			return "few"
+		}
+	case "pl", "ru", "uk":
+		switch {
+		case code == "pl" && n == 1, code != "pl" && ones == 1 && tens != 11:
+			return "one"
+		case few:
+			return "few"
+		}
+		return "many"
+	}
+	if n == 1 {
+		return "one"
+	}
+	return "other"
+}
 
-// load reads the tables of a language: lang/de.json, our own words by the
-// English format that [Tr] or [Trn] is called with, and lang/de.engine.json,
-// the formats that the engine speaks in. They are part of the program, so a
-// mistake in them is one of ours.
+// of picks the form for n things.
+func (f forms) of(code string, n int) string {
+	if text, ok := f[plural(code, n)]; ok {
+		return text
+	}
+	return f["other"]
+}
+
+// load reads the table of a language. It is part of the program, so a mistake
+// in it is one of ours.
 func load(code string) *table {
 	t := &table{code: code}
-	read := func(name string, to any) {
-		b, err := files.ReadFile(name)
-		if err == nil {
-			err = json.Unmarshal(b, to)
-		}
-		if err != nil {
-			panic(fmt.Errorf("%s: %w", name, err))
-		}
+	name := "lang/" + code + ".json"
+	b, err := files.ReadFile(name)
+	if err == nil {
+		err = json.Unmarshal(b, &t.words)
 	}
-	read("lang/"+code+".json", &t.words)
-	var engine map[string]string
-	read("lang/"+code+".engine.json", &engine)
-	t.engine = compile(engine)
+	if err != nil {
+		panic(fmt.Errorf("%s: %w", name, err))
+	}
 	return t
 }
 
@@ -101,11 +155,10 @@ var current atomic.Pointer[table]
 // SetLanguage makes every front end of this process speak the language called
 // code, one of [Languages]; any other is English. It may be called at any time
 // and on any goroutine. Words that were made before stay as they are: who
-// shows them makes them anew.
+// shows them makes them again.
 func SetLanguage(code string) {
-	known := slices.ContainsFunc(languages, func(l Language) bool { return l.Code == code })
 	switch t := current.Load(); {
-	case !known, code == English:
+	case !slices.Contains(codes(), code):
 		current.Store(nil)
 	case t == nil || t.code != code:
 		current.Store(load(code))
@@ -130,19 +183,18 @@ func Tr(format string, args ...any) string {
 	if t == nil {
 		return fmt.Sprintf(format, args...)
 	}
-	f, ok := t.words[format]
-	if !ok {
-		f.other = format
+	if f, ok := t.words[format]; ok {
+		format = f["other"]
 	}
-	return fmt.Sprintf(f.other, args...)
+	return fmt.Sprintf(format, args...)
 }
 
-// Trn picks the form for n things. English has two, and so has every language
-// there is; one that has more needs its rule here.
+// Trn picks the form for n things. English has two; another language has those
+// of [plural].
 func Trn(n int, one, many string, args ...any) string {
 	if t := current.Load(); t != nil {
 		if f, ok := t.words[many]; ok {
-			one, many = f.one, f.other
+			return fmt.Sprintf(f.of(t.code, n), args...)
 		}
 	}
 	if n == 1 {

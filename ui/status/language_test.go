@@ -2,6 +2,7 @@ package status
 
 import (
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -9,12 +10,16 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
+
+	cldr "golang.org/x/text/feature/plural"
+	"golang.org/x/text/language"
 
 	"curfew/auth"
 )
@@ -152,18 +157,20 @@ func tableFile(t *testing.T, name string) map[string]any {
 	return all
 }
 
+// verbs are those that our formats have: "%d", "%02d", "%[2]s".
+var verbs = regexp.MustCompile(`%(?:\[(\d)\])?(\d*[a-z])`)
+
 // sameArguments complains when a translation does not have the arguments of
 // its key, each as often and made into words the same way.
 func sameArguments(t *testing.T, where, key, translation string) {
 	t.Helper()
 	arguments := func(format string) (all []string) {
-		_, verbs := cut(format)
-		for _, v := range verbs {
-			_, kind, numbered := strings.Cut(v.text, "]")
-			if !numbered {
-				kind = v.text[1:]
+		for _, v := range verbs.FindAllStringSubmatch(strings.ReplaceAll(format, "%%", ""), -1) {
+			n := strconv.Itoa(len(all) + 1)
+			if v[1] != "" {
+				n = v[1]
 			}
-			all = append(all, strconv.Itoa(v.argument)+kind)
+			all = append(all, n+v[2])
 		}
 		slices.Sort(all)
 		return all
@@ -176,39 +183,65 @@ func sameArguments(t *testing.T, where, key, translation string) {
 	}
 }
 
-// TestEveryWordIsTranslated compares what our code says with the tables: no
-// key is missing in one, and none is there that nobody says.
+// TestEveryWordIsTranslated compares what our code and the engine say with the
+// file of every language: each has every key, with the same arguments and the
+// plural forms of its rule, and none that nobody says.
 func TestEveryWordIsTranslated(t *testing.T) {
 	plain, counted := keys(t)
-	for _, l := range languages[1:] {
-		name := l.Code + ".json"
-		all := tableFile(t, name)
-		for key, where := range plain {
-			switch translation, ok := all[key].(string); {
-			case !ok:
-				t.Errorf("%s: %s has no translation of %q", where, name, key)
-			default:
-				sameArguments(t, name, key, translation)
-			}
+	said := map[string]string{ownName: "here"}
+	for key, where := range plain {
+		said[key] = where.String()
+	}
+	for key, where := range counted {
+		said[key] = where.String()
+	}
+	for id, format := range auth.Formats {
+		said[format] = "auth: " + id
+	}
+	for _, code := range codes() {
+		forms := map[string]bool{"other": true}
+		for n := range 200 {
+			forms[plural(code, n)] = true
 		}
-		for key, where := range counted {
-			one, _ := all[key].(map[string]any)
-			if len(one) != 2 {
-				t.Errorf("%s: %s must translate %q for one and for other numbers", where, name, key)
-			}
-			for form, translation := range one {
-				text, ok := translation.(string)
-				if !ok || form != "one" && form != "other" {
-					t.Errorf("%s: %q has a form %q that is none", name, key, form)
+		name := code + ".json"
+		all := tableFile(t, name)
+		for key, where := range said {
+			switch translation := all[key].(type) {
+			case nil:
+				t.Errorf("%s: %s has no translation of %q", where, name, key)
+			case string:
+				if _, many := counted[key]; many {
+					t.Errorf("%s: %s must translate %q for each plural form", where, name, key)
 				}
-				sameArguments(t, name, key, text)
+				sameArguments(t, name, key, translation)
+			case map[string]any:
+				if len(translation) != len(forms) {
+					t.Errorf("%s: %q has %d plural forms, want %d", name, key, len(translation), len(forms))
+				}
+				for form, text := range translation {
+					if !forms[form] {
+						t.Errorf("%s: %q has a plural form %q, which there is not", name, key, form)
+					}
+					sameArguments(t, name, key, fmt.Sprint(text))
+				}
 			}
 		}
 		for _, key := range slices.Sorted(maps.Keys(all)) {
-			_, said := plain[key]
-			_, also := counted[key]
-			if !said && !also {
+			if said[key] == "" {
 				t.Errorf("%s: nobody says %q", name, key)
+			}
+		}
+	}
+}
+
+// TestPlurals compares our rules with those of CLDR.
+func TestPlurals(t *testing.T) {
+	names := map[cldr.Form]string{cldr.Other: "other", cldr.Zero: "zero", cldr.One: "one", cldr.Two: "two", cldr.Few: "few", cldr.Many: "many"}
+	for _, code := range append(codes(), "en", "es", "it", "nl", "sv", "pt", "pl", "ru", "uk", "cs", "sk", "ja", "ko", "zh", "vi", "th", "id", "tr", "hu", "fi", "el") {
+		for n := range 1000 {
+			if got, want := plural(code, n), names[cldr.Cardinal.MatchPlural(language.MustParse(code), n, 0, 0, 0, 0)]; got != want {
+				t.Errorf("%s: %d is %q, CLDR says %q", code, n, got, want)
+				break
 			}
 		}
 	}
@@ -217,7 +250,7 @@ func TestEveryWordIsTranslated(t *testing.T) {
 func TestMatchLanguage(t *testing.T) {
 	for _, tt := range []struct{ tags, want string }{
 		{"", "en"}, {"C", "en"}, {"POSIX", "en"}, {"C.UTF-8", "en"}, {"en_GB.UTF-8", "en"}, {"de_DE.UTF-8", "de"}, {"de", "de"}, {"de-AT", "de"},
-		{"DE", "de"}, {"de_CH@euro", "de"}, {"deu", "en"}, {"fr de", "de"}, {"fr en de", "en"}, {"sv_SE", "en"},
+		{"DE", "de"}, {"de_CH@euro", "de"}, {"deu", "en"}, {"fr de", "fr"}, {"nl de", "de"}, {"nl en de", "en"}, {"fr_CA.UTF-8", "fr"}, {"sv_SE", "en"},
 	} {
 		if got := MatchLanguage(strings.Fields(tt.tags)...); got != tt.want {
 			t.Errorf("MatchLanguage(%q) = %q, want %q", tt.tags, got, tt.want)
@@ -243,30 +276,50 @@ func TestSetLanguage(t *testing.T) {
 func TestGerman(t *testing.T) {
 	speak(t, "de")
 	for _, tt := range []struct{ got, want string }{
-		{Line(live(), now), "Spotify: 14 von 20 Aktualisierungen, noch 23 T"},
-		{Short(live(func(s *auth.Snapshot) { s.MaxRefreshes, s.RefreshesLeft = 1, 1 }), now), "1 von 1 Aktualisierung, noch 23 T"},
-		{Short(live(in(auth.Waiting), nextAt(4*time.Minute)), now), "14 von 20 Aktualisierungen, noch 23 T; wartet auf den Server, nächster Versuch in 4 Min"},
-		{Short(live(ended(auth.ByRefreshes)), now), "neu anmelden: die 20 Aktualisierungen sind verbraucht"},
+		{Line(live(), now), "Spotify: 14 von 20 Aktualisierungen, noch 23 d"},
+		{Short(live(func(s *auth.Snapshot) { s.MaxRefreshes, s.RefreshesLeft = 1, 1 }), now), "1 von 1 Aktualisierung, noch 23 d"},
+		{Short(live(in(auth.Waiting), nextAt(4*time.Minute)), now), "14 von 20 Aktualisierungen, noch 23 d; wartet auf den Server, nächster Versuch in 4 min"},
+		{Short(live(ended(auth.ByRefreshes)), now), "neu anmelden: alle 20 Aktualisierungen sind verbraucht"},
 		{Describe(live(ended(auth.ByIdle)), now).Detail, "Neu anmelden: zu lange nicht genutzt."},
 		{Describe(live(), now).Age.Value, "23 Tage"},
-		{Describe(live(endsIn(day)), now).Age.Value, "1 T"},
-		{Coarse(3*day + 4*time.Hour), "3 T"}, {Fine(3*day + 4*time.Hour), "3 T 4 Std"}, {Coarse(5*time.Hour + 12*time.Minute), "5 Std 12 Min"},
-		{Fine(41*time.Minute + 7*time.Second), "41:07"}, {Coarse(0), "unter 1 Min"},
+		{Describe(live(endsIn(day)), now).Age.Value, "1 d"},
+		{Coarse(3*day + 4*time.Hour), "3 d"}, {Fine(3*day + 4*time.Hour), "3 d 4 h"}, {Coarse(5*time.Hour + 12*time.Minute), "5 h 12 min"},
+		{Fine(41*time.Minute + 7*time.Second), "41:07"}, {Coarse(0), "unter 1 min"},
 		{When(now.Add(time.Hour), now), "heute, 15:30"}, {When(now.Add(18*day), now), "Do 10.12., 14:30"}, {When(now.Add(50*day), now), "Mo 11.1.2027, 14:30"},
 		{Stamp(now.Add(-2*day), now), "Fr 14:30"}, {Stamp(now.Add(-12*day), now), "10.11. 14:30"}, {Date(now), "22.11."},
-		{Ago(now.Add(-3*day), now), "vor 3 T"}, {Ago(now.Add(-2*time.Minute), now), "vor 2 Min"}, {Ago(time.Time{}, now), "nie"},
-		{Said("The server cannot be reached (id.example.com did not answer in time); the session is kept."),
+		{Ago(now.Add(-3*day), now), "vor 3 d"}, {Ago(now.Add(-2*time.Minute), now), "vor 2 min"}, {Ago(time.Time{}, now), "nie"},
+		{Translate(auth.Say("kept", auth.Say("server_not_reached", auth.Say("net_timeout", "id.example.com"))).Sentence()),
 			"Der Server ist nicht erreichbar (id.example.com hat nicht rechtzeitig geantwortet); die Sitzung bleibt erhalten."},
-		{Said("The server cannot be reached (127.0.0.1:36401: connect: connection refused (the issuer is http://127.0.0.1:36401))."), "Der Server ist nicht erreichbar (127.0.0.1:36401: connect: connection refused (der Aussteller ist http://127.0.0.1:36401))."},
-		{Said("Consent was denied (The user said no. Really). Start it again: `curfew login work`."), "Die Zustimmung wurde verweigert (The user said no. Really). Neu beginnen: `curfew login work`."},
-		{Said("This sign-in ends in 3 days. Signing in again starts a new one."), "Diese Anmeldung endet in 3 Tagen. Eine neue Anmeldung beginnt von vorn."},
-		{Said("The provider ends this sign-in in 5 hours, before its 30 days are over."), "Der Anbieter beendet diese Anmeldung in 5 Stunden, also vor Ablauf von 30 Tagen."},
-		{Said("refreshed, 6 of 20, for git-credential"), "aktualisiert, 6 von 20, für git-credential"},
-		{Said("signed in as alice, in place of bob"), "angemeldet als alice, anstelle von bob"},
-		{Said("Something that only a newer engine says."), "Something that only a newer engine says."},
-		{Explain(&auth.Error{Kind: auth.KindKeychain, Message: "the keychain is locked"}).Message, "Der Schlüsselbund ist gesperrt."},
-		{Explain(&auth.Error{Kind: auth.KindNotRunning, Message: "the agent is not running", Hint: "start it with: curfew agent"}).Hint, "Starten mit: curfew agent"},
+		{Translate(auth.Say("both", auth.Say("consent_denied", auth.Words("The user said no. Really")).Sentence(), auth.Say("hint_login_again", "work").Sentence())),
+			"Die Zustimmung wurde verweigert (The user said no. Really). Neu beginnen: `curfew login work`."},
+		{Translate(auth.Say("warning_ends", auth.Say("in_days", 3))), "Diese Anmeldung endet in 3 Tagen. Eine neue Anmeldung beginnt von vorn."},
+		{Translate(auth.Say("warning_server_sooner", auth.Say("in_hours", 1), 30)), "Der Anbieter beendet diese Anmeldung in 1 Stunde, nicht erst nach 30 Tagen."},
+		{Translate(auth.Say("event_refreshed_for", "git-credential", 14)), "für git-credential aktualisiert, noch 14"},
+		{Translate(auth.Say("event_replaced", auth.Say("event_sign_in_as", "alice"), "bob")), "angemeldet als alice, anstelle von bob"},
+		{Translate(auth.Words("Something that only a server says.")), "Something that only a server says."},
+		{Translate(auth.Text{Message: "A newer engine's.", ID: "newer"}), "A newer engine's."},
+		{Translate(auth.Text{Message: "A newer engine's, of two.", ID: "event_token", Args: auth.Args{"a", "b"}}), "A newer engine's, of two."},
+		{Explain(auth.Fail(auth.KindKeychain, auth.Say(auth.LockedID), auth.Text{})).Message, "Der Schlüsselbund ist gesperrt."},
+		{Explain(auth.Fail(auth.KindNotRunning, auth.Say("agent_not_running"), auth.Say("hint_start_agent"))).Hint, "Starten mit: curfew agent"},
 		{Explain(&auth.Error{Kind: auth.KindUnknown}).Message, "Ein Konto dieses Namens gibt es nicht."},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("got  %q\nwant %q", tt.got, tt.want)
+		}
+	}
+}
+
+// TestFrench is the same of the language that is one file and nothing else.
+func TestFrench(t *testing.T) {
+	speak(t, "fr")
+	for _, tt := range []struct{ got, want string }{
+		{Short(live(), now), "14 actualisations sur 20, reste 23 j"},
+		{Trn(0, "%d refresh", "%d refreshes", 0), "0 actualisation"},
+		{Trn(1, "%d refresh", "%d refreshes", 1), "1 actualisation"},
+		{Trn(2, "%d refresh", "%d refreshes", 2), "2 actualisations"},
+		{Fine(3*day + 4*time.Hour), "3 j 4 h"},
+		{When(now.Add(18*day), now), "jeu. 10/12, 14:30"},
+		{Translate(auth.Say("warning_ends", auth.Say("in_minute"))), "Cette connexion se termine dans une minute. Vous reconnecter en commence une nouvelle."},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got  %q\nwant %q", tt.got, tt.want)
@@ -285,7 +338,7 @@ func TestNoEnglishIsLeft(t *testing.T) {
 					s.LimitedBy = limit
 					s.Forecast = auth.ForecastView{EndsAt: s.EndsAt, By: limit}
 				}),
-				live(in(s), used(20), nextAt(time.Hour), func(s *auth.Snapshot) { s.NextReason, s.LastUsedBy, s.Paused = "", "", limit == auth.LimitAge }))
+				live(in(s), used(20), nextAt(time.Hour), func(s *auth.Snapshot) { s.TookTokens, s.Paused = nil, limit == auth.LimitAge }))
 		}
 	}
 	for _, r := range []auth.Reason{auth.ByAge, auth.ByRefreshes, auth.ByIdle, auth.ByRevocation, auth.ByRotationLost, auth.ByTampering, auth.BySubjectChanged, auth.ByUser, "eclipse"} {
@@ -301,11 +354,11 @@ func TestNoEnglishIsLeft(t *testing.T) {
 	}
 	for _, s := range all {
 		english := words(s)
-		for _, l := range languages[1:] {
-			speak(t, l.Code)
+		for _, code := range codes() {
+			speak(t, code)
 			for i, text := range words(s) {
 				if text == english[i] && strings.ContainsFunc(text, unicode.IsLetter) {
-					t.Errorf("%s, %s %s: %q is said as in English", l.Code, s.State, s.Reason, text)
+					t.Errorf("%s, %s %s: %q is said as in English", code, s.State, s.Reason, text)
 				}
 			}
 			SetLanguage(English)

@@ -25,18 +25,18 @@ func Explain(err error) Problem {
 		if err == nil {
 			return Problem{Message: Tr("Something went wrong.")}
 		}
-		return Problem{Message: cmp.Or(said(err.Error()), Tr("Something went wrong."))}
+		return Problem{Message: cmp.Or(sentence(err.Error()), Tr("Something went wrong."))}
 	}
 	message, hint := kindWords(e.Kind)
 	return Problem{
-		Message: cmp.Or(said(e.Message), message),
-		Hint:    cmp.Or(advice(e.Hint), hint),
+		Message: cmp.Or(translateSentence(e.Text()), message),
+		Hint:    cmp.Or(advice(e.HintText()), hint),
 	}
 }
 
 // advice clips a hint and gives it a capital, but for one that is a command.
-func advice(hint string) string {
-	hint = Clip(Said(hint), sentenceRunes)
+func advice(t auth.Text) string {
+	hint := Clip(Translate(t), sentenceRunes)
 	if hint == "" || strings.HasPrefix(hint, "curfew ") {
 		return hint
 	}
@@ -53,7 +53,7 @@ func kindWords(k auth.Kind) (message, hint string) {
 	case auth.KindSignInNeeded:
 		return Tr("This account needs a sign-in."), Tr("Choose Sign in again.")
 	case auth.KindUnavailable:
-		return Tr("The server cannot be reached or asks to wait."), Tr("Nothing is lost; Curfew tries again by itself.")
+		return Tr("The server cannot be reached or asks to wait."), Tr("Nothing is lost; Curfew tries again automatically.")
 	case auth.KindRefused:
 		return Tr("The server refused."), Tr("Check the account's settings, or ask whoever runs the server.")
 	case auth.KindKeychain:

@@ -28,7 +28,7 @@ type Urgency int
 const (
 	Calm      Urgency = iota // nothing to do
 	Soon                     // works, and its end is near
-	Attention                // stopped until a person does something, and not over
+	Attention                // stopped until a person does something, and not ended
 	Over                     // the session has ended; only a sign-in helps
 )
 
@@ -37,10 +37,11 @@ func (u Urgency) String() string {
 	return [...]string{"calm", "soon", "attention", "over"}[u]
 }
 
-// The marks below which the end of a session counts as near.
+// The marks from which on the end of a session counts as near; less where a
+// quarter of its limit is less.
 const (
-	FewRefreshes = 5
-	FewDays      = 3 * day
+	fewRefreshes = 5
+	fewDays      = 3 * day
 )
 
 // SigningIn reports whether a sign-in of the account runs right now, be it
@@ -50,7 +51,7 @@ func SigningIn(s auth.Snapshot) bool {
 		s.SignIn != nil && (s.SignIn.Phase == auth.PhaseBrowser || s.SignIn.Phase == auth.PhaseExchange)
 }
 
-// HasSession reports whether the account has a session that is not over: only
+// HasSession reports whether the account has a session that lives: only
 // then are there refreshes to count, a token to copy and something to sign out of.
 func HasSession(s auth.Snapshot) bool {
 	switch s.State {
@@ -78,10 +79,20 @@ func UrgencyOf(s auth.Snapshot, now time.Time) Urgency {
 	return Calm
 }
 
-func nearEnd(s auth.Snapshot, now time.Time) bool {
-	left, _ := refreshes(s)
+// FewRefreshes reports whether few refreshes are left.
+func FewRefreshes(s auth.Snapshot) bool {
+	left, most := refreshes(s)
+	return left <= min(fewRefreshes, most/4)
+}
+
+// FewDays reports whether little time is left.
+func FewDays(s auth.Snapshot, now time.Time) bool {
 	age, known := ageLeft(s, now)
-	return left <= FewRefreshes || known && age <= FewDays
+	return known && age <= min(fewDays, allowance(s)/4)
+}
+
+func nearEnd(s auth.Snapshot, now time.Time) bool {
+	return FewRefreshes(s) || FewDays(s, now)
 }
 
 // Sort returns the snapshots with those first that want a person most, and by
@@ -115,7 +126,7 @@ func Short(s auth.Snapshot, now time.Time) string {
 		if s.SignIn != nil && s.SignIn.Phase == auth.PhaseExchange {
 			return Tr("signing in, almost done")
 		}
-		return Tr("signing in, go on in your browser")
+		return Tr("signing in, continue in your browser")
 	}
 	switch s.State {
 	case auth.SignedOut:
@@ -131,18 +142,70 @@ func Short(s auth.Snapshot, now time.Time) string {
 		return Tr("refused by the server")
 	case auth.Locked:
 		if !keychainLocked(s) {
-			return Tr("no way into the keychain")
+			return Tr("keychain unavailable")
 		}
 		return Tr("keychain locked")
 	case auth.Suspect:
-		return Tr("check the clock of this computer")
+		return Tr("check this computer's clock")
 	case auth.Ended:
 		if s.Reason == auth.ByUser {
 			return Tr("signed out")
 		}
-		return Tr("sign in again: %s", over(s))
+		return Tr("sign in again: %s", whyEnded(s))
 	}
-	return Tr("in a state that this version does not know")
+	return Tr("unknown state: update Curfew")
+}
+
+// Row is an account in a menu, as short as it can be said:
+// "Spotify: 14 left, until 8 Dec".
+func Row(s auth.Snapshot, now time.Time) string {
+	return Tr("%s: %s", Name(s), row(s, now))
+}
+
+func row(s auth.Snapshot, now time.Time) string {
+	switch {
+	case SigningIn(s):
+		return Tr("signing in")
+	case s.State == auth.Ended && s.Reason != auth.ByUser:
+		return Tr("sign in again")
+	case s.State == auth.Suspect:
+		return Tr("check the clock")
+	}
+	switch s.State {
+	case auth.Active, auth.Stale, auth.Refreshing, auth.Waiting:
+	default:
+		return Short(s, now)
+	}
+	left, _ := refreshes(s)
+	count := Tr("%d left", left)
+	if left == 0 {
+		count = Tr("none left")
+	}
+	if s.State == auth.Waiting {
+		return Tr("%s, no answer", count)
+	}
+	if end := LastsUntil(s); !end.IsZero() {
+		return Tr("%s, until %s", count, DayOrTime(end, now))
+	}
+	return count
+}
+
+// LastsUntil is when a live session is likely to end: by its forecast where
+// there is one to go by, with no refresh left when its token expires, and by
+// its limits else.
+func LastsUntil(s auth.Snapshot) time.Time {
+	end := s.EndsAt
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (end.IsZero() || t.Before(end)) {
+			end = t
+		}
+	}
+	if left, _ := refreshes(s); left == 0 {
+		sooner(s.AccessExpiresAt)
+	} else if s.Forecast.HistoryDays >= 1 {
+		sooner(s.Forecast.EndsAt)
+	}
+	return end
 }
 
 // countdown is what is left of a live session.
@@ -151,7 +214,7 @@ func countdown(s auth.Snapshot, now time.Time) string {
 	age, known := ageLeft(s, now)
 	if left == 0 {
 		if access, ok := accessLeft(s, now); ok && s.State == auth.Active {
-			return Tr("no refreshes left, the last token ends in %s", Coarse(access))
+			return Tr("no refreshes left, the last token expires in %s", Coarse(access))
 		}
 		return Tr("no refreshes left")
 	}
@@ -161,14 +224,17 @@ func countdown(s auth.Snapshot, now time.Time) string {
 	return Trn(most, "%d of %d refresh, %s left", "%d of %d refreshes, %s left", left, most, Coarse(age))
 }
 
-// over says why a session ended, to follow "sign in again:".
-func over(s auth.Snapshot) string {
+// whyEnded says why a session ended, to follow "sign in again:".
+func whyEnded(s auth.Snapshot) string {
 	switch s.Reason {
 	case auth.ByAge:
-		return Tr("the %s are over", days(allowance(s)))
+		return Tr("its %s have passed", days(allowance(s)))
 	case auth.ByRefreshes:
 		_, most := refreshes(s)
-		return Trn(most, "the %d refresh is used up", "the %d refreshes are used up", most)
+		if used := s.RefreshesUsed; serversLimit(s) {
+			return Trn(used, "the server allows %d refresh", "the server allows %d refreshes", used)
+		}
+		return Trn(most, "its %d refresh is used", "all %d refreshes are used", most)
 	case auth.ByIdle:
 		return Tr("not used for too long")
 	case auth.ByRevocation:
@@ -176,11 +242,17 @@ func over(s auth.Snapshot) string {
 	case auth.ByRotationLost:
 		return Tr("the newest token was lost on its way")
 	case auth.ByTampering:
-		return Tr("the stored session was changed by something else")
+		return Tr("the stored session was modified outside Curfew")
 	case auth.BySubjectChanged:
-		return Tr("the server answered for somebody else")
+		return Tr("the server returned a different user")
 	}
-	return Tr("the session is over")
+	return Tr("the session has ended")
+}
+
+// serversLimit reports whether a session ended by refreshes that the server
+// counted, before ours were used.
+func serversLimit(s auth.Snapshot) bool {
+	return s.Reason == auth.ByRefreshes && s.RefreshesUsed > 0 && s.RefreshesUsed < s.EndedLimits.MaxRefreshes
 }
 
 // LeastLeft returns the smaller of what is left of the refreshes and of the
@@ -203,6 +275,9 @@ func RefreshesLeft(s auth.Snapshot) int {
 // limit can only be tightened.
 func refreshes(s auth.Snapshot) (left, most int) {
 	most = s.MaxRefreshes
+	if s.State == auth.Ended && s.EndedLimits.MaxRefreshes > 0 {
+		most = s.EndedLimits.MaxRefreshes
+	}
 	if most <= 0 || most > auth.BuiltIn.MaxRefreshes {
 		most = auth.BuiltIn.MaxRefreshes
 	}
@@ -238,10 +313,10 @@ func Tooltip(all []auth.Snapshot, now time.Time, room int) string {
 	return Clip(lines[0], (room-units(rest(1)))/2) + rest(1)
 }
 
-// Beside is what stands beside the tray icon where there is room for a few
+// IconText is what stands next to the tray icon where there is room for a few
 // characters: of the account with least left, how many refreshes and how long,
 // "14 · 23 d". It is "" where no session can tell: then the icon alone speaks.
-func Beside(all []auth.Snapshot, now time.Time) string {
+func IconText(all []auth.Snapshot, now time.Time) string {
 	var least *auth.Snapshot
 	for i := range all {
 		switch a := &all[i]; a.State {

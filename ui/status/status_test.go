@@ -29,9 +29,10 @@ func live(edits ...func(*auth.Snapshot)) auth.Snapshot {
 		SignedInAt: start, EndsAt: start.Add(30 * day),
 		RefreshesUsed: 6, RefreshesLeft: 14, MaxRefreshes: 20,
 		AccessExpiresAt: now.Add(41*time.Minute + 7*time.Second), AccessLifetime: 3600,
-		NextReason: "when a program asks", LastUsedAt: now.Add(-2 * time.Minute), LastUsedBy: "curl",
+		LastUsedAt: now.Add(-2 * time.Minute), LastUsedBy: "curl", TookTokens: []auth.Taker{{Program: "curl", At: now.Add(-2 * time.Minute)}},
 		LimitedBy: auth.LimitRefreshes,
 	}
+	s.Plan(time.Time{}, auth.Say("next_on_demand"))
 	for _, edit := range edits {
 		edit(&s)
 	}
@@ -55,7 +56,29 @@ func endsIn(d time.Duration) func(*auth.Snapshot) {
 }
 
 func signIn(p auth.Phase, message string) func(*auth.Snapshot) {
-	return func(s *auth.Snapshot) { s.SignIn = &auth.SignInView{Flow: "f", Phase: p, Message: message} }
+	return func(s *auth.Snapshot) { s.SignIn = &auth.SignInView{Flow: "f", Phase: p, Text: auth.Words(message)} }
+}
+
+// took makes programs the takers of tokens, one a minute ago more than the other.
+func took(programs ...string) func(*auth.Snapshot) {
+	return func(s *auth.Snapshot) {
+		s.TookTokens = nil
+		for i, p := range programs {
+			s.TookTokens = append(s.TookTokens, auth.Taker{Program: p, At: now.Add(-time.Duration(i+2) * time.Minute)})
+		}
+	}
+}
+
+func limit(n int) func(*auth.Snapshot) {
+	return func(s *auth.Snapshot) { s.MaxRefreshes = n }
+}
+
+// lived is a session that ended by its refreshes, under a limit.
+func lived(used, most int, edits ...func(*auth.Snapshot)) auth.Snapshot {
+	return live(append([]func(*auth.Snapshot){ended(auth.ByRefreshes), func(s *auth.Snapshot) {
+		s.RefreshesUsed, s.RefreshesLeft, s.EndedAt = used, 0, now
+		s.EndedLimits = auth.EndedLimits{MaxRefreshes: most}
+	}}, edits...)...)
 }
 
 func nextAt(d time.Duration) func(*auth.Snapshot) {
@@ -70,8 +93,8 @@ func TestWords(t *testing.T) {
 		urgency              Urgency
 		action               string
 	}{
-		{"active", live(), "14 of 20 refreshes, 23 d left", "Signed in", "Programs get tokens without asking you.", Calm, "Sign in again"},
-		{"stale", live(in(auth.Stale)), "14 of 20 refreshes, 23 d left", "Signed in", "The access token has expired. The next program that asks gets a new one.", Calm, "Sign in again"},
+		{"active", live(), "14 of 20 refreshes, 23 d left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},
+		{"stale", live(in(auth.Stale)), "14 of 20 refreshes, 23 d left", "Signed in", "The access token has expired. The next tool that asks gets a new one.", Calm, "Sign in again"},
 		{"refreshing", live(in(auth.Refreshing)), "14 of 20 refreshes, 23 d left", "Refreshing", "A new access token is on its way.", Calm, "Sign in again"},
 		{"waiting", live(in(auth.Waiting), nextAt(40*time.Second)), "14 of 20 refreshes, 23 d left; waiting for the server, next try in under 1 min", "Waiting for the server",
 			"The server cannot be reached or asks to wait. Nothing is lost. Next try in 40 s.", Calm, "Sign in again"},
@@ -79,55 +102,55 @@ func TestWords(t *testing.T) {
 			"The server cannot be reached or asks to wait. Nothing is lost.", Calm, "Sign in again"},
 		{"held", live(in(auth.Held), func(s *auth.Snapshot) { s.Message = "the server says invalid_client" }), "refused by the server", "Refused by the server",
 			"The server says invalid_client.", Attention, "Sign in again"},
-		{"locked", live(in(auth.Locked)), "keychain locked", "Keychain locked", "The keychain is locked or does not answer. Unlock it, and Curfew goes on by itself.", Attention, "Unlock"},
-		{"locked, as it says", live(in(auth.Locked), func(s *auth.Snapshot) { s.Message = auth.MessageLocked }), "keychain locked", "Keychain locked", "The keychain is locked.", Attention, "Unlock"},
-		{"locked out", live(in(auth.Locked), func(s *auth.Snapshot) { s.Message = "The keychain refused." }), "no way into the keychain", "No way into the keychain", "The keychain refused.", Attention, "Unlock"},
-		{"suspect", live(in(auth.Suspect)), "check the clock of this computer", "Check the clock", "The clock of this computer cannot be right. Set the time, and Curfew goes on by itself.", Attention, ""},
-		{"signed out", auth.Snapshot{Name: "x", State: auth.SignedOut}, "signed out", "Signed out", "Sign in once, in your own browser, and programs can have tokens.", Calm, "Sign in"},
-		{"signing in", auth.Snapshot{Name: "x", State: auth.SigningIn}, "signing in, go on in your browser", "Signing in",
-			"Go on in your browser. The page can be opened again, and nothing is lost by cancelling.", Calm, "Cancel sign-in"},
+		{"locked", live(in(auth.Locked)), "keychain locked", "Keychain locked", "The keychain is locked or does not answer. Unlock it, and Curfew continues.", Attention, "Unlock"},
+		{"locked, as it says", live(in(auth.Locked), func(s *auth.Snapshot) { s.Say(auth.Say(auth.LockedID).Sentence()) }), "keychain locked", "Keychain locked", "The keychain is locked.", Attention, "Unlock"},
+		{"locked out", live(in(auth.Locked), func(s *auth.Snapshot) { s.Say(auth.Say("keychain_refused").Sentence()) }), "keychain unavailable", "Keychain unavailable", "The keychain refused.", Attention, "Unlock"},
+		{"suspect", live(in(auth.Suspect)), "check this computer's clock", "Check the clock", "This computer's clock looks wrong. Set the time, and Curfew continues.", Attention, ""},
+		{"signed out", auth.Snapshot{Name: "x", State: auth.SignedOut}, "signed out", "Signed out", "Sign in once, in your own browser. Then your tools get tokens from Curfew.", Calm, "Sign in"},
+		{"signing in", auth.Snapshot{Name: "x", State: auth.SigningIn}, "signing in, continue in your browser", "Signing in",
+			"Continue in your browser. You can reopen the page or cancel safely.", Calm, "Cancel sign-in"},
 		{"signing in, exchange", auth.Snapshot{Name: "x", State: auth.SigningIn, SignIn: &auth.SignInView{Phase: auth.PhaseExchange}}, "signing in, almost done", "Signing in",
-			"The browser is done; Curfew saves the new session.", Calm, "Cancel sign-in"},
-		{"signing in again beside a live session", live(signIn(auth.PhaseBrowser, "")), "signing in, go on in your browser", "Signing in",
-			"Go on in your browser. The page can be opened again, and nothing is lost by cancelling.", Calm, "Cancel sign-in"},
-		{"sign-in done", live(signIn(auth.PhaseDone, "")), "14 of 20 refreshes, 23 d left", "Signed in", "Programs get tokens without asking you.", Calm, "Sign in again"},
-		{"sign-in failed", auth.Snapshot{Name: "x", State: auth.SignedOut, SignIn: &auth.SignInView{Phase: auth.PhaseFailed, Message: "you said no in the browser"}}, "signed out", "Signed out",
-			"Sign in once, in your own browser, and programs can have tokens. The last sign-in failed: You said no in the browser.", Calm, "Sign in"},
-		{"signing in after the end", live(ended(auth.ByAge), signIn(auth.PhaseBrowser, "")), "signing in, go on in your browser", "Signing in",
-			"Go on in your browser. The page can be opened again, and nothing is lost by cancelling.", Calm, "Cancel sign-in"},
-		{"ended by age", live(ended(auth.ByAge)), "sign in again: the 30 days are over", "Session over", "Refresh token has expired. Please login again.", Over, "Sign in again"},
-		{"ended by tightened age", live(ended(auth.ByAge), func(s *auth.Snapshot) { s.EndsAt = s.SignedInAt.Add(7 * day) }), "sign in again: the 7 days are over", "Session over",
+			"Browser sign-in finished; saving the session.", Calm, "Cancel sign-in"},
+		{"signing in again beside a live session", live(signIn(auth.PhaseBrowser, "")), "signing in, continue in your browser", "Signing in",
+			"Continue in your browser. You can reopen the page or cancel safely.", Calm, "Cancel sign-in"},
+		{"sign-in done", live(signIn(auth.PhaseDone, "")), "14 of 20 refreshes, 23 d left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},
+		{"sign-in failed", auth.Snapshot{Name: "x", State: auth.SignedOut, SignIn: &auth.SignInView{Phase: auth.PhaseFailed, Text: auth.Words("you said no in the browser")}}, "signed out", "Signed out",
+			"Sign in once, in your own browser. Then your tools get tokens from Curfew. The last sign-in failed: You said no in the browser.", Calm, "Sign in"},
+		{"signing in after the end", live(ended(auth.ByAge), signIn(auth.PhaseBrowser, "")), "signing in, continue in your browser", "Signing in",
+			"Continue in your browser. You can reopen the page or cancel safely.", Calm, "Cancel sign-in"},
+		{"ended by age", live(ended(auth.ByAge)), "sign in again: its 30 days have passed", "Session ended", "Refresh token has expired. Please login again.", Over, "Sign in again"},
+		{"ended by tightened age", live(ended(auth.ByAge), func(s *auth.Snapshot) { s.EndsAt = s.SignedInAt.Add(7 * day) }), "sign in again: its 7 days have passed", "Session ended",
 			"Refresh token has expired. Please login again.", Over, "Sign in again"},
-		{"ended by refreshes", live(ended(auth.ByRefreshes), used(20)), "sign in again: the 20 refreshes are used up", "Session over",
+		{"ended by refreshes", live(ended(auth.ByRefreshes), used(20)), "sign in again: all 20 refreshes are used", "Session ended",
 			"Refresh token has reached maximum usage limit. Please login again.", Over, "Sign in again"},
-		{"ended by one refresh", live(ended(auth.ByRefreshes), func(s *auth.Snapshot) { s.MaxRefreshes, s.RefreshesLeft = 1, 0 }), "sign in again: the 1 refresh is used up", "Session over",
+		{"ended by one refresh", live(ended(auth.ByRefreshes), func(s *auth.Snapshot) { s.MaxRefreshes, s.RefreshesLeft = 1, 0 }), "sign in again: its 1 refresh is used", "Session ended",
 			"Refresh token has reached maximum usage limit. Please login again.", Over, "Sign in again"},
-		{"ended by idle", live(ended(auth.ByIdle)), "sign in again: not used for too long", "Session over", "Sign in again: not used for too long.", Over, "Sign in again"},
-		{"ended, revoked", live(ended(auth.ByRevocation)), "sign in again: the server ended the session", "Session over", "Sign in again: the server ended the session.", Over, "Sign in again"},
-		{"ended, rotation lost", live(ended(auth.ByRotationLost)), "sign in again: the newest token was lost on its way", "Session over", "Sign in again: the newest token was lost on its way.", Over, "Sign in again"},
-		{"ended, tampered", live(ended(auth.ByTampering)), "sign in again: the stored session was changed by something else", "Session over",
-			"Sign in again: the stored session was changed by something else.", Over, "Sign in again"},
-		{"ended, somebody else", live(ended(auth.BySubjectChanged)), "sign in again: the server answered for somebody else", "Session over",
-			"Sign in again: the server answered for somebody else.", Over, "Sign in again"},
+		{"ended by idle", live(ended(auth.ByIdle)), "sign in again: not used for too long", "Session ended", "Sign in again: not used for too long.", Over, "Sign in again"},
+		{"ended, revoked", live(ended(auth.ByRevocation)), "sign in again: the server ended the session", "Session ended", "Sign in again: the server ended the session.", Over, "Sign in again"},
+		{"ended, rotation lost", live(ended(auth.ByRotationLost)), "sign in again: the newest token was lost on its way", "Session ended", "Sign in again: the newest token was lost on its way.", Over, "Sign in again"},
+		{"ended, tampered", live(ended(auth.ByTampering)), "sign in again: the stored session was modified outside Curfew", "Session ended",
+			"Sign in again: the stored session was modified outside Curfew.", Over, "Sign in again"},
+		{"ended, somebody else", live(ended(auth.BySubjectChanged)), "sign in again: the server returned a different user", "Session ended",
+			"Sign in again: the server returned a different user.", Over, "Sign in again"},
 		{"ended by the user", live(ended(auth.ByUser)), "signed out", "Signed out", "You signed out. Sign in whenever you need tokens.", Calm, "Sign in"},
-		{"ended, reason of a newer agent", live(ended("eclipse")), "sign in again: the session is over", "Session over", "Sign in again: the session is over.", Over, "Sign in again"},
-		{"state of a newer agent", live(in("dreaming")), "in a state that this version does not know", "Unknown state",
+		{"ended, reason of a newer agent", live(ended("eclipse")), "sign in again: the session has ended", "Session ended", "Sign in again: the session has ended.", Over, "Sign in again"},
+		{"state of a newer agent", live(in("dreaming")), "unknown state: update Curfew", "Unknown state",
 			"The agent is newer than this program. Restart Curfew to bring both to one version.", Calm, "Sign in"},
 
-		{"fresh", live(used(0), endsIn(30*day)), "20 of 20 refreshes, 30 d left", "Signed in", "Programs get tokens without asking you.", Calm, "Sign in again"},
-		{"six left", live(used(14)), "6 of 20 refreshes, 23 d left", "Signed in", "Programs get tokens without asking you.", Calm, "Sign in again"},
+		{"fresh", live(used(0), endsIn(30*day)), "20 of 20 refreshes, 30 d left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},
+		{"six left", live(used(14)), "6 of 20 refreshes, 23 d left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},
 		{"five left", live(used(15)), "5 of 20 refreshes, 23 d left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
 		{"one left", live(used(19)), "1 of 20 refreshes, 23 d left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
-		{"one of one", live(func(s *auth.Snapshot) { s.MaxRefreshes, s.RefreshesLeft = 1, 1 }), "1 of 1 refresh, 23 d left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
-		{"none left", live(used(20)), "no refreshes left, the last token ends in 41 min", "Signed in", "This is the last access token of the session. Sign in again before it ends.", Soon, "Sign in again"},
-		{"none left, stale", live(used(20), in(auth.Stale)), "no refreshes left", "Signed in", "The access token has expired. The next program that asks gets a new one.", Soon, "Sign in again"},
+		{"one of one", live(func(s *auth.Snapshot) { s.MaxRefreshes, s.RefreshesLeft = 1, 1 }), "1 of 1 refresh, 23 d left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},
+		{"none left", live(used(20)), "no refreshes left, the last token expires in 41 min", "Signed in", "This is the last access token of the session. Sign in again before it expires.", Soon, "Sign in again"},
+		{"none left, stale", live(used(20), in(auth.Stale)), "no refreshes left", "Signed in", "The access token has expired. The next tool that asks gets a new one.", Soon, "Sign in again"},
 		{"three days", live(endsIn(3 * day)), "14 of 20 refreshes, 3 d left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
-		{"59 s", live(endsIn(59 * time.Second)), "14 of 20 refreshes, under 1 min left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
-		{"age exactly 30 d, still alive", live(endsIn(0)), "14 of 20 refreshes, under 1 min left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
-		{"end unknown", live(func(s *auth.Snapshot) { s.EndsAt = time.Time{} }), "14 of 20 refreshes left", "Signed in", "Programs get tokens without asking you.", Calm, "Sign in again"},
+		{"59 s", live(endsIn(59 * time.Second)), "14 of 20 refreshes, under 1 min left", "Signed in", "The session ends in under 1 min. Sign in again now, and your tools notice nothing.", Soon, "Sign in again"},
+		{"age exactly 30 d, still alive", live(endsIn(0)), "14 of 20 refreshes, under 1 min left", "Signed in", "The session ends in under 1 min. Sign in again now, and your tools notice nothing.", Soon, "Sign in again"},
+		{"end unknown", live(func(s *auth.Snapshot) { s.EndsAt = time.Time{} }), "14 of 20 refreshes left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},
 		{"end unknown, age told", live(func(s *auth.Snapshot) { s.EndsAt, s.AgeLeft = time.Time{}, 86400 }), "14 of 20 refreshes, 1 d left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
-		{"counts below zero", live(func(s *auth.Snapshot) { s.RefreshesLeft = -3 }), "no refreshes left, the last token ends in 41 min", "Signed in", "This is the last access token of the session. Sign in again before it ends.", Soon, "Sign in again"},
-		{"counts beyond the limit", live(func(s *auth.Snapshot) { s.RefreshesLeft, s.MaxRefreshes = 5000, 9000 }), "20 of 20 refreshes, 23 d left", "Signed in", "Programs get tokens without asking you.", Calm, "Sign in again"},
+		{"counts below zero", live(func(s *auth.Snapshot) { s.RefreshesLeft = -3 }), "no refreshes left, the last token expires in 41 min", "Signed in", "This is the last access token of the session. Sign in again before it expires.", Soon, "Sign in again"},
+		{"counts beyond the limit", live(func(s *auth.Snapshot) { s.RefreshesLeft, s.MaxRefreshes = 5000, 9000 }), "20 of 20 refreshes, 23 d left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := Describe(tt.s, now)
@@ -156,31 +179,32 @@ func TestWords(t *testing.T) {
 func TestDescribeFields(t *testing.T) {
 	get := func(s auth.Snapshot) View { return Describe(s, now) }
 	for _, tt := range []struct{ name, got, want string }{
-		{"access", get(live()).AccessToken, "fresh for 41:07"},
-		{"access by reported seconds", get(live(func(s *auth.Snapshot) { s.AccessExpiresAt, s.AccessLeft = time.Time{}, 61 })).AccessToken, "fresh for 1:01"},
+		{"access", get(live()).AccessToken, "valid for 41:07"},
+		{"access by reported seconds", get(live(func(s *auth.Snapshot) { s.AccessExpiresAt, s.AccessLeft = time.Time{}, 61 })).AccessToken, "valid for 1:01"},
 		{"access unknown", get(live(func(s *auth.Snapshot) { s.AccessExpiresAt = time.Time{} })).AccessToken, "expired"},
 		{"access past", get(live(func(s *auth.Snapshot) { s.AccessExpiresAt = now })).AccessToken, "expired"},
 		{"access stale", get(live(in(auth.Stale))).AccessToken, "expired"},
 		{"access signed out", get(auth.Snapshot{State: auth.SignedOut}).AccessToken, "none"},
-		{"token line", TokenLine(live(), now), "Access token good until 15:11"},
-		{"token line, tomorrow", TokenLine(live(func(s *auth.Snapshot) { s.AccessExpiresAt = now.AddDate(0, 0, 1) }), now), "Access token good until " + When(now.AddDate(0, 0, 1), now)},
-		{"token line, a short life", TokenLine(live(func(s *auth.Snapshot) { s.AccessExpiresAt, s.AccessLifetime = now.Add(31*time.Second), 60 }), now), "Access token good until " + now.Add(31*time.Second).Format("15:04:05")},
-		{"token line, end unknown", TokenLine(live(func(s *auth.Snapshot) { s.AccessExpiresAt, s.AccessLeft = time.Time{}, 61 }), now), "Access token good"},
+		{"token line", TokenLine(live(), now), "Access token valid until 15:11"},
+		{"token line, tomorrow", TokenLine(live(func(s *auth.Snapshot) { s.AccessExpiresAt = now.AddDate(0, 0, 1) }), now), "Access token valid until " + When(now.AddDate(0, 0, 1), now)},
+		{"token line, a short life", TokenLine(live(func(s *auth.Snapshot) { s.AccessExpiresAt, s.AccessLifetime = now.Add(31*time.Second), 60 }), now), "Access token valid until " + now.Add(31*time.Second).Format("15:04:05")},
+		{"token line, end unknown", TokenLine(live(func(s *auth.Snapshot) { s.AccessExpiresAt, s.AccessLeft = time.Time{}, 61 }), now), "Access token valid"},
 		{"token line, stale", TokenLine(live(in(auth.Stale)), now), "Access token expired"},
 		{"token line, signed out", TokenLine(auth.Snapshot{State: auth.SignedOut}, now), "No access token"},
-		{"next, why", get(live()).NextRefresh, "when a program asks"},
+		{"next, why", get(live()).NextRefresh, "when a tool asks"},
 		{"next, when", get(live(nextAt(time.Hour), func(s *auth.Snapshot) { s.NextReason = "" })).NextRefresh, "today, 15:30"},
-		{"next, nothing known", get(live(func(s *auth.Snapshot) { s.NextReason = "" })).NextRefresh, "when a program asks"},
-		{"next, paused", get(live(func(s *auth.Snapshot) { s.Paused = true })).NextRefresh, "paused; when a program asks"},
+		{"next, nothing known", get(live(func(s *auth.Snapshot) { s.NextReason = "" })).NextRefresh, "when a tool asks"},
+		{"next, paused", get(live(func(s *auth.Snapshot) { s.Paused = true })).NextRefresh, "paused; when a tool asks"},
 		{"next, none left", get(live(used(20))).NextRefresh, "none left"},
 		{"next, now", get(live(in(auth.Refreshing))).NextRefresh, "now"},
 		{"next, no session", get(live(ended(auth.ByAge))).NextRefresh, "none"},
 		{"used", get(live()).LastUsed, "2 min ago by curl"},
-		{"used, nobody named", get(live(func(s *auth.Snapshot) { s.LastUsedBy = "" })).LastUsed, "2 min ago"},
-		{"used never", get(live(func(s *auth.Snapshot) { s.LastUsedAt = time.Time{} })).LastUsed, "never"},
-		{"ends by count", get(live()).EndsBy, "20 refreshes (ours)"},
-		{"ends by age", get(live(func(s *auth.Snapshot) { s.LimitedBy = auth.LimitAge })).EndsBy, "30 days (ours)"},
-		{"ends by idle", get(live(func(s *auth.Snapshot) { s.LimitedBy = auth.LimitIdle })).EndsBy, "time without use (ours)"},
+		{"used, nobody named", get(live(took(""))).LastUsed, "2 min ago by a tool"},
+		{"used by no tool: the sign-in, and a person who copied", get(live(took("curfew-window", "curfew-tray"))).LastUsed, "not yet"},
+		{"used by a tool, before a person copied", get(live(took("curfew-tray", "git"))).LastUsed, "3 min ago by git"},
+		{"ends by count", get(live()).EndsBy, "20 refreshes (Curfew limit)"},
+		{"ends by age", get(live(func(s *auth.Snapshot) { s.LimitedBy = auth.LimitAge })).EndsBy, "30 days (Curfew limit)"},
+		{"ends by idle", get(live(func(s *auth.Snapshot) { s.LimitedBy = auth.LimitIdle })).EndsBy, "time without use (Curfew limit)"},
 		{"ends by server", get(live(func(s *auth.Snapshot) { s.LimitedBy = auth.LimitServer })).EndsBy, "the server's own limit, Tue 15 Dec, 14:30"},
 		{"ends by server, unknown", get(live(func(s *auth.Snapshot) { s.LimitedBy, s.EndsAt = auth.LimitServer, time.Time{} })).EndsBy, "the server's own limit"},
 		{"ends, no session", get(live(ended(auth.ByAge))).EndsBy, ""},
@@ -192,8 +216,39 @@ func TestDescribeFields(t *testing.T) {
 		{"ring unknown", get(live(func(s *auth.Snapshot) { s.EndsAt = time.Time{} })).Age.Value, "–"},
 		{"ring over", get(live(ended(auth.ByAge))).Refreshes.Value, "0 of 20"},
 		{"forecast", get(live(func(s *auth.Snapshot) {
-			s.Forecast = auth.ForecastView{EndsAt: time.Date(2026, 12, 10, 15, 40, 0, 0, time.UTC), By: auth.LimitRefreshes}
-		})).Forecast, "At today's pace the refreshes end first, Thu 10 Dec, 16:40"},
+			s.Forecast = auth.ForecastView{EndsAt: time.Date(2026, 12, 10, 15, 40, 0, 0, time.UTC), By: auth.LimitRefreshes, HistoryDays: 1}
+		})).Forecast, "At this pace the refreshes end first, Thu 10 Dec, 16:40"},
+		{"forecast, too early", get(live(func(s *auth.Snapshot) {
+			s.Forecast = auth.ForecastView{EndsAt: s.EndsAt, By: auth.LimitAge, HistoryDays: .9}
+		})).Forecast, "Too early to tell: less than a day of use so far"},
+		{"forecast, nothing left", get(live(used(20), func(s *auth.Snapshot) {
+			s.Forecast = auth.ForecastView{EndsAt: s.EndsAt, By: auth.LimitAge, HistoryDays: 3}
+		})).Forecast, ""},
+		{"past", get(lived(20, 20)).Past.Spent, "20 of 20 refreshes used"},
+		{"past, limits tightened since", get(lived(20, 20, limit(5))).Past.Spent, "20 of 20 refreshes used"},
+		{"past, of an agent that does not say", get(lived(20, 0)).Past.Spent, "20 of 20 refreshes used"},
+		{"past, the server's limit", get(lived(6, 20)).Past.Spent, "6 refreshes, the server's limit"},
+		{"past, tightened to what was used", get(lived(8, 5, limit(5))).Past.Spent, "8 of 8 refreshes used"},
+		{"why, the server's limit", WhyEnded(lived(6, 20)), "The server allows 6 refreshes."},
+		{"why, limits tightened since", WhyEnded(lived(20, 20, limit(5))), "All 20 refreshes are used."},
+		{"row", Row(live(), now), "Spotify: 14 left, until 15 Dec"},
+		{"row, a forecast to go by", Row(live(func(s *auth.Snapshot) {
+			s.Forecast = auth.ForecastView{EndsAt: now.Add(16 * day), HistoryDays: 7}
+		}), now), "Spotify: 14 left, until 8 Dec"},
+		{"row, a forecast of nothing", Row(live(func(s *auth.Snapshot) {
+			s.Forecast = auth.ForecastView{EndsAt: now.Add(16 * day)}
+		}), now), "Spotify: 14 left, until 15 Dec"},
+		{"row, none left", Row(live(used(20)), now), "Spotify: none left, until 15:11"},
+		{"row, today", Row(live(endsIn(2*time.Hour)), now), "Spotify: 14 left, until 16:30"},
+		{"row, offline", Row(live(in(auth.Waiting)), now), "Spotify: 14 left, no answer"},
+		{"row, ended", Row(live(ended(auth.ByAge)), now), "Spotify: sign in again"},
+		{"row, signed out", Row(live(ended(auth.ByUser)), now), "Spotify: signed out"},
+		{"row, signing in", Row(live(signIn(auth.PhaseBrowser, "")), now), "Spotify: signing in"},
+		{"row, clock", Row(live(in(auth.Suspect)), now), "Spotify: check the clock"},
+		{"tools", Tools(live(took("git", "curl")), 2), "git and curl"},
+		{"tools, more", Tools(live(took("git", "curl", "gh")), 2), "git, curl and more"},
+		{"tools, one", Tools(live(took("curfew-tray", "git")), 2), "git"},
+		{"tools, none", Tools(live(took()), 2), ""},
 		{"forecast none", get(live()).Forecast, ""},
 		{"warning", strings.Join(get(live(func(s *auth.Snapshot) { s.Warnings = []string{"no keychain:\n memory only", ""} })).Warnings, "|"), "No keychain: memory only."},
 	} {
@@ -328,7 +383,7 @@ func TestTooltip(t *testing.T) {
 	many[17].State, many[17].Reason = auth.Ended, auth.ByRefreshes
 	const windows = 127
 	line := func(n int) string { return fmt.Sprintf("account-%02d: 14 of 20 refreshes, 23 d left\n", n) }
-	const over = "account-17: sign in again: the 20 refreshes are used up\n"
+	const over = "account-17: sign in again: all 20 refreshes are used\n"
 	for _, tt := range []struct {
 		name string
 		all  []auth.Snapshot
@@ -348,7 +403,7 @@ func TestTooltip(t *testing.T) {
 	}
 }
 
-func TestBeside(t *testing.T) {
+func TestIconText(t *testing.T) {
 	full := live()
 	for _, tt := range []struct {
 		name string
@@ -363,7 +418,7 @@ func TestBeside(t *testing.T) {
 		{"what is over has nothing", []auth.Snapshot{{State: auth.Ended, Reason: auth.ByAge}, full}, "14 · 23 d"},
 		{"no end known", []auth.Snapshot{{State: auth.Active, RefreshesLeft: 14, MaxRefreshes: 20}}, "14"},
 	} {
-		if got := Beside(tt.all, now); got != tt.want {
+		if got := IconText(tt.all, now); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -383,7 +438,7 @@ func TestExplain(t *testing.T) {
 		{"bad request", &auth.Error{Kind: auth.KindBadRequest}, Problem{"A name, value or setting is wrong.", "Check the account's settings."}},
 		{"unknown account", &auth.Error{Kind: auth.KindUnknown}, Problem{"There is no account of that name.", "Add the account first."}},
 		{"sign-in needed", &auth.Error{Kind: auth.KindSignInNeeded}, Problem{"This account needs a sign-in.", "Choose Sign in again."}},
-		{"unavailable", &auth.Error{Kind: auth.KindUnavailable}, Problem{"The server cannot be reached or asks to wait.", "Nothing is lost; Curfew tries again by itself."}},
+		{"unavailable", &auth.Error{Kind: auth.KindUnavailable}, Problem{"The server cannot be reached or asks to wait.", "Nothing is lost; Curfew tries again automatically."}},
 		{"refused", &auth.Error{Kind: auth.KindRefused}, Problem{"The server refused.", "Check the account's settings, or ask whoever runs the server."}},
 		{"keychain", &auth.Error{Kind: auth.KindKeychain}, Problem{"The keychain is locked or does not answer.", "Unlock the keychain and try again."}},
 		{"failed", &auth.Error{Kind: auth.KindFailed}, Problem{"Something went wrong.", "See why with: curfew log"}},

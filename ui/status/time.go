@@ -58,6 +58,9 @@ func seconds(d time.Duration) string {
 // days, not 29: less than an hour to the next day counts as that day.
 func wholeDays(d time.Duration) int { return int((d + time.Hour - time.Second) / day) }
 
+// Days says a whole allowance: "30 days", "1 day", "36 h".
+func Days(d time.Duration) string { return days(d) }
+
 // days says a whole allowance: "30 days", "1 day", or [Coarse] for what is
 // no whole number of days.
 func days(d time.Duration) string {
@@ -81,6 +84,15 @@ func When(t, now time.Time) string {
 		return date(t, Tr("Mon 2 Jan 2006, 15:04"))
 	}
 	return date(t, Tr("Mon 2 Jan, 15:04"))
+}
+
+// DayOrTime says a moment as short as a menu wants it: "16:40" today, else "8 Dec".
+func DayOrTime(t, now time.Time) string {
+	t = t.In(now.Location())
+	if sameDay(t, now) {
+		return t.Format("15:04")
+	}
+	return Date(t)
 }
 
 // Stamp says when something happened, as short as a log line wants it:
@@ -152,6 +164,9 @@ func accessLeft(s auth.Snapshot, now time.Time) (time.Duration, bool) {
 // allowance is the whole age the session was given, 30 days unless its own
 // end and start say less.
 func allowance(s auth.Snapshot) time.Duration {
+	if age := time.Duration(s.EndedLimits.MaxAge) * time.Second; s.State == auth.Ended && age > 0 {
+		return min(age, auth.BuiltIn.MaxAge)
+	}
 	if s.SignedInAt.IsZero() || s.EndsAt.IsZero() {
 		return auth.BuiltIn.MaxAge
 	}

@@ -16,8 +16,8 @@ const (
 // Clip is [auth.Clip].
 func Clip(text string, n int) string { return auth.Clip(text, n) }
 
-// said is a sentence of the engine in the language that is set.
-func said(text string) string { return sentence(Said(text)) }
+// translateSentence is what the engine said as a sentence in the language that is set.
+func translateSentence(t auth.Text) string { return sentence(Translate(t)) }
 
 // sentence clips foreign text and gives it a capital and a full stop.
 func sentence(text string) string {

@@ -82,7 +82,7 @@ func NewIcon(title string, tone assets.Tone) *Icon {
 		title: title, tone: tone, ids: make(map[ID]int32), hinted: make(map[string]uint32),
 	}
 	m := NewModel(State{}, time.Now())
-	i.SetIcon(m.Icon, m.Tooltip, m.Beside) // so that no panel ever sees an icon without a picture
+	i.SetIcon(m.Icon, m.Tooltip, m.Text) // so that no panel ever sees an icon without a picture
 	i.SetMenu(m.Items)
 	return i
 }

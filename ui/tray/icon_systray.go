@@ -73,7 +73,7 @@ func (s *Icon) Run(ctx context.Context, work func(context.Context)) error {
 	})
 	runToolkit(ctx, func() { // so that no panel ever sees an icon without a picture
 		m := NewModel(State{}, time.Now())
-		s.SetIcon(m.Icon, m.Tooltip, m.Beside)
+		s.SetIcon(m.Icon, m.Tooltip, m.Text)
 		s.SetMenu(m.Items)
 	}, work)
 	return nil

@@ -39,7 +39,7 @@ func TestReword(t *testing.T) {
 		if !sameRows(before, d.items) {
 			t.Errorf("rows were\n%sand are\n%s", print(before), print(d.items))
 		}
-		if menu := print(d.items); !strings.Contains(menu, "Curfew öffnen") || !strings.Contains(menu, "work: 14 von 20 Aktualisierungen, noch ") {
+		if menu := print(d.items); !strings.Contains(menu, "Curfew öffnen") || !strings.Contains(menu, "work: noch 14, bis ") {
 			t.Errorf("menu\n%s", menu)
 		}
 		if !strings.HasPrefix(d.tooltip, "home: Schlüsselbund gesperrt\nwork: 14 von 20") {
@@ -81,9 +81,9 @@ func TestNoEnglishIsLeft(t *testing.T) {
 		all = append(all, NoPlace().Title, NoPlace().Body)
 		for _, a := range s.Accounts {
 			was := level{session: a.SignedInAt}
-			found, _ := notices(map[string]level{a.Name: was}, s.Accounts, now)
+			found, _ := notices(map[string]level{a.Name: was}, s.Accounts, forgetful{}, now)
 			for _, n := range found {
-				all = append(all, n.Title, n.Body, n.Action)
+				all = append(all, n.Title, n.Body, n.Action, n.Later)
 			}
 		}
 		return all

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"curfew/auth"
@@ -33,7 +34,7 @@ const (
 type Model struct {
 	Icon    string // one of assets.TrayIcons
 	Tooltip string
-	Beside  string // a few characters beside the icon, where the system has room for them
+	Text    string // a few characters next to the icon, where the system has room for them
 	Items   []Item
 }
 
@@ -58,19 +59,21 @@ type ID struct {
 // Verb is what an item does when it is clicked.
 type Verb string
 
-// The verbs. Those of the first block do nothing: they are rows to read.
+// The verbs. Those of the first block are rows to read: the first two do
+// nothing, the others open the window, where there is more to read.
 const (
 	Separator   Verb = "separator" // Account tells one from the other
-	Note        Verb = "note"
 	AccountLine Verb = "account"
+	Note        Verb = "note"
 	TokenLine   Verb = "token-line"
-	MoreLine    Verb = "more"
+	AllAccounts Verb = "all-accounts"
 
 	Unlock       Verb = "unlock"
 	CopyToken    Verb = "copy"
 	Refresh      Verb = "refresh"
 	SignIn       Verb = "sign-in"
 	CancelSignIn Verb = "cancel-sign-in"
+	Tomorrow     Verb = "tomorrow" // of a notice
 	SignOut      Verb = "sign-out"
 	OpenAccount  Verb = "open-account"
 
@@ -83,11 +86,11 @@ const (
 
 // opens reports whether v opens the window, and so has no outcome to tell.
 func (v Verb) opens() bool {
-	return v == Open || v == OpenAccount || v == AddAccount || v == Settings
+	return slices.Contains([]Verb{Note, TokenLine, AllAccounts, Open, OpenAccount, AddAccount, Settings}, v)
 }
 
 const (
-	linesAtTop  = 12 // accounts in the menu itself; the others are one level deeper
+	linesAtTop  = 8 // accounts in the menu; the others are in the window
 	noteRunes   = 90
 	tooltipNote = 120 // runes of a note in the tooltip
 )
@@ -96,32 +99,28 @@ const (
 var tooltipRoom = map[string]int{"windows": 127}[runtime.GOOS]
 
 // NewModel derives what to show. It is pure. The rows are the same in every
-// state: what does not apply is off or hidden. So the menu is built anew only
-// when the accounts or their order change; a new menu closes an open one on
-// some panels, and loses the click that was on its way.
+// state: what cannot be done is hidden, never greyed. So the menu is built
+// again only when the accounts or their order change; a new menu closes an open
+// one on some panels, and loses the click that was on its way.
 func NewModel(s State, now time.Time) Model {
 	m := Model{Icon: icon(s, now), Tooltip: tooltip(s, now)}
 	if s.Agent == Connected {
-		m.Beside = status.Beside(s.Accounts, now)
+		m.Text = status.IconText(s.Accounts, now)
 	}
 	n := note(s)
 	m.Items = append(m.Items,
-		Item{ID: ID{Note, "message"}, Label: status.Clip(n.Message, noteRunes), Hidden: n.Message == ""},
-		Item{ID: ID{Note, "hint"}, Label: status.Clip(n.Hint, noteRunes), Hidden: n.Hint == ""},
+		Item{ID: ID{Note, "message"}, Label: status.Clip(n.Message, noteRunes), Enabled: true, Hidden: n.Message == ""},
+		Item{ID: ID{Note, "hint"}, Label: status.Clip(n.Hint, noteRunes), Enabled: true, Hidden: n.Hint == ""},
 	)
 	if s.Agent == Connected && len(s.Accounts) > 0 {
-		var lines []Item
-		for _, a := range status.Sort(s.Accounts, now) {
-			lines = append(lines, account(a, now))
+		sorted := sortForMenu(s.Accounts, now)
+		for _, a := range sorted[:min(len(sorted), linesAtTop)] {
+			m.Items = append(m.Items, account(a, now))
 		}
-		if more := len(lines) - linesAtTop; more > 0 {
-			rest := lines[linesAtTop:]
-			lines = append(lines[:linesAtTop:linesAtTop], Item{
-				ID: ID{Verb: MoreLine}, Enabled: true, Children: rest,
-				Label: status.Trn(more, "%d more account", "%d more accounts", more),
-			})
+		if len(sorted) > linesAtTop {
+			m.Items = append(m.Items, Item{ID: ID{Verb: AllAccounts}, Label: status.Tr("All accounts…"), Enabled: true})
 		}
-		m.Items = append(append(m.Items, lines...), separator("accounts"))
+		m.Items = append(m.Items, separator("accounts"))
 	}
 	connected := s.Agent == Connected
 	quit := status.Tr("Quit (tokens stay available)") // the agent goes on
@@ -129,8 +128,8 @@ func NewModel(s State, now time.Time) Model {
 		quit = status.Tr("Quit")
 	}
 	m.Items = append(m.Items,
-		Item{ID: ID{Verb: AddAccount}, Label: status.Tr("Add account"), Enabled: connected},
-		Item{ID: ID{Verb: Pause}, Label: status.Tr("Pause background refresh"), Enabled: connected && len(s.Accounts) > 0, Checkbox: true, Checked: paused(s)},
+		Item{ID: ID{Verb: AddAccount}, Label: status.Tr("Add account"), Enabled: true, Hidden: !connected},
+		Item{ID: ID{Verb: Pause}, Label: status.Tr("Pause background refresh"), Enabled: true, Hidden: !connected || len(s.Accounts) == 0, Checkbox: true, Checked: paused(s)},
 		Item{ID: ID{Verb: Open}, Label: status.Tr("Open Curfew"), Enabled: true},
 		Item{ID: ID{Verb: Settings}, Label: status.Tr("Settings"), Enabled: true},
 		separator("end"),
@@ -154,6 +153,16 @@ func note(s State) status.Problem {
 	return status.Problem{}
 }
 
+// sortForMenu returns the accounts with those first that want a person most,
+// then those that a tool used last.
+func sortForMenu(all []auth.Snapshot, now time.Time) []auth.Snapshot {
+	sorted := status.Sort(all, now)
+	slices.SortStableFunc(sorted, func(a, b auth.Snapshot) int {
+		return cmp.Or(cmp.Compare(status.UrgencyOf(b, now), status.UrgencyOf(a, now)), b.LastUsedAt.Compare(a.LastUsedAt))
+	})
+	return sorted
+}
+
 func separator(name string) Item { return Item{ID: ID{Separator, name}} }
 
 // account is the line of one account with its submenu.
@@ -162,25 +171,18 @@ func account(a auth.Snapshot, now time.Time) Item {
 	signingIn := status.SigningIn(a)
 	copyLabel := status.Tr("Copy access token")
 	if a.State == auth.Stale {
-		copyLabel = status.Tr("Copy access token (spends 1 refresh)")
+		copyLabel = status.Tr("Copy access token (uses 1 refresh)")
 	}
-	refreshLabel := status.Tr("Refresh now")
-	switch {
-	case status.HasSession(a) && refreshes == 0:
-		refreshLabel = status.Tr("Refresh now (none left)")
-	case status.HasSession(a):
-		refreshLabel = status.Tr("Refresh now (spends 1 of %d)", refreshes)
-	}
-	row := func(verb Verb, label string, enabled bool) Item {
-		return Item{ID: ID{verb, a.Name}, Label: label, Enabled: enabled}
+	row := func(verb Verb, label string, can bool) Item {
+		return Item{ID: ID{verb, a.Name}, Label: label, Enabled: true, Hidden: !can}
 	}
 	return Item{
-		ID: ID{AccountLine, a.Name}, Label: status.Line(a, now), Enabled: true,
+		ID: ID{AccountLine, a.Name}, Label: status.Row(a, now), Enabled: true,
 		Children: []Item{
-			row(TokenLine, tokenLine(a, now), false),
-			{ID: ID{Unlock, a.Name}, Label: status.Tr("Unlock the keychain"), Enabled: true, Hidden: a.State != auth.Locked},
-			row(CopyToken, copyLabel, a.State == auth.Active || a.State == auth.Refreshing || a.State == auth.Stale && refreshes > 0),
-			row(Refresh, refreshLabel, refreshes > 0 && !signingIn && (a.State == auth.Active || a.State == auth.Stale || a.State == auth.Waiting)),
+			row(TokenLine, tokenLine(a, now), true),
+			row(Unlock, status.Tr("Unlock the keychain"), a.State == auth.Locked),
+			row(CopyToken, copyLabel, status.CanCopy(a, now)),
+			row(Refresh, status.Tr("Refresh now (uses 1 of %d left)", refreshes), refreshes > 0 && !signingIn && (a.State == auth.Active || a.State == auth.Stale || a.State == auth.Waiting)),
 			row(SignIn, status.SignInLabel(a), a.State != auth.Locked && a.State != auth.Suspect),
 			row(CancelSignIn, status.Tr("Cancel sign-in"), signingIn),
 			row(SignOut, status.Tr("Sign out"), status.HasSession(a) || a.State == auth.Ended && a.Reason != auth.ByUser),
@@ -197,7 +199,7 @@ func tokenLine(a auth.Snapshot, now time.Time) string {
 		return status.Clip(status.Describe(a, now).Detail, noteRunes)
 	}
 	if status.SignInFailed(a) && !status.HasSession(a) {
-		return status.Clip(cmp.Or(status.Said(a.SignIn.Message), status.Tr("The last sign-in failed")), noteRunes)
+		return status.Clip(cmp.Or(status.Translate(a.SignIn.Text), status.Tr("The last sign-in failed")), noteRunes)
 	}
 	return status.TokenLine(a, now)
 }

@@ -13,6 +13,7 @@ import (
 
 	"curfew/assets"
 	"curfew/auth"
+	"curfew/ui/shots"
 	"curfew/ui/status"
 )
 
@@ -140,88 +141,71 @@ func print(items []Item) string {
 }
 
 func TestMenu(t *testing.T) {
-	foot := func(more string) string {
-		return "Add account\n[ ] Pause background refresh" + more + "\nOpen Curfew\nSettings\n-\nQuit (tokens stay available)\n"
-	}
+	foot := "Add account\n[ ] Pause background refresh\nOpen Curfew\nSettings\n-\nQuit (tokens stay available)\n"
+	noAccounts := strings.Replace(foot, "[ ] Pause background refresh\n", "", 1)
+	noAgent := strings.Replace(noAccounts, "Add account\n", "", 1)
 	for _, tt := range []struct {
 		name  string
 		state State
 		want  string
 	}{
-		{"no accounts", connected(), "No accounts yet (off)\n" + foot(" (off)")},
-		{"starting", State{}, "Starting… (off)\n" + strings.Replace(foot(" (off)"), "account", "account (off)", 1)},
+		{"no accounts", connected(), "No accounts yet\n" + noAccounts},
+		{"starting", State{}, "Starting…\n" + noAgent},
 		{"no agent", State{Agent: Gone, Accounts: []auth.Snapshot{live("work")}, Trouble: status.Problem{Message: "The Curfew agent is not running.", Hint: "Start it with: curfew agent"}},
-			"The Curfew agent is not running. (off)\nStart it with: curfew agent (off)\nAdd account (off)\n[ ] Pause background refresh (off)\nOpen Curfew\nSettings\n-\nQuit\n"},
-		{"one account", connected(live("Spotify")), `Spotify: 14 of 20 refreshes, 23 d left
-  Access token good until 15:11 (off)
+			"The Curfew agent is not running.\nStart it with: curfew agent\nOpen Curfew\nSettings\n-\nQuit\n"},
+		{"one account", connected(live("Spotify")), `Spotify: 14 left, until 15 Dec
+  Access token valid until 15:11
   Copy access token
-  Refresh now (spends 1 of 14)
+  Refresh now (uses 1 of 14 left)
   Sign in again
-  Cancel sign-in (off)
   Sign out
   Open
 -
-` + foot("")},
-		{"stale", connected(live("a", in(auth.Stale))), `a: 14 of 20 refreshes, 23 d left
-  Access token expired (off)
-  Copy access token (spends 1 refresh)
-  Refresh now (spends 1 of 14)
+` + foot},
+		{"stale", connected(live("a", in(auth.Stale))), `a: 14 left, until 15 Dec
+  Access token expired
+  Copy access token (uses 1 refresh)
+  Refresh now (uses 1 of 14 left)
   Sign in again
-  Cancel sign-in (off)
   Sign out
   Open
 -
-` + foot("")},
-		{"signing in", connected(live("a", in(auth.SigningIn), func(s *auth.Snapshot) { s.SignedInAt = time.Time{} })), `a: signing in, go on in your browser
-  No access token (off)
-  Copy access token (off)
-  Refresh now (off)
+` + foot},
+		{"signing in", connected(live("a", in(auth.SigningIn), func(s *auth.Snapshot) { s.SignedInAt = time.Time{} })), `a: signing in
+  No access token
   Open sign-in page again
   Cancel sign-in
-  Sign out (off)
   Open
 -
-` + foot("")},
-		{"over comes first, with a notice", State{Agent: Connected, Notice: status.Problem{Message: "a: signed in"}, Accounts: []auth.Snapshot{live("a", isPaused), live("z", ended(auth.ByRefreshes))}}, `a: signed in (off)
-z: sign in again: the 20 refreshes are used up
-  Refresh token has reached maximum usage limit. Please login again. (off)
-  Copy access token (off)
-  Refresh now (off)
+` + foot},
+		{"ended comes first, with a notice", State{Agent: Connected, Notice: status.Problem{Message: "a: signed in"}, Accounts: []auth.Snapshot{live("a", isPaused), live("z", ended(auth.ByRefreshes))}}, `a: signed in
+z: sign in again
+  Refresh token has reached maximum usage limit. Please login again.
   Sign in again
-  Cancel sign-in (off)
   Sign out
   Open
-a: 14 of 20 refreshes, 23 d left
-  Access token good until 15:11 (off)
+a: 14 left, until 15 Dec
+  Access token valid until 15:11
   Copy access token
-  Refresh now (spends 1 of 14)
+  Refresh now (uses 1 of 14 left)
   Sign in again
-  Cancel sign-in (off)
   Sign out
   Open
 -
-` + strings.Replace(foot(""), "[ ]", "[x]", 1)},
+` + strings.Replace(foot, "[ ]", "[x]", 1)},
 		{"locked", connected(live("a", in(auth.Locked))), `a: keychain locked
-  The keychain is locked or does not answer. Unlock it, and Curfew goes on by itself. (off)
+  The keychain is locked or does not answer. Unlock it, and Curfew continues.
   Unlock the keychain
-  Copy access token (off)
-  Refresh now (spends 1 of 14) (off)
-  Sign in again (off)
-  Cancel sign-in (off)
   Sign out
   Open
 -
-` + foot("")},
-		{"failed sign-in", connected(auth.Snapshot{Name: "a", State: auth.SignedOut, SignIn: &auth.SignInView{Phase: auth.PhaseFailed, Message: "You said no in the browser."}}), `a: signed out
-  You said no in the browser. (off)
-  Copy access token (off)
-  Refresh now (off)
+` + foot},
+		{"failed sign-in", connected(auth.Snapshot{Name: "a", State: auth.SignedOut, SignIn: &auth.SignInView{Phase: auth.PhaseFailed, Text: auth.Words("You said no in the browser.")}}), `a: signed out
+  You said no in the browser.
   Sign in
-  Cancel sign-in (off)
-  Sign out (off)
   Open
 -
-` + foot("")},
+` + foot},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := print(NewModel(tt.state, now).Items); got != tt.want {
@@ -231,22 +215,41 @@ a: 14 of 20 refreshes, 23 d left
 	}
 }
 
+// TestNothingIsGrey: what cannot be done is not there.
+func TestNothingIsGrey(t *testing.T) {
+	for _, s := range shots.Situations(now) {
+		for _, agent := range []AgentState{Starting, Connected, Gone} {
+			if text := print(NewModel(State{Accounts: s.Accounts, Agent: agent}, now).Items); strings.Contains(text, "(off)") {
+				t.Errorf("%s:\n%s", s.Name, text)
+			}
+		}
+	}
+}
+
+// TestMenuOfThirty: those in need first, then those that were used last, eight
+// in all, and a way to the others.
 func TestMenuOfThirty(t *testing.T) {
 	var all []auth.Snapshot
 	for i := range 30 {
-		all = append(all, live(fmt.Sprintf("account-%02d", i)))
+		all = append(all, live(fmt.Sprintf("account-%02d", i), func(s *auth.Snapshot) {
+			s.LastUsedAt = now.Add(-time.Duration((i*7)%30) * time.Hour)
+		}))
 	}
 	all[29].State, all[29].Reason = auth.Ended, auth.ByAge
-	m := NewModel(connected(all...), now)
-	if len(m.Items) > 22 {
-		t.Errorf("%d rows do not fit a small screen", len(m.Items))
+	all[28].RefreshesLeft = 2
+	var got []string
+	for _, i := range NewModel(connected(all...), now).Items {
+		if len(i.Children) > 0 || i.ID.Verb == AllAccounts {
+			got = append(got, i.Label)
+		}
 	}
-	if got, want := m.Items[2].Label, "account-29: sign in again: the 30 days are over"; got != want {
-		t.Errorf("first row %q, want %q", got, want)
+	want := []string{"account-29: sign in again", "account-28: 2 left, until 15 Dec", "account-00: 14 left, until 15 Dec", "account-13: 14 left, until 15 Dec",
+		"account-26: 14 left, until 15 Dec", "account-09: 14 left, until 15 Dec", "account-22: 14 left, until 15 Dec", "account-05: 14 left, until 15 Dec", "All accounts…"}
+	if !slices.Equal(got, want) {
+		t.Errorf("rows %q\nwant %q", got, want)
 	}
-	more := m.Items[14]
-	if more.Label != "18 more accounts" || len(more.Children) != 18 || len(more.Children[17].Children) != 8 {
-		t.Errorf("the rest: %q with %d rows", more.Label, len(more.Children))
+	if n := len(NewModel(connected(all[:8]...), now).Items); n != 8+9 {
+		t.Errorf("eight accounts make %d rows", n)
 	}
 }
 
@@ -297,8 +300,8 @@ func TestMinutes(t *testing.T) {
 	if !reflect.DeepEqual(a.Items, b.Items) {
 		t.Errorf("the menu changed within a minute:\n%s\n%s", print(a.Items), print(b.Items))
 	}
-	if c := NewModel(s, now.Add(80*time.Second)); reflect.DeepEqual(a.Items, c.Items) {
-		t.Error("the menu does not count down")
+	if c := NewModel(s, now.Add(80*time.Second)); a.Tooltip == c.Tooltip {
+		t.Error("the tooltip does not count down")
 	}
 }
 

@@ -13,17 +13,39 @@ import (
 // replaces the account's last one; one without a title only takes that away.
 type Notice struct {
 	Account string // "": of the tray itself
-	Title   string // plain text
-	Body    string // plain text
+	Title   string // the fact, in plain text
+	Body    string // what it means and what a sign-in gains, in plain text
 	Action  string // label of what signs in again; "": nothing does
-	Over    bool   // the session has ended
+	Later   string // label of what brings the notice back tomorrow; "": nothing does
+
+	Over  bool      // the session has ended
+	Ended time.Time // when; what [Memory] keeps
+	Quiet bool      // the words of the notice that is there change, and nothing pops up
 }
+
+// A Memory is what outlives the tray: what a person has been told, and what to
+// tell again.
+type Memory interface {
+	// Told returns when the last session of an account ended whose end was shown.
+	Told(account string) time.Time
+	// Tomorrow returns when to show the account's notice again; zero: not.
+	Tomorrow(account string) time.Time
+	// SetTomorrow sets that.
+	SetTomorrow(account string, at time.Time)
+}
+
+// forgetful is a Memory of nothing.
+type forgetful struct{}
+
+func (forgetful) Told(string) time.Time             { return time.Time{} }
+func (forgetful) Tomorrow(string) time.Time         { return time.Time{} }
+func (forgetful) SetTomorrow(_ string, _ time.Time) {}
 
 // NoPlace is the notice that the desktop shows no icons, and what to do.
 func NoPlace() Notice {
 	return Notice{
 		Title: status.Tr("This desktop shows no icon of Curfew"),
-		Body:  status.Tr("So its window opens instead. On GNOME, enable the AppIndicator extension; elsewhere, add a tray (status notifier) to the panel. The icon then comes by itself."),
+		Body:  status.Tr("Curfew opened its window instead. On GNOME, enable the AppIndicator extension; elsewhere, add a tray (status notifier) to the panel. The icon then appears automatically."),
 	}
 }
 
@@ -45,10 +67,11 @@ type level struct {
 	refreshes, time int
 	over            bool
 	told            bool // there is a notice of it
+	left            int  // the refreshes that the notice speaks of; -1: of none
 }
 
 func levelOf(a auth.Snapshot, now time.Time) level {
-	l := level{session: a.SignedInAt, over: a.State == auth.Ended}
+	l := level{session: a.SignedInAt, over: a.State == auth.Ended, left: -1}
 	for _, mark := range refreshMarks {
 		if status.RefreshesLeft(a) <= mark {
 			l.refreshes++
@@ -63,12 +86,12 @@ func levelOf(a auth.Snapshot, now time.Time) level {
 }
 
 // notices compares accounts with the levels they were at, and returns what to
-// announce and the levels now. It is pure. Only a mark that was passed since
-// the last look is announced, and of several the last: so each comes once, none
-// at the start of the tray, and none right after a sign-in, however near its
-// end the new session begins. Which marks are, the person has chosen; that a
-// session is over is announced in any case.
-func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Notice, map[string]level) {
+// announce and the levels now. Only a mark that was passed since the last look
+// is announced, and of several the last. So each comes once, none at the start
+// of the tray, and none right after a sign-in, however near its end the new
+// session begins. The person has chosen which marks are announced. The end of
+// a session is announced in any case, at the start of the tray too, once.
+func notices(before map[string]level, all []auth.Snapshot, mem Memory, now time.Time) ([]Notice, map[string]level) {
 	var found []Notice
 	after := make(map[string]level, len(all))
 	for _, a := range all {
@@ -77,7 +100,7 @@ func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Not
 		case auth.SignedOut:
 			continue
 		case auth.Active, auth.Stale, auth.Refreshing, auth.Waiting, auth.Ended:
-		default: // what is left cannot be told now; go on from the last level
+		default: // what is left cannot be known now; continue from the last level
 			if known {
 				after[a.Name] = was
 			}
@@ -87,29 +110,14 @@ func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Not
 		// What is no longer so is taken away: the words of a session that
 		// another has followed, or that the person has ended.
 		l.told = was.told && (l.over || l.session.Equal(was.session)) && a.Reason != auth.ByUser
-		if was.told && !l.told {
+		if l.told {
+			l.left = was.left
+		} else if was.told {
 			found = append(found, Notice{Account: a.Name})
 		}
-		after[a.Name] = l
-		if !known || status.SigningIn(a) || !l.over && !l.session.Equal(was.session) {
-			continue
+		if n, ok := announce(a, was, known, &l, mem, now); ok {
+			found = append(found, n)
 		}
-		n := Notice{Account: a.Name, Title: status.Line(a, now), Action: status.SignInLabel(a), Over: l.over}
-		switch {
-		case l.over:
-			if was.over || a.Reason == auth.ByUser {
-				continue
-			}
-			n.Body = status.Describe(a, now).Detail
-		case l.refreshes > was.refreshes && wanted(a.WarningLevel, l.refreshes, len(refreshMarks)):
-			n.Body = status.Tr("Sign in again when it suits you; it gives you a new session with all its refreshes.")
-		case l.time > was.time && wanted(a.WarningLevel, l.time, len(timeMarks)):
-			n.Body = status.Tr("The session ends %s. Sign in again when it suits you.", status.When(a.EndsAt, now))
-		default:
-			continue
-		}
-		found = append(found, n)
-		l.told = true
 		after[a.Name] = l
 	}
 	for _, account := range slices.Sorted(maps.Keys(before)) {
@@ -118,4 +126,116 @@ func notices(before map[string]level, all []auth.Snapshot, now time.Time) ([]Not
 		}
 	}
 	return found, after
+}
+
+// announce decides whether there is something to say of an account that has
+// come from the level was to l, and notes in l that it was said.
+func announce(a auth.Snapshot, was level, known bool, l *level, mem Memory, now time.Time) (Notice, bool) {
+	later := mem.Tomorrow(a.Name)
+	due := !later.IsZero() && !later.After(now)
+	switch {
+	case status.SigningIn(a), a.Reason == auth.ByUser:
+		return Notice{}, false
+	case l.over:
+		first := !known && !mem.Told(a.Name).Equal(a.EndedAt) || known && !was.over
+		if !first && !due {
+			return Notice{}, false
+		}
+		l.left = -1
+		return say(a, endNotice(a), l, mem, now)
+	case !known || !l.session.Equal(was.session):
+		if !later.IsZero() && known { // it was about the session before
+			mem.SetTomorrow(a.Name, time.Time{})
+		}
+		return Notice{}, false
+	case due && (l.refreshes > 0 || l.time > 0):
+	case later.After(now): // not before tomorrow
+		return Notice{}, false
+	case l.refreshes > was.refreshes && wanted(a.WarningLevel, l.refreshes, len(refreshMarks)):
+		l.left = status.RefreshesLeft(a)
+		return say(a, fewLeft(a, now), l, mem, now)
+	case l.time > was.time && wanted(a.WarningLevel, l.time, len(timeMarks)):
+		l.left = -1
+		return say(a, endsSoon(a, now), l, mem, now)
+	case l.told && l.left >= 0 && l.left != status.RefreshesLeft(a): // what stands there is not true any more
+		l.left = status.RefreshesLeft(a)
+		n, ok := say(a, fewLeft(a, now), l, mem, now)
+		n.Quiet = true
+		return n, ok
+	default:
+		return Notice{}, false
+	}
+	if l.refreshes > 0 {
+		l.left = status.RefreshesLeft(a)
+		return say(a, fewLeft(a, now), l, mem, now)
+	}
+	return say(a, endsSoon(a, now), l, mem, now)
+}
+
+// say completes n.
+func say(a auth.Snapshot, n Notice, l *level, mem Memory, now time.Time) (Notice, bool) {
+	if later := mem.Tomorrow(a.Name); !later.IsZero() && !later.After(now) {
+		mem.SetTomorrow(a.Name, time.Time{})
+	}
+	l.told = true
+	n.Account, n.Action, n.Later = a.Name, status.SignInLabel(a), status.Tr("Tomorrow")
+	return n, true
+}
+
+// endNotice is the notice of a session that has ended.
+func endNotice(a auth.Snapshot) Notice {
+	body := status.Tr("Programs get no tokens until you sign in again.")
+	if tools := status.Tools(a, 2); tools != "" {
+		body = status.Tr("%s: no tokens until you sign in again.", tools)
+	}
+	return Notice{
+		Title: status.Tr("%s: session ended", status.Name(a)),
+		Body:  status.WhyEnded(a) + " " + body,
+		Over:  true,
+		Ended: a.EndedAt,
+	}
+}
+
+// fewLeft is the notice of few refreshes, or none.
+func fewLeft(a auth.Snapshot, now time.Time) Notice {
+	left := status.RefreshesLeft(a)
+	end := status.LastsUntil(a)
+	if left == 0 {
+		n := Notice{Title: status.Tr("%s: no refreshes left", status.Name(a)), Body: status.Tr("Sign in again, and your tools notice nothing.")}
+		if !end.IsZero() {
+			at := status.When(end, now)
+			n.Title = status.Tr("%s: last token, until %s", status.Name(a), status.DayOrTime(end, now))
+			n.Body = status.Tr("No refreshes are left. Sign in before then (%s), and your tools notice nothing.", at)
+		}
+		return n
+	}
+	gain := gained(a)
+	if a.Forecast.HistoryDays >= 1 && end.After(now) {
+		gain = status.Tr("At this pace they last until %s.", status.When(end, now)) + " " + gain
+	}
+	return Notice{Title: status.Trn(left, "%s: %d refresh left", "%s: %d refreshes left", status.Name(a), left), Body: gain}
+}
+
+// endsSoon is the notice of a session whose time is short.
+func endsSoon(a auth.Snapshot, now time.Time) Notice {
+	return Notice{
+		Title: status.Tr("%s: %s left", status.Name(a), status.Coarse(a.EndsAt.Sub(now)+time.Minute-1)),
+		Body:  status.Tr("The session ends %s. Sign in before then, and your tools notice nothing.", status.When(a.EndsAt, now)) + " " + gained(a),
+	}
+}
+
+// gained is what a sign-in brings.
+func gained(a auth.Snapshot) string {
+	l := status.LimitsOf(a)
+	return status.Trn(l.MaxRefreshes, "A new sign-in gives you %d refresh and %s.", "A new sign-in gives you %d refreshes and %s.", l.MaxRefreshes, status.Days(l.MaxAge))
+}
+
+// tomorrow is when a person who is busy now is told again: the next morning,
+// and not before eight hours have passed.
+func tomorrow(now time.Time) time.Time {
+	morning := time.Date(now.Year(), now.Month(), now.Day(), 9, 0, 0, 0, now.Location())
+	for morning.Sub(now) < 8*time.Hour {
+		morning = morning.AddDate(0, 0, 1)
+	}
+	return morning
 }

@@ -61,6 +61,7 @@ type Config struct {
 	OpenURL    func(ctx context.Context, url string, command ...string) error // in the person's browser, or in that of the account
 	OpenWindow func(ctx context.Context, args ...string) error                // curfew-window, with these arguments
 	Notify     func(Notice)                                                   // must not block; nil: nobody to tell
+	Memory     Memory                                                         // what outlives the tray; nil: nothing does
 	Logger     *slog.Logger
 }
 
@@ -91,9 +92,9 @@ type Tray struct {
 	busy        map[ID]bool
 	levels      map[string]level
 	noticeUntil time.Time
-	noticeOf    string     // the account that the notice is about; "": none
-	untrue      contradict // by what that account may become; nil: by nothing
-	openUntil   time.Time  // the menu is, at most
+	noticeOf    string    // the account that the notice is about; "": none
+	stale       staleIf   // when it is not true any more; nil: never
+	openUntil   time.Time // the menu is, at most
 	copied      *copied
 }
 
@@ -101,16 +102,16 @@ type Tray struct {
 type result struct {
 	id     ID
 	notice string
-	untrue contradict // what contradicts the notice; nil: nothing
+	stale  staleIf // when the notice is not true any more; nil: never
 	err    error
 	copied *copied // a token went into the clipboard
 }
 
-// contradict reports whether a notice is untrue of an account that has become
-// like a. It is asked at every change, and may remember what it saw.
-type contradict func(a auth.Snapshot) bool
+// staleIf reports whether a notice is not true any more of an account that has
+// become like a. It is asked at every change, and may remember what it saw.
+type staleIf func(a auth.Snapshot) bool
 
-// copied is a token that lies in the clipboard.
+// copied is a token in the clipboard.
 type copied struct {
 	clear func() error
 	until time.Time // by the wall clock, which goes on in suspend
@@ -118,6 +119,9 @@ type copied struct {
 
 // New makes a Tray. Nothing runs before Run.
 func New(c Config) *Tray {
+	if c.Memory == nil {
+		c.Memory = forgetful{}
+	}
 	return &Tray{Config: c, results: make(chan result), ended: make(chan struct{}), busy: make(map[ID]bool)}
 }
 
@@ -136,7 +140,7 @@ func (t *Tray) Run(ctx context.Context) {
 		case update := <-updates:
 			before := t.state.Accounts
 			update(&t.state)
-			t.doubt()
+			t.dropStaleNotice()
 			t.compare(before)
 		case id := <-t.Clicks:
 			t.openUntil = time.Time{} // a click closes the menu
@@ -189,15 +193,15 @@ func (t *Tray) show(now time.Time) time.Duration {
 	}
 	if t.Notify != nil && t.state.Agent == Connected {
 		var found []Notice
-		found, t.levels = notices(t.levels, t.state.Accounts, now)
+		found, t.levels = notices(t.levels, t.state.Accounts, t.Memory, now)
 		for _, n := range found {
 			t.Notify(n)
 		}
 	}
 	m := NewModel(t.state, now)
-	if m.Icon != t.shown.Icon || m.Tooltip != t.shown.Tooltip || m.Beside != t.shown.Beside {
-		t.Display.SetIcon(m.Icon, m.Tooltip, m.Beside)
-		t.shown.Icon, t.shown.Tooltip, t.shown.Beside = m.Icon, m.Tooltip, m.Beside
+	if m.Icon != t.shown.Icon || m.Tooltip != t.shown.Tooltip || m.Text != t.shown.Text {
+		t.Display.SetIcon(m.Icon, m.Tooltip, m.Text)
+		t.shown.Icon, t.shown.Tooltip, t.shown.Text = m.Icon, m.Tooltip, m.Text
 	}
 	if t.openUntil.After(now) {
 		m.Items = keepPlaces(t.shown.Items, m.Items)
@@ -294,10 +298,10 @@ func (t *Tray) watch(ctx context.Context, updates chan<- func(*State)) {
 	}
 }
 
-// doubt takes away a notice that its account contradicts by now.
-func (t *Tray) doubt() {
-	if t.untrue != nil && t.untrue(t.account(t.noticeOf)) {
-		t.untrue, t.noticeUntil = nil, time.Time{}
+// dropStaleNotice takes a notice away that is not true of its account any more.
+func (t *Tray) dropStaleNotice() {
+	if t.stale != nil && t.stale(t.account(t.noticeOf)) {
+		t.stale, t.noticeUntil = nil, time.Time{}
 	}
 }
 
@@ -310,17 +314,17 @@ func (t *Tray) account(name string) auth.Snapshot {
 	return auth.Snapshot{}
 }
 
-// since contradicts what was said of an account that was like before: it has
-// been signed in anew, or refreshed.
-func since(before auth.Snapshot) contradict {
+// since is for what was said of an account that was like before: it has been
+// signed in again, or refreshed.
+func since(before auth.Snapshot) staleIf {
 	return func(a auth.Snapshot) bool {
 		return a.SignedInAt.After(before.SignedInAt) || a.LastRefreshAt.After(before.LastRefreshAt)
 	}
 }
 
-// unlocked contradicts that the keychain could not be used. The news that it
+// unlocked is for the news that the keychain could not be used. The news that it
 // could not may come after the error that said so.
-func unlocked(before auth.Snapshot) contradict {
+func unlocked(before auth.Snapshot) staleIf {
 	newer, locked := since(before), before.State == auth.Locked
 	return func(a auth.Snapshot) bool {
 		was := locked
@@ -329,8 +333,8 @@ func unlocked(before auth.Snapshot) contradict {
 	}
 }
 
-// flowEnded contradicts that a person is to go on with a sign-in.
-func flowEnded(flow string) contradict {
+// flowEnded is for the request to continue a sign-in.
+func flowEnded(flow string) staleIf {
 	return func(a auth.Snapshot) bool {
 		return a.SignIn != nil && a.SignIn.Flow == flow && (a.SignIn.Phase == auth.PhaseDone || a.SignIn.Phase == auth.PhaseFailed)
 	}
@@ -353,7 +357,7 @@ func (t *Tray) compare(before []auth.Snapshot) {
 			t.notify(status.Problem{Message: status.Tr("%s: signed in", nameOf(a.Name))}, noticeTime, a.Name,
 				func(a auth.Snapshot) bool { return !status.HasSession(a) })
 		case status.SignInFailed(a):
-			p := problemOf(a.Name, &auth.Error{Kind: a.SignIn.Error, Message: a.SignIn.Message})
+			p := problemOf(a.Name, auth.Fail(a.SignIn.Error, a.SignIn.Text, auth.Text{}))
 			p.Hint = "" // the message says what to do
 			flow := a.SignIn.Flow
 			t.notify(p, trouble, a.Name, func(a auth.Snapshot) bool { return a.SignIn == nil || a.SignIn.Flow != flow })
@@ -372,10 +376,10 @@ func problemOf(account string, err error) status.Problem {
 	return p
 }
 
-// notify shows a notice for d, or until its account, if it has one, contradicts it.
-func (t *Tray) notify(notice status.Problem, d time.Duration, account string, untrue contradict) {
+// notify shows a notice for d, or until it is not true of its account any more.
+func (t *Tray) notify(notice status.Problem, d time.Duration, account string, stale staleIf) {
 	t.state.Notice, t.noticeUntil = notice, time.Now().Add(d)
-	t.noticeOf, t.untrue = account, untrue
+	t.noticeOf, t.stale = account, stale
 }
 
 // finish shows what came of a click.
@@ -387,13 +391,13 @@ func (t *Tray) finish(r result) {
 	switch {
 	case r.err != nil:
 		t.Logger.Warn("click failed", "verb", r.id.Verb, "account", r.id.Account, "err", r.err)
-		untrue := since(t.account(r.id.Account))
+		stale := since(t.account(r.id.Account))
 		if e, ok := errors.AsType[*auth.Error](r.err); ok && e.Kind == auth.KindKeychain {
-			untrue = unlocked(t.account(r.id.Account))
+			stale = unlocked(t.account(r.id.Account))
 		}
-		t.notify(problemOf(r.id.Account, r.err), trouble, r.id.Account, untrue)
+		t.notify(problemOf(r.id.Account, r.err), trouble, r.id.Account, stale)
 	case r.notice != "":
-		t.notify(status.Problem{Message: r.notice}, noticeTime, r.id.Account, r.untrue)
+		t.notify(status.Problem{Message: r.notice}, noticeTime, r.id.Account, r.stale)
 	case !r.id.Verb.opens():
 		t.noticeUntil = time.Time{} // what an older click left is no longer true
 	}
@@ -429,9 +433,9 @@ func (t *Tray) start(id ID, work func() result) {
 // click does what a row says.
 func (t *Tray) click(ctx context.Context, id ID) {
 	switch id.Verb {
-	case Open:
+	case Open, Note, AllAccounts:
 		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx) })
-	case OpenAccount:
+	case OpenAccount, TokenLine:
 		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, "--account", id.Account) })
 	case AddAccount:
 		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, "--add") })
@@ -441,8 +445,13 @@ func (t *Tray) click(ctx context.Context, id ID) {
 		want := !paused(t.state)
 		t.do(id, func() (string, error) { return "", t.Agent.Pause(ctx, want) })
 	case SignIn:
-		again := status.Again(t.account(id.Account))
+		again := status.NeedsForce(t.account(id.Account))
 		t.start(id, func() result { return t.signIn(ctx, id.Account, again) })
+	case Tomorrow:
+		t.Memory.SetTomorrow(id.Account, tomorrow(time.Now()))
+		if t.Notify != nil {
+			t.Notify(Notice{Account: id.Account})
+		}
 	case CancelSignIn:
 		t.do(id, func() (string, error) { return "", t.Agent.CancelSignIn(ctx, id.Account) })
 	case SignOut:
@@ -452,7 +461,7 @@ func (t *Tray) click(ctx context.Context, id ID) {
 			if err != nil || r.Revoked || r.Message == "" {
 				return result{err: err}
 			}
-			return result{notice: status.Tr("%s: %s", nameOf(id.Account), status.Said(r.Message)), untrue: since(before)}
+			return result{notice: status.Tr("%s: %s", nameOf(id.Account), status.Translate(r.Text)), stale: since(before)}
 		})
 	case Unlock:
 		t.do(id, func() (string, error) { return "", t.Agent.Unlock(ctx) })
@@ -475,7 +484,7 @@ func (t *Tray) signIn(ctx context.Context, account string, again bool) result {
 	if err := t.OpenURL(ctx, started.URL, started.Browser...); err != nil {
 		return result{err: err}
 	}
-	return result{notice: status.Tr("%s: go on in your browser", nameOf(account)), untrue: flowEnded(started.Flow)}
+	return result{notice: status.Tr("%s: continue in your browser", nameOf(account)), stale: flowEnded(started.Flow)}
 }
 
 // copyToken puts the access token into the clipboard, and says for how long.

@@ -334,7 +334,7 @@ func refreshColor(s auth.Snapshot, words status.View) fyne.ThemeColorName {
 	switch {
 	case words.Refreshes.Fraction == 0:
 		return colorBad
-	case words.Urgency == status.Attention, s.RefreshesLeft <= status.FewRefreshes:
+	case words.Urgency == status.Attention, status.FewRefreshes(s):
 		return colorWarn
 	}
 	return colorOK
@@ -345,7 +345,7 @@ func ageColor(s auth.Snapshot, words status.View, now time.Time) fyne.ThemeColor
 	switch {
 	case words.Age.Fraction == 0 && status.HasSession(s) && !s.EndsAt.IsZero():
 		return colorBad
-	case !s.EndsAt.IsZero() && s.EndsAt.Sub(now) <= status.FewDays:
+	case status.FewDays(s, now):
 		return colorWarn
 	}
 	return colorTime

@@ -242,7 +242,7 @@ func (v *View) follow(s auth.Snapshot) {
 		l.note = &note{tone: colorOK, words: words, until: v.now.Add(12 * time.Second)}
 	case auth.PhaseFailed:
 		l.flow = nil
-		l.fail(&auth.Error{Kind: s.SignIn.Error, Message: s.SignIn.Message})
+		l.fail(auth.Fail(s.SignIn.Error, s.SignIn.Text, auth.Text{}))
 		if s.SignIn.Error == auth.KindSignInNeeded || s.SignIn.Error == auth.KindFailed || s.SignIn.Error == "" {
 			l.note.hint = "" // the message says it all
 		}
@@ -338,7 +338,7 @@ func (v *View) signOut(name string) {
 
 // signedOut says what a sign-out reached, and where to go for the rest.
 func (v *View) signedOut(r auth.SignOutResult) *note {
-	n := &note{tone: colorOK, words: status.Said(r.Message)}
+	n := &note{tone: colorOK, words: status.Translate(r.Text)}
 	if n.words == "" {
 		n.words = tr("Signed out.")
 	}

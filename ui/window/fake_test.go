@@ -41,7 +41,7 @@ func newFakeAgent(snaps ...auth.Snapshot) *fakeAgent {
 	return f
 }
 
-var errDown = &auth.Error{Kind: auth.KindNotRunning, Message: "the agent is not running", Hint: "start it with: curfew agent"}
+var errDown = auth.Fail(auth.KindNotRunning, auth.Say("agent_not_running"), auth.Say("hint_start_agent"))
 
 // change changes the agent and tells everyone who watches.
 func (f *fakeAgent) change(how func()) {
@@ -193,7 +193,7 @@ func (f *fakeAgent) Remove(_ context.Context, name string) (auth.SignOutResult, 
 	f.change(func() {
 		f.snaps = slices.DeleteFunc(f.snaps, func(s auth.Snapshot) bool { return s.Name == name })
 	})
-	return auth.SignOutResult{Revoked: true, Message: "Signed out, and the server revoked the session."}, nil
+	return auth.SignOutResult{Revoked: true, Text: auth.Say("sign_out_revoked")}, nil
 }
 
 func (f *fakeAgent) SignIn(_ context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error) {
@@ -211,7 +211,7 @@ func (f *fakeAgent) SignIn(_ context.Context, name string, r auth.SignInRequest)
 
 func (f *fakeAgent) phase(name string, p auth.Phase, kind auth.Kind, message string) {
 	f.edit(name, func(s *auth.Snapshot) {
-		s.SignIn = &auth.SignInView{Flow: f.started.Flow, Phase: p, Message: message, Error: kind}
+		s.SignIn = &auth.SignInView{Flow: f.started.Flow, Phase: p, Text: auth.Words(message), Error: kind}
 		if s.State == auth.SigningIn && p == auth.PhaseFailed {
 			s.State = auth.SignedOut
 		}
@@ -253,7 +253,7 @@ func (f *fakeAgent) SignOut(_ context.Context, name string) (auth.SignOutResult,
 	f.edit(name, func(s *auth.Snapshot) {
 		*s = auth.Snapshot{Name: name, State: auth.Ended, Reason: auth.ByUser, MaxRefreshes: 20}
 	})
-	return auth.SignOutResult{Message: "Signed out and erased here. The provider has no way to revoke a session from outside.", URL: "https://provider.example/apps"}, nil
+	return auth.SignOutResult{Text: auth.Say("sign_out_no_way"), URL: "https://provider.example/apps"}, nil
 }
 
 func (f *fakeAgent) Events(_ context.Context, name string, n int) ([]auth.Event, error) {

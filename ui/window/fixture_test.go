@@ -84,7 +84,8 @@ var (
 
 // costs is a forecast of what each refresh mode would cost.
 func costs() auth.ForecastReport {
-	return auth.ForecastReport{HistoryDays: 7, Note: "Made from the last 7 days of use, as if the coming days were like them.", Modes: map[auth.Mode]auth.ModeForecast{
+	note := auth.Say("forecast_window", 7)
+	return auth.ForecastReport{ForecastView: auth.ForecastView{HistoryDays: 7}, Note: note.Message, NoteID: note.ID, NoteArgs: note.Args, Modes: map[auth.Mode]auth.ModeForecast{
 		auth.InUse:    {SignInsPer30d: 1.3, RefreshesPer1d: .86, WaitedPer1d: .4},
 		auth.OnDemand: {SignInsPer30d: 1, RefreshesPer1d: .7, WaitedPer1d: 2.8},
 		auth.Always:   {SignInsPer30d: 34.3, RefreshesPer1d: 24},

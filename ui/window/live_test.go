@@ -457,7 +457,8 @@ func TestRefusedRefreshIsExplainedInPlace(t *testing.T) {
 
 func TestUnlock(t *testing.T) {
 	locked := spotify()
-	locked.State, locked.Message = auth.Locked, auth.MessageLocked
+	locked.State = auth.Locked
+	locked.Say(auth.Say(auth.LockedID).Sentence())
 	agent := newFakeAgent(locked)
 	agent.fail["unlock"] = &auth.Error{Kind: auth.KindKeychain, Message: "the keychain refused", Hint: "allow it"}
 	live(t, agent, func(s *stage) {

@@ -288,13 +288,13 @@ func TestChartStaysInsideItsCard(t *testing.T) {
 
 func TestEventLines(t *testing.T) {
 	events := []auth.Event{
-		{At: ago(9 * day), Kind: auth.EventSignIn, Message: "signed in as alice"},
-		{At: ago(2 * day), Kind: auth.EventError, Message: "offline for 12 min"},
-		{At: ago(3 * time.Hour), Kind: auth.EventToken, Program: "curl", Message: "token for curl"},
-		{At: ago(2 * time.Hour), Kind: auth.EventToken, Program: "curl", Message: "token for curl"},
-		{At: ago(time.Hour), Kind: auth.EventToken, Program: "curl", Message: "token for curl"},
+		{At: ago(9 * day), Kind: auth.EventSignIn, Text: auth.Words("signed in as alice")},
+		{At: ago(2 * day), Kind: auth.EventError, Text: auth.Words("offline for 12 min")},
+		{At: ago(3 * time.Hour), Kind: auth.EventToken, Program: "curl", Text: auth.Words("token for curl")},
+		{At: ago(2 * time.Hour), Kind: auth.EventToken, Program: "curl", Text: auth.Words("token for curl")},
+		{At: ago(time.Hour), Kind: auth.EventToken, Program: "curl", Text: auth.Words("token for curl")},
 		{At: ago(50 * time.Minute), Kind: auth.EventRefresh, Program: "curl", Count: 6},
-		{At: ago(40 * time.Minute), Kind: auth.EventToken, Program: "gh", Message: "token\nfor\x1b gh"},
+		{At: ago(40 * time.Minute), Kind: auth.EventToken, Program: "gh", Text: auth.Words("token\nfor\x1b gh")},
 	}
 	want := []entryLine{
 		{"09:01", "token for gh", "for gh", colorInk},

@@ -283,7 +283,7 @@ func (a *accountSettings) load() {
 			delete(a.report, name)
 			switch {
 			case err == nil && report.HistoryDays*24 >= 1: // from less use than this nothing can be told
-				a.report[name], a.why = report, status.Said(report.Note)
+				a.report[name], a.why = report, status.Translate(report.NoteText())
 			case err == nil, kindOf(err) == auth.KindSignInNeeded:
 				a.why = tr("What each would cost shows here once the account is signed in and programs have asked for tokens for an hour.")
 			default:
@@ -555,7 +555,7 @@ func (l *limitSettings) render() {
 	if good {
 		l.meaning.say(status.Limits(limits))
 		if changed {
-			over, spent = status.OverBy(limits, v.snaps, v.now)
+			over, spent = status.EndedBy(limits, v.snaps, v.now)
 		}
 	}
 	v.show(l.over, len(over) > 0)

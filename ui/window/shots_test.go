@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
@@ -66,10 +67,10 @@ func shotList() []shot {
 	mine("busy-refresh", "a refresh was asked for", func(s *screen, l *local) { l.busy = busyRefresh })
 	mine("copied", "a token is in the clipboard", func(s *screen, l *local) { s.copied = copied{name: "Spotify", until: ahead(40e9)} })
 	mine("signed-out-note", "signed out, but not at the server", func(s *screen, l *local) {
-		l.note = s.signedOut(auth.SignOutResult{Message: "Signed out and erased here. The provider has no way to revoke a session from outside.", URL: "https://provider.example/apps"})
+		l.note = s.signedOut(auth.SignOutResult{Text: auth.Say("sign_out_no_way"), URL: "https://provider.example/apps"})
 	})
 	mine("failed", "the agent refused what a button asked for", func(s *screen, l *local) {
-		l.fail(&auth.Error{Kind: auth.KindUnavailable, Message: "the server cannot be reached (network is unreachable); the session is kept", Hint: "Curfew tries again in 4 min by itself"})
+		l.fail(auth.Fail(auth.KindUnavailable, auth.Say("kept", auth.Say("server_not_reached", "network is unreachable")), auth.Say("hint_auto_retry", auth.SpanText(4*time.Minute))))
 	})
 	mine("sign-in-preparing", "a sign-in is being prepared", func(s *screen, l *local) { l.busy = busySignIn })
 	mine("gone-and-question", "the agent has gone under a question", func(s *screen, l *local) { s.askSignOut("Spotify"); s.focus(nil); s.lost(shots.ErrGone) })
@@ -114,7 +115,7 @@ func shotList() []shot {
 	}, spotify())
 	page("add-saving", "the account is being added", PageAdd, func(s *screen) { s.add.saving = true; s.render() }, spotify())
 	page("add-refused", "the agent would not add the account", PageAdd, func(s *screen) {
-		s.add.note = failure(&auth.Error{Kind: auth.KindBadRequest, Message: "/home/alice/.config/curfew/config.toml is written in a way that cannot be edited safely", Hint: `edit [account.work] there yourself`})
+		s.add.note = failure(auth.Fail(auth.KindBadRequest, auth.Say("config_not_editable", "/home/alice/.config/curfew/config.toml"), auth.Say("hint_edit_table", "account.work")))
 	}, spotify())
 	page("edit", "the form that edits an account which has no session", PageEdit, func(s *screen) {
 		s.add.fill(auth.Account{Name: fresh().Name, Issuer: "https://id.exmaple.com", ClientID: "5f1d0e7c9b3a4c2e8d6f7a1b2c3d4e5f", Scopes: []string{"openid", "offline_access"}})
@@ -123,7 +124,7 @@ func shotList() []shot {
 		page(name, caption, PageSettings, func(s *screen) {
 			s.settings.heard(auth.General{Limits: auth.BuiltIn, Warnings: auth.WarnFew})
 			for _, snap := range snaps {
-				s.settings.account.report[snap.Name], s.settings.account.why = costs(), status.Said(costs().Note)
+				s.settings.account.report[snap.Name], s.settings.account.why = costs(), status.Translate(costs().NoteText())
 			}
 			s.settings.desktop.known, s.settings.desktop.on = true, true
 			s.render()

@@ -92,7 +92,7 @@ func eventLines(events []auth.Event, now time.Time, most int) []entryLine {
 
 // eventWords is the engine's sentence for an event, or one of ours.
 func eventWords(e auth.Event) string {
-	if words := status.Clip(status.Said(e.Message), 200); words != "" {
+	if words := status.Clip(status.Translate(e.Text), 200); words != "" {
 		return words
 	}
 	who := ""

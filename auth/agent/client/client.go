@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -38,7 +37,7 @@ func NewClient(socket string) *Client {
 	if socket == "" {
 		var err error
 		if c.socket, err = DefaultSocket(); err != nil {
-			c.err = Failure(auth.KindNotRunning, err.Error(), "set CURFEW_SOCKET to a path in a directory that only you can write to")
+			c.err = auth.Fail(auth.KindNotRunning, auth.Words(err.Error()), auth.Say("hint_socket_path"))
 		}
 	}
 	return c
@@ -317,7 +316,7 @@ func (c *Client) send(ctx context.Context, method, path, program string, in any)
 	if in != nil {
 		var err error
 		if body, err = json.Marshal(in); err != nil {
-			return nil, Failure(auth.KindBadRequest, "the request cannot be written as JSON: "+err.Error(), "")
+			return nil, auth.Fail(auth.KindBadRequest, auth.Say("request_not_json", err), auth.Text{})
 		}
 		header = append(header, "Content-Type: application/json")
 	}
@@ -342,7 +341,7 @@ func (c *Client) send(ctx context.Context, method, path, program string, in any)
 	defer res.close()
 	var e auth.Error
 	if err := json.NewDecoder(io.LimitReader(res.body, MaxRequest)).Decode(&e); err != nil || e.Kind == "" {
-		return nil, Failure(auth.KindFailed, "the agent answered "+res.status, "is another program listening at "+c.socket+"?")
+		return nil, auth.Fail(auth.KindFailed, auth.Say("agent_answered", res.status), auth.Say("hint_other_program", c.socket))
 	}
 	return nil, &e
 }
@@ -352,17 +351,17 @@ func (c *Client) broken(ctx context.Context, err error) *auth.Error {
 	var refused *peerError
 	switch {
 	case errors.Is(context.Cause(ctx), errSilent):
-		return Failure(auth.KindNotRunning, "the agent does not answer", "restart it: end its process, then run any curfew command")
+		return auth.Fail(auth.KindNotRunning, auth.Say("agent_silent"), auth.Say("hint_restart_agent"))
 	case ctx.Err() != nil:
-		return Failure(auth.KindFailed, "stopped while waiting for the agent", "")
+		return auth.Fail(auth.KindFailed, auth.Say("stopped_waiting"), auth.Text{})
 	case errors.As(err, &refused):
-		return Failure(auth.KindNotRunning, refused.Error(), "remove the socket, or set CURFEW_SOCKET")
+		return auth.Fail(auth.KindNotRunning, auth.Words(refused.Error()), auth.Say("hint_remove_socket"))
 	case isBusy(err):
-		return Failure(auth.KindUnavailable, "the agent has too much to do to answer", "try again in a moment")
+		return auth.Fail(auth.KindUnavailable, auth.Say("agent_busy"), auth.Say("hint_retry_soon"))
 	case isNobody(err):
-		return Failure(auth.KindNotRunning, "the agent is not running", "start it with: curfew agent")
+		return auth.Fail(auth.KindNotRunning, auth.Say("agent_not_running"), auth.Say("hint_start_agent"))
 	default:
-		return Failure(auth.KindNotRunning, fmt.Sprintf("the agent at %s went away: %v", c.socket, err), "see its log, "+LogHint())
+		return auth.Fail(auth.KindNotRunning, auth.Say("agent_gone", c.socket, err), SeeLog())
 	}
 }
 
@@ -372,7 +371,7 @@ func isCut(err error) bool {
 }
 
 func garbled(err error) *auth.Error {
-	return Failure(auth.KindFailed, "the agent's answer makes no sense: "+err.Error(), "restart it: it may be of another version")
+	return auth.Fail(auth.KindFailed, auth.Say("agent_invalid", err), auth.Say("hint_other_version"))
 }
 
 // DialPatiently dials socket. A UNIX socket whose backlog is full refuses at

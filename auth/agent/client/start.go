@@ -1,10 +1,8 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -59,7 +57,7 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 			}
 			exited = nil // it ended because another one runs: wait for that
 		case <-ctx.Done():
-			return Failure(auth.KindNotRunning, fmt.Sprintf("the agent was started and does not answer after %s", startTime), "see its log, "+LogHint())
+			return auth.Fail(auth.KindNotRunning, auth.Say("agent_started_silent", startTime), SeeLog())
 		}
 	}
 }
@@ -69,10 +67,10 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 func (c *Client) start() (pid int, exited <-chan error, err error) {
 	program, err := FindProgram("curfew-agent")
 	if err != nil {
-		return 0, nil, Failure(auth.KindNotRunning, "the agent is not running, and there is no program curfew-agent to start", "install curfew-agent next to this program or in a directory of PATH")
+		return 0, nil, auth.Fail(auth.KindNotRunning, auth.Say("agent_no_program"), auth.Say("hint_install"))
 	}
 	cannot := func(err error) (int, <-chan error, error) {
-		return 0, nil, Failure(auth.KindNotRunning, "the agent cannot be started: "+err.Error(), "start it yourself, in a terminal: curfew agent")
+		return 0, nil, auth.Fail(auth.KindNotRunning, auth.Say("agent_not_started", err), auth.Say("hint_start_yourself"))
 	}
 	// What the agent says before it has a log goes to a file that has no name
 	// any more: a pipe would kill it when its reader is gone.
@@ -129,10 +127,21 @@ func whatItSaid(said io.ReaderAt, state string) error {
 	n, _ := said.ReadAt(b, 0)
 	message, hint := LastWords("curfew", string(b[:n]))
 	if message == "" {
-		return Failure(auth.KindNotRunning, "the agent ended at once ("+state+")", cmp.Or(hint, "see its log, "+LogHint()))
+		return auth.Fail(auth.KindNotRunning, auth.Say("agent_ended_at_once", state), or(hint, SeeLog()))
 	}
-	return Failure(auth.KindNotRunning, "the agent cannot start: "+message, cmp.Or(hint, "start it in a terminal to see more: curfew agent"))
+	return auth.Fail(auth.KindNotRunning, auth.Say("agent_cannot_start", message), or(hint, auth.Say("hint_start_in_terminal")))
 }
+
+// or is the hint that a program gave, else another.
+func or(hint string, other auth.Text) auth.Text {
+	if hint != "" {
+		return auth.Words(hint)
+	}
+	return other
+}
+
+// SeeLog is the hint that the agent's log says more.
+func SeeLog() auth.Text { return auth.Say("hint_log", LogHint()) }
 
 // LastWords finds in what one of Curfew's programs said on standard error why
 // it ended, and what to do; "" where it did not say.

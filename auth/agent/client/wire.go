@@ -52,7 +52,7 @@ func (m Span) MarshalJSON() ([]byte, error) {
 }
 
 func (m *Span) UnmarshalJSON(b []byte) error {
-	bad := Failure(auth.KindBadRequest, "min_valid or max_wait is neither a number of seconds from 0 to 86400 nor a duration", `say 60, or "90s"`)
+	bad := auth.Fail(auth.KindBadRequest, auth.Say("min_valid_bad"), auth.Say("hint_min_valid"))
 	var text string
 	if json.Unmarshal(b, &text) == nil {
 		d, err := time.ParseDuration(text)
@@ -140,7 +140,7 @@ func (m Settings) General() (auth.General, error) {
 		}
 		d, err := auth.ParseSpan(*span.text)
 		if err != nil {
-			return g, Failure(auth.KindBadRequest, span.key+": "+err.Error(), "")
+			return g, auth.Fail(auth.KindBadRequest, auth.Say("at", span.key, err), auth.Text{})
 		}
 		*span.into = d
 	}
@@ -152,6 +152,3 @@ type SecretRequest struct {
 }
 
 // failure makes an error of the local API.
-func Failure(k auth.Kind, message, hint string) *auth.Error {
-	return &auth.Error{Kind: k, Message: message, Hint: hint}
-}

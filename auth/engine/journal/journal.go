@@ -45,15 +45,16 @@ type Journal struct {
 
 // A Past is how an account's last session ended.
 type Past struct {
-	Account    string         `json:"account"`
-	Reason     auth.Reason    `json:"reason"`
-	At         time.Time      `json:"at"`
-	SignedInAt time.Time      `json:"signed_in_at,omitzero"`
-	Used       int            `json:"used"`
-	TookTokens []auth.Taker   `json:"took_tokens,omitempty"`
-	Subject    string         `json:"subject,omitempty"`
-	Identity   oauth.Identity `json:"identity,omitzero"`
-	Demand     auth.Demand    `json:"demand,omitzero"` // a new sign-in plans with it
+	Account    string           `json:"account"`
+	Reason     auth.Reason      `json:"reason"`
+	At         time.Time        `json:"at"`
+	SignedInAt time.Time        `json:"signed_in_at,omitzero"`
+	Used       int              `json:"used"`
+	Limits     auth.EndedLimits `json:"limits,omitzero"`
+	TookTokens []auth.Taker     `json:"took_tokens,omitempty"`
+	Subject    string           `json:"subject,omitempty"`
+	Identity   oauth.Identity   `json:"identity,omitzero"`
+	Demand     auth.Demand      `json:"demand,omitzero"` // a new sign-in plans with it
 }
 
 const (

@@ -18,7 +18,7 @@ func TestJournalIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 260 {
-		j.Add(auth.Event{At: time.Unix(1800000000, 0), Account: "a", Kind: auth.EventError, Message: strings.Repeat("x", 16<<10)})
+		j.Add(auth.Event{At: time.Unix(1800000000, 0), Account: "a", Kind: auth.EventError, Text: auth.Words(strings.Repeat("x", 16<<10))})
 		j.flush()
 	}
 	j.Close()
@@ -56,10 +56,10 @@ func TestJournalSurvives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j.Add(auth.Event{At: time.Unix(1800000000, 0), Account: "a", Kind: auth.EventError, Message: "one"})
+	j.Add(auth.Event{At: time.Unix(1800000000, 0), Account: "a", Kind: auth.EventError, Text: auth.Words("one")})
 	j.Ended(Past{Account: "a", Reason: auth.ByAge, At: time.Unix(1800000000, 0).Add(time.Hour)})
 	j.writing.Lock() // a disk that hangs
-	j.Add(auth.Event{At: time.Unix(1800000000, 0), Account: "a", Kind: auth.EventError, Message: "two"})
+	j.Add(auth.Event{At: time.Unix(1800000000, 0), Account: "a", Kind: auth.EventError, Text: auth.Words("two")})
 	j.writing.Unlock()
 	j.Close()
 	again, err := Open(dir, slog.New(slog.NewTextHandler(t.Output(), nil)))

@@ -1,0 +1,60 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"curfew/auth"
+)
+
+// deepest is how many phrases may stand within each other.
+const deepest = 6
+
+// Translate says what the engine said in the language that is set: by its
+// message id and arguments, which may be phrases themselves. What has no
+// translation (a server's own words, a newer engine's, an old event's) is
+// shown as it came.
+func Translate(t auth.Text) string { return current.Load().translate(t, deepest) }
+
+func (l *table) translate(t auth.Text, deep int) string {
+	format := auth.Format(t.ID)
+	if l == nil || format == "" || deep == 0 || strings.Count(strings.ReplaceAll(format, "%%", ""), "%") != len(t.Args) {
+		return t.Message
+	}
+	translation, ok := l.words[format]
+	if !ok {
+		return t.Message
+	}
+	n, counted := 0, false
+	args := make([]any, len(t.Args))
+	for i, a := range t.Args {
+		args[i] = a
+		switch a := a.(type) {
+		case auth.Text:
+			args[i] = l.translate(a, deep-1)
+		case int:
+			if !counted {
+				n, counted = a, true
+			}
+		}
+	}
+	format = translation["other"]
+	if counted {
+		format = translation.of(l.code, n)
+	}
+	return dressed(fmt.Sprintf(format, args...), t.Message)
+}
+
+// dressed gives a phrase the capital and the full stop of what it stands for.
+func dressed(s, like string) string {
+	if strings.HasSuffix(like, ".") {
+		s = strings.TrimSuffix(s, ".") + "."
+	}
+	if r, _ := utf8.DecodeRuneInString(like); unicode.IsUpper(r) {
+		r, n := utf8.DecodeRuneInString(s)
+		s = string(unicode.ToUpper(r)) + s[n:]
+	}
+	return s
+}
