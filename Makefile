@@ -44,6 +44,10 @@ sim: ## play 1000 lives of 72 h with every fault; SEEDS=n more or fewer, SEED=n 
 	go test ./auth/engine -run 'TestSim$$' -count=1 -v -timeout 60m -args -sim.seeds=$(SEEDS) -sim.seed=$(SEED) |
 	  grep -vE '^(=== | *--- PASS: TestSim/)'
 
+.PHONY: peers
+peers: ## sign in at every provider's stand-in and at the servers that are installed
+	@CURFEW_TEST_ALL=1 go test ./auth/oauth -count=1 -v -run 'TestStandIns|TestPeer|TestBrowser$$' | grep -vE '^=== |^ *--- PASS: |^ *time='
+
 .PHONY: limits
 limits: ## show the limits and the session holding through outages, clocks, suspend and put-back files
 	@go test ./auth/engine -count=1 -v -run \
