@@ -116,10 +116,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	chosen.Speak()
 	reword := make(chan struct{})
 	icon := tray.NewIcon(assets.Name, assets.Tone(*tone))
+	told := openMemory(logger)
 	notices := make(chan tray.Notice, 64)
 	notify := func(n tray.Notice) {
 		select {
 		case notices <- n:
+			if n.Over {
+				told.setTold(n.Account, n.Ended)
+			}
 		default: // the service has not taken 64: nobody looks
 		}
 	}
@@ -127,7 +131,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Agent: client, Display: icon, CopySecret: desktop.CopySecret,
 		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show, Reword: reword,
 		OpenURL: desktop.OpenURL, OpenWindow: desktop.ShowWindow, Logger: logger,
-		Notify: notify,
+		Notify: notify, Memory: told,
 	})
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -11,6 +11,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"curfew/assets"
+	"curfew/ui/status"
 	"curfew/ui/tray"
 )
 
@@ -34,6 +35,11 @@ func (b bus) ServeNotices(ctx context.Context, notices <-chan tray.Notice, click
 	for {
 		select {
 		case n := <-notices:
+			if n.Quiet { // what it says is not true any more
+				b.withdraw(ctx, shown[n.Account], logger)
+				delete(shown, n.Account)
+				continue
+			}
 			// Not by Notify's replaces_id: Plasma changes what is in its list
 			// then, and shows nothing.
 			b.withdraw(ctx, shown[n.Account], logger)
@@ -107,9 +113,12 @@ func (b bus) notify(ctx context.Context, n tray.Notice) (id uint32, err error) {
 	}
 	var actions []string
 	if slices.Contains(can, "actions") {
-		actions = []string{actOpen, assets.Name}
+		actions = []string{actOpen, status.Tr("Open")} // xfce4-notifyd makes a button of it
 		if n.Action != "" {
 			actions = append(actions, actSignIn, n.Action)
+		}
+		if n.Later != "" {
+			actions = append(actions, actTomorrow, n.Later)
 		}
 	}
 	urgency := byte(1)

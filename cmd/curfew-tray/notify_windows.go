@@ -44,7 +44,7 @@ func (always) ServeNotices(ctx context.Context, notices <-chan tray.Notice, clic
 			if toasts == nil {
 				continue
 			}
-			if n.Title == "" {
+			if n.Title == "" || n.Quiet {
 				if err := toasts.withdraw(n.Account); err != nil {
 					logger.Debug("notification not taken away", "err", err) // most likely the person has done it
 				}

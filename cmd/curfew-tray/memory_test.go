@@ -1,0 +1,23 @@
+package main
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+)
+
+// TestMemory: what was told once is known to the next tray.
+func TestMemory(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	ended, at := time.Unix(1800000000, 0).UTC(), time.Unix(1800086400, 0).UTC()
+	m := openMemory(slog.Default())
+	if !m.Told("work").IsZero() {
+		t.Error("told before anything was")
+	}
+	m.setTold("work", ended)
+	m.SetTomorrow("work", at)
+	again := openMemory(slog.Default())
+	if !again.Told("work").Equal(ended) || !again.Tomorrow("work").Equal(at) || !again.Told("other").IsZero() {
+		t.Errorf("told %v, tomorrow %v", again.Told("work"), again.Tomorrow("work"))
+	}
+}
