@@ -22,7 +22,10 @@ func checkPrivate(dir string, info os.FileInfo) error {
 		return fmt.Errorf("state directory %s: %w", dir, err)
 	}
 	if uid := os.Geteuid(); int(st.Uid) != uid {
-		return fmt.Errorf("state directory %s belongs to user %d, not to user %d who runs this; run: chown -R %d %s", dir, st.Uid, uid, uid, dir)
+		if uid == 0 { // giving it to root would lock the person out
+			return fmt.Errorf("state directory %s belongs to user %d; run this as that user, without sudo", dir, st.Uid)
+		}
+		return fmt.Errorf("state directory %s belongs to user %d, not to you (user %d); to get it back, run: sudo chown -R %d %s", dir, st.Uid, uid, uid, dir)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return fmt.Errorf("state directory %s is open to other users (mode %04o); run: chmod 700 %s", dir, mode, dir)

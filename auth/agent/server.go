@@ -65,6 +65,10 @@ type Config struct {
 	// Doctor checks what only the agent can: its keychain, its directories.
 	Doctor func(ctx context.Context) []client.Check
 
+	// Session hears of the D-Bus session of whoever asks; nil: nobody does. It
+	// must return at once when it knows the address.
+	Session func(bus string)
+
 	Logger *slog.Logger // nil: discard
 }
 
@@ -76,7 +80,9 @@ type Server struct {
 	patience patience
 }
 
-// maxWatchers is how many programs may watch at a time.
+// maxWatchers is how many programs may watch at a time. Where there are few file
+// descriptors it is half of the connections: whoever watches must not keep a
+// token from others.
 const maxWatchers = 64
 
 // NewServer makes a Server.
@@ -84,7 +90,7 @@ func NewServer(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Config: c, writing: make(chan struct{}, 1), watchers: make(chan struct{}, maxWatchers), patience: usual}
+	return &Server{Config: c, writing: make(chan struct{}, 1), watchers: make(chan struct{}, min(maxWatchers, max(1, maxConns()/2))), patience: usual}
 }
 
 // patience is how long a Server waits for a peer. An answer may take as long
@@ -188,11 +194,15 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set(client.VersionHeader, s.Version)
 		_, origin := r.Header["Origin"]
 		_, referer := r.Header["Referer"]
 		if origin || referer || r.Host != client.Host {
 			s.fail(w, r, http.StatusForbidden, auth.Fail(auth.KindRefused, auth.Say("browser_refused"), auth.Say("hint_browser_refused")))
 			return
+		}
+		if bus, err := url.PathUnescape(r.Header.Get(client.BusHeader)); err == nil && bus != "" && len(bus) <= client.MaxBus && s.Session != nil {
+			s.Session(bus)
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -142,6 +142,13 @@ func TestOtherUsersAgent(t *testing.T) {
 		t.Fatalf("the other agent: %q", line)
 	}
 	_, err = client.NewClient(socket).Accounts(t.Context())
+	if kindOf(t, err) != auth.KindFailed || !strings.Contains(err.Error(), "belongs to nobody, and this runs as") {
+		t.Errorf("in the other user's directory: %v", err)
+	}
+	if err := os.Chown(dir, os.Geteuid(), -1); err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.NewClient(socket).Accounts(t.Context())
 	if kindOf(t, err) != auth.KindNotRunning || !strings.Contains(err.Error(), "user 65534, not yours") {
 		t.Errorf("got %v", err)
 	}

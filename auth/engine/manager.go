@@ -248,6 +248,14 @@ func (m *Manager) retryStoreLocked() {
 	}
 }
 
+// RetryKeychain has every account look for the keychain again: it may be
+// another one now.
+func (m *Manager) RetryKeychain() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.retryStoreLocked()
+}
+
 // Snapshots returns every account's snapshot, by name.
 func (m *Manager) Snapshots() []auth.Snapshot {
 	m.mu.Lock()

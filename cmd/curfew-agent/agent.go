@@ -60,11 +60,14 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	settings, err := config.Load(configPath)
+	socket, err := client.DefaultSocket()
 	if err != nil {
 		return err
 	}
-	socket, err := client.DefaultSocket()
+	if err := auth.CheckOwner(configPath, stateDir, filepath.Dir(socket)); err != nil {
+		return err
+	}
+	settings, err := config.Load(configPath)
 	if err != nil {
 		return err
 	}
@@ -91,7 +94,7 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	clock := engine.NewClock(nil, nil)
 	kept := keystore.Config{Dir: stateDir, Logger: log, Now: clock.Now}
 	if memory {
-		if kept.Dir, err = os.MkdirTemp("", "curfew-memory-"); err != nil {
+		if kept.Dir, err = os.MkdirTemp(memoryDir(socket), "curfew-memory-"); err != nil {
 			return err
 		}
 		defer os.RemoveAll(kept.Dir) // ledgers and key halves that are worth nothing without the agent's memory
@@ -129,7 +132,8 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 		Doctor: func(ctx context.Context) []client.Check {
 			return append([]client.Check{checkConfig(configPath)}, agentChecks(ctx, manager, stateDir, memory)...)
 		},
-		Logger: log,
+		Session: (&session{log: log, moved: manager.RetryKeychain}).offer,
+		Logger:  log,
 	})
 
 	log.Info("the agent starts", "version", assets.Version, "pid", os.Getpid(), "socket", socket, "accounts", len(settings.Accounts))
@@ -142,6 +146,9 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	group.Go(func() error { return reloadOnHangup(running, log, manager, server, configPath) })
 	group.Go(func() error { return warnOfKeychain(running, log, manager) })
 	group.Go(func() error { return watchResume(running, log, manager.Wake) })
+	if self, err := os.Executable(); err == nil && !memory { // what is in memory only would not outlive a restart
+		group.Go(func() error { return watchProgram(running, log, self, settleTime, manager.Snapshots) })
+	}
 	return group.Wait()
 }
 
@@ -195,6 +202,15 @@ func (l loading) SignOut(ctx context.Context, name string) (auth.SignOutResult, 
 func (l loading) RemoveAccount(ctx context.Context, name string) (auth.SignOutResult, error) {
 	l.ready(name)
 	return l.Manager.RemoveAccount(ctx, name)
+}
+
+// memoryDir is where what an agent with --memory has in files is kept: next to
+// its socket, which is in memory as well, and not in a TMPDIR that may be gone.
+func memoryDir(socket string) string {
+	if dir := filepath.Dir(socket); filepath.IsAbs(dir) {
+		return dir
+	}
+	return "" // a pipe of Windows has no directory
 }
 
 // warnOfKeychain says once, at the start, that sessions cannot be kept.

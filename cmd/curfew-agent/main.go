@@ -85,7 +85,11 @@ only: sessions are lost when the agent stops.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			self, _ := os.Executable() // before an upgrade renames it
 			err := runAgent(cmd.Context(), stderr, o)
+			if errors.Is(err, errUpgraded) {
+				return becomeNew(self)
+			}
 			if o.background && errors.Is(err, agent.ErrRunning) {
 				return nil // an agent runs, which is all that was wanted
 			}

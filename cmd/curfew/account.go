@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"curfew/auth"
+	ui "curfew/ui/desktop"
 	"curfew/ui/status"
 )
 
@@ -89,6 +90,9 @@ type loginOptions struct {
 	noBrowser, device, force bool
 }
 
+// opens reports whether a browser is opened: nobody sees one without a display.
+func (o loginOptions) opens() bool { return !o.noBrowser && !o.device && ui.CanOpenURL() }
+
 func (p *program) login(ctx context.Context, o loginOptions) error {
 	snap, err := ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Account(ctx, o.name) })
 	if err != nil {
@@ -101,7 +105,7 @@ func (p *program) login(ctx context.Context, o loginOptions) error {
 		p.hint("for a new session: curfew login %s --force", o.name)
 		return p.say("%s is already signed in%s: %s", o.name, as(snap), status.Short(snap, now()))
 	}
-	started, err := p.client.SignIn(ctx, o.name, auth.SignInRequest{Force: o.force, Device: o.device, Browser: !o.noBrowser})
+	started, err := p.client.SignIn(ctx, o.name, auth.SignInRequest{Force: o.force, Device: o.device, Browser: o.opens()})
 	if err != nil {
 		return err
 	}
@@ -160,6 +164,11 @@ func (p *program) showSignIn(ctx context.Context, o loginOptions, s auth.SignInS
 		return nil
 	case s.UserCode != "":
 		p.note("open %s on any device and enter this code: %s", s.URL, s.UserCode)
+		return nil
+	}
+	if !o.opens() {
+		p.note("no browser can be opened here; open this address on this computer, or use --device:")
+		fmt.Fprintln(p.stderr, s.URL)
 		return nil
 	}
 	p.note("opening your browser; if none appears, open this address, once:")

@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"net/url"
-	"os"
-	"os/exec"
 
 	ui "curfew/ui/desktop"
 )
@@ -22,17 +20,4 @@ func openBrowser(address string, command []string) (<-chan error, error) {
 	failed := make(chan error, 1)
 	go func() { failed <- ui.RunBrowser(u.String(), command...) }()
 	return failed, nil
-}
-
-// hasOpener says whether there is anything to open a browser with.
-func hasOpener() bool {
-	if os.Getenv("BROWSER") != "" {
-		return true
-	}
-	for _, name := range openers {
-		if _, err := exec.LookPath(name); err == nil {
-			return true
-		}
-	}
-	return false
 }

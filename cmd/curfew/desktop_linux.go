@@ -7,21 +7,15 @@ import (
 	"time"
 
 	"curfew/auth/agent/client"
+	ui "curfew/ui/desktop"
 
 	"github.com/godbus/dbus/v5"
 )
 
-// openers are what github.com/cli/browser tries.
-var openers = []string{"xdg-open", "x-www-browser", "www-browser", "wslview"}
-
-func hasDesktop() bool {
-	return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
-}
-
 // checkTray asks the session bus for a status notifier host. Without a bus it
 // asks nobody: the library would start one.
 func checkTray(ctx context.Context) client.Check {
-	if !hasDesktop() {
+	if !ui.HasDisplay() {
 		return client.Check{Name: "tray", OK: true, Message: "no desktop here, so no tray icon is needed"}
 	}
 	bus := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "bus")

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"curfew/auth/agent/client"
+	ui "curfew/ui/desktop"
 	"curfew/ui/terminal"
 
 	"github.com/spf13/cobra"
@@ -92,7 +92,7 @@ func (p *program) checkAgent(ctx context.Context) client.Check {
 		return client.Check{
 			Name:    "agent",
 			Message: fmt.Sprintf("process %d is version %s, this program is %s", v.PID, v.Version, assets.Version),
-			Hint:    fmt.Sprintf("end process %d; the next command starts the new agent", v.PID),
+			Hint:    fmt.Sprintf("the new agent takes over when no sign-in or refresh is under way; to have it now, end process %d", v.PID),
 		}
 	}
 	return client.Check{Name: "agent", OK: true, Message: fmt.Sprintf("process %d answers at %s", v.PID, p.client.Socket())}
@@ -100,9 +100,9 @@ func (p *program) checkAgent(ctx context.Context) client.Check {
 
 func checkBrowser() client.Check {
 	switch {
-	case hasOpener() && (hasDesktop() || os.Getenv("BROWSER") != ""):
+	case ui.CanOpenURL():
 		return client.Check{Name: "browser", OK: true, Message: "sign-in pages can be opened"}
-	case !hasDesktop():
+	case !ui.HasDisplay():
 		return client.Check{Name: "browser", OK: true, Message: "no desktop here: sign in with --device, or with --no-browser"}
 	}
 	return client.Check{Name: "browser", Message: "nothing is there to open a browser with", Hint: "install xdg-utils, or set BROWSER"}

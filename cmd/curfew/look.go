@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"curfew/assets"
 	"curfew/auth"
 	"curfew/ui/status"
 	"curfew/ui/terminal"
@@ -39,17 +40,18 @@ func (p *program) overview(ctx context.Context) error {
 	if err := writeTable(p.stdout, all, t); err != nil {
 		return err
 	}
+	p.noteOtherAgent()
 	next := 0
 	for _, s := range status.Sort(all, t) {
 		if (!status.HasSession(s) || status.UrgencyOf(s, t) > status.Soon) && !status.SigningIn(s) {
 			if s.State == auth.Locked || s.State == auth.Suspect {
 				p.hint("see what is wrong with %s: curfew status %s", s.Name, s.Name)
 			} else {
-				p.hint("sign in: curfew login %s", s.Name)
+				p.hint("sign in: %s", loginAgain(s))
 			}
 			next++
 		} else if status.UrgencyOf(s, t) == status.Soon {
-			p.hint("sign in again when it suits you: curfew login %s --force", s.Name)
+			p.hint("sign in again when it suits you: %s", loginAgain(s))
 			next++
 		}
 	}
@@ -90,6 +92,7 @@ func (p *program) status(ctx context.Context, name string) error {
 		if p.json {
 			return p.printJSON(s, false)
 		}
+		p.noteOtherAgent()
 		return writeAccount(p.stdout, s, now())
 	}
 	all, err := ask(ctx, p, func() ([]auth.Snapshot, error) { return p.client.Accounts(ctx) })
@@ -102,7 +105,25 @@ func (p *program) status(ctx context.Context, name string) error {
 	if len(all) == 0 {
 		return p.noAccounts()
 	}
+	p.noteOtherAgent()
 	return writeTable(p.stdout, all, now())
+}
+
+// noteOtherAgent says that the agent is of another version than this program, as
+// after an upgrade.
+func (p *program) noteOtherAgent() {
+	if v := p.client.AgentVersion(); v != "" && v != assets.Version {
+		p.note("the agent is still version %s, and this program is version %s", v, assets.Version)
+		p.hint("the new agent takes over when no sign-in or refresh is under way; one with --memory runs on until you end it")
+	}
+}
+
+// loginAgain is the command that signs in, whatever is left of a session.
+func loginAgain(s auth.Snapshot) string {
+	if live(s) {
+		return "curfew login " + s.Name + " --force"
+	}
+	return "curfew login " + s.Name
 }
 
 // noAccounts says that there is nothing to show yet, and what to do about it.

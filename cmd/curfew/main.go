@@ -36,6 +36,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		stderr: stderr,
 		client: client.NewClient(""),
 	}
+	if len(args) > 0 && args[0] == "agent" { // before anything else takes its time
+		return int(terminal.Report(stderr, runProgram("curfew-agent", args[1:])))
+	}
 	// Scripts ask this in loops, and to build the tree of commands takes longer
 	// than the agent's answer.
 	if len(args) == 2 && args[0] == "token" && auth.CheckName(args[1]) == nil {

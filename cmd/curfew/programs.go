@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -35,16 +36,20 @@ func become(name, short, program string, first ...string) *cobra.Command {
 		DisableFlagParsing: true,
 		ValidArgsFunction:  cobra.NoFileCompletions,
 		RunE: func(_ *cobra.Command, args []string) error {
-			path, err := client.FindProgram(program)
-			if err != nil {
-				return &auth.Error{
-					Kind:    auth.KindNotRunning,
-					Message: "there is no program " + program,
-					Hint:    "install it next to curfew or in a directory of PATH",
-				}
-			}
-			argv := append(append([]string{path}, first...), args...)
-			return fmt.Errorf("%s: %w", path, runInstead(path, argv))
+			return runProgram(program, append(slices.Clone(first), args...))
 		},
 	}
+}
+
+// runProgram runs one of Curfew's programs in this one's place.
+func runProgram(program string, args []string) error {
+	path, err := client.FindProgram(program)
+	if err != nil {
+		return &auth.Error{
+			Kind:    auth.KindNotRunning,
+			Message: "there is no program " + program,
+			Hint:    "install it next to curfew or in a directory of PATH",
+		}
+	}
+	return fmt.Errorf("%s: %w", path, runInstead(path, append([]string{path}, args...)))
 }

@@ -6,16 +6,11 @@ package desktop
 import (
 	"context"
 	"errors"
-	"net/url"
-	"os"
 	"os/exec"
 	"slices"
-	"strings"
 	"time"
 
 	"curfew/auth/agent/client"
-
-	"github.com/cli/browser"
 
 	"curfew/auth"
 	"curfew/ui/status"
@@ -24,65 +19,6 @@ import (
 // How long a program is watched for failing at once: one that has not by then
 // has started.
 const startTime = 2 * time.Second
-
-// OpenURL opens a web page in the person's browser: by $BROWSER (commands
-// separated as PATH is, %s for the address, as xdg-open reads it), else by the
-// system's opener. It returns when the browser was started, be that of the
-// kind that ends at once or that stays. It refuses what is not a web page: a
-// sign-in page's address comes from a configuration or a server, and a desktop
-// opens any scheme that it knows.
-func OpenURL(ctx context.Context, address string, command ...string) error {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-		return &auth.Error{
-			Kind:    auth.KindRefused,
-			Message: status.Tr("The sign-in page is no web address, so it was not opened."),
-			Hint:    status.Tr("Check the account's settings."),
-		}
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- RunBrowser(u.String(), command...) }() // ends with the browser, which may outlive this program
-	if err := settle(ctx, ended); err != nil {
-		return &auth.Error{
-			Kind:    auth.KindFailed,
-			Message: status.Tr("No browser could be opened (%v).", err),
-			Hint:    status.Tr("Sign in from a terminal: curfew login NAME --no-browser"),
-		}
-	}
-	return nil
-}
-
-// RunBrowser runs the person's browser, and returns when that program has ended,
-// which may be never. It is the given command and its arguments, and where that
-// fails or is none, $BROWSER or the system's opener as [OpenURL] says. What it
-// prints goes nowhere. The caller has checked the address.
-func RunBrowser(address string, command ...string) error {
-	commands := [][]string{slices.Clone(command)}
-	for words := range strings.SplitSeq(os.Getenv("BROWSER"), string(os.PathListSeparator)) {
-		commands = append(commands, strings.Fields(words))
-	}
-	for _, args := range commands {
-		if len(args) == 0 {
-			continue
-		}
-		placed := false
-		for i := range args {
-			if strings.Contains(args[i], "%s") {
-				args[i], placed = strings.ReplaceAll(args[i], "%s", address), true
-			}
-		}
-		if !placed {
-			args = append(args, address)
-		}
-		c := exec.Command(args[0], args[1:]...)
-		c.SysProcAttr = client.Detached() // or Ctrl-C would end the person's browser as well
-		if c.Run() == nil {
-			return nil
-		}
-	}
-	browser.Stdout, browser.Stderr = nil, nil
-	return browser.OpenURL(address)
-}
 
 // ShowWindow starts curfew-window, which shows the one that is open already
 // where there is one. The window outlives this program. One that ends at once

@@ -35,11 +35,20 @@ func TestOpenURL(t *testing.T) {
 	t.Setenv("OUT", out)
 	log := program(t, "log", `printf '%s\n' "$@" >"$OUT"`)
 	fail := program(t, "fail", `exit 3`)
+	spaced := filepath.Join(t.TempDir(), "Program Files", "fire fox")
+	text := program(t, "lynx", `exit 0`) // would be taken for one that has shown the page
+	if err := errors.Join(os.Mkdir(filepath.Dir(spaced), 0o700), os.Link(log, spaced)); err != nil {
+		t.Fatal(err)
+	}
 	const address = "https://id.example.org/a?x=1&y=$(id)%3B'z'"
 	for _, tt := range []struct{ name, browser, want string }{
 		{"plain", log, address},
 		{"placed", log + " --new %s --end", "--new\n" + address + "\n--end"},
 		{"the first fails", fail + ":" + log, address},
+		{"a path with spaces", spaced, address},
+		{"quoted", `"` + spaced + `" --new`, "--new\n" + address},
+		{"escaped", strings.ReplaceAll(spaced, " ", `\ `) + " %s", address},
+		{"a terminal's first", "w3m:" + text + " %s:" + log, address},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv("BROWSER", tt.browser)
@@ -70,6 +79,31 @@ func TestOpenURL(t *testing.T) {
 			t.Errorf("error %#v", err)
 		}
 	})
+}
+
+// TestNoTextBrowser: nothing that an opener could find in a terminal's place is
+// started without a display, and with one xdg-open is told not to.
+func TestNoTextBrowser(t *testing.T) {
+	ran := filepath.Join(t.TempDir(), "ran")
+	t.Setenv("RAN", ran)
+	opener := program(t, "xdg-open", `echo "$BROWSER" >"$RAN"`)
+	t.Setenv("PATH", filepath.Dir(opener)+":"+os.Getenv("PATH"))
+	t.Setenv("BROWSER", "")
+	t.Setenv("DISPLAY", "")
+	t.Setenv("WAYLAND_DISPLAY", "")
+	if err := RunBrowser("https://id.example.org/"); !errors.Is(err, ErrNoBrowser) || CanOpenURL() {
+		t.Errorf("without a display: %v, can open: %v", err, CanOpenURL())
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("an opener was started without a display")
+	}
+	t.Setenv("DISPLAY", ":99")
+	if err := RunBrowser("https://id.example.org/"); err != nil || !CanOpenURL() {
+		t.Errorf("with a display: %v, can open: %v", err, CanOpenURL())
+	}
+	if got, _ := os.ReadFile(ran); !strings.Contains(string(got), "firefox") || strings.Contains(string(got), "w3m") {
+		t.Errorf("xdg-open is told to use %q", got)
+	}
 }
 
 // TestNoWebAddress: nothing but a web page is opened, whatever the desktop knows.

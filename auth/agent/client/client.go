@@ -10,8 +10,11 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,8 +29,9 @@ import (
 // and there is never a dead one left over from an agent that was restarted.
 type Client struct {
 	socket string
-	chosen bool        // by the caller: an agent started for it must be told
-	err    *auth.Error // why there is no socket to speak to
+	chosen bool                   // by the caller: an agent started for it must be told
+	err    *auth.Error            // why there is no socket to speak to
+	agent  atomic.Pointer[string] // the version of the agent that answered last
 }
 
 // NewClient returns a client of the agent behind socket; "" means
@@ -40,11 +44,37 @@ func NewClient(socket string) *Client {
 			c.err = auth.Fail(auth.KindNotRunning, auth.Words(err.Error()), auth.Say("hint_socket_path"))
 		}
 	}
+	if c.err == nil {
+		c.err = wrongUser(c.socket)
+	}
 	return c
+}
+
+// wrongUser says whether this runs in another user's directories, and so must
+// neither ask that user's agent nor start one.
+func wrongUser(socket string) *auth.Error {
+	paths := []string{filepath.Dir(socket)}
+	if path, err := auth.ConfigPath(); err == nil {
+		paths = append(paths, path)
+	}
+	if dir, err := auth.StateDir(); err == nil {
+		paths = append(paths, dir)
+	}
+	e, _ := errors.AsType[*auth.Error](auth.CheckOwner(paths...))
+	return e
 }
 
 // Socket returns the path (Windows: the pipe's name) that c speaks to.
 func (c *Client) Socket() string { return c.socket }
+
+// AgentVersion is the version of the agent that answered last; "" before the
+// first answer, and of an agent that does not say.
+func (c *Client) AgentVersion() string {
+	if v := c.agent.Load(); v != nil {
+		return *v
+	}
+	return ""
+}
 
 // Time limits of the agent's answer: quick for what it has in memory, long
 // for what may wait for the network, the keychain, or a person unlocking it.
@@ -320,6 +350,11 @@ func (c *Client) send(ctx context.Context, method, path, program string, in any)
 		}
 		header = append(header, "Content-Type: application/json")
 	}
+	// An agent that ssh or cron started, or whose desktop has ended, learns of
+	// the session that a person is in now.
+	if bus := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); bus != "" && len(bus) <= MaxBus {
+		header = append(header, BusHeader+": "+url.PathEscape(bus))
+	}
 	if p := auth.Clip(program, auth.MaxProgram); p != "" {
 		header = append(header, ProgramHeader+": "+url.PathEscape(p))
 	}
@@ -334,6 +369,9 @@ func (c *Client) send(ctx context.Context, method, path, program string, in any)
 	}
 	if err != nil {
 		return nil, c.broken(ctx, err)
+	}
+	if v := auth.Clip(res.version, 64); v != "" {
+		c.agent.Store(&v)
 	}
 	if res.code < 300 {
 		return res, nil

@@ -22,10 +22,11 @@ const maxHeader = 64 << 10
 
 // A response is an answer of the agent. Close it after reading its body.
 type response struct {
-	code   int
-	status string // "404 Not Found"
-	body   io.Reader
-	close  func()
+	code    int
+	status  string // "404 Not Found"
+	version string // of the agent, as it says
+	body    io.Reader
+	close   func()
 }
 
 // exchange sends one request and reads the head of its answer. When ctx ends,
@@ -74,6 +75,9 @@ func (res *response) read(conn net.Conn) error {
 		}
 		if n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 62); err == nil && strings.EqualFold(name, "Content-Length") {
 			res.body = io.LimitReader(lines, int64(n))
+		}
+		if strings.EqualFold(name, VersionHeader) {
+			res.version = strings.TrimSpace(value)
 		}
 	}
 	limited.N = math.MaxInt64 // who reads the body knows how much of it to expect

@@ -20,6 +20,9 @@ const LogName = "agent.log"
 // startTime is how long EnsureRunning waits for a new agent to answer.
 const startTime = 10 * time.Second
 
+// headStart is what an agent that somebody else has just started gets.
+const headStart = 50 * time.Millisecond
+
 // EnsureRunning starts the agent when none answers: the `curfew-agent` next to
 // this program's own file, else on PATH. It waits until it answers. Any number of
 // programs may call it at once: one agent stays, the others see that and have
@@ -31,6 +34,15 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 	_, err := c.Version(ctx)
 	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Kind != auth.KindNotRunning || c.err != nil {
 		return err // it runs (nil), or starting one would not help
+	}
+	// One may be on its way up: a script that runs `curfew agent &` and then asks
+	// means that one, with its flags.
+	select {
+	case <-time.After(headStart):
+	case <-ctx.Done():
+	}
+	if _, err := c.Version(ctx); err == nil {
+		return nil
 	}
 	pid, exited, err := c.start()
 	if err != nil {
@@ -74,7 +86,7 @@ func (c *Client) start() (pid int, exited <-chan error, err error) {
 	}
 	// What the agent says before it has a log goes to a file that has no name
 	// any more: a pipe would kill it when its reader is gone.
-	said, err := os.CreateTemp("", "curfew-start-*")
+	said, err := openSaid()
 	if err != nil {
 		return cannot(err)
 	}
@@ -101,6 +113,18 @@ func (c *Client) start() (pid int, exited <-chan error, err error) {
 		ended <- whatItSaid(said, cmd.ProcessState.String())
 	}()
 	return cmd.Process.Pid, ended, nil
+}
+
+// openSaid makes the file for an agent's first words. A TMPDIR that is gone, as
+// that of a shell which has ended, keeps no agent from starting.
+func openSaid() (*os.File, error) {
+	f, err := os.CreateTemp("", "curfew-start-*")
+	for _, dir := range []string{"/tmp", os.Getenv("XDG_RUNTIME_DIR")} {
+		if err != nil && dir != "" {
+			f, err = os.CreateTemp(dir, "curfew-start-*")
+		}
+	}
+	return f, err
 }
 
 // FindProgram finds one of Curfew's programs beside this one, else on PATH.

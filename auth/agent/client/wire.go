@@ -14,11 +14,14 @@ import (
 const (
 	Host          = "curfew"         // the only Host that is served
 	ProgramHeader = "Curfew-Program" // who asks, in words, for the log
+	BusHeader     = "Curfew-Bus"     // the D-Bus session of whoever asks, for an agent that has none
+	VersionHeader = "Curfew-Version" // of the agent, in every answer
 	MaxRequest    = 64 << 10         // of a request
 	MaxAnswer     = 4 << 20          // of an answer, and of one line of a watch
 	Heartbeat     = 15 * time.Second // between lines of a watch, at most
 	DefaultEvents = 100
 	MaxEvents     = 1000
+	MaxBus        = 1 << 10 // bytes of a BusHeader
 )
 
 // Version answers GET /v1/version.
