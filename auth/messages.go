@@ -111,7 +111,7 @@ var messages = map[string]string{
 	"net_cancelled":          "%s was not waited for: cancelled",
 	"net_name_unknown":       "%s is a name that cannot be resolved; check the spelling and the network",
 	"net_lookup":             "%s could not be looked up; check the network",
-	"tls_authority":          "%s has a TLS certificate of an authority that this computer does not trust; if that is new, the network or a security program may be intercepting TLS",
+	"tls_authority":          "%s has a TLS certificate of “%s”, which this computer does not trust; set ca_file if it is right, else the network or a security program may be intercepting TLS",
 	"tls_name":               "%s has a TLS certificate for another name; the network may be intercepting TLS, or the address is wrong",
 	"tls_expired":            "%s has a TLS certificate that is not valid today; check this computer's clock, else the server's owner must renew it",
 	"tls_invalid":            "%s has an invalid TLS certificate",

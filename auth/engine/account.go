@@ -84,14 +84,27 @@ func (m *Manager) newAccount(c auth.Account) (*account, error) {
 }
 
 func (m *Manager) clientConfig(c auth.Account, clock *Clock) oauth.Config {
+	accessLifetime, _ := auth.ParseSpan(c.AccessLifetime) // config has checked it
 	return oauth.Config{
 		Provider:              c.Provider,
 		Issuer:                c.Issuer,
 		AuthorizationEndpoint: c.AuthorizationEndpoint,
 		TokenEndpoint:         c.TokenEndpoint,
 		RevocationEndpoint:    c.RevocationEndpoint,
+		DeviceEndpoint:        c.DeviceEndpoint,
+		UserinfoEndpoint:      c.UserinfoEndpoint,
 		ClientID:              c.ClientID,
+		ClientAuth:            c.ClientAuth,
 		Scopes:                c.Scopes,
+		Authorize:             c.Authorize,
+		Prompt:                c.Prompt,
+		LoginHint:             c.LoginHint,
+		Resource:              c.Resource,
+		ScopeSeparator:        c.ScopeSeparator,
+		AccessLifetime:        accessLifetime,
+		DeadCodes:             c.DeadCodes,
+		CAFile:                c.CAFile,
+		Proxy:                 c.Proxy,
 		Redirect:              c.Redirect,
 		Logger:                m.log.With("account", c.Name),
 		Now:                   clock.Now,

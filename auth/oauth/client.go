@@ -41,7 +41,7 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, field := range []*string{&c.ClientID, &c.Issuer, &c.AuthorizationEndpoint, &c.TokenEndpoint, &c.RevocationEndpoint, &c.Redirect} {
+	for _, field := range []*string{&c.ClientID, &c.Issuer, &c.AuthorizationEndpoint, &c.TokenEndpoint, &c.RevocationEndpoint, &c.DeviceEndpoint, &c.UserinfoEndpoint, &c.Redirect, &c.Proxy} {
 		*field = strings.TrimSpace(*field) // as it was pasted
 	}
 	c.ClientSecret = auth.NewSecret(strings.TrimSpace(c.ClientSecret.Reveal()))
@@ -60,6 +60,8 @@ func New(c Config) (*Client, error) {
 		{"authorization_endpoint", c.AuthorizationEndpoint},
 		{"token_endpoint", c.TokenEndpoint},
 		{"revocation_endpoint", c.RevocationEndpoint},
+		{"device_endpoint", c.DeviceEndpoint},
+		{"userinfo_endpoint", c.UserinfoEndpoint},
 	} {
 		if field.address == "" {
 			continue
@@ -90,9 +92,14 @@ func New(c Config) (*Client, error) {
 	if len(provider.RedirectHosts) > 0 && !slices.Contains(provider.RedirectHosts, redirect.host) {
 		return nil, fmt.Errorf("redirect: %s accepts only the hosts %s, not %s", provider.Title, strings.Join(provider.RedirectHosts, " and "), redirect.host)
 	}
+	if err := provider.overlay(c); err != nil {
+		return nil, err
+	}
 	client := &Client{config: c, provider: provider, redirect: redirect, transport: c.Transport, log: c.Logger, now: c.Now}
 	if client.transport == nil {
-		client.transport = newTransport()
+		if client.transport, err = newTransport(c.CAFile, c.Proxy); err != nil {
+			return nil, err
+		}
 	}
 	if client.log == nil {
 		client.log = slog.New(slog.DiscardHandler)
@@ -124,22 +131,43 @@ func (c *Client) clientAuth(m *metadata) string {
 
 // post sends a form to an endpoint as this client, once.
 func (c *Client) post(ctx context.Context, op string, m *metadata, endpoint string, form url.Values) (*reply, *Error) {
-	auth := c.clientAuth(m)
-	if auth != "basic" {
+	how := c.clientAuth(m)
+	if how != "basic" {
 		form.Set("client_id", c.config.ClientID)
 	}
-	if auth == "post" {
+	switch how {
+	case "post":
 		form.Set("client_secret", c.config.ClientSecret.Reveal())
+	case "private_key_jwt":
+		assertion, err := c.assertion(m.token)
+		if err != nil {
+			return nil, &Error{Op: op, Server: hostOf(endpoint), Class: HeldBack, Err: err}
+		}
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", assertion.Reveal())
 	}
 	req, err := http.NewRequest(http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, &Error{Op: op, Class: HeldBack, Err: errors.New("the endpoint's address cannot be parsed")}
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if auth == "basic" { // encoded as RFC 6749 section 2.3.1 asks
+	if how == "basic" { // encoded as RFC 6749 section 2.3.1 asks
 		req.SetBasicAuth(url.QueryEscape(c.config.ClientID), url.QueryEscape(c.config.ClientSecret.Reveal()))
 	}
 	return c.send(ctx, op, req, tokenLimit)
+}
+
+// wantedScopes are the configured scopes, or the preset's.
+func (c *Client) wantedScopes() []string {
+	if c.config.Scopes != nil {
+		return c.config.Scopes
+	}
+	return c.provider.Scopes
+}
+
+// accessLifetime is how long an access token lives when the answer does not say.
+func (c *Client) accessLifetime() time.Duration {
+	return min(cmp.Or(c.config.AccessLifetime, c.provider.AccessLifetime.Duration), maxTokenLife)
 }
 
 // scopes are the configured scopes, or the preset's as far as the server lists them.

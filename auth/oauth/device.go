@@ -45,6 +45,7 @@ func (c *Client) StartDevice(ctx context.Context) (*DeviceFlow, error) {
 	if scopes := c.scopes(m); len(scopes) > 0 {
 		form.Set(cmp.Or(c.provider.DeviceScopeParameter, "scope"), c.joinScopes(scopes))
 	}
+	c.addResource(form)
 	r, failed := c.post(ctx, op, m, m.device, form)
 	if failed != nil {
 		return nil, failed

@@ -19,6 +19,8 @@ type metadata struct {
 	issuer                                                   string // empty without discovery
 	template                                                 string // the issuer of ID tokens, with {tenantid} for the claim tid; empty: issuer
 	authorization, token, revocation, device, userinfo, jwks string
+	pushed                                                   string
+	pushedOnly                                               bool     // RFC 9126: requests are handed over beforehand
 	namesItself                                              bool     // RFC 9207: "iss" comes with every authorization answer
 	authMethods                                              []string // nil: not listed
 	scopes                                                   []string // nil: not listed
@@ -68,7 +70,7 @@ func (c *Client) discover(ctx context.Context) (*metadata, *Error) {
 	}
 	m.authorization = cmp.Or(c.config.AuthorizationEndpoint, m.authorization)
 	m.token = cmp.Or(c.config.TokenEndpoint, m.token)
-	m.revocation = cmp.Or(c.config.RevocationEndpoint, c.provider.RevocationEndpoint, m.revocation)
+	m.revocation = cmp.Or(c.provider.RevocationEndpoint, m.revocation)
 	m.device = cmp.Or(c.provider.DeviceEndpoint, m.device)
 	m.userinfo = cmp.Or(c.provider.UserinfoEndpoint, m.userinfo)
 	if m.authorization == "" || m.token == "" {
@@ -208,14 +210,16 @@ func readMetadata(issuer string, doc object) (*metadata, *Error) {
 		authMethods: doc.strs("token_endpoint_auth_methods_supported"),
 		scopes:      doc.strs("scopes_supported"),
 		idTokenAlgs: doc.strs("id_token_signing_alg_values_supported"),
+		pushedOnly:  doc.yes("require_pushed_authorization_requests"),
 	}
 	for key, to := range map[string]*string{
-		"authorization_endpoint":        &m.authorization,
-		"token_endpoint":                &m.token,
-		"revocation_endpoint":           &m.revocation,
-		"device_authorization_endpoint": &m.device,
-		"userinfo_endpoint":             &m.userinfo,
-		"jwks_uri":                      &m.jwks,
+		"authorization_endpoint":                &m.authorization,
+		"token_endpoint":                        &m.token,
+		"revocation_endpoint":                   &m.revocation,
+		"device_authorization_endpoint":         &m.device,
+		"userinfo_endpoint":                     &m.userinfo,
+		"jwks_uri":                              &m.jwks,
+		"pushed_authorization_request_endpoint": &m.pushed,
 	} {
 		address, _ := doc.str(key)
 		if address == "" {

@@ -233,8 +233,12 @@ func (e *Error) Reason() auth.Text {
 // networkReason says what went wrong on the way to the server. The second
 // result is err if its text cannot hold bytes of the exchange, else nil.
 func networkReason(server string, err error, sent bool) (auth.Text, error) {
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return auth.Say("tls_authority", server), err
+	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		issuer := "?"
+		if unknown.Cert != nil {
+			issuer = cmp.Or(clean(unknown.Cert.Issuer.String()), issuer)
+		}
+		return auth.Say("tls_authority", server, issuer), err
 	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return auth.Say("tls_name", server), err

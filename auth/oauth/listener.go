@@ -133,24 +133,34 @@ func portOf(ln net.Listener) string {
 // receiver is the HTTP server behind the redirect URI of one sign-in.
 type receiver struct {
 	host, path string // exactly what the browser must ask for
-	state      auth.Secret
 	log        *slog.Logger
 	doorstep   doorstep
+	round      atomic.Pointer[round]
+}
 
+// round is one way of a browser to the server and back. Few sign-ins take two.
+type round struct {
+	state   auth.Secret
 	answer  chan url.Values // gets the one answer with the right state
 	claimed atomic.Bool
 
-	ended chan struct{} // closed when page is known
+	ended chan struct{} // closed when one of these is known:
 	page  pages.Page
+	next  string // where the browser goes on
 }
 
 func newReceiver(r redirect, port string, state auth.Secret, log *slog.Logger) *receiver {
-	path := cmp.Or(r.path, "/")
-	return &receiver{
-		host: r.authority(port), path: path, state: state, log: log,
-		answer: make(chan url.Values, 1), ended: make(chan struct{}),
+	rc := &receiver{
+		host: r.authority(port), path: cmp.Or(r.path, "/"), log: log,
 		doorstep: doorstep{spoiled: make(chan struct{})},
 	}
+	rc.begin(state)
+	return rc
+}
+
+// begin makes the receiver wait for the answer with this state.
+func (rc *receiver) begin(state auth.Secret) {
+	rc.round.Store(&round{state: state, answer: make(chan url.Values, 1), ended: make(chan struct{})})
 }
 
 // ServeHTTP takes the answer, or refuses the request. A browser that brought
@@ -160,7 +170,8 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rc.start(w, r) {
 		return
 	}
-	values, status, why := rc.check(r)
+	now := rc.round.Load()
+	values, status, why := rc.check(r, now)
 	if status != http.StatusOK {
 		rc.log.Debug("visit to the sign-in port refused", "status", status, "why", why)
 		switch {
@@ -179,11 +190,17 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if v, ok := r.Context().Value(visitorKey{}).(*visitor); ok {
 		v.kept.Store(true)
 	}
-	if rc.claimed.CompareAndSwap(false, true) {
-		rc.answer <- values
+	if now.claimed.CompareAndSwap(false, true) {
+		now.answer <- values
 	}
-	<-rc.ended // within the limits of Flow.Wait
-	rc.write(w, r, http.StatusOK, rc.page)
+	<-now.ended // within the limits of Flow.Wait
+	if now.next != "" {
+		setPageHeaders(w.Header())
+		w.Header().Set("Location", now.next)
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
+	rc.write(w, r, http.StatusOK, now.page)
 }
 
 // The reasons to refuse a visit for which there are pages.
@@ -192,10 +209,10 @@ const (
 	noCookie = "not from the browser that opened the start page"
 )
 
-// end releases the browsers that wait. It is called once.
-func (rc *receiver) end(page pages.Page) {
-	rc.page = page
-	close(rc.ended)
+// end releases the browsers that wait. It is called once in a round.
+func (r *round) end(page pages.Page, next string) {
+	r.page, r.next = page, next
+	close(r.ended)
 }
 
 // checkVisitor sorts out what is no browser that a person sent here. It returns
@@ -217,7 +234,7 @@ func (rc *receiver) checkVisitor(r *http.Request) (why string) {
 
 // check sorts a request: StatusOK for the answer of this sign-in, else the
 // status to refuse it with and the reason, which holds nothing of the request.
-func (rc *receiver) check(r *http.Request) (values url.Values, status int, why string) {
+func (rc *receiver) check(r *http.Request, now *round) (values url.Values, status int, why string) {
 	if why := rc.checkVisitor(r); why != "" {
 		return nil, http.StatusForbidden, why
 	}
@@ -240,7 +257,7 @@ func (rc *receiver) check(r *http.Request) (values url.Values, status int, why s
 	switch {
 	case !values.Has("state") && values.Has("error") && fromUs:
 		// Some servers forget the state with an error; the cookie says whose it is.
-	case subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(rc.state.Reveal())) != 1:
+	case subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(now.state.Reveal())) != 1:
 		return values, http.StatusBadRequest, noState
 	case wanted && (!fromUs || !fromThisUser(r)):
 		return nil, http.StatusForbidden, noCookie

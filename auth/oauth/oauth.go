@@ -24,12 +24,25 @@ type Config struct {
 	Issuer   string // discovery (OIDC Discovery, RFC 8414); overrides the preset's
 
 	// Endpoints that override discovery and preset; empty: theirs.
-	AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint string
+	AuthorizationEndpoint, TokenEndpoint, RevocationEndpoint, DeviceEndpoint, UserinfoEndpoint string
 
 	ClientID     string
-	ClientSecret auth.Secret // zero for public clients
+	ClientSecret auth.Secret // zero for public clients; of private_key_jwt the key in PEM
+	ClientAuth   string      // none, basic, post or private_key_jwt; empty: the preset's, or as discovery says
 	Scopes       []string
-	Redirect     string // default "http://127.0.0.1/callback"; a port is added when it has none
+
+	Authorize      map[string]string // further parameters of the authorization request
+	Prompt         string            // sent as it is; "none": none is sent; empty: what is needed
+	LoginHint      string            // whom to suggest to the server
+	Resource       []string          // RFC 8707
+	ScopeSeparator string            // empty: a space
+	AccessLifetime time.Duration     // when expires_in is missing; 0: the preset's
+	DeadCodes      []string          // rules for a dead refresh token, in addition to the preset's
+
+	CAFile string // certificates, in PEM, that are trusted in addition to the system's
+	Proxy  string // its address, or "none"; empty: as the environment says
+
+	Redirect string // default "http://127.0.0.1/callback"; a port is added when it has none
 
 	Transport http.RoundTripper // below the guard; nil: a private http.Transport
 	Logger    *slog.Logger      // nil: discard

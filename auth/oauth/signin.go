@@ -44,6 +44,7 @@ type Flow struct {
 
 	client      *Client
 	meta        *metadata
+	options     SignInOptions
 	redirectURI string
 	verifier    auth.Secret
 	nonce       auth.Secret // zero without OpenID Connect
@@ -75,34 +76,69 @@ func (c *Client) StartSignIn(ctx context.Context, o SignInOptions) (*Flow, error
 	if err != nil {
 		return nil, &Error{Op: op, Class: HeldBack, Err: err}
 	}
-	state := auth.NewSecret(rand.Text())
 	f := &Flow{
 		ExpiresAt:   c.now().Add(o.Timeout).Round(0),
 		client:      c,
 		meta:        m,
+		options:     o,
 		redirectURI: c.redirect.uri(port),
-		verifier:    auth.NewSecret(oauth2.GenerateVerifier()),
 		deadline:    time.Now().Add(o.Timeout),
 		listeners:   listeners,
-		receiver:    newReceiver(c.redirect, port, state, c.log),
 	}
 	f.life, f.end = context.WithCancel(context.WithoutCancel(ctx))
-	if c.openID(m) {
-		f.nonce = auth.NewSecret(rand.Text())
-	}
-	f.URL = c.authorizationURL(f, state, o)
+	state := auth.NewSecret(rand.Text())
+	f.receiver = newReceiver(c.redirect, port, state, c.log)
 	f.receiver.doorstep.wanted = o.Browser
+	if failed := f.ask(ctx, state, false, false); failed != nil {
+		f.Close()
+		return nil, failed
+	}
+	f.URL = f.receiver.doorstep.to
 	return f, nil
 }
 
+// ask makes the authorization request of a round, with secrets of its own.
+// offline asks in every way there is for a refresh token; without leaves the
+// scope offline_access out.
+func (f *Flow) ask(ctx context.Context, state auth.Secret, offline, without bool) *Error {
+	c, m := f.client, f.meta
+	f.verifier, f.nonce = auth.NewSecret(oauth2.GenerateVerifier()), auth.Secret{}
+	if c.openID(m) {
+		f.nonce = auth.NewSecret(rand.Text())
+	}
+	scopes := c.scopes(m)
+	if without {
+		scopes = slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == offlineAccess })
+	}
+	address := c.authorizationURL(f, state, scopes, offline)
+	if m.pushedOnly {
+		var failed *Error
+		if address, failed = c.push(ctx, m, address); failed != nil {
+			return failed
+		}
+	}
+	d := &f.receiver.doorstep
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.to = address
+	return nil
+}
+
+// offlineAccess is the scope that asks for a refresh token (OIDC Core 11).
+const offlineAccess = "offline_access"
+
 // authorizationURL is the request of RFC 6749 section 4.1.1, with PKCE S256
 // (RFC 7636) wherever the provider does not refuse it.
-func (c *Client) authorizationURL(f *Flow, state auth.Secret, o SignInOptions) string {
+func (c *Client) authorizationURL(f *Flow, state auth.Secret, scopes []string, offline bool) string {
+	o := f.options
 	var options []oauth2.AuthCodeOption
 	if c.provider.PKCE != "never" {
 		options = append(options, oauth2.S256ChallengeOption(f.verifier.Reveal()))
 	}
 	set := func(key, value string) { options = append(options, oauth2.SetAuthURLParam(key, value)) }
+	if offline {
+		set("access_type", "offline") // Google's way; others ignore what they do not know (RFC 6749 section 3.1)
+	}
 	for key, value := range c.provider.Authorize {
 		set(key, value)
 	}
@@ -111,6 +147,7 @@ func (c *Client) authorizationURL(f *Flow, state auth.Secret, o SignInOptions) s
 	}
 	var prompt []string
 	switch {
+	case offline: // the person has just signed in
 	case o.ForceLogin && c.provider.ForceLogin != nil:
 		for key, value := range c.provider.ForceLogin {
 			set(key, value)
@@ -118,23 +155,62 @@ func (c *Client) authorizationURL(f *Flow, state auth.Secret, o SignInOptions) s
 	case o.ForceLogin:
 		prompt = append(prompt, "login")
 	}
-	if !f.nonce.IsZero() && slices.Contains(c.scopes(f.meta), "offline_access") {
-		prompt = append(prompt, "consent") // OIDC Core 11: without it offline_access is ignored
+	if offline && !f.nonce.IsZero() {
+		prompt = append(prompt, "consent") // OIDC Core 11 lets a server ignore offline_access without it
 	}
-	if len(prompt) > 0 {
+	switch {
+	case c.config.Prompt == "none":
+	case c.config.Prompt != "":
+		set("prompt", c.config.Prompt)
+	case len(prompt) > 0:
 		set("prompt", strings.Join(prompt, " "))
 	}
-	if o.LoginHint != "" {
-		set("login_hint", o.LoginHint)
+	if hint := cmp.Or(c.config.LoginHint, o.LoginHint); hint != "" {
+		set("login_hint", hint)
 	}
-	if scopes := c.scopes(f.meta); len(scopes) > 0 {
+	if len(scopes) > 0 {
 		set(cmp.Or(c.provider.ScopeParameter, "scope"), c.joinScopes(scopes))
 	}
 	conf := oauth2.Config{
 		ClientID: c.config.ClientID, RedirectURL: f.redirectURI,
 		Endpoint: oauth2.Endpoint{AuthURL: f.meta.authorization},
 	}
-	return conf.AuthCodeURL(state.Reveal(), options...)
+	address := conf.AuthCodeURL(state.Reveal(), options...)
+	for _, resource := range c.config.Resource { // RFC 8707 section 2: it may come several times
+		address += "&resource=" + url.QueryEscape(resource)
+	}
+	return address
+}
+
+// push hands the request to the server beforehand (RFC 9126) and returns the
+// address with what stands for it.
+func (c *Client) push(ctx context.Context, m *metadata, address string) (string, *Error) {
+	const op = "sign-in"
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", &Error{Op: op, Class: HeldBack, Err: errors.New("the authorization endpoint's address cannot be parsed")}
+	}
+	r, failed := c.post(ctx, op, m, m.pushed, u.Query())
+	if failed != nil {
+		return "", failed
+	}
+	if !r.ok() {
+		return "", c.refusal(op, hostOf(m.pushed), r)
+	}
+	o, _ := r.object()
+	uri, _ := o.str("request_uri")
+	if !validToken(uri) {
+		return "", &Error{Op: op, Server: hostOf(m.pushed), Class: Protocol, Status: r.status, Err: fmt.Errorf("%s took the sign-in's request and gave no request_uri for it", hostOf(m.pushed))}
+	}
+	base, err := url.Parse(m.authorization)
+	if err != nil {
+		return "", &Error{Op: op, Class: HeldBack, Err: errors.New("the authorization endpoint's address cannot be parsed")}
+	}
+	q := base.Query()
+	q.Set("client_id", c.config.ClientID)
+	q.Set("request_uri", uri)
+	base.RawQuery = q.Encode()
+	return base.String(), nil
 }
 
 // Wait waits for the redirect, exchanges the code, verifies the ID token and
@@ -160,26 +236,58 @@ func (f *Flow) Wait(ctx context.Context, exchanging func()) (Grant, error) {
 
 	timeout := time.NewTimer(time.Until(f.deadline))
 	defer timeout.Stop()
-	var grant Grant
-	var err error
-	select {
-	case values := <-f.receiver.answer:
-		if exchanging != nil {
-			exchanging()
-		}
-		grant, err = f.finish(ctx, values)
-	case <-f.receiver.doorstep.spoiled:
-		err = errStartedTwice
-	case <-ctx.Done():
-		err = errSignInCancelled
-	case <-timeout.C:
-		err = &Error{Op: "sign-in", Class: Cancelled, Err: &saidError{text: auth.Say("sign_in_no_time")}}
-	}
+	grant, err := f.rounds(ctx, timeout.C, exchanging)
 	if f.receiver.doorstep.isSpoiled() && err == nil {
 		grant, err = grant.rotatedOnly(), errStartedTwice
 	}
-	f.receiver.end(pageFor(err))
+	f.receiver.round.Load().end(pageFor(err), "")
 	return grant, err
+}
+
+// rounds waits for what the browser brings. A second round asks for what the
+// first did not bring, in the same tab.
+func (f *Flow) rounds(ctx context.Context, timeout <-chan time.Time, exchanging func()) (Grant, error) {
+	for first := true; ; first = false {
+		now := f.receiver.round.Load()
+		select {
+		case values := <-now.answer:
+			if first && exchanging != nil {
+				exchanging()
+			}
+			grant, err := f.finish(ctx, values)
+			if !first || !f.another(ctx, grant, err) {
+				return grant, err
+			}
+			now.end(pages.Page{}, f.receiver.doorstep.address())
+		case <-f.receiver.doorstep.spoiled:
+			return Grant{}, errStartedTwice
+		case <-ctx.Done():
+			return Grant{}, errSignInCancelled
+		case <-timeout:
+			return Grant{}, &Error{Op: "sign-in", Class: Cancelled, Err: &saidError{text: auth.Say("sign_in_no_time")}}
+		}
+	}
+}
+
+// another starts the second round where it may help: the server does not know
+// the scope offline_access, or it gave no refresh token though one was wanted.
+// To ask for consent from the start would annoy where it was given before, and
+// some servers then want an administrator.
+func (f *Flow) another(ctx context.Context, grant Grant, err error) bool {
+	c := f.client
+	e, refused := errors.AsType[*Error](err)
+	without := refused && e.Code == "invalid_scope" && slices.Contains(c.scopes(f.meta), offlineAccess)
+	missing := err == nil && grant.RefreshToken.IsZero() && !f.nonce.IsZero() && slices.Contains(c.wantedScopes(), offlineAccess)
+	if !without && !missing {
+		return false
+	}
+	state := auth.NewSecret(rand.Text())
+	if failed := f.ask(ctx, state, true, without); failed != nil {
+		return false
+	}
+	c.log.Info("asking the server once more for a refresh token", "without offline_access", without)
+	f.receiver.begin(state)
+	return true
 }
 
 // finish turns the answer that the browser brought into a grant.

@@ -85,9 +85,9 @@ func TestSignInPrompt(t *testing.T) {
 		hint    string
 	}{
 		{"plain", []string{"openid"}, SignInOptions{}, "", ""},
-		{"offline access needs consent", []string{"openid", "offline_access"}, SignInOptions{}, "consent", ""},
+		{"offline access", []string{"openid", "offline_access"}, SignInOptions{}, "", ""},
 		{"forced", []string{"openid"}, SignInOptions{ForceLogin: true, LoginHint: "alice"}, "login", "alice"},
-		{"both", []string{"openid", "offline_access"}, SignInOptions{ForceLogin: true}, "login consent", ""},
+		{"both", []string{"openid", "offline_access"}, SignInOptions{ForceLogin: true}, "login", ""},
 		{"not OpenID", []string{"offline_access"}, SignInOptions{}, "", ""},
 	}
 	for _, test := range tests {
@@ -306,10 +306,10 @@ func TestReload(t *testing.T) {
 			go rc.ServeHTTP(shown[i], r)
 		}
 		synctest.Wait()
-		if len(rc.answer) != 1 {
-			t.Errorf("%d answers", len(rc.answer))
+		if n := len(rc.round.Load().answer); n != 1 {
+			t.Errorf("%d answers", n)
 		}
-		rc.end(pages.SignInDenied)
+		rc.round.Load().end(pages.SignInDenied, "")
 		synctest.Wait()
 		for i, page := range shown {
 			want := pages.SignInDenied

@@ -50,7 +50,7 @@ func (f *Flow) StartPage() string {
 	defer d.mu.Unlock()
 	path := startPath + rand.Text()
 	if d.pages == nil {
-		d.pages, d.cookie, d.to = map[string]*startPage{}, "curfew-"+rand.Text(), f.URL
+		d.pages, d.cookie = map[string]*startPage{}, "curfew-"+rand.Text()
 	}
 	d.pages[path] = &startPage{value: auth.NewSecret(rand.Text())}
 	return "http://" + f.receiver.host + path
@@ -63,7 +63,14 @@ func (f *Flow) Printed() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.wanted = false
-	return f.URL
+	return d.to
+}
+
+// address is where a browser goes to the server now.
+func (d *doorstep) address() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.to
 }
 
 // start serves a visit to a start page, if r is one.
@@ -81,7 +88,7 @@ func (rc *receiver) start(w http.ResponseWriter, r *http.Request) bool {
 	}
 	known, _ := d.knows(r)
 	d.mu.Lock()
-	again := page.used && !known
+	again, to := page.used && !known, d.to
 	page.used = true
 	d.mu.Unlock()
 	if again {
@@ -97,7 +104,7 @@ func (rc *receiver) start(w http.ResponseWriter, r *http.Request) bool {
 		http.SetCookie(w, &http.Cookie{Name: d.cookie, Value: page.value.Reveal(), Path: path,
 			MaxAge: int(signInLimit / time.Second), HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	}
-	w.Header().Set("Location", d.to)
+	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)
 	return true
 }

@@ -34,6 +34,7 @@ type answer struct {
 // An error may come with a grant that holds the refresh token alone: the old
 // one may be spent, so the new one must be saved whatever else is wrong.
 func (c *Client) requestTokens(ctx context.Context, op string, m *metadata, form url.Values) (answer, *Error) {
+	c.addResource(form)
 	r, failed := c.post(ctx, op, m, m.token, form)
 	if failed != nil {
 		return answer{}, failed
@@ -44,6 +45,13 @@ func (c *Client) requestTokens(ctx context.Context, op string, m *metadata, form
 		failed.Op, failed.Server, failed.Status = op, server, r.status
 	}
 	return a, failed
+}
+
+// addResource names what the tokens are for (RFC 8707 section 2).
+func (c *Client) addResource(form url.Values) {
+	if len(c.config.Resource) > 0 {
+		form["resource"] = c.config.Resource
+	}
 }
 
 // readTokens reads the answer of a token endpoint.
@@ -161,7 +169,7 @@ func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 		c.log.Warn("the life of an access token is not told in a number", "error", malformed)
 		fallthrough
 	case !found:
-		g.ExpiresIn = c.provider.AccessLifetime.Duration
+		g.ExpiresIn = c.accessLifetime()
 	case seconds > 0:
 		g.ExpiresIn = min(time.Duration(seconds)*time.Second, maxTokenLife)
 	}

@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +13,13 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/http/httpproxy"
 )
 
 // Limits of one request.
@@ -33,9 +38,11 @@ var alive = net.KeepAliveConfig{Enable: true, Idle: 3 * time.Second, Interval: t
 // newTransport makes the transport of a Client that was given none. A refresh
 // happens once in an hour, so a connection is never worth keeping; and on a
 // fresh HTTP/1.1 connection nothing below us can send a request twice.
-func newTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+func newTransport(caFile, proxy string) (*http.Transport, error) {
+	t := &http.Transport{
+		Proxy: func(r *http.Request) (*url.URL, error) { // what the environment says now, not when the agent started
+			return httpproxy.FromEnvironment().ProxyFunc()(r.URL)
+		},
 		DialContext:            (&net.Dialer{Timeout: 4 * time.Second, KeepAliveConfig: alive}).DialContext,
 		TLSHandshakeTimeout:    4 * time.Second,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
@@ -43,6 +50,29 @@ func newTransport() *http.Transport {
 		DisableKeepAlives:      true,
 		DisableCompression:     true, // a few kilobytes at most: see reply.read
 	}
+	switch u, err := url.Parse(proxy); {
+	case proxy == "":
+	case proxy == "none":
+		t.Proxy = nil
+	case err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
+		return nil, fmt.Errorf("proxy: %q is not the address of a proxy, such as http://proxy.example.com:3128", clean(proxy))
+	default:
+		t.Proxy = http.ProxyURL(u)
+	}
+	if caFile == "" {
+		return t, nil
+	}
+	text, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	if t.TLSClientConfig.RootCAs, err = x509.SystemCertPool(); err != nil {
+		t.TLSClientConfig.RootCAs = x509.NewCertPool()
+	}
+	if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("ca_file: there is no certificate in %s, which must be PEM", caFile)
+	}
+	return t, nil
 }
 
 // reply is a complete answer of a server.

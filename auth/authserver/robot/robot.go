@@ -78,9 +78,8 @@ func (b *Browser) Visit(ctx context.Context, u string) (Page, error) {
 	submitted := map[string]bool{}
 	next := step{method: http.MethodGet, url: first}
 	for range maxSteps {
-		if home != nil && home.Host != "" && next.url.Host == home.Host && next.url.Path == home.Path {
-			page.Arrived = true
-		}
+		// The waiting program may send the browser to the server once more.
+		page.Arrived = home != nil && home.Host != "" && next.url.Host == home.Host && (page.Arrived || next.url.Path == home.Path)
 		resp, body, err := b.load(ctx, next)
 		if err != nil {
 			return page, err
