@@ -101,10 +101,19 @@ func TestLateServerIsNotProvoked(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
 		good := w.net.server
-		w.net.server = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		hung := 0
+		w.net.server = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/token" {
+				hung++
+			}
+			<-r.Context().Done()
+		})
 		_, err := w.m.Refresh(t.Context(), "work", "test")
 		w.wantError(err, auth.KindUnavailable, "")
 		w.net.server = good
+		if hung != 1 {
+			t.Errorf("a server that hangs got the token %d times", hung)
+		}
 		asked := 0
 		w.net.onRefresh = func(string) func([]byte) { asked++; return nil }
 		time.Sleep(8 * time.Minute)
