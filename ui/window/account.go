@@ -190,7 +190,7 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	usable := v.usable() && l.busy == idle
 
 	p.title.say(words.Name)
-	p.pill.set(words.Title, toneOf(s, words))
+	p.pill.set(words.Title, v.fresh(s, toneOf(s, words)))
 	p.subject.say(words.Subject)
 	v.show(p.subject, words.Subject != "")
 	v.show(p.out, session)
@@ -218,13 +218,13 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	p.refreshes.lower(low)
 	p.age.lower(low)
 	v.show(p.gauges, session)
-	p.refreshes.set(words.Refreshes, refreshColor(s, words))
-	p.age.set(words.Age, ageColor(s, words, now))
+	p.refreshes.set(words.Refreshes, v.fresh(s, refreshColor(s, words)))
+	p.age.set(words.Age, v.fresh(s, ageColor(s, words, now)))
 
 	burn, ok := burnDown(s, l.events, now)
 	v.show(p.budget, ok && (session || ended))
 	if ok {
-		burn.color = refreshColor(s, words)
+		burn.color = v.fresh(s, refreshColor(s, words))
 		p.chart.loc = now.Location()
 		p.chart.set(burn)
 		p.forecast.say(words.Forecast)
@@ -327,6 +327,15 @@ func toneOf(s auth.Snapshot, words status.View) fyne.ThemeColorName {
 		return colorOK
 	}
 	return colorDim
+}
+
+// fresh is the colour of what is told of s: nothing looks healthy that cannot
+// be known now, because the agent or the account's server is out of reach.
+func (v *View) fresh(s auth.Snapshot, color fyne.ThemeColorName) fyne.ThemeColorName {
+	if (v.down != nil || s.State == auth.Waiting) && (color == colorOK || color == colorTime) {
+		return colorDim
+	}
+	return color
 }
 
 // refreshColor is the colour of the refreshes that are left.
