@@ -238,6 +238,9 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	v.show(p.used.root, len(words.Takers) == 0) // they say it better
 	p.ends.set(words.EndsBy)
 	v.show(p.ends.root, words.EndsBy != "")
+	needed := !session || status.UrgencyOf(s, now) >= status.Soon
+	p.in.bright(needed)
+	p.copy.bright(!needed && usable)
 	p.copy.set(busyWords(l, busyToken, tr("Copy access token"), tr("Copying…")), usable && session)
 	p.refresh.set(busyWords(l, busyRefresh, tr("Refresh now"), tr("Refreshing…")), usable && session && s.RefreshesLeft > 0 && s.State != auth.Refreshing)
 	p.cost.say(refreshCost(s, session))

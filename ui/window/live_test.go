@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
 
 	"curfew/auth"
 )
@@ -780,7 +781,7 @@ func TestNothingIsDrawnWhenNothingChanged(t *testing.T) {
 			t.Error("something was laid out anew")
 		}
 		s.pass(time.Minute)
-		s.reads("fresh for 40:07")
+		s.reads("valid for 40:07")
 	})
 }
 
@@ -862,8 +863,8 @@ func TestRefreshModes(t *testing.T) {
 	live(t, agent, func(s *stage) {
 		s.Go(Wish{Page: PageSettings})
 		s.settle()
-		s.reads("While in use\n1 to 2 sign-ins in 30 days, programs seldom wait", "On demand\n1 sign-in in 30 days, programs wait about 3 times a day",
-			"Always\nabout 34 sign-ins in 30 days, programs never wait", "Made from the last 7 days of use")
+		s.reads("While in use\n1 to 2 sign-ins in 30 days, tools seldom wait", "On demand\n1 sign-in in 30 days, tools wait about 3 times a day",
+			"Always\nabout 34 sign-ins in 30 days, tools never wait", "Made from the last 7 days of use")
 		radios := s.settings.account.modes.radios
 		chosen := func() (at int) {
 			at = -1
@@ -1134,4 +1135,30 @@ func TestThirtyAccountsScroll(t *testing.T) {
 			t.Errorf("the first row is scrolled away by %v", scroll.Offset.Y)
 		}
 	})
+}
+
+// TestPrimary: a healthy account's bright button copies its token; one that
+// wants a person asks for the sign-in.
+func TestPrimary(t *testing.T) {
+	few := spotify()
+	few.RefreshesUsed, few.RefreshesLeft = 18, 2
+	for _, tt := range []struct {
+		name     string
+		account  auth.Snapshot
+		copy, in widget.Importance
+	}{
+		{"healthy", spotify(), widget.HighImportance, widget.MediumImportance},
+		{"two refreshes left", few, widget.MediumImportance, widget.HighImportance},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			live(t, newFakeAgent(tt.account), func(s *stage) {
+				if got := s.account.copy.Importance; got != tt.copy {
+					t.Errorf("Copy access token has importance %v", got)
+				}
+				if got := s.account.in.Importance; got != tt.in {
+					t.Errorf("Sign in again has importance %v", got)
+				}
+			})
+		})
+	}
 }

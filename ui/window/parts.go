@@ -98,6 +98,18 @@ func (b *button) primary() *button { b.Importance = widget.HighImportance; retur
 func (b *button) quiet() *button   { b.Importance = widget.LowImportance; return b }
 func (b *button) danger() *button  { b.Importance = widget.DangerImportance; return b }
 
+// bright makes the button the one to press, or one among others.
+func (b *button) bright(yes bool) {
+	importance := widget.MediumImportance
+	if yes {
+		importance = widget.HighImportance
+	}
+	if b.Importance != importance {
+		b.Importance = importance
+		b.Refresh()
+	}
+}
+
 // set shows words, usable or not; it does nothing when that is so already.
 func (b *button) set(words string, usable bool) {
 	if b.Text != words {
