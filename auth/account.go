@@ -102,7 +102,7 @@ var keys = []Key{
 	{Name: "login_hint", Kind: KeyText, Arg: "NAME", More: true, Help: "the user name or e-mail address to suggest"},
 	{Name: "resource", Kind: KeyList, Arg: "URI", More: true, Help: "the API that tokens are for (RFC 8707)"},
 	{Name: "scope_separator", Kind: KeyChoice, Options: []string{" ", ","}, Arg: "CHARACTER", More: true, Help: "what stands between scopes: a space (default) or a comma"},
-	{Name: "client_auth", Kind: KeyChoice, Options: []string{"none", "basic", "post"}, Arg: "WAY", More: true, Help: "how the client secret is sent: basic, post or none"},
+	{Name: "client_auth", Kind: KeyChoice, Options: []string{"none", "basic", "post", "private_key_jwt"}, Arg: "WAY", More: true, Help: "how the client proves who it is: basic, post, private_key_jwt or none"},
 	{Name: "access_lifetime", Kind: KeySpan, Arg: "SPAN", More: true, Help: "how long an access token lives when the server does not say, for example 1h"},
 	{Name: "dead_codes", Kind: KeyList, Arg: "CODE", More: true, Help: "an error code that means, like invalid_grant, that the refresh token is dead"},
 	{Name: "revocation_reach", Kind: KeyChoice, Options: []string{"token", "grant", "user-client", "user"}, Arg: "REACH", More: true, Help: "what revoking a token ends: token (that one), grant (its sign-in), user-client (all your sign-ins with this client) or user (all your sign-ins)"},

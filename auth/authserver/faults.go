@@ -224,24 +224,33 @@ func parseRule(text string) (*rule, error) {
 	if !slices.Contains(kind.places, r.place) {
 		return nil, fmt.Errorf("%s cannot happen at %s, only at %s", r.fault, r.place, list(kind.places))
 	}
-	if options != "" {
-		for option := range strings.SplitSeq(options, ";") {
+	if err := r.readOptions(options, kind.options); err != nil {
+		return nil, err
+	}
+	return r, r.checkValues(name)
+}
+
+// readOptions reads key=value;key=value. known says of each key whether it must
+// be there.
+func (r *rule) readOptions(text string, known map[string]bool) error {
+	if text != "" {
+		for option := range strings.SplitSeq(text, ";") {
 			key, value, ok := strings.Cut(option, "=")
-			if _, known := kind.options[key]; !ok || !known || value == "" {
-				return nil, fmt.Errorf("%s takes no option %q", r.fault, option)
+			if _, known := known[key]; !ok || !known || value == "" {
+				return fmt.Errorf("%s takes no option %q", r.fault, option)
 			}
 			if _, twice := r.options[key]; twice {
-				return nil, fmt.Errorf("option %s is given twice", key)
+				return fmt.Errorf("option %s is given twice", key)
 			}
 			r.options[key] = value
 		}
 	}
-	for key, must := range kind.options {
+	for key, must := range known {
 		if _, ok := r.options[key]; must && !ok {
-			return nil, fmt.Errorf("%s needs the option %s", r.fault, key)
+			return fmt.Errorf("%s needs the option %s", r.fault, key)
 		}
 	}
-	return r, r.checkValues(name)
+	return nil
 }
 
 // checkValues refuses options that mean nothing, so that no fault is silently
@@ -250,17 +259,7 @@ func (r *rule) checkValues(name string) error {
 	value := r.options["value"]
 	switch name {
 	case "status":
-		_, withError := r.options["error"]
-		if ok := r.status >= 400 && r.status <= 599 || r.status == 200 && withError; !ok {
-			return fmt.Errorf("a status is 400 to 599, or 200 with error=CODE")
-		}
-		for _, key := range []string{"retry-after", "retry-date"} {
-			if value, ok := r.options[key]; ok {
-				if _, err := strconv.ParseUint(value, 10, 31); err != nil {
-					return fmt.Errorf("%s=%s is not a number of seconds", key, value)
-				}
-			}
-		}
+		return r.checkStatus()
 	case "slow":
 		if d, err := time.ParseDuration(r.options["by"]); err != nil || d <= 0 {
 			return fmt.Errorf("by=%s is not a duration such as 2s", r.options["by"])
@@ -276,6 +275,22 @@ func (r *rule) checkValues(name string) error {
 	case "id-alg":
 		if value != "none" && value != "HS256" {
 			return fmt.Errorf("value=%s is not none or HS256", value)
+		}
+	}
+	return nil
+}
+
+// checkStatus is checkValues of a status.
+func (r *rule) checkStatus() error {
+	_, withError := r.options["error"]
+	if ok := r.status >= 400 && r.status <= 599 || r.status == 200 && withError; !ok {
+		return fmt.Errorf("a status is 400 to 599, or 200 with error=CODE")
+	}
+	for _, key := range []string{"retry-after", "retry-date"} {
+		if value, ok := r.options[key]; ok {
+			if _, err := strconv.ParseUint(value, 10, 31); err != nil {
+				return fmt.Errorf("%s=%s is not a number of seconds", key, value)
+			}
 		}
 	}
 	return nil

@@ -32,6 +32,34 @@ type Client struct {
 	keys keyCache
 }
 
+// checkAddresses refuses addresses that no request may go to.
+func (c Config) checkAddresses() error {
+	for _, field := range []struct{ name, address string }{
+		{"issuer", c.Issuer},
+		{"authorization_endpoint", c.AuthorizationEndpoint},
+		{"token_endpoint", c.TokenEndpoint},
+		{"revocation_endpoint", c.RevocationEndpoint},
+		{"device_endpoint", c.DeviceEndpoint},
+		{"userinfo_endpoint", c.UserinfoEndpoint},
+	} {
+		if field.address == "" {
+			continue
+		}
+		if _, err := parseURL(field.address); err != nil {
+			return fmt.Errorf("%s: %w", field.name, err)
+		}
+	}
+	// An issuer is compared byte for byte, so it is taken as it is. A query is
+	// forbidden in it (RFC 8414 section 2).
+	if strings.Contains(c.Issuer, "?") {
+		return errors.New("issuer: an issuer has no query")
+	}
+	if strings.ContainsAny(c.Issuer, "{}") {
+		return errors.New("issuer: write your own tenant in place of the part in braces")
+	}
+	return nil
+}
+
 // New checks the configuration; it makes no request.
 func New(c Config) (*Client, error) {
 	if c.Provider == "" {
@@ -55,28 +83,8 @@ func New(c Config) (*Client, error) {
 		provider.RevocationEndpoint, provider.DeviceEndpoint, provider.UserinfoEndpoint = "", "", ""
 	}
 	c.Issuer = cmp.Or(c.Issuer, provider.Issuer)
-	for _, field := range []struct{ name, address string }{
-		{"issuer", c.Issuer},
-		{"authorization_endpoint", c.AuthorizationEndpoint},
-		{"token_endpoint", c.TokenEndpoint},
-		{"revocation_endpoint", c.RevocationEndpoint},
-		{"device_endpoint", c.DeviceEndpoint},
-		{"userinfo_endpoint", c.UserinfoEndpoint},
-	} {
-		if field.address == "" {
-			continue
-		}
-		if _, err := parseURL(field.address); err != nil {
-			return nil, fmt.Errorf("%s: %w", field.name, err)
-		}
-	}
-	// An issuer is compared byte for byte, so it is not written anew. A query
-	// is forbidden in it (RFC 8414 section 2).
-	if strings.Contains(c.Issuer, "?") {
-		return nil, errors.New("issuer: an issuer has no query")
-	}
-	if strings.ContainsAny(c.Issuer, "{}") {
-		return nil, errors.New("issuer: write your own tenant in place of the part in braces")
+	if err := c.checkAddresses(); err != nil {
+		return nil, err
 	}
 	if c.Issuer == "" {
 		c.AuthorizationEndpoint = cmp.Or(c.AuthorizationEndpoint, provider.AuthorizationEndpoint)

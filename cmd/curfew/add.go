@@ -274,49 +274,67 @@ func (q questions) answer(prompt, preset string, check func(string) string) (str
 	}
 }
 
+func findProvider(list []auth.Provider, name string) (auth.Provider, bool) {
+	i := slices.IndexFunc(list, func(v auth.Provider) bool { return v.Name == name })
+	if i < 0 {
+		return auth.Provider{}, false
+	}
+	return list[i], true
+}
+
+// filled wants an answer.
+func filled(complaint string) func(string) string {
+	return func(text string) string {
+		if text == "" {
+			return complaint
+		}
+		return ""
+	}
+}
+
+// provider asks for one of the list.
+func (q questions) provider(list []auth.Provider) (string, error) {
+	return q.answer("Provider (Tab completes, ? lists)", "", func(name string) string {
+		switch v, ok := findProvider(list, name); {
+		case ok:
+			return v.Unavailable
+		case name != "?" && name != "":
+			q.print(fmt.Sprintf("there is no provider %q", name))
+		}
+		var names []string
+		for _, v := range list {
+			if v.Unavailable == "" {
+				names = append(names, v.Name)
+			}
+		}
+		return strings.Join(names, " ")
+	})
+}
+
+// scopes asks for the scopes, unless a has them.
+func (q questions) scopes(a *auth.Account, v auth.Provider) error {
+	if a.Scopes != nil {
+		return nil
+	}
+	usual := strings.Join(v.Scopes, " ")
+	scopes, err := q.answer("Scopes", usual, nil)
+	if err == nil && scopes != usual {
+		a.Scopes = strings.Fields(scopes)
+	}
+	return err
+}
+
 // complete asks for what a does not say, and shows the provider's guide.
 func (q questions) complete(a *auth.Account, list []auth.Provider) (err error) {
-	find := func(name string) (auth.Provider, bool) {
-		i := slices.IndexFunc(list, func(v auth.Provider) bool { return v.Name == name })
-		if i < 0 {
-			return auth.Provider{}, false
-		}
-		return list[i], true
-	}
 	if a.Provider == "" && a.Issuer == "" && a.TokenEndpoint == "" {
-		a.Provider, err = q.answer("Provider (Tab completes, ? lists)", "", func(name string) string {
-			switch v, ok := find(name); {
-			case ok && v.Unavailable != "":
-				return v.Unavailable
-			case ok:
-				return ""
-			case name != "?" && name != "":
-				q.print(fmt.Sprintf("there is no provider %q", name))
-			}
-			var names []string
-			for _, v := range list {
-				if v.Unavailable == "" {
-					names = append(names, v.Name)
-				}
-			}
-			return strings.Join(names, " ")
-		})
-		if err != nil {
+		if a.Provider, err = q.provider(list); err != nil {
 			return err
 		}
 	}
-	v, _ := find(a.Provider)
+	v, _ := findProvider(list, a.Provider)
 	if a.ClientID == "" {
 		for _, line := range guide(v, a.Redirect) {
 			q.print(line)
-		}
-	}
-	filled := func(complaint string) func(string) string {
-		return func(text string) string {
-			if text == "" {
-				return complaint
-			}
-			return ""
 		}
 	}
 	if a.Issuer == "" && v.IssuerAsk != "" && a.ClientID == "" {
@@ -332,14 +350,8 @@ func (q questions) complete(a *auth.Account, list []auth.Provider) (err error) {
 		if a.ClientID, err = q.answer("Client ID", "", filled("the provider shows it where the application is registered")); err != nil {
 			return err
 		}
-		if a.Scopes == nil {
-			scopes, err := q.answer("Scopes", strings.Join(v.Scopes, " "), nil)
-			if err != nil {
-				return err
-			}
-			if scopes != strings.Join(v.Scopes, " ") {
-				a.Scopes = strings.Fields(scopes)
-			}
+		if err := q.scopes(a, v); err != nil {
+			return err
 		}
 	}
 	if a.Name == "" {

@@ -140,12 +140,7 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 	target := ""
 	for written := true; ; {
 		if written { // or it was, before it could be seen
-			if target = linked(path); target != "" {
-				w.Add(target) // anew each time: a change may have put another file there
-			}
-			if p, err := read[Preferences](path); err == nil {
-				changed(p)
-			}
+			target = report(w, path, changed)
 		}
 		written = false
 		gone := false
@@ -171,6 +166,18 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 			written = written || followed == dir
 		}
 	}
+}
+
+// report calls changed with what is written at path. It returns the file that
+// path links to, which w then follows as well.
+func report(w *fsnotify.Watcher, path string, changed func(Preferences)) (target string) {
+	if target = linked(path); target != "" {
+		w.Add(target) // each time: a change may have put another file there
+	}
+	if p, err := read[Preferences](path); err == nil {
+		changed(p)
+	}
+	return target
 }
 
 // follow has w follow dir in place of before or, while dir does not exist, the

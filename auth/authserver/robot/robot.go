@@ -87,12 +87,10 @@ func (b *Browser) Visit(ctx context.Context, u string) (Page, error) {
 		page.URL, page.Status = next.url.String(), resp.StatusCode
 		b.log("%s %s: %s", next.method, withoutQuery(next.url), resp.Status)
 
-		if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
-			to, err := next.url.Parse(location)
-			if err != nil {
-				return page, fmt.Errorf("robot: redirect of %s: %w", withoutQuery(next.url), err)
+		if resp.StatusCode/100 == 3 && resp.Header.Get("Location") != "" {
+			if next, err = next.redirected(resp); err != nil {
+				return page, err
 			}
-			next = next.redirect(to, resp.StatusCode)
 			continue
 		}
 		doc := read(resp.Header.Get("Content-Type"), body)
@@ -101,11 +99,9 @@ func (b *Browser) Visit(ctx context.Context, u string) (Page, error) {
 			return page, nil
 		}
 		if doc.refresh != "" {
-			to, err := next.url.Parse(doc.refresh)
-			if err != nil {
-				return page, fmt.Errorf("robot: refresh of %s: %w", withoutQuery(next.url), err)
+			if next, err = next.refreshed(doc.refresh); err != nil {
+				return page, err
 			}
-			next = next.follow(to)
 			continue
 		}
 		do := b.decide(doc)
@@ -127,6 +123,24 @@ func (b *Browser) Visit(ctx context.Context, u string) (Page, error) {
 		next = next.submit(to, do)
 	}
 	return page, fmt.Errorf("robot: still going after %d pages, at %s", maxSteps, page.URL)
+}
+
+// redirected is the step that a redirect asks for.
+func (s step) redirected(resp *http.Response) (step, error) {
+	to, err := s.url.Parse(resp.Header.Get("Location"))
+	if err != nil {
+		return s, fmt.Errorf("robot: redirect of %s: %w", withoutQuery(s.url), err)
+	}
+	return s.redirect(to, resp.StatusCode), nil
+}
+
+// refreshed is the step that a page asks for which sends the browser on.
+func (s step) refreshed(where string) (step, error) {
+	to, err := s.url.Parse(where)
+	if err != nil {
+		return s, fmt.Errorf("robot: refresh of %s: %w", withoutQuery(s.url), err)
+	}
+	return s.follow(to), nil
 }
 
 func (b *Browser) start() {
