@@ -24,7 +24,7 @@ const otherIssuer = "http://127.0.0.1:5555"
 func (s *otherServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", s.date().UTC().Format(http.TimeFormat))
 	w.Header().Set("Content-Type", "application/json")
-	answer := map[string]any{}
+	var answer map[string]any
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
 		answer = map[string]any{"issuer": otherIssuer, "authorization_endpoint": otherIssuer + "/auth", "token_endpoint": otherIssuer + "/token",

@@ -311,9 +311,11 @@ func TestRemoveOfflineRestart(t *testing.T) {
 				}
 				w.accounts = w.accounts[:1]
 				w.restart()
-				if w.net.fail(nil); len(p.live) != 1 {
+				synctest.Wait()
+				if len(p.live) != 1 {
 					t.Fatal("revoked without a network")
 				}
+				w.net.fail(nil)
 				time.Sleep(30 * time.Minute)
 				synctest.Wait()
 				if len(p.live) != 0 {

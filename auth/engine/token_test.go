@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,30 +102,30 @@ func TestLateServerIsNotProvoked(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
 		good := w.net.server
-		hung := 0
+		var hung atomic.Int32
 		w.net.server = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/token" {
-				hung++
+				hung.Add(1)
 			}
 			<-r.Context().Done()
 		})
 		_, err := w.m.Refresh(t.Context(), "work", "test")
 		w.wantError(err, auth.KindUnavailable, "")
 		w.net.server = good
-		if hung != 1 {
-			t.Errorf("a server that hangs got the token %d times", hung)
+		if n := hung.Load(); n != 1 {
+			t.Errorf("a server that hangs got the token %d times", n)
 		}
-		asked := 0
-		w.net.onRefresh = func(string) func([]byte) { asked++; return nil }
+		var asked atomic.Int32
+		w.net.onRefresh = func(string) func([]byte) { asked.Add(1); return nil }
 		time.Sleep(8 * time.Minute)
 		w.mustToken()
-		if asked > 0 {
-			t.Errorf("it was asked %d times more while the access token works", asked)
+		if n := asked.Load(); n > 0 {
+			t.Errorf("it was asked %d times more while the access token works", n)
 		}
 		time.Sleep(8 * time.Minute)
 		w.mustToken()
-		if s := w.wantState(auth.Active, ""); asked != 1 || s.RefreshesUsed != 1 {
-			t.Errorf("asked %d times, counted %d", asked, s.RefreshesUsed)
+		if s := w.wantState(auth.Active, ""); asked.Load() != 1 || s.RefreshesUsed != 1 {
+			t.Errorf("asked %d times, counted %d", asked.Load(), s.RefreshesUsed)
 		}
 	})
 }

@@ -161,7 +161,8 @@ func errorWords(o object) (code, words string, marks []string) {
 			marks = append(marks, n.String())
 		}
 	}
-	for _, inner := range slices.Concat(o.objects("error"), o.objects("errors"), o.objects("fault")) {
+	if all := slices.Concat(o.objects("error"), o.objects("errors"), o.objects("fault")); len(all) > 0 {
+		inner := all[0]
 		code = cmp.Or(code, firstText(inner, "errorType", "type", "error"))
 		inside := firstText(inner, "message", "error_description", "faultstring", "detail", "description")
 		if inside == "" { // {"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}
@@ -170,7 +171,6 @@ func errorWords(o object) (code, words string, marks []string) {
 		if inside != "" && !strings.Contains(words, inside) {
 			words = strings.TrimPrefix(words+": "+inside, ": ")
 		}
-		break
 	}
 	if code == "" {
 		code = cmp.Or(firstText(o, "error_code", "errorCode"), "")

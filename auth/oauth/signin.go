@@ -175,11 +175,12 @@ func (c *Client) authorizationURL(f *Flow, state auth.Secret, scopes []string, o
 		ClientID: c.config.ClientID, RedirectURL: f.redirectURI,
 		Endpoint: oauth2.Endpoint{AuthURL: f.meta.authorization},
 	}
-	address := conf.AuthCodeURL(state.Reveal(), options...)
+	var address strings.Builder
+	address.WriteString(conf.AuthCodeURL(state.Reveal(), options...))
 	for _, resource := range c.config.Resource { // RFC 8707 section 2: it may come several times
-		address += "&resource=" + url.QueryEscape(resource)
+		address.WriteString("&resource=" + url.QueryEscape(resource))
 	}
-	return address
+	return address.String()
 }
 
 // push hands the request to the server beforehand (RFC 9126) and returns the

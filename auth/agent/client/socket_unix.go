@@ -30,7 +30,7 @@ func DefaultSocket() (string, error) {
 	return filepath.Join(dir, "curfew", "agent.sock"), nil
 }
 
-// dial connects once and checks that this user answers.
+// Dial connects once and checks that this user answers.
 func Dial(ctx context.Context, socket string) (net.Conn, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "unix", socket)
@@ -55,7 +55,7 @@ func isNobody(err error) bool {
 
 func isBusy(err error) bool { return errors.Is(err, syscall.EAGAIN) }
 
-// peer is the program at the other end, as the kernel knows it.
+// Peer is the program at the other end, as the kernel knows it.
 type Peer struct {
 	UID int
 	PID int // 0 where the system does not tell; advisory, since pids are reused

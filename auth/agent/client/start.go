@@ -181,7 +181,7 @@ func LastWords(program, said string) (message, hint string) {
 	return message, hint
 }
 
-// logHint names the agent's log, for people.
+// LogHint names the agent's log, for people.
 func LogHint() string {
 	dir, err := auth.StateDir()
 	if err != nil {

@@ -108,7 +108,7 @@ type PauseRequest struct {
 	Paused bool `json:"paused"`
 }
 
-// settingsMessage is an [auth.General] in the words of config.toml: what
+// Settings is an [auth.General] in the words of config.toml: what
 // GET /v1/settings answers, whole, and PUT takes. What a PUT leaves out stays as
 // it is: who means to silence the warnings must not loosen a limit by it.
 type Settings struct {
@@ -154,4 +154,4 @@ type SecretRequest struct {
 	ClientSecret string `json:"client_secret"`
 }
 
-// failure makes an error of the local API.
+// Failure makes an error of the local API.
