@@ -116,14 +116,16 @@ func TestCalls(t *testing.T) {
 
 func TestRecord(t *testing.T) {
 	w := newWorld(t)
-	now := start
-	w.s.clock = func() time.Time { return now }
+	var now atomic.Pointer[time.Time] // the keychain follows in a goroutine of its own
+	at := func(t time.Time) { now.Store(&t) }
+	at(start)
+	w.s.clock = func() time.Time { return *now.Load() }
 	r, err := w.s.Create(t.Context(), "work ünd more", start.Add(-time.Minute), []byte("x"), nil, []byte{0, 1, 2, 0xff})
 	must(t, err)
-	now = start.Add(time.Hour)
+	at(start.Add(time.Hour))
 	_, err = w.s.Note(t.Context(), r.ID, []byte("new"))
 	must(t, err)
-	now = start.Add(time.Minute) // the clock is set back
+	at(start.Add(time.Minute)) // the clock is set back
 	got, err := w.s.Note(t.Context(), r.ID, []byte("newer"))
 	want := Record{ID: r.ID, Account: "work ünd more", StartedAt: start.Add(-time.Minute), Generation: 1, HighWater: start.Add(time.Hour), Meta: []byte("newer")}
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {

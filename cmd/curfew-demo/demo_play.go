@@ -201,7 +201,7 @@ func (p *player) keychainItems(ctx context.Context) (int, error) {
 
 func (p *player) seeMenu(ctx context.Context) (string, error) {
 	line, err := p.showMenu(ctx, "menu")
-	if err == nil && (!strings.Contains(line, "20 of 20 refreshes") || !strings.Contains(line, " d left")) {
+	if err == nil && (!strings.Contains(line, "20 left") || !strings.Contains(line, "until ")) {
 		err = errors.New("that is not both countdowns")
 	}
 	return line, err

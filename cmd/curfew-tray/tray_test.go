@@ -430,6 +430,11 @@ func account(name string, edits ...func(*auth.Snapshot)) auth.Snapshot {
 	return a
 }
 
+// menuRow is the row of a healthy account.
+func menuRow(name string) string {
+	return name + ": 14 left, until " + account(name).EndsAt.Local().Format("2 Jan")
+}
+
 func ended(a *auth.Snapshot) { a.State, a.Reason, a.RefreshesLeft = auth.Ended, auth.ByRefreshes, 0 }
 
 func TestTray(t *testing.T) {
@@ -441,16 +446,16 @@ func TestTray(t *testing.T) {
 	s.registered()
 
 	s.icon("ended")
-	s.tooltip("my_work: sign in again: the 20 refreshes are used up\nspotify: 14 of 20 refreshes, 23 d left")
+	s.tooltip("my_work: sign in again: all 20 refreshes are used\nspotify: 14 of 20 refreshes, 23 d left")
 	for property, want := range map[string]string{"Id": "Curfew", "Title": "Curfew", "Status": "Active"} {
 		if got, err := s.item.Name(property); got != want || err != nil {
 			t.Errorf("%s = %q, %v", property, got, err)
 		}
 	}
-	s.row("spotify: 14 of 20 refreshes, 23 d left", "Sign out")
+	s.row(menuRow("spotify"), "Sign out")
 	menu, err := s.item.Menu()
 	s.check(err)
-	if got, want := strings.Join(labels(menu.Children), "|"), "my_work: sign in again: the 20 refreshes are used up|spotify: 14 of 20 refreshes, 23 d left||Add account|Pause background refresh|Open Curfew|Settings||Quit (tokens stay available)"; got != want {
+	if got, want := strings.Join(labels(menu.Children), "|"), "my_work: sign in again|"+menuRow("spotify")+"||Add account|Pause background refresh|Open Curfew|Settings||Quit (tokens stay available)"; got != want {
 		t.Errorf("menu %q, want %q", got, want)
 	}
 
@@ -519,8 +524,8 @@ func TestLanguage(t *testing.T) {
 	serve(t, s.socket, newEngine(account("spotify")))
 	s.start()
 	s.registered()
-	s.tooltip("spotify: 14 von 20 Aktualisierungen, noch 23 T")
-	german := s.row("spotify: 14 von 20 Aktualisierungen, noch 23 T", "Abmelden")
+	s.tooltip("spotify: 14 von 20 Aktualisierungen, noch 23 d")
+	german := s.row("spotify: noch 14, bis", "Abmelden")
 	s.row("Curfew öffnen")
 
 	choose := func(content string) time.Time {
@@ -531,7 +536,7 @@ func TestLanguage(t *testing.T) {
 		return time.Now()
 	}
 	at := choose("language = 'en'\n")
-	english := s.row("spotify: 14 of 20 refreshes, 23 d left", "Sign out")
+	english := s.row(menuRow("spotify"), "Sign out")
 	s.row("Open Curfew")
 	s.tooltip("spotify: 14 of 20 refreshes, 23 d left")
 	if took := time.Since(at); took > 5*time.Second {
@@ -541,7 +546,7 @@ func TestLanguage(t *testing.T) {
 		t.Errorf("row %d became row %d: the menu was built anew", german.ID, english.ID)
 	}
 	choose("")
-	s.row("spotify: 14 von 20 Aktualisierungen, noch 23 T", "Abmelden")
+	s.row("spotify: noch 14, bis", "Abmelden")
 }
 
 // TestOpenMenu: in an open menu words change without a new layout, at which
@@ -553,12 +558,12 @@ func TestOpenMenu(t *testing.T) {
 	serve(t, s.socket, e)
 	s.start()
 	s.registered()
-	before := s.row("spotify: 14 of 20", "Refresh now (spends 1 of 14)")
+	before := s.row("spotify: 14 left", "Refresh now (uses 1 of 14 left)")
 	s.check(s.item.Open())
 	s.desktop.Signals()
 	for n := 13; n > 2; n-- {
 		e.set(account("spotify", func(a *auth.Snapshot) { a.RefreshesLeft = n }))
-		after := s.row(fmt.Sprintf("spotify: %d of 20", n), fmt.Sprintf("Refresh now (spends 1 of %d)", n))
+		after := s.row(fmt.Sprintf("spotify: %d left", n), fmt.Sprintf("Refresh now (uses 1 of %d left)", n))
 		if before.ID != after.ID {
 			t.Errorf("row %d became row %d", before.ID, after.ID)
 		}
@@ -580,7 +585,7 @@ func TestOpenMenu(t *testing.T) {
 	e.set(account("spotify"))
 	s.icon("ring-07")
 	s.check(s.item.Close())
-	s.row("spotify: 14 of 20")
+	s.row(menuRow("spotify"))
 	s.wait("the row to go", func() (string, bool) {
 		menu, err := s.item.Menu()
 		_, there := menu.Find("work:")
@@ -705,7 +710,7 @@ func TestNotices(t *testing.T) {
 	serve(t, s.socket, e)
 	p := s.start()
 	s.registered()
-	s.row("spotify: 14 of 20")
+	s.row(menuRow("spotify"))
 	shown := func(n int) traytest.Notification {
 		t.Helper()
 		var last traytest.Notification
@@ -721,8 +726,8 @@ func TestNotices(t *testing.T) {
 	spotify.RefreshesLeft = 5
 	e.set(spotify, account("work"))
 	n := shown(1)
-	if n.App != "Curfew" || n.Summary != "spotify: 5 of 20 refreshes, 23 d left" || n.Body == "" ||
-		!slices.Equal(n.Actions, []string{"default", "Curfew", "sign-in", "Sign in again"}) || n.Timeout != -1 || n.Replaces != 0 {
+	if n.App != "Curfew" || n.Summary != "spotify: 5 refreshes left" || n.Body == "" ||
+		!slices.Equal(n.Actions, []string{"default", "Open", "sign-in", "Sign in again", "tomorrow", "Tomorrow"}) || n.Timeout != -1 || n.Replaces != 0 {
 		t.Errorf("notification %+v", n)
 	}
 	s.check(s.desktop.Act(n, "sign-in"))
@@ -742,7 +747,7 @@ func TestNotices(t *testing.T) {
 	e.set(spotify, account("work"))
 	over := shown(2)
 	closed(n.ID) // before: one that takes its place Plasma would not show
-	if over.Replaces != 0 || over.ID == n.ID || over.Summary != "spotify: sign in again: the 20 refreshes are used up" || over.Hints["urgency"].Value() != byte(2) {
+	if over.Replaces != 0 || over.ID == n.ID || over.Summary != "spotify: session ended" || over.Hints["urgency"].Value() != byte(2) {
 		t.Errorf("notification %+v", over)
 	}
 
@@ -766,11 +771,11 @@ func TestWatcherRestart(t *testing.T) {
 	serve(t, s.socket, newEngine(account("spotify")))
 	s.start()
 	s.registered()
-	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open") // by now the tray has asked to be told of a new panel
+	s.row(menuRow("spotify"), "Open") // by now the tray has asked to be told of a new panel
 	s.check(s.desktop.StopWatcher())
 	s.check(s.desktop.StartWatcher(true))
 	s.registered()
-	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")
+	s.row(menuRow("spotify"), "Open")
 }
 
 // TestNoHost: nowhere to show an icon is said once, also by a notification, and
@@ -790,7 +795,7 @@ func TestNoHost(t *testing.T) {
 		}
 		return fmt.Sprintf("%+v", all), len(all) == 1
 	})
-	if n.Summary != "This desktop shows no icon of Curfew" || !strings.Contains(n.Body, "AppIndicator") || !slices.Equal(n.Actions, []string{"default", "Curfew"}) {
+	if n.Summary != "This desktop shows no icon of Curfew" || !strings.Contains(n.Body, "AppIndicator") || !slices.Equal(n.Actions, []string{"default", "Open"}) {
 		t.Errorf("notification %+v", n)
 	}
 	s.check(s.desktop.Act(n, "default"))
@@ -801,7 +806,7 @@ func TestNoHost(t *testing.T) {
 		got := s.desktop.Closed()
 		return fmt.Sprint(got), slices.Equal(got, []uint32{n.ID})
 	})
-	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")
+	s.row(menuRow("spotify"), "Open")
 	s.check(s.desktop.StopWatcher())
 	s.check(s.desktop.StartWatcher(true))
 	s.registered()
@@ -848,7 +853,7 @@ func TestAgentDies(t *testing.T) {
 	s.row("Install curfew-agent next to this program or in a directory of PATH")
 	serve(t, s.socket, e)
 	s.icon("ring-07")
-	s.row("spotify: 14 of 20 refreshes, 23 d left", "Open")
+	s.row(menuRow("spotify"), "Open")
 }
 
 // TestSecondStart: there is one tray; a second start shows the first's window.
@@ -929,9 +934,9 @@ func TestManyAccounts(t *testing.T) {
 				s.tooltip("Curfew: no accounts yet")
 				s.icon("signed-out")
 			case 1:
-				s.row("a00: 14 of 20 refreshes, 23 d left", "Open")
+				s.row(menuRow("a00"), "Open")
 			case 30:
-				s.row("18 more accounts", "a29: 14 of 20 refreshes, 23 d left", "Open")
+				s.row("All accounts…")
 				s.tooltip("a00: 14 of 20 refreshes, 23 d left\na01: 14 of 20 refreshes, 23 d left\na02: 14 of 20 refreshes, 23 d left\na03: 14 of 20 refreshes, 23 d left\na04: 14 of 20 refreshes, 23 d left\nand 25 more")
 			}
 		})

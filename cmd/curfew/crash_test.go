@@ -831,7 +831,7 @@ func TestOpenStateDirectory(t *testing.T) {
 	b.must(os.Chmod(b.state, 0o700))
 	if os.Geteuid() == 0 {
 		b.must(os.Chown(b.state, 12345, 12345))
-		refused("run: chown")
+		refused("run it without sudo")
 		b.must(os.Chown(b.state, 0, 0))
 	}
 	b.start()

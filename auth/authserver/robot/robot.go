@@ -74,12 +74,15 @@ func (b *Browser) Visit(ctx context.Context, u string) (Page, error) {
 	if err != nil {
 		return page, fmt.Errorf("robot: %w", err)
 	}
-	home, _ := url.Parse(first.Query().Get("redirect_uri"))
+	home := &url.URL{} // where the waiting program listens: the first address that says so names it
 	submitted := map[string]bool{}
 	next := step{method: http.MethodGet, url: first}
 	for range maxSteps {
+		if named, err := url.Parse(next.url.Query().Get("redirect_uri")); err == nil && home.Host == "" {
+			home = named
+		}
 		// The waiting program may send the browser to the server once more.
-		page.Arrived = home != nil && home.Host != "" && next.url.Host == home.Host && (page.Arrived || next.url.Path == home.Path)
+		page.Arrived = home.Host != "" && next.url.Host == home.Host && (page.Arrived || next.url.Path == home.Path)
 		resp, body, err := b.load(ctx, next)
 		if err != nil {
 			return page, err
