@@ -258,7 +258,8 @@ func (d *desktop) walk(ctx context.Context, path ...string) error {
 				return false // the arrow keys pass over it
 			}
 			down++
-			return strings.HasPrefix(r.words, words)
+			// A row may also say what came of the last click on the account.
+			return strings.HasPrefix(r.words, words) && (level == len(path)-1 || len(r.children) > 0)
 		})
 		if i < 0 {
 			return fmt.Errorf("the menu has no row %q that can be chosen, but %q", words, rows)
