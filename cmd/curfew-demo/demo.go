@@ -211,6 +211,8 @@ func (d *demo) account() auth.Account {
 		ClientID: authserver.DefaultClientID,
 		Scopes:   []string{"openid", "profile", "email", "offline_access"},
 		Refresh:  auth.Always,
+		// Its server revokes one grant at a time, so a replaced session is revoked at once.
+		RevocationReach: "grant",
 	}
 }
 

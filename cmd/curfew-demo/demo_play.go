@@ -116,7 +116,7 @@ func (p *player) seeIcon(ctx context.Context) (string, error) {
 
 func (p *player) addAccount(ctx context.Context) (string, error) {
 	a := p.account()
-	args := []string{"add", a.Name, "--issuer", a.Issuer, "--client-id", a.ClientID, "--refresh", string(a.Refresh)}
+	args := []string{"add", a.Name, "--issuer", a.Issuer, "--client-id", a.ClientID, "--refresh", string(a.Refresh), "--revocation-reach", a.RevocationReach}
 	for _, s := range a.Scopes {
 		args = append(args, "--scope", s)
 	}
