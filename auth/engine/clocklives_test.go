@@ -16,7 +16,7 @@ var (
 )
 
 // TestClockLives plays sessions on machines whose clocks are turned, that are
-// suspended, paused and started anew, beside servers that lie about the time.
+// suspended, paused and started again, next to servers that lie about the time.
 // It wants of each:
 //   - It is never ended before 30 true days.
 //   - It is ended within five minutes of 30 true days once its own server has

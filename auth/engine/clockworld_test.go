@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,21 +18,19 @@ type otherServer struct {
 	n    int
 }
 
-const otherIssuer = "http://127.0.0.1:5555"
-
 func (s *otherServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", s.date().UTC().Format(http.TimeFormat))
 	w.Header().Set("Content-Type", "application/json")
 	var answer map[string]any
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
-		answer = map[string]any{"issuer": otherIssuer, "authorization_endpoint": otherIssuer + "/auth", "token_endpoint": otherIssuer + "/token",
-			"device_authorization_endpoint": otherIssuer + "/device"}
+		answer = map[string]any{"issuer": plainIssuer, "authorization_endpoint": plainIssuer + "/auth", "token_endpoint": plainIssuer + "/token",
+			"device_authorization_endpoint": plainIssuer + "/device"}
 	case "/device":
-		answer = map[string]any{"device_code": "dc", "user_code": "ABCD", "verification_uri": otherIssuer + "/go", "expires_in": 600, "interval": 1}
+		answer = map[string]any{"device_code": "dc", "user_code": "ABCD", "verification_uri": plainIssuer + "/go", "expires_in": 600, "interval": 1}
 	case "/token":
 		if r.Method != http.MethodPost { // asked for the time: it sends people to a page
-			http.Redirect(w, r, otherIssuer+"/", http.StatusFound)
+			http.Redirect(w, r, plainIssuer+"/", http.StatusFound)
 			return
 		}
 		s.n++
@@ -49,14 +46,7 @@ func (s *otherServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func withOther(f func(*testing.T, *world, *otherServer)) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
 		s := &otherServer{date: w.now}
-		ours := w.net.server
-		w.net.server = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if strings.HasSuffix(r.Host, ":5555") {
-				s.ServeHTTP(rw, r)
-				return
-			}
-			ours.ServeHTTP(rw, r)
-		})
+		w.servePlain(s)
 		must(t, w.m.SetAccount(otherAccount()))
 		w.accounts = []auth.Account{w.account(), otherAccount()}
 		f(t, w, s)
@@ -64,7 +54,7 @@ func withOther(f func(*testing.T, *world, *otherServer)) func(*testing.T, *world
 }
 
 func otherAccount() auth.Account {
-	return auth.Account{Name: "other", Issuer: otherIssuer, ClientID: "c", Scopes: []string{"api"}, Refresh: auth.OnDemand}
+	return auth.Account{Name: "other", Issuer: plainIssuer, ClientID: "c", Scopes: []string{"api"}, Refresh: auth.OnDemand}
 }
 
 func (w *world) snapshotOf(name string) auth.Snapshot {
@@ -72,21 +62,6 @@ func (w *world) snapshotOf(name string) auth.Snapshot {
 	s, err := w.m.Snapshot(name)
 	must(w.t, err)
 	return s
-}
-
-// signInToOther signs in at the other server, which asks nobody.
-func (w *world) signInToOther() {
-	w.t.Helper()
-	_, err := w.m.StartSignIn(w.t.Context(), "other", auth.SignInRequest{Device: true})
-	must(w.t, err)
-	for range 30 {
-		if s := w.snapshotOf("other"); s.SignIn.Phase == auth.PhaseDone {
-			return
-		}
-		time.Sleep(time.Second)
-		synctest.Wait()
-	}
-	w.t.Fatalf("the sign-in does not end: %+v", w.snapshotOf("other").SignIn)
 }
 
 func (w *world) boot() {
@@ -101,7 +76,7 @@ func TestClockOfAnotherServer(t *testing.T) {
 		t.Run(fmt.Sprint("off by ", off), func(t *testing.T) {
 			play(t, func(w *world) { w.mode = auth.OnDemand }, withOther(func(t *testing.T, w *world, s *otherServer) {
 				w.signIn()
-				w.signInToOther()
+				w.signInPlain("other", false)
 				time.Sleep(2 * time.Hour)
 				w.boot()
 				s.date = func() time.Time { return w.now().Add(off) }
@@ -127,7 +102,7 @@ func TestClockWrongAtSignIn(t *testing.T) {
 	for _, skew := range []time.Duration{60 * aDay, -40 * aDay, 3 * time.Hour} {
 		t.Run(fmt.Sprint("by ", skew), func(t *testing.T) {
 			play(t, func(w *world) { w.skew.Store(int64(skew)) }, withOther(func(t *testing.T, w *world, s *otherServer) {
-				w.signInToOther()
+				w.signInPlain("other", false)
 				begun := w.now()
 				time.Sleep(time.Minute)
 				w.skew.Store(0)
@@ -148,7 +123,7 @@ func TestClockWrongAtSignIn(t *testing.T) {
 func TestClockAheadAtBoot(t *testing.T) {
 	play(t, func(w *world) { w.mode = auth.OnDemand }, withOther(func(t *testing.T, w *world, s *otherServer) {
 		w.signIn()
-		w.signInToOther()
+		w.signInPlain("other", false)
 		time.Sleep(10 * time.Hour)
 		w.skew.Store(int64(2 * time.Hour))
 		w.boot()
@@ -196,7 +171,7 @@ func TestClockAheadAndIdle(t *testing.T) {
 // what time it is.
 func TestClockSettledByRedirect(t *testing.T) {
 	play(t, nil, withOther(func(t *testing.T, w *world, s *otherServer) {
-		w.signInToOther()
+		w.signInPlain("other", false)
 		w.skew.Store(int64(60 * aDay))
 		time.Sleep(2 * time.Minute)
 		if state := w.snapshotOf("other").State; state != auth.Active {

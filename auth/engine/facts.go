@@ -9,11 +9,11 @@ import (
 	"curfew/auth/oauth"
 )
 
-// This file is what the Manager knows of a session beside what the store
-// counts.
+// This file is what the Manager knows of a session in addition to what the
+// store counts.
 
-// facts is what the Manager keeps with a session beside the token. The store
-// authenticates it; it holds no secret.
+// facts is what the Manager keeps with a session in addition to the token. The
+// store authenticates it, and it holds no secret.
 type facts struct {
 	Bound           binding         `json:"bound"` // whom the refresh token may be sent to
 	Identity        oauth.Identity  `json:"identity"`

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,9 +21,11 @@ import (
 // A plainServer is an authorization server with opaque tokens, without rotation
 // and without OpenID Connect, whose revocations reach as far as a test says.
 type plainServer struct {
-	reach    string // reachGrant or reachClient
-	sameAll  bool   // every sign-in gets the same refresh token
-	answer   func(http.ResponseWriter, *http.Request) bool
+	reach   string // reachGrant or reachClient
+	sameAll bool   // every sign-in gets the same refresh token
+	answer  func(http.ResponseWriter, *http.Request) bool
+
+	mu       sync.Mutex // revocations come from goroutines of their own
 	n        int
 	live     map[string]bool
 	revoked  []string
@@ -35,6 +38,8 @@ func (p *plainServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.answer != nil && p.answer(w, r) {
 		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	r.ParseForm()
 	switch r.URL.Path {
@@ -80,18 +85,23 @@ func (p *plainServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func say(w http.ResponseWriter, v map[string]any) { json.NewEncoder(w).Encode(v) }
 
-// plainServer puts one and the accounts "one" and "two", which use it, into
-// the world.
-func (w *world) plainServer(reach string) *plainServer {
-	p := &plainServer{reach: reach, live: map[string]bool{}}
+// servePlain has server answer for plainIssuer.
+func (w *world) servePlain(server http.Handler) {
 	good := w.net.server
 	w.net.server = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.Host, ":5555") {
-			p.ServeHTTP(rw, r)
+			server.ServeHTTP(rw, r)
 			return
 		}
 		good.ServeHTTP(rw, r)
 	})
+}
+
+// plainServer puts one and the accounts "one" and "two", which use it, into
+// the world.
+func (w *world) plainServer(reach string) *plainServer {
+	p := &plainServer{reach: reach, live: map[string]bool{}}
+	w.servePlain(p)
 	w.accounts = []auth.Account{w.account()}
 	for _, name := range []string{"one", "two"} {
 		a := auth.Account{Name: name, Issuer: plainIssuer, ClientID: "c", Scopes: []string{"api"}, Refresh: auth.OnDemand}
