@@ -23,6 +23,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
+	"fyne.io/fyne/v2/driver"
 
 	"curfew/assets"
 	"curfew/auth"
@@ -96,17 +97,26 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
 	}
 	client := client.NewClient("")
-	show(ctx, cancel, client, window.NewInstance(listener), wish)
+	if err := show(ctx, cancel, client, window.NewInstance(listener), wish); err != nil {
+		return fail(stderr, exitFailed, err, "install the graphics driver (on Debian libgl1-mesa-dri); until then, use the tray's menu or: curfew status")
+	}
 	return exitOK
 }
 
+// errNoOpenGL is the error of a display that has no OpenGL.
+var errNoOpenGL = errors.New("this display has no OpenGL, which the window needs to draw")
+
 // show shows the window until it is closed.
-func show(ctx context.Context, cancel func(), client *client.Client, instance *window.Instance, wish window.Wish) {
+func show(ctx context.Context, cancel func(), client *client.Client, instance *window.Instance, wish window.Wish) (err error) {
 	icon := fyne.NewStaticResource("curfew.png", assets.AppIcon)
 	app.SetMetadata(fyne.AppMetadata{
 		ID: assets.AppID, Name: assets.Name, Version: assets.Version, Build: assets.Build, Icon: icon, Release: true,
 		Migrations: map[string]bool{"fyneDo": true},
 	})
+	// Fyne keeps its fonts and shaders there, and starts slowly without.
+	if cache, err := os.UserCacheDir(); err == nil {
+		os.MkdirAll(cache, 0o700)
+	}
 	a := app.NewWithID(assets.AppID)
 	a.SetIcon(icon)
 	last, err := preferences.LoadWindow()
@@ -198,7 +208,32 @@ func show(ctx context.Context, cancel func(), client *client.Client, instance *w
 			})
 		})
 	})
+	// Fyne logs that it could not make the window, and runs on without one.
+	a.Lifecycle().SetOnStarted(func() {
+		if !exists(w) {
+			err = errNoOpenGL
+			a.Quit()
+		}
+	})
 	w.ShowAndRun()
+	return err
+}
+
+// exists reports whether the desktop made a window for w.
+func exists(w fyne.Window) (yes bool) {
+	w.(driver.NativeWindow).RunNative(func(native any) {
+		switch native := native.(type) {
+		case driver.X11WindowContext:
+			yes = native.WindowHandle != 0
+		case driver.WaylandWindowContext:
+			yes = native.WaylandSurface != 0
+		case driver.WindowsWindowContext:
+			yes = native.HWND != 0
+		default:
+			yes = true
+		}
+	})
+	return yes
 }
 
 // providers asks the agent for the presets until it answers. "oidc" is not

@@ -54,7 +54,7 @@ func newDesk(t *testing.T, fake *fakeAgent) *desk {
 	d := &desk{t: t, agent: fake, home: shortDir(t)}
 	d.program = filepath.Join(d.home, "curfew-window")
 	// Exactly the Makefile's flags: with others OpenGL would be compiled again.
-	if out, err := exec.Command("go", "build", "-trimpath", "-tags=migrated_fynedo", "-o", d.program, "curfew/cmd/curfew-window").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-trimpath", "-tags=migrated_fynedo,gles", "-o", d.program, "curfew/cmd/curfew-window").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	socket := filepath.Join(d.home, "run", "agent.sock")
@@ -79,21 +79,28 @@ func newDesk(t *testing.T, fake *fakeAgent) *desk {
 	t.Cleanup(func() { cancel(); group.Wait() })
 	d.env = []string{"HOME=" + d.home, "PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + filepath.Dir(socket), "CURFEW_SOCKET=" + socket, "FYNE_THEME=dark", "LIBGL_ALWAYS_SOFTWARE=1"}
 
+	d.env = append(d.env, "DISPLAY="+d.display())
+	d.start(d.command("openbox"))
+	return d
+}
+
+// display starts an X server and returns its name.
+func (d *desk) display(args ...string) string {
+	d.t.Helper()
 	read, write, err := os.Pipe()
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x900x24", "-nolisten", "tcp")
+	defer read.Close()
+	x := exec.Command("Xvfb", append([]string{"-displayfd", "3", "-screen", "0", "1280x900x24", "-nolisten", "tcp"}, args...)...)
 	x.ExtraFiles = []*os.File{write}
 	d.start(x)
 	write.Close()
-	display, err := bufio.NewReader(read).ReadString('\n')
+	name, err := bufio.NewReader(read).ReadString('\n')
 	if err != nil {
-		t.Fatalf("Xvfb did not start: %v", err)
+		d.t.Fatalf("Xvfb did not start: %v", err)
 	}
-	d.env = append(d.env, "DISPLAY=:"+strings.TrimSpace(display))
-	d.start(d.command("openbox"))
-	return d
+	return ":" + strings.TrimSpace(name)
 }
 
 // command returns a command of this desk.
@@ -275,6 +282,14 @@ func TestProgram(t *testing.T) {
 			if lines := strings.Split(strings.TrimSpace(said), "\n"); code != 1 || len(lines) != 2 || !strings.Contains(lines[0], want) || !strings.HasPrefix(lines[1], "hint: ") {
 				t.Errorf("with %s it gives %d and %q, want 1, one line with %q and a hint", display, code, said, want)
 			}
+		}
+	})
+	t.Run("needs OpenGL", func(t *testing.T) {
+		env := d.env
+		defer func() { d.env = env }()
+		d.env = append(env[:len(env):len(env)], "DISPLAY="+d.display("-extension", "GLX"))
+		if code, said := d.run(); code != 1 || !strings.Contains(said, "curfew-window: this display has no OpenGL") || !strings.Contains(said, "\nhint: ") {
+			t.Errorf("without OpenGL it gives %d and %q, want 1, words and a hint", code, said)
 		}
 	})
 	t.Run("the command line passes on what it says", func(t *testing.T) {
