@@ -23,9 +23,9 @@ func chromium(t *testing.T, flags ...string) *exec.Cmd {
 	}, flags...)...)
 }
 
-// TestBrowser signs in with a real browser: it follows the redirect, shows the
-// final page, runs its script under the page's own policy, and the code is
-// gone from the address.
+// TestBrowser signs in with a real browser. It follows the redirect and shows
+// the final page. The page's script runs under the page's own policy and
+// removes the code from the address.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)

@@ -7,8 +7,8 @@ import (
 )
 
 // Check asks the server's metadata whether an account can work there, before a
-// person tries to sign in. Without discovery, or while the server cannot be
-// reached, there is nothing to ask: that is not an error.
+// person tries to sign in. Without discovery there is nothing to ask. That is
+// not an error, and neither is a server that cannot be reached.
 func (c *Client) Check(ctx context.Context) error {
 	m, failed := c.discover(ctx)
 	switch {

@@ -17,7 +17,7 @@ import (
 // document, with the configured and the preset's endpoints laid over it.
 type metadata struct {
 	issuer                                                   string // empty without discovery
-	template                                                 string // the issuer of ID tokens, with {tenantid} for the claim tid; empty: issuer
+	template                                                 string // the issuer of ID tokens, where {tenantid} stands for the claim tid; empty: issuer
 	authorization, token, revocation, device, userinfo, jwks string
 	pushed                                                   string
 	pushedOnly                                               bool     // RFC 9126: requests are handed over beforehand
@@ -90,8 +90,8 @@ func (c *Client) discover(ctx context.Context) (*metadata, *Error) {
 const rereadAfter = time.Minute
 
 // discoverNow is discover for a sign-in, where a person waits and a moved
-// endpoint costs the code. If the document cannot be read now, what is known
-// of it serves.
+// endpoint costs the code. If the document cannot be read now, the last known
+// one is used.
 func (c *Client) discoverNow(ctx context.Context) (*metadata, *Error) {
 	c.mu.Lock()
 	known := c.meta
@@ -186,7 +186,7 @@ func readMetadata(issuer string, doc object) (*metadata, *Error) {
 	refuse := func(format string, a ...any) (*metadata, *Error) {
 		return nil, &Error{Op: "discovery", Server: hostOf(issuer), Class: HeldBack, Err: fmt.Errorf(format, a...)}
 	}
-	// Exactly, not "the same site": RFC 8414 section 3.3, OIDC Discovery 4.3.
+	// "The same site" is not enough (RFC 8414 section 3.3, OIDC Discovery 4.3).
 	// Entra has documents that serve every tenant: there a placeholder stands
 	// where the address asked for says common, organizations or consumers.
 	got, _ := doc.str("issuer")

@@ -99,8 +99,9 @@ func (c *Client) codeClass(code, words string) Class {
 	return HeldBack
 }
 
-// says reports whether one of the rules fits. A rule is an error code, or a
-// code, a colon and words: those must be in the description, in any case.
+// says reports whether one of the rules fits. A rule is an error code, which a
+// colon and words may follow. The words must be in the description, in any
+// case.
 func says(rules []string, code, words string) bool {
 	return slices.ContainsFunc(rules, func(rule string) bool {
 		wantCode, wantWords, _ := strings.Cut(rule, ": ")
@@ -110,11 +111,11 @@ func says(rules []string, code, words string) bool {
 
 // refusal turns an answer that is not a success into an Error.
 //
-// The status goes first where it says that the server, or a gateway before it,
-// failed: an OAuth code in such an answer proves nothing about the token.
-// An OAuth code needs a JSON object; without one only 401 and 403 are taken as
-// a refusal, and everything else (HTML of a captive portal, a gateway's page)
-// as no answer at all.
+// The status goes first where it says that the server or its gateway failed. An
+// OAuth code in such an answer proves nothing about the token. An OAuth code
+// needs a JSON object. Without one only 401 and 403 are a refusal. Everything
+// else, such as the page of a captive portal or a gateway, counts as no answer
+// at all.
 func (c *Client) refusal(op, server string, r *reply) *Error {
 	e := &Error{Op: op, Server: server, Status: r.status, RetryAfter: r.retryAfter}
 	spoken := false
@@ -146,9 +147,9 @@ func (c *Client) refusal(op, server string, r *reply) *Error {
 	return e
 }
 
-// errorWords finds what a JSON object says of an error: its code, a sentence,
-// and finer marks. Servers that do not follow RFC 6749 section 5.2 have shapes
-// of their own; most of them nest an object, or a list, under error or errors.
+// errorWords finds what a JSON object says of an error: its code, a sentence
+// and finer marks. Not every server follows RFC 6749 section 5.2. Most others
+// nest an object or a list under error or errors.
 func errorWords(o object) (code, words string, marks []string) {
 	code, _ = o.str("error")
 	words = firstText(o, "error_description", "message", "error_message", "errorSummary", "detail", "msg", "title", "reason")
@@ -300,8 +301,9 @@ const (
 	maxRetryAfter = 15 * time.Minute
 )
 
-// parseRetryAfter reads a Retry-After header (RFC 9110 section 10.2.3): seconds
-// or a date, clamped to a second and a quarter of an hour; 0 when there is none.
+// parseRetryAfter reads the seconds or the date of a Retry-After header (RFC
+// 9110 section 10.2.3). The result is between a second and a quarter of an
+// hour, or 0 if there is no header.
 func parseRetryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if value == "" {

@@ -17,7 +17,7 @@ import (
 )
 
 // FuzzTokenAnswer: whatever a token endpoint says, the outcome is a usable
-// grant or an error with a class, and a token is text that can be sent.
+// grant or an error with a class. A token is always text that can be sent.
 func FuzzTokenAnswer(f *testing.F) {
 	for _, seed := range []string{
 		`{"access_token":"a","token_type":"Bearer","expires_in":900,"refresh_token":"r","id_token":"a.b.c","scope":"x y"}`,

@@ -23,9 +23,9 @@ import (
 // clockSkew is how far this machine's clock and the server's may differ.
 const clockSkew = 10 * time.Minute
 
-// idTokenAlgs are the signatures that we accept: asymmetric ones. An HMAC
-// would make the server's public key, or a public client's empty secret, a
-// signing key; "none" is none.
+// idTokenAlgs are the signatures that we accept: asymmetric ones. With an HMAC,
+// the server's public key or a public client's empty secret would be a signing
+// key. "none" is no signature at all.
 var idTokenAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "ESP256", "ESP384", "ESP512"}
 
 // idTokenCheck is what an ID token must fit.
@@ -38,8 +38,8 @@ type idTokenCheck struct {
 
 // idClaims are the claims of an ID token, read as strictly as an answer.
 // golang-jwt checks only the signature; the rules are in [Client.checkClaims].
-// Its own claims are not used: a claim for display of another type, as a list
-// of e-mail addresses, must not cost a sign-in.
+// Its own claims type is not used. A display claim of an unexpected type, such
+// as a list of e-mail addresses, must not cost a sign-in.
 type idClaims struct {
 	jwt.Claims
 	object
@@ -54,9 +54,9 @@ func (c *idClaims) UnmarshalJSON(data []byte) (err error) {
 // verifyIDToken checks an ID token by OIDC Core 3.1.3.7, or 12.2 at a refresh,
 // and returns who it is about.
 //
-// At a refresh, if the keys cannot be fetched now, the TLS connection that the
-// token came by stands in for its signature (3.1.3.7 rule 6): the old refresh
-// token is spent, and the network must not cost a session.
+// If the keys cannot be fetched during a refresh, the TLS connection that the
+// token came by stands in for its signature (3.1.3.7 rule 6). The old refresh
+// token is already spent, and the network must not cost a session.
 func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw auth.Secret, check idTokenCheck) (Identity, *Error) {
 	refuse := func(err error) (Identity, *Error) {
 		return Identity{}, &Error{Op: check.op, Server: hostOf(m.token), Class: Protocol,
@@ -68,7 +68,7 @@ func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw auth.Secret
 	var claims idClaims
 	var keysFailed *Error
 	parser := jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
-	parse := func(anew bool) (*jwt.Token, error) {
+	parse := func(refetch bool) (*jwt.Token, error) {
 		return parser.ParseWithClaims(raw.Reveal(), &claims, func(t *jwt.Token) (any, error) {
 			if _, ok := t.Header["crit"]; ok { // RFC 7515 section 4.1.11: we understand no extension
 				return nil, errors.New("it demands an extension")
@@ -77,7 +77,7 @@ func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw auth.Secret
 				return nil, errAlg
 			}
 			kid, _ := t.Header["kid"].(string)
-			keys, failed := c.verificationKeys(ctx, m, kid, t.Method.Alg(), anew)
+			keys, failed := c.verificationKeys(ctx, m, kid, t.Method.Alg(), refetch)
 			if keysFailed = failed; failed != nil {
 				return nil, failed
 			}

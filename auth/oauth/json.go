@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// object is a JSON object as an honest server sends it: no key twice, at any
-// depth, and nothing after it. Keys are compared exactly; encoding/json's own
-// matching ignores case and lets the last of two keys win, which lets two
-// readers of one answer see different tokens.
+// object is a JSON object as an honest server sends it: no key twice at any
+// depth, and nothing after it. Keys are compared exactly. The matching of
+// encoding/json ignores case and takes the last of two keys, so two readers of
+// one answer could see different tokens.
 type object map[string]json.RawMessage
 
 // The ways in which a body is not an object. With errAmbiguous the object is
@@ -86,7 +86,7 @@ func duplicateKeys(valid []byte) (top []string, nested bool) {
 			stack = stack[:here]
 			here--
 		}
-		if here >= 0 && stack[here].keys != nil { // a value is over
+		if here >= 0 && stack[here].keys != nil { // a value has ended
 			stack[here].next = true
 		}
 	}

@@ -83,14 +83,14 @@ var errNoKey = errors.New("no key that fits the ID token")
 const refetchPause = 5 * time.Second
 
 // verificationKeys returns the keys that may have signed a token; without a kid
-// every key that fits the alg may be tried. An unknown key makes it fetch the
-// set again, and so does anew, if the last time is long enough ago: servers
-// roll their keys.
-func (c *Client) verificationKeys(ctx context.Context, m *metadata, kid, alg string, anew bool) (set jwt.VerificationKeySet, failed *Error) {
+// every key that fits the alg may be tried. Servers roll their keys, so refetch
+// and an unknown key both make it fetch the set again, if the last time is long
+// enough ago.
+func (c *Client) verificationKeys(ctx context.Context, m *metadata, kid, alg string, refetch bool) (set jwt.VerificationKeySet, failed *Error) {
 	c.mu.Lock()
 	keys := c.keys.keys
 	c.mu.Unlock()
-	if anew && c.mayRefetch() {
+	if refetch && c.mayRefetch() {
 		keys = nil
 	}
 	fresh := keys == nil
@@ -142,9 +142,9 @@ func (c *Client) fetchKeys(ctx context.Context, m *metadata) ([]publicKey, *Erro
 }
 
 // warmKeys gets the server's keys if none are known yet. It comes before a
-// refresh, so that nothing has to be fetched between the answer, which may
-// have made the old refresh token useless, and the moment the new one is
-// saved. Without them the refresh goes on: they are tried again when needed.
+// refresh. The answer may make the old refresh token useless, so nothing should
+// have to be fetched before the new one is saved. The refresh goes on without
+// the keys, which are tried again when needed.
 func (c *Client) warmKeys(ctx context.Context, m *metadata) {
 	c.mu.Lock()
 	known := c.keys.keys != nil

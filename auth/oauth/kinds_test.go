@@ -17,8 +17,9 @@ import (
 
 // What popular servers do, one test a kind.
 
-// TestDiscoveryElsewhere: a document is found although the server answers
-// oddly where it has none, redirects to it, or gives it another type.
+// TestDiscoveryElsewhere: a document is found although the server redirects to
+// it or gives it another type. Odd answers at places without a document do not
+// matter.
 func TestDiscoveryElsewhere(t *testing.T) {
 	const oidc, rfc = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
 	document := func(s *testServer, contentType, before string) http.HandlerFunc {

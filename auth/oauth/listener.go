@@ -24,9 +24,9 @@ import (
 )
 
 // This file is the loopback end of a redirect (RFC 8252 section 7.3). Its one
-// rule: only a request with the right state may change anything. Whatever else
-// comes (scans, favicons, prefetches, web pages, other programs) gets a 4xx
-// answer, and the sign-in lives on.
+// rule: only a request with the right state may change anything. Any other
+// request gets a 4xx answer and does not end the sign-in. Scans, favicons,
+// prefetches and other programs make such requests.
 
 // redirect is a configured redirect URI, taken apart.
 type redirect struct {
@@ -35,7 +35,8 @@ type redirect struct {
 	path string // as written, escaped; may be empty
 }
 
-// parseRedirect reads a redirect URI: http, a loopback host, no query.
+// parseRedirect reads a redirect URI, which must have the scheme http, a
+// loopback host and no query.
 func parseRedirect(s string) (redirect, error) {
 	u, err := url.Parse(s)
 	if err != nil {
@@ -232,8 +233,9 @@ func (rc *receiver) checkVisitor(r *http.Request) (why string) {
 	return ""
 }
 
-// check sorts a request: StatusOK for the answer of this sign-in, else the
-// status to refuse it with and the reason, which holds nothing of the request.
+// check sorts a request. It returns StatusOK for the answer of this sign-in.
+// For others it returns the status to refuse with and the reason, which holds
+// nothing of the request.
 func (rc *receiver) check(r *http.Request, now *round) (values url.Values, status int, why string) {
 	if why := rc.checkVisitor(r); why != "" {
 		return nil, http.StatusForbidden, why
@@ -291,8 +293,8 @@ func (rc *receiver) write(w http.ResponseWriter, r *http.Request, status int, pa
 	w.Write(body)
 }
 
-// serve answers on the listeners until ctx ends, then lets pages that are
-// being written go out for half a second, closes everything, and returns.
+// serve answers on the listeners until ctx ends. Pages that are being written
+// then get half a second to go out, before it closes everything and returns.
 func (rc *receiver) serve(ctx context.Context, listeners []net.Listener) {
 	server := &http.Server{
 		Handler:        rc,

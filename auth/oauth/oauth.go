@@ -1,12 +1,13 @@
-// Package oauth is the client's side of the protocol: the loopback sign-in of
-// RFC 8252 with PKCE, exchange, refresh, revocation, discovery, ID tokens, and
-// the classes of what can go wrong.
+// Package oauth is the client's side of the protocol. It does the loopback
+// sign-in of RFC 8252 with PKCE, and the device sign-in. It exchanges,
+// refreshes and revokes tokens. It reads discovery documents and checks ID
+// tokens.
 //
-// It keeps nothing: who calls decides when to refresh, counts, and stores.
+// It keeps nothing. The caller decides when to refresh, and counts and stores.
 // Its one hard idea is that every failure has a [Class], because the caller
 // must know whether the refresh token may have been spent. Every request goes
-// through one guarding transport: no redirects, bounded time and size, JSON
-// only, duplicate keys refused.
+// through one guarding transport, which follows no redirects and bounds time
+// and size. Answers must be JSON without duplicate keys.
 package oauth
 
 import (
@@ -20,7 +21,7 @@ import (
 
 // Config describes one account at one authorization server.
 type Config struct {
-	Provider string // preset name ("oidc", "spotify"); empty: "oidc"
+	Provider string // preset name such as "spotify"; empty: "oidc"
 	Issuer   string // discovery (OIDC Discovery, RFC 8414); overrides the preset's
 
 	// Endpoints that override discovery and preset; empty: theirs.
@@ -28,11 +29,11 @@ type Config struct {
 
 	ClientID     string
 	ClientSecret auth.Secret // zero for public clients; of private_key_jwt the key in PEM
-	ClientAuth   string      // none, basic, post or private_key_jwt; empty: the preset's, or as discovery says
+	ClientAuth   string      // none, basic, post or private_key_jwt; empty: from the preset or discovery
 	Scopes       []string
 
 	Authorize      map[string]string // further parameters of the authorization request
-	Prompt         string            // sent as it is; "none": none is sent; empty: what is needed
+	Prompt         string            // sent as it is; empty: what is needed; "none" sends none
 	LoginHint      string            // whom to suggest to the server
 	Resource       []string          // RFC 8707
 	ScopeSeparator string            // empty: a space
@@ -40,7 +41,7 @@ type Config struct {
 	DeadCodes      []string          // rules for a dead refresh token, in addition to the preset's
 
 	CAFile string // certificates, in PEM, that are trusted in addition to the system's
-	Proxy  string // its address, or "none"; empty: as the environment says
+	Proxy  string // its address or "none"; empty: as the environment says
 
 	Redirect string // default "http://127.0.0.1/callback"; a port is added when it has none
 
@@ -83,7 +84,7 @@ type Grant struct {
 	TokenType    string      // always "Bearer"
 	ReceivedAt   time.Time
 	ExpiresIn    time.Duration // as issued; 0: the server did not say
-	ExpiresAt    time.Time     // by the clock of ReceivedAt; before it where a server repeated an old answer; zero: unknown
+	ExpiresAt    time.Time     // by the clock of ReceivedAt; before it where a server repeated an old answer; zero if unknown
 	Scope        []string      // as granted; nil: as asked (RFC 6749 section 5.1)
 	Identity     Identity      // zero where no ID token came
 	Endpoints    Endpoints     // that gave it, and that take it back
@@ -96,19 +97,22 @@ type Class int
 
 // The classes.
 const (
-	// NotSent: no byte of the request left the machine (DNS, connect, TLS).
+	// NotSent means that no byte of the request left the machine. DNS, connect
+	// or TLS failed.
 	NotSent Class = iota + 1
-	// Unknown: bytes were written and no usable answer came; the server may
-	// have rotated the token (time-out, reset, 5xx, HTML, truncated JSON).
+	// Unknown means that bytes were written and no usable answer came, so the
+	// server may have rotated the token. A time-out and a reset are such
+	// failures. So are 5xx, HTML and truncated JSON.
 	Unknown
-	// Throttled: refused for now, nothing spent (429, 503, slow_down, temporarily_unavailable).
+	// Throttled means refused for now with nothing spent. Signs are 429, 503,
+	// slow_down and temporarily_unavailable.
 	Throttled
 	// Protocol: an answer that no honest server gives (redirect, wrong token_type after rotation ...).
 	Protocol
 	// HeldBack: an OAuth error about client or configuration; the token is kept.
 	HeldBack
-	// Dead: the server says this grant is over: exactly invalid_grant, or a
-	// preset's own word for it.
+	// Dead means that the server says this grant has ended. The code must be
+	// exactly invalid_grant or the preset's own word for it.
 	Dead
 	// Denied: the person or a policy refused in the browser (access_denied).
 	Denied
@@ -119,13 +123,13 @@ const (
 // Error is a failed step of the protocol. Its text never holds a token, a
 // code, a secret or a response body.
 type Error struct {
-	Op          string // "discovery", "sign-in", "device sign-in", "exchange", "refresh", "revoke", "userinfo", "time"
+	Op          string // what was tried, such as "refresh" or "device sign-in"
 	Server      string // host of the server that was spoken to
 	Class       Class
 	Code        string        // the OAuth error code, if the server gave one
-	Description string        // error_description, cleaned: printable, at most 200 characters
+	Description string        // error_description, made printable, at most 200 characters
 	Status      int           // HTTP status, 0 without an answer
-	RetryAfter  time.Duration // as the server asks, 1 s to 15 min; 0: it does not say
+	RetryAfter  time.Duration // as the server asks, 1 s to 15 min; 0 if it does not say
 	Err         error
 
 	movedTo *url.URL // of a redirect

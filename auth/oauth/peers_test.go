@@ -41,8 +41,8 @@ func need(t *testing.T, program string) string {
 	return path
 }
 
-// start runs a peer until the test is over. ready gets each line that it
-// prints, and returns true when it is up.
+// start runs a peer until the test ends. ready gets each line that it prints,
+// and returns true when it is up.
 func start(t *testing.T, cmd *exec.Cmd, ready func(line string) bool) {
 	t.Helper()
 	if cmd.Stdin == nil {
@@ -104,8 +104,8 @@ func startOIDCProvider(t *testing.T) string {
 	if err != nil {
 		cache = t.TempDir()
 	}
-	// One installation for each state of the files; made beside and renamed, so
-	// that it is whole or not there.
+	// One installation for each state of the files; made next to it and
+	// renamed, so that it is whole or not there.
 	hash := sha256.New()
 	files := []string{"package.json", "package-lock.json", "server.mjs"}
 	for _, name := range files {
@@ -192,8 +192,8 @@ func peerSignIn(t *testing.T, c *Client, person *robot.Browser, o SignInOptions)
 
 func alice() *robot.Browser { return &robot.Browser{User: "alice", Password: "alice-pw"} }
 
-// peerLife is what every rotating server must do with us: sign in, refresh
-// twice, refuse a used token, revoke.
+// peerLife is what every rotating server must do with us. We sign in, refresh
+// twice and revoke, and a used token is refused.
 func peerLife(t *testing.T, c *Client, subject string, familyDies bool) {
 	t.Helper()
 	g, err := peerSignIn(t, c, alice(), SignInOptions{})

@@ -46,7 +46,7 @@ type Provider struct {
 	DeniedCodes          []string          `toml:"denied_codes"`           // rules for a refusal by a person or a policy
 	KeptMarks            []string          `toml:"kept_marks"`             // finer marks of an invalid_grant that does not end the grant
 	PassingMarks         []string          `toml:"passing_marks"`          // and of one that passes after a while
-	RevocationReach      string            `toml:"revocation_reach"`       // what a revocation ends: token, grant, user-client, user; empty: unknown
+	RevocationReach      string            `toml:"revocation_reach"`       // what a revocation ends (token, grant, user-client, user); empty: unknown
 }
 
 // Providers lists the presets, by name.
@@ -94,8 +94,8 @@ func readProviders(data []byte) ([]Provider, error) {
 	return list, nil
 }
 
-// lists are the rules by which errors are sorted: those of every server, which
-// stand under oidc, and the provider's own.
+// lists are the rules by which errors are sorted. Those for every server stand
+// under oidc, and a provider can add its own.
 type lists struct{ dead, denied, kept, passing []string }
 
 func (c *Client) lists() lists {
@@ -143,8 +143,8 @@ func (p Provider) check() error {
 	return nil
 }
 
-// issuer makes an issuer of what a person typed: an address as it is, and of a
-// host or a tenant what the provider makes of it.
+// issuer makes an issuer of what a person typed. An address stays as it is. The
+// provider makes one of a host or a tenant.
 func (p Provider) issuer(typed string) string {
 	if typed == "" || p.IssuerForm == "" || strings.Contains(typed, "://") {
 		return typed
@@ -152,8 +152,9 @@ func (p Provider) issuer(typed string) string {
 	return strings.Replace(p.IssuerForm, "{}", strings.TrimRight(typed, "/"), 1)
 }
 
-// IssuerAt returns the issuer that typed means at the provider called name: an
-// address, or what the preset makes an address of, such as a host or a tenant.
+// IssuerAt returns the issuer that typed means at the provider called name.
+// typed is an address, or something that the preset makes one of, such as a
+// host or a tenant.
 func IssuerAt(name, typed string) string {
 	p, err := LookupProvider(name)
 	if err != nil {

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// Every provider that people know by name can be signed in to with a client ID
-// alone, a secret where it wants one, and no endpoint; or says why it cannot.
+// Every provider that people know by name can be signed in to with a client ID,
+// and a secret where it wants one. No endpoint is needed. If that is not
+// possible, the preset says why.
 func TestPresets(t *testing.T) {
 	want := strings.Fields(`google github github-app microsoft gitlab gitea forgejo keycloak okta auth0 dropbox discord slack zoom
 		atlassian bitbucket twitch salesforce huggingface linkedin strava dex zitadel authentik spotify oidc fitbit orcid`)

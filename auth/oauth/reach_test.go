@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestServerTime: any answer tells the time and shows that the server is
-// there, also a refusal or a redirect.
+// TestServerTime: any answer has the time and shows that the server is there,
+// even a refusal or a redirect.
 func TestServerTime(t *testing.T) {
 	date := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for _, test := range []struct {

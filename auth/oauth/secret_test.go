@@ -15,7 +15,7 @@ import (
 const canary = "canary-7f3a"
 
 // TestSecretNeverPrints: no way of printing shows the value, however deep the
-// Secret lies. (%p and %v of pointers show addresses, never what is there.)
+// Secret is. (%p and %v of pointers show addresses, never what is there.)
 func TestSecretNeverPrints(t *testing.T) {
 	secret := auth.NewSecret(canary)
 	type outer struct {

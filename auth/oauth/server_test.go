@@ -311,8 +311,8 @@ func classOf(err error) Class {
 	return 0
 }
 
-// transportTo is a RoundTripper straight into a handler: no socket, so it
-// works in a synctest bubble, and any host name leads there.
+// transportTo is a RoundTripper straight into a handler. It has no socket, so
+// it works in a synctest bubble. Every host name leads there.
 type transportTo struct{ http.Handler }
 
 func (h transportTo) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -20,8 +20,8 @@ import (
 	"curfew/auth"
 )
 
-// TestSecondRound: where a server gives no refresh token, or refuses the scope
-// that asks for one, the same tab asks once more in another way.
+// TestSecondRound: if a server gives no refresh token or refuses the scope for
+// it, the same tab asks once more in another way.
 func TestSecondRound(t *testing.T) {
 	withoutToken := func(_ url.Values, doc map[string]any) { delete(doc, "refresh_token") }
 	t.Run("consent", func(t *testing.T) { // as oidc-provider

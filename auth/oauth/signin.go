@@ -97,9 +97,9 @@ func (c *Client) StartSignIn(ctx context.Context, o SignInOptions) (*Flow, error
 	return f, nil
 }
 
-// ask makes the authorization request of a round, with secrets of its own.
-// offline asks in every way there is for a refresh token; without leaves the
-// scope offline_access out.
+// ask makes the authorization request of a round, with its own secrets. offline
+// asks in every way there is for a refresh token; without leaves the scope
+// offline_access out.
 func (f *Flow) ask(ctx context.Context, state auth.Secret, offline, without bool) *Error {
 	c, m := f.client, f.meta
 	f.verifier, f.nonce = auth.NewSecret(oauth2.GenerateVerifier()), auth.Secret{}
@@ -219,8 +219,8 @@ func (c *Client) push(ctx context.Context, m *metadata, address string) (string,
 // come. When Wait returns the port is closed.
 //
 // The browser is answered last, when the tokens are verified or refused, so
-// that its page tells the truth; it waits 30 s at most. What it cannot know is
-// whether the caller can save the grant.
+// that its page says what is true. It waits 30 s at most. What it cannot know
+// is whether the caller can save the grant.
 func (f *Flow) Wait(ctx context.Context, exchanging func()) (Grant, error) {
 	if f.waited.Swap(true) {
 		return Grant{}, &Error{Op: "sign-in", Class: Cancelled, Err: &saidError{text: auth.Say("sign_in_taken")}}
@@ -349,7 +349,8 @@ func (f *Flow) Close() {
 }
 
 var (
-	// errStartedTwice: another browser, or another program, has read the address.
+	// errStartedTwice means that another browser or program has read the
+	// address.
 	errStartedTwice    error = &Error{Op: "sign-in", Class: Cancelled, Err: &saidError{text: auth.Say("sign_in_started_twice")}}
 	errCancelled             = &saidError{text: auth.Say(auth.CancelledID)}
 	errSignInCancelled error = &Error{Op: "sign-in", Class: Cancelled, Err: errCancelled}

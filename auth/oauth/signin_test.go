@@ -122,7 +122,7 @@ func answerURL(t *testing.T, flow *Flow) *url.URL {
 }
 
 // TestStrayVisits sends a storm of everything that is not the answer, and then
-// the answer: each stray is refused with a 4xx, none ends the sign-in.
+// the answer. Each stray is refused with a 4xx and none ends the sign-in.
 func TestStrayVisits(t *testing.T) {
 	s := startServer(t)
 	flow, done := begin(t, s.client(t, nil), SignInOptions{})
@@ -240,8 +240,8 @@ func rawVisit(t *testing.T, port, method, target, host string, header []string) 
 	return resp.StatusCode, resp.Header, string(body)
 }
 
-// TestAnswerOnce: the same answer thirty times at once is exchanged once. Who
-// comes while the exchange runs sees its outcome, who comes later a closed port.
+// TestAnswerOnce: the same answer thirty times at once is exchanged once. A
+// visitor during the exchange sees its outcome, a later one a closed port.
 func TestAnswerOnce(t *testing.T) {
 	s := startServer(t)
 	var written sync.WaitGroup

@@ -311,9 +311,9 @@ func (s *standInServer) write(w http.ResponseWriter, r *http.Request, status int
 	writeJSON(w, status, body)
 }
 
-// Every preset signs in at its stand-in with what a person has: a client ID, a
-// secret where the provider wants one, and no endpoint. The token is renewed,
-// a dead one is known as dead, and the name is shown.
+// Every preset signs in at its stand-in with what a person has, which is a
+// client ID and sometimes a secret, but no endpoint. The token is renewed, a
+// dead one is known as dead, and the name is shown.
 func TestStandIns(t *testing.T) {
 	tested := map[string]bool{}
 	var rows []string
@@ -401,7 +401,8 @@ func (s *standInServer) signIn(c *Client) Grant {
 	return got.grant
 }
 
-// renew refreshes three times, tries a dead token, a wrong client, and revokes.
+// renew refreshes three times, tries a dead token and a wrong client, and
+// revokes.
 func (s *standInServer) renew(c *Client, grant Grant) {
 	t := s.t
 	token, first := grant.RefreshToken, grant.RefreshToken

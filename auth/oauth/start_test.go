@@ -13,7 +13,7 @@ import (
 	"curfew/assets/pages"
 )
 
-// browser is an HTTP client with cookies of its own.
+// browser is an HTTP client with its own cookies.
 func newBrowser(t *testing.T) *http.Client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)

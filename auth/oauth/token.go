@@ -21,7 +21,7 @@ import (
 
 const (
 	maxToken     = 16 << 10       // bytes of one token
-	maxTokenLife = 24 * time.Hour // cap of expires_in: a lie of a year must not keep a dead token in use
+	maxTokenLife = 24 * time.Hour // cap of expires_in; a false one of a year must not keep a dead token in use
 )
 
 // answer is what a token endpoint gave.
@@ -106,8 +106,8 @@ func formAnswer(r *reply) object {
 	return o
 }
 
-// innerAnswer is the object that has the tokens: o, or the one member of it
-// that does, as in Slack's answers for a person.
+// innerAnswer is the object that has the tokens. In Slack's answers for a
+// person it is a member of o, else it is o.
 func innerAnswer(o object) object {
 	if o.has("access_token") {
 		return o
@@ -137,7 +137,7 @@ func (g Grant) rotatedOnly() Grant {
 func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 	now := c.now().Round(0)
 	g = Grant{TokenType: "Bearer", ReceivedAt: now}
-	bad := func(format string, a ...any) { // the first fault is the one to tell
+	bad := func(format string, a ...any) { // the first fault is the one to report
 		if err == nil {
 			err = fmt.Errorf(format, a...)
 		}
@@ -182,8 +182,8 @@ func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 	return g, idToken, err
 }
 
-// readScope returns the granted scope: words with spaces between them (RFC 6749
-// section 3.3), with commas, or an array.
+// readScope returns the granted scope. It reads an array, and words with spaces
+// (RFC 6749 section 3.3) or commas between them.
 func readScope(o object) []string {
 	text, ok := o.str("scope")
 	if !ok {
@@ -192,8 +192,8 @@ func readScope(o object) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || r == ',' && !strings.Contains(text, " ") })
 }
 
-// validToken reports whether s can be a token: RFC 6750's characters and more,
-// but nothing that could end a header, a line or a field.
+// validToken reports whether s can be a token. It allows more characters than
+// RFC 6750, but none that could end a header, a line or a field.
 func validToken(s string) bool {
 	if s == "" || len(s) > maxToken {
 		return false
@@ -274,8 +274,8 @@ func (c *Client) finishSignIn(ctx context.Context, op string, m *metadata, a ans
 	return grant, nil
 }
 
-// grantsOpenID reports whether the scope openid, which was asked for, was
-// granted: without it no ID token is due (OIDC Core 3.1.2.1).
+// grantsOpenID reports whether the scope openid was granted, after it was asked
+// for. Without it no ID token is due (OIDC Core 3.1.2.1).
 func grantsOpenID(g Grant) bool {
 	return g.Scope == nil || slices.Contains(g.Scope, "openid")
 }
@@ -367,9 +367,9 @@ func codeFrom(values url.Values) (auth.Secret, bool) {
 
 // tokenLife returns how long the access token of g was issued for, and when it
 // expires. A server that repeats a lost answer repeats its expires_in too,
-// which then counts from the first time; where the token is a JWT its exp
-// tells, held against the server's own clock. It also tells where expires_in
-// was left out (RFC 6749 section 5.1: "by other means").
+// which then counts from the first time. If the token is a JWT, its exp gives
+// the true end by the server's own clock. So does it if expires_in was left out
+// (RFC 6749 section 5.1: "by other means").
 func tokenLife(g Grant, serverTime time.Time) (issued time.Duration, expiresAt time.Time) {
 	issued = g.ExpiresIn
 	left := issued

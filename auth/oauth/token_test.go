@@ -350,8 +350,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestConfirm: what an answer says in seconds counts from the time that is
-// right once the answer has told it.
+// TestConfirm: what an answer says in seconds counts from the time that the
+// answer itself gives.
 func TestConfirm(t *testing.T) {
 	date := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	clock := date.AddDate(0, 0, -20)
@@ -366,7 +366,7 @@ func TestConfirm(t *testing.T) {
 }
 
 // TestTokenLife: a server in its grace repeats an answer, and with it an
-// expires_in that has begun to run; the token itself tells.
+// expires_in that has begun to run. The token itself says when it ends.
 func TestTokenLife(t *testing.T) {
 	date := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	in := func(d time.Duration) int64 { return date.Add(d).Unix() }
@@ -376,7 +376,7 @@ func TestTokenLife(t *testing.T) {
 	}{
 		{"repeated", fmt.Sprintf(`{"exp":%d}`, in(5*time.Minute)), `,"expires_in":900`, 15 * time.Minute, 5 * time.Minute},
 		{"repeated, with iat", fmt.Sprintf(`{"exp":%d,"iat":%d}`, in(5*time.Minute), in(-10*time.Minute)), `,"expires_in":900`, 15 * time.Minute, 5 * time.Minute},
-		{"repeated when it was over", fmt.Sprintf(`{"exp":%d}`, in(-time.Hour)), `,"expires_in":900`, 15 * time.Minute, -time.Hour},
+		{"repeated when it had expired", fmt.Sprintf(`{"exp":%d}`, in(-time.Hour)), `,"expires_in":900`, 15 * time.Minute, -time.Hour},
 		{"promised more than the token has", fmt.Sprintf(`{"exp":%d,"iat":%d}`, in(5*time.Minute), in(0)), `,"expires_in":900`, 5 * time.Minute, 5 * time.Minute},
 		{"first time", fmt.Sprintf(`{"exp":%d}`, in(5*time.Minute)), `,"expires_in":200`, 200 * time.Second, 200 * time.Second},
 		{"nonsense in iat", fmt.Sprintf(`{"exp":%d,"iat":%d}`, in(5*time.Minute), in(time.Hour)), `,"expires_in":900`, 15 * time.Minute, 5 * time.Minute},
@@ -385,7 +385,7 @@ func TestTokenLife(t *testing.T) {
 		{"only exp says", fmt.Sprintf(`{"exp":%d}`, in(5*time.Minute)), ``, 5 * time.Minute, 5 * time.Minute},
 		{"only exp and iat say", fmt.Sprintf(`{"exp":%d,"iat":%d}`, in(5*time.Minute), in(-10*time.Minute)), ``, 15 * time.Minute, 5 * time.Minute},
 		{"only exp says, of a year", fmt.Sprintf(`{"exp":%d}`, in(365*24*time.Hour)), ``, maxTokenLife, maxTokenLife},
-		{"only exp says, and it is over", fmt.Sprintf(`{"exp":%d}`, in(-time.Hour)), ``, 0, 0},
+		{"only exp says, and it has passed", fmt.Sprintf(`{"exp":%d}`, in(-time.Hour)), ``, 0, 0},
 		{"nothing says", `{}`, ``, 0, 0},
 	} {
 		token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(test.claims)) + ".c2ln"

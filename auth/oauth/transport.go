@@ -30,9 +30,9 @@ const (
 	metaLimit    = 1 << 20          // bytes of a discovery document or a JWKS
 )
 
-// alive tells a server that takes its time from a path that is gone, as after
-// a change of network: the one acknowledges probes, and is waited for. The other
-// fails while the grace of a server that rotates lasts.
+// alive tells a slow server from a path that is gone, as after a change of
+// network. A slow server acknowledges the probes, so we wait for it. A dead
+// path fails early enough to retry within the grace of a server that rotates.
 var alive = net.KeepAliveConfig{Enable: true, Idle: 3 * time.Second, Interval: time.Second, Count: 3}
 
 // newTransport makes the transport of a Client that was given none. A refresh
@@ -99,8 +99,8 @@ func (r *reply) object() (object, error) {
 	return parseObject(r.body)
 }
 
-// read reads the body, at most limit bytes of it, and unpacks one that is
-// packed though nobody asked for it.
+// read reads at most limit bytes of the body. It unpacks a compressed body even
+// though nobody asked for compression.
 func (r *reply) read(resp *http.Response, limit int64) (tooLong bool, err error) {
 	body := io.Reader(resp.Body)
 	switch encoding := strings.ToLower(resp.Header.Get("Content-Encoding")); encoding {
@@ -117,10 +117,10 @@ func (r *reply) read(resp *http.Response, limit int64) (tooLong bool, err error)
 	return int64(len(r.body)) > limit, err
 }
 
-// send makes one attempt at req and reads the answer whole: at most limit
-// bytes within the time limit, no redirect followed, nothing sent twice.
-// Every status but 3xx is a reply; every other outcome is an *Error. A redirect
-// is both: its reply has no body.
+// send makes one attempt at req and reads the whole answer, at most limit bytes
+// within the time limit. It follows no redirect and sends nothing twice. Every
+// status but 3xx is a reply. Every other outcome is an *Error. A redirect is
+// both, and its reply has no body.
 //
 // Its Class is NotSent only if the transport neither began to write the header
 // nor took a byte of the body.
@@ -274,9 +274,9 @@ func kind(mediaType string) string {
 	return clean(mediaType)
 }
 
-// checkURL refuses an address that a secret must not travel to: only https,
-// except plain http to a literal loopback address (RFC 8252 section 8.3), with
-// no user name and no fragment.
+// checkURL refuses an address that a secret must not travel to. It allows only
+// https, and plain http to a literal loopback address (RFC 8252 section 8.3).
+// User names and fragments are refused too.
 func checkURL(u *url.URL) error {
 	switch {
 	case u.Scheme == "https" && u.Hostname() != "":
@@ -290,7 +290,7 @@ func checkURL(u *url.URL) error {
 	return nil
 }
 
-// parseURL parses and checks an address, and writes it anew.
+// parseURL parses and checks an address, and returns it in normal form.
 func parseURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || strings.Contains(s, "#") {

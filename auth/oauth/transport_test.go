@@ -287,7 +287,8 @@ func TestNoDoubleSend(t *testing.T) {
 	}
 }
 
-// TestTimeLimit: a server that never answers, or drips, is left after a minute.
+// TestTimeLimit: a server that drips or never answers is given up after a
+// minute.
 func TestTimeLimit(t *testing.T) {
 	silent := func(r *http.Request) (*http.Response, error) {
 		io.Copy(io.Discard, r.Body)
@@ -364,7 +365,7 @@ func TestHugeAnswers(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	for _, transport := range []http.RoundTripper{nil, &http.Transport{}} { // the latter unpacks gzip by itself
+	for _, transport := range []http.RoundTripper{nil, &http.Transport{}} { // the latter unpacks gzip automatically
 		for _, path := range []string{"/endless", "/bomb"} {
 			_, err := plainClient(t, s.URL+path, transport).Refresh(t.Context(), auth.NewSecret("rt"), Origin{})
 			if classOf(err) != Unknown {
