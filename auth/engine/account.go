@@ -11,9 +11,9 @@ import (
 	"curfew/keystore"
 )
 
-// account is one configured account and the session it may have. Its
-// goroutine (run) is the only one that changes the session, in memory and in
-// the store: everybody else leaves a wish (a flight, an op) and pokes it.
+// account is one configured account and the session it may have. Only its
+// goroutine (run) changes the session, in memory and in the store. Everybody
+// else leaves a wish, which is a flight or an op, and pokes it.
 type account struct {
 	m     *Manager
 	name  string
@@ -68,7 +68,7 @@ type server struct {
 	*oauth.Client
 	bound  binding
 	secret bool   // Client has the client secret
-	reach  string // how far revocation reaches, as configured; "": as the preset says
+	reach  string // how far revocation reaches, as configured; "" means as the preset says
 }
 
 func (m *Manager) newAccount(c auth.Account) (*account, error) {
@@ -284,8 +284,8 @@ func (a *account) rest(t Reading) time.Duration {
 	return wait
 }
 
-// queueLocked has the owner goroutine run op. It reports false when that has
-// ended; every op that was queued before is run.
+// queueLocked makes the owner goroutine run op. It reports false when that has
+// ended. Every op that was queued before is run.
 func (a *account) queueLocked(op func(context.Context)) bool {
 	if a.gone {
 		return false
@@ -295,8 +295,8 @@ func (a *account) queueLocked(op func(context.Context)) bool {
 	return true
 }
 
-// close does what was promised, writes down what the store does not have and
-// lets go of everybody who waits.
+// close does what was promised, saves what the store does not have and releases
+// all waiting callers.
 func (a *account) close(ctx context.Context) {
 	a.m.mu.Lock()
 	for len(a.ops) > 0 {
@@ -396,7 +396,7 @@ func (a *account) lastRefresh() time.Time {
 }
 
 // suspectLocked reports whether the clock keeps us from saying if the session
-// is over. A session is never ended for good on the word of a wall clock that
+// has ended. A session is never ended for good on the word of a wall clock that
 // has no witness.
 func (a *account) suspectLocked(t Reading) bool {
 	return t.Suspect || !t.Sure && a.sessionLocked().Over(a.m.limits, t.Now) != ""
@@ -447,8 +447,8 @@ func (a *account) askTime(ctx context.Context) {
 	a.m.publishLocked()
 }
 
-// end closes the session for good: tombstone first, then revocation and
-// erasure, which go on by themselves.
+// end closes the session for good, beginning with the tombstone. Revocation and
+// erasure follow automatically.
 func (a *account) end(ctx context.Context, reason auth.Reason) {
 	rec := *a.rec
 	if ended, err := a.m.store.End(context.WithoutCancel(ctx), rec.ID, string(reason)); err != nil {
@@ -476,7 +476,7 @@ func (a *account) recordEndLocked(rec keystore.Record, reason auth.Reason) {
 	kind := auth.EventEnd
 	if reason == auth.ByUser {
 		kind = auth.EventSignOut
-	} else { // who signs out wants to be forgotten
+	} else { // a sign-out also means to be forgotten
 		past.Subject, past.Identity, past.TookTokens = a.facts.Identity.Display, a.facts.Identity, a.use.Takers
 	}
 	a.m.journal.Ended(past)

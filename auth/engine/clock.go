@@ -6,10 +6,10 @@ import (
 )
 
 // A Clock tells the time that counts for one account's session. Turning the
-// wall clock must neither lengthen a session nor shorten it, so the wall clock
-// is held against two witnesses: the boot clock, which nobody sets and which
-// runs on in suspend, and the Date of the account's own server. Other accounts
-// have their own Clock: no server moves the time of another's session.
+// wall clock must neither lengthen a session nor shorten it, so two witnesses
+// check it. The boot clock cannot be set, and runs on in suspend. The Date of
+// the account's own server is the other one. Each account has its own Clock, so
+// no server moves the time of another's session.
 //
 // What counts is how much time passed since the anchor:
 //   - In the boot of the anchor the boot clock says it exactly.
@@ -52,8 +52,9 @@ type Reading struct {
 	Sure bool
 }
 
-// clockTolerance is how far two clocks may drift apart (slewing, leap seconds,
-// rounding, the way of an answer) before they contradict each other.
+// clockTolerance is how far two clocks may drift apart before they contradict
+// each other. Slewing, rounding and the time that an answer travels make them
+// drift.
 const clockTolerance = 2 * time.Minute
 
 // Years outside of these are no server's time.
@@ -118,8 +119,8 @@ func (c *Clock) Recall(a Anchor) {
 	}
 }
 
-// Confirm hears the time of the account's own server. It decides where the
-// boot clock cannot: for a first sign-in, after a reboot, and when the clocks
+// Confirm hears the time of the account's own server. It decides where the boot
+// clock cannot. That is at a first sign-in, after a reboot and when the clocks
 // of this machine contradict each other. A zero time says nothing, and neither
 // does one that no server has.
 func (c *Clock) Confirm(server time.Time) {
@@ -164,8 +165,8 @@ func (m moment) anchor(at time.Time) Anchor { return Anchor{at, m.wall, m.boot, 
 // sameBoot reports whether the boot clock counts from a to m.
 func (m moment) sameBoot(a Anchor) bool { return m.id != "" && m.id == a.BootID && m.boot >= a.Boot }
 
-// since is the time of m, counted from a by the wall clock: if that was wrong
-// then, it is as wrong now.
+// since is the time of m, counted from a by the wall clock. If that was wrong
+// then, it is just as wrong now.
 func (m moment) since(a Anchor) time.Time { return a.At.Add(m.wall.Sub(a.Wall)) }
 
 // judge says what time it is at m, given an earlier moment.
@@ -180,9 +181,9 @@ func judge(a Anchor, m moment) Reading {
 		suspect := apart(m.since(a), now) && apart(m.wall, now)
 		return Reading{Now: now, Suspect: suspect, Sure: !suspect}
 	}
-	// A wall clock that was wrong is as wrong as before, or was put right: the
-	// later of the two is the safer guess, since the worst it does is to ask
-	// the server early.
+	// A wall clock that was wrong is still as wrong, or was corrected. The
+	// later of the two times is the safer guess. At worst it asks the server
+	// early.
 	now := later(m.since(a), m.wall)
 	return Reading{Now: later(now, a.At), Suspect: now.Before(a.At.Add(-clockTolerance)), Sure: m.id == ""}
 }

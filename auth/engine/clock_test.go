@@ -26,7 +26,7 @@ func (m *machine) signIn() *Clock {
 // run lets time pass, awake or suspended: both clocks count it.
 func (m *machine) run(d time.Duration) { m.wall, m.up = m.wall.Add(d), m.up+d }
 
-// reboot starts the machine anew after being off for d, with the wall clock
+// reboot starts the machine again after being off for d, with the wall clock
 // off by wrong.
 func (m *machine) reboot(d, wrong time.Duration) {
 	m.wall, m.up, m.boot = m.wall.Add(d+wrong), time.Minute, m.boot+"'"
@@ -89,8 +89,8 @@ func TestClockSetForwardAndBack(t *testing.T) {
 	m.want(t, c, t0.Add(2*time.Hour), false, true)
 }
 
-// A virtual machine that was paused: the boot clock stood, the wall clock was
-// corrected, and the server knows.
+// A virtual machine was paused. The boot clock stood still and the wall clock
+// was corrected. The server knows the time.
 func TestClockBootStoodStill(t *testing.T) {
 	m := newMachine()
 	c := m.signIn()

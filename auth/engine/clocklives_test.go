@@ -15,9 +15,9 @@ var (
 	oneClockLife = flag.Uint64("clock.life", 0, "play this one life alone, and log it")
 )
 
-// TestClockLives plays sessions on machines whose clocks are turned, that are
-// suspended, paused and started again, next to servers that lie about the time.
-// It wants of each:
+// TestClockLives plays sessions on machines whose clocks are turned. The
+// machines are suspended, paused and started again. Some servers give a wrong
+// time. It wants of each:
 //   - It is never ended before 30 true days.
 //   - It is ended within five minutes of 30 true days once its own server has
 //     answered.
@@ -51,7 +51,7 @@ type clockLife struct {
 	boot    int
 	mac     bool // the boot clock counts within one run of the agent
 	run     int
-	paused  bool // the boot clock has lost time that no server has told yet
+	paused  bool // the boot clock has lost time that no server has reported yet
 	a       *account
 	session auth.Session
 	started time.Time // the true time of the sign-in

@@ -12,7 +12,7 @@ import (
 )
 
 // otherServer is an authorization server of OAuth alone whose tokens say
-// nothing. It may lie about the time.
+// nothing. It may give a wrong time.
 type otherServer struct {
 	date func() time.Time
 	n    int

@@ -12,15 +12,15 @@ import (
 	"curfew/keystore"
 )
 
-// This file is the refresh: reserve durably, one POST at a time, commit
-// durably, and only then serve. A cycle is counted once, however many POSTs
-// it takes, and survives the end of the agent.
+// This file is the refresh. It reserves durably, sends one POST at a time,
+// commits durably and only then serves. A cycle is counted once, however many
+// POSTs it takes. It survives the end of the agent.
 
 // flight is one refresh that any number of callers wait for.
 type flight struct {
 	done    chan struct{} // closed when err is set
 	err     error
-	again   bool   // it brought no token, and another may: who waits asks again
+	again   bool   // it brought no token, but another may: waiting callers ask again
 	program string // who asked first; "" when nobody did
 }
 
@@ -44,8 +44,8 @@ type unsaved struct {
 	at             time.Time // when to try again
 }
 
-// refreshDueLocked reports whether a refresh should run now: somebody waits
-// for one, an open cycle wants its end, or the plan says so.
+// refreshDueLocked reports whether a refresh should run now. Either somebody
+// waits for one, or an open cycle must be completed, or the plan says so.
 func (a *account) refreshDueLocked(now time.Time) bool {
 	if a.flight != nil {
 		return true
@@ -64,9 +64,9 @@ func (a *account) refreshDueLocked(now time.Time) bool {
 	return !a.m.paused && a.planLocked(now).Refresh
 }
 
-// wantedFor is how long after a request that failed for want of a network
-// the agent still tries on its own to have a token ready. While the old one is
-// good nobody needs it to: that would be a refresh outside of the buffer.
+// wantedFor is how long the agent still tries to get a token ready after a
+// request that failed without a network. While the old token is valid nobody
+// needs that, since it would be a refresh outside of the buffer.
 const wantedFor = 10 * time.Minute
 
 func (a *account) failFlightLocked(err error) {
@@ -77,8 +77,7 @@ func (a *account) failFlightLocked(err error) {
 	}
 }
 
-// refresh runs one cycle as far as it gets now: reserve, one POST at a time,
-// commit, serve.
+// refresh runs one cycle as far as it gets now.
 func (a *account) refresh(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -115,7 +114,7 @@ const (
 type cycle struct {
 	a         *account
 	server    server
-	last      *oauth.Error // how the try before this flight failed; nil: it did not, or its cycle is closed
+	last      *oauth.Error // how the try before this flight failed; nil if it did not, or if its cycle is closed
 	resumed   bool         // the cycle is from an earlier flight, or from an earlier agent
 	token     auth.Secret  // the refresh token
 	tries     int          // requests of this flight
@@ -151,7 +150,7 @@ func (a *account) cycle(ctx context.Context) error {
 	}
 }
 
-// open gets ready for the first request: the server, the count, the token.
+// open prepares the first request.
 func (c *cycle) open(ctx context.Context) (err error) {
 	a := c.a
 	if c.server, err = a.dial(ctx); err != nil {
@@ -219,9 +218,9 @@ func late(e *oauth.Error) bool {
 	return e.Class == oauth.Unknown && (errors.Is(e, context.DeadlineExceeded) || e.Status == http.StatusGatewayTimeout)
 }
 
-// failed judges a request that failed: it reports true, after a while, when
-// the cycle goes on with another at once. grant holds what the server rotated
-// to, where its answer cannot be used otherwise.
+// failed judges a request that failed. If the cycle goes on with another
+// request, it waits a while and reports true. grant holds what the server
+// rotated to, even if its answer cannot be used otherwise.
 func (c *cycle) failed(ctx context.Context, grant oauth.Grant, e *oauth.Error) (again bool, err error) {
 	a := c.a
 	a.m.log.Info("refresh failed", "account", a.name, "class", e.Class, "code", e.Code, "status", e.Status, "error", e)
@@ -280,10 +279,10 @@ func (a *account) deathReason(e *oauth.Error) auth.Reason {
 
 // renew makes what a refresh brought durable and only then shows it to
 // anybody. bad is set when the answer holds a new refresh token but no usable
-// access token: the one at hand stays. resumed says that the cycle is not from
-// this flight: the answer may be one that was lost a while ago, with tokens
-// that are over by now. Whoever waits then gets another refresh, unless
-// answers before this one were useless too.
+// access token. The current access token then stays. resumed says that the
+// cycle is not from this flight. The answer may be one that was lost a while
+// ago, with tokens that have expired by now. Waiting callers then get another
+// refresh, unless answers before this one were useless too.
 func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, resumed bool) error {
 	now := a.clock.Now()
 	f := a.facts
@@ -297,7 +296,7 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	switch {
 	case bad != nil:
 		f.Useless = useless{f.Useless.Count + 1, reasonOf(bad).Message}
-	case f.AccessExpiresAt.IsZero(): // who waits is given it; for the next it counts as expired
+	case f.AccessExpiresAt.IsZero(): // waiting callers get it; for later ones it counts as expired
 		f.Useless = useless{f.Useless.Count + 1, "it does not say how long its access token lives"}
 	default:
 		f.Useless = useless{}
@@ -414,8 +413,8 @@ func (a *account) save(ctx context.Context) error {
 }
 
 // dropUnsavedLocked gives up an answer that could not be saved, and gives its
-// refresh token back: of the two that the session had, the store knows only
-// the one before.
+// refresh token back. The session had two, and the store knows only the earlier
+// one.
 func (a *account) dropUnsavedLocked() {
 	u := a.unsaved
 	a.unsaved = nil
@@ -428,9 +427,9 @@ func (a *account) dropUnsavedLocked() {
 	a.m.giveBackLocked(r)
 }
 
-// failed notes a failure that may pass: the cycle stays open, unless unsent
-// says that it is proven that no byte of it left the machine; then its count
-// is given back.
+// failed notes a failure that may pass. The cycle stays open, unless unsent
+// says that certainly no byte of it left the machine. Then its count is given
+// back.
 func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error {
 	if unsent {
 		if rec, err := a.m.store.Refund(ctx, a.rec.ID); err != nil {

@@ -7,8 +7,8 @@ import (
 	"curfew/keystore"
 )
 
-// TestKeychainWords: whatever keeps us from the keychain has words of its own,
-// and is looked at again where it can pass by itself.
+// TestKeychainWords: each reason that keeps us from the keychain has its own
+// words. If it can pass automatically it is checked again.
 func TestKeychainWords(t *testing.T) {
 	said := map[string]bool{}
 	for _, tt := range []struct {

@@ -32,8 +32,8 @@ type facts struct {
 	Removed         *auth.Account   `json:"removed,omitempty"` // the account's configuration, when it was removed
 }
 
-// maxScope bounds the granted scope that is kept, in bytes: the store keeps
-// only so many facts, and a session must not be lost for words.
+// maxScope bounds the granted scope that is kept, in bytes. The room for facts
+// in the store is limited, and a long scope must not cost a session.
 const maxScope = 8 << 10
 
 // use is what programs do with an account. Unlike the other facts it changes
@@ -48,8 +48,8 @@ type use struct {
 // maxTakers is how many of the programs that took tokens are remembered.
 const maxTakers = 8
 
-// took notes that a program got a token.
-func (u *use) took(program string, at time.Time) {
+// recordTaker notes that a program got a token.
+func (u *use) recordTaker(program string, at time.Time) {
 	takers := []auth.Taker{{Program: program, At: truncateUTC(at)}}
 	for _, t := range u.Takers {
 		if t.Program != program && len(takers) < maxTakers {

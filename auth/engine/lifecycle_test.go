@@ -10,8 +10,8 @@ import (
 	"curfew/auth"
 )
 
-// Whoever comes when an account's goroutine has ended is told so, and what
-// was promised before is done.
+// Callers that come after an account's goroutine has ended get an error that
+// says so. What was promised before is done.
 func TestNobodyWaitsForTheDead(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()

@@ -130,8 +130,8 @@ func (a *account) cannotLoad(err error) {
 	a.m.publishLocked()
 }
 
-// lookForKeychain looks whether the keychain is back, so that nobody is told
-// to unlock what is unlocked.
+// lookForKeychain checks whether the keychain is back, so that nobody is asked
+// to unlock an unlocked one.
 func (a *account) lookForKeychain(ctx context.Context) {
 	err := a.m.store.Status(ctx)
 	a.m.mu.Lock()
@@ -148,10 +148,11 @@ func isKeychainTransient(err error) bool {
 		errors.Is(err, keystore.ErrNoCollection) || errors.Is(err, keystore.ErrTimeout) || errors.Is(err, keystore.ErrDenied)
 }
 
-// A stray is a stored session that no account has taken: its account is not
+// A stray is a stored session that no account has taken. Its account is not
 // configured, or it cannot be read for now, which err says. A file that could
-// not be found, or a table that was cut by mistake, must not cost a sign-in.
-// So it waits, sealed, to be looked at again, until its time is up.
+// not be found must not cost a sign-in. Neither must a table that was cut by
+// mistake. So the session waits, sealed, and is checked again until its time is
+// up.
 type stray struct {
 	rec keystore.Record
 	err error

@@ -100,9 +100,9 @@ func (w *world) ledger() string {
 	return found[0]
 }
 
-// breakDisk makes every write to the ledger fail until mended: it is put
-// aside, and a directory stands in its place.
-func (w *world) breakDisk() (mend func()) {
+// breakDisk makes every write to the ledger fail until repair is called. A
+// directory takes its place meanwhile.
+func (w *world) breakDisk() (repair func()) {
 	w.t.Helper()
 	ledger := w.ledger()
 	aside := filepath.Join(w.t.TempDir(), "ledger")
@@ -124,9 +124,9 @@ func TestNothingServedBeforeSaved(t *testing.T) {
 		w.signIn()
 		old := w.mustToken()
 		time.Sleep(time.Hour)
-		var mend func()
+		var repair func()
 		w.net.onRefresh = func(string) func([]byte) {
-			return func([]byte) { mend = w.breakDisk() }
+			return func([]byte) { repair = w.breakDisk() }
 		}
 		tok, err := w.token()
 		if err == nil {
@@ -138,7 +138,7 @@ func TestNothingServedBeforeSaved(t *testing.T) {
 		if n := w.net.refreshes(); n != 1 {
 			t.Errorf("%d refreshes without having saved the first", n)
 		}
-		mend()
+		repair()
 		time.Sleep(time.Minute)
 		w.mustToken()
 		if n := w.net.refreshes(); n != 1 {
@@ -158,9 +158,9 @@ func TestUnsavedIsRevoked(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
 		time.Sleep(time.Hour)
-		var mend func()
+		var repair func()
 		w.net.onRefresh = func(string) func([]byte) {
-			return func([]byte) { mend = w.breakDisk() }
+			return func([]byte) { repair = w.breakDisk() }
 		}
 		_, err := w.token()
 		w.wantError(err, auth.KindFailed, "")
@@ -171,15 +171,15 @@ func TestUnsavedIsRevoked(t *testing.T) {
 		if n := w.server.Sessions(); n != 1 {
 			t.Errorf("%d sessions at the server", n)
 		}
-		mend()
+		repair()
 	})
 }
 
 // The answer to a refresh is lost, and the server repeats it when its access
-// token is long over: nobody is given that, and whoever asks waits for one
-// refresh more.
+// token has long expired. Nobody gets that token, and callers wait for one more
+// refresh.
 func TestLostAnswerGrewOld(t *testing.T) {
-	for _, plain := range []bool{false, true} { // where there is an ID token that is over as well
+	for _, plain := range []bool{false, true} { // with an ID token, which has expired as well, and without one
 		t.Run(fmt.Sprintf("plain %v", plain), func(t *testing.T) {
 			play(t, func(w *world) { w.grace, w.plain = 60*aDay, plain }, func(t *testing.T, w *world) {
 				w.signIn()
@@ -213,7 +213,7 @@ func TestNoRequestWithoutReserve(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
 		time.Sleep(time.Hour)
-		mend := w.breakDisk()
+		repair := w.breakDisk()
 		for range 20 {
 			_, err := w.token()
 			w.wantError(err, auth.KindFailed, "")
@@ -225,7 +225,7 @@ func TestNoRequestWithoutReserve(t *testing.T) {
 		if n := w.net.refreshes(); n != 0 {
 			t.Errorf("%d requests without a count", n)
 		}
-		mend()
+		repair()
 		time.Sleep(time.Minute)
 		w.mustToken()
 		if s := w.status(); s.RefreshesUsed != 1 {
@@ -307,8 +307,8 @@ func TestDeadIsConfirmed(t *testing.T) {
 	})
 }
 
-// An answer that rotates the token and is no use otherwise leaves the access
-// token at hand in use, until it expires.
+// An answer that rotates the token and is useless otherwise leaves the current
+// access token in use until it expires.
 func TestUselessAnswerKeepsTheToken(t *testing.T) {
 	play(t, func(w *world) { w.mode = auth.OnDemand }, func(t *testing.T, w *world) {
 		w.signIn()
@@ -336,21 +336,21 @@ func TestUselessAnswerKeepsTheToken(t *testing.T) {
 	})
 }
 
-// A server whose every answer rotates the refresh token and brings no token
-// that can be relied on does not get the budget: after the second in a row the
-// account is held, the person is told, and every further try waits longer. A
-// person may try at once; the first good answer ends it.
+// Every answer of this server rotates the refresh token and brings no token
+// that can be relied on. It does not get the budget. After the second such
+// answer in a row the account is held and the person is notified. Every further
+// try waits longer. A person may try at once. The first good answer ends it.
 func TestUselessAnswers(t *testing.T) {
 	var first string // the access token of the sign-in
 	for name, c := range map[string]struct {
 		fault  string
 		twist  func(map[string]any)
-		served bool // to who waited, once
+		served bool // to the waiting caller, once
 	}{
 		"no access token":       {twist: func(a map[string]any) { delete(a, "access_token") }},
 		"an empty access token": {twist: func(a map[string]any) { a["access_token"] = "" }},
 		"a token with a space":  {twist: func(a map[string]any) { a["access_token"] = "a b" }},
-		"a token that is over":  {twist: func(a map[string]any) { a["access_token"] = first }},
+		"an expired token":      {twist: func(a map[string]any) { a["access_token"] = first }},
 		"another token type":    {fault: "refresh:token-type;value=mac"},
 		"two access tokens":     {fault: "refresh:duplicate-keys"},
 		"another's ID token":    {fault: "refresh:id-aud"},
@@ -364,7 +364,7 @@ func TestUselessAnswers(t *testing.T) {
 			setup := func(w *world) {
 				w.inMemory()
 				w.mode, w.random, w.logger = auth.OnDemand, func() float64 { return 0.5 }, slog.New(slog.DiscardHandler)
-				w.plain = c.served // an ID token would tell that the access token is another
+				w.plain = c.served // an ID token would show that the access token is another
 			}
 			play(t, setup, func(t *testing.T, w *world) {
 				w.signIn()
@@ -384,7 +384,7 @@ func TestUselessAnswers(t *testing.T) {
 				}
 				s := w.wantState(auth.Held, "")
 				n := w.net.refreshes()
-				if n != 8 || s.RefreshesUsed != 8 { // at 0, 5, 20 and 50 min, 2, 4, 8 and 16 h
+				if n != 8 || s.RefreshesUsed != 8 { // after 0, 5, 20 and 50 min, and 2, 4, 8 and 16 h
 					t.Errorf("%d refreshes in a day, %d counted, want 8", n, s.RefreshesUsed)
 				}
 				t.Logf("24 h of answers with %s: %d requests, %d refreshes used, held", name, n, s.RefreshesUsed)
@@ -421,8 +421,8 @@ func TestUselessAnswers(t *testing.T) {
 	}
 }
 
-// A person may try at once, whatever bars it. A try that came to nothing, for
-// want of the keychain or of a network, does not let programs try after it.
+// A person may try at once, whatever bars it. A try that failed because the
+// keychain or the network was missing does not let programs try after it.
 func TestUselessAndInVain(t *testing.T) {
 	for name, way := range map[string]struct {
 		bar  func(w *world, yes bool)
@@ -472,8 +472,8 @@ func TestUselessAndInVain(t *testing.T) {
 	}
 }
 
-// Such a server for a whole session, in the mode that refreshes most readily
-// and over restarts: it does not spend the budget, and when it is mended the
+// Such a server for a whole session with restarts, in the mode that refreshes
+// most readily. It does not spend the budget. When the server is fixed, the
 // session is still there.
 func TestUselessForAMonth(t *testing.T) {
 	setup := func(w *world) {
@@ -491,7 +491,7 @@ func TestUselessForAMonth(t *testing.T) {
 			w.restart()
 		}
 		s := w.wantState(auth.Held, "")
-		t.Logf("29 days of such answers, started anew every day: %d refreshes used", s.RefreshesUsed)
+		t.Logf("29 days of such answers, restarted every day: %d refreshes used", s.RefreshesUsed)
 		if s.RefreshesLeft < 6 {
 			t.Errorf("%d refreshes are left", s.RefreshesLeft)
 		}

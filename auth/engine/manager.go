@@ -34,8 +34,8 @@ type Config struct {
 
 	// NewClient makes the protocol client of an account; nil means oauth.New.
 	NewClient func(oauth.Config) (*oauth.Client, error)
-	// Random spreads retries: a number in [0, 1), safe for concurrent use;
-	// nil means rand.Float64.
+	// Random returns a number in [0, 1) that spreads retries. It must be safe
+	// for concurrent use. Nil means rand.Float64.
 	Random func() float64
 }
 
@@ -50,7 +50,7 @@ type Manager struct {
 	newClient func(oauth.Config) (*oauth.Client, error)
 	random    func() float64
 	journal   *journal.Journal
-	pausing   sync.Mutex // held while a pause is saved and taken over; never wanted by who holds mu
+	pausing   sync.Mutex // held while a pause is saved and taken over; never locked while holding mu
 
 	// mu guards what follows and every field of an account that says so. It
 	// is never held across network or keychain.
@@ -184,9 +184,9 @@ func (m *Manager) Begun(ctx context.Context) {
 	}
 }
 
-// Ready waits until the stored sessions of the named accounts, or of all, were
-// loaded, or could not be for now, or ctx ends. Before that, snapshots know of
-// no session.
+// Ready waits for the stored sessions of the named accounts, or of all
+// accounts. It returns when they were loaded or could not be for now, or when
+// ctx ends. Before that, snapshots know of no session.
 func (m *Manager) Ready(ctx context.Context, names ...string) {
 	var wanted []*account
 	m.locked(func() {
@@ -248,7 +248,7 @@ func (m *Manager) retryStoreLocked() {
 	}
 }
 
-// RetryKeychain has every account look for the keychain again: it may be
+// RetryKeychain makes every account look for the keychain again, which may be
 // another one now.
 func (m *Manager) RetryKeychain() {
 	m.mu.Lock()
@@ -282,8 +282,8 @@ func (m *Manager) Snapshot(name string) (auth.Snapshot, error) {
 	return a.snapshotLocked(), nil
 }
 
-// Watch delivers all snapshots, at once and after every change, the newest
-// always winning, until ctx ends; then the channel is closed.
+// Watch delivers all snapshots immediately and after every change. A slow
+// reader gets the newest. The channel is closed when ctx ends.
 func (m *Manager) Watch(ctx context.Context) <-chan []auth.Snapshot {
 	ch := make(chan []auth.Snapshot, 1)
 	m.locked(func() {
@@ -328,7 +328,7 @@ func (m *Manager) accountLocked(name string) (*account, error) {
 }
 
 // CheckAccount asks the account's server whether it can work, where the server
-// has metadata and can be reached. The caller has checked c by itself.
+// has metadata and can be reached. The caller has validated c already.
 func (m *Manager) CheckAccount(ctx context.Context, c auth.Account) error {
 	client, err := m.newClient(m.clientConfig(c, m.clock.another()))
 	if err != nil {
@@ -346,9 +346,10 @@ func (m *Manager) CheckAccount(ctx context.Context, c auth.Account) error {
 // checkLimit is how long a check may wait for the server.
 const checkLimit = 5 * time.Second
 
-// SetAccount adds an account or changes its configuration, which the caller
-// has checked. What a stored refresh token is bound to (issuer, endpoints,
-// client) cannot change under a live session: that could send it elsewhere.
+// SetAccount adds an account or changes its configuration, which the caller has
+// checked. A stored refresh token is bound to its issuer, its endpoints and its
+// client. Those cannot change under a live session, since the token could then
+// go elsewhere.
 func (m *Manager) SetAccount(c auth.Account) error {
 	c.Refresh = cmp.Or(c.Refresh, auth.InUse)
 	m.mu.Lock()
@@ -416,9 +417,9 @@ func (m *Manager) forecastInput(name string) (auth.ForecastInput, error) {
 	return a.forecastInputLocked(a.clock.Now()), nil
 }
 
-// SetGeneral changes what belongs to no account. It takes effect at once: of
-// the live sessions those end that are over by the new limits, and no other is
-// touched. Limits can only tighten the built-in ones.
+// SetGeneral changes what belongs to no account. It takes effect at once. Live
+// sessions that exceed the new limits end, and no other is touched. Limits can
+// only tighten the built-in ones.
 func (m *Manager) SetGeneral(g auth.General) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -453,8 +454,9 @@ func (m *Manager) SetPaused(paused bool) error {
 	return nil
 }
 
-// Wake has every account look at its clocks and try again what failed for want
-// of a network: the machine has just woken up, or the network has come back.
+// Wake makes every account check its clocks and retry what failed without a
+// network. Call it when the machine has just woken up or the network has come
+// back.
 func (m *Manager) Wake() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -466,8 +468,8 @@ func (m *Manager) Wake() {
 	}
 }
 
-// UnlockKeychain asks the person, through the OS's own prompt, to unlock the
-// keychain, and tries again what waited for it.
+// UnlockKeychain asks the person to unlock the keychain in the prompt of the
+// OS. It then retries what waited for that.
 func (m *Manager) UnlockKeychain(ctx context.Context) error {
 	if err := m.store.Unlock(ctx); err != nil {
 		return keychainError(err)

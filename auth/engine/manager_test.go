@@ -145,7 +145,7 @@ func TestManyCallersOneRefresh(t *testing.T) {
 	})
 }
 
-// A caller who gives up takes nobody else with him.
+// A caller that gives up does not cancel the others.
 func TestImpatientCaller(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
@@ -258,8 +258,8 @@ func TestPauseThatCannotBeKept(t *testing.T) {
 	})
 }
 
-// Limits and warnings change while sessions live: no session is touched but
-// those that are over by the new limits.
+// Limits and warnings change while sessions live: only sessions that exceed the
+// new limits are touched.
 func TestGeneralChanges(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
@@ -296,7 +296,8 @@ func TestGeneralChanges(t *testing.T) {
 	})
 }
 
-// Who took tokens is told, newest first, and outlives agent and session.
+// The programs that took tokens are shown, newest first. The list outlives
+// agent and session.
 func TestTookTokens(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
@@ -459,8 +460,8 @@ func TestSignOut(t *testing.T) {
 	})
 }
 
-// Offline, the session ends here at once, and at the server as soon as it can
-// be reached, over a restart too.
+// Offline, the session ends here at once. It ends at the server as soon as that
+// can be reached, even after a restart.
 func TestSignOutOffline(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
@@ -575,8 +576,8 @@ func TestSignInAddresses(t *testing.T) {
 	})
 }
 
-// A day without a way to the server costs nothing, and ten seconds after the
-// way is there again, so is a token, though nobody asked in between.
+// A day without a way to the server costs nothing. Ten seconds after the way is
+// back a token is there, though nobody asked in between.
 func TestOfflineCostsNothing(t *testing.T) {
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 	for name, down := range map[string]error{
@@ -618,9 +619,9 @@ func TestOfflineCostsNothing(t *testing.T) {
 	}
 }
 
-// A day of a server that fails keeps the session and costs one count. After
-// an outage the next who asks, ten seconds later, gets a token; a server that
-// said when to come back is given that time.
+// A day of a server that fails keeps the session and costs one count. After an
+// outage the next caller, ten seconds later, gets a token. A server that said
+// when to come back is given that time.
 func TestOutages(t *testing.T) {
 	const soon = 10 * time.Second
 	for fault, wait := range map[string]time.Duration{
@@ -879,8 +880,7 @@ func TestLockedKeychain(t *testing.T) {
 	})
 }
 
-// A stored session that cannot be told whose it is stays where it is, and
-// harms no other.
+// A stored session of an unknown owner stays where it is and harms no other.
 func TestUnreadableSessionIsKept(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
@@ -1033,7 +1033,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// A sign-in that failed binds nothing: a wrong client id can be mended.
+// A sign-in that failed binds nothing: a wrong client id can be corrected.
 func TestConfigurationAfterFailedSignIn(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		must(t, w.faults.Set("poll:400;error=invalid_client"))
@@ -1087,7 +1087,7 @@ func TestConfigurationChangesDuringRefresh(t *testing.T) {
 			must(t, w.m.SetAccount(c))
 		}
 		w.net.mu.Unlock()
-		time.Sleep(30 * time.Second) // it tries again by itself
+		time.Sleep(30 * time.Second) // it tries again automatically
 		if w.status().RefreshMode != auth.OnDemand {
 			t.Error("it did not try again")
 		}
@@ -1111,8 +1111,8 @@ func TestSignInMakesCollection(t *testing.T) {
 	})
 }
 
-// A keychain that was told no asks nobody in the background, however long, and
-// asks again who signs in.
+// A keychain whose prompt was declined asks nobody in the background, however
+// long. At a sign-in it asks again.
 func TestDeniedIsAskedAtSignIn(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
@@ -1192,7 +1192,7 @@ func TestSlowSignIn(t *testing.T) {
 	})
 }
 
-// What failed long ago is not told as if it were so now.
+// What failed long ago is not shown as if it were so now.
 func TestOldFailureIsForgotten(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()

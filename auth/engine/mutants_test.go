@@ -29,8 +29,8 @@ type mutant struct {
 	pkg, run string
 }
 
-// The bugs that would break a promise. Those of the tests named that are
-// enough to catch one are few on purpose: a promise has a test of its own.
+// The bugs that would break a promise. Few tests are named for each on purpose:
+// a promise has its own test.
 var mutants = []mutant{
 	{"a line of the ledger is not synced", "keystore/disk.go",
 		`return d.tried("sync", name, f.Sync())`, `return nil`,
@@ -51,7 +51,7 @@ var mutants = []mutant{
 	{"a crash in a cycle is forgotten", "auth/engine/load.go",
 		"a.sent, a.facts.OutcomeUnknown = true, true", "a.sent = false",
 		"./auth/engine", "TestCrashThenOffline|TestCrashStrict"},
-	{"each retry is counted anew", "auth/engine/cycle.go",
+	{"each retry is counted again", "auth/engine/cycle.go",
 		"\tcase oauth.Unknown:\n\t\tn :=", "\tcase oauth.Unknown:\n\t\tif rec, err := a.m.store.Commit(ctx, a.rec.ID, nil, nil, a.facts.encode(a.use)); err == nil {\n\t\t\ta.setRecord(rec)\n\t\t}\n\t\tn :=",
 		"./auth/engine", "TestOutages|TestSim$"},
 	{"two refreshes where many ask", "auth/engine/account.go",

@@ -18,11 +18,11 @@ import (
 	"curfew/keystore"
 )
 
-// Somebody puts files or keychain back to where they were: every pair of all
-// that was kept after each of 20 refreshes. Unless both are of the same time
-// the session is closed, and no token of it, old or new, goes anywhere. Both
-// put back together look like the past itself; that this ends at the server,
-// which has seen the old token, is the last part.
+// Somebody restores files or keychain from an earlier time. This tries every
+// pair of what was kept after each of 20 refreshes. Unless both are of the same
+// time the session is closed, and none of its tokens goes anywhere. Both
+// restored together look like the past itself. The last part shows that this
+// ends at the server, which has seen the old token.
 func TestRestoredPairs(t *testing.T) {
 	const last = 20
 	setup := func(w *world) {
@@ -94,7 +94,7 @@ func TestRestoredPairs(t *testing.T) {
 }
 
 // Whatever is gone, the old token is not used and the count does not start
-// anew.
+// again.
 func TestGonePieces(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -128,9 +128,9 @@ func TestGonePieces(t *testing.T) {
 	}
 }
 
-// Whatever byte of a session's files or items is turned, cut off or replaced:
-// its account says what became of it, its token goes nowhere, old or new, not
-// even to be revoked, and the other account lives on.
+// Any byte of a session's files or items is turned, cut off or replaced. Its
+// account says what happened to it. Its tokens go nowhere, not even to be
+// revoked. The other account keeps working.
 func TestHurtSession(t *testing.T) {
 	setup := func(w *world) {
 		w.inMemory()
@@ -247,11 +247,11 @@ func (w *world) cutNotes() (n int) {
 	return n
 }
 
-// The store does not notice when notes are cut off a ledger's end. No limit,
-// no count and no state hangs on them: what they tell beyond the last counted
-// event brings an end nearer (idleness, put off less), makes a better word, or
-// tells the time, and then the agent knows no more than after as long a time
-// in which it did not run.
+// The store does not notice when notes are cut off a ledger's end. No limit, no
+// count and no state depends on them. What they add to the last counted event
+// brings an end nearer, since idleness is put off less. It may also give a
+// better word or the time. Without it the agent knows no more than after as
+// long a time in which it did not run.
 func TestNotesCut(t *testing.T) {
 	idle := func(w *world) { w.mode, w.limits.MaxIdle = auth.OnDemand, 14*aDay }
 	t.Run("at rest", func(t *testing.T) {
@@ -305,9 +305,9 @@ func TestNotesCut(t *testing.T) {
 			w.wantError(err, auth.KindSignInNeeded, auth.ByRotationLost)
 		})
 	})
-	// The machine is started anew with a clock that was turned back: with the
-	// notes cut it is believed, as it is if the machine was off, until a server
-	// answers, though one that counts no days itself.
+	// The machine is started again with a clock that was turned back. With the
+	// notes cut that clock is believed until a server answers, as after a time
+	// when the machine was off. Here the server counts no days itself.
 	for _, cut := range []bool{true, false} {
 		t.Run(fmt.Sprint("and the clock turned back, cut ", cut), func(t *testing.T) {
 			lax := func(c *authserver.Config) { c.MaxAge = 400 * aDay }

@@ -13,10 +13,11 @@ import (
 
 // This file decides whether a refresh token may be revoked, and where.
 //
-// At some servers a revocation ends more than the grant of that token: every
-// session of that person at that client (Keycloak, Google), or the new session
-// that got the same refresh token again. So a token that a person did not ask
-// to revoke waits while another session could die with it.
+// At some servers a revocation ends more than the grant of that token. At
+// Keycloak and Google it ends every session of that person at that client.
+// Other servers give a new session the same refresh token again, so it would
+// end too. A token that a person did not ask to revoke therefore waits while
+// another session could die with it.
 
 // How far a revocation reaches at a server, as far as it matters here.
 const (

@@ -25,7 +25,7 @@ type plainServer struct {
 	sameAll bool   // every sign-in gets the same refresh token
 	answer  func(http.ResponseWriter, *http.Request) bool
 
-	mu       sync.Mutex // revocations come from goroutines of their own
+	mu       sync.Mutex // revocations come from their own goroutines
 	n        int
 	live     map[string]bool
 	revoked  []string

@@ -22,7 +22,7 @@ type signIn struct {
 	start  auth.SignInStarted
 	flow   *oauth.Flow   // by redirect; set when ready
 	err    error         // why it could not start
-	ended  chan struct{} // closed when it is over, its port free
+	ended  chan struct{} // closed when it has ended and its port is free
 
 	// guarded by Manager.mu
 	view      auth.SignInView
@@ -112,7 +112,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 	select {
 	case <-s.ready:
 		return s.started(r), s.err
-	case <-ctx.Done(): // who asked has gone: nobody will open the browser
+	case <-ctx.Done(): // the caller has gone: nobody will open the browser
 		cancel()
 		return auth.SignInStarted{}, auth.Fail(auth.KindUnavailable, auth.Say("sign_in_slow"), auth.Say("hint_retry")).Because(ctx.Err())
 	}
@@ -184,7 +184,8 @@ func (s *signIn) started(r auth.SignInRequest) auth.SignInStarted {
 	return start
 }
 
-// completeSignIn waits for the person and has the session installed.
+// completeSignIn waits for the person, then makes the owner goroutine install
+// the session.
 func (m *Manager) completeSignIn(ctx context.Context, a *account, s *signIn, wait waiter) error {
 	grant, err := wait(ctx, func() {
 		m.mu.Lock()
@@ -279,7 +280,7 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	a.dropUnsavedLocked()
 	a.rec, a.facts, a.use, a.access, a.found = &rec, f, u, g.AccessToken, nil
 	a.retry, a.storeErr, a.dirty, a.noted, a.forecastAt = retry{}, nil, false, now, time.Time{}
-	a.failFlightLocked(nil) // who waited for a refresh has a new token
+	a.failFlightLocked(nil) // callers that waited for a refresh get the new token
 	if old != nil {
 		m.retireLocked(*old, endReplaced)
 	}

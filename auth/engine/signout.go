@@ -21,10 +21,10 @@ const (
 	signOutWait = 15 * time.Second // a person waits for the server's word
 )
 
-// SignOut ends the session: here at once, whatever the account is busy with,
-// then at the server, then it is erased. It waits a while for the server. What
-// that did not confirm by then is tried again for a day. Errors are of type
-// *Error.
+// SignOut ends the session here at once, whatever the account is busy with.
+// Then it is revoked at the server and erased. SignOut waits a while for the
+// server. What that did not confirm by then is tried again for a day. Errors
+// are of type *Error.
 func (m *Manager) SignOut(ctx context.Context, name string) (auth.SignOutResult, error) {
 	return m.signOut(ctx, name, false)
 }
@@ -83,9 +83,9 @@ func (m *Manager) leave(name string, remove bool, done chan<- signedOut) (*accou
 	return a, nil
 }
 
-// tombstone ends the live session in the store, from the caller's goroutine:
-// from then on it does not come back, even if the agent dies while the owner
-// is busy. The owner finds the tombstone as if it were its own.
+// tombstone ends the live session in the store, from the caller's goroutine.
+// From then on it does not come back, even if the agent dies while the owner is
+// busy. The owner treats the tombstone as one that it wrote.
 func (a *account) tombstone(ctx context.Context) {
 	var id string
 	a.m.locked(func() {
@@ -192,7 +192,7 @@ func (c *closing) result() auth.SignOutResult {
 	return r
 }
 
-// A closing is a session on its way out: ended, then revoked, then erased.
+// A closing is a session that has ended and is being revoked and erased.
 type closing struct {
 	m   *Manager
 	rec keystore.Record

@@ -29,18 +29,17 @@ var (
 	simHours = flag.Int("sim.hours", 72, "how long a life is")
 )
 
-// TestSim plays lives of a session in virtual time: programs ask, the network
-// fails in every way, the keychain locks, clocks are turned, the machine
-// sleeps, people sign in and out, the agent is killed at every kind of moment
-// and starts again. Whatever happens, the rules must hold; which ones, the
-// methods of watcher say. A failing life prints its seed; `make sim SEED=n`
-// plays it again.
+// TestSim plays lives of a session in virtual time. Programs ask for tokens,
+// and people sign in and out. The network fails in every way. The keychain
+// locks, clocks are turned and the machine sleeps. The agent is killed at every
+// kind of moment and starts again. Whatever happens, the rules in the methods
+// of watcher must hold. A failing life prints its seed; `make sim SEED=n` plays
+// it again.
 //
 // Three of four servers repeat a lost answer, as RFC 9700 lets them; the
-// fourth is strict. Every second server is lax: it counts neither refreshes
-// nor days, so that only the client's own rules hold it back. Their access
-// tokens live from a quarter of an hour to eight hours, and every other account
-// has no ID token.
+// fourth is strict. Every second server is lax and counts neither refreshes nor
+// days, so only the client's own rules hold. Their access tokens live from a
+// quarter of an hour to eight hours, and every other account has no ID token.
 func TestSim(t *testing.T) {
 	seeds := make([]uint64, *simSeeds)
 	for i := range seeds {
@@ -187,9 +186,9 @@ func live(t *testing.T, seed uint64, hours int, total *tally) {
 	})
 }
 
-// pass lets time go on, and then everybody who woke up come to rest: whatever
-// the person, the network or the machine does next must not race with the
-// agent, else a seed would not be one life.
+// pass lets time go on and then waits until every goroutine that woke up is
+// idle again. Whatever happens next must not race with the agent, or else a
+// seed would not be one life.
 func (l *life) pass(d time.Duration) {
 	synctest.Wait()
 	time.Sleep(d)
@@ -260,7 +259,7 @@ func (l *life) something() {
 	}
 }
 
-// setFault has the server do something wrong.
+// setFault makes the server do something wrong.
 func (l *life) setFault() {
 	fault := simFaults[l.rng.IntN(len(simFaults))]
 	if l.strict && strings.Contains(fault, "no-refresh-token") {
@@ -341,7 +340,7 @@ func (l *life) signInAmid() {
 	if !died && err == nil && before != "" {
 		l.watch.close(before)
 	}
-	l.watch.know("") // which one is there the next refresh tells
+	l.watch.know("") // the next refresh shows which one is there
 	if err == nil {
 		l.tally.n.SignIns++
 	}
@@ -375,8 +374,9 @@ func (l *life) ask() {
 	l.tally.mu.Unlock()
 }
 
-// crashSoon picks a moment at which everything durable is set aside: a
-// refresh request that leaves, its answer that comes, a call of the keychain.
+// crashSoon picks a moment at which a copy is made of everything durable. That
+// is when a refresh request leaves or its answer comes, or at a call of the
+// keychain.
 func (l *life) crashSoon() {
 	where, nth, after := l.rng.IntN(3), 1+l.rng.IntN(12), l.rng.IntN(2) == 0
 	l.watch.mu.Lock()
@@ -462,7 +462,7 @@ type watcher struct {
 	slack   map[string]int             // cycles that can cost a count without making one
 	unsure  map[string]bool            // an answer may have been lost since the last good one
 	over    map[string]bool            // it has its tombstone: never used again
-	revoked map[string]bool            // the server was told
+	revoked map[string]bool            // at the server
 
 	newest    claims // the newest access token served
 	beforeDie claims // as of the crash; after it what the dream served does not count
@@ -487,8 +487,8 @@ func readClaims(token string) claims {
 	return c
 }
 
-// refresh sees one refresh request: only one at a time, never of a session
-// that is over, never a 21st.
+// refresh checks one refresh request. Only one may run at a time, none for an
+// ended session, and never a 21st.
 func (w *watcher) refresh(token string) func([]byte) {
 	w.mu.Lock()
 	if w.inFlight++; w.inFlight > 1 {
@@ -498,9 +498,9 @@ func (w *watcher) refresh(token string) func([]byte) {
 	w.tally.tell("refresh request", c.RefreshCount)
 	switch {
 	case c.Sid == "":
-		w.t.Errorf("a refresh request with what is no refresh token of the server")
+		w.t.Errorf("a refresh request with something that is not a refresh token of the server")
 	case w.over[c.Sid]:
-		w.t.Errorf("a refresh request with the token of a session that is over")
+		w.t.Errorf("a refresh request with the token of an ended session")
 	case w.now().Sub(w.begun[c.Sid]) > 30*aDay+clockTolerance:
 		w.t.Errorf("a refresh request of a session that is %v old", w.now().Sub(w.begun[c.Sid]))
 	case w.sent[c.Sid] == nil:
@@ -533,7 +533,7 @@ func (w *watcher) refresh(token string) func([]byte) {
 		case err == nil && answer.Access != "" && answer.Refresh != "" && strings.Count(string(body), `"access_token"`) == 1:
 			w.unsure[c.Sid] = false
 		case err == nil && answer.Access != "":
-			w.slack[c.Sid]++ // rotated, and not told to what: that cycle is repeated as another
+			w.slack[c.Sid]++ // rotated to an unknown token: that cycle is repeated as another
 		case err == nil && answer.Error != "" && !lost:
 			w.unsure[c.Sid] = unsureBefore
 		}
@@ -573,14 +573,14 @@ func (w *watcher) woke() {
 	}
 }
 
-// current is the session that is signed in, as far as the wire tells.
+// current is the session that is signed in, as far as the wire shows.
 func (w *watcher) current() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.sid
 }
 
-// know tells which session is signed in; "": unknown.
+// know notes which session is signed in; "" if unknown.
 func (w *watcher) know(sid string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -638,8 +638,9 @@ func (w *watcher) newestServed() claims {
 	return w.newest
 }
 
-// served checks a token that was handed out: its session lives, it is good at
-// the server, and not older than what had been served before it was asked for.
+// served checks a token that was handed out. Its session must be live and the
+// server must accept it. It must not be older than what had been served before
+// the request.
 func (w *watcher) served(tok auth.Token, before claims) {
 	w.alive()
 	c := readClaims(tok.AccessToken.Reveal())
@@ -649,7 +650,7 @@ func (w *watcher) served(tok auth.Token, before claims) {
 	begun, known := w.begun[c.Sid]
 	switch {
 	case w.over[c.Sid]:
-		w.t.Error("a token of a session that is over was served")
+		w.t.Error("a token of an ended session was served")
 	case known && w.now().Sub(begun) > 30*aDay+clockTolerance:
 		w.t.Errorf("a token was served at an age of %v", w.now().Sub(begun))
 	case !time.Unix(c.Exp, 0).After(w.now()):
@@ -669,9 +670,9 @@ func (w *watcher) served(tok auth.Token, before claims) {
 	}
 }
 
-// ended checks why a session is over. A server that repeats lost answers and
-// a keychain that comes back give no reason but the limits; a strict server
-// gives one more, and only after an answer may have been lost.
+// ended checks why a session has ended. With a server that repeats lost answers
+// and a keychain that comes back, the only reasons are the limits. A strict
+// server gives one more, but only after an answer may have been lost.
 func (w *watcher) ended(r auth.Reason) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -20,7 +20,7 @@ func (a *account) factsLocked(t Reading) auth.Facts {
 		f.Past = a.m.journal.Past(a.name).Reason
 	}
 	if e, ok := errors.AsType[*auth.Error](a.storeErr); ok && e.Kind == auth.KindBadRequest || errors.Is(a.storeErr, keystore.ErrVersion) {
-		f.Held = true // a setting, an update or a sign-in can mend it; the keychain cannot
+		f.Held = true // a setting, an update or a sign-in can fix it; the keychain cannot
 	} else {
 		f.Locked = a.storeErr != nil
 	}

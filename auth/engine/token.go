@@ -88,7 +88,7 @@ func (a *account) tokenOrFlightLocked(r auth.TokenRequest, waited bool) (auth.To
 	case serving == auth.ServeTooSoon:
 		return auth.Token{}, nil, auth.Fail(auth.KindUnavailable,
 			auth.Say("token_too_new", name, auth.SpanText(s.AccessExpiresAt.Sub(now))), auth.Say("hint_best_or_refresh", name))
-	case waited: // a refresh has just worked, and what it brought is over or does not say when
+	case waited: // a refresh has just worked, but its token has expired or has no known lifetime
 		return auth.Token{}, nil, auth.Fail(auth.KindUnavailable, auth.Say("token_useless", name), auth.Say("hint_lifetime"))
 	case s.Exhausted(m.limits):
 		return auth.Token{}, nil, endedError(name, auth.ByRefreshes)
@@ -98,9 +98,9 @@ func (a *account) tokenOrFlightLocked(r auth.TokenRequest, waited bool) (auth.To
 	return auth.Token{}, a.joinLocked(program), nil
 }
 
-// checkServableLocked says why nothing can be asked of the account's session at t. When
-// what is stored was not read yet, it has that done, and reports it: who waits
-// for the next flight then asks again.
+// checkServableLocked says why nothing can be asked of the account's session at
+// t. If the stored sessions were not read yet, it starts that and reports it.
+// Callers that wait for the next flight then ask again.
 func (a *account) checkServableLocked(t Reading) (unread bool, err error) {
 	switch {
 	case a.m.running == nil:
@@ -145,7 +145,7 @@ func (r retry) throttles() bool {
 // serveLocked hands the token out and remembers who took it.
 func (a *account) serveLocked(program string, now time.Time) auth.Token {
 	news := a.use.LastUsedBy != program || a.m.journal.TokenIsNews(a.name, program, now)
-	a.use.took(program, now)
+	a.use.recordTaker(program, now)
 	if news {
 		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventToken, Program: program, Text: tokenText(program)})
 		a.m.publishLocked()
@@ -161,9 +161,8 @@ func (a *account) serveLocked(program string, now time.Time) auth.Token {
 }
 
 // Refresh spends one refresh now, whatever the plan says, and returns what is
-// left. An open cycle is brought to its end instead of starting another, unless
-// what comes of it is over already.
-// Errors are of type *Error.
+// left. An open cycle is completed instead of starting another, unless the
+// token that it brings has expired already. Errors are of type *Error.
 func (m *Manager) Refresh(ctx context.Context, name, program string) (auth.Snapshot, error) {
 	for {
 		f, err := m.wantRefresh(name, auth.Clip(program, auth.MaxProgram))

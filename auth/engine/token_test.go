@@ -11,7 +11,7 @@ import (
 	"curfew/auth"
 )
 
-// slowly has the server take its time before it answers a refresh.
+// slowly makes the server take its time before it answers a refresh.
 func (w *world) slowly(d time.Duration) {
 	good := w.net.server
 	w.net.server = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

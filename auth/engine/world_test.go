@@ -33,9 +33,9 @@ const aDay = 24 * time.Hour
 
 var t0 = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
-// world is a machine with a keychain, a Manager and, behind a network that
-// can fail, an authorization server. It lives in a synctest bubble, so a test
-// plays days in milliseconds; only the network's sockets and the keychain's
+// world is a machine with a keychain and a Manager, and an authorization server
+// behind a network that can fail. It lives in a synctest bubble, so a test
+// plays days in milliseconds. Only the network's sockets and the keychain's
 // daemon are left out.
 type world struct {
 	t        *testing.T
@@ -46,7 +46,7 @@ type world struct {
 	dir      string
 	skew     atomic.Int64   // nanoseconds that somebody turned the wall clock by
 	slept    atomic.Int64   // nanoseconds that the machine was suspended: only true time went on
-	boots    int            // how often the machine was started anew
+	boots    int            // how often the machine was rebooted
 	accounts []auth.Account // nil: the one of account
 	limits   auth.Limits
 	mode     auth.Mode
@@ -67,8 +67,8 @@ type network struct {
 	server http.Handler
 
 	// onRefresh sees every refresh request before the server does, and the
-	// answer after it; nil: nobody looks. onAnswer sees what other requests
-	// to the token endpoint are answered, and revocations.
+	// answer after it. It may be nil. onAnswer sees the answers to revocations
+	// and to other requests of the token endpoint.
 	onRefresh func(token string) (answered func(body []byte))
 	onAnswer  func(form url.Values, body []byte)
 	// twist changes what a refresh that worked is answered; nil: nobody does.
@@ -201,7 +201,7 @@ func play(t *testing.T, setup func(*world), f func(*testing.T, *world)) {
 // the machine is suspended; the clocks do not.
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.slept.Load())) }
 
-// suspend has the machine sleep for d.
+// suspend makes the machine sleep for d.
 func (w *world) suspend(d time.Duration) { w.slept.Add(int64(d)) }
 
 // start starts the agent on what the last one left.
@@ -259,7 +259,7 @@ func (w *world) account() auth.Account {
 	return a
 }
 
-// restart ends the agent and starts it anew.
+// restart ends the agent and starts it again.
 func (w *world) restart() {
 	w.t.Helper()
 	w.stop()

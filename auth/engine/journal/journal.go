@@ -1,9 +1,9 @@
-// Package journal is what the state directory remembers for people: the log of
-// events, how each account's last session ended, what was learned of servers,
-// and that background refresh is paused.
+// Package journal is what the state directory remembers for people. It has the
+// log of events and how each account's last session ended. It also keeps what
+// was learned of servers, and whether background refresh is paused.
 //
-// Its one hard idea: nobody who notes something waits for the disk. Nothing in
-// it is secret, and no limit depends on it.
+// Its one hard idea: callers that note something never wait for the disk.
+// Nothing in it is secret, and no limit depends on it.
 package journal
 
 import (
@@ -38,7 +38,7 @@ type Journal struct {
 	lines  []byte               // of events that are not in the file yet
 	stale  bool                 // pasts or reach hold more than their files
 
-	writing sync.Mutex // held while files are written; never wanted by who holds mu
+	writing sync.Mutex // held while files are written; never locked while holding mu
 	file    *os.File
 	size    int64
 }
