@@ -50,7 +50,7 @@ const (
 	KeyChoice = "choice" // one of Key.Options
 	KeySpan   = "span"   // see [ParseSpan]
 	KeyFile   = "file"   // an absolute path
-	KeyOther  = "other"  // text with a check of its own
+	KeyOther  = "other"  // text with its own check
 	KeyList   = "list"   // several texts
 	KeyScopes = "scopes" // several words
 	KeyMap    = "map"    // name=value, several
@@ -112,8 +112,9 @@ var keys = []Key{
 	{Name: "hosts", Kind: KeyList, Arg: "HOST", More: true, Help: "a host whose tools get this account's tokens"},
 }
 
-// Setting returns a pointer to the setting of a called key: a *string, *bool,
-// *[]string or *map[string]string. A key that does not exist gives nil.
+// Setting returns a pointer to the setting of a called key. The settings are of
+// type string, bool, []string and map[string]string. A key that does not exist
+// gives nil.
 func Setting(a *Account, key string) any {
 	v := reflect.ValueOf(a).Elem()
 	for i := range v.NumField() {
@@ -203,9 +204,9 @@ func SameAccount(a, b Account) bool {
 // maxName is the longest name of an account, in characters.
 const maxName = 64
 
-// CheckName says whether name can be an account's: letters and digits of any
-// script, dashes, underscores and dots. The first is neither a dash, which
-// would look like a flag, nor a dot.
+// CheckName says whether name can be an account's. It allows letters and digits
+// of any script, dashes, underscores and dots. It must not begin with a dot,
+// nor with a dash, which would look like a flag.
 func CheckName(name string) error {
 	ok := name != "" && utf8.RuneCountInString(name) <= maxName && utf8.ValidString(name) && !strings.ContainsAny(name[:1], "-.")
 	for i, r := range name {

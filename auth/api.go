@@ -21,7 +21,7 @@ type SignInStarted struct {
 	UserCode  string    `json:"user_code,omitempty"` // device sign-in: what to type at URL
 	ExpiresAt time.Time `json:"expires_at"`
 	Joined    bool      `json:"joined,omitempty"`  // a sign-in ran already; this is it
-	Browser   []string  `json:"browser,omitempty"` // to open URL with, and its arguments; none: the person's usual one
+	Browser   []string  `json:"browser,omitempty"` // to open URL with, and its arguments; none means the person's usual one
 }
 
 // A TokenRequest asks for an access token.

@@ -156,14 +156,15 @@ func TestBenchPlan(t *testing.T) {
 	}
 }
 
-// frontier returns, for every number of waits, the fewest refreshes of a
-// client that knows the future and keeps the rules: a token every time for a
-// caller, or in the buffer before expiry, at most 20 from sign-in to sign-in,
-// and a sign-in only when a request needs one. -1: not even then.
+// frontier returns, for every number of waits, the fewest refreshes of a client
+// that knows the future and keeps the rules. It refreshes for a caller or in
+// the buffer before expiry. It does so at most 20 times in a session, and signs
+// in only when a request needs that. -1 means that not even such a client can
+// do it.
 //
 // Of all ways to spend as many tokens on as many waits, the one whose token
-// expires last is as good as any other from there on, so it is enough to
-// remember that one; and a background refresh is best made at the last moment.
+// expires last is as good as any other from there on. So it is enough to
+// remember that one. A background refresh is best made at the last moment.
 func frontier(requests []time.Time, ttl time.Duration) []int {
 	at := make([]int64, len(requests))
 	for i, t := range requests {

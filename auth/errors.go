@@ -9,16 +9,16 @@ const (
 	KindFailed       Kind = "failed"                  // 1
 	KindBadRequest   Kind = "bad_request"             // 2: a name, value or setting is wrong
 	KindUnknown      Kind = "unknown_account"         // 2: no account of that name
-	KindSignInNeeded Kind = "sign_in_needed"          // 3: limit reached, revoked, never signed in
-	KindUnavailable  Kind = "temporarily_unavailable" // 4: offline, throttled, server trouble
-	KindRefused      Kind = "refused"                 // 5: consent denied, policy, client refused
-	KindKeychain     Kind = "keychain_unavailable"    // 6: locked, absent, not answering
+	KindSignInNeeded Kind = "sign_in_needed"          // 3: limit reached, revoked or never signed in
+	KindUnavailable  Kind = "temporarily_unavailable" // 4: offline, throttled or server trouble
+	KindRefused      Kind = "refused"                 // 5: refused by a person, by policy or for the client
+	KindKeychain     Kind = "keychain_unavailable"    // 6: locked, absent or not answering
 	KindNotRunning   Kind = "agent_not_running"       // 7: made by the client, never by the agent
 )
 
-// An Error is what the engine tells a person or a program: a kind to branch
-// on, the reason when a session ended, one sentence, and what to do next. It
-// never holds a secret. [Fail] makes one.
+// An Error is what the engine tells a person or a program. Kind is there to
+// branch on, and Reason says why a session ended. A sentence says what failed,
+// and a hint what to do next. It never holds a secret. [Fail] makes one.
 type Error struct {
 	Kind        Kind   `json:"error"`
 	Reason      Reason `json:"reason,omitempty"`

@@ -48,11 +48,11 @@ const (
 // Forecast says when the session will end if use goes on as it was, and what
 // each mode would cost. It is pure.
 //
-// The future it assumes is the past again: days are drawn from the record,
-// working days for working days and weekends for weekends, newer ones more
-// often, and played to the real [Plan] from the session as it stands. The
-// median of their ends is the forecast; the first and the last of them say how
-// sure it is. With less than a day of record the hours so far repeat.
+// It assumes that the past repeats. Days are drawn from the record, newer ones
+// more often, working days for working days and weekends for weekends. They are
+// played to the real [Plan] from the session as it stands. The median of their
+// ends is the forecast. The first and the last of them say how sure it is. With
+// less than a day of record the hours so far repeat.
 func Forecast(in ForecastInput) ForecastReport {
 	in, past := in.prepare()
 	f := ForecastReport{Modes: make(map[Mode]ModeForecast)}
@@ -158,7 +158,7 @@ func (in ForecastInput) cost(mode Mode, past []int64) ModeForecast {
 	o := TraceOptions{AccessTTL: in.AccessLifetime, Limits: Limits{MaxAge: in.MaxAge, MaxRefreshes: in.MaxRefreshes}}
 	days := max(in.Now.Sub(requests[0]), time.Hour).Hours() / 24
 	r := replay(requests, in.Now, mode, o)
-	tokens := float64(r.Refreshes + r.SignIns) // the one at hand is not used up
+	tokens := float64(r.Refreshes + r.SignIns) // the current one is not used up
 	return ModeForecast{
 		RefreshesPer1d: float64(r.Refreshes) / days,
 		SignInsPer30d:  max(fewest, tokens/float64(in.MaxRefreshes+1)*30/days),
@@ -182,9 +182,9 @@ func (in ForecastInput) caveat(past []int64, days float64) Text {
 	return Say("forecast_window", int(math.Round(min(days, demandWindow.Hours()/24))))
 }
 
-// expand returns the requests of the record with the lives filled in: between
-// the first and the last request of a life there were others, about which the
-// record is silent, and which a token of another phase will meet.
+// expand returns the requests of the record with the lives filled in. Between
+// the first and the last request of a life there were others that the record
+// leaves out. A token of another phase will meet them.
 func (d Demand) expand(lifetime time.Duration) []int64 {
 	var past []int64
 	var covered int64

@@ -55,7 +55,7 @@ func TestForecast(t *testing.T) {
 		{"our idle rule, and a request a day", forecastAt(10*day+13*time.Hour, func(in *ForecastInput) {
 			in.MaxIdle = 2*day + time.Hour
 			noted(in, 0, 10, nil, 12)
-			in.RefreshesLeft = 3 // at noon, but today's is over
+			in.RefreshesLeft = 3 // at noon, but today's has passed
 		}), 13*day + 12*time.Hour + 15*time.Minute, LimitRefreshes, ""},
 		// The first request repeats right away, in a life that has a last request.
 		{"in the middle of a life", forecastAt(63*time.Minute, func(in *ForecastInput) {
@@ -69,7 +69,7 @@ func TestForecast(t *testing.T) {
 			noted(in, 0, 10, nil, 2, 8, 14, 20)
 			noted(in, 10, 11, nil, 2, 8)
 			in.LastRefreshAt, in.AccessExpiresAt = planEpoch.Add(10*day+8*time.Hour), planEpoch.Add(10*day+8*time.Hour+15*time.Minute)
-			in.RefreshesLeft = 4 // at 14, 20, 2, 8
+			in.RefreshesLeft = 4 // at 14, 20, 2 and 8
 		}), 11*day + 8*time.Hour + 15*time.Minute, LimitRefreshes, "Made from the last 10 days"},
 		{"rarely enough for thirty days", forecastAt(20*day, func(in *ForecastInput) {
 			noted(in, 0, 20, func(d time.Weekday) bool { return d == time.Monday }, 9)
@@ -146,7 +146,7 @@ func TestForecastModes(t *testing.T) {
 	f := Forecast(in)
 	inUse, always, onDemand := f.Modes[InUse], f.Modes[Always], f.Modes[OnDemand]
 	if f.SignInsPer30d != inUse.SignInsPer30d || f.RefreshesPer1d != inUse.RefreshesPer1d {
-		t.Errorf("%+v does not speak of its own mode, %+v", f.ForecastView, inUse)
+		t.Errorf("%+v is not the forecast of the current mode, %+v", f.ForecastView, inUse)
 	}
 	if inUse.SignInsPer30d > 1.15*onDemand.SignInsPer30d+1 || always.SignInsPer30d < 1.3*onDemand.SignInsPer30d {
 		t.Errorf("sign-ins in 30 days: in-use %.1f, on-demand %.1f, always %.1f", inUse.SignInsPer30d, onDemand.SignInsPer30d, always.SignInsPer30d)
@@ -171,8 +171,8 @@ func TestForecastError(t *testing.T) {
 	}
 }
 
-// forecastErrors has the end of every session in a month of in-use forecast,
-// from day 3 on, at steps, for seeds from..to, and returns the errors as
+// forecastErrors forecasts the end of every session in a month of in-use. It
+// does so at steps from day 3 on, for seeds from..to. It returns the errors as
 // shares of the time that then remained.
 func forecastErrors(p pattern, ttl time.Duration, from, to uint64, step time.Duration, ask func(ForecastInput) time.Time) (errors []float64) {
 	for seed := from; seed < to; seed++ {

@@ -13,8 +13,8 @@ import (
 	"syscall"
 )
 
-// CheckOwner refuses to work in somebody else's directories: under `sudo -E` or
-// after `su`, HOME or XDG_RUNTIME_DIR may still be the person's, and what root
+// CheckOwner refuses to work in somebody else's directories. Under `sudo -E` or
+// after `su`, HOME or XDG_RUNTIME_DIR may still be the person's. What root
 // leaves there locks them out. It looks at the nearest part of each path that
 // exists. Its error is an [*Error].
 func CheckOwner(paths ...string) error {

@@ -7,8 +7,8 @@ import (
 	"runtime"
 )
 
-// ConfigPath returns where config.toml lies: $XDG_CONFIG_HOME/curfew on
-// Linux, the system's equivalent elsewhere.
+// ConfigPath returns where config.toml is: $XDG_CONFIG_HOME/curfew on Linux,
+// the system's equivalent elsewhere.
 func ConfigPath() (string, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {

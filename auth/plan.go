@@ -8,17 +8,17 @@ import (
 // The rules of this file. They bind background refreshes and token requests;
 // only an explicit `curfew refresh` stands above them.
 //
-//   - A background refresh happens only inside the buffer before expiry: the
-//     last fifth of the token's life, five minutes at most. Never earlier, and
-//     never after expiry, where a refresh waits for a caller.
+//   - A background refresh happens only inside the buffer before expiry. That
+//     is the last fifth of the token's life, five minutes at most. It never
+//     happens earlier. After expiry a refresh waits for a caller.
 //   - Inside the buffer it happens late, [refreshLead] before expiry: what a
 //     refresh throws away of the old token is lost for good.
 //   - Two refreshes are never closer than half a lifetime, so a server that
 //     hands out short-lived tokens cannot drain the budget.
 //   - A session whose end is nearer than the buffer is not refreshed in the
 //     background: the new token would die with it.
-//   - Starting up, waking from suspend and a change of network decide nothing:
-//     a plan depends on PlanInput alone, which they do not change.
+//   - Starting up, waking from suspend and a change of network decide nothing.
+//     A plan depends on PlanInput alone, which they do not change.
 
 // DefaultMinValid is how much life a token must have left when a caller does
 // not say; for tokens shorter than two minutes it is half their life.
@@ -38,9 +38,9 @@ const (
 	noteTolerance = 24 * 60 * 60 // seconds: what is later than this was noted by a clock that was ahead
 )
 
-// Demand is what Plan knows of the callers. It is small, bounded, and saved
-// with the account: a new sign-in keeps it, for the callers stay the same.
-// Times are Unix seconds.
+// Demand is what Plan knows of the callers. It is small, bounded and saved with
+// the account. A new sign-in keeps it, because the callers stay the same. Times
+// are Unix seconds.
 //
 // It is all about lives: what a client that refreshes only on demand would
 // have gone through. A life starts at a request that found no valid token and
@@ -106,9 +106,9 @@ func (d Demand) last() time.Time {
 }
 
 // pace is how many refreshes a day the callers need when nothing is refreshed
-// without them. It is cautious with hope and slow to despair: until the window
-// is full, a week of silence counts as seen, so the first sitting of a new
-// account does not pass for a habit.
+// without them. It rises slowly. Until the window is full, a week of silence
+// counts as seen, so the first sitting of a new account does not pass for a
+// habit.
 func (d Demand) pace(lifetime time.Duration, now time.Time) float64 {
 	from := max(d.Since, now.Add(-demandWindow).Unix())
 	seen := min(time.Duration(now.Unix()-from)*time.Second+demandPrior, demandWindow)
@@ -164,8 +164,8 @@ var (
 )
 
 // Plan decides whether to refresh now in the background. It is pure. Ask it at
-// WakeAt, and whenever an input changed: after a sign-in, a refresh, a token
-// request. Asking more often changes nothing.
+// WakeAt, and after every sign-in, refresh or token request. Asking more often
+// changes nothing.
 func Plan(in PlanInput) Decision {
 	switch {
 	case in.RefreshesLeft <= 0:
@@ -225,8 +225,8 @@ func worthWarming(in PlanInput, due time.Time) (bool, Text) {
 }
 
 // refreshesNeeded is how many refreshes callers will ask for from at until the
-// session's end, at their pace so far; or how many keep the provider from
-// ending the sign-in as unused, if that is more.
+// session's end, at their pace so far. If it takes more to keep the provider
+// from ending the sign-in as unused, it is that number.
 func refreshesNeeded(in PlanInput, at time.Time) float64 {
 	left := in.EndsAt.Sub(at)
 	need := in.Demand.pace(in.AccessLifetime, at) * left.Hours() / 24
@@ -236,7 +236,7 @@ func refreshesNeeded(in PlanInput, at time.Time) float64 {
 	return need
 }
 
-// refreshesToEnd is how many refreshes keep the token at hand fresh without a
+// refreshesToEnd is how many refreshes keep the current token fresh without a
 // break until the session's end.
 func refreshesToEnd(in PlanInput) float64 {
 	step := in.AccessLifetime - refreshLead(in.AccessLifetime)
@@ -252,9 +252,9 @@ func refreshBuffer(lifetime time.Duration) time.Duration {
 // refreshLead is how long before expiry a background refresh is due. Every
 // second of it is token life paid for and thrown away. But in the last
 // DefaultMinValid a caller finds no token, so the refresh comes half a minute
-// before that: room for a slow attempt and a retry while nobody has to wait,
-// and a minute for more of them before the old token is dead. At 15 minutes
-// that is 90 s of a buffer of 180 s.
+// before that. This leaves room for a slow attempt and a retry while nobody has
+// to wait. Another minute is left for more of them before the old token
+// expires. At 15 minutes that is 90 s of a buffer of 180 s.
 func refreshLead(lifetime time.Duration) time.Duration {
 	return min(refreshBuffer(lifetime), DefaultMinValid+retryRoom)
 }
@@ -264,23 +264,23 @@ type Serving int
 
 // What to do with a token request.
 const (
-	ServeToken      Serving = iota // hand out the token at hand
+	ServeToken      Serving = iota // hand out the current token
 	ServeRefresh                   // refresh first, then hand out what came
-	ServeTooSoon                   // the token at hand is too short, and too young to be replaced
+	ServeTooSoon                   // the current token is too short, but too new to be replaced
 	ServeImpossible                // not even a fresh token lives that long
 )
 
 // Serve decides a request for a token with at least minValid of life left
-// (below zero: the default). expiresAt is that of the token at hand; unknown
-// (zero) counts as expired. lifetime is what a fresh token would live: as
-// issued, or what is left of the session where that is less, so that a token
-// which lives to the session's end is not exchanged for another such token.
+// (below zero: the default). expiresAt is that of the current token. An unknown
+// (zero) one counts as expired. lifetime is how long a fresh token would live,
+// which the rest of the session bounds. So a token that lives to the session's
+// end is not exchanged for another such token.
 //
-// After ServeRefresh the caller gets the token the refresh brought without
-// another look: seconds on the wire, or a lifetime the server shortened or
-// left out, must not turn into a second refresh. ServeTooSoon ends half a
-// lifetime after the token was issued, ServeImpossible only with a smaller
-// minValid; neither spends a refresh.
+// After ServeRefresh the caller gets the token that the refresh brought,
+// without another check. Seconds on the wire must not turn into a second
+// refresh. Neither must a lifetime that the server shortened or left out.
+// ServeTooSoon ends half a lifetime after the token was issued, ServeImpossible
+// only with a smaller minValid; neither spends a refresh.
 func Serve(expiresAt time.Time, lifetime, minValid time.Duration, now time.Time) Serving {
 	if expiresAt.IsZero() || lifetime <= 0 {
 		return ServeRefresh

@@ -176,7 +176,7 @@ func TestDemandNote(t *testing.T) {
 			grew++
 		}
 	}
-	// Lives of 14 minutes and a second: 0:00:00, 0:14:01, ... 1:52:08.
+	// Lives of 14 minutes and a second, the last from 1:52:08.
 	if grew != 9 || len(d.Requests) != 18 {
 		t.Errorf("two hours of a request a second: %d lives, %d requests kept, want 9 and 18", grew, len(d.Requests))
 	}
@@ -200,8 +200,8 @@ func TestDemandNote(t *testing.T) {
 	}
 }
 
-// TestPlanRules lets callers, suspends and polls come as they like, at any
-// lifetime, and checks every refresh against the rules.
+// TestPlanRules makes callers, suspends and polls come at random for any
+// lifetime. It checks every refresh against the rules.
 func TestPlanRules(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lifetime := time.Duration(rapid.OneOf(rapid.Int64Range(1, 600), rapid.Int64Range(1, 30*3600)).Draw(t, "lifetime")) * time.Second

@@ -5,10 +5,10 @@ import (
 	"log/slog"
 )
 
-// Secret is a token, code or client secret. Its value sits behind a pointer
-// and every way of printing it (all fmt verbs, slog, JSON, text) gives
-// "[redacted]", also when it is an unexported field of a printed struct.
-// Only Reveal returns the value; grep for it to see where secrets go.
+// Secret is a token, code or client secret. Its value is behind a pointer, so
+// every fmt verb, slog, JSON and text give "[redacted]". This holds for an
+// unexported field of a printed struct too. Only Reveal returns the value. Grep
+// for it to see where secrets go.
 //
 // The zero Secret is empty. Secrets are immutable and safe for concurrent use.
 type Secret struct{ value *string }

@@ -5,8 +5,8 @@ import (
 )
 
 // Bounds is what the server lets us know of the session's end. Zero fields
-// are unknown. They are read from the answer and, where the refresh token is
-// a JWT, from its claims without verification: they can only tighten.
+// are unknown. They are read from the answer. If the refresh token is a JWT,
+// its claims count too, without verification, since they can only tighten.
 type Bounds struct {
 	EndsAt       time.Time `json:"ends_at,omitzero"`      // refresh_expires_in, refresh_token_expires_in, exp
 	OriginalIat  time.Time `json:"original_iat,omitzero"` // originalIat
@@ -14,8 +14,8 @@ type Bounds struct {
 }
 
 // This file holds the rules of a session. They are pure: facts and a time in,
-// an answer out. Nothing here can extend a session; the strictest of our
-// limits and of what the server told us counts.
+// an answer out. Nothing here can extend a session. The strictest of our limits
+// and the server's counts.
 
 // Limits are the hard limits of a session.
 type Limits struct {
@@ -58,7 +58,7 @@ type Session struct {
 	AccessExpiresAt time.Time     // zero: unknown, which counts as expired
 	AccessLifetime  time.Duration // as issued
 	Bounds          Bounds        // what the server said
-	ServerLifetime  time.Duration // the provider's documented end, from sign-in; 0: unknown
+	ServerLifetime  time.Duration // from sign-in to the provider's documented end; 0 if unknown
 }
 
 // Left is the number of refresh cycles that may still start.
@@ -92,9 +92,9 @@ func (s Session) EndsAt(l Limits) (time.Time, Limit) {
 	return at, by
 }
 
-// Over says why the session is over at now by age or idleness, or "" while it
-// lives. That the refreshes are used up is not in here: the last access token
-// lives on; see [Session.Exhausted].
+// Over says why the session has ended at now by age or idleness, or "" while it
+// lives. Used up refreshes do not end it here, since the last access token is
+// still valid. See [Session.Exhausted].
 func (s Session) Over(l Limits, now time.Time) Reason {
 	at, by := s.EndsAt(l)
 	switch {

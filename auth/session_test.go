@@ -48,7 +48,7 @@ func TestOver(t *testing.T) {
 	}{
 		{"new", fresh, BuiltIn, t0, "", LimitAge},
 		{"age of exactly 30 days lives", fresh, BuiltIn, t0.Add(30 * aDay), "", LimitAge},
-		{"a nanosecond over is over", fresh, BuiltIn, t0.Add(30*aDay + 1), ByAge, LimitAge},
+		{"a nanosecond over has ended", fresh, BuiltIn, t0.Add(30*aDay + 1), ByAge, LimitAge},
 		{"idle at the edge lives", fresh, idle, t0.Add(2 * aDay), "", LimitIdle},
 		{"idle over", fresh, idle, t0.Add(2*aDay + 1), ByIdle, LimitIdle},
 		{"use resets idleness, not age", with(func(s *Session) { s.LastActivity = t0.Add(29 * aDay) }), idle, t0.Add(30*aDay + 1), ByAge, LimitAge},

@@ -5,7 +5,7 @@ import (
 )
 
 // WarningLevel is which warnings of a session's coming end the desktop shows
-// as notifications. That a session has ended is told at every level.
+// as notifications. The end of a session is shown at every level.
 type WarningLevel string
 
 // The levels.
@@ -15,13 +15,13 @@ const (
 	WarnOff WarningLevel = "off"
 )
 
-// A Snapshot is everything a person or a program may see of one account: no
-// field holds a secret. It is the JSON of `curfew status --json`, of the
-// agent's /v1/accounts and of its /v1/watch, and the only input of ui/status,
-// the tray and the window.
+// A Snapshot is everything a person or a program may see of one account. No
+// field holds a secret. It is the JSON of `curfew status --json` and of the
+// agent's /v1/accounts and /v1/watch. The tray, the window and ui/status have
+// no other input.
 //
-// Durations are whole seconds, times are RFC 3339 in UTC; a time that is not
-// known is left out. Counts are always present.
+// Durations are whole seconds. Times are RFC 3339 in UTC, and unknown ones are
+// left out. Counts are always present.
 type Snapshot struct {
 	Name     string `json:"name"`
 	Provider string `json:"provider"` // preset name, or the issuer
@@ -150,10 +150,10 @@ const (
 	SignedOut  State = "signed_out"
 	SigningIn  State = "signing_in"
 	Active     State = "active"     // the access token is good
-	Stale      State = "stale"      // the access token is over, a refresh can renew it
+	Stale      State = "stale"      // the access token has expired, a refresh can renew it
 	Refreshing State = "refreshing" // one refresh is in flight
 	Waiting    State = "waiting"    // offline or throttled; NextRefreshAt says when it tries again
-	Held       State = "held"       // the server refused for a reason a sign-in or a setting can mend
+	Held       State = "held"       // the server refused for a reason a sign-in or a setting can fix
 	Locked     State = "locked"     // the keychain is locked or away
 	Suspect    State = "suspect"    // the clock cannot be right
 	Ended      State = "ended"      // over for good; Reason says why
@@ -196,8 +196,9 @@ const (
 	OnDemand Mode = "on-demand"
 )
 
-// An Event is one line of an account's log: what happened, in words, without
-// secrets. `curfew log`, GET .../events and the window's timeline show it.
+// An Event is one line of an account's log. It says in words what happened and
+// holds no secret. `curfew log`, GET .../events and the window's timeline show
+// it.
 type Event struct {
 	At      time.Time `json:"at"`
 	Account string    `json:"account"`

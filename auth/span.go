@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// ParseSpan reads a time span of more than nothing: "30d", "12h", "1d12h" (days,
-// then what time.ParseDuration reads).
+// ParseSpan reads a positive time span such as "30d", "12h" or "1d12h". After
+// the days comes what time.ParseDuration reads.
 func ParseSpan(s string) (time.Duration, error) {
 	bad := fmt.Errorf(`%q is not a time span such as "30d", "12h" or "90m"`, s)
 	var d time.Duration
@@ -33,7 +33,7 @@ func ParseSpan(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// FormatSpan says d as [ParseSpan] reads it: "30d", "1d12h", "90m".
+// FormatSpan formats d as [ParseSpan] reads it, such as "1d12h".
 func FormatSpan(d time.Duration) string {
 	text := ""
 	if days := d / (24 * time.Hour); days > 0 {

@@ -10,9 +10,10 @@ import (
 	"unicode/utf8"
 )
 
-// A Text is what the engine says to a person: which sentence, what goes into
-// it, and both in English. Front ends say it in the person's language by its
-// ID and Args. Programs may branch on the ID; the English may change.
+// A Text is what the engine says to a person. It has the sentence's ID, what
+// goes into it, and the English of both. Front ends say it in the person's
+// language by its ID and Args. Programs may branch on the ID, because the
+// English may change.
 //
 // A text without an ID is somebody else's words, for example a server's.
 type Text struct {
@@ -21,12 +22,12 @@ type Text struct {
 	Args    Args   `json:"message_args,omitempty"`
 }
 
-// Args are what goes into a sentence, in the order of its English format: a
-// string, an int, or a [Text] for a phrase within the sentence.
+// Args are what goes into a sentence, in the order of its English format. Each
+// is a string or an int, or a [Text] for a phrase within the sentence.
 type Args []any
 
-// Say makes the sentence called id, one of the table in messages.go, of
-// strings, ints, texts, and errors for their words.
+// Say makes the sentence called id of the table in messages.go. The args are
+// strings, ints, texts and errors, which stand for their words.
 func Say(id string, args ...any) Text {
 	t := Text{ID: id}
 	var english []any

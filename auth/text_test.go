@@ -16,9 +16,10 @@ import (
 	"time"
 )
 
-// TestMessages finds what the engine says in its source, and compares it with
-// the table: each id is there, with as many arguments as its format has verbs,
-// and none is there that nobody says. An error says nothing past the table.
+// TestMessages finds what the engine says in its source and compares it with
+// the table. Each id must be there, with as many arguments as its format has
+// verbs. Each id of the table must be used. An error says nothing past the
+// table.
 func TestMessages(t *testing.T) {
 	said := map[string]bool{ // by an id that is made, or by a table of ids
 		"ended_age": true, "ended_refreshes": true, "ended_idle": true, "ended_revoked": true, "ended_rotation_lost": true,

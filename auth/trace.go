@@ -44,14 +44,15 @@ type ModeResult struct {
 	Avoidable int `json:"avoidable"`
 }
 
-// RunTrace reads request times and replays them through every mode, by the
-// same [Plan] and [Serve] that the agent runs on.
+// RunTrace reads request times and replays them through every mode. It uses the
+// same [Plan] and [Serve] as the agent.
 //
-// A trace has one Unix time in seconds a line, decimals allowed, in any order;
-// empty lines and lines that start with # are skipped. The first request finds
-// a sign-in made at that moment, and a sign-in brings a fresh token as a
-// refresh does. After the last request the background goes on until the first
-// sign-in is as old as a session may get. Time on the network is taken as none.
+// A trace has one Unix time in seconds a line, in any order. Decimals are
+// allowed. Empty lines and lines that start with # are skipped. The first
+// request finds a sign-in made at that moment, and a sign-in brings a fresh
+// token as a refresh does. After the last request the background goes on until
+// the first sign-in is as old as a session may get. Time on the network is
+// taken as none.
 func RunTrace(r io.Reader, o TraceOptions) (TraceResult, error) {
 	if o.AccessTTL < time.Second {
 		return TraceResult{}, errors.New("the lifetime of an access token must be a second or more")

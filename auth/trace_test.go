@@ -11,7 +11,8 @@ import (
 )
 
 func TestRunTrace(t *testing.T) {
-	// Tokens of 15 minutes; times in minutes; r is a refresh, s a sign-in.
+	// Tokens live 15 minutes. Times are in minutes. r is a refresh, s a
+	// sign-in.
 	//
 	//	on-demand: 0 s, 1, 14, 15 r, 21, 29, 40 r, 300 r
 	//	in-use:    0 s, 1, 14, then r in the background because that was in the
@@ -115,8 +116,8 @@ func TestTraceNotes(t *testing.T) {
 	}
 }
 
-// TestOnDemandIsOptimal holds the replay, which runs on Plan and Serve,
-// against the optimum, which is counted without them.
+// TestOnDemandIsOptimal compares the replay by Plan and Serve with an optimum
+// that uses neither.
 func TestOnDemandIsOptimal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := TraceOptions{

@@ -60,9 +60,9 @@ var (
 // with the session.
 //
 // A warning waits for the user to be active, but not for ever. Of several
-// thresholds passed at once only the most urgent speaks. A threshold at more
-// than half of what the session started with is left out: nobody who has just
-// signed in wants to hear that the end is near.
+// thresholds passed at once only the most urgent one is shown. A threshold at
+// more than half of what the session started with is left out: nobody who has
+// just signed in wants to hear that the end is near.
 func DueWarnings(f WarningFacts, fired []string) []Warning {
 	if f.Now.Sub(f.SignedInAt) < quietAfterSignIn {
 		return nil
