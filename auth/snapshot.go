@@ -27,6 +27,8 @@ type Snapshot struct {
 	Provider string `json:"provider"` // preset name, or the issuer
 	Subject  string `json:"subject"`  // who is signed in, in words (e-mail, name or sub)
 
+	Hosts []string `json:"hosts,omitempty"` // whose tools get this account's tokens
+
 	State   State  `json:"state"`
 	Reason  Reason `json:"reason"`  // why the session ended; empty unless State is Ended
 	Message string `json:"message"` // one sentence for people about State

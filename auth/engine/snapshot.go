@@ -62,6 +62,7 @@ func (a *account) snapshotLocked() auth.Snapshot {
 	v := auth.Snapshot{
 		Name:         a.name,
 		Provider:     providerName(a.config),
+		Hosts:        a.config.Hosts,
 		MaxRefreshes: a.m.limits.MaxRefreshes,
 		MaxAge:       seconds(a.m.limits.MaxAge),
 		MaxIdle:      seconds(a.m.limits.MaxIdle),

@@ -45,7 +45,8 @@ var layers = []struct {
 	{"ui/shots", []string{"auth"}, "what is to be seen comes from snapshots; only tests use it"},
 	{"ui/window", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "the window sees snapshots and holds no secret"},
 	{"ui/terminal", []string{"auth"}, "our programs speak to terminals and scripts in one way"},
-	{"cmd/curfew", []string{"assets", "auth", "auth/agent/client", "ui/desktop", "ui/status", "ui/terminal"}, "the command line asks the agent"},
+	{"ui/tools", []string{"auth", "ui/terminal"}, "other programs' protocols know an account and a token, and nobody that keeps them"},
+	{"cmd/curfew", []string{"assets", "auth", "auth/agent/client", "ui/desktop", "ui/status", "ui/terminal", "ui/tools"}, "the command line asks the agent"},
 	{"cmd/curfew-agent", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/config", "auth/engine", "auth/oauth", "keystore", "ui/terminal"}, "the one program that holds tokens wires up the engine"},
 	{"cmd/curfew-demo", []string{"assets", "auth", "auth/agent/client", "auth/authserver", "auth/authserver/robot", "ui/terminal"}, "the demo runs the other programs, and a server for them"},
 	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent", "auth/agent/client", "ui/desktop", "ui/preferences", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
@@ -72,7 +73,7 @@ var unreachable = []struct {
 
 // frontEnds show what the agent says: they reach nothing that could hold a
 // secret or read the configuration.
-var frontEnds = []string{"auth/agent/client", "ui/desktop", "ui/status", "ui/tray", "ui/window", "cmd/curfew"}
+var frontEnds = []string{"auth/agent/client", "ui/desktop", "ui/status", "ui/tools", "ui/tray", "ui/window", "cmd/curfew"}
 
 // engineRoom is what only the agent needs.
 var engineRoom = []string{

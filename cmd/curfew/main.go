@@ -16,6 +16,7 @@ import (
 
 	"curfew/auth/agent/client"
 	"curfew/ui/terminal"
+	"curfew/ui/tools"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ import (
 )
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(context.Background(), tools.Arguments(os.Args), os.Stdin, os.Stdout, os.Stderr))
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -96,7 +97,7 @@ and not startable.`,
 		}
 	}
 	group("accounts", p.addCommand(), p.removeCommand(), p.loginCommand(), p.logoutCommand(), p.providersCommand())
-	group("tokens", p.tokenCommand(), p.refreshCommand(), p.execCommand())
+	group("tokens", p.tokenCommand(), p.refreshCommand(), p.execCommand(), p.helperCommand())
 	group("look", p.statusCommand(), p.logCommand(), p.forecastCommand(), p.doctorCommand(), p.unlockCommand())
 	group("programs", agentCommand(), p.windowCommand(), p.autostartCommand(), authserverCommand(), demoCommand())
 	root.AddCommand(p.versionCommand())

@@ -32,6 +32,7 @@ import (
 	"curfew/auth/authserver"
 	"curfew/auth/authserver/robot"
 	"curfew/keystore/kctest"
+	"curfew/ui/tools"
 )
 
 // The scripts of testdata run the real program: its own agent, a real
@@ -41,12 +42,16 @@ func TestMain(m *testing.M) {
 	if dir := buildOthers(); dir != "" {
 		defer os.RemoveAll(dir)
 	}
-	testscript.Main(m, map[string]func(){
+	commands := map[string]func(){
 		"curfew":  main,
 		"browser": func() { os.Exit(browserMain(os.Args[1:])) },
 		"person":  func() { os.Exit(personMain(os.Args[1:])) },
 		"code":    func() { os.Exit(codeMain(os.Args[1:])) },
-	})
+	}
+	for _, name := range tools.Executables() {
+		commands[name] = main
+	}
+	testscript.Main(m, commands)
 }
 
 // buildOthers builds the agent and the demo, which the commands become, and puts

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"curfew/auth"
+	"curfew/ui/tools"
+)
+
+// Helpers: what other programs start to get a token.
+
+func (p *program) helperCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "helper TOOL",
+		Short: "Answer a tool that asks for credentials",
+		Long: `Answer a tool that asks for credentials, in its own protocol. Tools start this
+themselves; curfew setup shows how to tell them.
+
+The host that a tool asks for chooses the account: the one that lists it under
+hosts in config.toml. A host on no list gets nothing.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage(cmd, "missing tool")
+			}
+			return usage(cmd, "there is no helper for %q", args[0])
+		},
+		RunE: func(*cobra.Command, []string) error { return nil },
+	}
+	for _, tool := range tools.Names() {
+		var account string
+		sub := &cobra.Command{
+			Use:   tool + " [--account NAME] [ARGUMENT]...",
+			Short: "Answer " + tool,
+			RunE: func(cmd *cobra.Command, args []string) error {
+				if account != "" {
+					if err := auth.CheckName(account); err != nil {
+						return err
+					}
+				}
+				return tools.Help(cmd.Context(), starting{p}, tool, tools.Call{
+					Account: account, Args: args, Stdin: p.stdin, Stdout: p.stdout, Env: os.Getenv,
+				})
+			},
+			ValidArgsFunction: cobra.NoFileCompletions,
+		}
+		sub.Flags().SetInterspersed(false) // what follows is the tool's own
+		sub.Flags().StringVar(&account, "account", "", "the account, when the host does not say which")
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}
+
+// starting is the agent, started when none runs.
+type starting struct{ p *program }
+
+func (s starting) Accounts(ctx context.Context) ([]auth.Snapshot, error) {
+	return ask(ctx, s.p, func() ([]auth.Snapshot, error) { return s.p.client.Accounts(ctx) })
+}
+
+func (s starting) RequestToken(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
+	return ask(ctx, s.p, func() (auth.Token, error) { return s.p.client.RequestToken(ctx, name, r) })
+}

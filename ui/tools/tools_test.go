@@ -1,0 +1,167 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"curfew/auth"
+	"curfew/ui/terminal"
+)
+
+// fakeAgent has three accounts with these hosts. None of "gone" is signed in.
+type fakeAgent struct {
+	hosts map[string][]string
+	token string
+	asked []string // for tokens of these accounts
+}
+
+func (f *fakeAgent) Accounts(context.Context) ([]auth.Snapshot, error) {
+	var all []auth.Snapshot
+	for _, name := range slices.Sorted(maps.Keys(f.hosts)) {
+		all = append(all, auth.Snapshot{Name: name, Hosts: f.hosts[name]})
+	}
+	return all, nil
+}
+
+func (f *fakeAgent) RequestToken(_ context.Context, name string, _ auth.TokenRequest) (auth.Token, error) {
+	f.asked = append(f.asked, name)
+	if _, ok := f.hosts[name]; !ok {
+		return auth.Token{}, auth.Fail(auth.KindUnknown, auth.Words("there is no account "+name), auth.Text{})
+	}
+	if name == "gone" {
+		return auth.Token{}, auth.Fail(auth.KindSignInNeeded, auth.Words("gone is not signed in"), auth.Words("sign in with: curfew login gone"))
+	}
+	return auth.Token{AccessToken: auth.NewSecret(f.token), ExpiresAt: expiry, ExpiresIn: 15 * time.Minute}, nil
+}
+
+var expiry = time.Date(2026, 11, 2, 9, 15, 0, 0, time.UTC)
+
+func usual() *fakeAgent {
+	return &fakeAgent{token: "secret", hosts: map[string][]string{
+		"gone": {"gone.example"},
+		"home": {"both.example", "home.example:8443", "127.0.0.1:80"},
+		"work": {"both.example", "Work.example", "[::1]:8080"},
+	}}
+}
+
+// ask runs a helper.
+func ask(agent Agent, tool, account, stdin string, env map[string]string, args ...string) (string, error) {
+	var out strings.Builder
+	err := Help(context.Background(), agent, tool, Call{
+		Account: account, Args: args, Stdin: strings.NewReader(stdin), Stdout: &out,
+		Env: func(name string) string { return env[name] },
+	})
+	return out.String(), err
+}
+
+func code(err error) terminal.Code { return terminal.Report(io.Discard, err) }
+
+// TestHosts: who gets a token is decided by the host alone.
+func TestHosts(t *testing.T) {
+	for _, test := range []struct {
+		address, named string
+		want           string // the account; else the exit code says why not
+		code           terminal.Code
+	}{
+		{address: "https://work.example/a.git", want: "work"},
+		{address: "https://WORK.example:443", want: "work"},
+		{address: "work.example", want: "work"},
+		{address: "work.example:443", want: "work"},
+		{address: "sparse://work.example"},
+		{address: "https://work.example:8443"},
+		{address: "https://work.example.evil.example"},
+		{address: "https://evil.example/work.example"},
+		{address: "https://work.example@evil.example/"},
+		{address: "https://sub.work.example"},
+		{address: "https://work.example."},
+		{address: "https://home.example"},
+		{address: "https://home.example:8443/x", want: "home"},
+		{address: "http://[::1]:8080/", want: "work"},
+		{address: "http://127.0.0.1/", want: "home"},
+		{address: "http://work.example/", code: terminal.Refused},
+		{address: "http://work.example:443/"},
+		{address: "https://"},
+		{address: "https://work.example\n.evil"},
+		{address: "https://both.example", code: terminal.Usage},
+		{address: "https://both.example", named: "home", want: "home"},
+		{address: "https://work.example", named: "home", code: terminal.Refused},
+		{address: "https://evil.example", named: "work", code: terminal.Refused},
+		{code: terminal.Usage},
+	} {
+		all, _ := usual().Accounts(context.Background())
+		got, err := choose(all, test.named, test.address)
+		if errors.Is(err, errForeign) {
+			err = nil
+		}
+		if got.Name != test.want || code(err) != test.code {
+			t.Errorf("%q (%q): %q, %v; want %q, exit code %d", test.address, test.named, got.Name, err, test.want, test.code)
+		}
+	}
+}
+
+func TestGit(t *testing.T) {
+	const question = "protocol=https\nhost=%\npath=a/b.git\nwwwauth[]=Basic\nwwwauth[]=Bearer\n\n"
+	for _, test := range []struct {
+		name, verb, account, stdin string
+		want                       string
+		code                       terminal.Code
+		asked                      int
+	}{
+		{name: "token", verb: "get", stdin: strings.ReplaceAll(question, "%", "work.example"), want: "username=oauth2\npassword=secret\npassword_expiry_utc=1793610900\n", asked: 1},
+		{name: "user", verb: "get", stdin: "protocol=https\nhost=work.example\nusername=ann", want: "username=ann\npassword=secret\npassword_expiry_utc=1793610900\n", asked: 1},
+		{name: "foreign", verb: "get", stdin: strings.ReplaceAll(question, "%", "evil.example")},
+		{name: "signed out", verb: "get", stdin: strings.ReplaceAll(question, "%", "gone.example"), want: "quit=1\n", code: terminal.SignInNeeded, asked: 1},
+		{name: "store", verb: "store", stdin: strings.ReplaceAll(question, "%", "work.example")},
+		{name: "erase", verb: "erase", stdin: strings.ReplaceAll(question, "%", "work.example")},
+		{name: "two hosts", verb: "get", stdin: "protocol=https\nhost=evil.example\nhost=work.example\n", want: "quit=1\n", code: terminal.Usage},
+		{name: "carriage return", verb: "get", stdin: "protocol=https\r\nhost=work.example\r\n", want: "quit=1\n", code: terminal.Usage},
+		{name: "zero", verb: "get", stdin: "protocol=https\nhost=work.example\nusername=a\x00b\n", want: "quit=1\n", code: terminal.Usage},
+		{name: "no pairs", verb: "get", stdin: "work.example\n", want: "quit=1\n", code: terminal.Usage},
+		{name: "nothing", verb: "get"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			agent := usual()
+			got, err := ask(agent, "git", test.account, test.stdin, nil, test.verb)
+			if got != test.want || code(err) != test.code || len(agent.asked) != test.asked {
+				t.Errorf("%q, %v, %d questions; want %q, exit code %d, %d", got, err, len(agent.asked), test.want, test.code, test.asked)
+			}
+		})
+	}
+}
+
+// TestStrangeToken: no tool gets a token that would end a line or begin another
+// field.
+func TestStrangeToken(t *testing.T) {
+	for _, token := range []string{"a\nhost=evil", "a\rb", "a\x00b", "a b", "ä"} {
+		agent := usual()
+		agent.token = token
+		if got, err := ask(agent, "git", "", "protocol=https\nhost=work.example\n", nil, "get"); got != "quit=1\n" || err == nil {
+			t.Errorf("%q: %q, %v", token, got, err)
+		}
+	}
+}
+
+func TestArguments(t *testing.T) {
+	for line, want := range map[string]string{
+		"curfew token work":                    "token work",
+		"/usr/bin/curfew helper git get":       "helper git get",
+		"/usr/bin/git-credential-curfew get":   "helper git -- get",
+		"git-credential-curfew-work get":       "helper git --account work -- get",
+		`C:\bin\git-credential-curfew.exe get`: "helper git -- get",
+		"curfew-git get":                       "helper git -- get",
+		"/home/ann/bin/curfew-git-work-2 get":  "helper git --account work-2 -- get",
+		"curfew-gitx get":                      "get",
+		"git-credential-curfew- get":           "get",
+	} {
+		got := strings.Join(Arguments(strings.Fields(strings.ReplaceAll(line, `\`, "/"))), " ")
+		if got != want {
+			t.Errorf("%s: %s; want %s", line, got, want)
+		}
+	}
+}
