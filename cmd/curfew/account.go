@@ -98,6 +98,7 @@ func (p *program) login(ctx context.Context, o loginOptions) error {
 	if err != nil {
 		return err
 	}
+	o.force = o.force || spent(snap)
 	if !o.force && live(snap) && !status.SigningIn(snap) {
 		if p.json {
 			return p.printJSON(snap, false)
@@ -138,6 +139,10 @@ func live(s auth.Snapshot) bool {
 	}
 	return false
 }
+
+// spent reports whether a session works and has no refresh left. A new sign-in is
+// then the one thing that helps, so nobody has to ask twice for it.
+func spent(s auth.Snapshot) bool { return live(s) && s.RefreshesLeft == 0 }
 
 func as(s auth.Snapshot) string {
 	if s.Subject == "" {

@@ -406,13 +406,13 @@ func (p *program) providersCommand() *cobra.Command {
 			if p.json {
 				return p.printJSON(list, false)
 			}
-			t := p.table()
+			t := p.page().Table()
 			for _, v := range list {
 				if v.Unavailable == "" {
-					t.row(v.Name, v.Title)
+					t.Row(v.Name, v.Title)
 				}
 			}
-			if err := t.flush(); err != nil {
+			if err := t.Flush(); err != nil {
 				return err
 			}
 			p.hint("how to register an application there: curfew providers NAME")

@@ -51,15 +51,15 @@ func (p *program) doctor(ctx context.Context) error {
 	checks = append(checks, checkBrowser(), checkTray(ctx))
 
 	var failed error
-	t := p.table()
+	t := p.page().Table()
 	for _, c := range checks {
-		word := "ok"
+		word, tone := "ok", terminal.Plain
 		if !c.OK {
-			word, failed = "problem", terminal.Silent(terminal.Failed)
+			word, tone, failed = "problem", terminal.Alarm, terminal.Silent(terminal.Failed)
 		}
-		t.row(word, c.Name, c.Message)
+		t.Toned(tone, word, c.Name, c.Message)
 		if c.Hint != "" && !c.OK {
-			t.row("", "", "hint: "+c.Hint)
+			t.Row("", "", "hint: "+c.Hint)
 		}
 	}
 	if p.json {
@@ -68,7 +68,7 @@ func (p *program) doctor(ctx context.Context) error {
 		}
 		return failed
 	}
-	if err := t.flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	return failed

@@ -118,15 +118,15 @@ func (p *program) forecast(ctx context.Context, name string) error {
 	if report.HistoryDays*24 < 1 {
 		return p.say("What each mode would cost shows here once programs have asked for tokens for an hour.")
 	}
-	t := p.table()
-	t.row("MODE", "REFRESHES A DAY", "SIGN-INS IN 30 DAYS", "WAITS A DAY")
+	t := p.page().Table()
+	t.Toned(terminal.Header, "MODE", "REFRESHES A DAY", "SIGN-INS IN 30 DAYS", "WAITS A DAY")
 	for _, mode := range []auth.Mode{auth.InUse, auth.OnDemand, auth.Always} {
 		m := report.Modes[mode]
 		mark := ""
 		if mode == s.RefreshMode {
 			mark = " (yours)"
 		}
-		t.row(string(mode)+mark, fmt.Sprintf("%.1f", m.RefreshesPer1d), fmt.Sprintf("%.1f", m.SignInsPer30d), fmt.Sprintf("%.1f", m.WaitedPer1d))
+		t.Row(string(mode)+mark, fmt.Sprintf("%.1f", m.RefreshesPer1d), fmt.Sprintf("%.1f", m.SignInsPer30d), fmt.Sprintf("%.1f", m.WaitedPer1d))
 	}
-	return t.flush()
+	return t.Flush()
 }

@@ -3,16 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"io"
-	"os"
 	"reflect"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"curfew/assets"
 	"curfew/auth"
@@ -37,7 +32,7 @@ func (p *program) overview(ctx context.Context) error {
 		return p.noAccounts()
 	}
 	t := now()
-	if err := writeTable(p.stdout, all, t); err != nil {
+	if err := writeTable(p.page(), all, t); err != nil {
 		return err
 	}
 	p.noteOtherAgent()
@@ -93,7 +88,7 @@ func (p *program) status(ctx context.Context, name string) error {
 			return p.printJSON(s, false)
 		}
 		p.noteOtherAgent()
-		return writeAccount(p.stdout, s, now())
+		return writeAccount(p.page(), s, now())
 	}
 	all, err := ask(ctx, p, func() ([]auth.Snapshot, error) { return p.client.Accounts(ctx) })
 	if err != nil {
@@ -106,7 +101,7 @@ func (p *program) status(ctx context.Context, name string) error {
 		return p.noAccounts()
 	}
 	p.noteOtherAgent()
-	return writeTable(p.stdout, all, now())
+	return writeTable(p.page(), all, now())
 }
 
 // noteOtherAgent says that the agent is of another version than this program, as
@@ -120,7 +115,7 @@ func (p *program) noteOtherAgent() {
 
 // loginAgain is the command that signs in, whatever is left of a session.
 func loginAgain(s auth.Snapshot) string {
-	if live(s) {
+	if live(s) && !spent(s) {
 		return "curfew login " + s.Name + " --force"
 	}
 	return "curfew login " + s.Name
@@ -159,7 +154,7 @@ func (p *program) watchStatus(ctx context.Context, name string) error {
 		})
 	}()
 	var tick <-chan time.Time
-	if f, ok := p.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !p.json {
+	if p.page().Terminal() && !p.json {
 		t := time.NewTicker(time.Second)
 		defer t.Stop()
 		tick = t.C
@@ -205,52 +200,65 @@ func (p *program) renderStatus(all []auth.Snapshot, name string) ([]byte, error)
 	case name != "" && p.json:
 		err = q.printJSON(all[i], true)
 	case name != "":
-		err = writeAccount(&b, all[i], now())
+		err = writeAccount(p.page().To(&b), all[i], now())
 	case p.json:
 		err = q.printJSON(all, true)
 	case len(all) == 0:
 		err = q.say("no accounts yet")
 	default:
-		err = writeTable(&b, all, now())
+		err = writeTable(p.page().To(&b), all, now())
 	}
 	return b.Bytes(), err
 }
 
 // writeTable shows several accounts, a line each.
-func writeTable(w io.Writer, all []auth.Snapshot, at time.Time) error {
-	t := newTable(w)
-	t.row("ACCOUNT", "WHAT IS LEFT", "ACCESS TOKEN", "LAST USED")
+func writeTable(page terminal.Page, all []auth.Snapshot, at time.Time) error {
+	t := page.Table()
+	t.Optional = 2
+	t.Toned(terminal.Header, "ACCOUNT", "WHAT IS LEFT", "ACCESS TOKEN", "LAST USED")
 	for _, s := range all {
 		v := status.Describe(s, at)
-		t.row(v.Name, status.Short(s, at), v.AccessToken, v.LastUsed)
+		t.Toned(tone(v.Urgency), v.Name, status.Short(s, at), v.AccessToken, v.LastUsed)
 	}
-	return t.flush()
+	return t.Flush()
+}
+
+// tone is the colour of an urgency.
+func tone(u status.Urgency) terminal.Tone {
+	switch u {
+	case status.Calm:
+		return terminal.Plain
+	case status.Soon:
+		return terminal.Notice
+	default:
+		return terminal.Alarm
+	}
 }
 
 // writeAccount shows one account in full.
-func writeAccount(w io.Writer, s auth.Snapshot, at time.Time) error {
+func writeAccount(page terminal.Page, s auth.Snapshot, at time.Time) error {
 	v := status.Describe(s, at)
-	t := newTable(w)
-	t.row(v.Name+":", status.Short(s, at))
+	t := page.Table()
+	t.Toned(tone(v.Urgency), v.Name+":", status.Short(s, at))
 	if v.Subject != "" {
-		t.row("  who", v.Subject)
+		t.Row("  who", v.Subject)
 	}
-	t.row("  state", v.Title+". "+v.Detail)
+	t.Row("  state", v.Title+". "+v.Detail)
 	if status.HasSession(s) {
-		t.row("  refreshes", v.Refreshes.Value+" left")
-		t.row("  session", v.Age.Value+" left, "+v.Age.Caption)
-		t.row("  access token", v.AccessToken)
-		t.row("  next refresh", v.NextRefresh)
-		t.row("  last used", v.LastUsed)
-		t.row("  ends by", v.EndsBy)
+		t.Row("  refreshes", v.Refreshes.Value+" left")
+		t.Row("  session", v.Age.Value+" left, "+v.Age.Caption)
+		t.Row("  access token", v.AccessToken)
+		t.Row("  next refresh", v.NextRefresh)
+		t.Row("  last used", v.LastUsed)
+		t.Row("  ends by", v.EndsBy)
 		if v.Forecast != "" {
-			t.row("  forecast", v.Forecast)
+			t.Row("  forecast", v.Forecast)
 		}
 	}
 	for _, warning := range v.Warnings {
-		t.row("  warning", warning)
+		t.Toned(terminal.Notice, "  warning", warning)
 	}
-	return t.flush()
+	return t.Flush()
 }
 
 func (p *program) logCommand() *cobra.Command {
@@ -353,21 +361,5 @@ func (p *program) printEvents(events []auth.Event, all bool) error {
 	return nil
 }
 
-// table aligns columns.
-type table struct{ w *tabwriter.Writer }
-
-func (p *program) table() table { return newTable(p.stdout) }
-
-func newTable(w io.Writer) table { return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
-
-func (t table) row(cells ...string) {
-	for i, c := range cells {
-		if i > 0 {
-			fmt.Fprint(t.w, "\t")
-		}
-		fmt.Fprint(t.w, terminal.OneLine(c))
-	}
-	fmt.Fprintln(t.w)
-}
-
-func (t table) flush() error { return t.w.Flush() }
+// page is where answers are read.
+func (p *program) page() terminal.Page { return terminal.NewPage(p.stdout) }

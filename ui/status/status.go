@@ -58,7 +58,7 @@ func HasSession(s auth.Snapshot) bool {
 	case auth.Active, auth.Stale, auth.Refreshing, auth.Waiting, auth.Held, auth.Locked, auth.Suspect:
 		return true
 	case auth.SigningIn:
-		return !s.SignedInAt.IsZero()
+		return !s.EndsAt.IsZero() // that of an earlier session may still say when it began
 	}
 	return false
 }

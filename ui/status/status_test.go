@@ -85,6 +85,18 @@ func nextAt(d time.Duration) func(*auth.Snapshot) {
 	return func(s *auth.Snapshot) { s.NextRefreshAt = now.Add(d) }
 }
 
+// TestSigningInAnew: what an ended session leaves behind is no session.
+func TestSigningInAnew(t *testing.T) {
+	s := auth.Snapshot{Name: "x", State: auth.SigningIn, SignedInAt: time.Unix(1, 0), RefreshesUsed: 20, MaxRefreshes: 20}
+	if HasSession(s) {
+		t.Error("a session that ended counts down while the next sign-in is under way")
+	}
+	s.EndsAt = time.Unix(2, 0)
+	if !HasSession(s) {
+		t.Error("a session stops counting down while a new sign-in is under way")
+	}
+}
+
 func TestWords(t *testing.T) {
 	for _, tt := range []struct {
 		name                 string

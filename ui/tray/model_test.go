@@ -171,7 +171,7 @@ func TestMenu(t *testing.T) {
   Open
 -
 ` + foot},
-		{"signing in", connected(live("a", in(auth.SigningIn), func(s *auth.Snapshot) { s.SignedInAt = time.Time{} })), `a: signing in
+		{"signing in", connected(live("a", in(auth.SigningIn), func(s *auth.Snapshot) { s.SignedInAt, s.EndsAt = time.Time{}, time.Time{} })), `a: signing in
   No access token
   Open sign-in page again
   Cancel sign-in

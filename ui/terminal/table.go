@@ -1,0 +1,205 @@
+package terminal
+
+import (
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"unicode"
+
+	"golang.org/x/term"
+	"golang.org/x/text/width"
+)
+
+// A Page is where a program's answer is read. On a terminal it is as wide as
+// the terminal and has its colours. Elsewhere, as in a file or a pipe, nothing
+// is coloured, left out or wrapped.
+type Page struct {
+	w     io.Writer
+	width int // columns; 0 where there is no terminal
+	color bool
+}
+
+// NewPage returns the page of w. It has no colours where NO_COLOR is set (see
+// no-color.org) or TERM is "dumb".
+func NewPage(w io.Writer) Page {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return Page{w: w}
+	}
+	p := Page{w: w, color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	if runtime.GOOS == "windows" {
+		p.color = p.color && os.Getenv("WT_SESSION") != "" // the old console shows escape sequences as text
+	}
+	if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
+		p.width = max(columns, 0)
+	}
+	return p
+}
+
+// To returns the same page with another writer, as for text that is compared
+// before it is shown.
+func (p Page) To(w io.Writer) Page {
+	p.w = w
+	return p
+}
+
+// Terminal reports whether somebody watches the page.
+func (p Page) Terminal() bool { return p.width > 0 }
+
+// A Tone is what a row's colour says.
+type Tone string
+
+// The tones, as the attributes of SGR sequences (ECMA-48).
+const (
+	Plain  Tone = ""
+	Header Tone = "1"    // bold
+	Notice Tone = "33"   // yellow: it will want a person soon
+	Alarm  Tone = "1;31" // bold red: it wants a person now
+)
+
+// A Table aligns columns on a page. Rows are printed by Flush.
+type Table struct {
+	// Optional is how many columns, from the right, a narrow terminal may do
+	// without. What then remains is wrapped in its last column.
+	Optional int
+
+	page Page
+	rows []row
+}
+
+type row struct {
+	tone  Tone
+	cells []string
+}
+
+// Table begins a table.
+func (p Page) Table() *Table { return &Table{page: p} }
+
+// Row adds a row.
+func (t *Table) Row(cells ...string) { t.Toned(Plain, cells...) }
+
+// Toned adds a row with a tone.
+func (t *Table) Toned(tone Tone, cells ...string) {
+	r := row{tone: tone}
+	for _, c := range cells {
+		r.cells = append(r.cells, OneLine(c))
+	}
+	t.rows = append(t.rows, r)
+}
+
+const (
+	gap       = 2  // columns between two cells
+	leastWrap = 16 // columns that wrapped text has at least
+)
+
+// Flush prints the table.
+func (t *Table) Flush() error {
+	var widths []int
+	for _, r := range t.rows {
+		for i, c := range r.cells {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], columns(c))
+		}
+	}
+	for range t.Optional {
+		if !t.page.Terminal() || total(widths) <= t.page.width {
+			break
+		}
+		widths = widths[:len(widths)-1]
+	}
+	last := len(widths) - 1
+	if last < 0 {
+		return nil
+	}
+	if t.page.Terminal() && total(widths) > t.page.width {
+		widths[last] = max(widths[last]-(total(widths)-t.page.width), leastWrap)
+	}
+	var b strings.Builder
+	for _, r := range t.rows {
+		t.write(&b, r, widths)
+	}
+	_, err := io.WriteString(t.page.w, b.String())
+	return err
+}
+
+// write writes one row, with the last column wrapped below itself.
+func (t *Table) write(b *strings.Builder, r row, widths []int) {
+	last := len(widths) - 1
+	indent := total(widths) - widths[last]
+	cells := r.cells[:min(len(r.cells), len(widths))]
+	var line strings.Builder
+	for i, c := range cells {
+		if i < last {
+			line.WriteString(c + strings.Repeat(" ", widths[i]-columns(c)+gap))
+			continue
+		}
+		for n, part := range wrap(c, widths[last]) {
+			if n > 0 {
+				line.WriteString("\n" + strings.Repeat(" ", indent))
+			}
+			line.WriteString(part)
+		}
+	}
+	for text := range strings.SplitSeq(line.String(), "\n") {
+		text = strings.TrimRight(text, " ")
+		if t.page.color && r.tone != Plain && text != "" {
+			text = "\x1b[" + string(r.tone) + "m" + text + "\x1b[0m"
+		}
+		b.WriteString(text + "\n")
+	}
+}
+
+// total is the width of a row of columns with their gaps.
+func total(widths []int) int {
+	n := gap * (len(widths) - 1)
+	for _, w := range widths {
+		n += w
+	}
+	return n
+}
+
+// wrap breaks s at blanks into lines of at most most columns. A longer word
+// gets a line that is too long.
+func wrap(s string, most int) []string {
+	if columns(s) <= most {
+		return []string{s}
+	}
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(s) {
+		switch {
+		case line == "":
+			line = word
+		case columns(line)+1+columns(word) <= most:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
+}
+
+// columns is how many columns of a terminal s takes: two for wide characters,
+// as of Chinese, and none for marks that sit on others.
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		switch {
+		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		case r >= 0x1100 && wide(r):
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+func wide(r rune) bool {
+	kind := width.LookupRune(r).Kind()
+	return kind == width.EastAsianWide || kind == width.EastAsianFullwidth
+}
