@@ -32,7 +32,7 @@ func newBar(v *View, buttons ...*button) *bar {
 	for _, button := range b.buttons {
 		inside.Add(button)
 	}
-	b.root = newPanel(colorCard, colorLine, 10, container.New(paddings{12, 14, 12, 24}, inside))
+	b.root = newPanel(colorCard, colorLine, radiusLarge, container.New(paddings{12, 14, 12, 24}, inside))
 	b.root.stripe = colorTime
 	b.root.Hide()
 	return b

@@ -63,7 +63,7 @@ func (l gaugeLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	l.small = size.Width < em(240) || l.low
 	diameter, gap, number, words := em(gaugeLarge), float32(18), sizeNumber, sizeSmall
 	if l.small {
-		diameter, gap, number, words = em(gaugeSmall), 10, sizeNumberSmall, theme.SizeNameCaptionText
+		diameter, gap, number, words = em(gaugeSmall), 10, theme.SizeNameHeadingText, theme.SizeNameCaptionText
 	}
 	l.ring.stroke = diameter / 9
 	l.ring.Resize(fyne.NewSquareSize(diameter))

@@ -32,7 +32,7 @@ func newRule() *panel { return newPanel(colorLine, "", 0, container.NewWithoutLa
 
 // newCard returns a panel with the padding and look of everything that is read.
 func newCard(content fyne.CanvasObject) *panel {
-	return newPanel(colorCard, colorLine, 10, pad(14, 16, content))
+	return newPanel(colorCard, colorLine, radiusLarge, pad(gapUsual, gapUsual, content))
 }
 
 func (p *panel) CreateRenderer() fyne.WidgetRenderer {
@@ -554,7 +554,7 @@ func rowOf(gap float32, grow fyne.CanvasObject, objects ...fyne.CanvasObject) *f
 // buttons puts buttons beside each other, and those for which there is no
 // room below.
 func buttons(objects ...*button) *fyne.Container {
-	c := container.New(&wrapLayout{gap: 8})
+	c := container.New(&wrapLayout{gap: gapSmall})
 	for _, b := range objects {
 		c.Add(b)
 	}
@@ -674,7 +674,7 @@ func (v *View) newPage(head, content fyne.CanvasObject) *fyne.Container {
 	scroll := container.NewVScroll(container.New(paddings{2, margin, 2, 2}, content))
 	v.heads = append(v.heads, head)
 	v.bodies = append(v.bodies, body{content, scroll})
-	return container.New(&stackLayout{gap: 14, grow: []fyne.CanvasObject{scroll}},
+	return container.New(&stackLayout{gap: gapUsual, grow: []fyne.CanvasObject{scroll}},
 		container.New(paddings{0, margin, 0, 2}, head), scroll)
 }
 

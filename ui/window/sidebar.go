@@ -230,7 +230,7 @@ func (r *accountRowRenderer) Layout(size fyne.Size) {
 
 func (r *accountRowRenderer) Refresh() {
 	th, variant := r.row.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
-	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth, r.back.CornerRadius = color.Transparent, color.Transparent, 0, 8
+	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth, r.back.CornerRadius = color.Transparent, color.Transparent, 0, radiusSmall
 	switch {
 	case r.row.selected:
 		r.back.FillColor = th.Color(colorCard, variant)

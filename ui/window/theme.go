@@ -25,11 +25,19 @@ const (
 	colorInk                       = theme.ColorNameForeground
 )
 
-// The text sizes that Fyne has no name for.
+// The measures of the window. What stands apart, is round or is read has one of
+// these: what belongs together is near, what does not is a step further away.
 const (
-	sizeSmall       fyne.ThemeSizeName = "curfewSmall"       // facts, events
-	sizeNumber      fyne.ThemeSizeName = "curfewNumber"      // the one thing large
-	sizeNumberSmall fyne.ThemeSizeName = "curfewNumberSmall" // the same in a small window
+	gapSmall, gapUsual, gapLarge = 8, 16, 24
+	radiusSmall, radiusLarge     = 8, 12 // of what can be pressed, and of what holds it
+	columnMost                   = 760   // nobody reads longer lines
+)
+
+// The sizes of words are five: Fyne's caption, text, subheading and heading, and
+// the one thing large.
+const (
+	sizeSmall                     = theme.SizeNameText
+	sizeNumber fyne.ThemeSizeName = "curfewNumber"
 )
 
 // Appearance is which of the two palettes is shown.
@@ -141,7 +149,7 @@ func (t *Theme) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color
 }
 
 // usualText is the size of words on a desktop that asks for none.
-const usualText = 14
+const usualText = 13
 
 // em is how large something that holds words must be where n is enough for
 // words of the usual size.
@@ -156,26 +164,22 @@ func (t *Theme) Size(name fyne.ThemeSizeName) float32 {
 		words = 1
 	}
 	switch name {
-	case sizeSmall:
-		return 13 * words
-	case sizeNumberSmall:
-		return 21 * words
 	case sizeNumber:
-		return 28 * words
+		return 34 * words
 	case theme.SizeNameText:
 		return usualText * words
 	case theme.SizeNameCaptionText:
 		return 12 * words
 	case theme.SizeNameHeadingText:
-		return 19 * words
+		return 20 * words
 	case theme.SizeNameSubHeadingText:
 		return 15 * words
 	case theme.SizeNameInlineIcon:
 		return t.Theme.Size(name) * words
 	case theme.SizeNameInnerPadding:
-		return 7 * words
+		return gapSmall * words
 	case theme.SizeNameButtonRadius, theme.SizeNameInputRadius, theme.SizeNameSelectionRadius:
-		return 7
+		return radiusSmall
 	}
 	return t.Theme.Size(name)
 }
