@@ -197,7 +197,7 @@ func (e *engine) SetClientSecret(_ context.Context, name string, secret auth.Sec
 
 func (e *engine) UnlockKeychain(context.Context) error { return e.err }
 
-// serve runs a server on a socket of its own until the test ends.
+// serve runs a server on its own socket until the test ends.
 func serve(t *testing.T, e Engine) (*client.Client, Config) {
 	t.Helper()
 	dir := t.TempDir()
@@ -432,7 +432,7 @@ func TestSettings(t *testing.T) {
 		t.Errorf("a refused change was saved:\n%s", file())
 	}
 
-	// A mistake in the file is told, and nothing is written over it.
+	// A mistake in the file is reported, and nothing is written over it.
 	os.WriteFile(cfg.File.Path(), []byte("[limits]\nmax_ages = 3\n"), 0o600)
 	if _, err := c.Settings(ctx); kindOf(t, err) != auth.KindBadRequest || !strings.Contains(err.Error(), "config.toml:2") {
 		t.Errorf("Settings of a wrong file: %v", err)

@@ -1,14 +1,14 @@
-// Package agent is the local API: HTTP and JSON over a UNIX socket (a named
-// pipe on Windows), server and typed client side by side.
+// Package agent is the server of the local API, which is HTTP and JSON over a
+// UNIX socket (a named pipe on Windows). Package client is its typed client.
 //
-// Its one hard idea is who may speak. The socket lies in a directory that
-// only its owner can change, both ends check the other's user id before a
-// byte is read, and a request that a browser could have made (Origin,
-// Referer, another Host) is refused. Programs of the same user are trusted:
-// they could drive the browser as well.
+// Its one hard idea is who may speak. The socket is in a directory that only
+// its owner can change. Both ends check the other's user id before a byte is
+// read. A request that a browser could have made is refused, by its Origin,
+// Referer or Host. Programs of the same user are trusted, since they could
+// drive the browser as well.
 //
-// The API is HTTP/1.1 with `Host: curfew`; every answer is JSON and every
-// error is an [auth.Error]:
+// The API is HTTP/1.1 with `Host: curfew`. Every answer is JSON and every error
+// is an [auth.Error]:
 //
 //	GET    /v1/accounts                  all snapshots, by name
 //	GET    /v1/accounts/{name}           one snapshot

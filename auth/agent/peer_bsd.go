@@ -2,5 +2,5 @@
 
 package agent
 
-// processName: the system does not say who it is.
+// processName is empty, because the system does not say.
 func processName(int) string { return "" }

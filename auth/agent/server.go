@@ -65,8 +65,8 @@ type Config struct {
 	// Doctor checks what only the agent can: its keychain, its directories.
 	Doctor func(ctx context.Context) []client.Check
 
-	// Session hears of the D-Bus session of whoever asks; nil: nobody does. It
-	// must return at once when it knows the address.
+	// Session is called with the D-Bus session of each caller. It may be nil.
+	// It must return at once when it knows the address.
 	Session func(bus string)
 
 	Logger *slog.Logger // nil: discard
@@ -80,9 +80,9 @@ type Server struct {
 	patience patience
 }
 
-// maxWatchers is how many programs may watch at a time. Where there are few file
-// descriptors it is half of the connections: whoever watches must not keep a
-// token from others.
+// maxWatchers is how many programs may watch at a time. If file descriptors are
+// few it is half of the connections, so that watchers cannot keep others from a
+// token.
 const maxWatchers = 64
 
 // NewServer makes a Server.
@@ -93,8 +93,8 @@ func NewServer(c Config) *Server {
 	return &Server{Config: c, writing: make(chan struct{}, 1), watchers: make(chan struct{}, min(maxWatchers, max(1, maxConns()/2))), patience: usual}
 }
 
-// patience is how long a Server waits for a peer. An answer may take as long
-// as the engine needs; only who is slow to speak or to listen is cut off.
+// patience is how long a Server waits for a peer. An answer may take as long as
+// the engine needs. Only a peer that is slow to send or to read is cut off.
 type patience struct {
 	header, body, write time.Duration
 	drain               time.Duration // for answers in progress, at the end
@@ -255,8 +255,8 @@ func (s *Server) write(w http.ResponseWriter, code int, v any) {
 	w.Write(append(b, '\n'))
 }
 
-// readBody reads the whole body, bounded in size and time, before the engine
-// is bothered; the handlers find it in r.Body.
+// readBody reads the whole body, bounded in size and time, before the engine is
+// called. The handlers find it in r.Body.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) error {
 	rc := http.NewResponseController(w)
 	rc.SetReadDeadline(time.Now().Add(s.patience.body))
@@ -297,7 +297,8 @@ func named(h func(r *http.Request, name string) (any, error)) func(*http.Request
 	}
 }
 
-// program names who asks: what it says of itself, else what the kernel says.
+// program names the caller by what it says of itself, or else by what the
+// kernel says.
 func program(r *http.Request) string {
 	if p, err := url.PathUnescape(r.Header.Get(client.ProgramHeader)); err == nil {
 		if p = auth.Clip(p, auth.MaxProgram); p != "" {
@@ -468,7 +469,7 @@ func (s *Server) settings(*http.Request) (any, error) {
 	return client.NewSettings(general), nil
 }
 
-// putSettings saves what belongs to no account, and has the engine follow.
+// putSettings saves what belongs to no account, and passes it to the engine.
 func (s *Server) putSettings(r *http.Request) (any, error) {
 	release, err := s.LockConfig(r.Context()) // what the request leaves out must stay as it is until it is saved
 	if err != nil {
@@ -510,13 +511,13 @@ func (s *Server) remove(r *http.Request, name string) (any, error) {
 	if err := s.File.DeleteAccount(name); err != nil {
 		return nil, err
 	}
-	// A person who hangs up now still wants the account gone.
+	// If the client hangs up now, the account must go all the same.
 	return s.Engine.RemoveAccount(context.WithoutCancel(r.Context()), name)
 }
 
-// LockConfig waits until nobody changes config.toml, or until ctx ends, and
-// keeps it so until release is called: what is read from the file and what the
-// engine is told of it must not be parted by another change.
+// LockConfig waits until nobody changes config.toml, or until ctx ends. Nobody
+// else can change it until release is called. No other change may come between
+// reading the file and passing it to the engine.
 func (s *Server) LockConfig(ctx context.Context) (release func(), err error) {
 	select {
 	case s.writing <- struct{}{}:
@@ -607,9 +608,9 @@ func (s *Server) pause(r *http.Request) (any, error) {
 	return client.PauseRequest{Paused: *in.Paused}, nil
 }
 
-// watch writes all snapshots on one line, now and after every change, and an
-// empty line when nothing happened for a while: each end notices when the
-// other is gone. Who does not read is cut off.
+// watch writes all snapshots on one line, now and after every change. When
+// nothing happened for a while it writes an empty line, so that each end
+// notices when the other is gone. A peer that does not read is cut off.
 func (s *Server) watch(stop context.Context, w http.ResponseWriter, r *http.Request) {
 	select {
 	case s.watchers <- struct{}{}:

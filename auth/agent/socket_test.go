@@ -67,7 +67,7 @@ func player(t *testing.T, uid uint32, part, socket string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The binary lies where another user cannot go.
+	// The binary is where another user cannot go.
 	dir, err := os.MkdirTemp("", "agent-test")
 	if err != nil {
 		t.Fatal(err)
@@ -117,8 +117,8 @@ func TestOtherUser(t *testing.T) {
 	}
 }
 
-// A socket that another user made first is not believed; root, in turn, is
-// another user to that agent.
+// A socket that another user made first is not trusted. To that agent, in turn,
+// root is another user.
 func TestOtherUsersAgent(t *testing.T) {
 	dir, err := os.MkdirTemp("", "other")
 	if err != nil {
@@ -541,7 +541,7 @@ func TestFewDescriptors(t *testing.T) {
 }
 
 // Connections that wait for their next request give way to one that has a
-// request now: those that are idle already, and the first to become so.
+// request now. They do so whether they are idle already or become idle first.
 func TestIdleGiveWay(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "agent.sock")
 	os.Chmod(filepath.Dir(socket), 0o700)

@@ -97,8 +97,8 @@ func removeStale(ctx context.Context, socket string) error {
 
 // checkDir makes sure that nobody else can put a socket where ours will be.
 // The directory is made when missing. Its owner must be this user and nobody
-// else may enter it; a directory that the person chose by CURFEW_SOCKET may
-// be readable, and root's when sticky (/tmp), since both ends check each
+// else may enter it. A directory that the person chose by CURFEW_SOCKET may be
+// readable. It may even be root's when sticky, as /tmp is. Both ends check each
 // other's user anyway.
 func checkDir(dir string, chosen bool) error {
 	if parent, err := os.Stat(filepath.Dir(dir)); err != nil {
@@ -144,7 +144,7 @@ func maxConns() int {
 
 // listener hands out connections of this user's programs only, at most
 // cap(slots) at a time. When all are taken, a new one takes the place of the
-// one that has been idle the longest; while none is idle, it waits.
+// one that has been idle the longest. It waits while none is idle.
 type listener struct {
 	*net.UnixListener
 	lock   *os.File
@@ -178,8 +178,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// take waits for a slot, and has the connection that has been idle the longest
-// give up its own. It reports false when the listener is closed.
+// take waits for a slot, and closes the connection that has been idle the
+// longest to get one. It reports false when the listener is closed.
 func (l *listener) take() bool {
 	select {
 	case l.slots <- struct{}{}:
@@ -212,7 +212,8 @@ func (l *listener) take() bool {
 	}
 }
 
-// note keeps account of who is idle; an [http.Server] says so by its ConnState.
+// note records which connections are idle, as an [http.Server] reports to its
+// ConnState.
 func note(c net.Conn, state http.ConnState) {
 	ours, ok := c.(*conn)
 	if !ok {

@@ -31,8 +31,8 @@ type login struct {
 	at  time.Time
 }
 
-// loginCookie goes to /authorize only: cookies do not tell ports apart, and
-// the loopback listener that we redirect to has no business with it.
+// loginCookie goes to /authorize only. Cookies do not depend on the port, and
+// the loopback listener that we redirect to must not get it.
 const loginCookie = "authserver_login"
 
 // An authorization is a checked authorization request. It lives in the URL
@@ -56,8 +56,8 @@ var (
 )
 
 // readAuthorization checks a request. A nil authorization means that the
-// browser must not be redirected anywhere (RFC 6749 section 4.1.2.1);
-// otherwise a fault of the request is told to the client.
+// browser must not be redirected anywhere (RFC 6749 section 4.1.2.1); otherwise
+// the client gets the fault of the request.
 func (s *Server) readAuthorization(rawQuery string) (*authorization, error) {
 	q, err := url.ParseQuery(rawQuery)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Server) readAuthorization(rawQuery string) (*authorization, error) {
 	a.scope, a.nonce, a.hint = q.Get("scope"), q.Get("nonce"), q.Get("login_hint")
 	a.challenge, a.prompt = q.Get("code_challenge"), strings.Fields(q.Get("prompt"))
 	if a.scope == "" {
-		a.scope = "profile" // RFC 6749 section 3.3: a default of ours, told in the answer
+		a.scope = "profile" // RFC 6749 section 3.3: our default, stated in the answer
 	}
 	if age := q.Get("max_age"); age != "" {
 		n, err := strconv.ParseUint(age, 10, 31)
@@ -182,7 +182,7 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusSeeOther)
 	case "allow":
 		if needsLogin {
-			s.showAuthorize(w, r, a, nil, true, http.StatusOK, "Your sign-in is over. Please sign in again.")
+			s.showAuthorize(w, r, a, nil, true, http.StatusOK, "Your sign-in has expired. Please sign in again.")
 			return
 		}
 		s.approve(w, a, l.sub, l.at)
@@ -258,8 +258,8 @@ func (s *Server) deny(w http.ResponseWriter, a *authorization, err error) {
 }
 
 // redirect adds the answer to the redirect's own query. The issuer is in
-// every answer, errors too, so that a client of several servers knows who
-// speaks (RFC 9207 section 2).
+// every answer, errors too, so that a client of several servers knows which one
+// answers (RFC 9207 section 2).
 func (s *Server) redirect(w http.ResponseWriter, a *authorization, answer url.Values) {
 	answer.Set("iss", s.cfg.Issuer)
 	if a.state != "" {

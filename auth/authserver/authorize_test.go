@@ -552,7 +552,7 @@ func TestDamagedForms(t *testing.T) {
 	}{
 		{pathOf(authorizeURL(nil)), url.Values{"do": {"dance"}}, "That did not work"},
 		{pathOf(authorizeURL(nil)), url.Values{"do": {"allow", "deny"}}, "That did not work"},
-		{pathOf(authorizeURL(nil)), url.Values{"do": {"allow"}}, "Your sign-in is over. Please sign in again."},
+		{pathOf(authorizeURL(nil)), url.Values{"do": {"allow"}}, "Your sign-in has expired. Please sign in again."},
 		{"/device", url.Values{"do": {"allow", "deny"}}, "That did not work"},
 		{"/device", url.Values{"do": {"allow"}, "user_code": {device.str("user_code")}, "username": {"alice"}, "password": {"x"}}, "That name and password do not belong together."},
 		{"/device", url.Values{"do": {"allow"}, "user_code": {device.str("user_code")}, "username": {"nobody"}}, "That name and password do not belong together."},

@@ -339,7 +339,7 @@ func (s *Server) forge(token string, f *rule) (string, error) {
 			method, private = jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType
 			break
 		}
-		// The old trick: the public key, which everybody has, as HMAC secret.
+		// The old trick is the public key, which everybody has, as HMAC secret.
 		public, err := x509.MarshalPKIXPublicKey(&key.private.PublicKey)
 		if err != nil {
 			return "", err

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A whole sign-in: a program that waits on a loopback address, a person in a
-// browser, and an answer that gets lost and is sent again.
+// A whole sign-in with a program that waits on a loopback address and a person
+// in a browser. One answer gets lost and is sent again.
 func Example() {
 	faults, err := authserver.ParseFaults("refresh:drop-after-rotate*1")
 	if err != nil {

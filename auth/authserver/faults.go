@@ -24,11 +24,11 @@ import (
 //	token:503;retry-after=5*2,token:drop-after-rotate*1
 //
 // answers the first two token requests with 503 and loses the answer to the
-// third. Values cannot hold a comma, semicolon or star.
+// third. Values cannot hold a comma, a semicolon or a star.
 //
-// Places: discovery, jwks, authorize, token (any grant), code, refresh and
-// poll (one grant of the token endpoint), userinfo, me, revoke, device (the
-// device authorization endpoint).
+// The places are discovery, jwks, authorize, token, userinfo, me, revoke and
+// device. Token is any grant of the token endpoint. The places code, refresh
+// and poll are one grant of it. Device is the device authorization endpoint.
 //
 // Anywhere:
 //
@@ -41,9 +41,9 @@ import (
 //	html         200 and a captive portal's page
 //	redirect     307 to=URL
 //
-// At token, code, refresh and poll, the fault "X-after-rotate", where X is
-// drop, hang, html, redirect or a status, does the same when the work is done
-// and has succeeded: the client does not learn what the server has issued.
+// The fault "X-after-rotate" does the same as X after the work has succeeded,
+// so the client does not learn what the server has issued. X is drop, hang,
+// html, redirect or a status. The places are token, code, refresh and poll.
 //
 // Where the answer is JSON, distorting it:
 //
@@ -60,11 +60,16 @@ import (
 //	id-alg             value=none, or HS256 keyed with the public key
 //	rollover           a new signing key, just before the answer
 //
-// At refresh, bending the server's own rule for one request: strict, no grace
-// for a replaced token; graceful, a grace without end.
+// Two faults bend the server's rule for one refresh. With strict a replaced
+// token has no grace, with graceful the grace has no end.
 //
-// Elsewhere: wrong-iss at authorize and discovery; wrong-state and no-iss at
-// authorize; other-sub at userinfo; rollover at jwks.
+// Elsewhere:
+//
+//	wrong-iss     at authorize and discovery
+//	wrong-state   at authorize
+//	no-iss        at authorize
+//	other-sub     at userinfo
+//	rollover      at jwks
 //
 // A distortion that finds nothing to distort (no ID token in the answer, an
 // error instead of tokens) leaves the answer as it is and does not count as
@@ -315,8 +320,8 @@ func (r *rule) String() string {
 	return b.String()
 }
 
-// take returns the first rule for one of the places that has firings left,
-// and counts the firing; nil: stay honest.
+// take returns the first rule for one of the places that has firings left, and
+// counts the firing. Nil means to stay honest.
 func (f *Faults) take(at ...place) *rule {
 	if f == nil {
 		return nil

@@ -336,7 +336,7 @@ func TestOtherFaults(t *testing.T) {
 			t.Errorf("sub %s, want %s", got.str("sub"), want)
 		}
 	}
-	for _, want := range []int{2, 2} { // a new key beside the old, then the key "keys" twice
+	for _, want := range []int{2, 2} { // a new key next to the old, then the key "keys" twice
 		got := l.request("/jwks", nil)
 		if keys, _ := got.json["keys"].([]any); len(keys) != want {
 			t.Errorf("%s", got.body)

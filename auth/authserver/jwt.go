@@ -84,9 +84,9 @@ func (s *Server) signLocked(typ string, claims jwt.Claims) (string, error) {
 
 var errNotOurs = errors.New("not a token of this server")
 
-// parse checks that we signed token for what its type claim says, and nothing
-// about time: the caller has the exact words for that. An ID token comes back
-// with an empty type.
+// parse checks that we signed token for what its type claim says. It does not
+// check times, since the caller has the exact words for that. An ID token comes
+// back with an empty type.
 func (s *Server) parse(token string) (*refreshClaims, error) {
 	s.mu.Lock()
 	keys := s.keys

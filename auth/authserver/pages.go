@@ -40,7 +40,7 @@ type page struct {
 	Other    string // link to sign in as somebody else
 	UserCode string
 	Problem  string // shown in place
-	Demo     bool   // tell the demo's name and password
+	Demo     bool   // show the demo's name and password
 	Issuer   string
 }
 

@@ -84,9 +84,9 @@ func repeated(v url.Values) string {
 	return ""
 }
 
-// authenticate finds the client that sent f (RFC 6749 section 2.3): a public
-// one by its id alone, a confidential one by its secret in the header or the
-// body, never both.
+// authenticate finds the client that sent f (RFC 6749 section 2.3). A public
+// one has only its id. A confidential one has its secret in the header or the
+// body, but not in both.
 func (s *Server) authenticate(r *http.Request, f url.Values) (*Client, error) {
 	id, secret := f.Get("client_id"), f.Get("client_secret")
 	if r.Header.Get("Authorization") != "" {
@@ -105,7 +105,7 @@ func (s *Server) authenticate(r *http.Request, f url.Values) (*Client, error) {
 	return c, nil
 }
 
-// same compares secrets in a time that tells nothing about them.
+// same compares secrets in constant time.
 func same(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1

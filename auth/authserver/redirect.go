@@ -35,10 +35,10 @@ func (c *Client) allows(redirect string) bool {
 	return false
 }
 
-// matchRedirect reports whether got is registered, byte for byte, or, for
-// http on a loopback IP literal, is registered but for its port (RFC 8252
-// section 7.3). "localhost" is no literal: another program can own it on the
-// other IP family (section 8.3).
+// matchRedirect reports whether got is registered, byte for byte. The port may
+// differ for http on a loopback IP literal (RFC 8252 section 7.3). "localhost"
+// is not a literal, and another program can own it on the other IP family
+// (section 8.3).
 //
 // It compares text, not parsed URLs: what two parsers read differently cannot
 // come between us and the browser.

@@ -59,14 +59,14 @@ type Config struct {
 	Clients []Client          // nil: the public client DefaultClientID on 127.0.0.1 and [::1], path /callback
 	Users   map[string]string // name to password; nil: DefaultUser with DefaultPassword
 
-	AccessLifetime time.Duration // 0: DefaultAccess; whole seconds
-	MaxAge         time.Duration // of a session; 0: DefaultMaxAge; whole seconds
+	AccessLifetime time.Duration // whole seconds; 0: DefaultAccess
+	MaxAge         time.Duration // of a session, in whole seconds; 0: DefaultMaxAge
 	MaxRefreshes   int           // per session; 0: DefaultMaxRefreshes
-	Grace          time.Duration // 0: DefaultGrace; None: strict, a replaced token is never answered
-	DeviceInterval time.Duration // between polls of the device grant; 0: 5 s; whole seconds
+	Grace          time.Duration // 0: DefaultGrace; None: a replaced token is never answered
+	DeviceInterval time.Duration // between polls of the device grant, in whole seconds; 0: 5 s
 
 	// AutoApprove is a user as whom every authorization request is granted at
-	// once, without a page; empty: ask.
+	// once, without a page. If it is empty, pages ask.
 	AutoApprove string
 
 	Now    func() time.Time // nil: time.Now
@@ -234,7 +234,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store") // RFC 6749 section 5.1
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Date", s.now().Format(http.TimeFormat)) // the clock that the tokens tell
+	h.Set("Date", s.now().Format(http.TimeFormat)) // the clock that the tokens use
 	if r.Host != s.host {
 		// Else a name that an attacker points at 127.0.0.1 would be same-origin with us.
 		s.cfg.Logger.Warn("request for another host refused", "host", r.Host)
@@ -297,8 +297,8 @@ func (s *Server) EndSession(sub string) int {
 
 func (s *Server) now() time.Time { return s.cfg.Now().UTC().Round(0) }
 
-// sweepLocked drops everything whose time is over. What is not in a map is
-// over: an unknown session is an ended one.
+// sweepLocked drops everything that has expired. An unknown session counts as
+// an ended one.
 func (s *Server) sweepLocked(now time.Time) {
 	s.swept = now
 	maps.DeleteFunc(s.sessions, func(_ string, v *session) bool { return s.over(v.start, now) })
@@ -321,10 +321,10 @@ func (s *Server) roomLocked(now time.Time) bool {
 }
 
 // ListenAndServe serves cfg on addr ("" means a free port of 127.0.0.1) until
-// ctx ends, then shuts down, and returns nil. An empty cfg.Issuer becomes the
-// address it listens on; ready (if not nil) is called with the issuer once
-// connections are accepted. Without an issuer of its own the server speaks
-// plain HTTP, so addr must be a loopback address.
+// ctx ends, then shuts down and returns nil. An empty cfg.Issuer becomes the
+// address it listens on. ready (if not nil) is called with the issuer once
+// connections are accepted. If cfg has no issuer the server speaks plain HTTP,
+// so addr must be a loopback address.
 func ListenAndServe(ctx context.Context, addr string, cfg Config, ready func(issuer string)) error {
 	if addr == "" {
 		addr = "127.0.0.1:0"

@@ -28,8 +28,8 @@ const (
 	MessageNeedRefresh = "Invalid token type. Refresh token required."
 )
 
-// A session is one sign-in. Only what it holds counts; the claims in its
-// tokens are what the client is told.
+// A session is one sign-in. Only what it holds counts. The claims in its tokens
+// only inform the client.
 type session struct {
 	id       string
 	client   *Client
@@ -244,8 +244,8 @@ func (s *Server) issueLocked(now time.Time, v *session, scope, nonce string) ([]
 	return answer, nil
 }
 
-// serveRevoke is RFC 7009: a refresh token takes its session along, also one
-// that was replaced already; an access token goes alone.
+// serveRevoke implements RFC 7009. A refresh token, even one that was replaced
+// already, ends its session. An access token is revoked alone.
 func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 	f, err := form(r)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // Transport reaches the server without a network, for tests in which time is
 // virtual and sockets are not: requests are served on the caller's goroutine.
 // A cut connection is an error that wraps io.EOF, and a request's context ends
-// what hangs or is slow. It tells httptrace.ClientTrace.WroteRequest. Inside a
+// what hangs or is slow. It calls httptrace.ClientTrace.WroteRequest. Inside a
 // testing/synctest bubble the Server must have been made in it too.
 func (s *Server) Transport() http.RoundTripper { return transport{s} }
 

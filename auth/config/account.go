@@ -163,8 +163,8 @@ func checkParameters(key string, parameters map[string]string) problem {
 	return problem{}
 }
 
-// checkServerURL: https, or http to this very machine (RFC 8252 section 8.3
-// gives the reason: no name that could resolve elsewhere).
+// checkServerURL accepts https, and http to this very machine. RFC 8252 section
+// 8.3 gives the reason: a name could resolve elsewhere.
 func checkServerURL(key, value string) problem {
 	u, err := url.Parse(value)
 	switch {

@@ -208,10 +208,10 @@ client_id = "abc" # public
 provider = "spotify"
 client_id = "xyz"
 `},
-		{"a map of its own", "[account.a]\nprovider = 'spotify'\nclient_id = 'x'\n\n[account.a.authorize]\nb = 'c'\n\n[account.d]\nprovider = 'spotify'\nclient_id = 'y'\n",
+		{"a separate map", "[account.a]\nprovider = 'spotify'\nclient_id = 'x'\n\n[account.a.authorize]\nb = 'c'\n\n[account.d]\nprovider = 'spotify'\nclient_id = 'y'\n",
 			save(auth.Account{Name: "a", Provider: "spotify", ClientID: "z", Authorize: map[string]string{"b": "c"}}),
 			"[account.a]\nprovider = 'spotify'\nclient_id = 'z'\n\n[account.a.authorize]\nb = 'c'\n\n[account.d]\nprovider = 'spotify'\nclient_id = 'y'\n"},
-		{"remove with a map of its own", "[account.a]\nprovider = 'spotify'\nclient_id = 'x'\n\n[account.a.authorize]\nb = 'c'\n\n[account.d]\nprovider = 'spotify'\nclient_id = 'y'\n", drop("a"),
+		{"remove with a separate map", "[account.a]\nprovider = 'spotify'\nclient_id = 'x'\n\n[account.a.authorize]\nb = 'c'\n\n[account.d]\nprovider = 'spotify'\nclient_id = 'y'\n", drop("a"),
 			"[account.d]\nprovider = 'spotify'\nclient_id = 'y'\n"},
 		{"a map in dotted keys", "[account.a]\nprovider = 'spotify'\nauthorize.b = 'c' # so\nauthorize.d = 'e'\nclient_id = 'x'\n",
 			save(auth.Account{Name: "a", Provider: "spotify", ClientID: "x", Authorize: map[string]string{"b": "f"}}),
@@ -295,7 +295,7 @@ func TestEditRefused(t *testing.T) {
 		edit       func(string) error
 	}{
 		{"remove an inline table", "account = { a = { provider = \"spotify\", client_id = \"x\" } }\n", drop("a")},
-		{"add beside an inline table", "account = { a = { provider = \"spotify\", client_id = \"x\" } }\n", save(auth.Account{Name: "b", Provider: "spotify", ClientID: "y"})},
+		{"add next to an inline table", "account = { a = { provider = \"spotify\", client_id = \"x\" } }\n", save(auth.Account{Name: "b", Provider: "spotify", ClientID: "y"})},
 		{"remove dotted keys", "account.a.provider = \"spotify\"\naccount.a.client_id = \"x\"\n", drop("a")},
 		{"change dotted keys", "[account]\na.provider = \"spotify\"\na.client_id = \"x\"\n", save(auth.Account{Name: "a", Provider: "spotify", ClientID: "y"})},
 		{"add to dotted keys", "[account]\na.provider = \"spotify\"\na.client_id = \"x\"\n", save(auth.Account{Name: "a", Provider: "spotify", ClientID: "y", Refresh: auth.Always})},
@@ -564,9 +564,9 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// Whatever a file holds: no panic; a mistake is one line that names the file;
-// and what can be read can be edited without changing what else it means, or
-// stays as it is.
+// Whatever a file holds, nothing panics. A mistake is one line that names the
+// file. A file that can be read can be edited without changing what else it
+// means, or it stays as it is.
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte(commented))
 	f.Add([]byte("account = { a = { provider = \"spotify\", client_id = \"x\" } }\n"))

@@ -15,10 +15,10 @@ import (
 )
 
 // This file edits config.toml, which belongs to a person. Adding an account
-// appends a table, removing one cuts its lines, and changing one writes its
-// table again: settings that mean the same keep their lines, and comments on
-// lines of their own stay. The edited text is read again and must mean exactly
-// what was wanted, else nothing is written.
+// appends a table, and removing one cuts its lines. Changing one writes its
+// table again. Settings that mean the same keep their lines, and comments on
+// separate lines stay. The edited text is read again and must mean exactly what
+// was wanted, else nothing is written.
 
 // SaveAccount adds a to the file, or changes the table of its name, and
 // returns how to take that back. What a means is checked first.
@@ -347,8 +347,8 @@ func (l places) line(key ...string) int {
 }
 
 // table returns the bytes of the table called path, or of the first one below
-// it: from its header to its last line, with the comments that belong to it,
-// without those right above the next table.
+// it. They go from its header to its last line with the comments that belong to
+// it. Comments right above the next table are left out.
 func (l places) table(text []byte, below bool, path ...string) (start, end int, ok bool) {
 	i := slices.IndexFunc(l, func(p place) bool {
 		return p.header && len(p.path) >= len(path) && slices.Equal(p.path[:len(path)], path) && (below || len(p.path) == len(path))

@@ -2,7 +2,7 @@ package config
 
 import "curfew/auth"
 
-// File is the path of a config.toml, for whoever reads and changes it at
+// File is the path of a config.toml, for callers that read and change it at
 // different times. Callers keep its changes apart.
 type File string
 

@@ -25,11 +25,11 @@ import (
 // everything that went wrong, with Kind auth.KindNotRunning when no agent
 // answers. It is safe for concurrent use.
 //
-// Each request has its own connection: a dial costs 50 µs on a UNIX socket,
-// and there is never a dead one left over from an agent that was restarted.
+// Each request has its own connection. A dial costs 50 µs on a UNIX socket, and
+// no dead connection is left over from an agent that was restarted.
 type Client struct {
 	socket string
-	chosen bool                   // by the caller: an agent started for it must be told
+	chosen bool                   // by the caller: an agent started for it needs the address
 	err    *auth.Error            // why there is no socket to speak to
 	agent  atomic.Pointer[string] // the version of the agent that answered last
 }
@@ -76,8 +76,8 @@ func (c *Client) AgentVersion() string {
 	return ""
 }
 
-// Time limits of the agent's answer: quick for what it has in memory, long
-// for what may wait for the network, the keychain, or a person unlocking it.
+// Time limits of the agent's answer. What it has in memory comes quickly.
+// Others wait for the network, for the keychain or for a person to unlock it.
 const (
 	quick = 10 * time.Second
 	long  = 150 * time.Second
@@ -95,8 +95,8 @@ func (c *Client) Account(ctx context.Context, name string) (auth.Snapshot, error
 	return s, c.account(ctx, quick, "GET", name, "", "", nil, &s)
 }
 
-// Add adds an account's configuration. One that is there already, with other
-// settings, stays as it is, and the error says so.
+// Add adds an account's configuration. An existing account with other settings
+// stays as it is, and the error says so.
 func (c *Client) Add(ctx context.Context, a auth.Account) error {
 	return c.account(ctx, long, "PUT", a.Name, "?new=true", "", a, nil)
 }
@@ -156,8 +156,8 @@ func (c *Client) Settings(ctx context.Context) (auth.General, error) {
 	return m.General()
 }
 
-// PutSettings saves g, all of it, in config.toml, and has it take effect at once: a live
-// session that is over by the new limits ends.
+// PutSettings saves all of g in config.toml and makes it take effect at once. A
+// live session that exceeds the new limits ends.
 func (c *Client) PutSettings(ctx context.Context, g auth.General) error {
 	return c.do(ctx, long, "PUT", "/v1/settings", "", NewSettings(g), nil)
 }
@@ -189,8 +189,8 @@ func (c *Client) CancelSignIn(ctx context.Context, name string) error {
 	return c.account(ctx, quick, "DELETE", name, "/sign-in", "", nil, nil)
 }
 
-// Token returns an access token that is valid for at least minValid;
-// program names who asks, for the log ("": the agent looks).
+// Token returns an access token that is valid for at least minValid. program
+// names the caller for the log. If it is "" the agent finds out.
 func (c *Client) Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error) {
 	return c.RequestToken(ctx, name, auth.TokenRequest{MinValid: minValid, Program: program})
 }
@@ -248,8 +248,8 @@ func (c *Client) Pause(ctx context.Context, paused bool) error {
 	return c.do(ctx, quick, "PUT", "/v1/pause", "", PauseRequest{paused}, nil)
 }
 
-// Unlock has the agent ask the person, through the OS's own prompt, to unlock
-// the keychain, and waits for them.
+// Unlock makes the agent ask the person to unlock the keychain, in the prompt
+// of the OS. It waits for them.
 func (c *Client) Unlock(ctx context.Context) error {
 	return c.do(ctx, long, "POST", "/v1/unlock", "", nil, nil)
 }
@@ -359,8 +359,9 @@ func (c *Client) send(ctx context.Context, method, path, program string, in any)
 		header = append(header, ProgramHeader+": "+url.PathEscape(p))
 	}
 	res, err := c.exchange(ctx, method, path, header, body)
-	// The agent hangs up on who was too slow to ask, as everybody is on a
-	// machine that is too busy. What changes nothing can be asked again.
+	// The agent hangs up on a client that was too slow to ask, as every client
+	// is on a machine that is too busy. A request that changes nothing can be
+	// sent again.
 	for range 2 {
 		if repeatable := method == "GET" || strings.HasSuffix(path, "/token"); err == nil || !repeatable || !isCut(err) {
 			break
@@ -413,8 +414,8 @@ func garbled(err error) *auth.Error {
 }
 
 // DialPatiently dials socket. A UNIX socket whose backlog is full refuses at
-// once (measured: half of 10,000 simultaneous connects) where TCP would wait;
-// so we wait, with jitter, for as long as ctx lives.
+// once, where TCP would wait. Measured, half of 10,000 simultaneous connects
+// were refused. So we wait, with jitter, until ctx ends.
 func DialPatiently(ctx context.Context, socket string) (net.Conn, error) {
 	for wait := time.Millisecond; ; wait = min(2*wait, 64*time.Millisecond) {
 		conn, err := Dial(ctx, socket)
@@ -429,7 +430,7 @@ func DialPatiently(ctx context.Context, socket string) (net.Conn, error) {
 	}
 }
 
-// A peerError: whoever answers at the socket is not this user.
+// A peerError means that the program at the socket is not this user's.
 type peerError struct{ what string }
 
 func (e *peerError) Error() string { return e.what }

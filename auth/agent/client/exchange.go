@@ -80,7 +80,7 @@ func (res *response) read(conn net.Conn) error {
 			res.version = strings.TrimSpace(value)
 		}
 	}
-	limited.N = math.MaxInt64 // who reads the body knows how much of it to expect
+	limited.N = math.MaxInt64 // the reader knows how much of the body to expect
 	return nil
 }
 

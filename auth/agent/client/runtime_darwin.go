@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// runtimeDir: macOS has no XDG_RUNTIME_DIR unless a person sets it; the
-// user's Application Support is private, and short enough for a socket.
+// runtimeDir: macOS has no XDG_RUNTIME_DIR unless a person sets it. The user's
+// Application Support is private and its path is short enough for a socket.
 func runtimeDir() (string, error) {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
 		return dir, nil

@@ -58,5 +58,5 @@ func isBusy(err error) bool { return errors.Is(err, syscall.EAGAIN) }
 // Peer is the program at the other end, as the kernel knows it.
 type Peer struct {
 	UID int
-	PID int // 0 where the system does not tell; advisory, since pids are reused
+	PID int // 0 if the system does not say; advisory, since pids are reused
 }

@@ -23,13 +23,13 @@ const startTime = 10 * time.Second
 // headStart is what an agent that somebody else has just started gets.
 const headStart = 50 * time.Millisecond
 
-// EnsureRunning starts the agent when none answers: the `curfew-agent` next to
-// this program's own file, else on PATH. It waits until it answers. Any number of
-// programs may call it at once: one agent stays, the others see that and have
-// ended when it returns, so that none of them comes up later.
+// EnsureRunning starts the agent when none answers. It starts the
+// `curfew-agent` next to this program's own file, or else the one on PATH, and
+// waits until it answers. Any number of programs may call it at once. One agent
+// stays. The others have ended when it returns, so none of them comes up later.
 //
-// The agent outlives its starter: it runs in a session of its own, speaks to
-// no terminal, and logs to [LogName] in the state directory.
+// The agent outlives the program that started it. It runs in a separate session
+// without a terminal, and logs to [LogName] in the state directory.
 func (c *Client) EnsureRunning(ctx context.Context) error {
 	_, err := c.Version(ctx)
 	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Kind != auth.KindNotRunning || c.err != nil {
@@ -74,8 +74,8 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 	}
 }
 
-// start starts the agent. The channel tells once how it ended, if it does:
-// nil when it left the field to another agent.
+// start starts the agent. If the agent ends, the channel gives the reason once.
+// It is nil when the agent ended in favor of another one.
 func (c *Client) start() (pid int, exited <-chan error, err error) {
 	program, err := FindProgram("curfew-agent")
 	if err != nil {
@@ -84,8 +84,8 @@ func (c *Client) start() (pid int, exited <-chan error, err error) {
 	cannot := func(err error) (int, <-chan error, error) {
 		return 0, nil, auth.Fail(auth.KindNotRunning, auth.Say("agent_not_started", err), auth.Say("hint_start_yourself"))
 	}
-	// What the agent says before it has a log goes to a file that has no name
-	// any more: a pipe would kill it when its reader is gone.
+	// What the agent says before it has a log goes to an unlinked file, because
+	// a pipe would kill the agent when its reader is gone.
 	said, err := openSaid()
 	if err != nil {
 		return cannot(err)
@@ -127,15 +127,15 @@ func openSaid() (*os.File, error) {
 	return f, err
 }
 
-// FindProgram finds one of Curfew's programs beside this one, else on PATH.
+// FindProgram finds one of Curfew's programs next to this one, else on PATH.
 func FindProgram(name string) (string, error) {
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
 	if self, err := os.Executable(); err == nil {
-		beside := filepath.Join(filepath.Dir(self), name)
-		if fi, err := os.Stat(beside); err == nil && fi.Mode().IsRegular() && (runtime.GOOS == "windows" || fi.Mode()&0o111 != 0) {
-			return beside, nil
+		sibling := filepath.Join(filepath.Dir(self), name)
+		if fi, err := os.Stat(sibling); err == nil && fi.Mode().IsRegular() && (runtime.GOOS == "windows" || fi.Mode()&0o111 != 0) {
+			return sibling, nil
 		}
 	}
 	path, err := exec.LookPath(name)

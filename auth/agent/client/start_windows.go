@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Detached has a program run without this one's console.
+// Detached makes a program run without this one's console.
 func Detached() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{
 		CreationFlags: windows.DETACHED_PROCESS | windows.CREATE_NEW_PROCESS_GROUP,

@@ -13,8 +13,8 @@ import (
 
 const (
 	Host          = "curfew"         // the only Host that is served
-	ProgramHeader = "Curfew-Program" // who asks, in words, for the log
-	BusHeader     = "Curfew-Bus"     // the D-Bus session of whoever asks, for an agent that has none
+	ProgramHeader = "Curfew-Program" // the caller, in words, for the log
+	BusHeader     = "Curfew-Bus"     // the caller's D-Bus session, for an agent that has none
 	VersionHeader = "Curfew-Version" // of the agent, in every answer
 	MaxRequest    = 64 << 10         // of a request
 	MaxAnswer     = 4 << 20          // of an answer, and of one line of a watch
@@ -108,9 +108,9 @@ type PauseRequest struct {
 	Paused bool `json:"paused"`
 }
 
-// Settings is an [auth.General] in the words of config.toml: what
-// GET /v1/settings answers, whole, and PUT takes. What a PUT leaves out stays as
-// it is: who means to silence the warnings must not loosen a limit by it.
+// Settings is an [auth.General] in the words of config.toml. GET /v1/settings
+// answers all of it, and PUT takes it. What a PUT leaves out stays as it is, so
+// a caller that silences the warnings cannot loosen a limit.
 type Settings struct {
 	Limits   LimitSettings     `json:"limits"`
 	Warnings auth.WarningLevel `json:"warnings"`

@@ -51,8 +51,9 @@ func (f *form) String() string {
 	return fmt.Sprintf("%s form %v", f.method, slices.Sorted(maps.Keys(f.fields)))
 }
 
-// key is the same for the same question. Hidden values differ from page to
-// page, or do not where two questions share an address; visible ones tell.
+// key is the same for the same question. Hidden values may differ from page to
+// page, and may be the same where two questions share an address. So only
+// visible ones count.
 func (f *form) key() string {
 	action, _, _ := strings.Cut(f.action, "?")
 	return fmt.Sprintf("%s %s %v %q", f.method, action, slices.Sorted(maps.Keys(f.fields)), f.buttons)

@@ -1,12 +1,12 @@
-// Package robot is a scripted browser with a scripted person in front of it:
-// it opens an authorization URL, follows redirects, fills in whatever forms a
-// server shows, with cookies and the headers that a browser sends, until the
-// program that is waiting on the loopback address has answered.
+// Package robot is a scripted browser with a scripted person in front of it. It
+// opens an authorization URL, follows redirects and fills in whatever forms a
+// server shows. It sends cookies and the headers of a browser. It is done when
+// the program that is waiting on the loopback address has answered.
 //
-// It knows no server's pages. It judges forms by what they ask: a password
-// field is for the password, a text field whose name speaks of a user is for
-// the name, and of the buttons it presses the one whose words agree (or, to
-// deny, refuse). It runs no JavaScript.
+// It knows no server's pages. It judges forms by what they ask. A password
+// field is for the password, and a text field whose name mentions a user is for
+// the name. It presses the button whose words agree or, to deny, refuse. It
+// runs no JavaScript.
 package robot
 
 import (

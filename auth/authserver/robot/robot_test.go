@@ -29,7 +29,7 @@ func (o *world) RoundTrip(r *http.Request) (*http.Response, error) {
 		w.Header().Set("Location", "/done")
 		w.WriteHeader(http.StatusSeeOther)
 	case what == "GET 127.0.0.1:7/done":
-		// The waiting program's page may have a form of its own.
+		// The waiting program's page may have its own form.
 		page(w, `<p>You can close this page.</p><form method="post"><button>Continue</button></form>`)
 	case o.pages[r.Method+" "+r.URL.Path] != nil:
 		o.pages[r.Method+" "+r.URL.Path](w, r)
