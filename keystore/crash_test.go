@@ -28,10 +28,10 @@ func operations(t *testing.T) int {
 	return w.n
 }
 
-// TestDurableOrder reads the operations of a life in their order: what was
-// written is synced before anything else happens, and so is the directory
-// after a name came or went, the keychain before the ledger relies on it, and
-// the file half of a key is the first thing that goes.
+// TestDurableOrder reads the operations of a life in their order. What was
+// written is synced before anything else happens. So is the directory after a
+// name came or went, and the keychain before the ledger relies on it. The file
+// half of a key is the first thing that goes.
 func TestDurableOrder(t *testing.T) {
 	w, h := newWorld(t), &history{}
 	w.arm(0, stop)
@@ -133,8 +133,8 @@ func TestCrashTwice(t *testing.T) {
 	}
 }
 
-// TestFaultAnywhere lets each operation fail, once or from then on, and has
-// the caller do what the contract says: try again.
+// TestFaultAnywhere lets each operation fail, once or from then on. The caller
+// tries again, as the contract says.
 func TestFaultAnywhere(t *testing.T) {
 	n := operations(t)
 	for _, c := range []struct {
@@ -165,7 +165,7 @@ func TestFaultAnywhere(t *testing.T) {
 	}
 }
 
-// TestFaultThenCrash has the program end after a call failed for good.
+// TestFaultThenCrash makes the program end after a call failed for good.
 func TestFaultThenCrash(t *testing.T) {
 	n := operations(t)
 	for i := 1; i <= n; i++ {

@@ -140,8 +140,8 @@ func FuzzChunk(f *testing.F) {
 	})
 }
 
-// FuzzSealed: what was sealed comes back through split, the chunks and open,
-// in its own place only.
+// FuzzSealed: what was sealed comes back through split, chunks and open. It
+// does so only in its own place.
 func FuzzSealed(f *testing.F) {
 	k := someKeys(f)
 	f.Add([]byte("secret"), 3, "7.0.1.AAAA")

@@ -159,7 +159,7 @@ func TestGnomeLocked(t *testing.T) {
 }
 
 // TestGnomeKilled kills gnome-keyring at random within calls, as a crash of the
-// desktop would, for 20 refreshes: nothing is lost, nothing is uncounted.
+// desktop would. After 20 refreshes nothing is lost or uncounted.
 func TestGnomeKilled(t *testing.T) {
 	session := kctest.New(t)
 	session.Unlocked("pw")
@@ -691,8 +691,9 @@ func TestFakeStalled(t *testing.T) {
 	}
 }
 
-// TestNoObject: a provider that has taken the name and does not serve, or not
-// yet, says nothing about an item, and least of all that it is gone.
+// TestNoObject: a provider that has taken the name but does not serve yet says
+// nothing about an item. In particular, that does not mean that the item is
+// gone.
 func TestNoObject(t *testing.T) {
 	session := kctest.New(t)
 	conn, err := dbus.Connect(session.Address)
@@ -863,8 +864,8 @@ func TestKWalletWritesLate(t *testing.T) {
 	}
 }
 
-// TestKWalletReplaced: what another KWallet writes, when the one that took our
-// items has ended, is not what that one took.
+// TestKWalletReplaced: the KWallet that took our items has ended. What another
+// one writes is not what that one took.
 func TestKWalletReplaced(t *testing.T) {
 	session := kctest.New(t)
 	file := writtenWallet(t, session)
@@ -885,8 +886,8 @@ func TestKWalletReplaced(t *testing.T) {
 	}
 }
 
-// TestKWalletOpenForOthers: what KWallet has open, and calls locked all the
-// same, is unlocked in the background; if that asks somebody, only once.
+// TestKWalletOpenForOthers: a wallet that KWallet has open but calls locked is
+// unlocked in the background. If that asks somebody, it does so only once.
 func TestKWalletOpenForOthers(t *testing.T) {
 	session := kctest.New(t)
 	s := openGnome(t, filepath.Join(t.TempDir(), "state"))

@@ -60,7 +60,7 @@ type osKeychain struct {
 
 // A provider is what is known of the program that keeps the secrets.
 type provider struct {
-	unlocked dbus.ObjectPath // the collection for our items, seen unlocked; "": not known
+	unlocked dbus.ObjectPath // the collection for our items, seen unlocked; "" if not known
 	asked    bool            // whether it is KWallet; false: not known
 	kwallet  *kwalletd       // nil: another one
 }
@@ -511,9 +511,10 @@ func ownerChanges(name string) []dbus.MatchOption {
 	return []dbus.MatchOption{dbus.WithMatchSender(dbusName), dbus.WithMatchInterface(dbusName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, name)}
 }
 
-// Watch calls f until ctx ends: when the provider came or went, and when a
-// collection was locked, unlocked, made or deleted. It has a separate connection
-// and makes a new one when the bus went. Then f is called too.
+// Watch calls f until ctx ends. It does so when the provider came or went. It
+// also does when a collection was locked, unlocked, made or deleted. It has a
+// separate connection and makes a new one when the bus went. Then f is called
+// too.
 func (k *osKeychain) Watch(ctx context.Context, f func()) {
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
 		if k.watchOnce(ctx, f) {

@@ -119,8 +119,9 @@ func walletName(ctx context.Context, conn *dbus.Conn) (name string, err error) {
 }
 
 // save returns when KWallet has written the wallet that holds our items
-// to disk, with all that it took before. kwalletd can be made to. ksecretd, which
-// replaced it in version 6, writes in its own time, and only if something changed.
+// to disk, with all that it took before. kwalletd can be made to write.
+// ksecretd replaced it in version 6. It writes in its own time, and only if
+// something changed.
 func (w *kwalletd) save(ctx context.Context, conn *dbus.Conn, data string) error {
 	_, locked, err := isLocked(ctx, conn)
 	if err != nil {
@@ -137,7 +138,7 @@ func (w *kwalletd) save(ctx context.Context, conn *dbus.Conn, data string) error
 	file := filepath.Join(dir, walletFile(wallet))
 	before, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // it has another home than we
+		return nil // its home is not ours
 	}
 	if err != nil {
 		return err

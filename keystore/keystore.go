@@ -1,6 +1,6 @@
-// Package keystore keeps secrets so that they survive crashes and cannot be
-// put back: refresh tokens, sealed, in the keychain of the OS and the state
-// directory. It knows no OAuth. What it seals are opaque bytes.
+// Package keystore keeps secrets so that they survive crashes and cannot be put
+// back. It keeps refresh tokens, sealed, in the keychain of the OS and the
+// state directory. It knows no OAuth. What it seals are opaque bytes.
 //
 // Its one hard idea is the durable order. A refresh is counted before its
 // request leaves (Reserve), and what the request brought is durable before
@@ -9,9 +9,9 @@
 //
 // # What is where
 //
-// A session has a random name, SID: 26 characters that say nothing. The state
-// directory has mode 0700, its files have 0600. One process at a time uses it,
-// by a lock on the file "lock". Of a session it holds:
+// A session has a random name, SID, of 26 characters that say nothing. The
+// state directory has mode 0700 and its files have 0600. One process at a time
+// uses it, by a lock on the file "lock". Of a session it holds:
 //
 //	SID.key     the file half of the key, 32 bytes, and the account, in base64url, with a MAC
 //	SID.ledger  the ledger: one JSON line per event, each with its MAC
@@ -72,13 +72,14 @@
 // unlocked, nor against root. When ledger and keychain are both put back as of
 // the same instant, for instance with a virtual machine, that looks exactly like
 // that instant. Only a server that rotates refresh tokens notices it. Nor does it
-// hold a SID.end file that is deleted before the keychain could be told.
+// hold a SID.end file that is deleted before the keychain learned of the end.
 //
 // Notes can be cut off the ledger's end unnoticed while the agent does not run.
 // They are no steps, because a step costs two writes of the keychain and notes
 // are made all day. With them go the caller's facts since the last step and the
 // time of that, but no count, no generation and no end. So the caller must keep no
-// fact in a note whose loss could loosen a rule. Package auth/engine keeps three
-// kinds: the last use, whose loss ends a session earlier, the time, which an agent
-// that did not run would not know either, and what was said to a person.
+// fact in a note whose loss could loosen a rule. Package auth/engine keeps
+// three kinds. One is the last use, whose loss ends a session earlier. One is
+// the time, which an agent that did not run would not know either. The third is
+// what was said to a person.
 package keystore

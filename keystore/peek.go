@@ -1,10 +1,10 @@
 package keystore
 
 // Peek returns what the files alone claim of a session. The keychain is not
-// asked, so the record is Unverified: it says whose session this is, and no rule
-// may depend on it. The error says what cannot be read. The ID is always there,
-// and the account while the ledger or the key file is whole. Of the two the key
-// file counts, because it alone can be seen to be whole.
+// asked, so the record is Unverified. It says whose session this is, but no
+// rule may depend on it. The error says what cannot be read. The ID is always
+// there, and the account while the ledger or the key file is whole. Of the two
+// the key file counts, because it alone can be seen to be whole.
 func (s *Store) Peek(id string) (Record, error) {
 	s.mu.Lock()
 	t := s.sessions[id]

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// TestRandomLives lets sessions meet everything in any order: faults of both
-// stores, a keychain that gets locked, crashes and power cuts, and callers that
-// try again or start over. Each life is a subtest named by its seed, so a
-// failure is replayed with -run 'TestRandomLives/17$'.
+// TestRandomLives lets sessions meet everything in any order. Both stores fail
+// and the keychain gets locked. There are crashes and power cuts. Callers try
+// again or start over. Each life is a subtest named by its seed, so a failure
+// is replayed with -run 'TestRandomLives/17$'.
 func TestRandomLives(t *testing.T) {
 	lives := 200
 	if testing.Short() {

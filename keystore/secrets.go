@@ -38,8 +38,8 @@ func (s *Store) PutSecret(ctx context.Context, name string, value []byte) error 
 	return nil
 }
 
-// GetSecret returns a named secret, or ErrNotFound. ErrChanged: it is known,
-// but the keychain does not have it any more.
+// GetSecret returns a named secret, or ErrNotFound. ErrChanged means that it is
+// known, but the keychain does not have it any more.
 func (s *Store) GetSecret(ctx context.Context, name string) ([]byte, error) {
 	ids, unlock, err := s.lockNamed(ctx, name)
 	if err != nil {

@@ -155,7 +155,7 @@ func (s *Store) scan() error {
 // adopt decides what becomes of one file. Whatever is not ours stays.
 func (s *Store) adopt(name string, there map[string]bool) error {
 	id, suffix, _ := strings.Cut(name, ".")
-	if !validID(id) || "."+suffix != suffixLedger && !s.disk.exists(name) { // a ledger that is no file now may be one later
+	if !validID(id) || "."+suffix != suffixLedger && !s.disk.exists(name) { // a ledger that is not a file now may be one later
 		return nil
 	}
 	switch suffix = "." + suffix; suffix {
@@ -194,9 +194,10 @@ func (s *Store) Close(ctx context.Context) (err error) {
 	return err
 }
 
-// Status says whether the keychain can be used now; it never prompts. Else it is
-// ErrLocked, ErrUnavailable, ErrNoCollection or ErrTimeout. ErrDenied: a person said
-// no, and is asked again only at the next Unlock, Create or PutSecret, or after a change.
+// Status says whether the keychain can be used now. It never prompts. Its
+// errors are ErrLocked, ErrUnavailable, ErrNoCollection, ErrTimeout and
+// ErrDenied. After ErrDenied a person said no. They are asked again only after
+// a change, or at the next Unlock, Create or PutSecret.
 func (s *Store) Status(ctx context.Context) error { return s.keychain.probe(ctx) }
 
 // Unlock asks the person to unlock the keychain, through the OS's own prompt. It
@@ -259,15 +260,16 @@ func (s *Store) Sessions() []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// Load verifies the ledger, the high-water item and the slot of one session,
-// finishes what a crash interrupted, and returns its record.
+// Load verifies the ledger, the high-water item and the slot of one session. It
+// finishes what a crash interrupted and returns the record.
 //
 // A session that breaks a rule gives ErrTampered, ErrCorrupt, ErrChanged or
-// ErrVersion, with as much of the record as is certain. What is only claimed is
-// marked Unverified. A tampered one stays refused even when everything is put back
-// as it was, and its secret is never returned again. ErrChanged is none of the
-// session's doing: with the right keychain it loads again. After any other error,
-// such as ErrLocked, nothing is lost, and Load is to be called again later.
+// ErrVersion. The record then has as much as is certain. What is only claimed
+// is marked Unverified. A tampered one stays refused even when everything is
+// put back as it was, and its secret is never returned again. ErrChanged is
+// none of the session's doing: with the right keychain it loads again. After
+// any other error nothing is lost. Call Load again later, for example when the
+// keychain is unlocked.
 func (s *Store) Load(ctx context.Context, id string) (Record, error) {
 	t, err := s.take(ctx, id)
 	if err != nil {

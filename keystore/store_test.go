@@ -116,7 +116,7 @@ func TestCalls(t *testing.T) {
 
 func TestRecord(t *testing.T) {
 	w := newWorld(t)
-	var now atomic.Pointer[time.Time] // the keychain follows in a goroutine of its own
+	var now atomic.Pointer[time.Time] // the keychain follows in its own goroutine
 	at := func(t time.Time) { now.Store(&t) }
 	at(start)
 	w.s.clock = func() time.Time { return *now.Load() }
@@ -184,8 +184,8 @@ func TestCallersBytes(t *testing.T) {
 	}
 }
 
-// TestLockedFromTheStart: nothing is known for certain, nothing is lost, and
-// the user can sign out all the same.
+// TestLockedFromTheStart: nothing is known for certain and nothing is lost. The
+// user can sign out all the same.
 func TestLockedFromTheStart(t *testing.T) {
 	w := newWorld(t)
 	h := &history{}
@@ -315,9 +315,10 @@ func TestNamedSecrets(t *testing.T) {
 	}
 }
 
-// TestNamedSecretFaults crashes at, and then fails, each operation of putting
-// and deleting a named secret: it has the old value, the new one, or, while
-// deleting, none; never another, and nothing is left over.
+// TestNamedSecretFaults crashes at each operation of putting and deleting a
+// named secret, and then lets each fail. The secret has the old value or the
+// new one, or while deleting none. It never has another, and nothing is left
+// over.
 func TestNamedSecretFaults(t *testing.T) {
 	for _, how := range []failure{stop, stopTorn, once, forever, hidden} {
 		for i := 1; ; i++ {
@@ -368,7 +369,7 @@ func TestNamedSecretFaults(t *testing.T) {
 }
 
 // TestHangingKeychain: a keychain that does not answer costs its caller three
-// seconds, nothing overtakes the call that hangs, and it all goes on afterwards.
+// seconds. Nothing overtakes the call that hangs. All goes on afterwards.
 func TestHangingKeychain(t *testing.T) {
 	dir := scratch(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -444,8 +445,9 @@ func TestHangingKeychain(t *testing.T) {
 	})
 }
 
-// TestLateKeychain: one that takes its time to make a write durable delays what
-// comes before a request, and whatever is next, but not callers that wait for a token.
+// TestLateKeychain: a keychain is slow to make a write durable. That delays
+// what comes before a request and the call after it, but not callers that wait
+// for a token.
 func TestLateKeychain(t *testing.T) {
 	dir := scratch(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -672,7 +674,7 @@ func TestLyingKeychain(t *testing.T) {
 	}
 }
 
-// TestUndeletable: one item that cannot be deleted stays, until it can, and all
+// TestUndeletable: one item that cannot be deleted stays until it can. All
 // others go.
 func TestUndeletable(t *testing.T) {
 	w := newWorld(t)
@@ -781,7 +783,8 @@ func TestLock(t *testing.T) {
 	must(t, s.Close(t.Context()))
 }
 
-// TestDiskErrors: what a person reads says what failed, where, and what to do.
+// TestDiskErrors: the message says what failed and where, and the hint what to
+// do.
 func TestDiskErrors(t *testing.T) {
 	w := newWorld(t)
 	h := &history{}

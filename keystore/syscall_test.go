@@ -31,9 +31,9 @@ type report struct {
 	Failed           string // the first error
 }
 
-// TestFailingSystemCalls runs a life in a child process whose system calls
-// the kernel refuses, one or all from one on: a full, broken or read-only
-// disk. What the child was promised must hold afterwards.
+// TestFailingSystemCalls runs a life in a child process whose system calls the
+// kernel refuses, as with a full, broken or read-only disk. One call fails, or
+// all from one on. What the child was promised must hold afterwards.
 func TestFailingSystemCalls(t *testing.T) {
 	if dir := os.Getenv("KEYSTORE_TEST_CHILD"); dir != "" {
 		liveInChild(t, dir)

@@ -183,10 +183,10 @@ func refused(t *testing.T, w *world, id, what string) {
 	}
 }
 
-// TestEveryByteFlipped turns every byte of every file and item. Wherever it
-// is, the session is refused with one of the errors that its region allows,
-// its secret stays shut, and its account is known: both before and after the
-// keychain was asked.
+// TestEveryByteFlipped turns every byte of every file and item. Wherever it is,
+// the session is refused with one of the errors that its region allows, and its
+// secret stays shut. Its account is known both before and after the keychain
+// was asked.
 func TestEveryByteFlipped(t *testing.T) {
 	w := newWorld(t)
 	h := aSession(t, w)
@@ -272,9 +272,9 @@ func TestEveryByteFlipped(t *testing.T) {
 	h.check(w)
 }
 
-// TestWhoseSession: whatever becomes of the ledger, the key file says whose
-// session it was, and while the ledger says so, a lost key file does not
-// matter either. Only with neither it is nobody's. None of them loads.
+// TestWhoseSession: whatever happens to the ledger, the key file says whose
+// session it was. While the ledger says so, a lost key file does not matter
+// either. Only with neither it is nobody's. None of them loads.
 func TestWhoseSession(t *testing.T) {
 	w := newWorld(t)
 	h := aSession(t, w)
@@ -403,9 +403,9 @@ func TestLinesCut(t *testing.T) {
 	}
 }
 
-// TestNotesCut cuts the notes off the ledger's end, one after another, at
-// every stage of a session. That is not noticed, and need not be: all that it
-// changes is what the last notes said, and when.
+// TestNotesCut cuts the notes off the ledger's end, one after another, at every
+// stage of a session. That is not noticed and need not be. It changes only what
+// the last notes said, and when.
 func TestNotesCut(t *testing.T) {
 	w := newWorld(t)
 	h := &history{}
@@ -528,7 +528,7 @@ func TestSwapped(t *testing.T) {
 }
 
 // TestRefusedStaysRefused: a tampered session never returns its secret again,
-// whatever is put back, also while it is in use; it can be ended and erased.
+// whatever is put back, even while it is in use. It can be ended and erased.
 func TestRefusedStaysRefused(t *testing.T) {
 	for _, c := range []struct{ inUse, fullDisk bool }{{false, false}, {true, false}, {true, true}} {
 		w := newWorld(t)
@@ -618,8 +618,8 @@ func TestForeignFiles(t *testing.T) {
 	}
 }
 
-// TestPlanted: what is no file of ours, though its name may be one of ours, is
-// neither followed nor removed. A temporary file of ours is removed.
+// TestPlanted: a file that is not ours is neither followed nor removed, though
+// its name may be ours. A temporary file of ours is removed.
 func TestPlanted(t *testing.T) {
 	w := newWorld(t)
 	h := aSession(t, w)

@@ -498,7 +498,7 @@ func (h *history) check(w *world) {
 	if h.ended && r.Ended == "" || r.Ended != "" && !h.maybeEnd {
 		fail("ended: %q", r.Ended)
 	}
-	// One generation in the keychain, no more.
+	// Only one generation may be in the keychain.
 	slots := map[string]bool{}
 	for name := range w.kc.Items() {
 		if name = strings.TrimPrefix(name, "curfew/"+h.id+"."); name[0] == 'a' || name[0] == 'b' {

@@ -1,9 +1,9 @@
-// Package kctest gives a test the edges of a keystore: a keychain in memory
-// whose calls can be delayed and failed and, on Linux, a session bus with a
-// real gnome-keyring, or with a fake Secret Service that has the faults which
-// gnome-keyring cannot be brought to show.
+// Package kctest gives a test the edges of a keystore. It has a keychain in
+// memory whose calls can be delayed and failed. On Linux it has a session bus
+// with a real gnome-keyring, or with a fake Secret Service. The fake has the
+// faults that gnome-keyring cannot be made to show.
 //
-// Nothing of it reaches the real session: home, data and bus are private, the
-// bus starts no services, and what runs is killed with the test, or with the
+// Nothing of it reaches the real session. Home, data and bus are private, and
+// the bus starts no services. What runs is killed with the test, or with the
 // test binary if that dies first.
 package kctest

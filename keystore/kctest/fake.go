@@ -151,8 +151,9 @@ func (f *Fake) Made() string {
 }
 
 // BeKWallet makes the fake KWallet of version 5, whose wallet has the label
-// kdewallet and is open, whatever the collection says. sync writes it to disk;
-// nil: it does not speak KWallet's own language, as later ones.
+// kdewallet and is open, whatever the collection says. sync writes it to disk.
+// If sync is nil, the fake does not speak KWallet's own protocol, as later
+// versions.
 func (f *Fake) BeKWallet(t testing.TB, sync func()) {
 	t.Helper()
 	const name = "org.kde.kwalletd5"

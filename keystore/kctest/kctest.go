@@ -105,7 +105,7 @@ func New(t testing.TB) *Session {
 	return s
 }
 
-// Activatable has the bus start a program when somebody asks for a name; ""
+// Activatable makes the bus start a program when somebody asks for a name; ""
 // is the Secret Service's. It gets the environment that the test had at New.
 func (s *Session) Activatable(name, command string) {
 	s.t.Helper()

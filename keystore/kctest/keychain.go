@@ -23,7 +23,7 @@ type Keychain struct {
 // A Call is one call, as hooks see it.
 type Call struct {
 	N     int    // 1 for the first call ever
-	Op    string // "probe", "unlock", "get", "set", "delete", "flush"
+	Op    string // such as "probe", "unlock" or "flush"
 	User  string // the item's name
 	Value string // what set writes
 }

@@ -29,7 +29,7 @@ import (
 // no dead connection is left over from an agent that was restarted.
 type Client struct {
 	socket string
-	chosen bool                   // by the caller: an agent started for it needs the address
+	chosen bool                   // by the caller, who must pass it to an agent that is started for it
 	err    *auth.Error            // why there is no socket to speak to
 	agent  atomic.Pointer[string] // the version of the agent that answered last
 }
