@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestDesktopFiles: what a package tells the desktop is what the desktop
-// understands, and speaks of this program and this version.
+// TestDesktopFiles: the desktop understands what the package says of this
+// program and this version.
 func TestDesktopFiles(t *testing.T) {
 	const metainfo, entry = "linux/" + AppID + ".metainfo.xml", "linux/" + AppID + ".desktop"
 	text, err := os.ReadFile(metainfo)

@@ -1,5 +1,5 @@
 // Package icons draws the pictures that package assets embeds: the fixed set
-// of tray icons and the program's own icon. The PNG files beside it are its
+// of tray icons and the program's own icon. The PNG files next to it are its
 // output (`go generate ./assets`); a test draws them again and compares. No
 // program links it.
 //
@@ -126,7 +126,7 @@ var (
 )
 
 // tray returns the fixed set of tray icons by name. A plain ring comes in
-// tenths; with a sign in it fifths are all that an eye can tell.
+// tenths. With a sign in it the eye can distinguish only fifths.
 func tray() map[string]icon {
 	set := map[string]icon{
 		"ended":      ring(0).with(cross),
@@ -199,8 +199,8 @@ var (
 
 func faded(c color.NRGBA, alpha uint8) color.NRGBA { c.A = alpha; return c }
 
-// inTone draws a tray icon in a tone. "any" lies on a dark disc, which a dark
-// panel swallows and a light one shows.
+// inTone draws a tray icon in a tone. "any" is drawn on a dark disc, which is
+// invisible on a dark panel and visible on a light one.
 func (i icon) inTone(tone string, px int) *image.NRGBA {
 	if tone == "light" {
 		return paint(px, grid, layer{i.track, faded(dark, 0x50)}, layer{i.ink, dark})
@@ -226,8 +226,8 @@ func app(px int) *image.NRGBA {
 	)
 }
 
-// sheet lays all tray icons out at 64, 44 and 22 pixels, in the first tone on
-// a dark and a light panel and in the second on a light one: for looking at.
+// sheet lays out all tray icons at 64, 44 and 22 pixels, for people to look at.
+// The first tone is on a dark and a light panel, the second on a light one.
 func sheet(names []string, set map[string]icon) *image.NRGBA {
 	const cell, column = 72, 170
 	rows := (len(names) + 2) / 3

@@ -31,7 +31,7 @@ func files() map[string]*image.NRGBA {
 	return pictures
 }
 
-// TestFiles: the files are what the drawing makes, no more and no less.
+// TestFiles: the files are exactly what the drawing makes.
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	pictures := files()
@@ -139,8 +139,8 @@ func over(c, panel color.NRGBA) color.NRGBA {
 
 // TestContrast measures legibility on the pixels of half a ring (WCAG 2.2,
 // 1.4.11: 3 to 1). On every panel that a tone is for, its full part stands out
-// from its empty part, and from the panel either by itself or by its edge; the
-// empty part is dim on purpose and still to be seen.
+// from its empty part. It also stands out from the panel, by its fill or by its
+// edge. The empty part is dim on purpose, but can still be seen.
 func TestContrast(t *testing.T) {
 	t.Parallel()
 	grey := func(v uint8) color.NRGBA { return color.NRGBA{v, v, v, 255} }
@@ -148,7 +148,7 @@ func TestContrast(t *testing.T) {
 		"any":   {grey(0), grey(0x2b), {0x2e, 0x34, 0x40, 255}, {0x35, 0x84, 0xe4, 255}, grey(0xe9), {0xef, 0xf0, 0xf1, 255}, grey(255)},
 		"light": {grey(0xd0), grey(0xe9), {0xef, 0xf0, 0xf1, 255}, grey(255)},
 	}
-	const middle = 22 // of the ring, in pixels; its radius is 16.6, its edge 21
+	const middle = 22 // of the ring, in pixels; its radius is 16.6 and its edge 21
 	for tone, panels := range panels {
 		img := ring(0.5).inTone(tone, 44)
 		for _, panel := range panels {

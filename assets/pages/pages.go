@@ -1,6 +1,6 @@
 // Package pages has the web pages that a browser is shown at the end of a
-// sign-in. A page is rendered when it is asked for, so that a program which
-// shows none pays for none.
+// sign-in. A page is rendered only on request, so a program that shows none
+// does no work for them.
 package pages
 
 import (
@@ -39,8 +39,8 @@ var (
 		"Curfew shows what went wrong. You can close this tab and start the sign-in again from there."},
 		[]words{{"de", "Die Anmeldung ist gescheitert",
 			"Curfew zeigt den Grund. Dieser Tab kann geschlossen und die Anmeldung dort neu begonnen werden."}}}
-	SignInExpired = Page{"expired", words{"en", "This sign-in is over",
-		"It ran out, was cancelled, or a newer one has taken its place. Go back to Curfew and start it again."},
+	SignInExpired = Page{"expired", words{"en", "This sign-in has ended",
+		"It expired, was cancelled, or was replaced by a newer one. Go back to Curfew and start it again."},
 		[]words{{"de", "Diese Anmeldung ist vorbei",
 			"Sie ist abgelaufen, wurde abgebrochen oder durch eine neuere ersetzt. In Curfew lässt sie sich neu beginnen."}}}
 )

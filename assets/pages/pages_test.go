@@ -14,7 +14,7 @@ func TestSignInPages(t *testing.T) {
 	seen := map[string]bool{}
 	for title, page := range map[string]Page{
 		"You are signed in": SignInDone, "Access was not granted": SignInDenied,
-		"The sign-in did not work": SignInFailed, "This sign-in is over": SignInExpired,
+		"The sign-in did not work": SignInFailed, "This sign-in has ended": SignInExpired,
 		"Die Anmeldung ist gelungen": SignInDone.For("de"), "Der Zugriff wurde nicht erlaubt": SignInDenied.For("de"),
 		"Die Anmeldung ist gescheitert": SignInFailed.For("de"), "Diese Anmeldung ist vorbei": SignInExpired.For("de"),
 		"Another browser started this sign-in": SignInElsewhere, "Diese Anmeldung begann in einem anderen Browser": SignInElsewhere.For("de"),

@@ -28,12 +28,12 @@ import (
 	"curfew/keystore"
 )
 
-// This file wires the agent: every part is made here, by hand, and everything
+// This file wires the agent. Every part is made here by hand, and everything
 // that runs has one line in run's group.
 
 // stateError says that the state directory cannot be used.
 func stateError(err error) error {
-	return &auth.Error{Kind: auth.KindFailed, Message: "the state directory cannot be used: " + err.Error(), Hint: "mend its owner and mode, or choose another directory with XDG_STATE_HOME"}
+	return &auth.Error{Kind: auth.KindFailed, Message: "the state directory cannot be used: " + err.Error(), Hint: "fix its owner and mode, or choose another directory with XDG_STATE_HOME"}
 }
 
 // agentError says what a person can do about an agent that does not start.
@@ -71,7 +71,7 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	// From here on who asks waits in the socket's queue until the agent serves.
+	// From here on callers wait in the socket's queue until the agent serves.
 	listener, err := agent.Listen(ctx, socket)
 	if err != nil {
 		return err
@@ -204,8 +204,8 @@ func (l loading) RemoveAccount(ctx context.Context, name string) (auth.SignOutRe
 	return l.Manager.RemoveAccount(ctx, name)
 }
 
-// memoryDir is where what an agent with --memory has in files is kept: next to
-// its socket, which is in memory as well, and not in a TMPDIR that may be gone.
+// memoryDir is where an agent with --memory keeps its files. That is next to
+// its socket, which is in memory as well, because TMPDIR may be gone.
 func memoryDir(socket string) string {
 	if dir := filepath.Dir(socket); filepath.IsAbs(dir) {
 		return dir
@@ -243,7 +243,7 @@ func reloadOnHangup(ctx context.Context, log *slog.Logger, m *engine.Manager, se
 	}
 }
 
-// reload has the engine take over what config.toml says now.
+// reload makes the engine follow what config.toml says now.
 func reload(log *slog.Logger, m *engine.Manager, path string) {
 	settings, err := config.Load(path)
 	if err != nil {
@@ -288,7 +288,7 @@ func agentChecks(ctx context.Context, m *engine.Manager, stateDir string, memory
 	}
 	state := client.Check{Name: "state", OK: true, Message: stateDir + " can be written"}
 	if f, err := os.CreateTemp(stateDir, ".doctor-*"); err != nil {
-		state = client.Check{Name: "state", Message: "the state directory cannot be written: " + err.Error(), Hint: "make room, or mend the permissions of " + stateDir}
+		state = client.Check{Name: "state", Message: "the state directory cannot be written: " + err.Error(), Hint: "free disk space, or fix the permissions of " + stateDir}
 	} else {
 		f.Close()
 		os.Remove(f.Name())

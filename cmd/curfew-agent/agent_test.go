@@ -14,8 +14,8 @@ import (
 	"curfew/keystore"
 )
 
-// While sessions are read, questions about one account wait for that account,
-// and a token for nobody else's: see TestReady in auth/engine.
+// While sessions are read, requests for one account wait for that account only.
+// See TestReady in auth/engine.
 func TestLoading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, err := keystore.Open(keystore.Config{Dir: filepath.Join(t.TempDir(), "state"), Keychain: keystore.NewMemoryKeychain()})

@@ -6,9 +6,9 @@ import (
 	"curfew/auth/agent/client"
 )
 
-// harden keeps the memory of the agent, which holds tokens, from other
-// programs of the same user (no ptrace, no /proc/PID/mem) and from the disk
-// (no core dump). It comes before the first secret.
+// harden protects the memory of the agent, which holds tokens. Other programs
+// of the same user cannot read it by ptrace or /proc/PID/mem, and no core dump
+// brings it to the disk. It comes before the first secret.
 func harden() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return err

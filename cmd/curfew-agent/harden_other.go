@@ -4,9 +4,8 @@ package main
 
 import "curfew/auth/agent/client"
 
-// harden: the runtime leaves no core dump of its own accord, and what else
-// protects a process here is the system's (on macOS the hardened runtime of a
-// signed program).
+// harden: the Go runtime makes no core dump unless asked. Other protection is
+// up to the system, such as the hardened runtime of a signed program on macOS.
 func harden() error { return nil }
 
 func hardened() client.Check {

@@ -111,7 +111,7 @@ only: sessions are lost when the agent stops.`,
 	return cmd
 }
 
-// usage is an error of whoever typed the command.
+// usage is an error in the command that a person typed.
 func usage(message string) error {
 	return &auth.Error{Kind: auth.KindBadRequest, Message: message, Hint: "see: curfew agent --help"}
 }

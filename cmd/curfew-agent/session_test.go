@@ -16,8 +16,8 @@ import (
 	"curfew/auth"
 )
 
-// TestSession: an agent without a D-Bus session, or with one that has ended,
-// follows to that of a program that asks. One that answers is kept.
+// TestSession: an agent without a live D-Bus session follows to that of a
+// program that asks. One that answers is kept.
 func TestSession(t *testing.T) {
 	dir := t.TempDir()
 	listen := func(name string) (address string, stop func()) {

@@ -7,14 +7,14 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// watchResume calls resumed each time the machine wakes from suspend, as
-// logind tells it, until ctx ends. Without logind it does nothing: the engine
-// looks at its clocks every few seconds anyway, since Go's timers stand still
-// in suspend.
+// watchResume calls resumed each time logind reports that the machine woke from
+// suspend, until ctx ends. Without logind it does nothing. The engine checks
+// its clocks every few seconds anyway, since Go's timers stand still in
+// suspend.
 func watchResume(ctx context.Context, log *slog.Logger, resumed func()) error {
 	bus, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
 	if err != nil {
-		log.Info("no system bus tells of suspend; the clocks do", "error", err)
+		log.Info("no system bus reports suspend; the clocks show it", "error", err)
 		return nil
 	}
 	defer bus.Close()
@@ -22,7 +22,7 @@ func watchResume(ctx context.Context, log *slog.Logger, resumed func()) error {
 	bus.Signal(signals)
 	err = bus.AddMatchSignalContext(ctx, dbus.WithMatchInterface("org.freedesktop.login1.Manager"), dbus.WithMatchMember("PrepareForSleep"))
 	if err != nil {
-		log.Info("the system bus does not tell of suspend; the clocks do", "error", err)
+		log.Info("the system bus does not report suspend; the clocks show it", "error", err)
 		return nil
 	}
 	for {
@@ -31,7 +31,7 @@ func watchResume(ctx context.Context, log *slog.Logger, resumed func()) error {
 			return nil
 		case s, ok := <-signals:
 			if !ok {
-				log.Info("the system bus went away; the clocks tell of suspend")
+				log.Info("the system bus went away; the clocks show suspend")
 				return nil
 			}
 			if len(s.Body) != 1 || s.Name != "org.freedesktop.login1.Manager.PrepareForSleep" {

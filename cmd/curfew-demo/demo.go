@@ -21,10 +21,10 @@ import (
 	"curfew/auth/authserver"
 )
 
-// The demo is Curfew as a person has it, each program started as they would
-// start it, with an authorization server of its own and in a profile that is
-// thrown away. It shares nothing with the real profile but the keychain, where
-// it keeps its one session under names of its own and erases it at the end.
+// The demo is Curfew as a person has it, with each program started as they
+// would start it. It has its own authorization server and a temporary profile.
+// It shares nothing with the real profile but the keychain. There it keeps its
+// one session under separate names and erases it at the end.
 
 // demoAccount is the account that the demo signs in to.
 const demoAccount = "demo"
@@ -39,12 +39,12 @@ func (p *program) demoCommand() *cobra.Command {
 	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Try Curfew with a server of its own, in a profile that is thrown away",
-		Long: `Try Curfew with a server of its own, in a profile that is thrown away. Access
-tokens there live for a minute only and are always kept fresh, so that the 20
-refreshes of a session last a quarter of an hour and you see it end.
+		Short: "Try Curfew with its own server, in a temporary profile",
+		Long: `Try Curfew with its own server, in a temporary profile. Access tokens there
+live for a minute only and are always kept fresh. So the 20 refreshes of a
+session last a quarter of an hour and you see it end.
 
-Your own accounts are not touched. The session lies in your keychain while the
+Your own accounts are not touched. The session is in your keychain while the
 demo runs; Ctrl-C signs out and removes everything.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context(), o) },
@@ -58,7 +58,7 @@ demo runs; Ctrl-C signs out and removes everything.`,
 
 func (p *program) demo(ctx context.Context, o demoOptions) (err error) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-		return &auth.Error{Kind: auth.KindFailed, Message: "the demo cannot have a profile of its own on this system",
+		return &auth.Error{Kind: auth.KindFailed, Message: "the demo cannot have its own profile on this system",
 			Hint: "run curfew authserver, and add the account that it names"}
 	}
 	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
@@ -102,12 +102,12 @@ func (p *program) explainDemo(d *demo, o demoOptions) {
   2. Watch the two countdowns. A token lives %s here and is refreshed before
      it ends; each time one of 20 refreshes is gone. "Refresh now" spends more.
   3. "Open Curfew" shows the same in a window.
-  4. After the 20th refresh the session is over: only "Sign in" brings a new one.
+  4. The session ends after the 20th refresh. Only "Sign in" starts a new one.
 
 In another terminal, what programs do:
 
      export CURFEW_SOCKET=%s
-     curl -H "Authorization: Bearer $(%s token %s)" %s/api/me
+     %s exec %s -- curl -H @{header_file} %s/api/me
 
 "Quit" or Ctrl-C ends the demo, signs out and removes everything.
 `, demoAccount, authserver.DefaultUser, authserver.DefaultPassword, o.accessTTL,
@@ -202,8 +202,8 @@ func asBefore(command string, names ...string) string {
 	return b.String()
 }
 
-// account is the configuration of the demo's account. It is always kept
-// fresh: a person who watches is no program that asks for tokens.
+// account is the configuration of the demo's account. It is always kept fresh,
+// since a person who watches does not ask for tokens.
 func (d *demo) account() auth.Account {
 	return auth.Account{
 		Name:     demoAccount,

@@ -19,11 +19,11 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// A desktop is what the person whom the demo plays has in front of them: the
-// X display, seen through ImageMagick's import and touched through xdotool,
-// and what the tray says of itself on the session bus. The panel must be
-// xfce4-panel or, with qt, lxqt-panel with a tray at its right end; and
-// notifications be shown by dunst.
+// A desktop is what the person whom the demo plays has in front of them. It is
+// the X display, seen through ImageMagick's import and used through xdotool,
+// and what the tray exports on the session bus. The panel must be xfce4-panel
+// or, with qt, lxqt-panel with a tray at its right end. Notifications must be
+// shown by dunst.
 type desktop struct {
 	bus     *dbus.Conn
 	changes chan *dbus.Signal // of the menu
@@ -184,7 +184,7 @@ func (d *desktop) openMenu(ctx context.Context) error {
 	if err := d.menuAtRest(ctx); err != nil {
 		return err
 	}
-	icon, err := d.awaitIcon(ctx, 2*time.Second) // a panel takes it away for a moment to lay itself out anew
+	icon, err := d.awaitIcon(ctx, 2*time.Second) // a panel takes it away for a moment to lay itself out again
 	if err != nil {
 		return err
 	}
@@ -196,9 +196,9 @@ func (d *desktop) openMenu(ctx context.Context) error {
 	return err
 }
 
-// menuAtRest waits until the tray has not changed its menu for a while. Nobody
-// but the panel may ask for a menu that has just been built: the tray answers
-// the first who asks without the submenus, which is what this panel needs.
+// menuAtRest waits until the tray has not changed its menu for a while. Only
+// the panel may ask for a menu that has just been built. The tray gives the
+// first caller the menu without the submenus, which is what this panel needs.
 func (d *desktop) menuAtRest(ctx context.Context) error {
 	for began := time.Now(); time.Since(began) < 15*time.Second; {
 		select {
@@ -225,9 +225,9 @@ func (d *desktop) closeMenu(ctx context.Context) error {
 	return err
 }
 
-// choose opens the menu, walks with the arrow keys to the row whose words
-// start with the first of path, in its submenu to the second, and so on, and
-// presses Return there.
+// choose opens the menu and walks with the arrow keys to the row whose words
+// start with the first of path. In its submenu it walks to the second, and so
+// on. There it presses Return.
 func (d *desktop) choose(ctx context.Context, path ...string) error {
 	if err := d.openMenu(ctx); err != nil {
 		return err

@@ -23,9 +23,9 @@ import (
 	"curfew/ui/terminal"
 )
 
-// The demo as a play: what a person would do, and what they must see. Each
-// step acts through the programs alone (command line, tray, window, browser)
-// and checks what came of it, there and at the server.
+// The demo as a play is what a person would do and must see. Each step acts
+// through the programs alone, as a person would. It checks the result there and
+// at the server.
 
 // A player is the person whom the demo plays.
 type player struct {
@@ -57,7 +57,7 @@ func (p *player) steps() []step {
 		{"wait", "a refresh just before the token ends", p.watchRefresh},
 		{"wait again", "a refresh just before the token ends", p.watchRefresh},
 		{"Refresh now", "one refresh less", p.refreshNow},
-		{"Sign in again", "a new session; the old one is over at the server", p.signInAgain},
+		{"Sign in again", "a new session; the server has ended the old one", p.signInAgain},
 		{"curfew refresh " + demoAccount + ", again and again", "20 work; the 21st never leaves: " + auth.MessageRefreshes, p.spendAll},
 		{"send the last refresh token anyway", "400 " + auth.MessageRefreshes, p.cheat},
 		{"wait for the last token's end", "a notice; ended; exit code 3: " + auth.MessageRefreshes, p.seeEnd},
@@ -510,8 +510,8 @@ func (p *player) visit(ctx context.Context) error {
 	return err
 }
 
-// curfew runs the command line as the person would, and returns what it
-// answered, what it said beside that, and its exit code.
+// curfew runs the command line as the person would. It returns standard output,
+// standard error and the exit code.
 func (p *player) curfew(ctx context.Context, args ...string) (answer, said string, code terminal.Code, err error) {
 	cmd := exec.CommandContext(ctx, p.program("curfew"), args...)
 	cmd.Env = p.env

@@ -28,7 +28,7 @@ type demoServer struct {
 	stolen string
 }
 
-// startDemoServer starts a server at an address of its own.
+// startDemoServer starts a server at its own address.
 func startDemoServer(ctx context.Context, c authserver.Config) (*demoServer, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *demoServer) tryRefresh(ctx context.Context, refreshToken string) (strin
 	return verdict(req)
 }
 
-// tryAPI asks the protected resource who one is.
+// tryAPI asks the protected resource who the person is.
 func (s *demoServer) tryAPI(ctx context.Context, token string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Issuer()+"/api/me", nil)
 	if err != nil {

@@ -27,9 +27,9 @@ import (
 	"curfew/ui/tray/traytest"
 )
 
-// These tests sit before a desktop: panels that people use, a real mouse, a
-// real keychain. They need the programs in bin/ and .ci/headless-desktop, and
-// leave pictures in build/desktop/. `make test-desktop` and `make rest` run them.
+// These tests use a desktop with real panels, a real mouse and a real keychain.
+// They need the programs in bin/ and .ci/headless-desktop, and leave pictures
+// in build/desktop/. `make test-desktop` and `make rest` run them.
 
 // sitDown starts the agent, and a server of the demo, on this desktop.
 func sitDown(t *testing.T, c authserver.Config) *player {
@@ -247,8 +247,8 @@ func anything(text string) bool { return text != "" }
 
 var xfcePanel = []string{"xfce4-panel", "--sm-client-disable", "--disable-wm-check"}
 
-// restartPanel kills xfce4-panel, if it runs, as a crash would, and starts a
-// panel until the end of the test.
+// restartPanel kills xfce4-panel if it runs, as a crash would. It then starts a
+// panel that runs until the end of the test.
 func restartPanel(t *testing.T, p *player, command ...string) {
 	t.Helper()
 	var pid uint32
@@ -387,8 +387,8 @@ func TestDesktopMouse(t *testing.T) {
 	}
 }
 
-// TestDesktopMenu holds menus open, for longer than minutes need to tick,
-// while a token is served, a refresh spent and an account added.
+// TestDesktopMenu holds menus open for more than a minute. Meanwhile a token is
+// served, a refresh spent and an account added.
 func TestDesktopMenu(t *testing.T) {
 	t.Run("xfce", func(t *testing.T) { holdMenu(t, false) })
 	t.Run("lxqt", func(t *testing.T) { holdMenu(t, true) })
@@ -464,7 +464,7 @@ func holdMenu(t *testing.T, qt bool) {
 		select {
 		case what := <-closed:
 			p.desktop.picture(ctx, name+"-menu-closed", p.desktop.screen)
-			t.Fatalf("the menu closed by itself after %.1f s: %s", time.Since(began).Seconds(), what)
+			t.Fatalf("the menu closed unasked after %.1f s: %s", time.Since(began).Seconds(), what)
 		case <-every.C:
 			_, err := p.client.Token(ctx, demoAccount, -1, "desktop test")
 			check(t, err)
@@ -516,7 +516,7 @@ func minutes(words string) int {
 	return n
 }
 
-// watchClose tells on closed when a window goes, be it for a moment.
+// watchClose sends on closed when a window goes, even for a moment.
 func watchClose(t *testing.T, w xwindow, closed chan<- string) {
 	t.Helper()
 	c := exec.Command("xev", "-id", w.id, "-event", "structure")
@@ -537,9 +537,8 @@ func watchClose(t *testing.T, w xwindow, closed chan<- string) {
 	})
 }
 
-// westonConfig is a screen of one colour. Its other shell, without any of
-// this, makes each window fill the screen, and ends those that draw their own
-// frame round that.
+// westonConfig is a screen of one colour. Its other shell makes each window
+// fill the screen, and ends those that draw their own frame around that.
 const westonConfig = `[shell]
 panel-position=none
 background-color=0xff24405e

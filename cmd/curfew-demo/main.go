@@ -38,7 +38,7 @@ type program struct{ stdout, stderr io.Writer }
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:               "curfew-demo",
-		Short:             "Try Curfew with a server of its own",
+		Short:             "Try Curfew with its own server",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
@@ -52,7 +52,7 @@ func (p *program) root() *cobra.Command {
 	return root
 }
 
-// usage is an error of whoever typed the command.
+// usage is an error in the command that a person typed.
 func usage(cmd *cobra.Command, format string, args ...any) error {
 	return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf(format, args...), Hint: "see: " + cmd.CommandPath() + " --help"}
 }

@@ -32,7 +32,7 @@ type restUsage struct {
 	wakes   int // times that a thread gave up the processor and got it back
 	threads int
 	rss     int // bytes
-	pss     int // bytes, shared ones divided among who shares them; 0: not to be seen
+	pss     int // bytes, with shared ones divided among the processes; 0 if it cannot be read
 }
 
 // measure reads the usage of processes from /proc.

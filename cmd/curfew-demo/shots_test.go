@@ -72,7 +72,7 @@ func perform(t *testing.T, d *desktop, situation shots.Situation, locale string)
 			check(t, <-ended)
 		})
 	}
-	program := filepath.Join(dir, "curfew-tray") // alone: it starts the curfew beside it
+	program := filepath.Join(dir, "curfew-tray") // alone: it starts the curfew next to it
 	built, err := os.ReadFile("../../bin/curfew-tray")
 	check(t, err)
 	check(t, os.WriteFile(program, built, 0o700))
@@ -86,7 +86,8 @@ func perform(t *testing.T, d *desktop, situation shots.Situation, locale string)
 }
 
 // show returns a picture of the icon with its menu, and of the submenu at the
-// row whose words begin with path; "": of the first account, if there is one.
+// row whose words begin with path. If path is empty it is the submenu of the
+// first account, if there is one.
 func show(ctx context.Context, d *desktop, situation shots.Situation, path string) ([]byte, error) {
 	if err := d.openMenu(ctx); err != nil {
 		return nil, err
@@ -136,7 +137,7 @@ func labels(situation shots.Situation) (all []string) {
 	return all
 }
 
-// words are what labels is compared with: notes tell of this machine.
+// words are what labels is compared with. The notes depend on this machine.
 func words(rows []row) (all []string) {
 	for i, r := range rows {
 		if !r.separator && (r.enabled || i > 1 || len(r.children) > 0) {

@@ -39,7 +39,7 @@ commands start the agent, or systemd does (systemctl --user enable curfew-agent)
 
 func autostartError(err error) error {
 	if errors.Is(err, ui.ErrNoTray) {
-		return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "install it beside curfew or in a directory of PATH"}
+		return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "install it next to curfew or in a directory of PATH"}
 	}
 	return fmt.Errorf("what starts at login is as it was: %w", err)
 }

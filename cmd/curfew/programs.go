@@ -22,7 +22,7 @@ func authserverCommand() *cobra.Command {
 }
 
 func demoCommand() *cobra.Command {
-	return become("demo", "Try Curfew with a server of its own, in a profile that is thrown away", "curfew-demo", "demo")
+	return become("demo", "Try Curfew with its own server, in a temporary profile", "curfew-demo", "demo")
 }
 
 // become makes a command that another of Curfew's programs takes over: the one

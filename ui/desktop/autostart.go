@@ -31,7 +31,7 @@ func Autostart() (Login, error) {
 	return login, err
 }
 
-// SetAutostart has curfew-tray start at login, the one beside this program or
+// SetAutostart makes curfew-tray start at login, the one next to this program or
 // else on PATH, or has it not start. It changes nothing for the tray that runs
 // now, nor for other users.
 func SetAutostart(on bool) error {

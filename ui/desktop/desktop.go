@@ -30,7 +30,7 @@ func ShowWindow(ctx context.Context, args ...string) error {
 		return &auth.Error{
 			Kind:    auth.KindFailed,
 			Message: status.Tr("there is no program curfew-window"),
-			Hint:    status.Tr("install it beside this program or in a directory of PATH"),
+			Hint:    status.Tr("install it next to this program or in a directory of PATH"),
 		}
 	}
 	c := exec.Command(path, args...)

@@ -144,6 +144,6 @@ func TestShowWindow(t *testing.T) {
 	}
 	t.Run("missing", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
-		wantError(t, ShowWindow(t.Context()), "there is no program curfew-window", "install it beside this program or in a directory of PATH")
+		wantError(t, ShowWindow(t.Context()), "there is no program curfew-window", "install it next to this program or in a directory of PATH")
 	})
 }

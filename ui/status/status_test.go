@@ -444,8 +444,8 @@ func TestExplain(t *testing.T) {
 	}{
 		{"words of the agent", &auth.Error{Kind: auth.KindSignInNeeded, Message: auth.MessageRefreshes, Hint: "curfew login work"},
 			Problem{"Refresh token has reached maximum usage limit. Please login again.", "curfew login work"}},
-		{"hint for people", &auth.Error{Kind: auth.KindNotRunning, Message: "no agent", Hint: "install it beside this program"},
-			Problem{"No agent.", "Install it beside this program"}},
+		{"hint for people", &auth.Error{Kind: auth.KindNotRunning, Message: "no agent", Hint: "install it next to this program"},
+			Problem{"No agent.", "Install it next to this program"}},
 		{"wrapped, bare kind", fmt.Errorf("copy: %w", &auth.Error{Kind: auth.KindNotRunning}), Problem{"The Curfew agent is not running.", "Start it with: curfew agent"}},
 		{"bad request", &auth.Error{Kind: auth.KindBadRequest}, Problem{"A name, value or setting is wrong.", "Check the account's settings."}},
 		{"unknown account", &auth.Error{Kind: auth.KindUnknown}, Problem{"There is no account of that name.", "Add the account first."}},
