@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/clock"
 	"curfew/auth/engine/journal"
 	"curfew/auth/oauth"
 	"curfew/keystore"
@@ -17,7 +18,7 @@ import (
 type account struct {
 	m     *Manager
 	name  string
-	clock *Clock        // by which the session lives
+	clock *clock.Clock  // by which the session lives
 	wake  chan struct{} // of capacity 1: a poke
 
 	looked chan struct{} // closed when the stored sessions were loaded, or could not be for now
@@ -75,15 +76,15 @@ func (m *Manager) newAccount(c auth.Account) (*account, error) {
 	if c.Refresh == "" {
 		c.Refresh = auth.InUse
 	}
-	clock := m.clock.another()
-	client, err := m.newClient(m.clientConfig(c, clock))
+	own := m.clock.Another()
+	client, err := m.newClient(m.clientConfig(c, own))
 	if err != nil {
 		return nil, auth.Fail(auth.KindBadRequest, auth.Words(err.Error()), auth.Say("hint_providers")).Because(err)
 	}
-	return &account{m: m, name: c.Name, clock: clock, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, server: server{client, bindingOf(c), false, c.RevocationReach}, loading: true}, nil
+	return &account{m: m, name: c.Name, clock: own, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, server: server{client, bindingOf(c), false, c.RevocationReach}, loading: true}, nil
 }
 
-func (m *Manager) clientConfig(c auth.Account, clock *Clock) oauth.Config {
+func (m *Manager) clientConfig(c auth.Account, own *clock.Clock) oauth.Config {
 	accessLifetime, _ := auth.ParseSpan(c.AccessLifetime) // config has checked it
 	return oauth.Config{
 		Provider:              c.Provider,
@@ -107,8 +108,8 @@ func (m *Manager) clientConfig(c auth.Account, clock *Clock) oauth.Config {
 		Proxy:                 c.Proxy,
 		Redirect:              c.Redirect,
 		Logger:                m.log.With("account", c.Name),
-		Now:                   clock.Now,
-		Confirm:               clock.Confirm,
+		Now:                   own.Now,
+		Confirm:               own.Confirm,
 	}
 }
 
@@ -134,8 +135,8 @@ func (a *account) dial(ctx context.Context) (server, error) {
 }
 
 // makeServer makes a server with the client secret that c speaks of.
-func (m *Manager) makeServer(ctx context.Context, c auth.Account, clock *Clock) (server, error) {
-	oc := m.clientConfig(c, clock)
+func (m *Manager) makeServer(ctx context.Context, c auth.Account, own *clock.Clock) (server, error) {
+	oc := m.clientConfig(c, own)
 	if c.ClientSecretKeychain {
 		var err error
 		if oc.ClientSecret, err = m.clientSecret(ctx, c.Name); err != nil {
@@ -174,7 +175,7 @@ func (a *account) run(ctx context.Context) {
 			if a.hasLooked() {
 				looked()
 			}
-			var t Reading
+			var t clock.Reading
 			if did, t = a.step(ctx); !did {
 				timer.Reset(a.rest(t))
 			}
@@ -190,7 +191,7 @@ func (a *account) hasLooked() bool {
 }
 
 // step does the most urgent thing, and reports whether there was one at t.
-func (a *account) step(ctx context.Context) (did bool, t Reading) {
+func (a *account) step(ctx context.Context) (did bool, t clock.Reading) {
 	a.m.mu.Lock()
 	t = a.readLocked()
 	now := t.Now
@@ -250,7 +251,7 @@ const (
 
 // rest publishes the state when mere time has changed it, and says how long
 // the owner may sleep from t on.
-func (a *account) rest(t Reading) time.Duration {
+func (a *account) rest(t clock.Reading) time.Duration {
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
 	now := t.Now
@@ -359,9 +360,9 @@ func (a *account) planInputLocked(now time.Time) auth.PlanInput {
 
 // readLocked reads the account's clock. When that was ahead and is right now,
 // nothing waits for the time that it had said.
-func (a *account) readLocked() Reading {
+func (a *account) readLocked() clock.Reading {
 	t := a.clock.Read()
-	if t.Now.Before(a.seen.Add(-clockTolerance)) {
+	if t.Now.Before(a.seen.Add(-clock.Tolerance)) {
 		a.forgetFutureLocked(t.Now)
 	}
 	a.seen = t.Now
@@ -398,7 +399,7 @@ func (a *account) lastRefresh() time.Time {
 // suspectLocked reports whether the clock keeps us from saying if the session
 // has ended. A session is never ended for good on the word of a wall clock that
 // has no witness.
-func (a *account) suspectLocked(t Reading) bool {
+func (a *account) suspectLocked(t clock.Reading) bool {
 	return t.Suspect || !t.Sure && a.sessionLocked().Over(a.m.limits, t.Now) != ""
 }
 

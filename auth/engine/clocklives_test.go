@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/clock"
 )
 
 var (
@@ -75,8 +76,8 @@ func newClockLife(seed uint64, verbose bool) *clockLife {
 	return l
 }
 
-func (l *clockLife) clock() *Clock {
-	return NewClock(func() time.Time { return l.now.Add(l.wrong) }, func() (time.Duration, string) {
+func (l *clockLife) clock() *clock.Clock {
+	return clock.New(func() time.Time { return l.now.Add(l.wrong) }, func() (time.Duration, string) {
 		if l.mac {
 			return l.up, fmt.Sprint("run ", l.run)
 		}

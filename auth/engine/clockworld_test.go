@@ -179,19 +179,3 @@ func TestClockSettledByRedirect(t *testing.T) {
 		}
 	}))
 }
-
-// A Date that no server has settles nothing and breaks nothing.
-func TestClockOfNoYear(t *testing.T) {
-	m := newMachine()
-	kept := m.signIn().Anchor()
-	m.reboot(8*time.Hour, 60*aDay)
-	c := m.clock()
-	c.Recall(kept)
-	for _, date := range []string{"Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"} {
-		d, err := http.ParseTime(date)
-		must(t, err)
-		if c.Confirm(d); c.Read().Sure {
-			t.Errorf("%s has confirmed a clock that is 60 days wrong", date)
-		}
-	}
-}

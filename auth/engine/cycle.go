@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/clock"
 	"curfew/auth/oauth"
 	"curfew/keystore"
 )
@@ -468,7 +469,7 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 	}
 	r.at = now.Add(delay)
 	if late(e) { // while the old access token works nothing is won by asking, and all may be lost
-		r.at = later(now.Add(max(delay, throttleDelay)), a.facts.AccessExpiresAt.Add(-auth.DefaultMinValid))
+		r.at = clock.Later(now.Add(max(delay, throttleDelay)), a.facts.AccessExpiresAt.Add(-auth.DefaultMinValid))
 	}
 	return a.failureErrorLocked()
 }

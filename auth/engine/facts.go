@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/clock"
 	"curfew/auth/oauth"
 )
 
@@ -24,7 +25,7 @@ type facts struct {
 	LastRefreshAt   time.Time       `json:"last_refresh_at,omitzero"`
 	Bounds          auth.Bounds     `json:"bounds"`
 	Slide           time.Duration   `json:"slide,omitempty"` // so long a refresh puts the refresh token's end off; 0: it does not
-	Clock           Anchor          `json:"clock"`
+	Clock           clock.Anchor    `json:"clock"`
 	Use             use             `json:"use"`                       // as of the last time it was written down; account.use is newer
 	OutcomeUnknown  bool            `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
 	Useless         useless         `json:"useless,omitzero"`
@@ -99,7 +100,7 @@ func (f *facts) applyBounds(g oauth.Grant) {
 		return
 	}
 	f.Bounds.EndsAt, f.Slide = b.EndsAt, 0
-	if !was.EndsAt.IsZero() && apart(b.EndsAt, was.EndsAt) && b.EndsAt.After(was.EndsAt) {
+	if !was.EndsAt.IsZero() && clock.Apart(b.EndsAt, was.EndsAt) && b.EndsAt.After(was.EndsAt) {
 		f.Slide = b.EndsAt.Sub(g.ReceivedAt)
 	}
 }

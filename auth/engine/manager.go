@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/clock"
 	"curfew/auth/engine/journal"
 	"curfew/auth/oauth"
 	"curfew/keystore"
@@ -30,7 +31,7 @@ type Config struct {
 	MemoryOnly bool
 
 	Logger *slog.Logger // nil: discard
-	Clock  *Clock       // nil: the machine's
+	Clock  *clock.Clock // nil: the machine's
 
 	// NewClient makes the protocol client of an account; nil means oauth.New.
 	NewClient func(oauth.Config) (*oauth.Client, error)
@@ -46,7 +47,7 @@ type Manager struct {
 	store     *keystore.Store
 	memory    bool
 	log       *slog.Logger
-	clock     *Clock
+	clock     *clock.Clock
 	newClient func(oauth.Config) (*oauth.Client, error)
 	random    func() float64
 	journal   *journal.Journal
@@ -97,7 +98,7 @@ func New(c Config) (*Manager, error) {
 		m.log = slog.New(slog.DiscardHandler)
 	}
 	if m.clock == nil {
-		m.clock = NewClock(nil, nil)
+		m.clock = clock.New(nil, nil)
 	}
 	if m.newClient == nil {
 		m.newClient = oauth.New
@@ -330,7 +331,7 @@ func (m *Manager) accountLocked(name string) (*account, error) {
 // CheckAccount asks the account's server whether it can work, where the server
 // has metadata and can be reached. The caller has validated c already.
 func (m *Manager) CheckAccount(ctx context.Context, c auth.Account) error {
-	client, err := m.newClient(m.clientConfig(c, m.clock.another()))
+	client, err := m.newClient(m.clientConfig(c, m.clock.Another()))
 	if err != nil {
 		return auth.Fail(auth.KindBadRequest, auth.Words(err.Error()), auth.Say("hint_see_providers")).Because(err)
 	}

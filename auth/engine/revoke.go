@@ -183,7 +183,7 @@ func (m *Manager) serverFor(ctx context.Context, name string, f facts) (server, 
 	} else if _, err := m.clientSecret(ctx, name); err == nil {
 		c.ClientSecretKeychain = true
 	}
-	return m.makeServer(ctx, c, m.clock.another())
+	return m.makeServer(ctx, c, m.clock.Another())
 }
 
 // Reach is what preset or configuration say of the reach of a revocation.

@@ -20,6 +20,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/authserver"
+	"curfew/auth/engine/clock"
 	"curfew/keystore/kctest"
 )
 
@@ -501,7 +502,7 @@ func (w *watcher) refresh(token string) func([]byte) {
 		w.t.Errorf("a refresh request with something that is not a refresh token of the server")
 	case w.over[c.Sid]:
 		w.t.Errorf("a refresh request with the token of an ended session")
-	case w.now().Sub(w.begun[c.Sid]) > 30*aDay+clockTolerance:
+	case w.now().Sub(w.begun[c.Sid]) > 30*aDay+clock.Tolerance:
 		w.t.Errorf("a refresh request of a session that is %v old", w.now().Sub(w.begun[c.Sid]))
 	case w.sent[c.Sid] == nil:
 		w.sent[c.Sid] = map[string]bool{}
@@ -651,7 +652,7 @@ func (w *watcher) served(tok auth.Token, before claims) {
 	switch {
 	case w.over[c.Sid]:
 		w.t.Error("a token of an ended session was served")
-	case known && w.now().Sub(begun) > 30*aDay+clockTolerance:
+	case known && w.now().Sub(begun) > 30*aDay+clock.Tolerance:
 		w.t.Errorf("a token was served at an age of %v", w.now().Sub(begun))
 	case !time.Unix(c.Exp, 0).After(w.now()):
 		w.t.Errorf("a token was served at %v that expired at %v", w.now(), time.Unix(c.Exp, 0))
@@ -678,7 +679,7 @@ func (w *watcher) ended(r auth.Reason) {
 	defer w.mu.Unlock()
 	age, used := w.now().Sub(w.begun[w.sid]), len(w.sent[w.sid])
 	switch {
-	case r == auth.ByAge && (w.sid == "" || age > 30*aDay-clockTolerance):
+	case r == auth.ByAge && (w.sid == "" || age > 30*aDay-clock.Tolerance):
 		w.tally.n.ByAge++
 	case r == auth.ByRefreshes && (w.sid == "" || used+w.slack[w.sid] >= 20):
 		w.tally.n.ByRefreshes++

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/clock"
 	"curfew/auth/oauth"
 	"curfew/keystore"
 )
 
 // factsLocked gathers what the account's state follows from.
-func (a *account) factsLocked(t Reading) auth.Facts {
+func (a *account) factsLocked(t clock.Reading) auth.Facts {
 	f := auth.Facts{SigningIn: a.signIn.running(), Refreshing: a.inFlight}
 	if a.leaving > 0 {
 		f.Past = auth.ByUser

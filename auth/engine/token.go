@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/clock"
 	"curfew/auth/oauth"
 )
 
@@ -101,7 +102,7 @@ func (a *account) tokenOrFlightLocked(r auth.TokenRequest, waited bool) (auth.To
 // checkServableLocked says why nothing can be asked of the account's session at
 // t. If the stored sessions were not read yet, it starts that and reports it.
 // Callers that wait for the next flight then ask again.
-func (a *account) checkServableLocked(t Reading) (unread bool, err error) {
+func (a *account) checkServableLocked(t clock.Reading) (unread bool, err error) {
 	switch {
 	case a.m.running == nil:
 		return false, shuttingDown()

@@ -24,6 +24,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/authserver"
+	"curfew/auth/engine/clock"
 	"curfew/auth/oauth"
 	"curfew/keystore"
 	"curfew/keystore/kctest"
@@ -209,8 +210,8 @@ func (w *world) start() {
 	w.t.Helper()
 	id := fmt.Sprint("boot ", w.boots)
 	boot := func() (time.Duration, string) { return w.now().Sub(time.Time{}.AddDate(1999, 0, 0)), id }
-	clock := NewClock(func() time.Time { return w.now().Add(time.Duration(w.skew.Load())) }, boot)
-	store, err := keystore.Open(keystore.Config{Dir: w.dir, Keychain: w.keychain, Now: clock.Now})
+	own := clock.New(func() time.Time { return w.now().Add(time.Duration(w.skew.Load())) }, boot)
+	store, err := keystore.Open(keystore.Config{Dir: w.dir, Keychain: w.keychain, Now: own.Now})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -222,7 +223,7 @@ func (w *world) start() {
 		Store:    store,
 		StateDir: w.dir,
 		General:  auth.General{Limits: w.limits},
-		Clock:    clock,
+		Clock:    own,
 		Logger:   w.logger,
 		Accounts: accounts,
 		Random:   w.random,

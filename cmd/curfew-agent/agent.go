@@ -19,6 +19,7 @@ import (
 
 	"curfew/auth/config"
 	"curfew/auth/engine"
+	"curfew/auth/engine/clock"
 
 	"golang.org/x/sync/errgroup"
 
@@ -91,8 +92,8 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	}
 	log := slog.New(handler)
 
-	clock := engine.NewClock(nil, nil)
-	kept := keystore.Config{Dir: stateDir, Logger: log, Now: clock.Now}
+	machine := clock.New(nil, nil)
+	kept := keystore.Config{Dir: stateDir, Logger: log, Now: machine.Now}
 	if memory {
 		if kept.Dir, err = os.MkdirTemp(memoryDir(socket), "curfew-memory-"); err != nil {
 			return err
@@ -117,7 +118,7 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 		General:    settings.General,
 		StateDir:   stateDir,
 		Logger:     log,
-		Clock:      clock,
+		Clock:      machine,
 	})
 	if err != nil {
 		return err

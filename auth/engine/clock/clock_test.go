@@ -1,6 +1,7 @@
-package engine
+package clock
 
 import (
+	"net/http"
 	"testing"
 	"time"
 )
@@ -13,7 +14,7 @@ type machine struct {
 }
 
 func (m *machine) clock() *Clock {
-	return NewClock(func() time.Time { return m.wall }, func() (time.Duration, string) { return m.up, m.boot })
+	return New(func() time.Time { return m.wall }, func() (time.Duration, string) { return m.up, m.boot })
 }
 
 // signIn returns the clock of an account that signs in now.
@@ -31,6 +32,10 @@ func (m *machine) run(d time.Duration) { m.wall, m.up = m.wall.Add(d), m.up+d }
 func (m *machine) reboot(d, wrong time.Duration) {
 	m.wall, m.up, m.boot = m.wall.Add(d+wrong), time.Minute, m.boot+"'"
 }
+
+var t0 = time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
+
+const aDay = 24 * time.Hour
 
 func newMachine() *machine { return &machine{wall: t0, up: time.Hour, boot: "boot"} }
 
@@ -188,5 +193,23 @@ func TestBootClock(t *testing.T) {
 	b, again := bootClock()
 	if id == "" || id != again || a <= 0 || b < a {
 		t.Errorf("bootClock = %v %q, then %v %q", a, id, b, again)
+	}
+}
+
+// A Date that no server has settles nothing and breaks nothing.
+func TestClockOfNoYear(t *testing.T) {
+	m := newMachine()
+	kept := m.signIn().Anchor()
+	m.reboot(8*time.Hour, 60*aDay)
+	c := m.clock()
+	c.Recall(kept)
+	for _, date := range []string{"Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"} {
+		d, err := http.ParseTime(date)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Confirm(d); c.Read().Sure {
+			t.Errorf("%s has confirmed a clock that is 60 days wrong", date)
+		}
 	}
 }

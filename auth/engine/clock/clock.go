@@ -1,4 +1,7 @@
-package engine
+// Package clock tells the time that counts for a session, whatever somebody
+// does to the machine's clocks. Its one hard idea is that evidence about time
+// belongs to one account: see [Clock].
+package clock
 
 import (
 	"sync"
@@ -35,8 +38,8 @@ type Anchor struct {
 	BootID string        `json:"boot_id"`       // a boot clock means nothing in another boot
 }
 
-// another returns a Clock of the same machine that knows nothing yet.
-func (c *Clock) another() *Clock { return NewClock(c.wall, c.boot) }
+// Another returns a Clock of the same machine that knows nothing yet.
+func (c *Clock) Another() *Clock { return New(c.wall, c.boot) }
 
 // A Reading is what a Clock says of one moment.
 type Reading struct {
@@ -52,18 +55,18 @@ type Reading struct {
 	Sure bool
 }
 
-// clockTolerance is how far two clocks may drift apart before they contradict
+// Tolerance is how far two clocks may drift apart before they contradict
 // each other. Slewing, rounding and the time that an answer travels make them
 // drift.
-const clockTolerance = 2 * time.Minute
+const Tolerance = 2 * time.Minute
 
 // Years outside of these are no server's time.
 const firstYear, lastYear = 2000, 2200
 
-// NewClock returns a Clock. wall nil means time.Now; boot nil means the OS's
+// New returns a Clock. wall nil means time.Now; boot nil means the OS's
 // boot clock. boot returns the time since boot, suspend included, and an
 // identity of the boot. An empty identity means that there is no such clock.
-func NewClock(wall func() time.Time, boot func() (time.Duration, string)) *Clock {
+func New(wall func() time.Time, boot func() (time.Duration, string)) *Clock {
 	if wall == nil {
 		wall = time.Now
 	}
@@ -138,9 +141,9 @@ func (c *Clock) Confirm(server time.Time) {
 	switch {
 	case r.Sure:
 		return
-	case server.Before(earliest.Add(-clockTolerance)) && !earliest.IsZero():
+	case server.Before(earliest.Add(-Tolerance)) && !earliest.IsZero():
 		// The server's clock was put back since. It cannot say how much time passed.
-	case apart(server, r.Now):
+	case Apart(server, r.Now):
 		r.Now = server
 	}
 	c.anchor = m.anchor(r.Now)
@@ -178,25 +181,26 @@ func judge(a Anchor, m moment) Reading {
 		// A wall clock that neither ran on with the boot clock nor is right was
 		// set, or the boot clock stood still.
 		now := a.At.Add(m.boot - a.Boot)
-		suspect := apart(m.since(a), now) && apart(m.wall, now)
+		suspect := Apart(m.since(a), now) && Apart(m.wall, now)
 		return Reading{Now: now, Suspect: suspect, Sure: !suspect}
 	}
 	// A wall clock that was wrong is still as wrong, or was corrected. The
 	// later of the two times is the safer guess. At worst it asks the server
 	// early.
-	now := later(m.since(a), m.wall)
-	return Reading{Now: later(now, a.At), Suspect: now.Before(a.At.Add(-clockTolerance)), Sure: m.id == ""}
+	now := Later(m.since(a), m.wall)
+	return Reading{Now: Later(now, a.At), Suspect: now.Before(a.At.Add(-Tolerance)), Sure: m.id == ""}
 }
 
-func later(a, b time.Time) time.Time {
+// Later returns the later of a and b.
+func Later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
 	return b
 }
 
-// apart reports whether a and b are further apart than clocks may drift.
-func apart(a, b time.Time) bool {
+// Apart reports whether a and b are further apart than clocks may drift.
+func Apart(a, b time.Time) bool {
 	d := a.Sub(b) // which saturates
-	return d > clockTolerance || d < -clockTolerance
+	return d > Tolerance || d < -Tolerance
 }

@@ -1,6 +1,6 @@
 //go:build !linux && !windows
 
-package engine
+package clock
 
 import (
 	"crypto/rand"

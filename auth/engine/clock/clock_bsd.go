@@ -1,6 +1,6 @@
 //go:build freebsd || netbsd || openbsd || dragonfly
 
-package engine
+package clock
 
 import "golang.org/x/sys/unix"
 
