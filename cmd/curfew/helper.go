@@ -5,8 +5,10 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"curfew/auth"
+	"curfew/ui/terminal"
 	"curfew/ui/tools"
 )
 
@@ -40,9 +42,13 @@ hosts in config.toml. A host on no list gets nothing.`,
 						return err
 					}
 				}
-				return tools.Help(cmd.Context(), starting{p}, tool, tools.Call{
+				err := tools.Help(cmd.Context(), starting{p}, tool, tools.Call{
 					Account: account, Args: args, Stdin: p.stdin, Stdout: p.stdout, Env: os.Getenv,
 				})
+				if err != nil && tools.Hides(tool) {
+					p.tellPerson(err)
+				}
+				return err
 			},
 			ValidArgsFunction: cobra.NoFileCompletions,
 		}
@@ -51,6 +57,18 @@ hosts in config.toml. A host on no list gets nothing.`,
 		cmd.AddCommand(sub)
 	}
 	return cmd
+}
+
+// tellPerson says on the terminal what went wrong, past a tool that keeps
+// standard error to itself. Without a terminal the tray is there to say it.
+func (p *program) tellPerson(err error) {
+	if f, ok := p.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return
+	}
+	if tty, failed := os.OpenFile("/dev/tty", os.O_WRONLY, 0); failed == nil {
+		defer tty.Close()
+		terminal.Report(tty, err)
+	}
 }
 
 // starting is the agent, started when none runs.

@@ -5,13 +5,15 @@ package main
 import (
 	"cmp"
 	"crypto/tls"
-	"encoding/json"
 	"encoding/pem"
+	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,9 +23,10 @@ import (
 	"curfew/keystore/kctest"
 )
 
-// toolRuns are real programs, each with what a person configures and what they
+// toolRuns are real programs, those with a ? if they are there, each with what a person configures and what they
 // then run. $HOST is a server over http and $TLSHOST one over https, which
-// $SSL_CERT_FILE vouches for; both belong to $ACCOUNT.
+// $SSL_CERT_FILE vouches for; both belong to $ACCOUNT. Where a tool hides what a
+// helper says, script gives it a terminal.
 var toolRuns = []struct {
 	tool  string
 	needs string
@@ -32,6 +35,34 @@ var toolRuns = []struct {
 }{
 	{"curl", "curl", ``, `curfew exec $ACCOUNT -- curl -sSf -H @{header_file} http://$HOST/api`},
 	{"git", "git", `git config --global credential.http://$HOST.helper curfew`, `git clone -q http://$HOST/repo.git repo`},
+	{"skopeo", "skopeo", `mkdir .docker && echo '{"credHelpers":{"'$HOST'":"curfew"}}' >.docker/config.json`,
+		`skopeo inspect --raw --tls-verify=false docker://$HOST/demo:1`},
+	{"docker", "?docker", `mkdir .docker && echo '{"credHelpers":{"'$HOST'":"curfew"}}' >.docker/config.json`,
+		`docker manifest inspect --insecure $HOST/demo:1`},
+	{"kubectl", "?kubectl", `
+		kubectl config set-cluster shop --server=https://$TLSHOST --certificate-authority=$SSL_CERT_FILE
+		kubectl config set-credentials shop --exec-api-version=client.authentication.k8s.io/v1beta1 \
+		  --exec-command=curfew --exec-arg=helper,kubectl,--account,$ACCOUNT
+		kubectl config set-context shop --cluster=shop --user=shop && kubectl config use-context shop`,
+		`kubectl get --raw /api`},
+	{"go", "go", `go env -w GOAUTH="curfew helper go" GOPROXY=https://$TLSHOST/go GONOSUMDB=* GOMODCACHE=$HOME/mod`,
+		`go list -x -m -versions example.com/demo`}, // without -x Go hides what a helper says,
+	{"cargo", "?cargo", `
+		mkdir -p src .cargo && touch src/lib.rs
+		printf '[package]\nname = "a"\nversion = "1.0.0"\n[dependencies]\ndemo = { version = "1", registry = "shop" }\n' >Cargo.toml
+		printf '[registries.shop]\nindex = "sparse+http://%s/index/"\n[registry]\nglobal-credential-providers = ["cargo-credential-curfew"]\n' $HOST >.cargo/config.toml`,
+		`cargo generate-lockfile`},
+	{"pip", "pip", ``, `pip --disable-pip-version-check index versions demo -i http://me@$HOST/simple/ --trusted-host 127.0.0.1`},
+	{"pnpm", "?pnpm", `
+		ln -s "$(command -v curfew)" curfew-npm-$ACCOUNT
+		printf '//%s/:tokenHelper=%s/curfew-npm-%s\nregistry=http://%s/\n' $HOST $HOME $ACCOUNT $HOST >.npmrc
+		echo '{"name":"a","dependencies":{"demo":"1.0.0"}}' >package.json`,
+		`script -qec "pnpm install --lockfile-only" /dev/null`},
+	{"terraform", "?terraform", `
+		echo 'credentials_helper "curfew" {}' >.terraformrc
+		mkdir -p .terraform.d/plugins && ln -s "$(command -v terraform-credentials-curfew)" .terraform.d/plugins/
+		echo 'module "m" { source = "'$TLSHOST'/a/demo/b" }' >main.tf`,
+		`unshare -rm script -qec 'mount --bind $HOME /root && terraform init -no-color' /dev/null`}, // it does not look at $HOME
 }
 
 // TestTools runs each program twice: for an account that is signed in, and for
@@ -41,17 +72,25 @@ func TestTools(t *testing.T) {
 	w := newShop(t)
 	for _, r := range toolRuns {
 		t.Run(r.tool, func(t *testing.T) {
-			kctest.Need(t, strings.Fields(r.needs)...)
+			need, optional := strings.CutPrefix(r.needs, "?")
+			if _, err := exec.LookPath(need); err != nil && optional {
+				t.Skip(need + " is not installed, and Debian has none that would do")
+			}
+			kctest.Need(t, need)
 			w.prepare(t, r.setUp)
 			before := w.count()
-			out, err := w.shell(t, "work", r.run)
-			if after := w.count(); err != nil || after == before {
-				t.Errorf("signed in: %v, %d requests with a token\n%s", err, after-before, out)
+			var out, words string
+			var err, failed error
+			var both sync.WaitGroup
+			both.Go(func() { out, err = w.shell(t, "work", r.run) })
+			both.Go(func() { words, failed = w.shell(t, "gone", r.run) })
+			both.Wait()
+			served := w.count()
+			if err != nil || served["work"] == before["work"] {
+				t.Errorf("signed in: %v, %d requests with a token\n%s", err, served["work"]-before["work"], out)
 			}
-			before = w.count()
-			out, err = w.shell(t, "gone", r.run)
-			if after := w.count(); err == nil || after != before || !strings.Contains(out, "gone is not signed in") || !strings.Contains(out, "curfew login gone") {
-				t.Errorf("signed out: %v, %d requests with a token\n%s", err, after-before, out)
+			if failed == nil || served["gone"] > 0 || !strings.Contains(words, "gone is not signed in") || !strings.Contains(words, "curfew login gone") {
+				t.Errorf("signed out: %v, %d requests with a token\n%s", failed, served["gone"], words)
 			}
 		})
 	}
@@ -67,11 +106,11 @@ type shop struct {
 	url    string // of the issuer
 
 	mu     sync.Mutex
-	served int // requests with a valid token
+	served map[string]int // requests with a valid token, of each account
 }
 
 func newShop(t *testing.T) *shop {
-	w := &shop{dir: t.TempDir(), vars: map[string][]string{}}
+	w := &shop{dir: t.TempDir(), vars: map[string][]string{}, served: map[string]int{}}
 	run, err := os.MkdirTemp("", "shop") // a socket's path is short; a test's directory need not be
 	if err != nil {
 		t.Fatal(err)
@@ -88,12 +127,12 @@ func newShop(t *testing.T) *shop {
 
 	w.env = append(os.Environ(), "XDG_RUNTIME_DIR="+run, "XDG_CONFIG_HOME="+filepath.Join(w.dir, "config"), "XDG_STATE_HOME="+filepath.Join(w.dir, "state"),
 		"XDG_DATA_HOME="+filepath.Join(w.dir, "data"), "XDG_CACHE_HOME="+filepath.Join(w.dir, "cache"), "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent",
-		"BROWSER=browser", "GIT_TERMINAL_PROMPT=0", "SSL_CERT_FILE="+filepath.Join(w.dir, "ca.pem"))
+		"BROWSER=browser", "GIT_TERMINAL_PROMPT=0", "RUSTUP_HOME="+cmp.Or(os.Getenv("RUSTUP_HOME"), filepath.Join(os.Getenv("HOME"), ".rustup")), "SSL_CERT_FILE="+filepath.Join(w.dir, "ca.pem"))
 	config := ""
 	for _, account := range []string{"work", "gone"} {
-		plain := httptest.NewServer(w)
+		plain := httptest.NewServer(w.counter(account))
 		t.Cleanup(plain.Close)
-		secure := httptest.NewTLSServer(w)
+		secure := httptest.NewTLSServer(w.counter(account))
 		t.Cleanup(secure.Close)
 		secure.TLS.MinVersion = tls.VersionTLS12
 		ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
@@ -115,6 +154,7 @@ func newShop(t *testing.T) *shop {
 	w.prepare(t, "")
 	if out, err := w.shell(t, "work", `
 		person curfew login work --no-browser
+		mkdir ../module && touch ../module/main.tf
 		git init -q --bare ../repo.git && git init -q repo
 		git -C repo -c user.name=a -c user.email=a@b commit -q --allow-empty -m first
 		git -C repo push -q ../../repo.git HEAD && git -C ../repo.git update-server-info`); err != nil {
@@ -155,39 +195,76 @@ func (w *shop) home(account string) string { return filepath.Join(w.dir, "home-"
 func (w *shop) shell(t *testing.T, account, script string) (string, error) {
 	c := exec.CommandContext(t.Context(), "bash", "-euc", script)
 	c.Dir = w.home(account)
-	c.Env = append(append(w.env, "HOME="+c.Dir), w.vars[account]...)
+	c.Env = slices.Concat(w.env, []string{"HOME=" + c.Dir, "GOENV=" + c.Dir + "/goenv"}, w.vars[account])
 	out, err := c.CombinedOutput()
 	return string(out), err
 }
 
-func (w *shop) count() int {
+func (w *shop) count() map[string]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.served
+	return maps.Clone(w.served)
 }
 
-// ServeHTTP serves every tool that brings a valid token, as Bearer or as the
+// pages are what the shop has for each tool, the first with the path's beginning.
+var pages = []struct{ path, kind, text string }{
+	{"/api", "application/json", `{"kind":"APIVersions","versions":["v1"]}`},
+	{"/v2/demo/manifests/", "application/vnd.docker.distribution.manifest.v2+json", `{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":` +
+		`{"mediaType":"application/vnd.docker.container.image.v1+json","size":2,"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},"layers":[]}`},
+	{"/v2/", "application/json", `{}`},
+	{"/go/example.com/demo/@v/list", "text/plain", "v1.0.0\n"},
+	{"/go/example.com/demo/@v/v1.0.0.info", "application/json", `{"Version":"v1.0.0"}`},
+	{"/go/example.com/demo/@v/v1.0.0.mod", "text/plain", "module example.com/demo\n"},
+	{"/index/config.json", "application/json", `{"dl":"http://$HOST/dl","api":"http://$HOST","auth-required":true}`},
+	{"/index/de/mo/demo", "text/plain", `{"name":"demo","vers":"1.0.0","deps":[],"cksum":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","features":{},"yanked":false}` + "\n"},
+	{"/simple/demo/", "text/html", `<!DOCTYPE html><a href="demo-1.0-py3-none-any.whl">demo-1.0-py3-none-any.whl</a>`},
+	{"/demo", "application/json", `{"name":"demo","dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"name":"demo","version":"1.0.0","dist":{"tarball":"http://$HOST/demo.tgz"}}}}`},
+	{"/.well-known/terraform.json", "application/json", `{"modules.v1":"/modules/"}`},
+	{"/modules/a/demo/b/1.0.0/download", "text/plain", ""},
+	{"/modules/a/demo/b/versions", "application/json", `{"modules":[{"versions":[{"version":"1.0.0"}]}]}`},
+}
+
+// counter serves every tool that brings a valid token, as Bearer or as the
 // password of Basic.
-func (w *shop) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		_, token, _ = r.BasicAuth()
-	}
-	judge := httptest.NewRequest("GET", w.url+"/api/me", nil)
-	judge.Header.Set("Authorization", "Bearer "+cmp.Or(token, "none"))
+func (w *shop) counter(account string) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok {
+			_, token, _ = r.BasicAuth()
+		}
+		if !w.valid(token) {
+			rw.Header().Set("WWW-Authenticate", `Basic realm="shop"`)
+			http.Error(rw, "a valid token is needed", http.StatusUnauthorized)
+			return
+		}
+		w.mu.Lock()
+		w.served[account]++
+		w.mu.Unlock()
+		w.serve(rw, r)
+	})
+}
+
+// valid asks the authorization server.
+func (w *shop) valid(token string) bool {
+	r := httptest.NewRequest("GET", w.url+"/api/me", nil)
+	r.Header.Set("Authorization", "Bearer "+cmp.Or(token, "none"))
 	verdict := httptest.NewRecorder()
-	w.issuer.ServeHTTP(verdict, judge)
-	if verdict.Code != http.StatusOK {
-		rw.Header().Set("WWW-Authenticate", `Basic realm="shop"`)
-		http.Error(rw, "a valid token is needed", http.StatusUnauthorized)
-		return
-	}
-	w.mu.Lock()
-	w.served++
-	w.mu.Unlock()
+	w.issuer.ServeHTTP(verdict, r)
+	return verdict.Code == http.StatusOK
+}
+
+func (w *shop) serve(rw http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/repo.git/") {
 		http.FileServer(http.Dir(w.dir)).ServeHTTP(rw, r)
 		return
 	}
-	json.NewEncoder(rw).Encode(map[string]any{"kind": "APIVersions", "versions": []string{"v1"}})
+	for _, page := range pages {
+		if strings.HasPrefix(r.URL.Path, page.path) {
+			rw.Header().Set("Content-Type", page.kind)
+			rw.Header().Set("X-Terraform-Get", "file://"+filepath.Join(w.dir, "module"))
+			io.WriteString(rw, strings.ReplaceAll(page.text, "$HOST", r.Host))
+			return
+		}
+	}
+	http.NotFound(rw, r)
 }

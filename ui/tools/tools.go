@@ -20,6 +20,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"curfew/auth"
 	"curfew/ui/terminal"
@@ -43,13 +44,18 @@ type Call struct {
 // Names lists the tools that there is a helper for.
 func Names() []string { return slices.Sorted(maps.Keys(dialects)) }
 
+// Hides reports whether a tool shows nobody what a helper writes to standard
+// error, so that a person must read it elsewhere.
+func Hides(name string) bool { return dialects[name].hides }
+
 // A dialect is the protocol of one kind of tool.
 type dialect struct {
 	hello   string                             // what the tool reads before it asks
 	read    func(*input) (question, error)     // what it asks; errNotForUs for what needs no answer
 	answer  func(grant) string                 // what it reads when there is a token
 	refuse  func(question, *auth.Error) string // what it reads when there is none; nil: nothing
-	quiet   bool                               // refuse has said it all, and the tool shows that
+	quiet   bool                               // the tool shows what refuse says, and wants success
+	hides   bool                               // the tool shows nobody what a helper writes to standard error
 	foreign string                             // what it reads when the host is on no list
 	denies  bool                               // it wants a failure then
 }
@@ -106,6 +112,9 @@ func Help(ctx context.Context, agent Agent, name string, c Call) error {
 		_, err = io.WriteString(c.Stdout, q.more["answer"])
 		return err
 	}
+	if err == nil && strings.ContainsFunc(q.user+q.address, unicode.IsControl) {
+		err = badRequest("it has a control character")
+	}
 	var g grant
 	if err == nil {
 		g, err = get(ctx, agent, name, c.Account, q)
@@ -127,7 +136,7 @@ func (d dialect) reply(w io.Writer, q question, g grant, err error) error {
 		}
 	case known && d.refuse != nil:
 		if text = d.refuse(q, e); d.quiet {
-			err = terminal.Silent(terminal.CodeOf(e.Kind))
+			err = nil
 		}
 	}
 	if _, failed := io.WriteString(w, text); failed != nil {

@@ -135,6 +135,105 @@ func TestGit(t *testing.T) {
 	}
 }
 
+// TestDialects: what each tool reads for a token, for a host that is nobody's,
+// and when a sign-in is needed.
+func TestDialects(t *testing.T) {
+	cargo := `{"v":1,"registry":{"index-url":"sparse+https://HOST/index/","headers":[]},"kind":"get","operation":"read","args":[]}` + "\n"
+	for _, test := range []struct {
+		tool, stdin string
+		args        string
+		env         map[string]string
+		want        string
+		foreign     string
+		foreignCode terminal.Code
+		refused     string
+	}{
+		{
+			tool: "bazel", stdin: `{"uri":"https://HOST/x"}`, args: "get",
+			want:    `{"headers":{"Authorization":["Bearer secret"]},"expires":"2026-11-02T09:14:50Z"}`,
+			foreign: `{"headers":{}}`,
+		},
+		{
+			tool: "cargo", stdin: cargo, args: "--cargo-plugin",
+			want:    `{"v":[1]}` + "\n" + `{"Ok":{"kind":"get","token":"Bearer secret","cache":"expires","expiration":1793610890,"operation_independent":true}}`,
+			foreign: `{"v":[1]}` + "\n" + `{"Err":{"kind":"url-not-supported"}}`,
+			refused: `{"v":[1]}` + "\n" + `{"Err":{"caused-by":[],"kind":"other","message":"curfew: gone is not signed in (sign in with: curfew login gone)"}}`,
+		},
+		{
+			tool: "docker", stdin: "HOST\n", args: "get",
+			want:    `{"ServerURL":"HOST","Username":"oauth2","Secret":"secret"}`,
+			foreign: "credentials not found in native keychain", foreignCode: terminal.Failed,
+			refused: "curfew: gone is not signed in (sign in with: curfew login gone)",
+		},
+		{tool: "go", args: "https://HOST/example.com/m", want: "https://HOST\n\nAuthorization: Bearer secret\n"},
+		{
+			tool: "kubectl", env: map[string]string{"KUBERNETES_EXEC_INFO": `{"apiVersion":"client.authentication.k8s.io/v1beta1","spec":{"cluster":{"server":"https://HOST"}}}`},
+			want: `{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","status":{"token":"secret","expirationTimestamp":"2026-11-02T09:14:50Z"}}`,
+		},
+		{tool: "netrc", args: "HOST", want: "machine HOST login oauth2 password secret", foreignCode: terminal.Failed},
+		{tool: "pip", args: "get https://HOST/simple/ ann", want: "secret", foreignCode: terminal.Failed},
+		{tool: "pip", args: "--mode creds get https://HOST/simple/", want: "oauth2\nsecret", foreignCode: terminal.Failed},
+		{tool: "terraform", args: "get HOST", want: `{"token":"secret"}`, foreign: "{}"},
+	} {
+		t.Run(test.tool, func(t *testing.T) {
+			refused := terminal.SignInNeeded
+			if test.tool == "cargo" { // which reads no answer of a program that fails
+				refused = terminal.OK
+			}
+			for _, c := range []struct {
+				host, want string
+				code       terminal.Code
+			}{{"work.example", test.want, terminal.OK}, {"evil.example", test.foreign, test.foreignCode}, {"gone.example", test.refused, refused}} {
+				fill := strings.NewReplacer("HOST", c.host)
+				env := maps.Clone(test.env)
+				for name, value := range env {
+					env[name] = fill.Replace(value)
+				}
+				got, err := ask(usual(), test.tool, "", fill.Replace(test.stdin), env, strings.Fields(fill.Replace(test.args))...)
+				if strings.TrimSuffix(got, "\n") != fill.Replace(c.want) || code(err) != c.code {
+					t.Errorf("%s: %q, %v; want %q, exit code %d", c.host, got, err, fill.Replace(c.want), c.code)
+				}
+			}
+		})
+	}
+}
+
+// TestNamed: protocols that name no host want an account.
+func TestNamed(t *testing.T) {
+	google := map[string]string{"GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE": "urn:ietf:params:oauth:token-type:id_token"}
+	for _, test := range []struct{ tool, account, args, want string }{
+		{"npm", "work", "", "Bearer secret"},
+		{"npm", "", "", ""},
+		{"mail", "work", "", "secret"},
+		{"mail", "work", "xoauth2 ann@example.com", "dXNlcj1hbm5AZXhhbXBsZS5jb20BYXV0aD1CZWFyZXIgc2VjcmV0AQE="},
+		{"mail", "work", "oauthbearer ann@example.com", "bixhPWFubkBleGFtcGxlLmNvbSwBYXV0aD1CZWFyZXIgc2VjcmV0AQE="},
+		{"mail", "work", "oauthbearer ann,x=1", ""},
+		{"mail", "work", "plain ann", ""},
+		{"kubectl", "work", "", `{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"secret","expirationTimestamp":"2026-11-02T09:14:50Z"}}`},
+		{"google", "work", "", `{"version":1,"success":true,"token_type":"urn:ietf:params:oauth:token-type:id_token","id_token":"secret","expiration_time":1793610890}`},
+		{"google", "gone", "", `{"code":"SIGN_IN_NEEDED","message":"curfew: gone is not signed in (sign in with: curfew login gone)","success":false,"version":1}`},
+	} {
+		got, err := ask(usual(), test.tool, test.account, "", google, strings.Fields(test.args)...)
+		if strings.TrimSuffix(got, "\n") != test.want || (err != nil) != (test.want == "" || test.account == "gone") {
+			t.Errorf("%s %s: %q, %v; want %q", test.tool, test.args, got, err, test.want)
+		}
+	}
+}
+
+// TestStores: tools that would keep or delete a password learn that there is none.
+func TestStores(t *testing.T) {
+	for line, want := range map[string]terminal.Code{
+		"docker store": terminal.Usage, "docker erase": terminal.OK, "docker list": terminal.OK, "pip set a b": terminal.Usage, "pip": terminal.Usage,
+		"terraform store a": terminal.Usage, "bazel put": terminal.Usage, "go": terminal.OK, "git store": terminal.OK, "pip get work.example ann": terminal.Failed,
+		"netrc": terminal.Usage, "nothing": terminal.Usage,
+	} {
+		agent, words := usual(), strings.Fields(line)
+		if _, err := ask(agent, words[0], "", "{}", nil, words[1:]...); code(err) != want || len(agent.asked) > 0 {
+			t.Errorf("%s: %v, %v; want exit code %d", line, err, agent.asked, want)
+		}
+	}
+}
+
 // TestStrangeToken: no tool gets a token that would end a line or begin another
 // field.
 func TestStrangeToken(t *testing.T) {
@@ -149,15 +248,17 @@ func TestStrangeToken(t *testing.T) {
 
 func TestArguments(t *testing.T) {
 	for line, want := range map[string]string{
-		"curfew token work":                    "token work",
-		"/usr/bin/curfew helper git get":       "helper git get",
-		"/usr/bin/git-credential-curfew get":   "helper git -- get",
-		"git-credential-curfew-work get":       "helper git --account work -- get",
-		`C:\bin\git-credential-curfew.exe get`: "helper git -- get",
-		"curfew-git get":                       "helper git -- get",
-		"/home/ann/bin/curfew-git-work-2 get":  "helper git --account work-2 -- get",
-		"curfew-gitx get":                      "get",
-		"git-credential-curfew- get":           "get",
+		"curfew token work":                        "token work",
+		"/usr/bin/curfew helper git get":           "helper git get",
+		"/usr/bin/git-credential-curfew get":       "helper git get",
+		"git-credential-curfew-work get":           "helper git --account work get",
+		`C:\bin\git-credential-curfew.exe get`:     "helper git get",
+		"curfew-git get":                           "helper git get",
+		"/home/ann/bin/curfew-git-work-2 get":      "helper git --account work-2 get",
+		"cargo-credential-curfew --cargo-plugin":   "helper cargo -- --cargo-plugin",
+		"git-credential-curfew --account work get": "helper git --account work get",
+		"curfew-gitx get":                          "get",
+		"git-credential-curfew- get":               "get",
 	} {
 		got := strings.Join(Arguments(strings.Fields(strings.ReplaceAll(line, `\`, "/"))), " ")
 		if got != want {
