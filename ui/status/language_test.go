@@ -8,7 +8,6 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -139,10 +138,10 @@ func keys(t *testing.T) (plain, counted map[string]token.Position) {
 	return plain, counted
 }
 
-// tables reads a file of translations as a person wrote it.
+// tableFile reads a file of translations as a person wrote it.
 func tableFile(t *testing.T, name string) map[string]any {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("lang", name))
+	b, err := files.ReadFile("lang/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
