@@ -84,7 +84,8 @@ func without(a, b shape, gap float64) shape {
 	return func(p point) float64 { return math.Max(a(p), gap-b(p)) }
 }
 
-// An icon is a ring that may be part full, and a sign.
+// An icon is a ring that may be part full, and a sign; or, where a person is
+// needed, a full disc with the sign cut out, the boldest of the set.
 type icon struct {
 	track shape // the ring's empty part, dim; may be nil
 	ink   shape // what is left, and the sign; may be nil
@@ -106,6 +107,9 @@ func (i icon) with(sign shape) icon {
 	return icon{i.track, sign}
 }
 
+// needing is the disc with a sign cut out.
+func needing(sign shape) icon { return icon{ink: without(disc(11, 11, 9.5), sign, 0)} }
+
 // struck lays a line over the ring, with a gap so that it stands out.
 func (i icon) struck(line shape) icon {
 	const gap = 1
@@ -118,10 +122,11 @@ func (i icon) struck(line shape) icon {
 
 var (
 	exclamation = union(stroke(11, 7.2, 11, 11.6, 2.4), disc(11, 14.9, 1.45))
-	cross       = union(stroke(8.2, 8.2, 13.8, 13.8, 2.3), stroke(13.8, 8.2, 8.2, 13.8, 2.3))
+	loud        = union(stroke(11, 5.6, 11, 11.9, 3), disc(11, 16.2, 1.75))
+	cross       = union(stroke(7.2, 7.2, 14.8, 14.8, 3), stroke(14.8, 7.2, 7.2, 14.8, 3))
 	slash       = stroke(3.6, 18.4, 18.4, 3.6, 2.3)
 	bars        = union(box(7.5, 7.2, 2.5, 7.6, 0.8), box(12, 7.2, 2.5, 7.6, 0.8))
-	padlock     = union(box(7.2, 10.2, 7.6, 5.2, 0.9), arc(11, 9.4, 2.4, 1.6, -0.25, 0.25), box(7.8, 9.3, 1.6, 1.4, 0), box(12.6, 9.3, 1.6, 1.4, 0))
+	padlock     = union(box(6.4, 10.2, 9.2, 6.2, 1), arc(11, 8.6, 2.8, 1.9, -0.25, 0.25), box(7.25, 8.5, 1.9, 2.2, 0), box(12.85, 8.5, 1.9, 2.2, 0))
 	arrow       = union(stroke(7.2, 11, 14.4, 11, 2.1), stroke(11.5, 7.9, 14.6, 11, 2.1), stroke(11.5, 14.1, 14.6, 11, 2.1))
 )
 
@@ -129,8 +134,11 @@ var (
 // tenths. With a sign in it the eye can distinguish only fifths.
 func tray() map[string]icon {
 	set := map[string]icon{
-		"ended":      ring(0).with(cross),
-		"locked":     ring(0).with(padlock),
+		"ended":      needing(cross),
+		"locked":     needing(padlock),
+		"attention":  needing(loud),
+		"soon-00":    ring(0).with(exclamation),
+		"soon-02":    ring(0.2).with(exclamation),
 		"signed-out": ring(0),
 		"signing-in": ring(0).with(arrow),
 		"no-agent":   {ink: dashes()},
@@ -138,12 +146,8 @@ func tray() map[string]icon {
 	for tenths := 1; tenths <= 10; tenths++ {
 		set[fmt.Sprintf("ring-%02d", tenths)] = ring(float64(tenths) / 10)
 	}
-	for tenths := 0; tenths <= 10; tenths += 2 {
+	for tenths := 2; tenths <= 10; tenths += 2 {
 		r := ring(float64(tenths) / 10)
-		set[fmt.Sprintf("attention-%02d", tenths)] = r.with(exclamation)
-		if tenths == 0 { // nothing left wants attention, whatever else is so
-			continue
-		}
 		set[fmt.Sprintf("paused-%02d", tenths)] = r.with(bars)
 		set[fmt.Sprintf("offline-%02d", tenths)] = r.struck(slash)
 	}
@@ -205,8 +209,11 @@ func (i icon) inTone(tone string, px int) *image.NRGBA {
 	if tone == "light" {
 		return paint(px, grid, layer{i.track, faded(dark, 0x50)}, layer{i.ink, dark})
 	}
-	plate := disc(11, 11, 10.8)
-	return paint(px, grid, layer{plate, faded(dark, 0xe0)}, layer{i.track, faded(white, 0x60)}, layer{i.ink, white})
+	plate, solid := disc(11, 11, 11), uint8(0xe0)
+	if i.track == nil {
+		solid = 0xff // on a light panel the rim is what makes the icon bold
+	}
+	return paint(px, grid, layer{plate, faded(dark, solid)}, layer{i.track, faded(white, 0x60)}, layer{i.ink, white})
 }
 
 // app draws the program's own icon: the ring that empties round a moon, on a tile.

@@ -168,6 +168,47 @@ func TestContrast(t *testing.T) {
 	}
 }
 
+// TestNeeding: an icon that wants a person has a contrast of at least 7 to 1
+// between its disc and its sign, and stands out from every panel as much, by
+// its disc or by its rim. It has more ink than any other.
+func TestNeeding(t *testing.T) {
+	t.Parallel()
+	grey := func(v uint8) color.NRGBA { return color.NRGBA{v, v, v, 255} }
+	panels := map[string][]color.NRGBA{
+		"any":   {grey(0), grey(0x2b), {0x2e, 0x34, 0x40, 255}, grey(0xe9), {0xef, 0xf0, 0xf1, 255}, grey(255)},
+		"light": {grey(0xd0), grey(0xe9), {0xef, 0xf0, 0xf1, 255}, grey(255)},
+	}
+	ink := func(i icon) (sum int) {
+		img := paint(44, grid, layer{i.ink, dark})
+		for j := 3; j < len(img.Pix); j += 4 {
+			sum += int(img.Pix[j])
+		}
+		return sum
+	}
+	set := tray()
+	for _, name := range []string{"attention", "ended", "locked"} {
+		for other, i := range set {
+			if i.track != nil && ink(i) >= ink(set[name]) {
+				t.Errorf("%s has more ink than %s, which wants a person", other, name)
+			}
+		}
+		for tone, all := range panels {
+			img := set[name].inTone(tone, 44)
+			for _, panel := range all {
+				disc := over(img.NRGBAAt(22, 6), panel) // above every sign
+				sign := over(img.NRGBAAt(22, 25), panel)
+				rim := over(img.NRGBAAt(22, 2), panel)
+				if c := contrast(disc, sign); c < 7 {
+					t.Errorf("%s, %s on %v: disc and sign have a contrast of %.1f", name, tone, panel, c)
+				}
+				if c, r := contrast(disc, panel), min(contrast(rim, panel), contrast(disc, rim)); max(c, r) < 7 {
+					t.Errorf("%s, %s on %v: the panel has a contrast of %.1f to the disc, %.1f to the rim", name, tone, panel, c, r)
+				}
+			}
+		}
+	}
+}
+
 // TestDistinct: no two icons of the set look alike at the size of a panel,
 // with or without colour.
 func TestDistinct(t *testing.T) {

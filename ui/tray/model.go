@@ -234,8 +234,8 @@ func icon(s State, now time.Time) string {
 	case Gone:
 		return "no-agent"
 	}
-	var attention, soon, waiting, live *auth.Snapshot
-	var locked, signingIn bool
+	var soon, waiting, live *auth.Snapshot
+	var attention, locked, signingIn bool
 	for i := range s.Accounts {
 		a := &s.Accounts[i]
 		signingIn = signingIn || status.SigningIn(*a)
@@ -243,11 +243,8 @@ func icon(s State, now time.Time) string {
 		case status.Over:
 			return "ended"
 		case status.Attention:
-			if a.State == auth.Locked {
-				locked = true
-			} else {
-				attention = least(attention, a, now)
-			}
+			locked = locked || a.State == auth.Locked
+			attention = attention || a.State != auth.Locked
 		case status.Soon:
 			soon = least(soon, a, now)
 		}
@@ -261,12 +258,12 @@ func icon(s State, now time.Time) string {
 	switch {
 	case locked:
 		return "locked"
-	case attention != nil:
-		return ring("attention", attention, now)
+	case attention:
+		return "attention"
 	case signingIn:
 		return "signing-in"
 	case soon != nil:
-		return ring("attention", soon, now)
+		return ring("soon", soon, now)
 	case waiting != nil:
 		return ring("offline", waiting, now)
 	case live == nil:
