@@ -121,10 +121,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	notify := func(n tray.Notice) {
 		select {
 		case notices <- n:
-			if n.Over {
-				told.setTold(n.Account, n.Ended)
-			}
 		default: // the service has not taken 64: nobody looks
+			told.sayAgain(n)
 		}
 	}
 	t := tray.New(tray.Config{
@@ -143,7 +141,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if first != nil {
 			wg.Go(func() { first.serve(ctx, icon.Show) })
 		}
-		wg.Go(func() { panel.ServeNotices(ctx, notices, icon.Clicks, logger) })
+		events := noticeEvents{clicks: icon.Clicks, shown: told.wasShown, again: func(n tray.Notice) {
+			if n.Account == "" {
+				notify(n)
+				return
+			}
+			told.sayAgain(n)
+			look(ctx, reword)
+		}}
+		wg.Go(func() { panel.ServeNotices(ctx, notices, events, logger) })
 		wg.Go(func() { followPreferences(ctx, reword, logger) })
 		wg.Go(func() {
 			if err := watchPanel(ctx, panel, notify, stderr, logger); err != nil {
@@ -171,13 +177,18 @@ func fail(stderr io.Writer, code int, err error, hint string) int {
 func followPreferences(ctx context.Context, reword chan<- struct{}, logger *slog.Logger) {
 	err := preferences.Watch(ctx, func(p preferences.Preferences) {
 		p.Speak()
-		select {
-		case reword <- struct{}{}:
-		case <-ctx.Done():
-		}
+		look(ctx, reword)
 	})
 	if err != nil {
 		logger.Warn("another language will not be noticed", "err", err)
+	}
+}
+
+// look has the tray look again at what it shows.
+func look(ctx context.Context, reword chan<- struct{}) {
+	select {
+	case reword <- struct{}{}:
+	case <-ctx.Done():
 	}
 }
 

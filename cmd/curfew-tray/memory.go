@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/ui/tray"
 )
 
 // memory is the tray.Memory that is kept in the state directory. Without the
@@ -57,9 +58,19 @@ func (m *memory) SetTomorrow(account string, at time.Time) {
 	m.change(account, func(r *remembered) { r.Tomorrow = at.Round(0) })
 }
 
-// setTold notes that the end of a session was shown.
-func (m *memory) setTold(account string, ended time.Time) {
-	m.change(account, func(r *remembered) { r.Told = ended })
+// wasShown notes that the desktop has taken n: the end of a session is shown once.
+func (m *memory) wasShown(n tray.Notice) {
+	if n.Over {
+		m.change(n.Account, func(r *remembered) { r.Told = n.Ended })
+	}
+}
+
+// sayAgain has n said again, if it is still true: as if the person had wanted
+// to hear of it later, and it were later.
+func (m *memory) sayAgain(n tray.Notice) {
+	if n.Account != "" && n.Title != "" {
+		m.SetTomorrow(n.Account, time.Now())
+	}
 }
 
 func (m *memory) change(account string, f func(*remembered)) {

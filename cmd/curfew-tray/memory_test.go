@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"testing"
 	"time"
+
+	"curfew/ui/tray"
 )
 
 // TestMemory: what was told once is known to the next tray.
@@ -14,7 +16,7 @@ func TestMemory(t *testing.T) {
 	if !m.Told("work").IsZero() {
 		t.Error("told before anything was")
 	}
-	m.setTold("work", ended)
+	m.wasShown(tray.Notice{Account: "work", Over: true, Ended: ended})
 	m.SetTomorrow("work", at)
 	again := openMemory(slog.Default())
 	if !again.Told("work").Equal(ended) || !again.Tomorrow("work").Equal(at) || !again.Told("other").IsZero() {

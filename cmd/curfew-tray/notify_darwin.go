@@ -12,7 +12,7 @@ import (
 // which there is no well-kept Go library; what there is runs AppleScript with
 // the text pasted into it, and knows no buttons. The icon, and the words
 // beside it, say the same and stay.
-func (always) ServeNotices(ctx context.Context, notices <-chan tray.Notice, _ chan<- tray.ID, logger *slog.Logger) {
+func (always) ServeNotices(ctx context.Context, notices <-chan tray.Notice, _ noticeEvents, logger *slog.Logger) {
 	for {
 		select {
 		case n := <-notices:

@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"html"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -20,86 +22,182 @@ const (
 	notifyPath = "/org/freedesktop/Notifications"
 )
 
-// ServeNotices shows notices by the desktop's notification service and sends
-// what people click in them to clicks, until ctx ends; then it takes them away,
-// since a click would reach nobody. A desktop without the service has none,
-// which is logged.
-func (b bus) ServeNotices(ctx context.Context, notices <-chan tray.Notice, clicks chan<- tray.ID, logger *slog.Logger) {
+// ServeNotices shows notices by the desktop's notification service until ctx
+// ends; then it takes them away, since a click would reach nobody. What no
+// service takes is offered again when one comes.
+func (b bus) ServeNotices(ctx context.Context, notices <-chan tray.Notice, events noticeEvents, logger *slog.Logger) {
 	signals := make(chan *dbus.Signal, 16)
 	b.Signal(signals)
 	defer b.RemoveSignal(signals)
-	if err := b.AddMatchSignalContext(ctx, dbus.WithMatchInterface(notifyName), dbus.WithMatchMember("ActionInvoked")); err != nil {
-		logger.Warn("clicks on notifications will not be heard", "err", err)
+	for _, match := range [][]dbus.MatchOption{
+		{dbus.WithMatchInterface(notifyName), dbus.WithMatchMember("ActionInvoked")},
+		{dbus.WithMatchInterface(notifyName), dbus.WithMatchMember("NotificationClosed")},
+		{dbus.WithMatchInterface("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, notifyName)},
+	} {
+		if err := b.AddMatchSignalContext(ctx, match...); err != nil {
+			logger.Warn("what happens to notifications will not be noticed", "err", err)
+		}
 	}
-	shown := make(map[string]uint32) // the notification of each account
+	d := board{bus: b, noticeEvents: events, logger: logger, standing: make(map[string]standing), missed: make(map[string]tray.Notice)}
 	for {
 		select {
 		case n := <-notices:
-			if n.Quiet { // what it says is not true any more
-				b.withdraw(ctx, shown[n.Account], logger)
-				delete(shown, n.Account)
-				continue
-			}
-			// Not by Notify's replaces_id: Plasma changes what is in its list
-			// then, and shows nothing.
-			b.withdraw(ctx, shown[n.Account], logger)
-			delete(shown, n.Account)
-			if n.Title == "" {
-				continue
-			}
-			id, err := b.notify(ctx, n)
-			if err != nil {
-				logger.Warn("notification not shown", "title", n.Title, "err", err)
-				continue
-			}
-			shown[n.Account] = id
+			d.post(ctx, n)
 		case s := <-signals:
 			if s == nil {
 				return // the bus is gone
 			}
-			id, key := actionOf(s)
-			for account, of := range shown {
-				if of != id {
-					continue
-				}
-				select {
-				case clicks <- clickOn(key, account):
-				case <-ctx.Done():
-					return
-				}
-			}
+			d.hear(ctx, s)
+		case <-d.retry:
+			d.offerAgain()
 		case <-ctx.Done():
-			for _, id := range shown {
-				b.withdraw(context.WithoutCancel(ctx), id, logger)
+			for account := range d.standing {
+				d.withdraw(context.WithoutCancel(ctx), account)
 			}
 			return
 		}
 	}
 }
 
-// withdraw takes a notification away, 0 for none.
-func (b bus) withdraw(ctx context.Context, id uint32, logger *slog.Logger) {
-	if id == 0 {
+// A board is what is known of the notification service and what it shows. It
+// belongs to one goroutine.
+type board struct {
+	bus
+	noticeEvents
+	logger *slog.Logger
+
+	standing map[string]standing    // the notification of each account
+	missed   map[string]tray.Notice // what the service did not take
+	retry    <-chan time.Time       // when to offer that again; nil: when a service comes
+	warned   bool                   // it was logged that the service does not take notifications
+}
+
+// standing is a notification that the service has taken.
+type standing struct {
+	id   uint32
+	gone bool // it has expired, or the person has closed it
+}
+
+// retryNotice is how long after a service that is there refused a notice it is
+// offered again.
+const retryNotice = time.Minute
+
+// post shows n in place of the account's last notice.
+func (b *board) post(ctx context.Context, n tray.Notice) {
+	_, missed := b.missed[n.Account]
+	delete(b.missed, n.Account)
+	old := b.standing[n.Account]
+	var replaces uint32
+	switch {
+	case !n.Quiet:
+		// Not by replaces_id: Plasma changes what is in its list then, and
+		// shows nothing.
+		b.withdraw(ctx, n.Account)
+	case missed:
+		b.missed[n.Account] = n
+		return
+	case old.id == 0 || old.gone:
+		return // nothing untrue can be seen any more
+	default:
+		replaces = old.id
+	}
+	if n.Title == "" {
+		return
+	}
+	id, err := b.notify(ctx, n, replaces)
+	if err != nil {
+		b.miss(n, err)
+		return
+	}
+	b.warned = false
+	b.standing[n.Account] = standing{id: id}
+	b.shown(n)
+}
+
+// miss keeps n until a service may take it.
+func (b *board) miss(n tray.Notice, err error) {
+	level := slog.LevelDebug
+	if !b.warned {
+		level = slog.LevelWarn
+	}
+	b.warned = true
+	b.logger.Log(context.Background(), level, "notification not shown", "title", n.Title, "err", err)
+	b.missed[n.Account] = n
+	if e, ok := errors.AsType[dbus.Error](err); !ok || e.Name != "org.freedesktop.DBus.Error.ServiceUnknown" {
+		b.retry = time.After(retryNotice)
+	}
+}
+
+// offerAgain has what was missed said again, as far as it is still true.
+func (b *board) offerAgain() {
+	all := b.missed
+	b.missed, b.retry = make(map[string]tray.Notice), nil
+	for _, n := range all {
+		b.again(n)
+	}
+}
+
+// hear takes in what the service says of its notifications, and that there is
+// another service.
+func (b *board) hear(ctx context.Context, s *dbus.Signal) {
+	var id uint32
+	switch s.Name {
+	case "org.freedesktop.DBus.NameOwnerChanged":
+		var name, before, now string
+		if dbus.Store(s.Body, &name, &before, &now) != nil || name != notifyName {
+			return // the watcher's, for instance
+		}
+		clear(b.standing) // their numbers mean nothing to another service
+		if now != "" {
+			b.offerAgain()
+		}
+	case notifyName + ".NotificationClosed":
+		var reason uint32
+		if dbus.Store(s.Body, &id, &reason) == nil {
+			if account, there := b.accountOf(id); there {
+				b.standing[account] = standing{id: id, gone: true} // some say so before they pass on the click
+			}
+		}
+	case notifyName + ".ActionInvoked":
+		var key string
+		if dbus.Store(s.Body, &id, &key) != nil {
+			return
+		}
+		if account, there := b.accountOf(id); there {
+			select {
+			case b.clicks <- clickOn(key, account):
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+func (b *board) accountOf(id uint32) (account string, there bool) {
+	for account, s := range b.standing {
+		if s.id == id {
+			return account, true
+		}
+	}
+	return "", false
+}
+
+// withdraw takes the account's notification away, if one can be seen.
+func (b *board) withdraw(ctx context.Context, account string) {
+	old := b.standing[account]
+	delete(b.standing, account)
+	if old.id == 0 || old.gone {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	err := b.Object(notifyName, notifyPath).CallWithContext(ctx, notifyName+".CloseNotification", dbus.FlagNoAutoStart, id).Err
+	err := b.Object(notifyName, notifyPath).CallWithContext(ctx, notifyName+".CloseNotification", dbus.FlagNoAutoStart, old.id).Err
 	if err != nil {
-		logger.Debug("notification not taken away", "err", err) // most likely the person has done it
+		b.logger.Debug("notification not taken away", "err", err) // most likely the person has done it
 	}
 }
 
-// actionOf reads an ActionInvoked signal; id 0 is no notification's.
-func actionOf(s *dbus.Signal) (id uint32, key string) {
-	if s.Name != notifyName+".ActionInvoked" || dbus.Store(s.Body, &id, &key) != nil {
-		return 0, ""
-	}
-	return id, key
-}
-
-// notify shows n.
-func (b bus) notify(ctx context.Context, n tray.Notice) (id uint32, err error) {
+// notify shows n in place of another, 0 for none.
+func (b bus) notify(ctx context.Context, n tray.Notice, replaces uint32) (id uint32, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	service := b.Object(notifyName, notifyPath)
@@ -122,16 +220,19 @@ func (b bus) notify(ctx context.Context, n tray.Notice) (id uint32, err error) {
 		}
 	}
 	urgency := byte(1)
-	if n.Over {
+	switch {
+	case n.Over:
 		urgency = 2 // stays until it is seen
+	case n.Quiet:
+		urgency = 0
 	}
 	hints := map[string]dbus.Variant{
 		"desktop-entry": dbus.MakeVariant(assets.AppID),
 		"category":      dbus.MakeVariant("network"),
 		"urgency":       dbus.MakeVariant(urgency),
 	}
-	const replacesNone, serverDecides = uint32(0), int32(-1)
+	const serverDecides = int32(-1)
 	err = service.CallWithContext(ctx, notifyName+".Notify", 0,
-		assets.Name, replacesNone, assets.AppID, n.Title, body, actions, hints, serverDecides).Store(&id)
+		assets.Name, replaces, assets.AppID, n.Title, body, actions, hints, serverDecides).Store(&id)
 	return id, err
 }

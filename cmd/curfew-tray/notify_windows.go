@@ -26,10 +26,9 @@ import (
 // PowerShell or cannot replace a toast.
 
 // ServeNotices shows notices as toasts, each in place of the account's last
-// one, and sends what people click in them to clicks, until ctx ends; then it
-// takes them away, since a click would reach nobody. A Windows that shows none
-// is logged.
-func (always) ServeNotices(ctx context.Context, notices <-chan tray.Notice, clicks chan<- tray.ID, logger *slog.Logger) {
+// one, until ctx ends; then it takes them away, since a click would reach
+// nobody. A Windows that shows none is logged.
+func (always) ServeNotices(ctx context.Context, notices <-chan tray.Notice, events noticeEvents, logger *slog.Logger) {
 	runtime.LockOSThread() // for good: what COM keeps of a thread ends with it
 	clicked := make(chan string, 16)
 	toasts, err := newToaster(clicked)
@@ -52,14 +51,16 @@ func (always) ServeNotices(ctx context.Context, notices <-chan tray.Notice, clic
 			}
 			if err := toasts.show(n); err != nil {
 				logger.Warn("notification not shown", "title", n.Title, "err", err)
+				continue
 			}
+			events.shown(n)
 		case arguments := <-clicked:
 			click, ok := toastClick(arguments)
 			if !ok {
 				continue
 			}
 			select {
-			case clicks <- click:
+			case events.clicks <- click:
 			case <-ctx.Done():
 				return
 			}

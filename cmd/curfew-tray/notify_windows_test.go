@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,9 +107,10 @@ func TestToasts(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	notices, clicks, served := make(chan tray.Notice), make(chan tray.ID), make(chan struct{})
+	var shown []string
 	go func() {
 		defer close(served)
-		always{}.ServeNotices(ctx, notices, clicks, slog.New(slog.NewTextHandler(t.Output(), nil)))
+		always{}.ServeNotices(ctx, notices, noticeEvents{clicks: clicks, shown: func(n tray.Notice) { shown = append(shown, n.Title) }}, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	}()
 	const account, other = "wörk 😀", "b"
 	for _, n := range []tray.Notice{{Account: account, Title: "$(calc) <b>", Body: "one", Action: "Sign in again"},
@@ -127,6 +129,9 @@ func TestToasts(t *testing.T) {
 	notices <- tray.Notice{Account: "never shown"}
 	cancel()
 	<-served
+	if want := []string{"$(calc) <b>", "b", "a"}; !slices.Equal(shown, want) {
+		t.Errorf("counted as shown: %q, want %q", shown, want)
+	}
 
 	text, err := os.ReadFile(log.Name())
 	if err != nil {

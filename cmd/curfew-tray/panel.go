@@ -14,9 +14,16 @@ type panel interface {
 	// with ctx.
 	Watch(ctx context.Context) (present <-chan bool, gone <-chan error)
 
-	// ServeNotices shows notices, and sends what people click in them to
-	// clicks, until ctx ends.
-	ServeNotices(ctx context.Context, notices <-chan tray.Notice, clicks chan<- tray.ID, logger *slog.Logger)
+	// ServeNotices shows notices, and passes on what comes of them, until
+	// ctx ends.
+	ServeNotices(ctx context.Context, notices <-chan tray.Notice, events noticeEvents, logger *slog.Logger)
 
 	Close() error
+}
+
+// noticeEvents is who hears what comes of notices.
+type noticeEvents struct {
+	clicks chan<- tray.ID    // what people click in them
+	shown  func(tray.Notice) // the desktop has taken it
+	again  func(tray.Notice) // it has not, and may take it now if it is still true
 }

@@ -290,14 +290,35 @@ type program struct {
 }
 
 type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu      sync.Mutex
+	b       bytes.Buffer
+	written chan struct{} // closed and replaced at every write
 }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	close(b.written)
+	b.written = make(chan struct{})
 	return b.b.Write(p)
+}
+
+// said waits until the program has said text.
+func (s *session) said(p *program, text string) {
+	s.Helper()
+	for {
+		p.text.mu.Lock()
+		all, written := p.text.b.String(), p.text.written
+		p.text.mu.Unlock()
+		if strings.Contains(all, text) {
+			return
+		}
+		select {
+		case <-written:
+		case <-s.ctx.Done():
+			s.Fatalf("waiting for %q; said:\n%s", text, all)
+		}
+	}
 }
 
 func (b *lockedBuffer) String() string {
@@ -309,7 +330,7 @@ func (b *lockedBuffer) String() string {
 // start starts curfew-tray; it is killed at the end of the test if it still runs.
 func (s *session) start(args ...string) *program {
 	s.Helper()
-	p := &program{Cmd: exec.Command(filepath.Join(programs, "curfew-tray"), args...), ended: make(chan struct{}), text: &lockedBuffer{}}
+	p := &program{Cmd: exec.Command(filepath.Join(programs, "curfew-tray"), args...), ended: make(chan struct{}), text: &lockedBuffer{written: make(chan struct{})}}
 	p.Env, p.Stdout, p.Stderr = s.env, p.text, p.text
 	s.check(p.Start())
 	go func() { p.Wait(); close(p.ended) }()
@@ -711,21 +732,9 @@ func TestNotices(t *testing.T) {
 	p := s.start()
 	s.registered()
 	s.row(menuRow("spotify"))
-	shown := func(n int) traytest.Notification {
-		t.Helper()
-		var last traytest.Notification
-		s.wait(fmt.Sprintf("notification %d", n), func() (string, bool) {
-			all := s.desktop.Notifications()
-			if len(all) > 0 {
-				last = all[len(all)-1]
-			}
-			return fmt.Sprintf("%+v", all), len(all) == n
-		})
-		return last
-	}
 	spotify.RefreshesLeft = 5
 	e.set(spotify, account("work"))
-	n := shown(1)
+	n := s.shown(1)
 	if n.App != "Curfew" || n.Summary != "spotify: 5 refreshes left" || n.Body == "" ||
 		!slices.Equal(n.Actions, []string{"default", "Open", "sign-in", "Sign in again", "tomorrow", "Tomorrow"}) || n.Timeout != -1 || n.Replaces != 0 {
 		t.Errorf("notification %+v", n)
@@ -745,7 +754,7 @@ func TestNotices(t *testing.T) {
 	}
 	ended(&spotify)
 	e.set(spotify, account("work"))
-	over := shown(2)
+	over := s.shown(2)
 	closed(n.ID) // before: one that takes its place Plasma would not show
 	if over.Replaces != 0 || over.ID == n.ID || over.Summary != "spotify: session ended" || over.Hints["urgency"].Value() != byte(2) {
 		t.Errorf("notification %+v", over)
@@ -756,12 +765,130 @@ func TestNotices(t *testing.T) {
 	closed(n.ID, over.ID)
 	again.RefreshesLeft = 2
 	e.set(again, account("work"))
-	last := shown(3)
+	last := s.shown(3)
 	s.click("Quit")
 	if code := s.exit(p); code != 0 {
 		t.Errorf("exit %d", code)
 	}
 	closed(n.ID, over.ID, last.ID)
+}
+
+// kill ends the program without a word.
+func (s *session) kill(p *program) {
+	s.Helper()
+	s.check(p.Process.Kill())
+	s.exit(p)
+	s.wait("the icon to go", func() (string, bool) {
+		items, _ := s.desktop.Items()
+		return "an icon", len(items) == 0
+	})
+}
+
+// shown waits until so many notifications were shown, and returns the last.
+func (s *session) shown(n int) traytest.Notification {
+	s.Helper()
+	var last traytest.Notification
+	s.wait(fmt.Sprintf("notification %d", n), func() (string, bool) {
+		all := s.desktop.Notifications()
+		if len(all) > 0 {
+			last = all[len(all)-1]
+		}
+		return fmt.Sprintf("%+v", all), len(all) == n
+	})
+	return last
+}
+
+// TestNoticesChange: what stands in a notification stays true, without a new
+// one, and one that has expired is not brought back.
+func TestNoticesChange(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	s.check(s.desktop.StartNotifications())
+	spotify, work := account("spotify"), account("work")
+	e := newEngine(spotify, work)
+	serve(t, s.socket, e)
+	s.start()
+	s.registered()
+	s.row(menuRow("spotify"))
+	left := func(n, m int) {
+		spotify.RefreshesLeft, work.RefreshesLeft = n, m
+		e.set(spotify, work)
+	}
+	left(5, 14)
+	first := s.shown(1)
+	left(4, 14)
+	if n := s.shown(2); n.Summary != "spotify: 4 refreshes left" || n.Replaces != first.ID || n.Hints["urgency"].Value() != byte(0) {
+		t.Errorf("%+v", n)
+	}
+	s.check(s.desktop.Expire(first))
+	left(3, 14)
+	s.row("spotify: 3 left")
+	left(3, 5)
+	if n := s.shown(3); n.Summary != "work: 5 refreshes left" {
+		t.Errorf("%+v", n)
+	}
+	if closed := s.desktop.Closed(); len(closed) > 0 {
+		t.Errorf("taken away: %v", closed)
+	}
+}
+
+// TestNoNotificationService: what was to be said before there was a
+// notification service is said when one comes, if it is still true; the end of
+// a session once, whichever tray said it.
+func TestNoNotificationService(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	at := func(a *auth.Snapshot) { a.EndedAt = time.Unix(1800000000, 0).UTC() }
+	left := func(n int) func(*auth.Snapshot) { return func(a *auth.Snapshot) { a.RefreshesLeft = n } }
+	spotify, home, work := account("spotify"), account("home"), account("work", ended, at)
+	e := newEngine(spotify, home, work)
+	serve(t, s.socket, e)
+	p := s.start("--verbose")
+	s.registered()
+	const missed = `"notification not shown" title="work: session ended"`
+	s.said(p, missed)
+	s.kill(p)
+	p = s.start("--verbose")
+	s.registered()
+	s.said(p, missed) // nobody has seen it yet
+	left(5)(&spotify)
+	left(5)(&home)
+	e.set(spotify, home, work)
+	s.said(p, `title="spotify: 5 refreshes left"`)
+	s.said(p, `title="home: 5 refreshes left"`)
+	left(4)(&spotify) // what is true is another thing now
+	home.SignedInAt = time.Now()
+	e.set(spotify, home, work)
+	s.row("spotify: 4 left")
+	s.check(s.desktop.StartNotifications())
+	s.shown(2)
+	var titles []string
+	for _, n := range s.desktop.Notifications() {
+		titles = append(titles, n.Summary)
+	}
+	slices.Sort(titles)
+	if want := []string{"spotify: 4 refreshes left", "work: session ended"}; !slices.Equal(titles, want) {
+		t.Errorf("said %q, want %q", titles, want)
+	}
+
+	// Another service has other numbers: what the one before has shown is not
+	// taken away from it, and not shown again.
+	s.check(s.desktop.StopNotifications())
+	s.check(s.desktop.StartNotifications())
+	left(2)(&spotify)
+	e.set(spotify, home, work)
+	if n := s.shown(3); n.Summary != "spotify: 2 refreshes left" || len(s.desktop.Closed()) > 0 {
+		t.Errorf("%+v, taken away %v", n, s.desktop.Closed())
+	}
+	s.kill(p)
+	s.start()
+	s.registered()
+	s.row("spotify: 2 left")
+	left(0)(&spotify)
+	e.set(spotify, home, work)
+	if n := s.shown(4); !strings.HasPrefix(n.Summary, "spotify: ") {
+		t.Errorf("%+v", n)
+	}
 }
 
 // TestWatcherRestart: a panel that crashes and comes back has the icon again.

@@ -26,7 +26,8 @@ type Notice struct {
 // A Memory is what outlives the tray: what a person has been told, and what to
 // tell again.
 type Memory interface {
-	// Told returns when the last session of an account ended whose end was shown.
+	// Told returns when the last session of an account ended whose end the
+	// desktop has shown.
 	Told(account string) time.Time
 	// Tomorrow returns when to show the account's notice again; zero: not.
 	Tomorrow(account string) time.Time
@@ -66,12 +67,14 @@ type level struct {
 	session         time.Time // which session: its sign-in
 	refreshes, time int
 	over            bool
-	told            bool // there is a notice of it
-	left            int  // the refreshes that the notice speaks of; -1: of none
+	ended           time.Time // when the session ended
+	endTold         bool      // there was a notice of that
+	told            bool      // there is a notice of it
+	left            int       // the refreshes that the notice speaks of; -1: of none
 }
 
 func levelOf(a auth.Snapshot, now time.Time) level {
-	l := level{session: a.SignedInAt, over: a.State == auth.Ended, left: -1}
+	l := level{session: a.SignedInAt, over: a.State == auth.Ended, ended: a.EndedAt, left: -1}
 	for _, mark := range refreshMarks {
 		if status.RefreshesLeft(a) <= mark {
 			l.refreshes++
@@ -107,6 +110,7 @@ func notices(before map[string]level, all []auth.Snapshot, mem Memory, now time.
 			continue
 		}
 		l := levelOf(a, now)
+		l.endTold = was.endTold && l.over && l.ended.Equal(was.ended)
 		// What is no longer so is taken away: the words of a session that
 		// another has followed, or that the person has ended.
 		l.told = was.told && (l.over || l.session.Equal(was.session)) && a.Reason != auth.ByUser
@@ -137,10 +141,11 @@ func announce(a auth.Snapshot, was level, known bool, l *level, mem Memory, now 
 	case status.SigningIn(a), a.Reason == auth.ByUser:
 		return Notice{}, false
 	case l.over:
-		first := !known && !mem.Told(a.Name).Equal(a.EndedAt) || known && !was.over
-		if !first && !due {
+		first := !mem.Told(a.Name).Equal(a.EndedAt) || known && !was.over
+		if !due && (l.endTold || !first) {
 			return Notice{}, false
 		}
+		l.endTold = true
 		l.left = -1
 		return say(a, endNotice(a), l, mem, now)
 	case !known || !l.session.Equal(was.session):

@@ -57,6 +57,8 @@ func TestNotices(t *testing.T) {
 		{"none at the start", []step{{0, session(left(1))}, {0, session(left(1))}}, nil},
 		{"the end while the tray was off", []step{{day, session(ended(auth.ByAge), newest)}, {day, session(ended(auth.ByAge), newest)}}, []string{over}},
 		{"and once", []step{{day, session(ended(auth.ByAge), newest)}, {-1, auth.Snapshot{}}, {day, session(ended(auth.ByAge), newest)}}, []string{over}},
+		{"and after a sign-in that was cancelled", []step{{day, session(ended(auth.ByAge), newest, signingIn("f"))}, {day, session(ended(auth.ByAge), newest)}, {day, session(ended(auth.ByAge), newest)}}, []string{over}},
+		{"the end during a sign-in that was cancelled", []step{{0, session(left(6))}, {0, session(left(5))}, {0, session(ended(auth.ByAge), newest, signingIn("f"))}, {0, session(ended(auth.ByAge), newest)}}, []string{fives, over}},
 		{"none of a sign-out while the tray was off", []step{{day, session(ended(auth.ByUser), newest)}}, nil},
 		{"none right after a sign-in", []step{{0, session(left(9))}, {10 * day, session(left(1), newer)}}, nil},
 		{"none for a sign-in after the end", []step{{0, session(ended(auth.ByAge))}, {10 * day, session(left(1), newer)}}, nil},

@@ -253,6 +253,12 @@ func (d *Desktop) StartNotifications() error {
 	return d.own(notifyName)
 }
 
+// StopNotifications takes the notification service away, as one that crashes.
+func (d *Desktop) StopNotifications() error {
+	_, err := d.conn.ReleaseName(notifyName)
+	return err
+}
+
 // Notifications returns what was shown so far.
 func (d *Desktop) Notifications() []Notification {
 	d.mu.Lock()
@@ -270,6 +276,12 @@ func (d *Desktop) Closed() []uint32 {
 // Act clicks an action of a notification.
 func (d *Desktop) Act(n Notification, key string) error {
 	return d.conn.Emit(notifyPath, notifyName+".ActionInvoked", n.ID, key)
+}
+
+// Expire says of a notification that it is not shown any more.
+func (d *Desktop) Expire(n Notification) error {
+	const expired = uint32(1)
+	return d.conn.Emit(notifyPath, notifyName+".NotificationClosed", n.ID, expired)
 }
 
 // Item is one icon.
