@@ -17,7 +17,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -247,7 +246,7 @@ func checkLimits(l auth.Limits) problem {
 	case l.MaxAge <= 0:
 		return problem{"max_age", auth.Say("limit_age_positive"), auth.Text{}}
 	case l.MaxAge > auth.BuiltIn.MaxAge:
-		return problem{"max_age", auth.Say("limit_age_loose", auth.FormatSpan(l.MaxAge), formatDays(auth.BuiltIn.MaxAge)), auth.Say("hint_tighten_shorter")}
+		return problem{"max_age", auth.Say("limit_age_loose", auth.FormatSpan(l.MaxAge), auth.FormatSpan(auth.BuiltIn.MaxAge)), auth.Say("hint_tighten_shorter")}
 	case l.MaxRefreshes < 1:
 		return problem{"max_refreshes", auth.Say("limit_refreshes_few", l.MaxRefreshes), auth.Say("hint_on_demand")}
 	case l.MaxRefreshes > auth.BuiltIn.MaxRefreshes:
@@ -278,6 +277,3 @@ func CheckGeneral(g auth.General) error {
 	}
 	return nil
 }
-
-// formatDays writes whole days as [ParseSpan] reads them.
-func formatDays(d time.Duration) string { return strconv.Itoa(int(d.Hours()/24)) + "d" }

@@ -55,10 +55,10 @@ func signIns(perMonth float64) string {
 
 // Limits says when a session ends by the limits l.
 func Limits(l auth.Limits) string {
-	age := days(l.MaxAge)
+	age := Days(l.MaxAge)
 	count := Trn(l.MaxRefreshes, "%d refresh", "%d refreshes", l.MaxRefreshes)
 	if l.MaxIdle > 0 {
-		return Tr("A session ends after %s, %s, or %s without use, whichever comes first.", age, count, days(l.MaxIdle))
+		return Tr("A session ends after %s, %s, or %s without use, whichever comes first.", age, count, Days(l.MaxIdle))
 	}
 	return Tr("A session ends after %s or %s, whichever comes first.", age, count)
 }

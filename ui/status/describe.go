@@ -429,7 +429,7 @@ func endsBy(s auth.Snapshot, now time.Time) string {
 		_, most := refreshes(s)
 		return Trn(most, "%d refresh (Curfew limit)", "%d refreshes (Curfew limit)", most)
 	case auth.LimitAge:
-		return Tr("%s (Curfew limit)", days(allowance(s)))
+		return Tr("%s (Curfew limit)", Days(allowance(s)))
 	case auth.LimitIdle:
 		return Tr("time without use (Curfew limit)")
 	case auth.LimitServer:

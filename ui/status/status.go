@@ -228,7 +228,7 @@ func countdown(s auth.Snapshot, now time.Time) string {
 func whyEnded(s auth.Snapshot) string {
 	switch s.Reason {
 	case auth.ByAge:
-		return Tr("its %s have passed", days(allowance(s)))
+		return Tr("its %s have passed", Days(allowance(s)))
 	case auth.ByRefreshes:
 		_, most := refreshes(s)
 		if used := s.RefreshesUsed; serversLimit(s) {

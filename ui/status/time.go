@@ -58,12 +58,9 @@ func seconds(d time.Duration) string {
 // days, not 29: less than an hour to the next day counts as that day.
 func wholeDays(d time.Duration) int { return int((d + time.Hour - time.Second) / day) }
 
-// Days says a whole allowance: "30 days", "1 day", "36 h".
-func Days(d time.Duration) string { return days(d) }
-
-// days says a whole allowance: "30 days", "1 day", or [Coarse] for what is
-// no whole number of days.
-func days(d time.Duration) string {
+// Days says a whole allowance: "30 days", "1 day", or like [Coarse] what is not
+// a whole number of days.
+func Days(d time.Duration) string {
 	if n := int(d / day); n > 0 && d%day == 0 {
 		return Trn(n, "%d day", "%d days", n)
 	}

@@ -121,15 +121,10 @@ func (f *Span) Type() string { return "span" }
 
 // String returns the span as Set reads it.
 func (f *Span) String() string {
-	const day = 24 * time.Hour
-	switch d := f.Duration(); {
-	case d < 0:
+	if f.Duration() < 0 {
 		return ""
-	case d >= day && d%day == 0:
-		return strconv.Itoa(int(d/day)) + "d"
-	default:
-		return d.String()
 	}
+	return auth.FormatSpan(f.Duration())
 }
 
 // Set reads a span.
