@@ -97,7 +97,7 @@ and not startable.`,
 		}
 	}
 	group("accounts", p.addCommand(), p.removeCommand(), p.loginCommand(), p.logoutCommand(), p.providersCommand())
-	group("tokens", p.tokenCommand(), p.refreshCommand(), p.execCommand(), p.helperCommand())
+	group("tokens", p.tokenCommand(), p.refreshCommand(), p.execCommand(), p.setupCommand(), p.helperCommand())
 	group("look", p.statusCommand(), p.logCommand(), p.forecastCommand(), p.doctorCommand(), p.unlockCommand())
 	group("programs", agentCommand(), p.windowCommand(), p.autostartCommand(), authserverCommand(), demoCommand())
 	root.AddCommand(p.versionCommand())

@@ -5,8 +5,10 @@ package main
 import (
 	"cmp"
 	"crypto/tls"
+	"encoding/json"
 	"encoding/pem"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -23,45 +25,41 @@ import (
 	"curfew/keystore/kctest"
 )
 
-// toolRuns are real programs, those with a ? if they are there, each with what a person configures and what they
+// toolRuns are real programs, those with a ? if they are there. Each has what a
+// person has configured before, the arguments of `curfew setup`, and what they
 // then run. $HOST is a server over http and $TLSHOST one over https, which
-// $SSL_CERT_FILE vouches for; both belong to $ACCOUNT. Where a tool hides what a
+// $SSL_CERT_FILE vouches for. Both belong to $ACCOUNT. Where a tool hides what a
 // helper says, script gives it a terminal.
 var toolRuns = []struct {
 	tool  string
 	needs string
 	setUp string
+	setup string
 	run   string
 }{
-	{"curl", "curl", ``, `curfew exec $ACCOUNT -- curl -sSf -H @{header_file} http://$HOST/api`},
-	{"git", "git", `git config --global credential.http://$HOST.helper curfew`, `git clone -q http://$HOST/repo.git repo`},
-	{"skopeo", "skopeo", `mkdir .docker && echo '{"credHelpers":{"'$HOST'":"curfew"}}' >.docker/config.json`,
-		`skopeo inspect --raw --tls-verify=false docker://$HOST/demo:1`},
-	{"docker", "?docker", `mkdir .docker && echo '{"credHelpers":{"'$HOST'":"curfew"}}' >.docker/config.json`,
+	{"curl", "curl", ``, ``, `curfew exec $ACCOUNT -- curl -sSf -H @{header_file} http://$HOST/api`},
+	{"git", "git", `git config --global user.name me`, `git`, `git clone -q http://$HOST/repo.git repo`},
+	{"skopeo", "skopeo", ``, `docker`, `skopeo inspect --raw --tls-verify=false docker://$HOST/demo:1`},
+	{"docker", "?docker", `mkdir .docker && echo '{"auths": {"a.example": {}}, "credHelpers":{"b.example":"pass"}}' >.docker/config.json`, `docker`,
 		`docker manifest inspect --insecure $HOST/demo:1`},
 	{"kubectl", "?kubectl", `
 		kubectl config set-cluster shop --server=https://$TLSHOST --certificate-authority=$SSL_CERT_FILE
-		kubectl config set-credentials shop --exec-api-version=client.authentication.k8s.io/v1beta1 \
-		  --exec-command=curfew --exec-arg=helper,kubectl,--account,$ACCOUNT
-		kubectl config set-context shop --cluster=shop --user=shop && kubectl config use-context shop`,
+		kubectl config set-context shop --cluster=shop && kubectl config use-context shop`, `kubectl`,
 		`kubectl get --raw /api`},
-	{"go", "go", `go env -w GOAUTH="curfew helper go" GOPROXY=https://$TLSHOST/go GONOSUMDB=* GOMODCACHE=$HOME/mod`,
-		`go list -x -m -versions example.com/demo`}, // without -x Go hides what a helper says,
+	{"kubectl, fresh", "?kubectl", ``, `kubectl --host $TLSHOST`, `kubectl get --raw /api`},
+	{"go", "go", `go env -w GOPROXY=https://$TLSHOST/go GONOSUMDB=* GOMODCACHE=$HOME/mod`, `go`,
+		`script -qec "go list -m -versions example.com/demo" /dev/null`},
 	{"cargo", "?cargo", `
 		mkdir -p src .cargo && touch src/lib.rs
 		printf '[package]\nname = "a"\nversion = "1.0.0"\n[dependencies]\ndemo = { version = "1", registry = "shop" }\n' >Cargo.toml
-		printf '[registries.shop]\nindex = "sparse+http://%s/index/"\n[registry]\nglobal-credential-providers = ["cargo-credential-curfew"]\n' $HOST >.cargo/config.toml`,
+		printf '[registries.shop]\nindex = "sparse+http://%s/index/"' $HOST >.cargo/config.toml`, `cargo`,
 		`cargo generate-lockfile`},
-	{"pip", "pip", ``, `pip --disable-pip-version-check index versions demo -i http://me@$HOST/simple/ --trusted-host 127.0.0.1`},
+	{"pip", "pip", ``, `pip`, `pip --disable-pip-version-check index versions demo -i http://me@$HOST/simple/ --trusted-host 127.0.0.1`},
 	{"pnpm", "?pnpm", `
-		ln -s "$(command -v curfew)" curfew-npm-$ACCOUNT
-		printf '//%s/:tokenHelper=%s/curfew-npm-%s\nregistry=http://%s/\n' $HOST $HOME $ACCOUNT $HOST >.npmrc
-		echo '{"name":"a","dependencies":{"demo":"1.0.0"}}' >package.json`,
+		echo "registry=http://$HOST/" >.npmrc
+		echo '{"name":"a","dependencies":{"demo":"1.0.0"}}' >package.json`, `npm`,
 		`script -qec "pnpm install --lockfile-only" /dev/null`},
-	{"terraform", "?terraform", `
-		echo 'credentials_helper "curfew" {}' >.terraformrc
-		mkdir -p .terraform.d/plugins && ln -s "$(command -v terraform-credentials-curfew)" .terraform.d/plugins/
-		echo 'module "m" { source = "'$TLSHOST'/a/demo/b" }' >main.tf`,
+	{"terraform", "?terraform", `echo 'module "m" { source = "'$TLSHOST'/a/demo/b" }' >main.tf`, `terraform`,
 		`unshare -rm script -qec 'mount --bind $HOME /root && terraform init -no-color' /dev/null`}, // it does not look at $HOME
 }
 
@@ -78,6 +76,8 @@ func TestTools(t *testing.T) {
 			}
 			kctest.Need(t, need)
 			w.prepare(t, r.setUp)
+			undo := w.setUp(t, r.setup)
+			defer undo()
 			before := w.count()
 			var out, words string
 			var err, failed error
@@ -109,6 +109,9 @@ type shop struct {
 	served map[string]int // requests with a valid token, of each account
 }
 
+// places are where this machine says that tools have their configuration.
+var places = []string{"TF_CLI_CONFIG_FILE", "CARGO_HOME", "GIT_CONFIG_GLOBAL", "KUBECONFIG", "DOCKER_CONFIG", "NPM_CONFIG_USERCONFIG"}
+
 func newShop(t *testing.T) *shop {
 	w := &shop{dir: t.TempDir(), vars: map[string][]string{}, served: map[string]int{}}
 	run, err := os.MkdirTemp("", "shop") // a socket's path is short; a test's directory need not be
@@ -125,7 +128,10 @@ func newShop(t *testing.T) *shop {
 	front.Start()
 	t.Cleanup(func() { front.Close(); w.issuer.Close() })
 
-	w.env = append(os.Environ(), "XDG_RUNTIME_DIR="+run, "XDG_CONFIG_HOME="+filepath.Join(w.dir, "config"), "XDG_STATE_HOME="+filepath.Join(w.dir, "state"),
+	w.env = append(slices.DeleteFunc(os.Environ(), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains(places, name)
+	}), "XDG_RUNTIME_DIR="+run, "XDG_CONFIG_HOME="+filepath.Join(w.dir, "config"), "XDG_STATE_HOME="+filepath.Join(w.dir, "state"),
 		"XDG_DATA_HOME="+filepath.Join(w.dir, "data"), "XDG_CACHE_HOME="+filepath.Join(w.dir, "cache"), "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent",
 		"BROWSER=browser", "GIT_TERMINAL_PROMPT=0", "RUSTUP_HOME="+cmp.Or(os.Getenv("RUSTUP_HOME"), filepath.Join(os.Getenv("HOME"), ".rustup")), "SSL_CERT_FILE="+filepath.Join(w.dir, "ca.pem"))
 	config := ""
@@ -189,13 +195,67 @@ func (w *shop) prepare(t *testing.T, script string) {
 	}
 }
 
+// setUp runs `curfew setup --write` for each account. The function it returns
+// runs it with --undo, and checks that all files are as they were.
+func (w *shop) setUp(t *testing.T, args string) func() {
+	if args == "" {
+		return func() {}
+	}
+	accounts := slices.Sorted(maps.Keys(w.vars))
+	before := map[string]map[string]string{}
+	for _, account := range accounts {
+		before[account] = filesIn(t, w.home(account))
+		if out, err := w.shell(t, account, "curfew setup --account $ACCOUNT --write "+args); err != nil {
+			t.Error(err, out)
+		}
+	}
+	return func() {
+		for _, account := range slices.Backward(accounts) {
+			out, err := w.shell(t, account, "curfew setup --account $ACCOUNT --undo --json "+args)
+			var undone struct{ Changed []string }
+			if err != nil || json.Unmarshal([]byte(out), &undone) != nil {
+				t.Error(err, out)
+			}
+			after := filesIn(t, w.home(account))
+			for _, path := range undone.Changed {
+				if was, is := before[account][path], after[path]; was != is {
+					t.Errorf("%s is not as it was before:\n%s\n%s", path, was, is)
+				}
+			}
+			for path, was := range before[account] {
+				if after[path] != was {
+					t.Errorf("%s is not as it was:\n%s\n%s", path, was, after[path])
+				}
+			}
+		}
+	}
+}
+
+// filesIn returns the mode and the text of all files below a directory.
+func filesIn(t *testing.T, dir string) map[string]string {
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		fi, _ := d.Info()
+		files[path] = fi.Mode().String() + "\n" + string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
 func (w *shop) home(account string) string { return filepath.Join(w.dir, "home-"+account) }
 
 // shell runs a script in the account's home.
 func (w *shop) shell(t *testing.T, account, script string) (string, error) {
 	c := exec.CommandContext(t.Context(), "bash", "-euc", script)
 	c.Dir = w.home(account)
-	c.Env = slices.Concat(w.env, []string{"HOME=" + c.Dir, "GOENV=" + c.Dir + "/goenv"}, w.vars[account])
+	c.Env = slices.Concat(w.env, []string{"HOME=" + c.Dir, "GOENV=" + c.Dir + "/goenv", "PIP_CONFIG_FILE=" + c.Dir + "/pip.conf"}, w.vars[account])
 	out, err := c.CombinedOutput()
 	return string(out), err
 }

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"curfew/auth"
+	"curfew/ui/tools"
+)
+
+// Setup: telling other programs to ask Curfew.
+
+func (p *program) setupCommand() *cobra.Command {
+	var account string
+	var hosts []string
+	var write, undo bool
+	cmd := &cobra.Command{
+		Use:   "setup [TOOL] [--account NAME] [--host HOST]... [--write | --undo]",
+		Short: "Show how to tell git, kubectl, docker and others to use an account",
+		Long: `Show which tools are on this machine, or how to tell one of them to use an
+account.
+
+With --write Curfew does it and keeps what the files said before; with --undo it
+puts that back. A host that is new to the account is added to its hosts.`,
+		Example: `  curfew setup
+  curfew setup git --account work --host git.example.com --write
+  curfew setup git --account work --undo`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage(cmd, "unexpected argument %q", args[1])
+			}
+			if write && undo {
+				return usage(cmd, "--write and --undo exclude each other")
+			}
+			if len(args) == 0 && (write || undo || account != "" || len(hosts) > 0) {
+				return usage(cmd, "missing tool")
+			}
+			return nil
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			for _, t := range tools.Tools() {
+				names = append(names, t.Name)
+			}
+			return names[:len(names)*(1-min(len(args), 1))], cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return p.listTools()
+			}
+			ctx := cmd.Context()
+			s, err := p.accountFor(ctx, account)
+			if err != nil {
+				return err
+			}
+			all := hosts
+			if len(all) == 0 {
+				all = s.Hosts
+			}
+			plan, err := tools.NewPlan(args[0], s.Name, all)
+			if err != nil {
+				return err
+			}
+			return p.setup(ctx, plan, s, write, undo)
+		},
+	}
+	cmd.Flags().StringVar(&account, "account", "", "the account whose tokens the tool gets")
+	cmd.Flags().StringArrayVar(&hosts, "host", nil, "only for this `HOST` (default: all hosts of the account)")
+	cmd.Flags().BoolVar(&write, "write", false, "change the tool's configuration")
+	cmd.Flags().BoolVar(&undo, "undo", false, "put back what --write changed")
+	cmd.RegisterFlagCompletionFunc("account", func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		return p.completeName(cmd, nil, typed)
+	})
+	return p.addJSON(cmd)
+}
+
+// setup shows, writes or undoes a plan.
+func (p *program) setup(ctx context.Context, plan tools.Plan, s auth.Snapshot, write, undo bool) error {
+	if !write && !undo {
+		text, err := plan.Text()
+		if err != nil {
+			return err
+		}
+		if note := plan.Note(); note != "" {
+			p.note("%s", note)
+		}
+		p.hint("have it done: curfew setup %s --account %s --write", plan.Tool.Name, plan.Account)
+		_, err = p.stdout.Write([]byte(text))
+		return err
+	}
+	act := plan.Undo
+	if write {
+		if err := p.bind(ctx, s, plan.Hosts); err != nil {
+			return err
+		}
+		act = plan.Write
+	}
+	changed, err := act()
+	if err != nil {
+		return err
+	}
+	if p.json {
+		return p.printJSON(map[string][]string{"changed": changed}, false)
+	}
+	for _, path := range changed {
+		if err := p.say("changed %s", path); err != nil {
+			return err
+		}
+	}
+	if note := plan.Note(); write && note != "" {
+		p.note("%s", note)
+	}
+	if write {
+		p.hint("take it back: curfew setup %s --account %s --undo", plan.Tool.Name, plan.Account)
+	}
+	return nil
+}
+
+// accountFor returns the account called name, or the only one there is.
+func (p *program) accountFor(ctx context.Context, name string) (auth.Snapshot, error) {
+	if name != "" {
+		return ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Account(ctx, name) })
+	}
+	all, err := ask(ctx, p, func() ([]auth.Snapshot, error) { return p.client.Accounts(ctx) })
+	if err != nil || len(all) == 1 {
+		return append(all, auth.Snapshot{})[0], err
+	}
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Name)
+	}
+	return auth.Snapshot{}, &auth.Error{Kind: auth.KindBadRequest, Message: "missing account name", Hint: "say --account NAME, with one of: " + strings.Join(names, ", ")}
+}
+
+// bind adds the hosts that are new to the account.
+func (p *program) bind(ctx context.Context, s auth.Snapshot, hosts []string) error {
+	before, err := p.client.Config(ctx, s.Name)
+	if err != nil {
+		return err
+	}
+	after := before
+	after.Hosts = slices.Clone(before.Hosts)
+	for _, host := range hosts {
+		if !slices.Contains(after.Hosts, host) {
+			after.Hosts = append(after.Hosts, host)
+		}
+	}
+	if len(after.Hosts) == len(before.Hosts) {
+		return nil
+	}
+	return p.client.Edit(ctx, before, after)
+}
+
+// toolState is a line of `curfew setup`.
+type toolState struct {
+	Tool     string   `json:"tool"`
+	Program  string   `json:"program"` // "": none is on this machine
+	Accounts []string `json:"accounts"`
+}
+
+// listTools shows the tools, those on this machine first.
+func (p *program) listTools() error {
+	records, err := tools.Records()
+	if err != nil {
+		return err
+	}
+	var list, missing []toolState
+	for _, t := range tools.Tools() {
+		s := toolState{t.Name, t.Found(), []string{}}
+		for _, r := range records {
+			if r.Tool == t.Name {
+				s.Accounts = append(s.Accounts, r.Account)
+			}
+		}
+		if s.Program == "" {
+			missing = append(missing, s)
+		} else {
+			list = append(list, s)
+		}
+	}
+	list = append(list, missing...)
+	if p.json {
+		return p.printJSON(list, false)
+	}
+	t := p.page().Table()
+	for _, s := range list {
+		state := "not set up"
+		switch {
+		case len(s.Accounts) > 0:
+			state = "set up for " + strings.Join(s.Accounts, ", ")
+		case s.Program == "":
+			state = "not on this computer"
+		}
+		t.Row(s.Tool, state, s.Program)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	p.hint("how to set one up: curfew setup TOOL --account NAME")
+	return nil
+}
