@@ -12,8 +12,8 @@ import (
 )
 
 // Account is the configuration of one account: a table of config.toml, and
-// the body of PUT /v1/accounts/{name}. [Keys] describes each setting. What is
-// empty is as the preset of Provider says.
+// the body of PUT /v1/accounts/{name}. [Keys] describes each setting. Empty
+// settings come from the preset of Provider.
 type Account struct {
 	Name                  string            `toml:"-" json:"name"`
 	Provider              string            `toml:"provider,omitempty" json:"provider,omitempty"`

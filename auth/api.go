@@ -29,7 +29,7 @@ type TokenRequest struct {
 	MinValid time.Duration // how long it must still be valid; below zero: [DefaultMinValid]
 	Best     bool          // what is valid for less is better than nothing
 	MaxWait  time.Duration // for a refresh; 0: [DefaultMaxWait]
-	Program  string        // who asks, for the log
+	Program  string        // the caller, for the log
 }
 
 // AnyValidity is the MinValid of callers that do not say.

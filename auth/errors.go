@@ -73,9 +73,9 @@ func EndText(r Reason) Text {
 	return Say("ended")
 }
 
-// The ids of messages that front ends treat apart: a sign-in that a person
-// cancelled has failed and is no trouble, and a lock is the one thing between
-// us and the keychain that a person can open.
+// The ids of messages that front ends treat in a special way. A sign-in that a
+// person cancelled is not a problem. A locked keychain is the one keychain
+// problem that a person can solve with a password.
 const (
 	CancelledID = "sign_in_cancelled"
 	LockedID    = "keychain_locked"

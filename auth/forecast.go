@@ -66,7 +66,8 @@ func Forecast(in ForecastInput) ForecastReport {
 	return f
 }
 
-// ForecastSnapshot is what of a [Forecast] a snapshot shows, at less expense.
+// ForecastSnapshot is the part of a [Forecast] that a snapshot shows. It costs
+// less than all of it.
 func ForecastSnapshot(in ForecastInput) ForecastView {
 	in, past := in.prepare()
 	v := in.view(past, in.cost(in.Mode, past))

@@ -147,24 +147,24 @@ const (
 // State is what an account is doing, derived by [Derive] and never stored.
 type State string
 
-// The states of design section 2.
+// The states.
 const (
 	SignedOut  State = "signed_out"
 	SigningIn  State = "signing_in"
-	Active     State = "active"     // the access token is good
+	Active     State = "active"     // the access token is valid
 	Stale      State = "stale"      // the access token has expired, a refresh can renew it
 	Refreshing State = "refreshing" // one refresh is in flight
 	Waiting    State = "waiting"    // offline or throttled; NextRefreshAt says when it tries again
 	Held       State = "held"       // the server refused for a reason a sign-in or a setting can fix
 	Locked     State = "locked"     // the keychain is locked or away
 	Suspect    State = "suspect"    // the clock cannot be right
-	Ended      State = "ended"      // over for good; Reason says why
+	Ended      State = "ended"      // ended for good; Reason says why
 )
 
 // Reason is why a session ended.
 type Reason string
 
-// The reasons of design section 2.
+// The reasons.
 const (
 	ByAge            Reason = "age"
 	ByRefreshes      Reason = "refreshes"
@@ -191,7 +191,7 @@ const (
 // Mode is how an account spends its refreshes (`refresh` in the configuration).
 type Mode string
 
-// The refresh modes of design section 6.
+// The refresh modes.
 const (
 	InUse    Mode = "in-use"
 	Always   Mode = "always"

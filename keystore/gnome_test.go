@@ -424,7 +424,7 @@ func TestGnomeChanges(t *testing.T) {
 	for len(ticks) > 0 {
 		<-ticks
 	}
-	_, err := s.Create(ctx, "work", time.Now(), []byte("x"), nil, nil) // our own writes are no news
+	_, err := s.Create(ctx, "work", time.Now(), []byte("x"), nil, nil) // our own writes are not news
 	must(t, err)
 	if len(ticks) != 0 {
 		t.Error("a tick for an item of our own")

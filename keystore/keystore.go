@@ -75,10 +75,10 @@
 // hold a SID.end file that is deleted before the keychain learned of the end.
 //
 // Notes can be cut off the ledger's end unnoticed while the agent does not run.
-// They are no steps, because a step costs two writes of the keychain and notes
+// They are not steps, because a step costs two writes of the keychain and notes
 // are made all day. With them go the caller's facts since the last step and the
-// time of that, but no count, no generation and no end. So the caller must keep no
-// fact in a note whose loss could loosen a rule. Package auth/engine keeps
+// time of that, but no count, no generation and no end. So the caller must keep
+// no fact in a note whose loss could loosen a rule. Package auth/engine keeps
 // three kinds. One is the last use, whose loss ends a session earlier. One is
 // the time, which an agent that did not run would not know either. The third is
 // what was said to a person.

@@ -21,7 +21,7 @@ import (
 	"curfew/auth"
 )
 
-// Engine is what the server needs of [auth.Manager].
+// Engine is what the server needs of the Manager of package engine.
 type Engine interface {
 	Snapshots() []auth.Snapshot
 	Snapshot(name string) (auth.Snapshot, error)

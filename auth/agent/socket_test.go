@@ -331,7 +331,7 @@ func impatient(t *testing.T, e Engine, p patience) *client.Client {
 	return client.NewClient(socket)
 }
 
-// Who does not speak is cut off, and harms nobody meanwhile.
+// A client that sends nothing is cut off, and harms nobody meanwhile.
 func TestSlowClients(t *testing.T) {
 	p := usual
 	p.header, p.body = 3*time.Second, 3*time.Second
@@ -830,8 +830,8 @@ func TestLiars(t *testing.T) {
 	}
 }
 
-// Who was cut off asks again, if asking changes nothing: a refresh is not
-// spent twice.
+// A client that was cut off asks again if the request changes nothing. A
+// refresh is not spent twice.
 func TestAskAgain(t *testing.T) {
 	e := newEngine("work")
 	socket := filepath.Join(t.TempDir(), "s")

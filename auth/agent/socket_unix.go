@@ -26,15 +26,15 @@ var ErrRunning = errors.New("an agent is already running")
 
 // Listen opens the agent's socket, mode 0600, for this user's programs only.
 // A socket that a dead agent left is removed; a live one gives ErrRunning. The
-// tray and the window listen next to it in the same way: it settles which of
-// several that start is the one.
+// tray and the window listen next to it in the same way, so that only one of
+// each runs.
 func Listen(ctx context.Context, socket string) (net.Listener, error) {
 	dir := filepath.Dir(socket)
 	if err := checkDir(dir, dir == filepath.Dir(os.Getenv("CURFEW_SOCKET"))); err != nil {
 		return nil, err
 	}
-	// The lock settles which of two agents that start together may remove
-	// the old socket: without it, one could remove the other's new one.
+	// The lock decides which of two agents that start together may remove the
+	// old socket. Without it, one could remove the other's new one.
 	lock, err := os.OpenFile(socket+".lock", os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ type account struct {
 
 	rec     *keystore.Record // the live session; nil: none
 	facts   facts
-	use     use // written by whoever asks for a token
+	use     use // written by callers that ask for a token
 	access  auth.Secret
 	unsaved *unsaved // an answer that could not be made durable yet
 
@@ -63,8 +63,8 @@ type account struct {
 	seen       time.Time  // the latest that the clock has said
 }
 
-// server is the authorization server of an account, and what a refresh token
-// must have been got with to be sent there.
+// server is the authorization server of an account, with the binding that a
+// refresh token must have to be sent there.
 type server struct {
 	*oauth.Client
 	bound  binding
@@ -113,8 +113,8 @@ func (m *Manager) clientConfig(c auth.Account, own *clock.Clock) oauth.Config {
 	}
 }
 
-// dial returns the account's server, ready to be spoken to: a client secret
-// is fetched from the keychain when it is first needed.
+// dial returns the account's server, ready for requests. A client secret is
+// fetched from the keychain when it is first needed.
 func (a *account) dial(ctx context.Context) (server, error) {
 	a.m.mu.Lock()
 	c, s := a.config, a.server
@@ -134,7 +134,7 @@ func (a *account) dial(ctx context.Context) (server, error) {
 	return s, nil
 }
 
-// makeServer makes a server with the client secret that c speaks of.
+// makeServer makes a server with the client secret that c names.
 func (m *Manager) makeServer(ctx context.Context, c auth.Account, own *clock.Clock) (server, error) {
 	oc := m.clientConfig(c, own)
 	if c.ClientSecretKeychain {
@@ -336,7 +336,7 @@ func (a *account) planLocked(now time.Time) auth.Decision { return auth.Plan(a.p
 func (a *account) planInputLocked(now time.Time) auth.PlanInput {
 	s := a.sessionLocked()
 	idle := a.server.Provider().IdleLifetime.Duration
-	if slide := a.facts.Slide; slide > 0 { // an end that each refresh puts off is idleness by another name
+	if slide := a.facts.Slide; slide > 0 { // an end that each refresh puts off is an idle limit
 		s.Bounds.EndsAt = time.Time{}
 		if idle == 0 || slide < idle {
 			idle = slide
@@ -358,8 +358,8 @@ func (a *account) planInputLocked(now time.Time) auth.PlanInput {
 	}
 }
 
-// readLocked reads the account's clock. When that was ahead and is right now,
-// nothing waits for the time that it had said.
+// readLocked reads the account's clock. If it was ahead and is right now,
+// nothing waits for the time that it had shown.
 func (a *account) readLocked() clock.Reading {
 	t := a.clock.Read()
 	if t.Now.Before(a.seen.Add(-clock.Tolerance)) {
@@ -369,8 +369,8 @@ func (a *account) readLocked() clock.Reading {
 	return t
 }
 
-// forgetFutureLocked moves what is noted as later than now to now: a wrong
-// clock noted it. What was to wait until then is due.
+// forgetFutureLocked moves noted times that are later than now to now, since a
+// wrong clock noted them. What was to wait until then is due.
 func (a *account) forgetFutureLocked(now time.Time) {
 	past := func(t *time.Time) {
 		if t.After(now) {

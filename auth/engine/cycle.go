@@ -92,8 +92,8 @@ func (a *account) refresh(ctx context.Context) {
 	a.m.publishLocked()
 }
 
-// The retry times (reliability of rotating servers): at once inside a
-// server's grace after an ambiguous failure, slowly after a clean refusal.
+// The retry times. After an ambiguous failure a retry comes at once, inside a
+// server's grace. After a clean refusal it comes slowly.
 var ambiguousRetries = []time.Duration{time.Second, 3 * time.Second, 8 * time.Second}
 
 const (
@@ -346,11 +346,12 @@ type useless struct {
 	Why   string `json:"why"`   // what was wrong with the last
 }
 
-// uselessHolds is how many of them in a row take a person to look at.
+// uselessHolds is how many of them in a row hold the account until a person
+// looks.
 const uselessHolds = 2
 
 // delay is how long no refresh is tried after so many of them. It doubles
-// without end: of the 30 days of a session it leaves room for 14, so that the
+// without end. So the 30 days of a session have room for 14 of them, and the
 // budget outlives the fault.
 func (u useless) delay() time.Duration {
 	if u.Count < uselessHolds {
@@ -442,7 +443,7 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
 	now := a.clock.Now()
-	if bar := a.retry; unsent && bar.useless && now.Before(bar.at) { // a person has tried, in vain: that lifts no bar
+	if bar := a.retry; unsent && bar.useless && now.Before(bar.at) { // a person tried in vain, which lifts no bar
 		defer func() { a.retry = bar }()
 		a.retry.err = e
 		return a.failureErrorLocked()
@@ -468,7 +469,7 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 		delay = a.m.backoff(offlineDelay, ambiguousMax, r.tries)
 	}
 	r.at = now.Add(delay)
-	if late(e) { // while the old access token works nothing is won by asking, and all may be lost
+	if late(e) { // while the old access token works, asking gains nothing and risks the session
 		r.at = clock.Later(now.Add(max(delay, throttleDelay)), a.facts.AccessExpiresAt.Add(-auth.DefaultMinValid))
 	}
 	return a.failureErrorLocked()

@@ -12,14 +12,14 @@ import (
 
 // This file is the only place that turns failures into words for people.
 
-// endedError is what everybody gets who asks for a token of an ended session.
+// endedError is what callers get that ask for a token of an ended session.
 func endedError(account string, r auth.Reason) *auth.Error {
 	e := auth.Fail(auth.KindSignInNeeded, auth.EndText(r), auth.Say("hint_login", account))
 	e.Reason = r
 	return e
 }
 
-// shuttingDown is what everybody gets whom nobody will serve any more.
+// shuttingDown is what callers get that will not be served any more.
 func shuttingDown() *auth.Error {
 	return auth.Fail(auth.KindUnavailable, auth.Say("shutting_down"), auth.Say("hint_retry"))
 }
@@ -29,8 +29,8 @@ func suspectError() *auth.Error {
 	return auth.Fail(auth.KindUnavailable, auth.Say("clock_wrong"), auth.Say("hint_set_clock"))
 }
 
-// bindingError says that the configuration is not the one that the session
-// was got with, so that its refresh token is sent nowhere.
+// bindingError says that the session was made with another configuration, so
+// its refresh token is sent nowhere.
 func bindingError(account string) *auth.Error {
 	return auth.Fail(auth.KindBadRequest, auth.Say("binding_changed", account), auth.Say("hint_old_values", account))
 }
@@ -102,7 +102,7 @@ func failureText(e *oauth.Error) auth.Text {
 		return auth.Say("server_protocol", reasonOf(e))
 	case oauth.HeldBack:
 		switch {
-		case e.Code == "" && e.Status == 0: // found out here
+		case e.Code == "" && e.Status == 0: // decided here
 			return reasonOf(e)
 		case refusesClient(e):
 			return auth.Say("server_refused", reasonOf(e))
@@ -159,7 +159,7 @@ func signInError(account string, err error) *auth.Error {
 	}
 	e, ok := errors.AsType[*oauth.Error](err)
 	switch {
-	case ok: // sorted below: a server that did not answer in time is none of the person's doing
+	case ok: // sorted below: a server that did not answer in time is not the person's fault
 	case errors.Is(err, context.DeadlineExceeded):
 		return fail(auth.KindFailed, auth.Say("sign_in_no_time"), again)
 	case errors.Is(err, context.Canceled):
@@ -225,7 +225,7 @@ func keychainError(err error) *auth.Error {
 	return auth.Fail(auth.KindFailed, message, hint).Because(err)
 }
 
-// tokenText says who got a token.
+// tokenText says which program got a token.
 func tokenText(program string) auth.Text {
 	if program == "" {
 		return auth.Say("event_token_unknown")

@@ -24,7 +24,7 @@ type facts struct {
 	AccessLifetime  time.Duration   `json:"access_lifetime"`
 	LastRefreshAt   time.Time       `json:"last_refresh_at,omitzero"`
 	Bounds          auth.Bounds     `json:"bounds"`
-	Slide           time.Duration   `json:"slide,omitempty"` // so long a refresh puts the refresh token's end off; 0: it does not
+	Slide           time.Duration   `json:"slide,omitempty"` // by how much a refresh puts off the refresh token's end; 0: it does not
 	Clock           clock.Anchor    `json:"clock"`
 	Use             use             `json:"use"`                       // as of the last time it was written down; account.use is newer
 	OutcomeUnknown  bool            `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
@@ -81,8 +81,8 @@ func (f *facts) apply(g oauth.Grant) {
 
 // applyBounds takes over what an answer says of the session's end. What it
 // says of the session itself only tightens. What it says of its refresh token
-// is that token's: a new token's end takes the place of the old one's, and none
-// of none.
+// is that token's: a new token's end replaces the old one's, even if it is
+// unknown.
 func (f *facts) applyBounds(g oauth.Grant) {
 	earlier := func(x, y time.Time) time.Time {
 		if x.IsZero() || !y.IsZero() && y.Before(x) {
@@ -115,7 +115,7 @@ func (a *account) encodeLocked(f facts) []byte {
 func (f facts) encode(u use) []byte {
 	f.Use = u
 	b, err := json.Marshal(f)
-	if err != nil { // a time that JSON cannot say: whom the token may be sent to is what must not be lost
+	if err != nil { // a time that JSON cannot hold; where the token may be sent to must not be lost
 		b, _ = json.Marshal(facts{Bound: f.Bound, Identity: oauth.Identity{Issuer: f.Identity.Issuer, Subject: f.Identity.Subject}})
 	}
 	return b

@@ -72,8 +72,8 @@ func TestCancelledAfterTheGrant(t *testing.T) {
 	})
 }
 
-// Who waits for a refresh while a person signs in gets the new session's
-// token, which costs it no refresh.
+// A caller that waits for a refresh while a person signs in gets the new
+// session's token, which costs no refresh.
 func TestSignInServesWhoWaits(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()

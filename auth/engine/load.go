@@ -71,7 +71,7 @@ func (a *account) load(ctx context.Context) {
 	a.rec, a.facts, a.use, a.access = &rec, facts, facts.Use, auth.NewSecret(string(access))
 	a.forgetFutureLocked(a.clock.Now())
 	a.retry, a.storeErr, a.sent = retry{}, nil, false
-	if rec.Pending { // the agent died in a cycle: its request may have left, and been answered
+	if rec.Pending { // the agent died in a cycle: its request may have left and been answered
 		a.sent, a.facts.OutcomeUnknown = true, true
 	} else if facts.Useless.Count > 0 {
 		a.retry = m.afterUseless(facts)
@@ -80,8 +80,8 @@ func (a *account) load(ctx context.Context) {
 		a.facts.AccessExpiresAt = time.Time{}
 	}
 	m.journal.Forget(a.name)
-	// Who asked while the sessions were being read asks again: the token that
-	// was kept may do, and a restart must not cost a refresh.
+	// Callers from the time when the sessions were being read ask again. The
+	// stored token may do, and a restart must not cost a refresh.
 	if f := a.flight; f != nil {
 		a.flight, f.again = nil, true
 		close(f.done)
@@ -173,8 +173,8 @@ func (m *Manager) peek(ids []string) []stray {
 func (s stray) unclear() bool { return s.err != nil && !damaged(s.err) }
 
 // adoptLocked hands stored sessions to their accounts, which load the newest
-// live one and close the others: a crash may have cut that short. What is
-// unclear its account looks at only when there is nothing else.
+// live one and close the others: a crash may have cut that short. An account
+// looks at its unclear sessions only when there is nothing else.
 func (m *Manager) adoptLocked(found []stray) {
 	clear := slices.DeleteFunc(slices.Clone(found), stray.unclear)
 	found = append(clear, slices.DeleteFunc(found, func(s stray) bool { return !s.unclear() })...)

@@ -27,7 +27,8 @@ type Config struct {
 	auth.General        // zero fields mean BuiltIn and WarnAll; limits can only tighten
 	StateDir     string // for the log of events, of ended sessions and of a pause; "" keeps none
 
-	// MemoryOnly says that Store outlives nothing: every snapshot then says so.
+	// MemoryOnly says that Store is lost at the end. Every snapshot then says
+	// so.
 	MemoryOnly bool
 
 	Logger *slog.Logger // nil: discard
@@ -216,9 +217,8 @@ func (m *Manager) startLocked(a *account) {
 	})
 }
 
-// watchStore has what waits for the keychain tried again when the keychain
-// was unlocked, came back or changed, and looks again at the sessions that
-// could not be read.
+// watchStore retries what waits for the keychain when that was unlocked, came
+// back or changed. It then looks again at the sessions that could not be read.
 func (m *Manager) watchStore(ctx context.Context) {
 	changes := m.store.Changes(ctx)
 	again := time.NewTicker(time.Minute)
@@ -379,7 +379,7 @@ func (m *Manager) SetAccount(c auth.Account) error {
 		if m.running != nil {
 			m.startLocked(fresh)
 		}
-	case sameServer(old.config, c): // how it is refreshed is no business of the server's
+	case sameServer(old.config, c): // how it is refreshed does not concern the server
 		old.config, old.forecastAt = fresh.config, time.Time{}
 		old.poke()
 	default:
@@ -490,13 +490,14 @@ func (m *Manager) KeychainStatus(ctx context.Context) error {
 	return nil
 }
 
-// sameServer reports whether a and b say the same to the server.
+// sameServer reports whether a and b are the same to the server.
 func sameServer(a, b auth.Account) bool {
 	a.Refresh = b.Refresh
 	return auth.SameAccount(a, b)
 }
 
-// bindingOf is what a refresh token of a must never leave.
+// bindingOf is the server and the client that a refresh token of a must stay
+// with.
 func bindingOf(a auth.Account) binding {
 	return binding{a.Provider, a.Issuer, a.AuthorizationEndpoint, a.TokenEndpoint, a.RevocationEndpoint, a.ClientID}
 }
@@ -506,7 +507,7 @@ func (b binding) key() string {
 	return strings.Join([]string{b.Provider, b.Issuer, b.TokenEndpoint, b.ClientID}, " ")
 }
 
-// account is an account that is bound so.
+// account is an account with this binding.
 func (b binding) account(name string) auth.Account {
 	return auth.Account{
 		Name: name, Provider: b.Provider, Issuer: b.Issuer, AuthorizationEndpoint: b.AuthorizationEndpoint,

@@ -341,8 +341,8 @@ func TestTookTokens(t *testing.T) {
 	})
 }
 
-// How an account is refreshed is no business of the server's: a change of it
-// costs nothing, and does not forget what the server asked for.
+// How an account is refreshed does not concern the server. A change of it costs
+// nothing, and does not forget what the server asked for.
 func TestModeChangeCostsNothing(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()

@@ -31,7 +31,8 @@ var (
 	errSameToken = errors.New("a newer session has the same refresh token")
 	// errReachesFurther: the revocation would end a live session too.
 	errReachesFurther = errors.New("the server would end the newer session too")
-	// errNotYet: it might, and nobody knows. It passes when that session ends.
+	// errNotYet: it might end one, and nobody knows. This passes when that
+	// session ends.
 	errNotYet = errors.New("the server might end the newer session too")
 )
 
@@ -41,7 +42,7 @@ type revocation struct {
 	session string // the ID of its record; "" where it has none
 	facts   facts
 	token   auth.Secret
-	asked   bool // by a person: what else it ends was said before
+	asked   bool // by a person, who knows what else it ends
 }
 
 // attempt makes one attempt at the server. A request that has left is not cut
@@ -132,7 +133,7 @@ func (m *Manager) othersAt(ctx context.Context, r revocation) (bool, error) {
 }
 
 // reachOf is how far revocation reaches at a token's server; "" when nobody
-// knows. What was lost once counts more than what anybody says.
+// knows. A loss that happened counts more than what a preset or a person says.
 func (m *Manager) reachOf(r revocation) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -147,7 +148,7 @@ func (m *Manager) reachOf(r revocation) string {
 }
 
 // learnReachLocked notes what a refresh shows after another token of the same
-// person and client was revoked: the session lives, or it died with that.
+// person and client was revoked. The session lives, or it died with that token.
 func (a *account) learnReachLocked(reach string) {
 	for k := range a.m.revokedAt {
 		if !k.covers(grantOf(a.facts)) {
@@ -166,7 +167,7 @@ func (a *account) learnReachLocked(reach string) {
 // with the session.
 func (m *Manager) serverFor(ctx context.Context, name string, f facts) (server, error) {
 	if f.Bound == (binding{}) {
-		return server{}, oauth.ErrNoRevocation // nobody knows whom it is from
+		return server{}, oauth.ErrNoRevocation // nobody knows which server it is from
 	}
 	var a *account
 	m.locked(func() {

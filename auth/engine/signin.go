@@ -44,10 +44,10 @@ func (s *signIn) running() bool {
 // waiter is a sign-in that waits for the person: by redirect or by device code.
 type waiter func(ctx context.Context, exchanging func()) (oauth.Grant, error)
 
-// StartSignIn starts a sign-in, or joins the one that runs. One that waits in
-// the browser gives way to one by device code, and the other way round. The
-// session that is there stays untouched until the new one is safe. Errors are
-// of type *Error.
+// StartSignIn starts a sign-in, or joins the one that runs. A sign-in in the
+// browser gives way to one by device code, and the other way round. The session
+// that is there stays untouched until the new one is safe. Errors are of type
+// *Error.
 func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error) {
 	m.mu.Lock()
 	a, err := m.accountLocked(name)

@@ -49,9 +49,9 @@ func (m *Manager) signOut(ctx context.Context, name string, remove bool) (auth.S
 	}
 }
 
-// leave makes the account signed out for everybody who asks, and queues the
-// rest. What the owner is busy with, a refresh that hangs perhaps, comes to
-// its end behind that.
+// leave makes the account signed out for all callers and queues the rest. The
+// owner may be busy, perhaps with a refresh that hangs. That then ends in the
+// background.
 func (m *Manager) leave(name string, remove bool, done chan<- signedOut) (*account, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -101,7 +101,7 @@ func (a *account) tombstone(ctx context.Context) {
 	}
 }
 
-// A signedOut is what became of an account's sessions.
+// A signedOut says what happened to an account's sessions.
 type signedOut struct {
 	closing []*closing
 	err     error
@@ -204,7 +204,7 @@ type closing struct {
 	url   string        // where a person removes access
 }
 
-// retireLocked closes a session that is no longer its account's.
+// retireLocked closes a session that does not belong to its account any more.
 func (m *Manager) retireLocked(rec keystore.Record, why string) *closing {
 	c := &closing{m: m, rec: rec, why: why, tried: make(chan struct{})}
 	run := m.running

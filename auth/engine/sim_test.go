@@ -162,7 +162,7 @@ func live(t *testing.T, seed uint64, hours int, total *tally) {
 		w.plain = rng.IntN(2) == 0
 		w.mode = []auth.Mode{auth.InUse, auth.InUse, auth.OnDemand, auth.Always}[rng.IntN(4)]
 		if *simSeed == 0 {
-			w.logger = slog.New(slog.DiscardHandler) // who wants to read it plays the one seed
+			w.logger = slog.New(slog.DiscardHandler) // to read it, play the one seed
 		}
 		w.inMemory()
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // Token returns an access token that is valid for as long as the request asks.
-// A token in memory is handed out at once. Else the caller waits, with everybody
-// else who asks meanwhile, for one refresh. Errors are of type *Error.
+// A token in memory is handed out at once. Otherwise all callers wait for one
+// refresh. Errors are of type *Error.
 func (m *Manager) Token(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
 	r.Program = auth.Clip(r.Program, auth.MaxProgram)
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.MaxWait, auth.DefaultMaxWait))
@@ -131,7 +131,7 @@ func (a *account) retryBarsLocked(now time.Time) bool {
 		return false
 	case r.err.Class == oauth.HeldBack, r.err.Class == oauth.Protocol, r.throttles():
 		return true
-	case r.err.Class == oauth.Throttled: // 503 and no more is what an outage looks like
+	case r.err.Class == oauth.Throttled: // an outage looks like a bare 503
 		return now.Sub(r.last) < offlineMax
 	}
 	return now.Sub(r.last) < offlineDelay

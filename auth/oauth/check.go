@@ -20,8 +20,8 @@ func (c *Client) Check(ctx context.Context) error {
 	refuse := func(format string, a ...any) error {
 		return &Error{Op: "discovery", Server: hostOf(m.issuer), Class: HeldBack, Err: fmt.Errorf(format, a...)}
 	}
-	// Servers leave ways out of their lists, so only a list that has the other
-	// way is believed.
+	// Servers leave entries out of their lists. So a list counts only if it has
+	// the other way.
 	other := map[string]string{"basic": "post", "post": "basic"}[c.provider.ClientAuth]
 	if other != "" && slices.Contains(m.authMethods, "client_secret_"+other) && !slices.Contains(m.authMethods, "client_secret_"+c.provider.ClientAuth) {
 		return refuse("%s takes a client secret by %q only; change client_auth", m.issuer, other)

@@ -216,8 +216,8 @@ func (r *round) end(page pages.Page, next string) {
 	close(r.ended)
 }
 
-// checkVisitor sorts out what is no browser that a person sent here. It returns
-// "" for one.
+// checkVisitor refuses what is not a browser that a person sent here. It
+// returns "" for such a browser.
 func (rc *receiver) checkVisitor(r *http.Request) (why string) {
 	header := r.Header
 	switch {

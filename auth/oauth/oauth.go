@@ -49,9 +49,10 @@ type Config struct {
 	Logger    *slog.Logger      // nil: discard
 	Now       func() time.Time  // nil: time.Now
 
-	// Confirm hears of the time that a server gives with tokens (its Date
-	// header) before Now is asked when they came: a clock that was wrong may be
-	// right by then. A zero time is an answer without one. nil: nobody hears.
+	// Confirm is called with the time that a server gives with tokens (its Date
+	// header), before Now is asked when they came. A clock that was wrong may
+	// be right by then. The time is zero if the answer has none. Confirm may be
+	// nil.
 	Confirm func(server time.Time)
 }
 
@@ -92,7 +93,7 @@ type Grant struct {
 }
 
 // Class says what a failure means for the refresh token that was sent, and so
-// what the caller may do next (research: error classes).
+// what the caller may do next.
 type Class int
 
 // The classes.

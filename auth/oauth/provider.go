@@ -144,7 +144,7 @@ func (p Provider) check() error {
 }
 
 // issuer makes an issuer of what a person typed. An address stays as it is. The
-// provider makes one of a host or a tenant.
+// preset makes one of a host or a tenant.
 func (p Provider) issuer(typed string) string {
 	if typed == "" || p.IssuerForm == "" || strings.Contains(typed, "://") {
 		return typed

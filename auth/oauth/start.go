@@ -13,11 +13,11 @@ import (
 )
 
 // This file is the start page of a sign-in. A browser is opened by a command,
-// and every user of the machine can read a command's arguments. Whoever read
-// the authorization URL there could bring back a code of his own, and the
-// person would be signed in as somebody else. So the argument is the address
-// of a page of ours that works once. It gives the browser a cookie, which the
-// answer must carry, and sends it on to the server.
+// and every user of the machine can read a command's arguments. A user who read
+// the authorization URL there could bring back their own code, and the person
+// would be signed in as somebody else. So the argument is the address of a page
+// of ours that works once. It gives the browser a cookie, which the answer must
+// carry, and sends it on to the server.
 //
 // Somebody who reads the address could still be faster than the browser. Where
 // the system says whose a connection is, another user's is refused. Elsewhere

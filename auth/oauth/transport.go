@@ -162,7 +162,7 @@ func (c *Client) send(ctx context.Context, op string, req *http.Request, limit i
 		r.date = date
 	}
 	if r.status/100 == 3 {
-		// Following it would hand the token to whoever is named there.
+		// Following it would hand the token to any server that is named there.
 		to, _ := resp.Location()
 		return r, &Error{Op: op, Server: server, Class: Protocol, Status: r.status, movedTo: to,
 			Err: fmt.Errorf("%s answered with a redirect (%s), which is never followed; check the address of the server", server, statusText(r.status))}

@@ -318,7 +318,7 @@ func (d *demo) endWindows(ctx context.Context) error {
 }
 
 // inhabitants finds the programs that run in the demo's environment. Windows
-// are no children of this program, but it marks them too.
+// are not children of this program, but it marks them too.
 func (d *demo) inhabitants() []int {
 	var pids []int
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")

@@ -52,7 +52,7 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 	defer cancel()
 	for wait := 2 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
 		if v, err := c.Version(ctx); err == nil {
-			if v.PID != pid && exited != nil { // ours is about to see that it is one too many
+			if v.PID != pid && exited != nil { // ours is about to notice the other one
 				select {
 				case <-exited:
 				case <-time.After(time.Second): // or it is a wrapper's, and stays

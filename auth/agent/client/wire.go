@@ -130,7 +130,7 @@ func NewSettings(g auth.General) *Settings {
 	return m
 }
 
-// General reads m. Whether config.toml may say so is the agent's to judge.
+// General reads m. The agent decides whether config.toml may say so.
 func (m Settings) General() (auth.General, error) {
 	g := auth.General{Limits: auth.Limits{MaxRefreshes: m.Limits.MaxRefreshes}, Warnings: m.Warnings}
 	for _, span := range []struct {

@@ -60,7 +60,7 @@ type Reading struct {
 // drift.
 const Tolerance = 2 * time.Minute
 
-// Years outside of these are no server's time.
+// A server's time is within these years.
 const firstYear, lastYear = 2000, 2200
 
 // New returns a Clock. wall nil means time.Now; boot nil means the OS's
@@ -89,7 +89,7 @@ func (c *Clock) Read() Reading {
 	return r
 }
 
-// Now is the time of [Clock.Read] for what needs no more.
+// Now is the time of [Clock.Read] for callers that need only that.
 func (c *Clock) Now() time.Time { return c.Read().Now }
 
 // Anchor returns the latest moment at which the time was known, for keeping

@@ -48,8 +48,8 @@ func TestJournalFollowsNoLink(t *testing.T) {
 	}
 }
 
-// Who notes something waits for no disk, and what was noted before a restart
-// is there after it.
+// A caller that notes something never waits for the disk. What was noted before
+// a restart is there after it.
 func TestJournalSurvives(t *testing.T) {
 	dir := t.TempDir()
 	j, err := Open(dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
