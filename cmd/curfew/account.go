@@ -13,8 +13,6 @@ import (
 	"curfew/ui/status"
 )
 
-// Removing, signing in, signing out.
-
 func (p *program) removeCommand() *cobra.Command {
 	return p.addJSON(&cobra.Command{
 		Use:               "remove NAME",
@@ -47,7 +45,7 @@ func (p *program) logoutCommand() *cobra.Command {
 	})
 }
 
-// signedOut says what a sign-out reached, and what is left to the person.
+// signedOut says what a sign-out did, and what the person still has to do.
 func (p *program) signedOut(r auth.SignOutResult, words string) error {
 	if p.json {
 		return p.printJSON(r, false)
@@ -66,11 +64,12 @@ func (p *program) loginCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "login NAME",
 		Short: "Sign in, in your browser",
-		Long: `Sign in, in your browser. The new session replaces the old one only when it is
-safe; Ctrl-C leaves the old one as it was.
+		Long: `Sign in, in your browser. The old session is replaced only once the new one is
+saved; Ctrl-C keeps the old one.
 
 --no-browser prints the address on the first line of standard output and waits
-for whoever opens it, on this computer. On another computer, use --device.`,
+until somebody has signed in there, with a browser on this computer. To use a
+browser on another computer, use --device.`,
 		Args:              oneName,
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -81,7 +80,7 @@ for whoever opens it, on this computer. On another computer, use --device.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.noBrowser, "no-browser", false, "print the address instead of opening it")
 	f.BoolVar(&o.device, "device", false, "sign in on another device, with a code")
-	f.BoolVar(&o.force, "force", false, "start a new session even if the present one is good")
+	f.BoolVar(&o.force, "force", false, "start a new session even if the current one still works")
 	return p.addJSON(cmd)
 }
 
@@ -90,7 +89,7 @@ type loginOptions struct {
 	noBrowser, device, force bool
 }
 
-// opens reports whether a browser is opened: nobody sees one without a display.
+// opens reports whether a browser is opened. Without a display nobody sees one.
 func (o loginOptions) opens() bool { return !o.noBrowser && !o.device && ui.CanOpenURL() }
 
 func (p *program) login(ctx context.Context, o loginOptions) error {
@@ -104,7 +103,7 @@ func (p *program) login(ctx context.Context, o loginOptions) error {
 			return p.printJSON(snap, false)
 		}
 		p.hint("for a new session: curfew login %s --force", o.name)
-		return p.say("%s is already signed in%s: %s", o.name, as(snap), status.Short(snap, now()))
+		return p.say("%s is already signed in%s: %s", o.name, subjectSuffix(snap), status.Short(snap, now()))
 	}
 	started, err := p.client.SignIn(ctx, o.name, auth.SignInRequest{Force: o.force, Device: o.device, Browser: o.opens()})
 	if err != nil {
@@ -128,7 +127,7 @@ func (p *program) login(ctx context.Context, o loginOptions) error {
 	if p.json {
 		return p.printJSON(snap, o.noBrowser)
 	}
-	return p.say("%s is signed in%s: %s", o.name, as(snap), status.Short(snap, now()))
+	return p.say("%s is signed in%s: %s", o.name, subjectSuffix(snap), status.Short(snap, now()))
 }
 
 // live reports whether a sign-in would replace a session that works.
@@ -140,11 +139,12 @@ func live(s auth.Snapshot) bool {
 	return false
 }
 
-// spent reports whether a session works and has no refresh left. A new sign-in is
-// then the one thing that helps, so nobody has to ask twice for it.
+// spent reports whether a session works and has no refresh left. Then only a new
+// sign-in helps, so it needs no --force.
 func spent(s auth.Snapshot) bool { return live(s) && s.RefreshesLeft == 0 }
 
-func as(s auth.Snapshot) string {
+// subjectSuffix is " as USER", where the server said who signed in.
+func subjectSuffix(s auth.Snapshot) string {
 	if s.Subject == "" {
 		return ""
 	}
@@ -154,7 +154,7 @@ func as(s auth.Snapshot) string {
 // showSignIn brings the person to the URL.
 func (p *program) showSignIn(ctx context.Context, o loginOptions, s auth.SignInStarted) error {
 	if s.Joined {
-		p.note("a sign-in of %s runs already; this is the same one", o.name)
+		p.note("a sign-in of %s is already running; this command joins it", o.name)
 	}
 	switch {
 	case o.noBrowser && p.json:
@@ -172,11 +172,11 @@ func (p *program) showSignIn(ctx context.Context, o loginOptions, s auth.SignInS
 		return nil
 	}
 	if !o.opens() {
-		p.note("no browser can be opened here; open this address on this computer, or use --device:")
+		p.note("no browser can be opened here; use --device, or open this address on this computer:")
 		fmt.Fprintln(p.stderr, s.URL)
 		return nil
 	}
-	p.note("opening your browser; if none appears, open this address, once:")
+	p.note("opening your browser; if it does not appear, open this address, which works once:")
 	fmt.Fprintln(p.stderr, s.URL)
 	failed, err := openBrowser(s.URL, s.Browser)
 	if err != nil {
@@ -188,7 +188,7 @@ func (p *program) showSignIn(ctx context.Context, o loginOptions, s auth.SignInS
 			return
 		}
 		p.note("no browser could be opened (%s); open this address:", err)
-		// The same sign-in, for any browser.
+		// It joins the same sign-in, with an address for any browser.
 		if s, err = p.client.SignIn(ctx, o.name, auth.SignInRequest{Flow: s.Flow}); err == nil {
 			fmt.Fprintln(p.stderr, s.URL)
 		}
@@ -196,7 +196,7 @@ func (p *program) showSignIn(ctx context.Context, o loginOptions, s auth.SignInS
 	return nil
 }
 
-// awaitSignIn waits for the end of the flow and returns the account as it is then.
+// awaitSignIn waits until the flow has ended and returns the account.
 func (p *program) awaitSignIn(ctx context.Context, name, flow string) (auth.Snapshot, error) {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -208,7 +208,7 @@ func (p *program) awaitSignIn(ctx context.Context, name, flow string) (auth.Snap
 		case i < 0:
 			failed = &auth.Error{Kind: auth.KindFailed, Message: name + " was removed meanwhile"}
 		case all[i].SignIn == nil || all[i].SignIn.Flow != flow:
-			failed = &auth.Error{Kind: auth.KindFailed, Message: "another sign-in of " + name + " took the place of this one", Hint: "see: curfew status " + name}
+			failed = &auth.Error{Kind: auth.KindFailed, Message: "another sign-in of " + name + " replaced this one", Hint: "see: curfew status " + name}
 		case all[i].SignIn.Phase == auth.PhaseDone:
 			done = &all[i]
 		case all[i].SignIn.Phase == auth.PhaseFailed:

@@ -18,19 +18,17 @@ import (
 	"curfew/ui/terminal"
 )
 
-// Adding an account: by flags, one for each setting, or by questions.
-
 func (p *program) addCommand() *cobra.Command {
 	var a auth.Account
 	var secret bool
 	cmd := &cobra.Command{
 		Use:   "add [NAME] [--provider P | --issuer URL] [--client-id ID] [--scope S]...",
 		Short: "Add an account to the configuration",
-		Long: `Add an account to config.toml. In a terminal Curfew asks for what is missing, and
-shows how to register an application at the provider: that gives the client ID.
+		Long: `Add an account to config.toml. In a terminal, Curfew asks for missing settings and
+shows how to register an application at the provider, which gives you the client ID.
 
-A client secret, where a provider insists on one, is read from the terminal or
-from standard input and kept in the keychain, never in the configuration.`,
+If the provider requires a client secret, Curfew reads it from the terminal or
+from standard input. It keeps it in the keychain, never in config.toml.`,
 		Example: `  curfew add
   curfew add work --issuer https://id.example.com --client-id abc --scope openid --scope offline_access
   curfew add music --provider spotify --client-id abc`,
@@ -65,8 +63,8 @@ from standard input and kept in the keychain, never in the configuration.`,
 	return p.addJSON(cmd)
 }
 
-// A setting is the flag of one setting of an account. One that can have several
-// values is given once for each.
+// A setting is the flag of one setting of an account. The flag is repeated for a
+// setting with several values.
 type setting struct {
 	account *auth.Account
 	key     auth.Key
@@ -106,8 +104,7 @@ func (s *setting) Set(text string) error {
 	return nil
 }
 
-// add saves the account through the agent, which is the one that writes
-// config.toml.
+// add saves the account through the agent, which alone writes config.toml.
 func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
 	path, err := auth.ConfigPath()
 	if err != nil {
@@ -164,8 +161,7 @@ func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
 	return nil
 }
 
-// readSecret reads one line: from a terminal without showing it, else from
-// whatever standard input is.
+// readSecret reads one line from standard input. A terminal does not show it.
 func (p *program) readSecret(prompt string) (string, error) {
 	var b []byte
 	var err error
@@ -180,7 +176,7 @@ func (p *program) readSecret(prompt string) (string, error) {
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("the client secret cannot be read: %w", err)
+		return "", fmt.Errorf("cannot read the client secret: %w", err)
 	}
 	if s := strings.TrimSpace(string(b)); s != "" {
 		return s, nil
@@ -204,7 +200,7 @@ type questions struct {
 }
 
 // questions returns the person at the terminal, with completion of provider
-// names, and what puts the terminal back as it was.
+// names. restore puts the terminal back as it was.
 func (p *program) questions(list []auth.Provider) (q questions, restore func(), ok bool) {
 	fd, ok := p.terminal()
 	if !ok || p.json {
@@ -234,8 +230,8 @@ func (p *program) questions(list []auth.Provider) (q questions, restore func(), 
 	}, func() { term.Restore(fd, old) }, true
 }
 
-// completion is the longest text that every provider's name which begins with
-// typed has in common.
+// completion is the longest common beginning of all provider names that begin
+// with typed.
 func completion(typed string, list []auth.Provider) string {
 	common, found := typed, false
 	for _, v := range list {
@@ -252,7 +248,7 @@ func completion(typed string, list []auth.Provider) string {
 	return common
 }
 
-// answer asks until what is typed is right; nothing typed means preset.
+// answer asks until the answer is right. An empty line means preset.
 func (q questions) answer(prompt, preset string, check func(string) string) (string, error) {
 	if preset != "" {
 		prompt += " [" + preset + "]"
@@ -282,7 +278,7 @@ func findProvider(list []auth.Provider, name string) (auth.Provider, bool) {
 	return list[i], true
 }
 
-// filled wants an answer.
+// filled refuses an empty answer.
 func filled(complaint string) func(string) string {
 	return func(text string) string {
 		if text == "" {
@@ -324,7 +320,7 @@ func (q questions) scopes(a *auth.Account, v auth.Provider) error {
 	return err
 }
 
-// complete asks for what a does not say, and shows the provider's guide.
+// complete asks for what a lacks, and shows the provider's guide.
 func (q questions) complete(a *auth.Account, list []auth.Provider) (err error) {
 	if a.Provider == "" && a.Issuer == "" && a.TokenEndpoint == "" {
 		if a.Provider, err = q.provider(list); err != nil {
@@ -338,7 +334,7 @@ func (q questions) complete(a *auth.Account, list []auth.Provider) (err error) {
 		}
 	}
 	if a.Issuer == "" && v.IssuerAsk != "" && a.ClientID == "" {
-		check := filled("it is needed, for example " + v.IssuerExample)
+		check := filled("this is needed, for example " + v.IssuerExample)
 		if !v.NeedsIssuer {
 			check = nil
 		}
@@ -347,7 +343,7 @@ func (q questions) complete(a *auth.Account, list []auth.Provider) (err error) {
 		}
 	}
 	if a.ClientID == "" {
-		if a.ClientID, err = q.answer("Client ID", "", filled("the provider shows it where the application is registered")); err != nil {
+		if a.ClientID, err = q.answer("Client ID", "", filled("the provider shows it on the page of your application")); err != nil {
 			return err
 		}
 		if err := q.scopes(a, v); err != nil {
@@ -366,7 +362,7 @@ func (q questions) complete(a *auth.Account, list []auth.Provider) (err error) {
 	return err
 }
 
-// guide says how to register an application at v, and what to know before.
+// guide says how to register an application at v, and what to know first.
 func guide(v auth.Provider, redirect string) []string {
 	var lines []string
 	if v.RegisterURL != "" {
@@ -415,13 +411,13 @@ func (p *program) providersCommand() *cobra.Command {
 			if err := t.Flush(); err != nil {
 				return err
 			}
-			p.hint("how to register an application there: curfew providers NAME")
+			p.hint("to register an application there: curfew providers NAME")
 			return nil
 		},
 	})
 }
 
-// provider shows one provider: the guide, what to ask for, where that stands.
+// provider shows the guide of one provider, its scopes, and its sources.
 func (p *program) provider(name string, list []auth.Provider) error {
 	i := slices.IndexFunc(list, func(v auth.Provider) bool { return v.Name == name })
 	if i < 0 {

@@ -10,8 +10,8 @@ import (
 	"curfew/auth/oauth"
 )
 
-// Without flags a person is asked, shown how to register an application, and
-// asked again where an answer cannot be right.
+// Without flags a person is asked, and shown how to register an application. A
+// wrong answer is asked for again.
 func TestAddAsks(t *testing.T) {
 	for _, test := range []struct {
 		name  string

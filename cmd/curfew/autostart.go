@@ -13,16 +13,16 @@ import (
 func (p *program) autostartCommand() *cobra.Command {
 	return p.addJSON(&cobra.Command{
 		Use:   "autostart [on|off]",
-		Short: "Start the tray when you log in, or not",
-		Long: `Start the tray when you log in, or not; without on or off, say which. It is off
-until you turn it on.
+		Short: "Start the tray when you log in",
+		Long: `Start the tray when you log in (on), or do not (off, the default). Without on or
+off, print the setting.
 
-The tray starts the agent. A machine without a desktop needs no tray: there the
+The tray starts the agent. A machine without a desktop needs no tray: there
 commands start the agent, or systemd does (systemctl --user enable curfew-agent).`,
 		ValidArgs: []string{"on", "off"},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && args[0] != "on" && args[0] != "off" {
-				return usage(cmd, "say: curfew autostart on, or: curfew autostart off")
+				return usage(cmd, "expected on or off")
 			}
 			return nil
 		},
@@ -41,14 +41,14 @@ func autostartError(err error) error {
 	if errors.Is(err, ui.ErrNoTray) {
 		return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "install it next to curfew or in a directory of PATH"}
 	}
-	return fmt.Errorf("what starts at login is as it was: %w", err)
+	return fmt.Errorf("cannot change what starts at login: %w", err)
 }
 
 // autostart says what happens at login.
 func (p *program) autostart() error {
 	login, err := ui.Autostart()
 	if err != nil {
-		return fmt.Errorf("what starts at login cannot be read: %w", err)
+		return fmt.Errorf("cannot read what starts at login: %w", err)
 	}
 	if p.json {
 		return p.printJSON(login, false)
@@ -56,12 +56,12 @@ func (p *program) autostart() error {
 	switch {
 	case login.Lost:
 		err = p.say("on, but %s is gone (%s)", login.Program, login.Entry)
-		p.hint("start the one that is there: curfew autostart on")
+		p.hint("to start the installed one: curfew autostart on")
 	case login.On:
 		err = p.say("on: %s starts when you log in (%s)", login.Program, login.Entry)
 	default:
 		err = p.say("off: nothing starts when you log in")
-		p.hint("start the tray then: curfew autostart on")
+		p.hint("to start the tray then: curfew autostart on")
 	}
 	return err
 }

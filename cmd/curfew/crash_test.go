@@ -38,16 +38,16 @@ import (
 	"curfew/keystore/kctest"
 )
 
-// These tests end real agents at every bad moment. All parts are real: the
-// program, gnome-keyring on a bus of its own, files on a disk, an
-// authorization server behind a TCP socket, and strace, which has the kernel
-// kill the agent at a system call or fail one. `make crash` plays many.
+// These tests end real agents at every bad moment. The program, gnome-keyring on
+// a private bus, the files and the authorization server are real. strace makes
+// the kernel kill the agent at a system call, or fail one. `make crash` plays
+// many.
 var (
 	crashKills   = flag.Int("crash.kills", 5, "how many agents are killed at a random moment of a refresh, per server")
 	crashCalls   = flag.Int("crash.calls", 5, "how many agents are killed at a system call, per server")
 	crashClean   = flag.Int("crash.clean", 10, "how many refreshes are timed")
 	crashProgram = flag.String("crash.program", "curfew", "the program under test")
-	crashSeed    = flag.Uint64("crash.seed", 0, "the seed of all chances; 0: another each time")
+	crashSeed    = flag.Uint64("crash.seed", 0, "the random seed; 0: another each time")
 )
 
 // bench is one machine with its agent.
@@ -60,7 +60,7 @@ type bench struct {
 	client  *client.Client
 	state   string
 	rng     *rand.Rand
-	cmd     *exec.Cmd // the agent, or strace with the agent; nil: none runs
+	cmd     *exec.Cmd // the agent, or strace with the agent; nil if none runs
 	said    string    // where its stderr goes
 
 	mu        sync.Mutex
@@ -206,8 +206,7 @@ func (b *bench) ready() error {
 	}
 }
 
-// kill ends the agent, and what traces it, with SIGKILL, and waits until both
-// are gone.
+// kill ends the agent and its strace with SIGKILL, and waits until both are gone.
 func (b *bench) kill() {
 	if b.cmd == nil {
 		return
@@ -351,9 +350,9 @@ type tallies struct {
 	points                         map[string]int
 }
 
-// rounds kills n agents in the middle of refreshes, by way of round, which
-// starts one, has it refresh, and says where it died; "": it did not, and does
-// not count. round calls refreshing before each refresh.
+// rounds kills n agents in the middle of refreshes. round starts one, makes it
+// refresh, and returns where it died; "" if it did not, which does not count. It
+// calls refreshing before each refresh.
 func (b *bench) rounds(n int, round func(i int, refreshing func()) (point string)) tallies {
 	b.t.Helper()
 	b.start()
@@ -395,8 +394,7 @@ func (b *bench) rounds(n int, round func(i int, refreshing func()) (point string
 	return got
 }
 
-// refreshing has the agent refresh and returns a channel that tells when that
-// is over, well or not.
+// refreshing makes the agent refresh. The channel gives the result.
 func (b *bench) refreshing() <-chan error {
 	done := make(chan error, 1)
 	go func() {
@@ -600,9 +598,9 @@ func (b *bench) watchLedger() <-chan time.Time {
 	return closed
 }
 
-// The order of one refresh as the kernel sees it: the count is written and
-// synced before the request arrives at the server, the new token is written
-// and synced after the answer, and before anybody is told.
+// The order of one refresh as the kernel sees it. The count is written and synced
+// before the request arrives at the server. The new token is written and synced
+// after the answer, before anybody gets it.
 func TestOrderOfARefresh(t *testing.T) {
 	kctest.Need(t, "strace")
 	b := newBench(t, time.Hour, "work")
@@ -656,7 +654,7 @@ func orderOf(log string, from, to time.Time) string {
 	return strings.Join(order, ", ")
 }
 
-// Fifty programs that ask at the same time, when the token is over, cost one
+// Fifty programs that ask at the same time, when the token has expired, cost one
 // refresh.
 func TestManyProcessesOneRefresh(t *testing.T) {
 	b := newBench(t, authserver.DefaultGrace, "work")
@@ -699,9 +697,9 @@ func (b *bench) until(what func() bool) {
 	}
 }
 
-// A disk that is full or broken where the count must be written: no request
-// leaves, the message says where and what to do, and when the disk is back
-// the same agent goes on with the same session.
+// On a disk that is full or broken, the count cannot be written. Then no request
+// leaves, and the message says where and what to do. When the disk works again,
+// the same agent continues with the same session.
 func TestBrokenDisk(t *testing.T) {
 	kctest.Need(t, "strace")
 	for _, c := range []struct{ call, err, want string }{
@@ -799,15 +797,15 @@ func TestHurtFiles(t *testing.T) {
 			if n, alive := b.server.Refreshes(other); n != 1 || !alive {
 				t.Errorf("the other session: %d refreshes, alive %v", n, alive)
 			}
-			b.signIn("work") // and a new sign-in mends it
+			b.signIn("work") // and a new sign-in fixes it
 			_, err = b.client.Refresh(t.Context(), "work", "test")
 			b.must(err)
 		})
 	}
 }
 
-// A state directory that others can reach, or that belongs to somebody else,
-// is refused in one clear line, and nothing is lost when it is mended.
+// A state directory that others can reach, or that belongs to somebody else, is
+// refused in one clear line. Nothing is lost when it is fixed.
 func TestOpenStateDirectory(t *testing.T) {
 	b := newBench(t, authserver.None, "work")
 	b.start()

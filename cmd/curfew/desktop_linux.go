@@ -12,8 +12,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// checkTray asks the session bus for a status notifier host. Without a bus it
-// asks nobody: the library would start one.
+// checkTray asks the session bus for a status notifier host. If there is no bus,
+// it does not connect: the library would start one.
 func checkTray(ctx context.Context) client.Check {
 	if !ui.HasDisplay() {
 		return client.Check{Name: "tray", OK: true, Message: "no desktop here, so no tray icon is needed"}
@@ -26,7 +26,7 @@ func checkTray(ctx context.Context) client.Check {
 	defer cancel()
 	conn, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
 	if err != nil {
-		return client.Check{Name: "tray", Message: "the D-Bus session does not answer: " + err.Error(), Hint: "log out and in again"}
+		return client.Check{Name: "tray", Message: "the D-Bus session does not answer: " + err.Error(), Hint: "log out, then log in again"}
 	}
 	defer conn.Close()
 	var there bool

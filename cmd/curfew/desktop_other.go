@@ -9,5 +9,5 @@ import (
 )
 
 func checkTray(context.Context) client.Check {
-	return client.Check{Name: "tray", OK: true, Message: "this system has one"}
+	return client.Check{Name: "tray", OK: true, Message: "this system shows tray icons"}
 }

@@ -28,7 +28,7 @@ func (p *program) doctorCommand() *cobra.Command {
 func (p *program) unlockCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "unlock",
-		Short: "Show the desktop's own prompt to unlock the keychain",
+		Short: "Unlock the keychain, with the desktop's own prompt",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
@@ -92,7 +92,7 @@ func (p *program) checkAgent(ctx context.Context) client.Check {
 		return client.Check{
 			Name:    "agent",
 			Message: fmt.Sprintf("process %d is version %s, this program is %s", v.PID, v.Version, assets.Version),
-			Hint:    fmt.Sprintf("the new agent takes over when no sign-in or refresh is under way; to have it now, end process %d", v.PID),
+			Hint:    fmt.Sprintf("the new agent takes over when no sign-in or refresh is running; to start it now, end process %d", v.PID),
 		}
 	}
 	return client.Check{Name: "agent", OK: true, Message: fmt.Sprintf("process %d answers at %s", v.PID, p.client.Socket())}
@@ -105,5 +105,5 @@ func checkBrowser() client.Check {
 	case !ui.HasDisplay():
 		return client.Check{Name: "browser", OK: true, Message: "no desktop here: sign in with --device, or with --no-browser"}
 	}
-	return client.Check{Name: "browser", Message: "nothing is there to open a browser with", Hint: "install xdg-utils, or set BROWSER"}
+	return client.Check{Name: "browser", Message: "no program to open a browser with", Hint: "install xdg-utils, or set BROWSER"}
 }

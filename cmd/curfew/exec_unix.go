@@ -16,9 +16,9 @@ import (
 
 func lookPath(name string) (string, error) { return exec.LookPath(name) }
 
-// replaceWith becomes the command: signals, terminal and exit code are its
-// own. The token waits for it in pipes, written before and closed, so that
-// reading gives the token and then the end.
+// replaceWith becomes the command, which then has the signals, the terminal and
+// the exit code. The token is in pipes that are already written and closed, so
+// that reading gives the token and then the end.
 func replaceWith(path string, args []string, token auth.Secret) error {
 	tokenFile, err := inheritedPipe(token.Reveal())
 	if err != nil {
@@ -50,8 +50,8 @@ func inheritedPipe(text string) (string, error) {
 		return "", err
 	}
 	defer unix.Close(fds[1])
-	// A pipe takes 64 KB without a reader (16 KB at the least, on macOS), and
-	// no token that Curfew keeps is that long; if it were, this must not hang.
+	// A pipe takes 64 KB without a reader (on macOS at least 16 KB). No token that
+	// Curfew keeps is that long, and if one were, this must not hang.
 	if err := unix.SetNonblock(fds[1], true); err != nil {
 		return "", err
 	}

@@ -20,12 +20,12 @@ func (p *program) forecastCommand() *cobra.Command {
 	ttl := terminal.NotGiven
 	cmd := &cobra.Command{
 		Use:   "forecast NAME | --trace FILE --access-ttl 15m",
-		Short: "Say when a session will end, or what a pattern of use would cost",
-		Long: `Say when an account's session will end at today's pace, and by which limit.
+		Short: "Show when a session will end, or what a pattern of use would cost",
+		Long: `Show when an account's session will end at today's pace, and by which limit.
 
-With --trace, replay a file of token requests (one Unix time in seconds a line; -
-is standard input) through every refresh mode, and say what each would cost.
-That needs no agent and no account.`,
+With --trace, replay token requests through every refresh mode, and show what
+each mode would cost. FILE has one Unix time in seconds a line; - is standard
+input. This needs no agent and no account.`,
 		Args:              optionalName,
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,23 +33,23 @@ That needs no agent and no account.`,
 			case trace == "" && len(args) == 0:
 				return &auth.Error{Kind: auth.KindBadRequest, Message: "missing account name", Hint: "usage: curfew forecast NAME, or: curfew forecast --trace FILE"}
 			case trace == "" && ttl != terminal.NotGiven:
-				return usage(cmd, "--access-ttl belongs to --trace")
+				return usage(cmd, "--access-ttl needs --trace")
 			case trace == "":
 				return p.forecast(cmd.Context(), args[0])
 			case len(args) > 0:
-				return usage(cmd, "either an account or --trace, not both")
+				return usage(cmd, "give an account or --trace, not both")
 			case ttl == terminal.NotGiven:
 				return usage(cmd, "--trace needs --access-ttl: how long an access token lives, for instance 15m")
 			}
 			return p.replay(cmd.Context(), trace, ttl.Duration())
 		},
 	}
-	cmd.Flags().StringVar(&trace, "trace", "", "a file of request times")
+	cmd.Flags().StringVar(&trace, "trace", "", "a `FILE` of request times")
 	cmd.Flags().Var(&ttl, "access-ttl", "how long an access token lives")
 	return p.addJSON(cmd)
 }
 
-// replay tells what a trace would have cost under the configured limits.
+// replay prints what a trace would have cost under the configured limits.
 func (p *program) replay(ctx context.Context, file string, ttl time.Duration) error {
 	limits, err := p.limits(ctx)
 	if err != nil {
@@ -88,7 +88,7 @@ func (p *program) limits(ctx context.Context) (auth.Limits, error) {
 	return g.Limits, err
 }
 
-// forecast tells what the agent foresees for an account.
+// forecast prints the agent's forecast for an account.
 func (p *program) forecast(ctx context.Context, name string) error {
 	s, err := ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Account(ctx, name) })
 	if err != nil {

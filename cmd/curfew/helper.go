@@ -18,11 +18,11 @@ func (p *program) helperCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "helper TOOL",
 		Short: "Answer a tool that asks for credentials",
-		Long: `Answer a tool that asks for credentials, in its own protocol. Tools start this
-themselves; curfew setup shows how to tell them.
+		Long: `Answer a tool that asks for credentials, in the tool's own protocol. Tools run
+this command; curfew setup shows how to configure them.
 
-The host that a tool asks for chooses the account: the one that lists it under
-hosts in config.toml. A host on no list gets nothing.`,
+The host that a tool asks about chooses the account: the one that lists the host
+under hosts in config.toml. A host that no account lists gets no token.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage(cmd, "missing tool")
@@ -53,14 +53,14 @@ hosts in config.toml. A host on no list gets nothing.`,
 			ValidArgsFunction: cobra.NoFileCompletions,
 		}
 		sub.Flags().SetInterspersed(false) // what follows is the tool's own
-		sub.Flags().StringVar(&account, "account", "", "the account, when the host does not say which")
+		sub.Flags().StringVar(&account, "account", "", "the account, if the host does not choose one")
 		cmd.AddCommand(sub)
 	}
 	return cmd
 }
 
-// tellPerson says on the terminal what went wrong, past a tool that keeps
-// standard error to itself. Without a terminal the tray is there to say it.
+// tellPerson writes an error to the terminal. Some tools hide what their helper
+// writes to standard error. Without a terminal, the tray shows the state.
 func (p *program) tellPerson(err error) {
 	if f, ok := p.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return

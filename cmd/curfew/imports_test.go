@@ -39,7 +39,7 @@ var layers = []struct {
 	{"auth/authserver", nil, "the client is tested against an independent reading of the rules"},
 	{"auth/authserver/robot", nil, "it judges pages by what they ask, and knows no server's"},
 	{"ui/status", []string{"auth"}, "the words come from a snapshot alone, so that tray, window and command line say the same"},
-	{"ui/preferences", []string{"auth", "ui/status"}, "what a person chose of the looks lies beside the configuration, and sets the language of the words"},
+	{"ui/preferences", []string{"auth", "ui/status"}, "language and appearance are next to the configuration, and the language sets the words"},
 	{"ui/desktop", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "it starts programs, now or at login, and says why one does not start"},
 	{"ui/tray", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "the tray sees snapshots and holds no secret"},
 	{"ui/tray/traytest", nil, "it sees the tray as a panel does: over the bus"},

@@ -15,11 +15,10 @@ import (
 	"curfew/ui/terminal"
 )
 
-// Looking: the overview, status, log, forecast. The words for states come
-// from ui/status, as they do in the tray and the window.
+// The commands that show something: the overview, status and log. The words for
+// states come from ui/status, as they do in the tray and the window.
 
-// overview is what `curfew` alone shows: what is signed in, what is left,
-// what to do next.
+// overview is what `curfew` alone shows: every account, and what to do next.
 func (p *program) overview(ctx context.Context) error {
 	all, err := ask(ctx, p, func() ([]auth.Snapshot, error) { return p.client.Accounts(ctx) })
 	if err != nil {
@@ -74,7 +73,7 @@ func (p *program) statusCommand() *cobra.Command {
 			return p.status(cmd.Context(), name)
 		},
 	}
-	cmd.Flags().BoolVar(&watch, "watch", false, "go on, and show every change")
+	cmd.Flags().BoolVar(&watch, "watch", false, "keep running and print every change")
 	return p.addJSON(cmd)
 }
 
@@ -104,16 +103,16 @@ func (p *program) status(ctx context.Context, name string) error {
 	return writeTable(p.page(), all, now())
 }
 
-// noteOtherAgent says that the agent is of another version than this program, as
-// after an upgrade.
+// noteOtherAgent says that the agent has another version than this program, for
+// instance after an upgrade.
 func (p *program) noteOtherAgent() {
 	if v := p.client.AgentVersion(); v != "" && v != assets.Version {
 		p.note("the agent is still version %s, and this program is version %s", v, assets.Version)
-		p.hint("the new agent takes over when no sign-in or refresh is under way; one with --memory runs on until you end it")
+		p.hint("the new agent takes over when no sign-in or refresh is running; an agent with --memory keeps running until you end it")
 	}
 }
 
-// loginAgain is the command that signs in, whatever is left of a session.
+// loginAgain is the command that signs in, also when a session is still good.
 func loginAgain(s auth.Snapshot) string {
 	if live(s) && !spent(s) {
 		return "curfew login " + s.Name + " --force"
@@ -121,7 +120,7 @@ func loginAgain(s auth.Snapshot) string {
 	return "curfew login " + s.Name
 }
 
-// noAccounts says that there is nothing to show yet, and what to do about it.
+// noAccounts says that there is nothing to show yet, and what to do.
 func (p *program) noAccounts() error {
 	if err := p.say("no accounts yet"); err != nil {
 		return err
@@ -241,7 +240,7 @@ func writeAccount(page terminal.Page, s auth.Snapshot, at time.Time) error {
 	t := page.Table()
 	t.Toned(tone(v.Urgency), v.Name+":", status.Short(s, at))
 	if v.Subject != "" {
-		t.Row("  who", v.Subject)
+		t.Row("  user", v.Subject)
 	}
 	t.Row("  state", v.Title+". "+v.Detail)
 	if status.HasSession(s) {
@@ -266,7 +265,7 @@ func (p *program) logCommand() *cobra.Command {
 	var n int
 	cmd := &cobra.Command{
 		Use:               "log [NAME]",
-		Short:             "Show what happened: sign-ins, refreshes, who took tokens",
+		Short:             "Show what happened: sign-ins, refreshes, and which programs took tokens",
 		Args:              optionalName,
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -280,8 +279,8 @@ func (p *program) logCommand() *cobra.Command {
 			return p.log(cmd.Context(), name, n, follow)
 		},
 	}
-	cmd.Flags().IntVarP(&n, "lines", "n", 50, "how many of the newest events")
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on, and show what happens")
+	cmd.Flags().IntVarP(&n, "lines", "n", 50, "print the `N` newest events")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "keep running and print new events")
 	return p.addJSON(cmd)
 }
 
@@ -303,7 +302,7 @@ func (p *program) log(ctx context.Context, name string, n int, follow bool) erro
 	var failed error
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	// Every event changes a snapshot, so a change is when to look.
+	// Every event changes a snapshot, so each change is a reason to ask.
 	err = p.client.Watch(watching, func([]auth.Snapshot) {
 		events, err := p.client.Events(ctx, name, 1000)
 		if err == nil {

@@ -1,7 +1,7 @@
 // Command curfew is the command line of Curfew.
 //
-// It needs no cgo and no display, holds no session, and starts in milliseconds:
-// every command is a question to the agent over its socket.
+// It needs no cgo and no display, and it holds no session. Every command is a
+// question to the agent over its socket.
 package main
 
 import (
@@ -37,10 +37,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		stderr: stderr,
 		client: client.NewClient(""),
 	}
-	if len(args) > 0 && args[0] == "agent" { // before anything else takes its time
+	if len(args) > 0 && args[0] == "agent" { // at once: a caller waits for its socket
 		return int(terminal.Report(stderr, runProgram("curfew-agent", args[1:])))
 	}
-	// Scripts ask this in loops, and to build the tree of commands takes longer
+	// Scripts ask this in loops, and building the tree of commands takes longer
 	// than the agent's answer.
 	if len(args) == 2 && args[0] == "token" && auth.CheckName(args[1]) == nil {
 		return int(terminal.Report(stderr, p.token(ctx, args[1], auth.TokenRequest{MinValid: auth.AnyValidity, Program: caller()})))
@@ -70,9 +70,9 @@ programs, and ends every session after 30 days or 20 refreshes.
 
 Without a command it shows what is signed in and what is left.
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 sign-in needed, 4 temporarily
-unavailable, 5 refused, 6 keychain unavailable or locked, 7 agent not running
-and not startable.`,
+Exit codes: 0 success; 1 failed; 2 usage; 3 sign-in needed; 4 temporarily
+unavailable; 5 refused; 6 keychain unavailable or locked; 7 the agent is not
+running and cannot be started.`,
 		Args:              p.rootArgs,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return p.overview(cmd.Context()) },
 		SilenceErrors:     true,
@@ -87,7 +87,7 @@ and not startable.`,
 	root.AddGroup(
 		&cobra.Group{ID: "accounts", Title: "Accounts:"},
 		&cobra.Group{ID: "tokens", Title: "Tokens:"},
-		&cobra.Group{ID: "look", Title: "Looking:"},
+		&cobra.Group{ID: "look", Title: "Status:"},
 		&cobra.Group{ID: "programs", Title: "Programs:"},
 	)
 	group := func(id string, commands ...*cobra.Command) {
@@ -122,7 +122,7 @@ func (p *program) addJSON(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// usage is an error of whoever typed the command.
+// usage is an error in what was typed.
 func usage(cmd *cobra.Command, format string, args ...any) error {
 	return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf(format, args...), Hint: "see: " + cmd.CommandPath() + " --help"}
 }
@@ -168,7 +168,7 @@ func (p *program) completeName(cmd *cobra.Command, args []string, _ string) ([]s
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// note says something beside the answer.
+// note says something besides the answer, on standard error.
 func (p *program) note(format string, args ...any) {
 	fmt.Fprintln(p.stderr, terminal.OneLine(fmt.Sprintf("curfew: "+format, args...)))
 }
@@ -189,8 +189,8 @@ func (p *program) printJSON(v any, oneOfMany bool) error {
 	return terminal.JSON(p.stdout, v, oneOfMany)
 }
 
-// ask asks the agent, and starts it when none answers. The quick way comes
-// first: an agent that runs costs no extra question.
+// ask asks the agent, and starts it when none answers. It asks first: an agent
+// that runs costs no extra question.
 func ask[T any](ctx context.Context, p *program, question func() (T, error)) (T, error) {
 	v, err := question()
 	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Kind != auth.KindNotRunning {

@@ -35,9 +35,9 @@ import (
 	"curfew/ui/tools"
 )
 
-// The scripts of testdata run the real program: its own agent, a real
-// gnome-keyring on a private bus, a real authorization server, and a person
-// played by robot.
+// The scripts of testdata run the real program with its own agent, a real
+// gnome-keyring on a private bus and a real authorization server. robot plays the
+// person.
 func TestMain(m *testing.M) {
 	if dir := buildOthers(); dir != "" {
 		defer os.RemoveAll(dir)
@@ -342,10 +342,10 @@ func (w *world) replay(ts *testscript.TestScript, neg bool, args []string) {
 	w.canary(ts, false, nil)
 }
 
-// canary fails when any secret that the recorder saw lies in clear where other
-// programs look: in a file of this world (logs, state, configuration, the
-// keychain's own), in an item of the keychain, in the arguments or the
-// environment of any process.
+// canary fails when other programs can read a secret that the recorder saw. It
+// looks into the files of this world (logs, state, configuration, the
+// keychain's), and into the keychain's items. It also looks at the arguments and
+// the environment of every process.
 func (w *world) canary(ts *testscript.TestScript, neg bool, args []string) {
 	w.mu.Lock()
 	secrets := slices.Clone(w.secrets)
@@ -361,7 +361,7 @@ func (w *world) canary(ts *testscript.TestScript, neg bool, args []string) {
 					continue // the header is in every token
 				}
 				if bytes.Contains(text, []byte(part)) {
-					ts.Fatalf("a secret lies in clear in %s", where)
+					ts.Fatalf("a secret is in clear in %s", where)
 				}
 			}
 		}

@@ -10,8 +10,8 @@ import (
 	"curfew/auth/agent/client"
 )
 
-// The agent and the demo are programs of their own: the command line links
-// neither engine nor server. These commands become them.
+// The agent and the demo are separate programs: the command line links neither
+// engine nor server. These commands become them.
 
 func agentCommand() *cobra.Command {
 	return become("agent", "Run the agent that keeps the sessions", "curfew-agent")
@@ -25,9 +25,8 @@ func demoCommand() *cobra.Command {
 	return become("demo", "Try Curfew with its own server, in a temporary profile", "curfew-demo", "demo")
 }
 
-// become makes a command that another of Curfew's programs takes over: the one
-// next to this program, else the one on PATH. Its flags and its help are the
-// other program's.
+// become makes a command that becomes another of Curfew's programs: the one next
+// to this program, else the one on PATH. That program has the flags and the help.
 func become(name, short, program string, first ...string) *cobra.Command {
 	return &cobra.Command{
 		Use:                name,

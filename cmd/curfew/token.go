@@ -18,8 +18,6 @@ import (
 	"curfew/ui/terminal"
 )
 
-// Access tokens: printing one, spending a refresh, handing one to a command.
-
 func (p *program) tokenCommand() *cobra.Command {
 	life, wait, best := terminal.NotGiven, terminal.NotGiven, false
 	cmd := &cobra.Command{
@@ -36,7 +34,7 @@ func (p *program) tokenCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be valid (default 60s)")
-	cmd.Flags().BoolVar(&best, "best", false, "take what token there is, even if it is valid for less")
+	cmd.Flags().BoolVar(&best, "best", false, "accept a token that is valid for less than --min-valid")
 	cmd.Flags().Var(&wait, "max-wait", "how long to wait for a refresh (default 10s)")
 	return p.addJSON(cmd)
 }
@@ -68,7 +66,7 @@ func (p *program) refreshCommand() *cobra.Command {
 	return p.addJSON(&cobra.Command{
 		Use:               "refresh NAME",
 		Short:             "Spend one refresh now",
-		Long:              "Spend one refresh now, whatever the plan says, and say what is left of them.",
+		Long:              "Spend one refresh now, whatever the refresh mode is, and print how many are left.",
 		Args:              oneName,
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -80,7 +78,7 @@ func (p *program) refreshCommand() *cobra.Command {
 			if p.json {
 				return p.printJSON(s, false)
 			}
-			return p.say("%s is refreshed, for one of its refreshes: %s", args[0], status.Short(s, now()))
+			return p.say("%s: one refresh spent: %s", args[0], status.Short(s, now()))
 		},
 	})
 }
@@ -90,19 +88,19 @@ func (p *program) execCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exec NAME -- COMMAND...",
 		Short: "Run a command that can read an access token",
-		Long: `Run a command with an access token that it reads from a file descriptor, once.
-The token is never in the arguments or in the environment, which other programs
-can see.
+		Long: `Run a command that reads an access token from a file. The file can be read once.
+The token itself is never in the arguments or in the environment, which other
+programs can see.
 
-  CURFEW_ACCESS_TOKEN_FILE   in the environment: a file that holds the token
-  {token_file}               in the arguments: a file that holds the token
+  CURFEW_ACCESS_TOKEN_FILE   in the environment: the file that holds the token
+  {token_file}               in the arguments: the file that holds the token
   {header_file}              in the arguments: a file that holds the header line
-                             "Authorization: Bearer TOKEN", as curl's -H @FILE wants it`,
+                             "Authorization: Bearer TOKEN", as curl's -H @FILE expects`,
 		Example: `  curfew exec work -- curl -H @{header_file} https://api.example.com/me
   curfew exec work -- sh -c 'gh auth login --with-token < "$CURFEW_ACCESS_TOKEN_FILE"'`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if dash := cmd.ArgsLenAtDash(); len(args) < 2 || dash != 1 {
-				return usage(cmd, "say: curfew exec NAME -- COMMAND")
+				return &auth.Error{Kind: auth.KindBadRequest, Message: "expected an account name, then --, then a command", Hint: "usage: curfew exec NAME -- COMMAND"}
 			}
 			return auth.CheckName(args[0])
 		},
