@@ -1,8 +1,7 @@
-// Package preferences keeps what a person chose of how Curfew looks and
-// speaks: one small file beside the configuration, written by the window's
-// settings and followed by the tray. No rule of a session depends on it, so a
-// file that is missing or broken is nobody's trouble: everything is then as
-// the desktop has it.
+// Package preferences keeps the language and the appearance that a person chose.
+// They are in a small file next to the configuration. The window's settings write
+// it, and the tray follows it. No rule of a session depends on it. So a file that
+// is missing or broken does no harm: the desktop's settings hold instead.
 package preferences
 
 import (
@@ -27,8 +26,8 @@ type Preferences struct {
 	Appearance string `toml:"appearance,omitempty"` // "dark" or "light"; anything else: the desktop's
 }
 
-// Speak makes this process speak the language that was chosen, or the
-// desktop's where there is no choice or none that is known.
+// Speak makes this process speak the language that was chosen. Without a choice,
+// or with an unknown one, it speaks the desktop's.
 func (p Preferences) Speak() { status.SetLanguage(p.language()) }
 
 func (p Preferences) language() string {
@@ -37,7 +36,7 @@ func (p Preferences) language() string {
 			return l.Code
 		}
 	}
-	tags, err := locale.GetLocales() // LC_ALL, LC_MESSAGES, LANG, LANGUAGE; elsewhere the system's list
+	tags, err := locale.GetLocales() // on Linux, from LC_ALL, LC_MESSAGES, LANG or LANGUAGE
 	if err != nil {
 		return status.English
 	}
@@ -47,10 +46,10 @@ func (p Preferences) language() string {
 const (
 	fileName = "ui.toml"
 	header   = "# How the tray and the window look and speak. The window's settings write this file.\n"
-	mostSize = 1 << 16 // bytes; it holds two lines
+	mostSize = 1 << 16 // bytes; the file has two lines
 )
 
-// Path returns where the preferences are: ui.toml beside config.toml.
+// Path returns where the preferences are: ui.toml, next to config.toml.
 func Path() (string, error) {
 	config, err := auth.ConfigPath()
 	if err != nil {
@@ -59,8 +58,8 @@ func Path() (string, error) {
 	return filepath.Join(filepath.Dir(config), fileName), nil
 }
 
-// Load reads the preferences. Without a file they are the zero value, which
-// is no error.
+// Load reads the preferences. Without a file it returns the zero value and no
+// error.
 func Load() (Preferences, error) {
 	path, err := Path()
 	if err != nil {
@@ -69,7 +68,7 @@ func Load() (Preferences, error) {
 	return read[Preferences](path)
 }
 
-// read reads a small file; without it, what it holds is the zero value.
+// read reads a small file. Without a file it returns the zero value.
 func read[T any](path string) (zero T, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -83,7 +82,7 @@ func read[T any](path string) (zero T, err error) {
 		err = toml.Unmarshal(b, &got)
 	}
 	if err != nil {
-		return zero, fmt.Errorf("%s cannot be read: %w", path, err)
+		return zero, fmt.Errorf("cannot read %s: %w", path, err)
 	}
 	return got, nil
 }
@@ -98,8 +97,8 @@ func save(path, header string, v any) error {
 }
 
 // Change reads the preferences, lets edit change them, and writes them in one
-// piece: who reads them meanwhile sees the old ones or the new. A file that
-// cannot be read is replaced.
+// piece. Other programs read either the old ones or the new. A file that cannot
+// be read is replaced.
 func Change(edit func(*Preferences)) error {
 	path, err := Path()
 	if err != nil {
@@ -108,16 +107,16 @@ func Change(edit func(*Preferences)) error {
 	p, _ := read[Preferences](path)
 	edit(&p)
 	if err := save(path, header, p); err != nil {
-		return fmt.Errorf("the preferences were not saved: %w", err)
+		return fmt.Errorf("cannot save the preferences: %w", err)
 	}
 	return nil
 }
 
-// Watch calls changed, one call at a time, with the preferences as they are and
-// then each time that they were written, until ctx ends or the system tells no
-// more. Between two changes it sleeps: nothing is looked up by the clock. What
-// cannot be read changes nothing. A directory that is removed or moved away is
-// waited for, and not made anew: who did that may be about to put another there.
+// Watch calls changed with the preferences, at once and after each change, one
+// call at a time. It returns when ctx ends or the system stops reporting changes.
+// Between changes it sleeps: it does not poll. A file that cannot be read changes
+// nothing. When the directory is removed or moved away, Watch waits for a new one
+// and does not make it: a person may be about to put another one there.
 func Watch(ctx context.Context, changed func(Preferences)) error {
 	path, err := Path()
 	if err != nil {
@@ -125,21 +124,21 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 	}
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
-		return fmt.Errorf("changes of the preferences cannot be followed: %w", err)
+		return fmt.Errorf("cannot follow changes of the preferences: %w", err)
 	}
 	defer w.Close()
-	// The directory, not the file, which is another one after each change.
+	// It follows the directory, because each change replaces the file.
 	dir := filepath.Dir(path)
 	followed := dir
 	if err = os.MkdirAll(dir, 0o700); err == nil {
 		followed, err = follow(w, dir, "")
 	}
 	if err != nil {
-		return fmt.Errorf("changes of the preferences cannot be followed: %w", err)
+		return fmt.Errorf("cannot follow changes of the preferences: %w", err)
 	}
 	target := ""
-	for written := true; ; {
-		if written { // or it was, before it could be seen
+	for written := true; ; { // at first: it may have been written before this watched
+		if written {
 			target = report(w, path, changed)
 		}
 		written = false
@@ -180,10 +179,11 @@ func report(w *fsnotify.Watcher, path string, changed func(Preferences)) (target
 	return target
 }
 
-// follow has w follow dir in place of before or, while dir does not exist, the
-// nearest directory above it, where it would come back. It returns which.
+// follow makes w follow dir instead of before. While dir does not exist, w
+// follows the nearest directory above it, where dir would appear. It returns
+// which one.
 func follow(w *fsnotify.Watcher, dir, before string) (followed string, err error) {
-	w.Remove(before) // an error says that the system has forgotten it already
+	w.Remove(before) // it fails if before is gone, which does no harm
 	for at, below := dir, ""; ; {
 		switch err := w.Add(at); {
 		case errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at):
@@ -200,8 +200,8 @@ func follow(w *fsnotify.Watcher, dir, before string) (followed string, err error
 	}
 }
 
-// linked returns what a link at path leads to: the file alone is followed there,
-// since its directory may be a busy one. "" where there is no link.
+// linked returns the file that a link at path leads to, "" if there is no link.
+// Only that file is followed, because its directory may be a busy one.
 func linked(path string) string {
 	if fi, err := os.Lstat(path); err != nil || fi.Mode().Type() != fs.ModeSymlink {
 		return ""

@@ -12,8 +12,8 @@ import (
 	"curfew/ui/status"
 )
 
-// home gives the test directories of its own, not yet there, and returns the
-// path of the preferences in them.
+// home gives the test private directories, which do not exist yet. It returns
+// the path of the preferences in them.
 func home(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -97,8 +97,8 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// TestLink: people who keep their dot files elsewhere have a link there, which
-// stays one, and what is written where it leads is followed.
+// TestLink: some people keep their dot files elsewhere and have a link here. It
+// stays a link, and changes of its target are followed.
 func TestLink(t *testing.T) {
 	path, target := home(t), filepath.Join(t.TempDir(), "curfew-ui.toml")
 	write(t, target, "language = \"en\"\n")
@@ -131,7 +131,7 @@ func TestChangeThatCannotBeSaved(t *testing.T) {
 	path := home(t)
 	write(t, filepath.Dir(path), "no directory")
 	err := Change(func(p *Preferences) { p.Language = "de" })
-	if err == nil || !strings.Contains(err.Error(), "not saved") {
+	if err == nil || !strings.Contains(err.Error(), "cannot save") {
 		t.Errorf("err %v", err)
 	}
 }
@@ -209,8 +209,8 @@ func TestWatch(t *testing.T) {
 	w.stop()
 }
 
-// TestWatchOutlivesItsDirectory: who removes the configuration, or puts another
-// one in its place, is followed there, and is not given the directory back.
+// TestWatchOutlivesItsDirectory: a directory that is removed or replaced is
+// followed, and Watch does not make it again.
 func TestWatchOutlivesItsDirectory(t *testing.T) {
 	path := home(t)
 	dir := filepath.Dir(path)

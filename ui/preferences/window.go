@@ -7,10 +7,10 @@ import (
 	"curfew/auth"
 )
 
-// Window is what one window leaves to the next. Nobody chose it, so it lies
-// with the state, not beside the configuration, and nothing follows it. It is
-// not kept in Fyne's preferences: they leave the second of two changes in a
-// tenth of a second to a goroutine that the end of the program overtakes.
+// Window is what one window leaves to the next. Nobody chose it, so it is in the
+// state directory and not next to the configuration. It is not in Fyne's
+// preferences: of two changes within a tenth of a second, they save the second in
+// a goroutine, which may be too late when the program ends.
 type Window struct {
 	Account string  `toml:"account,omitempty"` // the one shown last
 	Width   float32 `toml:"width,omitempty"`   // both in Fyne's units; 0 before a window was closed
@@ -23,8 +23,8 @@ const (
 	mostUnits    = 1 << 14 // of a width or height; no screen has more
 )
 
-// LoadWindow reads what the last window left; without one, the zero value. A
-// size that no screen has is none.
+// LoadWindow reads what the last window left, or the zero value. It ignores a
+// size that no screen has.
 func LoadWindow() (Window, error) {
 	path, err := windowPath()
 	if err != nil {
@@ -37,14 +37,14 @@ func LoadWindow() (Window, error) {
 	return w, err
 }
 
-// Save leaves w to the next window. It has reached the disk on return.
+// Save leaves w to the next window. When it returns, w is on the disk.
 func (w Window) Save() error {
 	path, err := windowPath()
 	if err == nil {
 		err = save(path, windowHeader, w)
 	}
 	if err != nil {
-		return fmt.Errorf("the window will not be remembered: %w", err)
+		return fmt.Errorf("cannot save the size of the window: %w", err)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func TestWindowThatCannotBeSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Dir(path), "no directory")
-	if err := (Window{Account: "work"}).Save(); err == nil || !strings.Contains(err.Error(), "not be remembered") {
+	if err := (Window{Account: "work"}).Save(); err == nil || !strings.Contains(err.Error(), "cannot save") {
 		t.Errorf("err %v", err)
 	}
 }

@@ -20,8 +20,8 @@ import (
 	_ "embed"
 )
 
-// An Album is a directory of pictures with their captions: NAME.png, and in
-// NAME.json what it shows. Several programs may fill the same one.
+// An Album is a directory of pictures. NAME.png has a caption in NAME.json.
+// Several programs may fill the same album.
 type Album struct{ dir string }
 
 // Open opens an album, and makes its directory.
@@ -91,8 +91,8 @@ func (a *Album) Pictures() ([]Picture, error) {
 	return all, err
 }
 
-// leastColours is how many colours a picture of something has at the least:
-// a window without content has two or three.
+// leastColours is how few colours a picture of something can have. A window
+// without content has two or three.
 const leastColours = 12
 
 // Check looks at every picture of the album and reports those that are blank
@@ -131,8 +131,8 @@ func Colours(img image.Image) int {
 //go:embed index.html
 var indexPage string
 
-// Index writes index.html, a page of all pictures, and list.txt, the same as
-// lines of text.
+// Index writes index.html, a page of all pictures. It also writes list.txt, which
+// has a line of text for each.
 func (a *Album) Index(all []Picture) error {
 	type group struct {
 		Name     string

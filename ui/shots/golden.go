@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Golden compares got with the file at path, which says what is right. With
-// update it takes got as right, and writes the file.
+// Golden compares got with the file at path, which has the right text. With
+// update it writes got to the file instead.
 func Golden(t testing.TB, update bool, path, got string) {
 	t.Helper()
 	if update {

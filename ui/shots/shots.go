@@ -1,10 +1,11 @@
-// Package shots is what Curfew is looked at by: every situation that tray,
-// menu and window must be able to show, in one table, and the album into which
-// their pictures go. Only tests use it; `make ui-shots` makes the album.
+// Package shots has the situations that Curfew's pictures show. One table lists
+// every situation that tray, menu and window must be able to show. An album
+// collects the pictures. Only tests use this package; `make ui-shots` makes the
+// album.
 //
-// A situation is what the agent says, so the same one is an icon, a menu and a
-// window. What exists in one of them alone, as a page of the window, is added
-// there.
+// Its one hard idea: a situation is what the agent says. So the same situation
+// becomes an icon, a menu and a window. What only one of them has, such as a page
+// of the window, is added there.
 package shots
 
 import (
@@ -15,25 +16,25 @@ import (
 	"curfew/auth"
 )
 
-// A Situation is one state of the world, as the agent tells it.
+// A Situation is one state of the world, as the agent reports it.
 type Situation struct {
 	Name     string // of its pictures: small letters, digits and dashes
-	Caption  string // what one should see, in a line
+	Caption  string // what the picture should show, in a line
 	Accounts []auth.Snapshot
 	Agent    Agent
 }
 
-// Agent says whether there is one that answers.
+// Agent says whether an agent answers.
 type Agent int
 
-// The agent answers, was not heard yet, or has gone.
+// The agent answers, has not answered yet, or is gone.
 const (
 	Up Agent = iota
 	Starting
 	Gone
 )
 
-// ErrGone is what a front end is told when the agent has gone.
+// ErrGone is the error that a front end gets when the agent is gone.
 var ErrGone = auth.Fail(auth.KindNotRunning, auth.Say("agent_not_running"), auth.Say("hint_start_agent"))
 
 const day = 24 * time.Hour
@@ -55,7 +56,7 @@ func Live(now time.Time) auth.Snapshot {
 	return s
 }
 
-// Fresh is an account that nobody has signed in to yet.
+// Fresh is an account before its first sign-in.
 func Fresh() auth.Snapshot {
 	s := auth.Snapshot{
 		Name: "Notes", Provider: "https://notes.example", State: auth.SignedOut,
@@ -83,7 +84,7 @@ func spend(s *auth.Snapshot, now time.Time, days time.Duration, used int) {
 	}
 }
 
-// over makes s a session that ended five minutes ago for reason. Who signs out wants to be forgotten.
+// over makes s a session that ended five minutes ago for reason. Signing out also forgets the user.
 func over(s *auth.Snapshot, now time.Time, reason auth.Reason) {
 	subject, took := s.Subject, s.TookTokens
 	if reason == auth.ByUser {
@@ -117,7 +118,7 @@ func Situations(now time.Time) []Situation {
 		Situation{Name: "accounts-5", Caption: "five accounts, one of them over", Accounts: Crowd(now, 5)},
 		Situation{Name: "accounts-30", Caption: "thirty accounts", Accounts: Crowd(now, 30)},
 		Situation{Name: "agent-starting", Caption: "nothing heard of the agent yet", Agent: Starting},
-		Situation{Name: "agent-gone", Caption: "the agent has gone; what was known is from before", Agent: Gone, Accounts: []auth.Snapshot{Live(now)}},
+		Situation{Name: "agent-gone", Caption: "the agent has gone; the last known state is shown", Agent: Gone, Accounts: []auth.Snapshot{Live(now)}},
 		Situation{Name: "agent-never", Caption: "the agent cannot be started", Agent: Gone},
 	)
 
@@ -244,7 +245,7 @@ func Situations(now time.Time) []Situation {
 	return all
 }
 
-// refused is what an account says that is held.
+// refused is the message of a held account.
 func refused(why string) auth.Text {
 	return auth.Say("kept", auth.Say("server_refused", why)).Sentence()
 }

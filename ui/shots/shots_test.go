@@ -63,13 +63,13 @@ func constants(t *testing.T, name string) []string {
 	return values
 }
 
-// TestSituations: the table has every state, every reason for an end, every
-// phase of a sign-in, and the numbers of accounts that matter.
+// TestSituations: the table has every state, reason for an end and phase of a
+// sign-in. It also has the numbers of accounts that matter.
 func TestSituations(t *testing.T) {
 	seen, names, numbers := map[string]bool{}, map[string]bool{}, map[int]bool{}
 	for _, s := range shots.Situations(now) {
 		if names[s.Name] || s.Caption == "" || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			t.Errorf("situation %q: must have a name of its own and a caption", s.Name)
+			t.Errorf("situation %q: must have a unique name and a caption", s.Name)
 		}
 		names[s.Name] = true
 		numbers[len(s.Accounts)] = true

@@ -11,12 +11,12 @@ import (
 	"golang.org/x/text/width"
 )
 
-// A Page is where a program's answer is read. On a terminal it is as wide as
-// the terminal and has its colours. Elsewhere, as in a file or a pipe, nothing
-// is coloured, left out or wrapped.
+// A Page is where a program's answer is read. On a terminal it is as wide as the
+// terminal and has colours. In a file or a pipe, nothing is coloured, left out or
+// wrapped.
 type Page struct {
 	w     io.Writer
-	width int // columns; 0 where there is no terminal
+	width int // columns; 0 without a terminal
 	color bool
 }
 
@@ -37,8 +37,8 @@ func NewPage(w io.Writer) Page {
 	return p
 }
 
-// To returns the same page with another writer, as for text that is compared
-// before it is shown.
+// To returns the same page with another writer, for text that is compared before
+// it is shown.
 func (p Page) To(w io.Writer) Page {
 	p.w = w
 	return p
@@ -60,8 +60,8 @@ const (
 
 // A Table aligns columns on a page. Rows are printed by Flush.
 type Table struct {
-	// Optional is how many columns, from the right, a narrow terminal may do
-	// without. What then remains is wrapped in its last column.
+	// Optional is how many columns, from the right, a narrow terminal may leave
+	// out. The last column of the others is wrapped.
 	Optional int
 
 	page Page
@@ -90,7 +90,7 @@ func (t *Table) Toned(tone Tone, cells ...string) {
 
 const (
 	gap       = 2  // columns between two cells
-	leastWrap = 16 // columns that wrapped text has at least
+	leastWrap = 16 // the fewest columns of wrapped text
 )
 
 // Flush prints the table.
@@ -183,8 +183,8 @@ func wrap(s string, most int) []string {
 	return append(lines, line)
 }
 
-// columns is how many columns of a terminal s takes: two for wide characters,
-// as of Chinese, and none for marks that sit on others.
+// columns is how many columns of a terminal s takes. Wide characters, such as
+// Chinese ones, take two. Marks above and below others take none.
 func columns(s string) int {
 	n := 0
 	for _, r := range s {

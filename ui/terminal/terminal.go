@@ -1,11 +1,11 @@
 // Package terminal is how Curfew's programs speak to a terminal and to the
 // scripts that call them.
 //
-// Its one hard idea: standard output carries the answer and nothing else.
-// Everything else goes to standard error as "curfew: what is wrong", in lower
-// case and without a full stop, followed by "hint: what to do". The exact words
-// of the session model ([auth.MessageAge], [auth.MessageRefreshes]) stay exact.
-// No secret is ever in an argument, in the environment or in a message.
+// Its one hard idea: only the answer goes to standard output. Everything else
+// goes to standard error as "curfew: what is wrong" and "hint: what to do". These
+// are in lower case and have no full stop. The messages of the session model
+// ([auth.MessageAge], [auth.MessageRefreshes]) keep their exact words. No secret
+// is ever in an argument, in the environment or in a message.
 package terminal
 
 import (
@@ -33,8 +33,8 @@ const (
 	SignInNeeded Code = 3 // limit reached, revoked, never signed in
 	Unavailable  Code = 4 // offline, throttled: try again later
 	Refused      Code = 5 // consent denied, policy, client refused
-	Keychain     Code = 6 // keychain locked or away
-	NoAgent      Code = 7 // agent not running and not startable
+	Keychain     Code = 6 // keychain locked or unavailable
+	NoAgent      Code = 7 // the agent is not running and cannot be started
 )
 
 // CodeOf maps the engine's kinds to exit codes.
@@ -57,13 +57,13 @@ func CodeOf(k auth.Kind) Code {
 	}
 }
 
-// Silent is the error of a command that has said everything itself.
+// Silent is the error of a command that has already reported its errors.
 type Silent Code
 
 // Error names the exit code.
 func (e Silent) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// Report says on w what went wrong, and what to do, and returns the exit code.
+// Report writes to w what went wrong and what to do. It returns the exit code.
 func Report(w io.Writer, err error) Code {
 	if err == nil {
 		return OK
@@ -85,8 +85,7 @@ func Report(w io.Writer, err error) Code {
 	return CodeOf(e.Kind)
 }
 
-// OneLine keeps text from elsewhere from writing to the terminal what it must
-// not: a second line, or an escape sequence.
+// OneLine keeps text from elsewhere on one line and takes out escape sequences.
 func OneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -106,18 +105,18 @@ func JSON(w io.Writer, v any, oneOfMany bool) error {
 	return e.Encode(v)
 }
 
-// Span is the value of a flag that takes a time span: "90s", "30d", or a number
-// of seconds. Below zero it was not given.
+// Span is the value of a flag that takes a time span, such as "90s" or "30d". A
+// bare number is of seconds.
 type Span time.Duration
 
-// NotGiven is a [Span] that nobody gave.
+// NotGiven is the [Span] of a flag that was not given.
 const NotGiven Span = -1
 
 // Duration returns the span.
 func (f Span) Duration() time.Duration { return time.Duration(f) }
 
 // Type names the flag's value in the help.
-func (f *Span) Type() string { return "span" }
+func (f *Span) Type() string { return "SPAN" }
 
 // String returns the span as Set reads it.
 func (f *Span) String() string {

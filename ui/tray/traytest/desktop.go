@@ -1,12 +1,12 @@
 //go:build unix && !darwin
 
-// Package traytest is a desktop without pixels: a private D-Bus session in
-// which the caller is the StatusNotifierWatcher, the notification service and
-// the person who reads the menu and clicks. Tests drive the real curfew-tray
-// with it; on a bus with a real panel it reads what the panel shows.
+// Package traytest is a desktop without pixels, for tests of the real
+// curfew-tray. It is a private D-Bus session with a StatusNotifierWatcher and a
+// notification service. The test reads the menu and clicks, like a person. On a
+// bus with a real panel it reads what the panel shows.
 //
-// Nothing in it sleeps: [Desktop.Wait] looks again whenever the bus says that
-// something changed.
+// Nothing in it sleeps: [Desktop.Wait] looks again whenever the bus reports a
+// change.
 package traytest
 
 import (
@@ -73,7 +73,7 @@ type Notification struct {
 	App, Icon     string
 	Summary, Body string
 	Replaces      uint32
-	Actions       []string // key, label, key, label ...
+	Actions       []string // keys, each followed by its label
 	Hints         map[string]dbus.Variant
 	Timeout       int32
 	Sender        string
@@ -118,8 +118,8 @@ func (d *Desktop) change(f func()) {
 	d.changed = make(chan struct{})
 }
 
-// Wait returns when ok does, asking again after every signal on the bus, or
-// with an error when ctx ends.
+// Wait calls ok, and again after every signal on the bus, until it returns true.
+// It returns an error when ctx ends first.
 func (d *Desktop) Wait(ctx context.Context, ok func() bool) error {
 	for {
 		d.mu.Lock()
@@ -176,7 +176,7 @@ func (d *Desktop) StartWatcher(host bool) error {
 	return d.own(watcherName)
 }
 
-// StopWatcher takes the watcher away, as a panel that crashes does.
+// StopWatcher takes the watcher away, as if the panel had crashed.
 func (d *Desktop) StopWatcher() error {
 	d.change(func() { d.items = nil })
 	_, err := d.conn.ReleaseName(watcherName)
@@ -291,7 +291,7 @@ type Item struct {
 	path dbus.ObjectPath
 }
 
-// In is the icon as another desktop on the same bus has it, in a panel of its own.
+// In is the same icon in the panel of another desktop on the bus.
 func (i Item) In(d *Desktop) Item { return Item{d, i.bus, i.path} }
 
 func (i Item) property(name string, v any) error {
@@ -302,7 +302,7 @@ func (i Item) property(name string, v any) error {
 	return dbus.Store([]any{p.Value()}, v)
 }
 
-// Name returns a property that is text: "Id", "Title", "Status", "Category".
+// Name returns a property that is text, such as "Title" or "Status".
 func (i Item) Name(property string) (string, error) {
 	var s string
 	return s, i.property(property, &s)
@@ -319,7 +319,7 @@ func (i Item) Tooltip() (string, error) {
 	return t.Title, i.property("ToolTip", &t)
 }
 
-// pixels is an image: ARGB, 32 bits, most significant byte first.
+// pixels is an image of 32-bit ARGB values, most significant byte first.
 type pixels struct {
 	W, H int32
 	Data []byte
@@ -451,8 +451,8 @@ func (i Item) Open() error { return i.event(0, "opened") }
 // Close tells the tray that its menu was closed, as Qt panels do.
 func (i Item) Close() error { return i.event(0, "closed") }
 
-// Hurry asks for the properties of rows in one breath, one after the other, as
-// GTK's panels do, and reports whether the answers came in that order.
+// Hurry asks for the properties of rows without waiting for answers, as GTK's
+// panels do. It reports whether the answers came in the same order.
 func (i Item) Hurry(rows ...int32) (inOrder bool, err error) {
 	menu, err := i.menu()
 	if err != nil {
@@ -475,8 +475,8 @@ func (i Item) Hurry(rows ...int32) (inOrder bool, err error) {
 	return inOrder, nil
 }
 
-// Find returns the first row whose label begins with prefix, depth first, and
-// below it the next prefix, and so on.
+// Find returns the first row whose label begins with the first prefix, depth
+// first. It then looks below that row for the next prefix.
 func (r Row) Find(prefixes ...string) (Row, bool) {
 	if len(prefixes) == 0 {
 		return r, true
