@@ -33,7 +33,7 @@ func readReply(t *testing.T, resp *http.Response) reply {
 
 func pathOf(u string) string { return strings.TrimPrefix(u, testIssuer) }
 
-// Whoever is not known is never sent anywhere.
+// An unknown visitor is never sent anywhere.
 func TestNeverRedirected(t *testing.T) {
 	l := newLab(t, func(c *Config) { c.AutoApprove = "alice" })
 	for name, u := range map[string]string{

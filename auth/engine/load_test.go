@@ -119,8 +119,8 @@ func TestDamagedClientSecret(t *testing.T) {
 	})
 }
 
-// Whoever waits for an account's session waits for that account, from before
-// the engine runs.
+// A caller that waits for an account's session waits for that account only,
+// even from before the engine runs.
 func TestReady(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.stop()

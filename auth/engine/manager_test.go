@@ -288,10 +288,10 @@ func TestGeneralChanges(t *testing.T) {
 		synctest.Wait()
 		s := w.wantState(auth.Ended, auth.ByAge)
 		if s.EndedAt.IsZero() || s.RefreshesUsed != before.RefreshesUsed {
-			t.Errorf("the end is told as %+v", s)
+			t.Errorf("the end is shown as %+v", s)
 		}
 		if s.MaxAge != 24*3600 || s.MaxRefreshes != 20 || s.MaxIdle != 3600 { // what the next one will get
-			t.Errorf("the limits are told as %d s, %d refreshes, %d s", s.MaxAge, s.MaxRefreshes, s.MaxIdle)
+			t.Errorf("the limits are shown as %d s, %d refreshes, %d s", s.MaxAge, s.MaxRefreshes, s.MaxIdle)
 		}
 	})
 }
@@ -512,8 +512,8 @@ func TestSignOutLocked(t *testing.T) {
 	})
 }
 
-// Whoever asks for a device code while a sign-in waits in the browser gets
-// one, and no link to a page that the device has no use for.
+// A request for a device code while a sign-in waits in the browser gets one. It
+// gets no link to a page that the other device cannot use.
 func TestSignInTheOtherWay(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		browser, err := w.m.StartSignIn(t.Context(), "work", auth.SignInRequest{})
