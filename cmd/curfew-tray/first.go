@@ -2,34 +2,91 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"time"
 
 	"curfew/auth/agent"
 	"curfew/auth/agent/client"
+	"curfew/ui/desktop"
 )
 
 // There is one tray for each agent's socket. The first listens at a socket of
-// its own; a second connects to it, which shows the window of the first, and
-// ends. No byte is exchanged: connecting is the message.
+// its own; a second connects to it and says in which desktop session it was
+// started. Usually that shows the window of the first, and the second ends.
+// The first ends instead when the person is in another session by now, when
+// its icon cannot be reached, or when its program was replaced. So nobody has
+// to end a tray that a logout or an upgrade has left behind.
 
-type first struct{ net.Listener }
+const (
+	yours = "yours\n" // the answer of a tray that ends
 
-// claim makes this the first tray, or fails with agent.ErrRunning.
-func claim(ctx context.Context, agentSocket string) (*first, error) {
-	l, err := agent.Listen(ctx, traySocket(agentSocket))
-	if err != nil {
-		return nil, err
-	}
-	return &first{l}, nil
+	helloTime = 2 * time.Second  // for a second tray to say where it is
+	helloSize = 64 << 10         // of that, in bytes
+	shownTime = time.Second      // for the icon to take a click; without a bus there is none
+	knockTime = 10 * time.Second // for the first tray to show its window, or to end
+)
+
+// first is the tray that others find.
+type first struct {
+	net.Listener
+	knocks  chan struct{} // each shows the window
+	program os.FileInfo   // this one's file, as it was at the start
+
+	successor net.Conn // a second tray, which waits for the end of this one
 }
+
+// claim makes this the first tray. Where another one runs and stays, its
+// window is shown and the error is agent.ErrRunning.
+func claim(ctx context.Context, agentSocket string) (*first, error) {
+	for {
+		l, err := agent.Listen(ctx, traySocket(agentSocket))
+		if err == nil {
+			return newFirst(l), nil
+		}
+		if !errors.Is(err, agent.ErrRunning) {
+			return nil, err
+		}
+		yields, failed := knock(ctx, agentSocket)
+		if failed != nil {
+			return nil, failed
+		}
+		if !yields {
+			return nil, err
+		}
+	}
+}
+
+// newFirst is the first tray, which others find at l; nil: they find none.
+func newFirst(l net.Listener) *first {
+	return &first{Listener: l, knocks: make(chan struct{}), program: programFile()}
+}
+
+// errSilent is a first tray that neither shows its window nor ends.
+var errSilent = errors.New("does not answer")
 
 func traySocket(agentSocket string) string { return agentSocket + "-tray" }
 
-// serve passes on every knock until ctx ends, then closes the socket.
-func (f *first) serve(ctx context.Context, show chan<- struct{}) {
+// programFile is the file of this program; nil when there is none any more.
+func programFile() os.FileInfo {
+	path, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	fi, _ := os.Stat(path)
+	return fi
+}
+
+// serve answers every knock until ctx ends, then closes the socket. It calls
+// yield when this tray is to end.
+func (f *first) serve(ctx context.Context, yield func()) {
+	if f.Listener == nil {
+		return
+	}
 	stop := context.AfterFunc(ctx, func() { f.Close() })
 	defer stop()
 	for {
@@ -37,26 +94,62 @@ func (f *first) serve(ctx context.Context, show chan<- struct{}) {
 		if err != nil {
 			return
 		}
-		select {
-		case show <- struct{}{}:
-		case <-ctx.Done():
+		if f.yields(ctx, c) {
+			f.successor = c
+			f.Close()
+			io.WriteString(c, yours)
+			yield()
+			return
 		}
 		c.Close()
 	}
 }
 
-// showFirst knocks at the first tray and waits until it has heard.
-func showFirst(ctx context.Context, agentSocket string) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+// release lets a second tray go on: this one has ended.
+func (f *first) release() {
+	if f.successor != nil {
+		f.successor.Close()
+	}
+}
+
+// yields answers the second tray at c: with the window of this one, or by
+// reporting that this one is to end.
+func (f *first) yields(ctx context.Context, c net.Conn) bool {
+	c.SetDeadline(time.Now().Add(helloTime))
+	var there desktop.Session
+	if json.NewDecoder(io.LimitReader(c, helloSize)).Decode(&there) != nil {
+		there = nil // an older tray, which says nothing and expects the window
+	}
+	now := programFile()
+	replaced := f.program != nil && (now == nil || !os.SameFile(f.program, now))
+	if there != nil && (replaced || desktop.Here().Left(there)) {
+		return true
+	}
+	select {
+	case f.knocks <- struct{}{}:
+	case <-time.After(shownTime):
+		return there != nil
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// knock asks the first tray to show its window, and waits until it has heard.
+// It reports whether that tray has ended instead.
+func knock(ctx context.Context, agentSocket string) (yields bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, knockTime)
 	defer cancel()
 	c, err := client.DialPatiently(ctx, traySocket(agentSocket))
 	if err != nil {
-		return fmt.Errorf("another curfew-tray runs and does not answer: %w", err)
+		return false, fmt.Errorf("another curfew-tray runs and %w: %w", errSilent, err)
 	}
 	defer c.Close()
+	process := client.AsProcess(c)
 	defer context.AfterFunc(ctx, func() { c.Close() })()
-	if _, err := io.Copy(io.Discard, c); err != nil {
-		return fmt.Errorf("another curfew-tray runs and does not answer: %w", err)
+	json.NewEncoder(c).Encode(desktop.Here()) // an older tray closes without reading
+	answer, _ := io.ReadAll(c)                // ends with the window, or with the other tray
+	if ctx.Err() != nil {
+		return false, fmt.Errorf("another curfew-tray runs%s and %w", process, errSilent)
 	}
-	return nil
+	return string(answer) == yours, nil
 }

@@ -38,14 +38,15 @@ func main() {
 // The exit codes.
 const (
 	exitOK     = 0
-	exitFailed = 1 // there is nowhere to show an icon, or what there was went away
+	exitFailed = 1 // there is nowhere to show an icon
 	exitUsage  = 2
 )
 
 const usage = `Usage: curfew-tray [flags]
 
 Shows how much is left of your sign-ins in the tray: refreshes and days. A
-second start shows the window of the first.
+second start shows the window of the first, or takes over from one that was
+left behind by an earlier session or an upgrade.
 
   --icons=any|light  any: legible on every panel (default); light: dark icons for light panels
   --verbose          log what the tray does to standard error
@@ -53,7 +54,7 @@ second start shows the window of the first.
 `
 
 // run is the whole program. It ends when ctx does, when the person chooses
-// Quit, or when the desktop goes away.
+// Quit, or when a second tray takes over.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("curfew-tray", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -92,44 +93,98 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, exitFailed, err, "start curfew-tray from your desktop, or use: curfew window")
 	}
-	defer panel.Close()
 
 	client := client.NewClient("")
 	first, err := claim(ctx, client.Socket())
 	switch {
 	case errors.Is(err, agent.ErrRunning):
-		if err := showFirst(ctx, client.Socket()); err != nil {
-			return fail(stderr, exitFailed, err, "end the other curfew-tray and start it again")
-		}
+		panel.Close()
 		fmt.Fprintln(stderr, "curfew-tray: it runs already; its window is shown")
 		return exitOK
+	case errors.Is(err, errSilent):
+		panel.Close()
+		return fail(stderr, exitFailed, err, "end that process and start curfew-tray again")
 	case err != nil:
 		logger.Warn("a second tray will not be noticed", "err", err)
-	default:
-		defer first.Close()
+		first = newFirst(nil)
 	}
+	defer first.release()
+	ctx, end := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer end()
+	wg.Go(func() { first.serve(ctx, end) })
 
+	a := &app{client: client, tone: assets.Tone(*tone), told: openMemory(logger), knocks: first.knocks, stderr: stderr, logger: logger}
+	for {
+		err := a.live(ctx, panel)
+		panel.Close()
+		switch {
+		case ctx.Err() != nil, err == nil:
+			return exitOK
+		case !errors.Is(err, errBusGone):
+			return fail(stderr, exitFailed, err, "start curfew-tray again once the desktop is there")
+		}
+		// The desktop ended, or only its bus did: the icon is there again when
+		// one comes. At the next login a second tray may take over before.
+		logger.Warn("no icon until there is a D-Bus session again", "err", err)
+		if panel = awaitPanel(ctx); panel == nil {
+			return exitOK
+		}
+		logger.Info("a D-Bus session is there again")
+	}
+}
+
+// errBusGone ends an icon whose desktop has gone.
+var errBusGone = errors.New("the D-Bus session went away")
+
+// awaitPanel waits for a desktop, and returns nil when ctx ends first.
+func awaitPanel(ctx context.Context) panel {
+	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil
+		}
+		if p, err := findPanel(ctx); err == nil {
+			return p
+		}
+	}
+}
+
+// An app is what outlives the icon when the desktop goes away.
+type app struct {
+	client *client.Client
+	tone   assets.Tone
+	told   *memory
+	knocks <-chan struct{}
+	stderr io.Writer
+	logger *slog.Logger
+}
+
+// live shows the icon in one desktop: until ctx ends or the person chooses
+// Quit, or until the desktop goes away, which is errBusGone.
+func (a *app) live(ctx context.Context, panel panel) error {
 	chosen, err := preferences.Load()
 	if err != nil {
-		logger.Warn("everything is as the desktop has it", "err", err)
+		a.logger.Warn("everything is as the desktop has it", "err", err)
 	}
 	chosen.Speak()
 	reword := make(chan struct{})
-	icon := tray.NewIcon(assets.Name, assets.Tone(*tone))
-	told := openMemory(logger)
+	icon := tray.NewIcon(assets.Name, a.tone)
 	notices := make(chan tray.Notice, 64)
 	notify := func(n tray.Notice) {
 		select {
 		case notices <- n:
 		default: // the service has not taken 64: nobody looks
-			told.sayAgain(n)
+			a.told.sayAgain(n)
 		}
 	}
 	t := tray.New(tray.Config{
-		Agent: client, Display: icon, CopySecret: desktop.CopySecret,
+		Agent: a.client, Display: icon, CopySecret: desktop.CopySecret,
 		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show, Reword: reword,
-		OpenURL: desktop.OpenURL, OpenWindow: desktop.ShowWindow, Logger: logger,
-		Notify: notify, Memory: told,
+		OpenURL: desktop.OpenURL, OpenWindow: desktop.ShowWindow, Logger: a.logger,
+		Notify: notify, Memory: a.told,
 	})
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -138,21 +193,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		ctx, end := context.WithCancel(ctx)
 		defer wg.Wait()
 		defer end()
-		if first != nil {
-			wg.Go(func() { first.serve(ctx, icon.Show) })
-		}
-		events := noticeEvents{clicks: icon.Clicks, shown: told.wasShown, again: func(n tray.Notice) {
+		events := noticeEvents{clicks: icon.Clicks, shown: a.told.wasShown, again: func(n tray.Notice) {
 			if n.Account == "" {
 				notify(n)
 				return
 			}
-			told.sayAgain(n)
-			look(ctx, reword)
+			a.told.sayAgain(n)
+			send(ctx, reword)
 		}}
-		wg.Go(func() { panel.ServeNotices(ctx, notices, events, logger) })
-		wg.Go(func() { followPreferences(ctx, reword, logger) })
+		wg.Go(func() { pass(ctx, a.knocks, icon.Show) })
+		wg.Go(func() { panel.ServeNotices(ctx, notices, events, a.logger) })
+		wg.Go(func() { followPreferences(ctx, reword, a.logger) })
 		wg.Go(func() {
-			if err := watchPanel(ctx, panel, notify, stderr, logger); err != nil {
+			if err := watchPanel(ctx, panel, notify, a.stderr, a.logger); err != nil {
 				cancel(err)
 			}
 		})
@@ -161,10 +214,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = cause
 	}
-	if err != nil {
-		return fail(stderr, exitFailed, err, "start curfew-tray again once the desktop is there")
-	}
-	return exitOK
+	return err
 }
 
 func fail(stderr io.Writer, code int, err error, hint string) int {
@@ -177,18 +227,30 @@ func fail(stderr io.Writer, code int, err error, hint string) int {
 func followPreferences(ctx context.Context, reword chan<- struct{}, logger *slog.Logger) {
 	err := preferences.Watch(ctx, func(p preferences.Preferences) {
 		p.Speak()
-		look(ctx, reword)
+		send(ctx, reword)
 	})
 	if err != nil {
 		logger.Warn("another language will not be noticed", "err", err)
 	}
 }
 
-// look has the tray look again at what it shows.
-func look(ctx context.Context, reword chan<- struct{}) {
+// send sends to c unless ctx ends first.
+func send(ctx context.Context, c chan<- struct{}) {
 	select {
-	case reword <- struct{}{}:
+	case c <- struct{}{}:
 	case <-ctx.Done():
+	}
+}
+
+// pass passes on what comes from one channel to another, until ctx ends.
+func pass(ctx context.Context, from <-chan struct{}, to chan<- struct{}) {
+	for {
+		select {
+		case <-from:
+			send(ctx, to)
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

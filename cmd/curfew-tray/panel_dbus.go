@@ -95,7 +95,7 @@ func (b bus) lost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	return fmt.Errorf("the D-Bus session went away: %w", err)
+	return fmt.Errorf("%w: %w", errBusGone, err)
 }
 
 // hasHost asks whether there is a watcher, and whether that has a host. It

@@ -330,7 +330,12 @@ func (b *lockedBuffer) String() string {
 // start starts curfew-tray; it is killed at the end of the test if it still runs.
 func (s *session) start(args ...string) *program {
 	s.Helper()
-	p := &program{Cmd: exec.Command(filepath.Join(programs, "curfew-tray"), args...), ended: make(chan struct{}), text: &lockedBuffer{written: make(chan struct{})}}
+	return s.startProgram(filepath.Join(programs, "curfew-tray"), args...)
+}
+
+func (s *session) startProgram(path string, args ...string) *program {
+	s.Helper()
+	p := &program{Cmd: exec.Command(path, args...), ended: make(chan struct{}), text: &lockedBuffer{written: make(chan struct{})}}
 	p.Env, p.Stdout, p.Stderr = s.env, p.text, p.text
 	s.check(p.Start())
 	go func() { p.Wait(); close(p.ended) }()
@@ -1023,23 +1028,106 @@ func TestSignals(t *testing.T) {
 	s.registered()
 }
 
-// TestBusDies: when the desktop goes, so does the tray.
+// login is a new desktop, with a panel, at an address; "" is one that nobody has.
+func (s *session) login(at string) (stop func()) {
+	s.Helper()
+	address, stop, err := traytest.StartBusAt(at)
+	s.check(err)
+	stop = sync.OnceFunc(stop)
+	s.Cleanup(stop)
+	s.desktop, err = traytest.Connect(address)
+	s.check(err)
+	s.Cleanup(func() { s.desktop.Close() })
+	s.check(s.desktop.StartWatcher(true))
+	s.env = append(s.env, "DBUS_SESSION_BUS_ADDRESS="+address, "DISPLAY="+address)
+	return stop
+}
+
+// TestBusDies: a tray whose desktop ends shows its icon in the next one at the
+// same address, with nobody's help. The next one elsewhere has the tray that is
+// started there, and the one before is gone.
 func TestBusDies(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, true)
-	serve(t, s.socket, newEngine())
-	address, stop, err := traytest.StartBus()
-	s.check(err)
-	d, err := traytest.Connect(address)
-	s.check(err)
-	s.check(d.StartWatcher(true))
-	s.desktop = d
-	s.env = append(s.env, "DBUS_SESSION_BUS_ADDRESS="+address)
+	serve(t, s.socket, newEngine(account("spotify")))
+	at := "unix:path=" + filepath.Join(s.home, "bus")
+	logout := s.login(at)
 	p := s.start()
 	s.registered()
-	stop()
-	if code := s.exit(p); code != 1 || !strings.Contains(p.text.String(), "curfew-tray: the D-Bus session went away") {
+	for range 2 {
+		logout()
+		s.said(p, "no icon until there is a D-Bus session again")
+		logout = s.login(at)
+		s.registered()
+		s.row(menuRow("spotify"), "Open")
+	}
+
+	logout()
+	s.login("")
+	second := s.start()
+	s.registered()
+	s.row(menuRow("spotify"), "Open")
+	if code := s.exit(p); code != 0 {
 		t.Errorf("exit %d: %s", code, p.text)
+	}
+
+	// Both desktops live, as when somebody is logged in twice.
+	old := s.desktop
+	s.login("")
+	s.start()
+	s.registered()
+	s.row(menuRow("spotify"), "Open")
+	if code := s.exit(second); code != 0 {
+		t.Errorf("exit %d: %s", code, second.text)
+	}
+	if items, _ := old.Items(); len(items) > 0 {
+		t.Errorf("an icon is left in the other desktop: %v", items)
+	}
+}
+
+// TestUpgrade: a start after an upgrade takes over from the tray of before.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	serve(t, s.socket, newEngine(account("spotify")))
+	path := filepath.Join(s.home, "curfew-tray")
+	install := func() {
+		b, err := os.ReadFile(filepath.Join(programs, "curfew-tray"))
+		s.check(err)
+		s.check(os.WriteFile(path+".new", b, 0o755))
+		s.check(os.Rename(path+".new", path))
+	}
+	install()
+	p := s.startProgram(path)
+	s.registered()
+	install()
+	s.startProgram(path)
+	if code := s.exit(p); code != 0 {
+		t.Errorf("exit %d: %s", code, p.text)
+	}
+	s.registered()
+	s.row(menuRow("spotify"), "Open")
+}
+
+// TestSilentFirst: a tray that neither shows its window nor ends is named.
+func TestSilentFirst(t *testing.T) {
+	t.Parallel()
+	run := filepath.Join(t.TempDir(), "run")
+	if err := os.Mkdir(run, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(run, "agent.sock")
+	first, err := claim(t.Context(), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = claim(ctx, socket)
+	want := fmt.Sprintf("another curfew-tray runs as process %d and does not answer", os.Getpid())
+	if !errors.Is(err, errSilent) || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

@@ -60,3 +60,17 @@ type Peer struct {
 	UID int
 	PID int // 0 if the system does not say; advisory, since pids are reused
 }
+
+// AsProcess names the process at the other end of c, with words around its
+// number: " as process 42". It is "" where the system does not tell.
+func AsProcess(c net.Conn) string {
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return ""
+	}
+	p, err := PeerOf(u)
+	if err != nil || p.PID == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" as process %d", p.PID)
+}

@@ -34,8 +34,14 @@ const (
 )
 
 // StartBus starts a private session bus and returns its address. stop ends it.
-func StartBus() (address string, stop func(), err error) {
+func StartBus() (address string, stop func(), err error) { return StartBusAt("") }
+
+// StartBusAt starts a private session bus at an address; "" is one that nobody has.
+func StartBusAt(at string) (address string, stop func(), err error) {
 	c := exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1")
+	if at != "" {
+		c.Args = append(c.Args, "--address="+at)
+	}
 	out, err := c.StdoutPipe()
 	if err != nil {
 		return "", nil, err
