@@ -89,9 +89,14 @@ func decode(path string, raw []byte) ([]byte, error) {
 	return text, nil
 }
 
+// formatVersion is the format of config.toml. It grows when a key that an older
+// program knows gets another meaning; a key that it does not know it refuses.
+const formatVersion = 1
+
 // settingsFile is the shape of config.toml.
 type settingsFile struct {
-	Limits struct {
+	Version *int `toml:"version"` // of the format; missing: 1
+	Limits  struct {
 		MaxAge       *string `toml:"max_age"`
 		MaxRefreshes *int    `toml:"max_refreshes"`
 		MaxIdle      *string `toml:"max_idle"`
@@ -107,6 +112,9 @@ func parseSettings(path string, raw []byte) (Settings, error) {
 	text, err := decode(path, raw)
 	if err != nil {
 		return Settings{}, err
+	}
+	if n := formatOf(text); n > formatVersion {
+		return Settings{}, auth.Fail(auth.KindBadRequest, auth.Say("at", path, auth.Say("config_newer", n)), auth.Say("hint_config_newer"))
 	}
 	var f settingsFile
 	if err := readTOML(text, &f); err != nil {
@@ -124,6 +132,9 @@ func parseSettings(path string, raw []byte) (Settings, error) {
 	s := Settings{General: auth.General{Limits: auth.BuiltIn, Warnings: auth.WarnAll}}
 	if p := tighten(&s.Limits, f); p.is() {
 		return Settings{}, at(p, "limits")
+	}
+	if n := f.Version; n != nil && *n < 1 {
+		return Settings{}, at(problem{"version", auth.Say("config_version"), auth.Text{}})
 	}
 	if w := f.Desktop.Warnings; w != nil {
 		s.Warnings = auth.WarningLevel(*w)
@@ -145,6 +156,18 @@ func parseSettings(path string, raw []byte) (Settings, error) {
 	}
 	slices.SortFunc(s.Accounts, func(a, b auth.Account) int { return strings.Compare(a.Name, b.Name) })
 	return s, nil
+}
+
+// formatOf is the format that the text says it has, 0 when it says none. It is
+// read before the rest, which a newer format may have changed.
+func formatOf(text []byte) int {
+	var f struct {
+		Version int `toml:"version"`
+	}
+	if toml.Unmarshal(text, &f) != nil {
+		return 0
+	}
+	return f.Version
 }
 
 // readTOML reads text into f. The decoder panics over an unknown key with an
@@ -207,7 +230,7 @@ func knownKeys(key []string) []string {
 	case key[0] == "desktop" && len(key) > 1:
 		return []string{"warnings"}
 	}
-	return []string{"limits", "desktop", "account"}
+	return []string{"version", "limits", "desktop", "account"}
 }
 
 // A problem is what is wrong with one key; no message means nothing is.

@@ -64,7 +64,10 @@ func TestMistakes(t *testing.T) {
 	}
 	for _, test := range []struct{ name, text, want, hint string }{
 		{"unknown key", account(`isuer = "x"`), `c.toml:4: there is no setting "account.work.isuer"`, "known are: provider, issuer, client_id"},
-		{"unknown table", "[acount.work]\nclient_id = \"abc\"", `c.toml:1: there is no setting "acount`, "known are: limits, desktop, account"},
+		{"unknown table", "[acount.work]\nclient_id = \"abc\"", `c.toml:1: there is no setting "acount`, "known are: version, limits, desktop, account"},
+		{"newer format", "version = 2\n[limits]\nspan = 3", `c.toml: its format, version 2, is that of a newer Curfew`, "update Curfew"},
+		{"no format", "version = 0", `c.toml:1: version must be 1`, ""},
+
 		{"unknown limit", "[limits]\nmax_refresh = 3", `c.toml:2: there is no setting "limits.max_refresh"`, "known are: max_age, max_refreshes, max_idle"},
 		{"nothing near", "[limits]\ncolour = 3", `c.toml:2:`, "known are: max_age, max_refreshes, max_idle"},
 		{"unknown level", "[desktop]\nwarnings = \"fe\"", `c.toml:2: warnings cannot be "fe"`, "known are: all, few, off"},

@@ -2,12 +2,14 @@ package engine
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
 	"curfew/auth"
 	"curfew/auth/engine/clock"
 	"curfew/auth/oauth"
+	"curfew/keystore"
 )
 
 // This file is what the Manager knows of a session in addition to what the
@@ -16,6 +18,7 @@ import (
 // facts is what the Manager keeps with a session in addition to the token. The
 // store authenticates it, and it holds no secret.
 type facts struct {
+	Version         int             `json:"v"`
 	Bound           binding         `json:"bound"` // whom the refresh token may be sent to
 	Identity        oauth.Identity  `json:"identity"`
 	Endpoints       oauth.Endpoints `json:"endpoints,omitzero"` // that the refresh token went to last
@@ -32,6 +35,10 @@ type facts struct {
 	Warned          []string        `json:"warned,omitempty"`  // the warnings given, by id
 	Removed         *auth.Account   `json:"removed,omitempty"` // the account's configuration, when it was removed
 }
+
+// factsVersion is the format of facts. It grows when an older program would
+// misread what a newer one keeps, not when it may overlook it.
+const factsVersion = 1
 
 // maxScope bounds the granted scope that is kept, in bytes. The room for facts
 // in the store is limited, and a long scope must not cost a session.
@@ -113,15 +120,21 @@ func (a *account) encodeLocked(f facts) []byte {
 }
 
 func (f facts) encode(u use) []byte {
-	f.Use = u
+	f.Version, f.Use = factsVersion, u
 	b, err := json.Marshal(f)
 	if err != nil { // a time that JSON cannot hold; where the token may be sent to must not be lost
-		b, _ = json.Marshal(facts{Bound: f.Bound, Identity: oauth.Identity{Issuer: f.Identity.Issuer, Subject: f.Identity.Subject}})
+		b, _ = json.Marshal(facts{Version: factsVersion, Bound: f.Bound, Identity: oauth.Identity{Issuer: f.Identity.Issuer, Subject: f.Identity.Subject}})
 	}
 	return b
 }
 
 func (f *facts) decode(b []byte) error {
 	*f = facts{}
+	var kept struct {
+		Version int `json:"v"`
+	}
+	if json.Unmarshal(b, &kept) == nil && kept.Version > factsVersion { // the rest may differ in kind
+		return fmt.Errorf("%w: the facts of the session have format %d", keystore.ErrVersion, kept.Version)
+	}
 	return json.Unmarshal(b, f)
 }

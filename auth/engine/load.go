@@ -47,7 +47,10 @@ func (a *account) load(ctx context.Context) {
 		return
 	}
 	var facts facts
-	if err := facts.decode(rec.Meta); err != nil {
+	if err := facts.decode(rec.Meta); errors.Is(err, keystore.ErrVersion) {
+		a.cannotLoad(err)
+		return
+	} else if err != nil {
 		m.log.Error("the facts of a session cannot be read", "account", a.name, "error", err)
 	}
 	access, err := m.store.Access(ctx, rec.ID)

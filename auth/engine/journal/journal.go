@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -62,7 +63,9 @@ const (
 	pastsFile    = "ended.json"
 	reachFile    = "reach.json"
 	pausedFile   = "paused" // it is there, or it is not
-	journalLimit = 1 << 20  // bytes; then the file is put aside once
+	formatFile   = "format" // which format all of the directory has, as a number; missing: 1
+	format       = 1
+	journalLimit = 1 << 20 // bytes; then the file is put aside once
 	eventsKept   = 1000
 )
 
@@ -79,6 +82,10 @@ func Open(dir string, log *slog.Logger) (*Journal, error) {
 	if j.dir, err = os.OpenRoot(dir); err != nil {
 		return nil, fmt.Errorf("cannot open the state directory: %w", err)
 	}
+	if err := j.checkFormat(); err != nil {
+		j.dir.Close()
+		return nil, err
+	}
 	for name, into := range map[string]any{pastsFile: &j.pasts, reachFile: &j.reach} {
 		if err := j.readMap(name, into); err != nil {
 			log.Warn("cannot read what earlier sessions left", "file", name, "error", err)
@@ -92,6 +99,22 @@ func Open(dir string, log *slog.Logger) (*Journal, error) {
 		return nil, fmt.Errorf("cannot open the log of events: %w", err)
 	}
 	return j, nil
+}
+
+// checkFormat refuses a directory that a newer version wrote in a format that
+// this one would misread, and writes down the format of one that is new.
+func (j *Journal) checkFormat() error {
+	b, err := j.dir.ReadFile(formatFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := j.dir.WriteFile(formatFile, fmt.Appendln(nil, format), 0o600); err != nil {
+			j.log.Warn("cannot write down the format of the state directory", "error", err)
+		}
+		return nil
+	}
+	if n, bad := strconv.Atoi(string(bytes.TrimSpace(b))); err == nil && bad == nil && n > format {
+		return auth.Fail(auth.KindFailed, auth.Say("state_newer", j.dir.Name()), auth.Say("hint_state_newer"))
+	}
+	return nil
 }
 
 func (j *Journal) openFile() error {

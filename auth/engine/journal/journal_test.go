@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -72,5 +73,31 @@ func TestJournalSurvives(t *testing.T) {
 	}
 	if p := again.Past("a"); p.Reason != auth.ByAge {
 		t.Errorf("the past after a restart: %+v", p)
+	}
+}
+
+// TestNewerFormat: a directory of a newer version is refused with words, and
+// nothing in it is changed.
+func TestNewerFormat(t *testing.T) {
+	dir := t.TempDir()
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	j, err := Open(dir, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Close()
+	if j, err = Open(dir, log); err != nil {
+		t.Fatalf("its own format: %v", err)
+	}
+	j.Close()
+	if err := os.WriteFile(filepath.Join(dir, formatFile), []byte("2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(dir, log)
+	if e, ok := errors.AsType[*auth.Error](err); !ok || !strings.Contains(e.Message, "newer version") || e.Hint == "" {
+		t.Errorf("a newer format: %v", err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, formatFile)); string(b) != "2\n" {
+		t.Errorf("its format is now %q: %v", b, err)
 	}
 }
