@@ -63,7 +63,7 @@ func TestDocuments(t *testing.T) {
 }
 
 // TestNewcomer follows CONTRIBUTING.md: it adds the provider, the tool and a
-// language, each as printed there, and runs the tests that are to prove it.
+// language as printed there. It then runs the tests that must prove it.
 func TestNewcomer(t *testing.T) {
 	if os.Getenv("CURFEW_TEST_ALL") == "" {
 		t.Skip("compiles packages a second time: CURFEW_TEST_ALL=1")

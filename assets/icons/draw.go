@@ -84,8 +84,8 @@ func without(a, b shape, gap float64) shape {
 	return func(p point) float64 { return math.Max(a(p), gap-b(p)) }
 }
 
-// An icon is a ring that may be part full, and a sign; or, where a person is
-// needed, a full disc with the sign cut out, the boldest of the set.
+// An icon is a ring that may be part full, and a sign. If a person is needed it
+// is a full disc with the sign cut out, the boldest of the set.
 type icon struct {
 	track shape // the ring's empty part, dim; may be nil
 	ink   shape // what is left, and the sign; may be nil

@@ -168,9 +168,9 @@ func TestContrast(t *testing.T) {
 	}
 }
 
-// TestNeeding: an icon that wants a person has a contrast of at least 7 to 1
-// between its disc and its sign, and stands out from every panel as much, by
-// its disc or by its rim. It has more ink than any other.
+// TestNeeding: an icon that needs a person has a contrast of at least 7 to 1
+// between its disc and its sign. It stands out from every panel as much, by its
+// disc or by its rim. It has more ink than any other.
 func TestNeeding(t *testing.T) {
 	t.Parallel()
 	grey := func(v uint8) color.NRGBA { return color.NRGBA{v, v, v, 255} }
