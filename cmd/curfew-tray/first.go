@@ -15,18 +15,18 @@ import (
 	"curfew/ui/desktop"
 )
 
-// There is one tray for each agent's socket. The first listens at a socket of
-// its own; a second connects to it and says in which desktop session it was
-// started. Usually that shows the window of the first, and the second ends.
-// The first ends instead when the person is in another session by now, when
-// its icon cannot be reached, or when its program was replaced. So nobody has
-// to end a tray that a logout or an upgrade has left behind.
+// There is one tray for each agent's socket. The first tray listens at another
+// socket. A second tray connects to that, and says in which desktop session it was
+// started. Usually the first then shows its window, and the second ends. The first
+// ends instead if the person is in another session now, if its icon cannot be
+// reached, or if its program was replaced. So nobody has to end a tray that a
+// logout or an upgrade has left behind.
 
 const (
 	yours = "yours\n" // the answer of a tray that ends
 
 	helloTime = 2 * time.Second  // for a second tray to say where it is
-	helloSize = 64 << 10         // of that, in bytes
+	helloSize = 64 << 10         // the most bytes of that
 	shownTime = time.Second      // for the icon to take a click; without a bus there is none
 	knockTime = 10 * time.Second // for the first tray to show its window, or to end
 )
@@ -40,8 +40,8 @@ type first struct {
 	successor net.Conn // a second tray, which waits for the end of this one
 }
 
-// claim makes this the first tray. Where another one runs and stays, its
-// window is shown and the error is agent.ErrRunning.
+// claim makes this the first tray. If another one runs and stays, claim shows its
+// window and returns agent.ErrRunning.
 func claim(ctx context.Context, agentSocket string) (*first, error) {
 	for {
 		l, err := agent.Listen(ctx, traySocket(agentSocket))
@@ -61,7 +61,7 @@ func claim(ctx context.Context, agentSocket string) (*first, error) {
 	}
 }
 
-// newFirst is the first tray, which others find at l; nil: they find none.
+// newFirst is the first tray. Others find it at l, or not at all if l is nil.
 func newFirst(l net.Listener) *first {
 	return &first{Listener: l, knocks: make(chan struct{}), program: programFile()}
 }
@@ -71,7 +71,7 @@ var errSilent = errors.New("does not answer")
 
 func traySocket(agentSocket string) string { return agentSocket + "-tray" }
 
-// programFile is the file of this program; nil when there is none any more.
+// programFile is the file of this program, or nil if it is gone.
 func programFile() os.FileInfo {
 	path, err := os.Executable()
 	if err != nil {
@@ -81,8 +81,8 @@ func programFile() os.FileInfo {
 	return fi
 }
 
-// serve answers every knock until ctx ends, then closes the socket. It calls
-// yield when this tray is to end.
+// serve answers every second tray until ctx ends, then closes the socket. It calls
+// yield when this tray must end.
 func (f *first) serve(ctx context.Context, yield func()) {
 	if f.Listener == nil {
 		return
@@ -105,20 +105,20 @@ func (f *first) serve(ctx context.Context, yield func()) {
 	}
 }
 
-// release lets a second tray go on: this one has ended.
+// release lets a second tray continue, because this one has ended.
 func (f *first) release() {
 	if f.successor != nil {
 		f.successor.Close()
 	}
 }
 
-// yields answers the second tray at c: with the window of this one, or by
-// reporting that this one is to end.
+// yields answers the second tray at c. It shows the window of this one, or reports
+// that this one must end.
 func (f *first) yields(ctx context.Context, c net.Conn) bool {
 	c.SetDeadline(time.Now().Add(helloTime))
 	var there desktop.Session
 	if json.NewDecoder(io.LimitReader(c, helloSize)).Decode(&there) != nil {
-		there = nil // an older tray, which says nothing and expects the window
+		there = nil // an older tray, which sends nothing and expects the window
 	}
 	now := programFile()
 	replaced := f.program != nil && (now == nil || !os.SameFile(f.program, now))
@@ -134,8 +134,8 @@ func (f *first) yields(ctx context.Context, c net.Conn) bool {
 	return false
 }
 
-// knock asks the first tray to show its window, and waits until it has heard.
-// It reports whether that tray has ended instead.
+// knock asks the first tray to show its window, and waits for the answer. It
+// reports whether that tray has ended instead.
 func knock(ctx context.Context, agentSocket string) (yields bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, knockTime)
 	defer cancel()

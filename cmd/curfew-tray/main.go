@@ -1,7 +1,6 @@
-// Command curfew-tray is what sits in the tray: an icon whose ring empties, a
-// tooltip and a menu. It starts the agent when none runs, and curfew-window on
-// demand. It needs neither cgo nor, on Linux, a display of its own, and holds
-// no secret.
+// Command curfew-tray is Curfew's icon in the tray, with a tooltip, a menu and
+// notifications. It starts the agent when none runs, and curfew-window on demand.
+// It holds no secret. On Linux it needs no cgo and no connection to the display.
 package main
 
 import (
@@ -44,11 +43,11 @@ const (
 
 const usage = `Usage: curfew-tray [flags]
 
-Shows how much is left of your sign-ins in the tray: refreshes and days. A
-second start shows the window of the first, or takes over from one that was
-left behind by an earlier session or an upgrade.
+Shows in the tray how many refreshes and days are left of your sign-ins. If a
+tray is already running, its window is shown instead. A tray that an earlier
+session or an upgrade has left behind is replaced.
 
-  --icons=any|light  any: legible on every panel (default); light: dark icons for light panels
+  --icons=any|light  any: readable on every panel (default); light: dark icons for light panels
   --verbose          log what the tray does to standard error
   --version          print the version
 `
@@ -69,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil && flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case err == nil && *tone != string(assets.Any) && *tone != string(assets.Light):
-		err = fmt.Errorf("there are no icons %q", *tone)
+		err = fmt.Errorf("unknown icons %q", *tone)
 	}
 	if err != nil {
 		return fail(stderr, exitUsage, err, "see: curfew-tray --help")
@@ -85,7 +84,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	handler := slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})
 	logger := slog.New(handler)
-	// The tray library speaks through package log, mostly of what we say better.
+	// The tray library logs to package log, mostly what this program logs better.
 	log.SetFlags(0)
 	log.SetOutput(slog.NewLogLogger(handler, slog.LevelDebug).Writer())
 
@@ -99,7 +98,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case errors.Is(err, agent.ErrRunning):
 		panel.Close()
-		fmt.Fprintln(stderr, "curfew-tray: it runs already; its window is shown")
+		fmt.Fprintln(stderr, "curfew-tray: already running; its window is shown")
 		return exitOK
 	case errors.Is(err, errSilent):
 		panel.Close()
@@ -258,10 +257,10 @@ func pass(ctx context.Context, from <-chan struct{}, to chan<- struct{}) {
 // after the programs that want to be in it.
 const patience = 5 * time.Second
 
-// watchPanel says once when there is nowhere to show an icon, and shows the
-// window instead. The icon appears by itself when a panel comes, and what was
-// said is taken back. It returns when ctx ends, or with an error when the
-// desktop has gone.
+// watchPanel says once when there is nowhere to show an icon, and opens the window
+// instead. When a panel appears, it shows the icon automatically, and the notice
+// is removed. watchPanel returns when ctx ends, or with an error when the desktop
+// is gone.
 func watchPanel(ctx context.Context, p panel, notify func(tray.Notice), stderr io.Writer, logger *slog.Logger) error {
 	present, gone := p.Watch(ctx)
 	var overdue <-chan time.Time
@@ -283,11 +282,11 @@ func watchPanel(ctx context.Context, p panel, notify func(tray.Notice), stderr i
 			}
 		case <-overdue:
 			said, overdue = true, nil
-			fmt.Fprintln(stderr, "curfew-tray: this desktop has no place for tray icons, so the window opens instead; the icon comes when there is one\n"+
+			fmt.Fprintln(stderr, "curfew-tray: this desktop has no place for tray icons, so the window opens instead; the icon appears when there is one\n"+
 				"hint: on GNOME, enable the AppIndicator extension; elsewhere, add a tray (status notifier) to the panel")
-			notify(tray.NoPlace()) // to who started the tray at login, and reads no stderr
+			notify(tray.NoPlace()) // a tray that started at login has no terminal
 			if err := desktop.ShowWindow(ctx); err != nil {
-				logger.Warn("no window either", "err", err)
+				logger.Warn("window not opened", "err", err)
 			}
 		}
 	}

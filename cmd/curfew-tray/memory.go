@@ -12,10 +12,10 @@ import (
 	"curfew/ui/tray"
 )
 
-// memory is the tray.Memory that is kept in the state directory. Without the
-// directory it lasts as long as the tray.
+// memory is a tray.Memory in the state directory. If there is no such directory,
+// it lasts as long as the tray.
 type memory struct {
-	path   string // "": nowhere
+	path   string // "" if it is not saved
 	logger *slog.Logger
 
 	mu       sync.Mutex
@@ -24,7 +24,7 @@ type memory struct {
 
 // remembered is what is kept of one account.
 type remembered struct {
-	Told     time.Time `json:"told,omitzero"`     // when the session ended whose end was shown
+	Told     time.Time `json:"told,omitzero"`     // the end of the last session whose end was shown
 	Tomorrow time.Time `json:"tomorrow,omitzero"` // when to show the notice again
 }
 
@@ -32,7 +32,7 @@ func openMemory(logger *slog.Logger) *memory {
 	m := &memory{logger: logger, accounts: make(map[string]remembered)}
 	dir, err := auth.StateDir()
 	if err != nil {
-		logger.Warn("what was told will be forgotten", "err", err)
+		logger.Warn("shown notices will be forgotten", "err", err)
 		return m
 	}
 	m.path = filepath.Join(dir, "tray.json")
@@ -58,15 +58,15 @@ func (m *memory) SetTomorrow(account string, at time.Time) {
 	m.change(account, func(r *remembered) { r.Tomorrow = at.Round(0) })
 }
 
-// wasShown notes that the desktop has taken n: the end of a session is shown once.
+// wasShown notes that the desktop has shown n. The end of a session is shown once.
 func (m *memory) wasShown(n tray.Notice) {
 	if n.Over {
 		m.change(n.Account, func(r *remembered) { r.Told = n.Ended })
 	}
 }
 
-// sayAgain has n said again, if it is still true: as if the person had wanted
-// to hear of it later, and it were later.
+// sayAgain makes the tray show n again, if it is still true. It acts as if the
+// person had postponed n until now.
 func (m *memory) sayAgain(n tray.Notice) {
 	if n.Account != "" && n.Title != "" {
 		m.SetTomorrow(n.Account, time.Now())
@@ -93,6 +93,6 @@ func (m *memory) change(account string, f func(*remembered)) {
 		err = os.Rename(m.path+".new", m.path)
 	}
 	if err != nil {
-		m.logger.Warn("what was told is not kept", "err", err)
+		m.logger.Warn("shown notices not saved", "err", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"curfew/ui/tray"
 )
 
-// TestMemory: what was told once is known to the next tray.
+// TestMemory: the next tray knows which notices were shown.
 func TestMemory(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	ended, at := time.Unix(1800000000, 0).UTC(), time.Unix(1800086400, 0).UTC()

@@ -9,15 +9,15 @@ import (
 	"curfew/ui/tray"
 )
 
-// What can be clicked in a notification, by the names that go to the desktop
-// and come back from it. A click on the notification itself is actOpen.
+// The names of what can be clicked in a notification. They go to the desktop and
+// come back from it. A click on the notification itself is actOpen.
 const (
 	actSignIn   = "sign-in"
 	actTomorrow = "tomorrow"
 	actOpen     = "default"
 )
 
-// clickOn is what a click means: the same as a row of the menu.
+// clickOn is the row of the menu that a click means.
 func clickOn(action, account string) tray.ID {
 	switch {
 	case account == "":
@@ -50,8 +50,8 @@ type toastAction struct {
 	Arguments string `xml:"arguments,attr"` // comes back from a click on the button
 }
 
-// toastXML writes n as Windows reads it. The notice of a session that has ended
-// stays on the screen until somebody has seen it.
+// toastXML writes n as Windows reads it. A notice that a session has ended stays
+// on the screen until somebody has seen it.
 func toastXML(n tray.Notice) (string, error) {
 	t := toast{
 		Launch:  toastArguments(actOpen, n.Account),
@@ -81,8 +81,8 @@ func toastClick(arguments string) (click tray.ID, ok bool) {
 	return clickOn(action, account), ok
 }
 
-// toastTag names the toast of an account: one of the same name takes its
-// place. Older Windows takes names of 16 characters.
+// toastTag names the toast of an account. A toast replaces one with the same
+// name. Older Windows accepts names of 16 characters.
 func toastTag(account string) string {
 	sum := sha256.Sum256([]byte(account))
 	return hex.EncodeToString(sum[:8])

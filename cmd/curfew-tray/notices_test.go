@@ -9,8 +9,8 @@ import (
 	"curfew/ui/tray"
 )
 
-// TestToast: what Windows is given is one well-formed toast, whatever the
-// words, and what comes back from a click means what it meant on the way out.
+// TestToast: Windows gets one well-formed toast, whatever the words. A click that
+// comes back means what it meant on the way out.
 func TestToast(t *testing.T) {
 	notice := tray.Notice{Account: "work", Title: "work: 5 refreshes left", Body: "A new sign-in gives you 20.", Action: "Sign in again", Later: "Tomorrow"}
 	got, err := toastXML(notice)

@@ -7,11 +7,11 @@ import (
 	"curfew/ui/tray"
 )
 
-// ServeNotices shows none: macOS takes notifications with buttons only from a
-// signed application bundle, through its UserNotifications framework, for
-// which there is no well-kept Go library; what there is runs AppleScript with
-// the text pasted into it, and knows no buttons. The icon, and the words
-// beside it, say the same and stay.
+// ServeNotices shows no notifications. macOS accepts notifications with buttons
+// only from a signed application bundle, through its UserNotifications framework.
+// There is no well-kept Go library for that. The others run AppleScript with the
+// text pasted into it, and have no buttons. The icon and the words next to it say
+// the same.
 func (always) ServeNotices(ctx context.Context, notices <-chan tray.Notice, _ noticeEvents, logger *slog.Logger) {
 	for {
 		select {

@@ -22,9 +22,9 @@ const (
 	notifyPath = "/org/freedesktop/Notifications"
 )
 
-// ServeNotices shows notices by the desktop's notification service until ctx
-// ends; then it takes them away, since a click would reach nobody. What no
-// service takes is offered again when one comes.
+// ServeNotices shows notices with the desktop's notification service until ctx
+// ends. Then it removes them, because nothing would handle a click. A notice that
+// no service takes is offered again when a service appears.
 func (b bus) ServeNotices(ctx context.Context, notices <-chan tray.Notice, events noticeEvents, logger *slog.Logger) {
 	signals := make(chan *dbus.Signal, 16)
 	b.Signal(signals)
@@ -35,7 +35,7 @@ func (b bus) ServeNotices(ctx context.Context, notices <-chan tray.Notice, event
 		{dbus.WithMatchInterface("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, notifyName)},
 	} {
 		if err := b.AddMatchSignalContext(ctx, match...); err != nil {
-			logger.Warn("what happens to notifications will not be noticed", "err", err)
+			logger.Warn("clicks in notifications will not be noticed", "err", err)
 		}
 	}
 	d := board{bus: b, noticeEvents: events, logger: logger, standing: make(map[string]standing), missed: make(map[string]tray.Notice)}
@@ -59,17 +59,17 @@ func (b bus) ServeNotices(ctx context.Context, notices <-chan tray.Notice, event
 	}
 }
 
-// A board is what is known of the notification service and what it shows. It
-// belongs to one goroutine.
+// A board is what the tray knows of the notification service and what that shows.
+// It belongs to one goroutine.
 type board struct {
 	bus
 	noticeEvents
 	logger *slog.Logger
 
 	standing map[string]standing    // the notification of each account
-	missed   map[string]tray.Notice // what the service did not take
-	retry    <-chan time.Time       // when to offer that again; nil: when a service comes
-	warned   bool                   // it was logged that the service does not take notifications
+	missed   map[string]tray.Notice // the notices that the service did not take
+	retry    <-chan time.Time       // when to offer them again; nil: when a service appears
+	warned   bool                   // a failure was logged, and no success came since
 }
 
 // standing is a notification that the service has taken.
@@ -78,8 +78,8 @@ type standing struct {
 	gone bool // it has expired, or the person has closed it
 }
 
-// retryNotice is how long after a service that is there refused a notice it is
-// offered again.
+// retryNotice is how long to wait before a running service is offered a notice
+// again that it has refused.
 const retryNotice = time.Minute
 
 // post shows n in place of the account's last notice.
@@ -90,14 +90,14 @@ func (b *board) post(ctx context.Context, n tray.Notice) {
 	var replaces uint32
 	switch {
 	case !n.Quiet:
-		// Not by replaces_id: Plasma changes what is in its list then, and
-		// shows nothing.
+		// Not with replaces_id: then Plasma changes its list and shows
+		// nothing.
 		b.withdraw(ctx, n.Account)
 	case missed:
 		b.missed[n.Account] = n
 		return
 	case old.id == 0 || old.gone:
-		return // nothing untrue can be seen any more
+		return // nobody can see the old words
 	default:
 		replaces = old.id
 	}
@@ -128,7 +128,7 @@ func (b *board) miss(n tray.Notice, err error) {
 	}
 }
 
-// offerAgain has what was missed said again, as far as it is still true.
+// offerAgain offers the missed notices again, if they are still true.
 func (b *board) offerAgain() {
 	all := b.missed
 	b.missed, b.retry = make(map[string]tray.Notice), nil
@@ -137,8 +137,8 @@ func (b *board) offerAgain() {
 	}
 }
 
-// hear takes in what the service says of its notifications, and that there is
-// another service.
+// hear handles what the service reports of its notifications, and the news that
+// the service has changed.
 func (b *board) hear(ctx context.Context, s *dbus.Signal) {
 	var id uint32
 	switch s.Name {
@@ -147,7 +147,7 @@ func (b *board) hear(ctx context.Context, s *dbus.Signal) {
 		if dbus.Store(s.Body, &name, &before, &now) != nil || name != notifyName {
 			return // the watcher's, for instance
 		}
-		clear(b.standing) // their numbers mean nothing to another service
+		clear(b.standing) // another service does not know their numbers
 		if now != "" {
 			b.offerAgain()
 		}
@@ -155,7 +155,7 @@ func (b *board) hear(ctx context.Context, s *dbus.Signal) {
 		var reason uint32
 		if dbus.Store(s.Body, &id, &reason) == nil {
 			if account, there := b.accountOf(id); there {
-				b.standing[account] = standing{id: id, gone: true} // some say so before they pass on the click
+				b.standing[account] = standing{id: id, gone: true} // kept: some services report this before the click
 			}
 		}
 	case notifyName + ".ActionInvoked":
@@ -181,7 +181,7 @@ func (b *board) accountOf(id uint32) (account string, there bool) {
 	return "", false
 }
 
-// withdraw takes the account's notification away, if one can be seen.
+// withdraw removes the account's notification, if one can be seen.
 func (b *board) withdraw(ctx context.Context, account string) {
 	old := b.standing[account]
 	delete(b.standing, account)
@@ -192,11 +192,12 @@ func (b *board) withdraw(ctx context.Context, account string) {
 	defer cancel()
 	err := b.Object(notifyName, notifyPath).CallWithContext(ctx, notifyName+".CloseNotification", dbus.FlagNoAutoStart, old.id).Err
 	if err != nil {
-		b.logger.Debug("notification not taken away", "err", err) // most likely the person has done it
+		b.logger.Debug("notification not removed", "err", err) // most likely the person has closed it
 	}
 }
 
-// notify shows n in place of another, 0 for none.
+// notify shows n. It replaces the notification with the given number, if that is
+// not 0.
 func (b bus) notify(ctx context.Context, n tray.Notice, replaces uint32) (id uint32, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()

@@ -21,15 +21,15 @@ import (
 	"curfew/ui/tray"
 )
 
-// Toasts go to the Windows Runtime itself, as data, through go-ole: no text
-// passes a shell or a script. Libraries that do more either fall back to
-// PowerShell or cannot replace a toast.
+// Toasts go to the Windows Runtime as data, with go-ole. No text passes through a
+// shell or a script. Libraries that do more either fall back to PowerShell or
+// cannot replace a toast.
 
-// ServeNotices shows notices as toasts, each in place of the account's last
-// one, until ctx ends; then it takes them away, since a click would reach
-// nobody. A Windows that shows none is logged.
+// ServeNotices shows notices as toasts until ctx ends. Each replaces the account's
+// last one. At the end it removes them, because nothing would handle a click. If
+// Windows shows no toasts, that is logged.
 func (always) ServeNotices(ctx context.Context, notices <-chan tray.Notice, events noticeEvents, logger *slog.Logger) {
-	runtime.LockOSThread() // for good: what COM keeps of a thread ends with it
+	runtime.LockOSThread() // never unlocked: COM's state ends with the thread
 	clicked := make(chan string, 16)
 	toasts, err := newToaster(clicked)
 	if err != nil {
@@ -45,7 +45,7 @@ func (always) ServeNotices(ctx context.Context, notices <-chan tray.Notice, even
 			}
 			if n.Title == "" || n.Quiet {
 				if err := toasts.withdraw(n.Account); err != nil {
-					logger.Debug("notification not taken away", "err", err) // most likely the person has done it
+					logger.Debug("notification not removed", "err", err) // most likely the person has closed it
 				}
 				continue
 			}
@@ -70,8 +70,8 @@ func (always) ServeNotices(ctx context.Context, notices <-chan tray.Notice, even
 	}
 }
 
-// Interfaces of the Windows Runtime, and where in their tables the methods
-// are that are called here. The first six of each are the same.
+// Interfaces of the Windows Runtime, and the slots of the methods that are called
+// here. The first six methods of each interface are the same.
 var (
 	iidXMLDocument   = ole.NewGUID("{F7F3A506-1E87-42D6-BCFB-B8C809FA5494}")
 	iidXMLDocumentIO = ole.NewGUID("{6CD0E74E-EE65-4489-9EBF-CA43E87BA637}")
@@ -104,8 +104,8 @@ type toaster struct {
 	history   *ole.IUnknown
 }
 
-// newToaster makes this program known to Windows, as one that shows toasts and
-// as one that hears of clicks in them, which go to clicked.
+// newToaster registers this program with Windows, to show toasts and to get clicks
+// in them. Clicks go to clicked.
 func newToaster(clicked chan<- string) (t *toaster, err error) {
 	const multithreaded = 1
 	if err := ole.RoInitialize(multithreaded); err != nil {
@@ -133,8 +133,8 @@ func newToaster(clicked chan<- string) (t *toaster, err error) {
 	return t, nil
 }
 
-// introduce says who shows the toasts, where Windows 10 and newer look for
-// programs that came without an installer.
+// introduce registers the name and the icon of the toasts. Windows 10 and newer
+// look there for programs without an installer.
 func introduce() error {
 	icon, err := iconFile()
 	if err != nil {
@@ -152,7 +152,7 @@ func introduce() error {
 	)
 }
 
-// iconFile returns where the program's icon lies; Windows wants a file.
+// iconFile returns the path of the program's icon. Windows needs a file.
 func iconFile() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -169,7 +169,7 @@ func iconFile() (string, error) {
 	return file, os.WriteFile(file, assets.AppIcon, 0o600)
 }
 
-// find asks for the parts of the notification service.
+// find gets the parts of the notification service.
 func (t *toaster) find() error {
 	const class = "Windows.UI.Notifications.ToastNotificationManager"
 	manager, err := ole.RoGetActivationFactory(class, iidToastManager)
@@ -230,7 +230,7 @@ func (t *toaster) show(n tray.Notice) error {
 	return call(t.notifier, showToast, uintptr(unsafe.Pointer(toast)))
 }
 
-// withdraw takes the account's toast away.
+// withdraw removes the account's toast.
 func (t *toaster) withdraw(account string) error {
 	tag, err := newString(toastTag(account))
 	if err != nil {
@@ -267,7 +267,7 @@ func newDocument(text string) (*ole.IUnknown, error) {
 	return &document.IUnknown, nil
 }
 
-// close takes away the toasts of this program, and its ear for clicks.
+// close removes the toasts of this program, and stops getting clicks.
 func (t *toaster) close(logger *slog.Logger) {
 	err := errors.Join(call(t.history, clearHistoryWithID, uintptr(t.appID)), t.activator.revoke())
 	if err != nil {
@@ -287,7 +287,7 @@ func call(object *ole.IUnknown, slot int, args ...uintptr) error {
 	return failure(result)
 }
 
-// failure is the error in a result of COM; there is more than one success.
+// failure is the error in a result of COM, which has more than one success.
 func failure(result uintptr) error {
 	if int32(result) < 0 {
 		return ole.NewError(result)
@@ -302,8 +302,8 @@ var (
 	coRevokeClassObject   = combase.NewProc("CoRevokeClassObject")
 )
 
-// newString makes a string of the Windows Runtime; s is not empty. (Go-ole's
-// own counts characters where Windows counts UTF-16 units, and so cuts off.)
+// newString makes a string of the Windows Runtime. s is not empty. (The function
+// of go-ole counts characters instead of UTF-16 units, and so cuts the text off.)
 func newString(s string) (h ole.HString, err error) {
 	units := utf16.Encode([]rune(s))
 	result, _, _ := windowsCreateString.Call(uintptr(unsafe.Pointer(&units[0])), uintptr(len(units)), uintptr(unsafe.Pointer(&h)))
@@ -315,9 +315,9 @@ var activatorClass = ole.NewGUID("{1CC95B5A-ABD4-4E51-9A75-1D8DDBC7E9A0}")
 
 var iidActivationCallback = ole.NewGUID("{53E31837-6600-4A81-9395-75CFFE746F94}")
 
-// An activator is two COM objects of ours: a class factory, and the one object
-// that it hands out, which hears of clicks. Windows calls them on threads of
-// its own. They last as long as the program, so nobody counts references.
+// An activator is two COM objects of this program. One is a class factory. It
+// hands out the other, which gets clicks. Windows calls them on its own threads.
+// They last as long as the program, so references are not counted.
 type activator struct {
 	factory, callback object
 	clicked           chan<- string
@@ -327,7 +327,7 @@ type activator struct {
 // An object is what COM sees: first a pointer to a table of functions.
 type object struct {
 	table *[5]uintptr
-	iid   *ole.GUID // the interface that it has, besides IUnknown
+	iid   *ole.GUID // its interface, besides IUnknown
 	of    *activator
 }
 
@@ -366,8 +366,8 @@ const (
 	noAggregation = 0x80040110
 )
 
-// queryInterface is IUnknown's. out is no Go pointer: what lies there is not
-// for the collector to see.
+// queryInterface is IUnknown's. out is not a Go pointer, so that the garbage
+// collector does not follow it.
 func (o *object) queryInterface(iid *ole.GUID, out *uintptr) uintptr {
 	*out = 0
 	if !ole.IsEqualGUID(iid, o.iid) && !ole.IsEqualGUID(iid, ole.IID_IUnknown) {
@@ -392,9 +392,9 @@ func (o *object) createInstance(outer uintptr, iid *ole.GUID, out *uintptr) uint
 // lockServer is IClassFactory's.
 func (o *object) lockServer(uintptr) uintptr { return 0 }
 
-// activate is INotificationActivationCallback's: arguments are those of the
-// button that was clicked, or of the toast. It does not wait: nobody clicks
-// faster than clicks are read.
+// activate is INotificationActivationCallback's. arguments are those of the
+// clicked button, or of the toast. It does not wait: nobody clicks faster than
+// clicks are read.
 func (o *object) activate(_ uintptr, arguments *uint16, _, _ uintptr) uintptr {
 	select {
 	case o.of.clicked <- windows.UTF16PtrToString(arguments):

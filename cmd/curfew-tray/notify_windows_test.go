@@ -21,8 +21,8 @@ import (
 	"curfew/ui/tray"
 )
 
-// TestActivator: COM finds the registered class, and what it calls as a click
-// arrives, from a thread that Go did not start, as clicks come.
+// TestActivator: COM finds the registered class. A call of it arrives as a click,
+// also from a thread that Go did not start.
 func TestActivator(t *testing.T) {
 	runtime.LockOSThread()
 	if err := ole.RoInitialize(1); err != nil {
@@ -84,9 +84,9 @@ func TestActivator(t *testing.T) {
 	}
 }
 
-// TestToasts: what the notification service is asked for, and that a click in
-// a toast does what a row of the menu does. It needs the service's stand-in,
-// which clicks; .ci/wine has it.
+// TestToasts: what the notification service gets, and that a click in a toast does
+// what a row of the menu does. The test needs a stand-in for the service, which
+// clicks; .ci/wine has it.
 func TestToasts(t *testing.T) {
 	key, err := registry.OpenKey(registry.LOCAL_MACHINE, `Software\Microsoft\WindowsRuntime\ActivatableClassId\Windows.UI.Notifications.ToastNotificationManager`, registry.QUERY_VALUE)
 	if err != nil {

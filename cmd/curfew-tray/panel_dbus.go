@@ -16,15 +16,15 @@ const (
 	watcherPath = "/StatusNotifierWatcher"
 
 	answerTime = 3 * time.Second // for a question to the watcher
-	askAgain   = time.Second     // the first time that a watcher without a host is asked again
+	askAgain   = time.Second     // the first wait before a watcher without a host is asked again
 )
 
-// bus is a panel that is found over D-Bus: programs called hosts show the
-// icons, and a watcher knows the hosts.
+// bus is a panel on D-Bus. Programs called hosts show the icons, and a watcher
+// knows the hosts.
 type bus struct{ *dbus.Conn }
 
-// findPanel connects to the session bus. It starts none: an icon on a bus of
-// one's own is seen by nobody.
+// findPanel connects to the session bus. It does not start one: nobody would see
+// an icon on a private bus.
 func findPanel(context.Context) (panel, error) {
 	conn, err := dbus.SessionBusPrivateNoAutoStartup()
 	if err == nil {
@@ -74,7 +74,7 @@ func (b bus) watch(ctx context.Context, present chan<- bool) error {
 			return nil
 		}
 		var again <-chan time.Time
-		if owned && !there { // LXQt's watcher does not tell when its host comes
+		if owned && !there { // LXQt's watcher does not report when its host appears
 			again = time.After(wait)
 			wait = min(2*wait, time.Minute)
 		} else {
@@ -98,8 +98,8 @@ func (b bus) lost(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", errBusGone, err)
 }
 
-// hasHost asks whether there is a watcher, and whether that has a host. It
-// wakes nothing: a watcher that would have to be started first has none.
+// hasHost asks whether there is a watcher, and whether it has a host. It starts
+// nothing: a watcher that does not run has no host.
 func (b bus) hasHost(ctx context.Context) (owned, there bool, err error) {
 	err = b.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, watcherName).Store(&owned)
 	if err != nil || !owned {

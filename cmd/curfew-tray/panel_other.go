@@ -4,7 +4,7 @@ package main
 
 import "context"
 
-// always is the panel of a system that has one.
+// always is the panel of a system that always has one.
 type always struct{}
 
 func findPanel(context.Context) (panel, error) { return always{}, nil }

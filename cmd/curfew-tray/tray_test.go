@@ -30,8 +30,8 @@ import (
 	"curfew/ui/tray/traytest"
 )
 
-// programs is the folder with the built curfew-tray and, beside it, a
-// curfew-window that reports how it was started.
+// programs is the folder with the built curfew-tray. Next to it is a curfew-window
+// that reports how it was started.
 var programs string
 
 func TestMain(m *testing.M) {
@@ -60,8 +60,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// engine is the agent's engine: it does as it is told and reports it. The
-// server round it, its socket and its JSON are the real ones.
+// engine stands in for the agent's engine, and reports its calls. The server, its
+// socket and its JSON are real.
 type engine struct {
 	mu       sync.Mutex
 	accounts []auth.Snapshot
@@ -262,7 +262,7 @@ func newSession(t *testing.T, watcher bool) *session {
 func (s *session) listenForReports() {
 	path := filepath.Join(s.home, "report")
 	s.check(syscall.Mkfifo(path, 0o600))
-	pipe, err := os.OpenFile(path, os.O_RDWR, 0) // a writer of our own keeps it open
+	pipe, err := os.OpenFile(path, os.O_RDWR, 0) // being open for writing, too, keeps it open
 	s.check(err)
 	done := make(chan struct{})
 	go func() {
@@ -373,7 +373,7 @@ func (s *session) registered() {
 	})
 }
 
-// wait waits until ok, which also says what there is instead.
+// wait waits until ok, which also returns what there is instead.
 func (s *session) wait(what string, ok func() (string, bool)) {
 	s.Helper()
 	var got string
@@ -541,8 +541,8 @@ func labels(rows []traytest.Row) []string {
 	return l
 }
 
-// TestLanguage: the desktop's language is spoken, and the one that a person
-// chooses while the tray runs; nothing but the words of the menu changes.
+// TestLanguage: the tray speaks the desktop's language, and then the one that a
+// person chooses while it runs. Only the words of the menu change.
 func TestLanguage(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, true)
@@ -569,14 +569,14 @@ func TestLanguage(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 	if english.ID != german.ID {
-		t.Errorf("row %d became row %d: the menu was built anew", german.ID, english.ID)
+		t.Errorf("row %d became row %d: the menu was built again", german.ID, english.ID)
 	}
 	choose("")
 	s.row("spotify: noch 14, bis", "Abmelden")
 }
 
-// TestOpenMenu: in an open menu words change without a new layout, at which
-// some panels close it; rows come when it is closed.
+// TestOpenMenu: in an open menu words change without a new layout, because some
+// panels close the menu then. New rows appear when it is closed.
 func TestOpenMenu(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, true)
@@ -619,8 +619,8 @@ func TestOpenMenu(t *testing.T) {
 	})
 }
 
-// TestAnswersInOrder: a panel that asks for a row and then for those below it
-// hears of the row first, or it shows an empty submenu.
+// TestAnswersInOrder: a panel that asks for a row and then for the rows below it
+// gets the row first. Otherwise it would show an empty submenu.
 func TestAnswersInOrder(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, true)
@@ -635,8 +635,8 @@ func TestAnswersInOrder(t *testing.T) {
 	}
 }
 
-// TestHints: a panel that asks for the top rows only is told of what is below
-// them once, and others are not.
+// TestHints: a panel that asks for the top rows only gets a hint of the rows below
+// them, once. Others get none.
 func TestHints(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, true)
@@ -663,19 +663,19 @@ func TestHints(t *testing.T) {
 	other, err := traytest.Connect(s.bus)
 	s.check(err)
 	t.Cleanup(func() { other.Close() })
-	beside := s.item.In(other)
-	if n := hints(beside.TopRows); n != 2 {
+	second := s.item.In(other)
+	if n := hints(second.TopRows); n != 2 {
 		t.Errorf("%d hints for another panel", n)
 	}
 	for range 2 { // both hear those of the other, and may ask again
-		if n := hints(s.item.TopRows) + hints(beside.TopRows); n != 0 {
+		if n := hints(s.item.TopRows) + hints(second.TopRows); n != 0 {
 			t.Errorf("%d hints that panels send each other", n)
 		}
 	}
 	e.set(account("spotify"), account("work"), account("home"))
 	s.row("home", "Open")
 	if n := hints(s.item.Menu); n != 0 {
-		t.Errorf("%d hints for who reads it whole", n)
+		t.Errorf("%d hints for a panel that reads all rows", n)
 	}
 	if n := hints(s.item.TopRows); n != 3 {
 		t.Errorf("%d hints for three accounts", n)
@@ -725,8 +725,8 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// TestNotices: a mark that is passed is announced once, what is clicked in
-// the notification is done, and what is no longer so is taken away.
+// TestNotices: passing a mark is announced once. A click in the notification does
+// its work. A notification that is no longer true is removed.
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, true)
@@ -803,8 +803,8 @@ func (s *session) shown(n int) traytest.Notification {
 	return last
 }
 
-// TestNoticesChange: what stands in a notification stays true, without a new
-// one, and one that has expired is not brought back.
+// TestNoticesChange: the words of a notification stay true without a new one. A
+// notification that has expired does not come back.
 func TestNoticesChange(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, true)
@@ -839,9 +839,9 @@ func TestNoticesChange(t *testing.T) {
 	}
 }
 
-// TestNoNotificationService: what was to be said before there was a
-// notification service is said when one comes, if it is still true; the end of
-// a session once, whichever tray said it.
+// TestNoNotificationService: notices from before there was a notification service
+// are shown when one appears, if they are still true. The end of a session is
+// shown once, even by another tray.
 func TestNoNotificationService(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, true)
@@ -863,7 +863,7 @@ func TestNoNotificationService(t *testing.T) {
 	e.set(spotify, home, work)
 	s.said(p, `title="spotify: 5 refreshes left"`)
 	s.said(p, `title="home: 5 refreshes left"`)
-	left(4)(&spotify) // what is true is another thing now
+	left(4)(&spotify) // the missed notice is no longer true
 	home.SignedInAt = time.Now()
 	e.set(spotify, home, work)
 	s.row("spotify: 4 left")
@@ -916,15 +916,16 @@ func TestWatcherRestart(t *testing.T) {
 	serve(t, s.socket, newEngine(account("spotify")))
 	s.start()
 	s.registered()
-	s.row(menuRow("spotify"), "Open") // by now the tray has asked to be told of a new panel
+	s.row(menuRow("spotify"), "Open") // by now the tray listens for a new panel
 	s.check(s.desktop.StopWatcher())
 	s.check(s.desktop.StartWatcher(true))
 	s.registered()
 	s.row(menuRow("spotify"), "Open")
 }
 
-// TestNoHost: nowhere to show an icon is said once, also by a notification, and
-// the window opens; the icon comes when a host does, and the notification goes.
+// TestNoHost: without a place for icons, the tray says so once, also in a
+// notification, and the window opens. When a host appears, so does the icon, and
+// the notification is removed.
 func TestNoHost(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, false)
@@ -963,8 +964,8 @@ func TestNoHost(t *testing.T) {
 	}
 }
 
-// TestNoBus: without a session bus the tray says so in one line and a hint,
-// and starts no bus of its own.
+// TestNoBus: without a session bus the tray says so in one line and a hint, and
+// does not start a bus.
 func TestNoBus(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, false)
@@ -981,8 +982,8 @@ func TestNoBus(t *testing.T) {
 	}
 }
 
-// TestAgentDies: an agent that goes away is a state of its own, and one that
-// comes back is followed again.
+// TestAgentDies: the tray shows that the agent is gone, and follows it again when
+// it is back.
 func TestAgentDies(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, true)
@@ -1183,7 +1184,7 @@ func TestFlags(t *testing.T) {
 		{"--version", 0, "curfew-tray " + assets.Version + " (", ""},
 		{"--help", 0, "Usage: curfew-tray [flags]\n", ""},
 		{"-h", 0, "Usage: curfew-tray [flags]\n", ""},
-		{"--icons=pink", 2, "", "curfew-tray: there are no icons \"pink\"\nhint: "},
+		{"--icons=pink", 2, "", "curfew-tray: unknown icons \"pink\"\nhint: "},
 		{"--what", 2, "", "curfew-tray: flag provided but not defined: -what\nhint: "},
 		{"now", 2, "", "curfew-tray: unexpected argument \"now\"\nhint: "},
 	} {

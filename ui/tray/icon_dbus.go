@@ -22,13 +22,13 @@ import (
 	"curfew/assets"
 )
 
-// This file is a StatusNotifierItem with its menu, as desktops other than
-// Windows and macOS show them: two objects on the session bus that panels
-// read, ask again after a signal, and send clicks to. fyne.io/systray does the
-// same and was used first. It follows every change of a row with
-// LayoutUpdated, which closes an open menu on Qt and GNOME panels, and it
-// does not tell when a menu closes; so an open menu could neither be left
-// alone for long enough nor show a countdown.
+// This file is a StatusNotifierItem with its menu, which is how desktops other
+// than Windows and macOS show an icon. They are two objects on the session bus.
+// Panels read them, read them again after a signal, and send clicks to them.
+//
+// fyne.io/systray does the same and was used first. It sends LayoutUpdated after
+// every change of a row, which closes an open menu on Qt and GNOME panels. It does
+// not report when a menu closes. So an open menu could not show a countdown.
 
 const (
 	itemPath      = dbus.ObjectPath("/StatusNotifierItem")
@@ -44,8 +44,8 @@ const (
 	// that it was closed, for instance because the panel crashed.
 	openMost = 10 * time.Minute
 
-	// openSoon is how long one counts as open that is about to be, until its
-	// panel says that it is.
+	// openSoon is how long a menu that is about to open counts as open, until its
+	// panel says that it is open.
 	openSoon = 2 * time.Second
 )
 
@@ -65,13 +65,13 @@ type Icon struct {
 	items     []Item
 	menu      layout            // of items
 	revision  uint32            // of menu
-	ids       map[ID]int32      // of every row there ever was
-	rows      map[int32]Item    // those that there are
-	hinted    map[string]uint32 // of which revision each panel was, last
-	item      *prop.Properties  // nil until they can be seen
+	ids       map[ID]int32      // of all rows, past and present
+	rows      map[int32]Item    // the present ones
+	hinted    map[string]uint32 // the last revision that each panel was hinted at
+	item      *prop.Properties  // nil until the bus has them
 
-	telling sync.Mutex // held while Opened is told, so that what is told is in order; guards:
-	open    bool       // the menu itself, where the panel says so
+	telling sync.Mutex // held while sending to Opened, to keep the order; guards open
+	open    bool       // the panel says that the menu itself is open
 }
 
 // NewIcon prepares the icon in a tone, with title as its name for desktops
@@ -82,14 +82,14 @@ func NewIcon(title string, tone assets.Tone) *Icon {
 		title: title, tone: tone, ids: make(map[ID]int32), hinted: make(map[string]uint32),
 	}
 	m := NewModel(State{}, time.Now())
-	i.SetIcon(m.Icon, m.Tooltip, m.Text) // so that no panel ever sees an icon without a picture
+	i.SetIcon(m.Icon, m.Tooltip, m.Text) // no panel ever sees an icon without a picture
 	i.SetMenu(m.Items)
 	return i
 }
 
-// Run shows the icon and runs work beside it until work returns, which it
-// must when its context ends. The icon goes to a panel whenever one comes. It
-// fails, without work, when the session bus does not take the icon.
+// Run shows the icon and runs work until work returns, which it must when its
+// context ends. The icon goes to a panel whenever one appears. If the session bus
+// does not take the icon, Run fails and does not call work.
 func (i *Icon) Run(ctx context.Context, work func(context.Context)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -121,12 +121,12 @@ func (i *Icon) Run(ctx context.Context, work func(context.Context)) error {
 	return nil
 }
 
-// answer answers some calls before the connection reads on. godbus would run
-// each on a goroutine of its own, so that answers overtake each other; but a
-// panel that asks for a row and then for those below it, which GTK's do in one
-// breath, must hear of the row first, or it drops what is below. And a click
-// on Quit must be answered while there is somebody to answer. What is to be
-// done then is done as always, and answered to nobody.
+// answer answers some calls before the connection reads the next one. godbus
+// would run each call in a separate goroutine, so that answers could overtake each
+// other. GTK's panels ask for a row and for the rows below it without waiting.
+// They must get the row first, or they drop the others. A click on Quit must also
+// be answered before the program ends. godbus then runs the call as usual, without
+// a second answer.
 func (i *Icon) answer(call *dbus.Message) {
 	if call.Type != dbus.TypeMethodCall || call.Flags&dbus.FlagNoReplyExpected != 0 || call.Headers[dbus.FieldInterface].Value() != menuInterface {
 		return
@@ -137,7 +137,7 @@ func (i *Icon) answer(call *dbus.Message) {
 		var parent, depth int32
 		var names []string
 		if dbus.Store(call.Body, &parent, &depth, &names) != nil {
-			return // godbus says what is wrong with it
+			return // godbus answers with the error
 		}
 		revision, found, err := menuCalls{icon: i}.GetLayout(parent, depth, names)
 		if err != nil {
@@ -151,7 +151,7 @@ func (i *Icon) answer(call *dbus.Message) {
 		var ids []int32
 		var names []string
 		if dbus.Store(call.Body, &ids, &names) != nil {
-			return // godbus says what is wrong with it
+			return // godbus answers with the error
 		}
 		found, _ := menuCalls{icon: i}.GetGroupProperties(ids, names)
 		body = []any{found}
@@ -173,17 +173,17 @@ func (i *Icon) answer(call *dbus.Message) {
 	call.Flags |= dbus.FlagNoReplyExpected
 }
 
-// hint has a panel that asked for the menu without what is below its rows ask
-// for that. Plasma asks by itself only when it shows a menu below for the first
-// time, which it then puts where one without rows would fit: at the edge of the
-// screen, most of it beyond.
+// hint makes a panel ask for the submenus, after it has asked for the menu without
+// them. Otherwise Plasma asks only when it shows a submenu for the first time. It
+// then places the submenu as if it were empty: mostly beyond the edge of the
+// screen.
 func (i *Icon) hint(panel string, revision uint32, menu layout) {
 	i.mu.Lock()
 	last, hinted := i.hinted[panel]
 	i.hinted[panel] = revision
 	i.mu.Unlock()
 	if hinted && last == revision {
-		return // panels that take this, which all hear, for news of the whole menu must not go round in circles
+		return // all panels get this signal; one that reads the whole menu after it must not go round in circles
 	}
 	for row := range menu.children {
 		if _, parent := row.Props["children-display"]; parent {
@@ -192,11 +192,11 @@ func (i *Icon) hint(panel string, revision uint32, menu layout) {
 	}
 }
 
-// register takes the icon to the panels' watcher, now and whenever another
-// one comes, until ctx ends. Without one there is nobody to go to.
+// register registers the icon with the panels' watcher, at once and whenever
+// another watcher appears, until ctx ends.
 func (i *Icon) register(ctx context.Context, signals <-chan *dbus.Signal) {
 	for {
-		// A path means: of the sender. The answer says nothing that helps.
+		// A path means an object of the sender. The answer has no use.
 		i.conn.Object(watcherName, watcherPath).Go(watcherName+".RegisterStatusNotifierItem", dbus.FlagNoReplyExpected|dbus.FlagNoAutoStart, nil, string(itemPath))
 		for came := false; !came; {
 			select {
@@ -217,7 +217,7 @@ func (i *Icon) export(ctx context.Context) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	constant := func(v any) *prop.Prop { return &prop.Prop{Value: v, Emit: prop.EmitConst} }
-	changing := func(v any) *prop.Prop { return &prop.Prop{Value: v, Emit: prop.EmitFalse} } // NewIcon and NewToolTip tell of it
+	changing := func(v any) *prop.Prop { return &prop.Prop{Value: v, Emit: prop.EmitFalse} } // NewIcon and NewToolTip announce changes
 	props, err := i.object(itemPath, itemInterface, itemCalls{i, ctx}, map[string]*prop.Prop{
 		"Category":      constant("ApplicationStatus"),
 		"Id":            constant(i.title),
@@ -243,7 +243,7 @@ func (i *Icon) export(ctx context.Context) error {
 	return err
 }
 
-// object puts one object on the bus, which also describes itself.
+// object puts one object on the bus, with its description.
 func (i *Icon) object(path dbus.ObjectPath, name string, calls any, properties map[string]*prop.Prop, signals ...string) (*prop.Properties, error) {
 	if err := i.conn.Export(calls, path, name); err != nil {
 		return nil, err
@@ -260,12 +260,12 @@ func (i *Icon) object(path dbus.ObjectPath, name string, calls any, properties m
 	return props, i.conn.Export(introspect.NewIntrospectable(&node), path, "org.freedesktop.DBus.Introspectable")
 }
 
-// emit sends a signal. It fails only when the bus is gone, and the tray with it.
+// emit sends a signal. It fails only when the bus is gone, which ends the tray too.
 func (i *Icon) emit(path dbus.ObjectPath, name string, values ...any) {
 	i.conn.Emit(path, name, values...)
 }
 
-// SetIcon shows an icon with its tooltip. These panels have no room beside it.
+// SetIcon shows an icon with its tooltip. These panels have no room for text.
 func (i *Icon) SetIcon(name, tooltip, _ string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -303,7 +303,7 @@ func (i *Icon) picture() []pixels {
 	if err != nil {
 		panic(err) // compiled in, and compared with the drawing by a test
 	}
-	img := decoded.(*image.NRGBA) // as that test says, too
+	img := decoded.(*image.NRGBA) // the same test checks this
 	p := pixels{int32(img.Rect.Dx()), int32(img.Rect.Dy()), make([]byte, 0, len(img.Pix))}
 	for rgba := range slices.Chunk(img.Pix, 4) {
 		p.ARGB = append(p.ARGB, rgba[3], rgba[0], rgba[1], rgba[2])
@@ -311,7 +311,8 @@ func (i *Icon) picture() []pixels {
 	return []pixels{p}
 }
 
-// A layout is a row with those below it as the bus has it; Children are layouts.
+// A layout is a row with the rows below it, as the bus has it. Children are
+// layouts.
 type layout struct {
 	ID       int32
 	Props    map[string]dbus.Variant
@@ -326,10 +327,9 @@ func (l layout) children(yield func(layout) bool) {
 	}
 }
 
-// SetMenu brings the menu to items. Where the rows are the same, only what
-// changed in them is sent, which an open menu shows without closing. A row
-// has the same id for ever, so a click on one that has just moved does what
-// it said.
+// SetMenu makes the menu show items. If the rows are the same, it sends only what
+// changed in them, and an open menu stays open. A row never changes its id. So a
+// click on a row that has just moved does what its label said.
 func (i *Icon) SetMenu(items []Item) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -350,7 +350,7 @@ func (i *Icon) SetMenu(items []Item) {
 	}
 }
 
-// layOut notes the rows below item, and makes the layout of it. It needs mu.
+// layOut makes the layout of item, and notes its rows. The caller holds mu.
 func (i *Icon) layOut(item Item) layout {
 	l := layout{Props: make(map[string]dbus.Variant), Children: []dbus.Variant{}}
 	if item.ID != (ID{}) {
@@ -394,13 +394,13 @@ type properties struct {
 	Props map[string]dbus.Variant
 }
 
-// removed are names of properties that a row has no more.
+// removed are names of properties that a row no longer has.
 type removed struct {
 	ID    int32
 	Names []string
 }
 
-// changes adds to all the properties that differ between two layouts of the
+// changes appends to all the properties that differ between two layouts of the
 // same rows.
 func changes(all []properties, before, after layout) []properties {
 	changed := properties{after.ID, make(map[string]dbus.Variant)}
@@ -443,8 +443,8 @@ func (c itemCalls) ContextMenu(x, y int32) *dbus.Error { return nil }
 // Scroll is the wheel.
 func (c itemCalls) Scroll(delta int32, orientation string) *dbus.Error { return nil }
 
-// menuCalls are what panels call at the menu. They never show to another
-// goroutine what SetMenu changes later: each menu is a new layout.
+// menuCalls are what panels call at the menu. SetMenu makes a new layout for each
+// menu and never changes one. So other goroutines may read it.
 type menuCalls struct {
 	icon *Icon
 	ctx  context.Context
@@ -486,7 +486,7 @@ func (l layout) walk(yield func(layout) bool) bool {
 	return true
 }
 
-// cut copies depth levels, with the named properties only; no names are all.
+// cut copies depth levels, with the named properties. No names means all.
 func (l layout) cut(depth int32, names []string) layout {
 	cut := layout{l.ID, l.only(names), []dbus.Variant{}}
 	if depth != 0 {
@@ -506,8 +506,8 @@ func (l layout) only(names []string) map[string]dbus.Variant {
 	return props
 }
 
-// GetGroupProperties returns the properties of some rows, of all for none. A
-// row comes before those below it, whatever the order of ids; see answer.
+// GetGroupProperties returns the properties of rows. No ids means all rows. A row
+// comes before the rows below it, whatever the order of ids; see answer.
 func (c menuCalls) GetGroupProperties(ids []int32, names []string) ([]properties, *dbus.Error) {
 	_, menu := c.current()
 	found := []properties{}
@@ -530,7 +530,7 @@ func (c menuCalls) GetProperty(id int32, name string) (dbus.Variant, *dbus.Error
 	return dbus.Variant{}, noRow(id)
 }
 
-// Event tells what the person did. A click on a row that has gone does nothing.
+// Event reports what the person did. A click on a row that is gone does nothing.
 func (c menuCalls) Event(id int32, what string, _ dbus.Variant, _ uint32) *dbus.Error {
 	switch what {
 	case "clicked":
@@ -549,8 +549,8 @@ func (c menuCalls) Event(id int32, what string, _ dbus.Variant, _ uint32) *dbus.
 	return nil
 }
 
-// opened passes on that the menu, or one below a row, was opened or closed.
-// Of GTK's panels only the latter is heard.
+// opened passes on that the menu or a submenu was opened or closed. GTK's panels
+// report only submenus.
 func (c menuCalls) opened(id int32, opened bool) {
 	c.icon.telling.Lock()
 	defer c.icon.telling.Unlock()
@@ -567,8 +567,8 @@ func (c menuCalls) opened(id int32, opened bool) {
 	}
 }
 
-// about passes on that the menu is about to open, and is for this long if
-// nothing more is said. What was said already counts for more.
+// about passes on that the menu is about to open, and counts as open for most.
+// It does nothing if the panel has already said that the menu is open.
 func (c menuCalls) about(most time.Duration) {
 	c.icon.telling.Lock()
 	defer c.icon.telling.Unlock()
@@ -592,8 +592,8 @@ type event struct {
 	Time uint32
 }
 
-// EventGroup is many Events. It could return rows that there are not, which
-// no panel minds.
+// EventGroup is many Events. It does not report unknown rows, which no panel
+// needs.
 func (c menuCalls) EventGroup(events []event) ([]int32, *dbus.Error) {
 	for _, e := range events {
 		c.Event(e.ID, e.What, e.Data, e.Time)
@@ -601,10 +601,10 @@ func (c menuCalls) EventGroup(events []event) ([]int32, *dbus.Error) {
 	return []int32{}, nil
 }
 
-// AboutToShow says that a menu is about to open, and is told that what the
-// panel knows of it is true. Qt's panels and GNOME's say beside it that the menu
-// was opened, before or after; GNOME's calls it also for a menu that nobody
-// opens, when it begins to show the icon.
+// AboutToShow says that a menu is about to open. It answers that the panel's copy
+// is current. Qt's panels and GNOME's also say that the menu was opened, before
+// this call or after it. GNOME's also calls it when it begins to show the icon,
+// although nobody opens the menu.
 func (c menuCalls) AboutToShow(id int32) (update bool, err *dbus.Error) {
 	if id == rootRow {
 		c.about(openSoon)
@@ -612,8 +612,8 @@ func (c menuCalls) AboutToShow(id int32) (update bool, err *dbus.Error) {
 	return false, nil
 }
 
-// AboutToShowGroup is many AboutToShow. When the menu itself opens, GTK's
-// panels call this and no more.
+// AboutToShowGroup is many AboutToShow. When the menu itself opens, GTK's panels
+// call only this.
 func (c menuCalls) AboutToShowGroup(ids []int32) (updates, unknown []int32, err *dbus.Error) {
 	if slices.Contains(ids, rootRow) {
 		c.about(quiet)

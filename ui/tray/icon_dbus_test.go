@@ -12,8 +12,8 @@ import (
 	"curfew/assets"
 )
 
-// TestOpened: what panels say when their menu opens and closes, and for how
-// long it then counts as open.
+// TestOpened: how long a menu counts as open, after what panels say when their
+// menu opens and closes.
 func TestOpened(t *testing.T) {
 	opened := func(c menuCalls) { c.Event(rootRow, "opened", dbus.MakeVariant(""), 0) }
 	closed := func(c menuCalls) { c.Event(rootRow, "closed", dbus.MakeVariant(""), 0) }

@@ -14,8 +14,8 @@ import (
 	"curfew/assets"
 )
 
-// An Icon shows a model by fyne.io/systray, of which there is one in a
-// process. Its channels go into a [Config].
+// An Icon shows a model with fyne.io/systray, which allows one icon per process.
+// Its channels go into a [Config].
 type Icon struct {
 	Clicks chan ID
 	Opened chan time.Duration
@@ -44,15 +44,15 @@ func NewIcon(title string, tone assets.Tone) *Icon {
 	return s
 }
 
-// Run shows the icon and runs work beside it until work returns, which it
-// must when its context ends. It must be called on the main goroutine, which
-// the toolkits of macOS and Windows insist on. It does not fail.
+// Run shows the icon and runs work until work returns, which it must when its
+// context ends. Run must be called on the main goroutine, because the toolkits of
+// macOS and Windows require that. It does not fail.
 func (s *Icon) Run(ctx context.Context, work func(context.Context)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer s.wg.Wait()
 	defer cancel()
 	s.ctx = ctx
-	systray.SetOnTapped(func() { // before the start, which tells the panel whether there is such a thing
+	systray.SetOnTapped(func() { // before the start, which tells the panel that the icon can be clicked
 		select {
 		case s.Show <- struct{}{}:
 		case <-ctx.Done():
@@ -79,22 +79,22 @@ func (s *Icon) Run(ctx context.Context, work func(context.Context)) error {
 	return nil
 }
 
-// SetIcon sends the icon if it is another, and the words. Only macOS has room
-// beside the icon, and there that is where systray puts the title.
-func (s *Icon) SetIcon(name, tooltip, beside string) {
+// SetIcon sends the icon if it has changed, and the words. Only macOS has room
+// next to the icon; systray puts the title there.
+func (s *Icon) SetIcon(name, tooltip, text string) {
 	if name != s.icon {
 		s.icon = name
 		setIcon(name, s.tone)
 	}
 	systray.SetTooltip(tooltip)
 	if runtime.GOOS == "darwin" {
-		systray.SetTitle(beside)
+		systray.SetTitle(text)
 	}
 }
 
-// SetMenu brings the menu to items. Where the rows are the same, only what
-// changed in them is sent; otherwise the menu is built anew, with new ids, so
-// that a click on an old row reaches nothing.
+// SetMenu makes the menu show items. If the rows are the same, it sends only what
+// changed in them. Otherwise it builds a new menu, with new ids, so that a click
+// on an old row does nothing.
 func (s *Icon) SetMenu(items []Item) {
 	if sameRows(s.items, items) {
 		s.edit(s.items, items)
@@ -124,24 +124,27 @@ func (s *Icon) build(parent *systray.MenuItem, items []Item) {
 			row.Hide()
 		}
 		s.rows[item.ID] = row
-		s.wg.Go(func() { // ends when the row is removed
-			for {
-				select {
-				case _, open := <-row.ClickedCh:
-					if !open {
-						return
-					}
-				case <-s.ctx.Done():
-					return
-				}
-				select {
-				case s.Clicks <- item.ID:
-				case <-s.ctx.Done():
-					return
-				}
-			}
-		})
+		s.wg.Go(func() { s.forward(row, item.ID) })
 		s.build(row, item.Children)
+	}
+}
+
+// forward passes the clicks on a row on as those of id, until the row is removed.
+func (s *Icon) forward(row *systray.MenuItem, id ID) {
+	for {
+		select {
+		case _, open := <-row.ClickedCh:
+			if !open {
+				return
+			}
+		case <-s.ctx.Done():
+			return
+		}
+		select {
+		case s.Clicks <- id:
+		case <-s.ctx.Done():
+			return
+		}
 	}
 }
 

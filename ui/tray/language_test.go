@@ -19,8 +19,8 @@ func speak(t *testing.T, code string) {
 	t.Cleanup(func() { status.SetLanguage(status.English) })
 }
 
-// TestReword changes the language under an open menu: every word changes in
-// its place, and no row comes, goes or moves.
+// TestReword changes the language while the menu is open. Every word changes in
+// its place, and the rows stay where they are.
 func TestReword(t *testing.T) {
 	speak(t, status.English)
 	synctest.Test(t, func(t *testing.T) {

@@ -30,7 +30,7 @@ const (
 	Gone                        // it does not answer; State.Accounts is out of date
 )
 
-// A Model is what the tray shows: plain data that two runs can compare.
+// A Model is what the tray shows, as plain data.
 type Model struct {
 	Icon    string // one of assets.TrayIcons
 	Tooltip string
@@ -43,14 +43,14 @@ type Item struct {
 	ID       ID // unique in the model
 	Label    string
 	Enabled  bool
-	Hidden   bool // it keeps its place
+	Hidden   bool // but it keeps its place
 	Checkbox bool
 	Checked  bool
 	Children []Item
 }
 
-// An ID is what an item is for. Items keep their ID for as long as they mean
-// the same, so a click can never do what another label said.
+// An ID is what an item is for. An item keeps its ID as long as it means the
+// same. So a click never does something else than its label said.
 type ID struct {
 	Verb    Verb
 	Account string
@@ -59,10 +59,10 @@ type ID struct {
 // Verb is what an item does when it is clicked.
 type Verb string
 
-// The verbs. Those of the first block are rows to read: the first two do
-// nothing, the others open the window, where there is more to read.
+// The verbs. Those of the first block are rows to read. The first two do nothing;
+// the others open the window, which shows more.
 const (
-	Separator   Verb = "separator" // Account tells one from the other
+	Separator   Verb = "separator" // Account is its name
 	AccountLine Verb = "account"
 	Note        Verb = "note"
 	TokenLine   Verb = "token-line"
@@ -84,7 +84,7 @@ const (
 	Quit       Verb = "quit"
 )
 
-// opens reports whether v opens the window, and so has no outcome to tell.
+// opens reports whether v opens the window, and so has no outcome to show.
 func (v Verb) opens() bool {
 	return slices.Contains([]Verb{Note, TokenLine, AllAccounts, Open, OpenAccount, AddAccount, Settings}, v)
 }
@@ -95,13 +95,13 @@ const (
 	tooltipNote = 120 // runes of a note in the tooltip
 )
 
-// tooltipRoom is how much a tooltip holds: Windows has 127 UTF-16 units and a zero.
+// tooltipRoom is how long a tooltip may be: on Windows, 127 UTF-16 units.
 var tooltipRoom = map[string]int{"windows": 127}[runtime.GOOS]
 
 // NewModel derives what to show. It is pure. The rows are the same in every
-// state: what cannot be done is hidden, never greyed. So the menu is built
-// again only when the accounts or their order change; a new menu closes an open
-// one on some panels, and loses the click that was on its way.
+// state: what cannot be done is hidden, never greyed. So the menu is rebuilt only
+// when the accounts or their order change. On some panels a new menu closes an
+// open one, and loses a click.
 func NewModel(s State, now time.Time) Model {
 	m := Model{Icon: icon(s, now), Tooltip: tooltip(s, now)}
 	if s.Agent == Connected {
@@ -123,7 +123,7 @@ func NewModel(s State, now time.Time) Model {
 		m.Items = append(m.Items, separator("accounts"))
 	}
 	connected := s.Agent == Connected
-	quit := status.Tr("Quit (tokens stay available)") // the agent goes on
+	quit := status.Tr("Quit (tokens stay available)") // the agent keeps running
 	if s.Agent == Gone {
 		quit = status.Tr("Quit")
 	}
@@ -138,7 +138,7 @@ func NewModel(s State, now time.Time) Model {
 	return m
 }
 
-// note is what stands above the accounts, or instead of them.
+// note is the text above the accounts, or in place of them.
 func note(s State) status.Problem {
 	switch {
 	case s.Notice != status.Problem{}:
@@ -153,8 +153,8 @@ func note(s State) status.Problem {
 	return status.Problem{}
 }
 
-// sortForMenu returns the accounts with those first that want a person most,
-// then those that a tool used last.
+// sortForMenu returns the accounts with the most urgent first. Among equals, the
+// one that a tool used last comes first.
 func sortForMenu(all []auth.Snapshot, now time.Time) []auth.Snapshot {
 	sorted := status.Sort(all, now)
 	slices.SortStableFunc(sorted, func(a, b auth.Snapshot) int {
@@ -191,8 +191,8 @@ func account(a auth.Snapshot, now time.Time) Item {
 	}
 }
 
-// tokenLine is the first row of an account: its token, or where that cannot
-// be had or a sign-in failed, why.
+// tokenLine is the first row of an account. It shows the token, or why there is
+// none.
 func tokenLine(a auth.Snapshot, now time.Time) string {
 	switch status.UrgencyOf(a, now) {
 	case status.Attention, status.Over:
@@ -207,7 +207,7 @@ func tokenLine(a auth.Snapshot, now time.Time) string {
 func paused(s State) bool {
 	for _, a := range s.Accounts {
 		if a.Paused {
-			return true // the switch is one for all accounts
+			return true // one switch pauses all accounts
 		}
 	}
 	return false
@@ -225,8 +225,9 @@ func tooltip(s State, now time.Time) string {
 	return text
 }
 
-// icon picks the one picture that says most: what wants a person comes before
-// what mends itself, and among healthy accounts the one with least left leads.
+// icon picks the most important picture. What needs a person comes before what
+// recovers automatically. Among healthy accounts, the one with the least left
+// counts.
 func icon(s State, now time.Time) string {
 	switch s.Agent {
 	case Starting:
@@ -281,9 +282,9 @@ func least(a, b *auth.Snapshot, now time.Time) *auth.Snapshot {
 	return b
 }
 
-// ring names the icon whose ring is as full as the account, to the nearest
-// tenth of a plain ring and the nearest fifth of one with a sign in it. Only
-// what has nothing left is shown empty.
+// ring names the icon whose ring is as full as the account. A plain ring has
+// steps of a tenth, and one with a sign in it has steps of a fifth. A ring with a
+// sign is empty only when nothing is left.
 func ring(kind string, a *auth.Snapshot, now time.Time) string {
 	step := 2
 	if kind == "ring" {

@@ -19,7 +19,7 @@ import (
 
 var now = time.Date(2026, 11, 22, 14, 30, 0, 0, time.UTC)
 
-// live is a session in its eighth day with six refreshes spent; edits change it.
+// live is a session on its eighth day with six refreshes spent. edits change it.
 func live(name string, edits ...func(*auth.Snapshot)) auth.Snapshot {
 	s := auth.Snapshot{
 		Name: name, State: auth.Active, SignedInAt: now.AddDate(0, 0, -7), EndsAt: now.AddDate(0, 0, 23),
@@ -88,7 +88,7 @@ func TestIcon(t *testing.T) {
 	}
 }
 
-// TestIconsExist: the icons that models name are the icons that there are.
+// TestIconsExist: models name exactly the icons that exist.
 func TestIconsExist(t *testing.T) {
 	named := map[string]bool{}
 	add := func(s State) { named[NewModel(s, now).Icon] = true }
@@ -109,8 +109,8 @@ func TestIconsExist(t *testing.T) {
 	}
 }
 
-// print draws a menu as text: "> " opens a submenu, "-" is a separator, "( )"
-// a row that cannot be clicked, "[x]" a tick.
+// print draws a menu as text. "> " opens a submenu, and "-" is a separator. A row
+// in "( )" cannot be clicked. "[x]" is a tick.
 func print(items []Item) string {
 	var b strings.Builder
 	var walk func([]Item, string)
@@ -226,8 +226,8 @@ func TestNothingIsGrey(t *testing.T) {
 	}
 }
 
-// TestMenuOfThirty: those in need first, then those that were used last, eight
-// in all, and a way to the others.
+// TestMenuOfThirty: the menu has the eight accounts that need a person most or
+// were used last, and a row that shows the others.
 func TestMenuOfThirty(t *testing.T) {
 	var all []auth.Snapshot
 	for i := range 30 {
@@ -253,8 +253,8 @@ func TestMenuOfThirty(t *testing.T) {
 	}
 }
 
-// TestIDs: ids are unique, and structure follows the accounts alone: a session
-// that lives, ends, waits or is signed in anew changes words in place.
+// TestIDs: ids are unique, and the rows depend only on which accounts there are.
+// Whatever happens to a session changes words in place.
 func TestIDs(t *testing.T) {
 	menu := func(a auth.Snapshot) []Item { return NewModel(connected(a, live("other")), now).Items }
 	base := menu(live("a"))
@@ -282,7 +282,7 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// TestLongName: 4 KB of foreign text neither break a row nor a tooltip.
+// TestLongName: 4 KB of foreign text break neither a row nor a tooltip.
 func TestLongName(t *testing.T) {
 	m := NewModel(connected(live(strings.Repeat("Kontö\n", 700), in(auth.Held), func(s *auth.Snapshot) { s.Message = strings.Repeat("x ", 5000) })), now)
 	for line := range strings.Lines(m.Tooltip + "\n" + print(m.Items)) {

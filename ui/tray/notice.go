@@ -9,40 +9,40 @@ import (
 	"curfew/ui/status"
 )
 
-// A Notice is what a desktop shows for a moment and then keeps in its list. It
-// replaces the account's last one; one without a title only takes that away.
+// A Notice is a notification of the desktop. It replaces the account's last one.
+// One without a title only removes the last one.
 type Notice struct {
-	Account string // "": of the tray itself
+	Account string // "" if it is about the tray itself
 	Title   string // the fact, in plain text
 	Body    string // what it means and what a sign-in gains, in plain text
-	Action  string // label of what signs in again; "": nothing does
-	Later   string // label of what brings the notice back tomorrow; "": nothing does
+	Action  string // label of the button that signs in again, or ""
+	Later   string // label of the button that brings the notice back tomorrow, or ""
 
 	Over  bool      // the session has ended
-	Ended time.Time // when; what [Memory] keeps
-	Quiet bool      // the words of the notice that is there change, and nothing pops up
+	Ended time.Time // when; [Memory] keeps it
+	Quiet bool      // only the words change, and nothing pops up
 }
 
-// A Memory is what outlives the tray: what a person has been told, and what to
-// tell again.
+// A Memory is what outlives the tray: which notices the desktop has shown, and
+// which ones to show again.
 type Memory interface {
-	// Told returns when the last session of an account ended whose end the
+	// Told returns the end of the last session of an account whose end the
 	// desktop has shown.
 	Told(account string) time.Time
-	// Tomorrow returns when to show the account's notice again; zero: not.
+	// Tomorrow returns when to show the account's notice again, or zero.
 	Tomorrow(account string) time.Time
-	// SetTomorrow sets that.
+	// SetTomorrow sets what Tomorrow returns.
 	SetTomorrow(account string, at time.Time)
 }
 
-// forgetful is a Memory of nothing.
+// forgetful is an empty Memory.
 type forgetful struct{}
 
 func (forgetful) Told(string) time.Time             { return time.Time{} }
 func (forgetful) Tomorrow(string) time.Time         { return time.Time{} }
 func (forgetful) SetTomorrow(_ string, _ time.Time) {}
 
-// NoPlace is the notice that the desktop shows no icons, and what to do.
+// NoPlace is the notice that the desktop shows no icons. It says what to do.
 func NoPlace() Notice {
 	return Notice{
 		Title: status.Tr("This desktop shows no icon of Curfew"),
@@ -56,15 +56,15 @@ var (
 	timeMarks    = []time.Duration{3 * 24 * time.Hour, 24 * time.Hour, time.Hour}
 )
 
-// wanted reports whether the mark that was passed as the n-th of so many is to
-// be announced: of few warnings only the last of each kind.
+// wanted reports whether the n-th mark of so many is announced. With few warnings
+// it is only the last one.
 func wanted(w auth.WarningLevel, n, of int) bool {
 	return w != auth.WarnOff && (w != auth.WarnFew || n == of)
 }
 
 // A level is how near the end a session is: how many marks it has passed.
 type level struct {
-	session         time.Time // which session: its sign-in
+	session         time.Time // its sign-in, which identifies the session
 	refreshes, time int
 	over            bool
 	ended           time.Time // when the session ended
@@ -88,12 +88,12 @@ func levelOf(a auth.Snapshot, now time.Time) level {
 	return l
 }
 
-// notices compares accounts with the levels they were at, and returns what to
-// announce and the levels now. Only a mark that was passed since the last look
-// is announced, and of several the last. So each comes once, none at the start
-// of the tray, and none right after a sign-in, however near its end the new
-// session begins. The person has chosen which marks are announced. The end of
-// a session is announced in any case, at the start of the tray too, once.
+// notices compares accounts with their last levels. It returns what to announce
+// and the new levels. Only a mark that was passed since the last call is
+// announced; of several, the last one. So each mark is announced once. None is
+// announced at the start of the tray or right after a sign-in, even if the new
+// session begins near its end. The person has chosen which marks are announced.
+// The end of a session is always announced once, also at the start of the tray.
 func notices(before map[string]level, all []auth.Snapshot, mem Memory, now time.Time) ([]Notice, map[string]level) {
 	var found []Notice
 	after := make(map[string]level, len(all))
@@ -111,8 +111,8 @@ func notices(before map[string]level, all []auth.Snapshot, mem Memory, now time.
 		}
 		l := levelOf(a, now)
 		l.endTold = was.endTold && l.over && l.ended.Equal(was.ended)
-		// What is no longer so is taken away: the words of a session that
-		// another has followed, or that the person has ended.
+		// A notice is removed when it is no longer true: another session has
+		// followed, or the person has ended this one.
 		l.told = was.told && (l.over || l.session.Equal(was.session)) && a.Reason != auth.ByUser
 		if l.told {
 			l.left = was.left
@@ -132,8 +132,8 @@ func notices(before map[string]level, all []auth.Snapshot, mem Memory, now time.
 	return found, after
 }
 
-// announce decides whether there is something to say of an account that has
-// come from the level was to l, and notes in l that it was said.
+// announce decides whether to announce that an account has gone from level was to
+// l. It notes that in l.
 func announce(a auth.Snapshot, was level, known bool, l *level, mem Memory, now time.Time) (Notice, bool) {
 	later := mem.Tomorrow(a.Name)
 	due := !later.IsZero() && !later.After(now)
@@ -162,7 +162,7 @@ func announce(a auth.Snapshot, was level, known bool, l *level, mem Memory, now 
 	case l.time > was.time && wanted(a.WarningLevel, l.time, len(timeMarks)):
 		l.left = -1
 		return say(a, endsSoon(a, now), l, mem, now)
-	case l.told && l.left >= 0 && l.left != status.RefreshesLeft(a): // what stands there is not true any more
+	case l.told && l.left >= 0 && l.left != status.RefreshesLeft(a): // the notice is no longer true
 		l.left = status.RefreshesLeft(a)
 		n, ok := say(a, fewLeft(a, now), l, mem, now)
 		n.Quiet = true
@@ -177,7 +177,7 @@ func announce(a auth.Snapshot, was level, known bool, l *level, mem Memory, now 
 	return say(a, endsSoon(a, now), l, mem, now)
 }
 
-// say completes n.
+// say completes a notice.
 func say(a auth.Snapshot, n Notice, l *level, mem Memory, now time.Time) (Notice, bool) {
 	if later := mem.Tomorrow(a.Name); !later.IsZero() && !later.After(now) {
 		mem.SetTomorrow(a.Name, time.Time{})
@@ -187,7 +187,7 @@ func say(a auth.Snapshot, n Notice, l *level, mem Memory, now time.Time) (Notice
 	return n, true
 }
 
-// endNotice is the notice of a session that has ended.
+// endNotice is the notice that a session has ended.
 func endNotice(a auth.Snapshot) Notice {
 	body := status.Tr("Programs get no tokens until you sign in again.")
 	if tools := status.Tools(a, 2); tools != "" {
@@ -201,7 +201,7 @@ func endNotice(a auth.Snapshot) Notice {
 	}
 }
 
-// fewLeft is the notice of few refreshes, or none.
+// fewLeft is the notice that few refreshes are left, or none.
 func fewLeft(a auth.Snapshot, now time.Time) Notice {
 	left := status.RefreshesLeft(a)
 	end := status.LastsUntil(a)
@@ -221,7 +221,7 @@ func fewLeft(a auth.Snapshot, now time.Time) Notice {
 	return Notice{Title: status.Trn(left, "%s: %d refresh left", "%s: %d refreshes left", status.Name(a), left), Body: gain}
 }
 
-// endsSoon is the notice of a session whose time is short.
+// endsSoon is the notice that little time is left.
 func endsSoon(a auth.Snapshot, now time.Time) Notice {
 	return Notice{
 		Title: status.Tr("%s: %s left", status.Name(a), status.Coarse(a.EndsAt.Sub(now)+time.Minute-1)),
@@ -229,14 +229,14 @@ func endsSoon(a auth.Snapshot, now time.Time) Notice {
 	}
 }
 
-// gained is what a sign-in brings.
+// gained says what a new sign-in brings.
 func gained(a auth.Snapshot) string {
 	l := status.LimitsOf(a)
 	return status.Trn(l.MaxRefreshes, "A new sign-in gives you %d refresh and %s.", "A new sign-in gives you %d refreshes and %s.", l.MaxRefreshes, status.Days(l.MaxAge))
 }
 
-// tomorrow is when a person who is busy now is told again: the next morning,
-// and not before eight hours have passed.
+// tomorrow is when a postponed notice comes back: the next morning that is at
+// least eight hours away.
 func tomorrow(now time.Time) time.Time {
 	morning := time.Date(now.Year(), now.Month(), now.Day(), 9, 0, 0, 0, now.Location())
 	for morning.Sub(now) < 8*time.Hour {

@@ -8,8 +8,8 @@ import (
 	"curfew/auth"
 )
 
-// TestNotices plays lives of a session, a snapshot after the other, and
-// compares the titles of what is announced.
+// TestNotices plays lives of a session, one snapshot after another, and compares
+// the titles of the notices.
 func TestNotices(t *testing.T) {
 	start := now
 	session := func(edits ...func(*auth.Snapshot)) auth.Snapshot {
@@ -130,7 +130,7 @@ func (m *memory) Told(string) time.Time              { return m.told }
 func (m *memory) Tomorrow(string) time.Time          { return m.tomorrow }
 func (m *memory) SetTomorrow(_ string, at time.Time) { m.tomorrow = at }
 
-// TestNoticeWords: the title is the fact, the body what it means and what a
+// TestNoticeWords: the title is the fact. The body says what it means and what a
 // sign-in gains.
 func TestNoticeWords(t *testing.T) {
 	took := func(s *auth.Snapshot) {

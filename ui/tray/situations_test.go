@@ -10,7 +10,7 @@ import (
 	"curfew/ui/status"
 )
 
-var update = flag.Bool("update", false, "take what the menu says now as right: write testdata anew")
+var update = flag.Bool("update", false, "write testdata again, from what the menu says now")
 
 // stateOf is what the tray knows in situation s.
 func stateOf(s shots.Situation) State {

@@ -8,9 +8,9 @@ import (
 	"fyne.io/systray"
 )
 
-// runToolkit shows the icon, as prepare sets it, while work runs beside the
-// system's event loop, which needs the main goroutine. The loop may end first,
-// when the system shuts down.
+// runToolkit runs the system's event loop on the main goroutine, and work in
+// another one. prepare sets the icon before work starts. The loop may end before
+// work does, when the system shuts down.
 func runToolkit(ctx context.Context, prepare func(), work func(context.Context)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -10,8 +10,8 @@ import (
 	"curfew/assets"
 )
 
-// setIcon sends an .ico, the only format that Windows takes. systray keeps
-// every icon that it was sent, in a file and a handle, which a fixed set bounds.
+// setIcon sends an .ico, the only format that Windows takes. systray keeps a file
+// and a handle for every icon that it was sent; the set of icons is small.
 func setIcon(name string, tone assets.Tone) {
 	img, err := png.Decode(bytes.NewReader(assets.TrayIcon(name, tone)))
 	if err != nil {

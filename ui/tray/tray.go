@@ -1,18 +1,18 @@
-// Package tray is what sits in the notification area: it turns the agent's
+// Package tray is what people see in the notification area. It turns the agent's
 // snapshots into an icon, a tooltip and a menu, and clicks into requests.
 //
-// [NewModel] decides what to show and is pure; [Tray] is the one goroutine
-// that owns the state; a [Display] puts the model on a screen. Its one hard
-// idea is that a menu somebody has open is theirs: in it words change in
-// place, so that a countdown is true, but no row comes, goes or moves before
-// it is closed. Panels differ in what they tell of that, and in what closes a
-// menu, which is why [Icon] speaks to Linux panels itself and uses
-// fyne.io/systray only on Windows and macOS: systray announces a new layout
-// for every word, at which Qt and GNOME panels close the menu, and keeps to
-// itself when they closed it.
+// [NewModel] decides what to show and is pure. [Tray] is the one goroutine that
+// owns the state. A [Display] puts the model on a screen.
 //
-// It holds no secret. The one token that passes is the one a person copies,
-// and it is forgotten as soon as the clipboard has it.
+// Its one hard idea: an open menu must hold still under the pointer. Words change
+// in place, so that a countdown stays true. But no row comes, goes or moves until
+// the menu is closed. Panels differ in what they report of that, and in what
+// closes a menu. So [Icon] speaks to Linux panels itself, and uses fyne.io/systray
+// only on Windows and macOS. systray announces a new layout for every word, and
+// then Qt and GNOME panels close the menu. It does not report when they closed it.
+//
+// It holds no secret. The one token that passes through is the one that a person
+// copies, and it is forgotten as soon as the clipboard has it.
 package tray
 
 import (
@@ -43,7 +43,7 @@ type Agent interface {
 
 // Display is where a model is shown. Its methods are called by one goroutine.
 type Display interface {
-	SetIcon(name, tooltip, beside string)
+	SetIcon(name, tooltip, text string) // text is next to the icon, where there is room
 	SetMenu(items []Item)
 }
 
@@ -53,11 +53,11 @@ type Config struct {
 	Display Display
 
 	Clicks <-chan ID            // rows of the menu
-	Opened <-chan time.Duration // the menu was opened, and is for this long at most; 0: it was closed
+	Opened <-chan time.Duration // the menu was opened for at most this long, or with 0 closed
 	Show   <-chan struct{}      // the icon was clicked, or a second tray started
-	Reword <-chan struct{}      // the language is another one now; may be nil
+	Reword <-chan struct{}      // the language has changed; may be nil
 
-	CopySecret func(secret string) (clear func() error, err error)            // into the clipboard; clear takes it out if it still is there
+	CopySecret func(secret string) (clear func() error, err error)            // into the clipboard; clear removes it if it is still there
 	OpenURL    func(ctx context.Context, url string, command ...string) error // in the person's browser, or in that of the account
 	OpenWindow func(ctx context.Context, args ...string) error                // curfew-window, with these arguments
 	Notify     func(Notice)                                                   // must not block; nil: nobody to tell
@@ -69,10 +69,10 @@ type Config struct {
 const program = "curfew-tray"
 
 const (
-	tick          = 30 * time.Second // how often countdowns are looked at
-	quiet         = 30 * time.Second // how long a menu counts as open where nobody tells that it was closed
+	tick          = 30 * time.Second // how often countdowns are updated
+	quiet         = 30 * time.Second // how long a menu counts as open if nothing reports that it was closed
 	noticeTime    = 30 * time.Second // how long the outcome of a click is shown
-	trouble       = 5 * time.Minute  // and how long an error is
+	trouble       = 5 * time.Minute  // how long an error is shown
 	clipboardTime = 45 * time.Second // how long a token stays in the clipboard
 	retryLeast    = time.Second      // between attempts to reach the agent
 	retryMost     = 30 * time.Second
@@ -83,7 +83,7 @@ const (
 type Tray struct {
 	Config
 	results chan result
-	ended   chan struct{} // closed when nobody takes results any more
+	ended   chan struct{} // closed when results are no longer received
 	wg      sync.WaitGroup
 
 	// The rest belongs to Run.
@@ -92,9 +92,9 @@ type Tray struct {
 	busy        map[ID]bool
 	levels      map[string]level
 	noticeUntil time.Time
-	noticeOf    string    // the account that the notice is about; "": none
-	stale       staleIf   // when it is not true any more; nil: never
-	openUntil   time.Time // the menu is, at most
+	noticeOf    string    // the account that the notice is about, or ""
+	stale       staleIf   // when the notice is no longer true; nil: never
+	openUntil   time.Time // when the open menu counts as closed
 	copied      *copied
 }
 
@@ -102,19 +102,19 @@ type Tray struct {
 type result struct {
 	id     ID
 	notice string
-	stale  staleIf // when the notice is not true any more; nil: never
+	stale  staleIf // when the notice is no longer true; nil: never
 	err    error
 	copied *copied // a token went into the clipboard
 }
 
-// staleIf reports whether a notice is not true any more of an account that has
-// become like a. It is asked at every change, and may remember what it saw.
+// staleIf reports whether a notice is no longer true of an account that has
+// changed to a. It is called at every change, and may remember what it saw.
 type staleIf func(a auth.Snapshot) bool
 
 // copied is a token in the clipboard.
 type copied struct {
 	clear func() error
-	until time.Time // by the wall clock, which goes on in suspend
+	until time.Time // by the wall clock, which keeps running in suspend
 }
 
 // New makes a Tray. Nothing runs before Run.
@@ -125,9 +125,9 @@ func New(c Config) *Tray {
 	return &Tray{Config: c, results: make(chan result), ended: make(chan struct{}), busy: make(map[ID]bool)}
 }
 
-// Run shows the tray until ctx ends or the person chooses Quit. Both are no
-// error. Every goroutine that it started has ended when it returns, but for
-// calls of a click that outlast three seconds.
+// Run shows the tray until ctx ends or the person chooses Quit. When it returns,
+// all its goroutines have ended, except work of a click that took longer than
+// three seconds to stop.
 func (t *Tray) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -154,7 +154,7 @@ func (t *Tray) Run(ctx context.Context) {
 			t.openUntil = time.Now().Add(d)
 		case r := <-t.results:
 			t.finish(r)
-		case <-t.Reword: // to show is all there is to do
+		case <-t.Reword: // show uses the new language
 		case <-wake:
 		}
 		if ctx.Err() != nil {
@@ -164,8 +164,8 @@ func (t *Tray) Run(ctx context.Context) {
 	}
 }
 
-// stop takes a copied token out of the clipboard and waits, not for ever, for
-// what runs.
+// stop takes a copied token out of the clipboard and waits a while for running
+// clicks.
 func (t *Tray) stop() {
 	close(t.ended)
 	if t.copied != nil {
@@ -179,9 +179,8 @@ func (t *Tray) stop() {
 	}
 }
 
-// show puts on screen what changed, and returns when to look again at the
-// latest: countdowns move, a notice is over, a menu may be touched again, a
-// clipboard is to be cleared.
+// show puts on screen what changed, and returns when to look again. Until then,
+// no countdown changes, and no notice, open menu or copied token expires.
 func (t *Tray) show(now time.Time) time.Duration {
 	if !t.noticeUntil.After(now) {
 		t.state.Notice = status.Problem{}
@@ -223,8 +222,8 @@ func (t *Tray) show(now time.Time) time.Duration {
 	return next
 }
 
-// keepPlaces returns what an open menu may become: its rows say what is
-// wanted, but none comes, goes or moves.
+// keepPlaces returns what an open menu may show: the rows that it has, with the
+// wanted words.
 func keepPlaces(shown, wanted []Item) []Item {
 	rows := make(map[ID]Item)
 	collect(rows, wanted)
@@ -249,8 +248,8 @@ func reword(shown []Item, rows map[ID]Item) []Item {
 	return all
 }
 
-// sameRows reports whether two menus differ in the words and ticks of their
-// rows only.
+// sameRows reports whether two menus differ only in the words and ticks of their
+// rows.
 func sameRows(a, b []Item) bool {
 	if len(a) != len(b) {
 		return false
@@ -263,7 +262,8 @@ func sameRows(a, b []Item) bool {
 	return true
 }
 
-// watch follows the agent, starts it when none runs, and tries again for ever.
+// watch follows the agent. It starts the agent when none runs, and retries until
+// ctx ends.
 func (t *Tray) watch(ctx context.Context, updates chan<- func(*State)) {
 	send := func(f func(*State)) {
 		select {
@@ -284,7 +284,7 @@ func (t *Tray) watch(ctx context.Context, updates chan<- func(*State)) {
 			return
 		}
 		level := slog.LevelDebug
-		if wait == retryLeast { // the first of a row
+		if wait == retryLeast { // the first failure of several
 			level = slog.LevelWarn
 		}
 		t.Logger.Log(ctx, level, "agent lost", "err", err, "retry", wait)
@@ -298,15 +298,15 @@ func (t *Tray) watch(ctx context.Context, updates chan<- func(*State)) {
 	}
 }
 
-// dropStaleNotice takes a notice away that is not true of its account any more.
+// dropStaleNotice removes a notice that is no longer true of its account.
 func (t *Tray) dropStaleNotice() {
 	if t.stale != nil && t.stale(t.account(t.noticeOf)) {
 		t.stale, t.noticeUntil = nil, time.Time{}
 	}
 }
 
-// account returns what was last heard of an account; nothing of one that has
-// no name, or is gone.
+// account returns the last snapshot of an account, or an empty one if there is
+// none.
 func (t *Tray) account(name string) auth.Snapshot {
 	if i := slices.IndexFunc(t.state.Accounts, func(a auth.Snapshot) bool { return a.Name == name }); i >= 0 {
 		return t.state.Accounts[i]
@@ -314,16 +314,16 @@ func (t *Tray) account(name string) auth.Snapshot {
 	return auth.Snapshot{}
 }
 
-// since is for what was said of an account that was like before: it has been
-// signed in again, or refreshed.
+// since is for a notice about an account as it was before. It is stale once the
+// account has been signed in to again, or refreshed.
 func since(before auth.Snapshot) staleIf {
 	return func(a auth.Snapshot) bool {
 		return a.SignedInAt.After(before.SignedInAt) || a.LastRefreshAt.After(before.LastRefreshAt)
 	}
 }
 
-// unlocked is for the news that the keychain could not be used. The news that it
-// could not may come after the error that said so.
+// unlocked is for a notice that the keychain could not be used. The account may
+// become locked only after that error, so being unlocked counts only afterwards.
 func unlocked(before auth.Snapshot) staleIf {
 	newer, locked := since(before), before.State == auth.Locked
 	return func(a auth.Snapshot) bool {
@@ -333,14 +333,14 @@ func unlocked(before auth.Snapshot) staleIf {
 	}
 }
 
-// flowEnded is for the request to continue a sign-in.
+// flowEnded is for a notice that asks the person to continue a sign-in.
 func flowEnded(flow string) staleIf {
 	return func(a auth.Snapshot) bool {
 		return a.SignIn != nil && a.SignIn.Flow == flow && (a.SignIn.Phase == auth.PhaseDone || a.SignIn.Phase == auth.PhaseFailed)
 	}
 }
 
-// compare tells how a sign-in ended that was running in the last snapshots.
+// compare shows how a sign-in ended that was running in the last snapshots.
 func (t *Tray) compare(before []auth.Snapshot) {
 	running := make(map[string]string)
 	for _, a := range before {
@@ -367,7 +367,7 @@ func (t *Tray) compare(before []auth.Snapshot) {
 
 func nameOf(account string) string { return status.Name(auth.Snapshot{Name: account}) }
 
-// problemOf explains an error that belongs to an account, or to none.
+// problemOf explains an error, with the name of its account if it has one.
 func problemOf(account string, err error) status.Problem {
 	p := status.Explain(err)
 	if account != "" {
@@ -376,7 +376,7 @@ func problemOf(account string, err error) status.Problem {
 	return p
 }
 
-// notify shows a notice for d, or until it is not true of its account any more.
+// notify shows a notice for d, or until it is stale.
 func (t *Tray) notify(notice status.Problem, d time.Duration, account string, stale staleIf) {
 	t.state.Notice, t.noticeUntil = notice, time.Now().Add(d)
 	t.noticeOf, t.stale = account, stale
@@ -399,12 +399,12 @@ func (t *Tray) finish(r result) {
 	case r.notice != "":
 		t.notify(status.Problem{Message: r.notice}, noticeTime, r.id.Account, r.stale)
 	case !r.id.Verb.opens():
-		t.noticeUntil = time.Time{} // what an older click left is no longer true
+		t.noticeUntil = time.Time{} // the notice of an older click is no longer true
 	}
 }
 
-// do runs a click's work aside. A second click on the same row while it runs
-// is dropped: it must not spend a second refresh.
+// do runs a click's work in a goroutine. A second click on the same row while it
+// runs is dropped, because it must not spend a second refresh.
 func (t *Tray) do(id ID, work func() (notice string, err error)) {
 	t.start(id, func() result {
 		notice, err := work()
@@ -445,8 +445,8 @@ func (t *Tray) click(ctx context.Context, id ID) {
 		want := !paused(t.state)
 		t.do(id, func() (string, error) { return "", t.Agent.Pause(ctx, want) })
 	case SignIn:
-		again := status.NeedsForce(t.account(id.Account))
-		t.start(id, func() result { return t.signIn(ctx, id.Account, again) })
+		force := status.NeedsForce(t.account(id.Account))
+		t.start(id, func() result { return t.signIn(ctx, id.Account, force) })
 	case Tomorrow:
 		t.Memory.SetTomorrow(id.Account, tomorrow(time.Now()))
 		if t.Notify != nil {
@@ -475,9 +475,9 @@ func (t *Tray) click(ctx context.Context, id ID) {
 	}
 }
 
-// signIn starts a sign-in, or joins the one that runs, and opens its page.
-func (t *Tray) signIn(ctx context.Context, account string, again bool) result {
-	started, err := t.Agent.SignIn(ctx, account, auth.SignInRequest{Force: again, Browser: true})
+// signIn starts a sign-in, or joins the running one, and opens its page.
+func (t *Tray) signIn(ctx context.Context, account string, force bool) result {
+	started, err := t.Agent.SignIn(ctx, account, auth.SignInRequest{Force: force, Browser: true})
 	if err != nil {
 		return result{err: err}
 	}
@@ -487,7 +487,7 @@ func (t *Tray) signIn(ctx context.Context, account string, again bool) result {
 	return result{notice: status.Tr("%s: continue in your browser", nameOf(account)), stale: flowEnded(started.Flow)}
 }
 
-// copyToken puts the access token into the clipboard, and says for how long.
+// copyToken puts the access token into the clipboard for a while.
 func (t *Tray) copyToken(ctx context.Context, account string) result {
 	token, err := t.Agent.Token(ctx, account, -1, program)
 	if err != nil {

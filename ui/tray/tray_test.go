@@ -15,8 +15,8 @@ import (
 	"curfew/auth"
 )
 
-// desk is everything round a Tray: an agent, a display, a clipboard, a browser
-// and a window program, all under virtual time.
+// desk is everything around a Tray, under virtual time. It has an agent, a
+// display, a clipboard, a browser and a window program.
 type desk struct {
 	t      *testing.T
 	cancel context.CancelFunc
@@ -342,7 +342,7 @@ func TestClipboard(t *testing.T) {
 			t.Errorf("after 45 s: %q", got)
 		}
 	})
-	bubble(t, "a second copy begins anew", func(t *testing.T) {
+	bubble(t, "a second copy begins again", func(t *testing.T) {
 		d := newDesk(t, at("a"))
 		d.click(CopyToken, "a")
 		time.Sleep(30 * time.Second)
@@ -498,8 +498,8 @@ func TestSignInEnds(t *testing.T) {
 	}
 }
 
-// TestNoticesGiveWay: what the menu says in passing of an account goes when the
-// account has become another, and not before.
+// TestNoticesGiveWay: a notice in the menu disappears when its account has
+// changed, and not before.
 func TestNoticesGiveWay(t *testing.T) {
 	flow := func(id string, p auth.Phase) func(*auth.Snapshot) {
 		return func(s *auth.Snapshot) {
