@@ -7,21 +7,21 @@ import (
 	"curfew/auth/agent/client"
 )
 
-// A Login is what happens when the person logs in: whether the tray starts,
-// which then starts the agent, and where that is written for the desktop to
-// read. It is off until somebody turns it on.
+// A Login says whether the tray starts when the person logs in, and where that is
+// written for the desktop. The tray starts the agent. Nothing starts until a
+// person turns it on.
 type Login struct {
 	On      bool   `json:"on"`
 	Program string `json:"program,omitempty"` // what starts; "" when off
-	Lost    bool   `json:"lost,omitempty"`    // on, but Program is gone: turning it on again names the one that is there
-	Entry   string `json:"entry"`             // the file, or the value in the registry, that says so or would
+	Lost    bool   `json:"lost,omitempty"`    // on, but Program is gone; turning it on again finds the installed one
+	Entry   string `json:"entry"`             // the file or the value in the registry, even if it does not exist
 }
 
-// ErrNoTray is the error of SetAutostart when there is nothing to start.
+// ErrNoTray is the error of SetAutostart when curfew-tray is not installed.
 var ErrNoTray = errors.New("there is no program curfew-tray")
 
 // Autostart reports what happens at login. On macOS a person can also turn a
-// program off in the system's settings, which say so to nobody.
+// program off in the system's settings, which no program can read.
 func Autostart() (Login, error) {
 	login, err := loginState()
 	if login.On {
@@ -31,9 +31,9 @@ func Autostart() (Login, error) {
 	return login, err
 }
 
-// SetAutostart makes curfew-tray start at login, the one next to this program or
-// else on PATH, or has it not start. It changes nothing for the tray that runs
-// now, nor for other users.
+// SetAutostart makes curfew-tray start at login, or not. It takes the curfew-tray
+// next to this program, else the one on PATH. It does not touch a running tray or
+// other users.
 func SetAutostart(on bool) error {
 	if !on {
 		return setLogin("")

@@ -32,17 +32,16 @@ func setLogin(program string) error {
 	return f.set(program)
 }
 
-// A loginFile is how a system is told by a file what to start at login.
+// A loginFile is a file that tells a system what to start at login.
 type loginFile struct {
 	path   string                      // the person's own
-	others []string                    // the administrator's, each for everybody; the first that is there counts
-	write  func(program string) []byte // "" says that nothing is to start
+	others []string                    // the administrator's, for all users; the first that exists counts
+	write  func(program string) []byte // with "" it starts nothing
 	read   func(text []byte) (program string, on bool)
 }
 
-// loginFileOn returns the launch agent of macOS, or the autostart entry of
-// every other desktop (freedesktop.org, Desktop Application Autostart
-// Specification 0.5).
+// loginFileOn returns the launch agent of macOS, or the autostart entry of other
+// desktops (freedesktop.org, Desktop Application Autostart Specification 0.5).
 func loginFileOn(system string) (loginFile, error) {
 	if system == "darwin" {
 		home, err := os.UserHomeDir()
@@ -54,7 +53,7 @@ func loginFileOn(system string) (loginFile, error) {
 	}
 	const name = "autostart/" + assets.AppID + ".desktop"
 	dir := os.Getenv("XDG_CONFIG_HOME")
-	if !filepath.IsAbs(dir) { // the specification: then it is to be ignored
+	if !filepath.IsAbs(dir) { // then the specification says to ignore it
 		home, err := os.UserHomeDir()
 		if err != nil {
 			return loginFile{}, err
@@ -93,8 +92,8 @@ func (f loginFile) set(program string) error {
 		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		// What the administrator starts for everybody, only a file of one's
-		// own can forbid.
+		// Only a file of the user can turn off what the administrator starts
+		// for everybody.
 		if login, err := f.state(); err != nil || !login.On {
 			return err
 		}
@@ -107,7 +106,7 @@ func (f loginFile) set(program string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name()) // fails when all went well
+	defer os.Remove(file.Name()) // fails after the rename
 	_, err = file.Write(f.write(program))
 	if err = errors.Join(err, file.Chmod(0o644), file.Close()); err != nil {
 		return err
@@ -140,9 +139,8 @@ func desktopEntry(program string) []byte {
 	return []byte(strings.Join(lines, "\n") + "\n")
 }
 
-// entryCommand writes a program as the value of Exec wants it: quoted where
-// needed, and with no % that would stand for something else. (GLib starts no
-// program that has a % in its path, however it is written.)
+// entryCommand writes a program as the value of Exec. It quotes it if needed, and
+// escapes each %. (GLib starts no program with a % in its path, escaped or not.)
 func entryCommand(program string) string {
 	if strings.ContainsFunc(program, func(r rune) bool { return strings.ContainsRune(" \t\n\"'\\><~|&;$*?#()`", r) }) {
 		program = `"` + strings.NewReplacer(`"`, `\"`, "`", "\\`", `$`, `\$`, `\`, `\\`).Replace(program) + `"`
@@ -156,8 +154,8 @@ var (
 	plainString = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r", `\t`, "\t", `\s`, " ").Replace
 )
 
-// readDesktopEntry reads an entry that somebody else may have written or
-// edited: desktops turn it off by one key or another.
+// readDesktopEntry reads an entry that others may have written or edited. Desktops
+// use different keys to turn it off.
 func readDesktopEntry(text []byte) (program string, on bool) {
 	values := map[string]string{}
 	group := ""
@@ -174,8 +172,8 @@ func readDesktopEntry(text []byte) (program string, on bool) {
 	return program, program != "" && values["Hidden"] != "true" && values["X-GNOME-Autostart-enabled"] != "false"
 }
 
-// The pieces of a launch agent (launchd.plist(5)). Nothing keeps the tray
-// alive: Quit is to mean it.
+// The parts of a launch agent (launchd.plist(5)). launchd does not restart the
+// tray, because Quit must end it.
 const (
 	plistHead = `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -202,13 +200,13 @@ const (
 func launchAgent(program string) []byte {
 	var b bytes.Buffer
 	b.WriteString(plistHead)
-	xml.EscapeText(&b, []byte(program)) // a Buffer takes everything
+	xml.EscapeText(&b, []byte(program)) // writing to a Buffer does not fail
 	b.WriteString(plistFoot)
 	return b.Bytes()
 }
 
-// readLaunchAgent reads a launch agent that launchAgent wrote. Only its being
-// there turns it on.
+// readLaunchAgent reads a launch agent that launchAgent wrote. It is on if the file
+// exists.
 func readLaunchAgent(text []byte) (program string, on bool) {
 	var agent struct {
 		Program string `xml:"dict>array>string"`

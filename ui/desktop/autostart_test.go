@@ -14,10 +14,11 @@ import (
 	"curfew/assets"
 )
 
-// awkward is a folder that people are not kept from making.
+// awkward is a folder name that is allowed, and hard to quote.
 const awkward = "a b $(id) `id` \"c\" 'd' \\n & é"
 
-// need skips a test for want of a real program, or fails it where all are to run.
+// need skips a test if a real program is missing, or fails it where all tests must
+// run.
 func need(t *testing.T, name string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
@@ -28,7 +29,7 @@ func need(t *testing.T, name string) {
 	}
 }
 
-// tempLogin has the test's own folders be the person's and the administrator's.
+// tempLogin makes temporary folders the person's and the administrator's.
 func tempLogin(t *testing.T) (own, others string) {
 	own, others = t.TempDir(), t.TempDir()
 	t.Setenv("HOME", own)
@@ -63,10 +64,10 @@ func TestLoginFile(t *testing.T) {
 				t.Errorf("the entry: %v, %v", fi, err)
 			}
 			if left, _ := os.ReadDir(filepath.Dir(entry)); len(left) != 1 {
-				t.Errorf("left beside the entry: %v", left)
+				t.Errorf("left next to the entry: %v", left)
 			}
 			if err := os.Chmod(filepath.Dir(entry), 0o500); err != nil || os.Geteuid() == 0 {
-				return // nothing keeps root out
+				return // root may write everywhere
 			}
 			if f.set("/bin/true") == nil || f.set("") == nil {
 				t.Error("no error where nothing can be written")
@@ -75,8 +76,8 @@ func TestLoginFile(t *testing.T) {
 	}
 }
 
-// TestLoginForEverybody: an administrator may start the tray for all users,
-// and each of them may say no, and yes again.
+// TestLoginForEverybody: an administrator may start the tray for all users. Each
+// user can turn it off and on again.
 func TestLoginForEverybody(t *testing.T) {
 	own, others := tempLogin(t)
 	name := filepath.Join("autostart", assets.AppID+".desktop")
@@ -107,8 +108,7 @@ func TestLoginForEverybody(t *testing.T) {
 	}
 }
 
-// TestReadDesktopEntry: entries are there to be edited, by people and by the
-// settings of their desktop.
+// TestReadDesktopEntry: people and the settings of their desktop may edit entries.
 func TestReadDesktopEntry(t *testing.T) {
 	for _, tt := range []struct {
 		name, text, program string
@@ -128,7 +128,7 @@ func TestReadDesktopEntry(t *testing.T) {
 	}
 }
 
-// TestDesktopEntry has the desktop's own programs read the entry.
+// TestDesktopEntry lets the desktop's own programs read the entry.
 func TestDesktopEntry(t *testing.T) {
 	if runtime.GOOS == "darwin" {
 		t.Skip("macOS reads no such entries")

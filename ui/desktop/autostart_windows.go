@@ -9,8 +9,9 @@ import (
 	"curfew/assets"
 )
 
-// What Explorer starts at login is a value of runKey: a command line. What the
-// person turned off in the Task Manager has an odd first byte in approvedKey.
+// Explorer starts the command lines in the values of runKey at login. A program
+// that the person turned off in the Task Manager has an odd first byte in
+// approvedKey.
 const (
 	runKey      = `Software\Microsoft\Windows\CurrentVersion\Run`
 	approvedKey = `Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run`
@@ -70,7 +71,7 @@ func setLogin(program string) error {
 		return err
 	}
 	defer run.Close()
-	return run.SetStringValue(assets.Name, `"`+program+`"`) // no path has a quote in it here
+	return run.SetStringValue(assets.Name, `"`+program+`"`) // a path on Windows has no quotes
 }
 
 // deleteValue deletes Curfew's value of a key, if both are there.

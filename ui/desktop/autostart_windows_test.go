@@ -9,7 +9,7 @@ import (
 )
 
 // TestRegistry turns it on and off for the user who runs the test, and then
-// puts back what was.
+// restores the setting.
 func TestRegistry(t *testing.T) {
 	before, err := Autostart()
 	if err != nil {

@@ -18,32 +18,32 @@ import (
 	"curfew/ui/status"
 )
 
-// This file opens web pages. The rules:
-//   - $BROWSER comes first, as xdg-open reads it: commands separated as PATH
-//     is, with %s for the address. A command may be the path of a program with
-//     spaces in it, bare, quoted or escaped.
-//   - A browser of the terminal is never started. Nobody would see it, and it
-//     might go through a sign-in without a person.
-//   - Without a display no opener is asked, for it would find such a browser.
+// This file opens web pages, by these rules.
+//   - $BROWSER comes first, as xdg-open reads it. It has commands, separated like
+//     PATH. %s is the address. A command may be the path of a program with spaces
+//     in it, quoted or not.
+//   - A browser in the terminal is never started. Nobody would see it, and it might
+//     complete a sign-in without a person.
+//   - Without a display no opener is started, because it would find such a browser.
 
 // textBrowsers run in a terminal.
 var textBrowsers = []string{"w3m", "lynx", "links", "links2", "elinks", "www-browser", "browsh", "carbonyl", "netrik", "retawq"}
 
-// graphicalBrowsers is what xdg-open is to try where the desktop names none:
-// its own list without the browsers of the terminal.
+// graphicalBrowsers is what xdg-open should try if the desktop names no browser. It
+// is xdg-open's list without the browsers of the terminal.
 const graphicalBrowsers = "x-www-browser:firefox:iceweasel:seamonkey:mozilla:epiphany:konqueror:chromium:chromium-browser:google-chrome"
 
-// OpenURL opens a web page in the person's browser, with the given command and its
-// arguments if there is one. It returns when the browser
-// was started, be that of the kind that ends at once or that stays. It refuses
-// what is not a web page: a sign-in page's address comes from a configuration or
-// a server, and a desktop opens any scheme that it knows.
+// OpenURL opens a web page in the person's browser. The given command and its
+// arguments come first, if there are any. OpenURL returns when the browser has
+// started, even if that keeps running. It refuses anything but a web page: the
+// address comes from a configuration or a server, and a desktop opens any scheme
+// that it knows.
 func OpenURL(ctx context.Context, address string, command ...string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
 		return &auth.Error{
 			Kind:    auth.KindRefused,
-			Message: status.Tr("The sign-in page is no web address, so it was not opened."),
+			Message: status.Tr("The address of the sign-in page is not a web address, so it was not opened."),
 			Hint:    status.Tr("Check the account's settings."),
 		}
 	}
@@ -59,12 +59,12 @@ func OpenURL(ctx context.Context, address string, command ...string) error {
 	return nil
 }
 
-// ErrNoBrowser says that there is nothing to open a page with.
-var ErrNoBrowser = errors.New("there is no browser here that shows a window")
+// ErrNoBrowser says that there is no browser to open a page with.
+var ErrNoBrowser = errors.New("no browser here shows a window")
 
 // RunBrowser runs the person's browser and returns when that program has ended,
-// which may be never. The given command with its arguments comes first, if there
-// is one. What a browser prints goes nowhere. The caller has checked the address.
+// which may be never. The given command and its arguments come first, if there are
+// any. What a browser prints is dropped. The caller has checked the address.
 func RunBrowser(address string, command ...string) error {
 	commands := chosenBrowsers()
 	if len(command) > 0 {
@@ -106,10 +106,10 @@ func RunBrowser(address string, command ...string) error {
 	return failed
 }
 
-// openers open an address in the browser that the desktop has chosen.
+// openers open an address in the desktop's default browser.
 var openers = []string{"xdg-open", "x-www-browser", "wslview"}
 
-// CanOpenURL reports whether there is anything to open a page with.
+// CanOpenURL reports whether there is a program to open a page with.
 func CanOpenURL() bool {
 	if len(chosenBrowsers()) > 0 || runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		return true
@@ -128,7 +128,7 @@ func HasDisplay() bool {
 func runDetached(env []string, args ...string) error {
 	c := exec.Command(args[0], args[1:]...)
 	c.Env = env
-	c.SysProcAttr = client.Detached() // or Ctrl-C would end the person's browser as well
+	c.SysProcAttr = client.Detached() // otherwise Ctrl-C would end the browser, too
 	return c.Run()
 }
 
@@ -138,7 +138,7 @@ func chosenBrowsers() [][]string {
 	for text := range strings.SplitSeq(os.Getenv("BROWSER"), string(os.PathListSeparator)) {
 		args := splitWords(text)
 		if _, err := exec.LookPath(text); err == nil {
-			args = []string{text} // the path of a program, with spaces or without
+			args = []string{text} // a program's path, which may have spaces
 		}
 		if len(args) > 0 && !slices.Contains(textBrowsers, strings.TrimSuffix(filepath.Base(args[0]), ".exe")) {
 			commands = append(commands, args)

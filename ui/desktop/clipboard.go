@@ -7,20 +7,19 @@ import (
 	"curfew/ui/status"
 )
 
-// A clipboard history keeps what is copied for longer than Curfew would have
-// it, so whoever keeps one is asked not to: by a hint that lies beside the
-// text. This is its name on Linux, where Klipper and others heed it, and the
-// value that says so.
+// A clipboard history would keep a token longer than Curfew wants. A hint next to
+// the text asks it not to. This is its name and value on Linux, where Klipper and
+// others respect it.
 const (
 	secretHint  = "x-kde-passwordManagerHint"
 	secretValue = "secret"
 )
 
-// CopySecret puts a secret into the desktop's clipboard, marked as one where
-// the system knows such a mark. clear takes it out again, if it still is what
-// lies there; to call it is the caller's part, also before the program ends.
-// Neither takes longer than a few seconds, and both may be called by any
-// goroutine. An error says what to do instead.
+// CopySecret puts a secret into the desktop's clipboard. If the system has such a
+// mark, it marks it as a secret. clear removes the secret if the clipboard still
+// has it. The caller must call clear, also before the program ends. Neither takes
+// longer than a few seconds, and any goroutine may call them. An error says what
+// to do instead.
 func CopySecret(secret string) (clear func() error, err error) {
 	clear, err = copySecret(secret)
 	if err == nil {

@@ -1,7 +1,7 @@
 package desktop
 
-// copySecret has pbcopy do it, which cannot set org.nspasteboard.ConcealedType,
-// the mark of a secret here.
+// copySecret runs pbcopy. That cannot set org.nspasteboard.ConcealedType, the mark
+// of a secret on macOS.
 func copySecret(secret string) (clear func() error, err error) {
 	return programs{copy: []string{"pbcopy"}, paste: []string{"pbpaste"}, clear: []string{"pbcopy"}}.copySecret(secret)
 }

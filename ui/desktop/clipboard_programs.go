@@ -12,20 +12,20 @@ import (
 	"time"
 )
 
-// programs is a clipboard that only its system's own programs reach, as
-// Wayland's and macOS's. Each is a command line.
+// programs is a clipboard that only programs of the system reach, such as those of
+// Wayland and macOS. Each is a command line.
 type programs struct {
-	copy  []string // from standard input, as a secret if that can be said
+	copy  []string // from standard input, as a secret if the program can mark one
 	paste []string // to standard output
-	clear []string // copies nothing. With nobody to offer anything, Weston for one brings back what was there before
+	clear []string // copies nothing; if no program offered anything, Weston would bring back the older text
 }
 
-// patience is how long each of the programs may take. Under some Wayland
-// desktops one that gets no focus waits for ever.
+// patience is how long each program may take. On some Wayland desktops, a program
+// without focus waits forever.
 const patience = 2 * time.Second
 
-// copySecret is [CopySecret]. That the secret still lies there is seen by
-// reading it, for which its hash is enough.
+// copySecret is [CopySecret]. To see whether the clipboard still has the secret,
+// clear compares its hash.
 func (p programs) copySecret(secret string) (clear func() error, err error) {
 	if err := call(p.copy, strings.NewReader(secret), nil); err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (p programs) copySecret(secret string) (clear func() error, err error) {
 		there := sha256.New()
 		err := call(p.paste, nil, there)
 		if _, ended := errors.AsType[*exec.ExitError](err); ended {
-			return nil // they say so where there is nothing, or no text
+			return nil // it fails if the clipboard is empty or has no text
 		}
 		if err != nil || [sha256.Size]byte(there.Sum(nil)) != sum {
 			return err
@@ -44,9 +44,9 @@ func (p programs) copySecret(secret string) (clear func() error, err error) {
 	}, nil
 }
 
-// call runs one of the programs and waits for its end, not for ever. What it
-// has on standard error goes nowhere: wl-copy leaves a process behind that
-// keeps the clipboard, and would keep a pipe open.
+// call runs one of the programs and waits a while for its end. Its standard error
+// is dropped: wl-copy leaves a process behind that keeps the clipboard, which
+// would also keep a pipe open.
 func call(command []string, in io.Reader, out io.Writer) error {
 	c := exec.Command(command[0], command[1:]...)
 	c.Stdin, c.Stdout = in, out

@@ -12,9 +12,8 @@ import (
 	"curfew/ui/status"
 )
 
-// copySecret takes the clipboard of the desktop that there is. Under Wayland
-// that is never the one of Xwayland, which is Wayland's own only while a window
-// of X has the focus.
+// copySecret uses the clipboard of the running desktop. Under Wayland it never uses
+// Xwayland's, which is Wayland's clipboard only while a window of X has the focus.
 func copySecret(secret string) (clear func() error, err error) {
 	if os.Getenv("WAYLAND_DISPLAY") != "" {
 		return copyWayland(secret)
@@ -29,9 +28,9 @@ func copySecret(secret string) (clear func() error, err error) {
 	}
 }
 
-// copyWayland has wl-clipboard do it: a program without a window may set the
-// clipboard of few Wayland desktops, and wl-clipboard knows a way for each.
-// From 2.3 on it can give the hint.
+// copyWayland runs wl-clipboard. Few Wayland desktops let a program without a
+// window set the clipboard, and wl-clipboard knows a way for each. From version
+// 2.3 on it can give the hint.
 func copyWayland(secret string) (clear func() error, err error) {
 	p := programs{
 		copy:  []string{"wl-copy", "--type", "text/plain"},
@@ -42,7 +41,7 @@ func copyWayland(secret string) (clear func() error, err error) {
 	if err := call([]string{"wl-copy", "--help"}, nil, &help); errors.Is(err, exec.ErrNotFound) {
 		return nil, &auth.Error{
 			Kind:    auth.KindFailed,
-			Message: status.Tr("There is no program that puts text into the clipboard."),
+			Message: status.Tr("No program here can set the clipboard."),
 			Hint:    status.Tr("Install wl-clipboard; or use: curfew token NAME"),
 		}
 	}

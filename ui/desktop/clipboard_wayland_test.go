@@ -35,7 +35,7 @@ func TestWayland(t *testing.T) {
 			t.Errorf("the clipboard has %q, %v; want %q", got, err, want)
 		}
 	}
-	// Its own clipboard brings back what a program takes away with it.
+	// Weston's clipboard brings back the text of a program that has ended.
 	for _, secret := range []string{"eyJ.a.b", strings.Repeat("0123456789abcdef", 16<<10/16), "Grüße, 世界 🌍"} {
 		clear, err := CopySecret(secret)
 		if err != nil {
@@ -60,8 +60,8 @@ func TestWayland(t *testing.T) {
 	holds("a poem")
 }
 
-// TestWaylandHint: wl-copy is asked for the hint where it can give it. The
-// programs are stand-ins: no stable Debian has one that can.
+// TestWaylandHint: wl-copy is asked for the hint if it can give it. The programs
+// are stand-ins, because no stable Debian has one that can.
 func TestWaylandHint(t *testing.T) {
 	d := newDisplay(t) // Xwayland's, that is
 	d.copy("of X")
@@ -114,7 +114,7 @@ esac`))
 		t.Setenv("WAYLAND_DISPLAY", "wayland-0")
 		t.Setenv("PATH", t.TempDir())
 		_, err := CopySecret("x")
-		wantError(t, err, "There is no program that puts text into the clipboard.", "Install wl-clipboard; or use: curfew token NAME")
+		wantError(t, err, "No program here can set the clipboard.", "Install wl-clipboard; or use: curfew token NAME")
 	})
 	t.Run("hangs", func(t *testing.T) {
 		t.Setenv("WAYLAND_DISPLAY", "wayland-0")

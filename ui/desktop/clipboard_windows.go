@@ -33,16 +33,16 @@ const (
 	moveable    = 0x0002 // GMEM_MOVEABLE, as the clipboard wants its memory
 )
 
-// The formats that keep what lies beside them out of the clipboard's history
-// and away from other computers. The first is heeded by clipboard managers and
-// Windows alike, whatever it holds; in the others a 0 says no.
+// The formats that keep the text next to them out of the clipboard's history and
+// away from other computers. Clipboard managers and Windows respect the first,
+// whatever it holds. In the others, 0 says no.
 var secretFormats = []string{"ExcludeClipboardContentFromMonitorProcessing", "CanIncludeInClipboardHistory", "CanUploadToCloudClipboard"}
 
 // openTime is how long another program may have the clipboard open.
 const openTime = time.Second
 
-// copySecret is [CopySecret]. To compare and to empty happen while nobody else
-// can copy.
+// copySecret is [CopySecret]. While clear compares and empties the clipboard, no
+// other program can copy.
 func copySecret(secret string) (clear func() error, err error) {
 	text, err := windows.UTF16FromString(secret)
 	if err != nil {
@@ -81,7 +81,7 @@ func copySecret(secret string) (clear func() error, err error) {
 	}, nil
 }
 
-// withClipboard runs f while the clipboard is open, which it is for a thread.
+// withClipboard runs f while the clipboard is open. A thread opens it.
 func withClipboard(f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -124,14 +124,14 @@ func offer(format uintptr, data []byte) error {
 		at, _, err = setClipboardData.Call(format, memory)
 	}
 	if at == 0 {
-		globalFree.Call(memory) // or else it is the system's
+		globalFree.Call(memory) // after success the system owns it
 		return err
 	}
 	return nil
 }
 
-// held returns the first n bytes that the open clipboard has in a format;
-// nothing when it has fewer.
+// held returns the first n bytes that the open clipboard has in a format. If it has
+// fewer, held returns none.
 func held(format uintptr, n int) []byte {
 	memory, _, _ := getClipboardData.Call(format)
 	if memory == 0 {

@@ -26,8 +26,8 @@ func inClipboard(t *testing.T) string {
 	return text
 }
 
-// TestCopySecret: the text is there whole, beside it the formats that keep it
-// out of the history, and clear takes it out unless something else lies there.
+// TestCopySecret: the whole text is there, with the formats that keep it out of the
+// history. clear removes it, unless something else was copied.
 func TestCopySecret(t *testing.T) {
 	for _, secret := range []string{"eyJ.a.b", "Grüße, 世界 🌍", strings.Repeat("x", 64<<10)} {
 		clear, err := CopySecret(secret)

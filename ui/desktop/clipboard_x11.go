@@ -15,22 +15,23 @@ import (
 	"github.com/jezek/xgb/xproto"
 )
 
-// It would say on standard error what is returned as an error here.
+// The library would print the errors that are returned here.
 func init() { xgb.Logger = log.New(io.Discard, "", 0) }
 
 // x11Time is how long the X server may take.
 const x11Time = 3 * time.Second
 
-// copyX11 becomes the owner of the CLIPBOARD selection, which is how X has one
-// program offer text to others: whoever pastes asks the owner (ICCCM, section
-// 2). One goroutine and one connection serve those who ask, for as long as the
-// selection is ours: until clear, until another program copies something, or
-// until the display goes. So nothing is read back. The secret goes with this
-// program at the latest, which is right for a token that is good for minutes;
-// but GNOME and Cinnamon bring back what a program took with it that did not
-// clear.
+// copyX11 becomes the owner of the CLIPBOARD selection. In X, a program that pastes
+// asks the owner for the text (ICCCM, section 2). One goroutine with one connection
+// answers as long as this program owns the selection. That ends with clear, when
+// another program copies something, or when the display goes away. So clear need
+// not read the text back.
 //
-// A server that does not answer at all holds the goroutine until it does.
+// The secret disappears at the latest with this program, which is right for a token
+// that is valid for minutes. But if a program ends without clearing, GNOME and
+// Cinnamon bring its text back.
+//
+// If the server does not answer at all, the goroutine waits until it does.
 func copyX11(display, secret string) (clear func() error, err error) {
 	s := &selection{leave: make(chan struct{}), ended: make(chan struct{})}
 	owned := make(chan error, 1)
@@ -56,34 +57,34 @@ var (
 	errSilent = errors.New("the display does not answer")
 )
 
-// A selection is the CLIPBOARD selection while it is ours.
+// A selection is the CLIPBOARD selection while this program owns it.
 type selection struct {
 	leaving sync.Once
-	leave   chan struct{} // closed when it is to be given up
-	ended   chan struct{} // closed when all of it is gone
+	leave   chan struct{} // closed to give it up
+	ended   chan struct{} // closed when it was given up
 
 	// The rest belongs to the goroutine.
 	conn    *xgb.Conn
-	events  chan xgb.Event // closed when the connection is; nil: there was none
-	window  xproto.Window  // nobody sees it; selections are owned by windows
+	events  chan xgb.Event // closed with the connection; nil if there was none
+	window  xproto.Window  // invisible; only windows can own selections
 	since   xproto.Timestamp
 	atoms   map[string]xproto.Atom
 	answers map[xproto.Atom]answer // by target
 }
 
-// An answer is what a property of the one who asks is set to.
+// An answer is the new value of a property of the program that asks.
 type answer struct {
 	kind   xproto.Atom
-	format byte // bits an item
+	format byte // bits per item
 	data   []byte
 }
 
-// targets are the names of what may be asked for, beyond those that have a
-// number in the protocol itself.
+// targets are the names of what programs may ask for. Others have a number in the
+// protocol.
 var targets = []string{"CLIPBOARD", "TARGETS", "TIMESTAMP", "MULTIPLE", "UTF8_STRING", "TEXT", "text/plain", "text/plain;charset=utf-8", secretHint}
 
-// own connects to the display and takes the selection. After an error the
-// connection, if there was one, is closing.
+// own connects to the display and takes the selection. After an error it has
+// closed the connection.
 func (s *selection) own(display, secret string) (err error) {
 	defer func() {
 		if errors.Is(err, io.EOF) {
@@ -98,12 +99,12 @@ func (s *selection) own(display, secret string) (err error) {
 	}
 	s.events = make(chan xgb.Event)
 	go s.listen()
-	// What is larger than one request would have to go in pieces (ICCCM, section
-	// 2.7.2). That is 256 KB, and a token 16 KB at most.
+	// A text larger than one request would have to go in pieces (ICCCM, section
+	// 2.7.2). A request has 256 KB, and a token 16 KB at most.
 	const header = 24
 	setup := xproto.Setup(s.conn)
 	if s.conn.DefaultScreen >= len(setup.Roots) {
-		return fmt.Errorf("there is no screen %d", s.conn.DefaultScreen)
+		return fmt.Errorf("the display has no screen %d", s.conn.DefaultScreen)
 	}
 	if most := 4*int(setup.MaximumRequestLength) - header; len(secret) > most {
 		return fmt.Errorf("it takes %d bytes at most", most)
@@ -138,8 +139,8 @@ func (s *selection) own(display, secret string) (err error) {
 	return err
 }
 
-// listen passes the events on until the connection ends. Errors of requests
-// that nobody waits for are of no interest: who asked has gone meanwhile.
+// listen passes the events on until the connection ends. It drops errors of
+// requests without a reply: the program that asked is gone.
 func (s *selection) listen() {
 	defer close(s.events)
 	for {
@@ -153,8 +154,8 @@ func (s *selection) listen() {
 	}
 }
 
-// now asks the server for its time, which it tells with a change of a property
-// (ICCCM, section 2.1).
+// now asks the server for its time, which comes with a change of a property (ICCCM,
+// section 2.1).
 func (s *selection) now() (xproto.Timestamp, error) {
 	err := xproto.ChangePropertyChecked(s.conn, xproto.PropModeAppend, s.window, xproto.AtomWmName, xproto.AtomString, 8, 0, nil).Check()
 	if err != nil {
@@ -168,14 +169,14 @@ func (s *selection) now() (xproto.Timestamp, error) {
 	return 0, errGone
 }
 
-// offer returns what those who ask get to know.
+// offer returns the answers to programs that paste.
 func (s *selection) offer(secret string) map[xproto.Atom]answer {
 	text := func(kind xproto.Atom) answer { return answer{kind, 8, []byte(secret)} }
 	utf8, plain, plainUTF8 := s.atoms["UTF8_STRING"], s.atoms["text/plain"], s.atoms["text/plain;charset=utf-8"]
 	hint := s.atoms[secretHint]
 	all := map[xproto.Atom]answer{
 		utf8:                 text(utf8),
-		s.atoms["TEXT"]:      text(utf8), // whichever suits the owner
+		s.atoms["TEXT"]:      text(utf8), // the owner chooses the encoding
 		plain:                text(plain),
 		plainUTF8:            text(plainUTF8),
 		hint:                 {hint, 8, []byte(secretValue)},
@@ -206,7 +207,7 @@ func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r > 0x7f }) < 0
 }
 
-// serve answers those who ask until the connection has ended.
+// serve answers programs that paste until the connection has ended.
 func (s *selection) serve() {
 	if s.events == nil {
 		return
@@ -226,20 +227,20 @@ func (s *selection) serve() {
 			}
 		case <-leave:
 			leave = nil
-			// The server ignores a time that is older than the last change, so
-			// that nothing is cleared but this (ICCCM, section 2.3.1). A mere end
-			// of the connection would have GNOME and Cinnamon bring back what they
-			// kept, as for any program that ends.
+			// The server ignores a time before the last change, so this clears
+			// only this selection (ICCCM, section 2.3.1). If the connection just
+			// ended, GNOME and Cinnamon would bring back the text, as for any
+			// program that ends.
 			xproto.SetSelectionOwner(s.conn, xproto.WindowNone, s.atoms["CLIPBOARD"], s.since)
 			s.conn.Close()
 		}
 	}
 }
 
-// answer answers one request, be it with a refusal (ICCCM, section 2.2).
+// answer answers or refuses one request (ICCCM, section 2.2).
 func (s *selection) answer(e xproto.SelectionRequestEvent) {
 	property := e.Property
-	if property == xproto.AtomNone { // as programs older than the convention ask
+	if property == xproto.AtomNone { // a program older than the convention
 		property = e.Target
 	}
 	early := e.Time != xproto.TimeCurrentTime && int32(e.Time-s.since) < 0 // the time wraps
@@ -256,8 +257,8 @@ func (s *selection) answer(e xproto.SelectionRequestEvent) {
 	xproto.SendEvent(s.conn, false, e.Requestor, xproto.EventMaskNoEvent, string(notify.Bytes()))
 }
 
-// put sets a property of a window to what target stands for, and reports
-// whether it stands for anything here.
+// put sets a property of a window to the answer for target. It reports whether
+// there is an answer.
 func (s *selection) put(w xproto.Window, target, property xproto.Atom) bool {
 	a := s.answers[target]
 	if a.format == 0 {
@@ -267,11 +268,10 @@ func (s *selection) put(w xproto.Window, target, property xproto.Atom) bool {
 	return true
 }
 
-// putMany does what MULTIPLE asks for: the property holds pairs of a target
-// and the property to set to it, in which those stay that were set (ICCCM,
-// section 2.6.2).
+// putMany answers MULTIPLE (ICCCM, section 2.6.2). The property holds pairs of a
+// target and the property to set. Pairs without an answer are marked in it.
 func (s *selection) putMany(w xproto.Window, property xproto.Atom) bool {
-	const most = 64 // pairs; there are not as many targets
+	const most = 64 // pairs; there are fewer targets
 	list, err := xproto.GetProperty(s.conn, false, w, property, xproto.GetPropertyTypeAny, 0, 2*most).Reply()
 	if err != nil || list.Format != 32 {
 		return false
@@ -287,7 +287,7 @@ func (s *selection) putMany(w xproto.Window, property xproto.Atom) bool {
 	return true
 }
 
-// clear gives the selection up and waits until all of it is gone.
+// clear gives the selection up and waits until that is done.
 func (s *selection) clear() error {
 	s.leaving.Do(func() { close(s.leave) })
 	select {

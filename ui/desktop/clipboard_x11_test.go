@@ -22,15 +22,15 @@ import (
 	"curfew/auth"
 )
 
-// display is an X server of its own, without a screen.
+// display is a private X server without a screen.
 type display struct {
 	t      *testing.T
 	name   string
 	server *os.Process
 }
 
-// newDisplay starts one, and makes sure in the end that nothing of ours is
-// connected to it any more.
+// newDisplay starts one. At the end of the test it checks that the code under test
+// is no longer connected.
 func newDisplay(t *testing.T) *display {
 	t.Helper()
 	need(t, "Xvfb")
@@ -40,7 +40,7 @@ func newDisplay(t *testing.T) *display {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	x := exec.Command("Xvfb", "-displayfd", "3", "-nolisten", "tcp", "-noreset") // or it starts anew when its last xclient goes
+	x := exec.Command("Xvfb", "-displayfd", "3", "-nolisten", "tcp", "-noreset") // without this it resets when its last client goes
 	x.ExtraFiles = []*os.File{w}
 	if err := x.Start(); err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func newDisplay(t *testing.T) *display {
 	return d
 }
 
-// until waits for something that comes soon, if it does.
+// until waits for something that should come soon.
 func until(t *testing.T, what string, done func() (seen string, ok bool)) {
 	t.Helper()
 	limit := time.After(10 * time.Second)
@@ -93,7 +93,7 @@ func (d *display) paste(target string) string {
 	return string(out)
 }
 
-// copy has another program copy something.
+// copy makes another program copy something.
 func (d *display) copy(text string) {
 	d.t.Helper()
 	c := exec.Command("xclip", "-in", "-selection", "clipboard")
@@ -103,7 +103,7 @@ func (d *display) copy(text string) {
 	}
 }
 
-// secret copies one that is to be cleared in the end.
+// secret copies a secret, which is cleared at the end of the test.
 func (d *display) secret(text string) (clear func() error) {
 	d.t.Helper()
 	clear, err := CopySecret(text)
@@ -114,8 +114,8 @@ func (d *display) secret(text string) (clear func() error) {
 	return clear
 }
 
-// TestCopySecret: other programs get the text whole, and the hint that it is
-// a secret, until it is cleared; then the clipboard belongs to nobody.
+// TestCopySecret: other programs get the whole text, and the hint that it is a
+// secret. After clear, nobody owns the clipboard.
 func TestCopySecret(t *testing.T) {
 	d := newDisplay(t)
 	targets := []string{"MULTIPLE", "STRING", "TARGETS", "TEXT", "TIMESTAMP", "UTF8_STRING", "text/plain", "text/plain;charset=utf-8", "x-kde-passwordManagerHint"}
@@ -161,8 +161,8 @@ func TestCopySecret(t *testing.T) {
 	}
 }
 
-// TestCopyOfOthers: what another program has copied since stays, and so does
-// what was copied here since.
+// TestCopyOfOthers: clear leaves a later copy alone, of another program or of this
+// one.
 func TestCopyOfOthers(t *testing.T) {
 	d := newDisplay(t)
 	clear := d.secret("ours")
@@ -188,8 +188,8 @@ func TestCopyOfOthers(t *testing.T) {
 	}
 }
 
-// TestGivenUp: to clear is to give up the clipboard in so many words. For what
-// only went with its program GNOME and Cinnamon bring back, hint or not.
+// TestGivenUp: clear gives up the clipboard explicitly. If a text only disappears
+// with its program, GNOME and Cinnamon bring it back, even with the hint.
 func TestGivenUp(t *testing.T) {
 	d := newDisplay(t)
 	c := d.connect()
@@ -222,8 +222,7 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
-// TestLostAlone: who copies something else ends the connection, though nobody
-// clears.
+// TestLostAlone: a copy of another program ends the connection, even without clear.
 func TestLostAlone(t *testing.T) {
 	d := newDisplay(t)
 	if _, err := CopySecret("ours"); err != nil {
@@ -232,8 +231,8 @@ func TestLostAlone(t *testing.T) {
 	d.copy("a poem") // newDisplay looks for what is left
 }
 
-// TestServerGone: a display that goes takes the secret along, and one that
-// is not there, is slow, or refuses is an error in words.
+// TestServerGone: a secret disappears with its display. A display that is missing,
+// slow or refuses gives an error in words.
 func TestServerGone(t *testing.T) {
 	d := newDisplay(t)
 	clear := d.secret("ours")
@@ -251,8 +250,8 @@ func TestServerGone(t *testing.T) {
 	})
 }
 
-// TestServerHangs: nobody waits for a display that does not answer, and once
-// it does the secret is not left in it.
+// TestServerHangs: CopySecret does not wait for a display that does not answer. When
+// the display answers again, it does not get the secret.
 func TestServerHangs(t *testing.T) {
 	d := newDisplay(t)
 	clear := d.secret("ours")
@@ -273,19 +272,19 @@ func (d *display) signal(s os.Signal) {
 	}
 }
 
-// TestTooLong: what does not fit into one request is refused with the limit.
+// TestTooLong: a text that does not fit into one request is refused, with the limit.
 func TestTooLong(t *testing.T) {
 	newDisplay(t)
 	_, err := CopySecret(strings.Repeat("x", 1<<20))
 	wantError(t, err, "The clipboard did not take the token (it takes 262116 bytes at most).", "Use: curfew token NAME")
 }
 
-// TestNoScreen: a number that is none of the display's.
+// TestNoScreen: the display has no screen of that number.
 func TestNoScreen(t *testing.T) {
 	d := newDisplay(t)
 	t.Setenv("DISPLAY", d.name+".7")
 	_, err := CopySecret("x")
-	wantError(t, err, "The clipboard did not take the token (there is no screen 7).", "Use: curfew token NAME")
+	wantError(t, err, "The clipboard did not take the token (the display has no screen 7).", "Use: curfew token NAME")
 }
 
 func TestNoDisplay(t *testing.T) {
@@ -295,7 +294,7 @@ func TestNoDisplay(t *testing.T) {
 	wantError(t, err, "There is no clipboard without a desktop: neither DISPLAY nor WAYLAND_DISPLAY is set.", "Use: curfew token NAME")
 }
 
-// A xclient is a program of X that asks as it likes.
+// An xclient is a program of X that sends any request.
 type xclient struct {
 	*display
 	conn   *xgb.Conn
@@ -329,7 +328,7 @@ func (c *xclient) atom(name string) xproto.Atom {
 	return atom.Atom
 }
 
-// owner returns the window that owns the clipboard; 0: none does.
+// owner returns the window that owns the clipboard, or 0.
 func (d *display) owner() xproto.Window {
 	d.t.Helper()
 	c := d.connect()
@@ -341,7 +340,7 @@ func (d *display) owner() xproto.Window {
 	return owner.Owner
 }
 
-// ask asks for a target at a time, and returns the property that was set; None
+// ask asks for a target at a time. It returns the property that was set, or None
 // after a refusal.
 func (c *xclient) ask(target, property xproto.Atom, at xproto.Timestamp) xproto.Atom {
 	c.t.Helper()
@@ -360,7 +359,7 @@ func (c *xclient) ask(target, property xproto.Atom, at xproto.Timestamp) xproto.
 	}
 }
 
-// property returns what a property of the xclient's window holds.
+// property returns the value of a property of the client's window.
 func (c *xclient) property(property xproto.Atom) *xproto.GetPropertyReply {
 	c.t.Helper()
 	got, err := xproto.GetProperty(c.conn, false, c.window, property, xproto.GetPropertyTypeAny, 0, 1<<20).Reply()
@@ -370,7 +369,7 @@ func (c *xclient) property(property xproto.Atom) *xproto.GetPropertyReply {
 	return got
 }
 
-// TestConventions: what xclip never asks for (ICCCM, section 2).
+// TestConventions: requests that xclip never sends (ICCCM, section 2).
 func TestConventions(t *testing.T) {
 	d := newDisplay(t)
 	d.secret("ours")
@@ -393,7 +392,7 @@ func TestConventions(t *testing.T) {
 	}
 	since := xproto.Timestamp(xgb.Get32(stamp.Value))
 	if since == xproto.TimeCurrentTime {
-		t.Error("the timestamp is no time")
+		t.Error("the timestamp is not a time")
 	}
 	if got := c.ask(utf8, mine, since); got != mine {
 		t.Error("refused to who asks for the moment at which it was copied")
@@ -419,7 +418,7 @@ func TestConventions(t *testing.T) {
 		t.Errorf("MULTIPLE without a list answered in %d", got)
 	}
 
-	// One who asks and goes before the answer harms nobody.
+	// A program that asks and goes before the answer does no harm.
 	for range 50 {
 		gone := d.connect()
 		xproto.ConvertSelection(gone.conn, gone.window, c.atom("CLIPBOARD"), utf8, mine, xproto.TimeCurrentTime)

@@ -1,6 +1,6 @@
-// Package desktop is where a front end leaves its own process: the person's
-// browser, the window program, the clipboard. Nothing goes through a shell,
-// and every failure says what to do instead.
+// Package desktop is what a front end uses of the desktop: the person's browser,
+// the clipboard, and the start at login. It also starts the window. Nothing goes
+// through a shell, and every error says what to do instead.
 package desktop
 
 import (
@@ -16,14 +16,13 @@ import (
 	"curfew/ui/status"
 )
 
-// How long a program is watched for failing at once: one that has not by then
-// has started.
+// How long a program is watched for an early failure. If it has not failed by then,
+// it has started.
 const startTime = 2 * time.Second
 
-// ShowWindow starts curfew-window, which shows the one that is open already
-// where there is one. The window outlives this program. One that ends at once
-// has its own words for why, which are the error's, and its exit code is that
-// of the error's kind.
+// ShowWindow starts curfew-window. If a window is already open, that one is shown.
+// The window outlives this program. If curfew-window ends at once, the error has
+// its words, and the kind that its exit code means.
 func ShowWindow(ctx context.Context, args ...string) error {
 	path, err := client.FindProgram("curfew-window")
 	if err != nil {
@@ -56,8 +55,8 @@ func ShowWindow(ctx context.Context, args ...string) error {
 	return e
 }
 
-// lastWords keeps the end of what a program says. Programs that go on speaking
-// when nobody listens any more must not fail of it: see cmd/curfew-window.
+// lastWords keeps the end of what a program prints. The program must not fail when
+// it prints more after this one has ended; see cmd/curfew-window.
 type lastWords []byte
 
 const mostWords = 4096 // bytes
@@ -69,8 +68,7 @@ func (w *lastWords) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// settle waits until a program has ended or has run for long enough to have
-// started.
+// settle waits until a program has ended, or has run long enough to have started.
 func settle(ctx context.Context, ended <-chan error) error {
 	select {
 	case err := <-ended:

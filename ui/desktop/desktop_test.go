@@ -36,7 +36,7 @@ func TestOpenURL(t *testing.T) {
 	log := program(t, "log", `printf '%s\n' "$@" >"$OUT"`)
 	fail := program(t, "fail", `exit 3`)
 	spaced := filepath.Join(t.TempDir(), "Program Files", "fire fox")
-	text := program(t, "lynx", `exit 0`) // would be taken for one that has shown the page
+	text := program(t, "lynx", `exit 0`) // its success would look like a page that was shown
 	if err := errors.Join(os.Mkdir(filepath.Dir(spaced), 0o700), os.Link(log, spaced)); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestOpenURL(t *testing.T) {
 			}
 		})
 	}
-	t.Run("the account's own", func(t *testing.T) { // argv as it is: no shell takes it apart
+	t.Run("the account's own", func(t *testing.T) { // its arguments are passed on without a shell
 		t.Setenv("BROWSER", fail)
 		if err := RunBrowser(address, log, "-P", "my work"); err != nil {
 			t.Fatal(err)
@@ -81,8 +81,8 @@ func TestOpenURL(t *testing.T) {
 	})
 }
 
-// TestNoTextBrowser: nothing that an opener could find in a terminal's place is
-// started without a display, and with one xdg-open is told not to.
+// TestNoTextBrowser: without a display no opener is started, because it could find
+// a browser of the terminal. With one, xdg-open is told not to.
 func TestNoTextBrowser(t *testing.T) {
 	ran := filepath.Join(t.TempDir(), "ran")
 	t.Setenv("RAN", ran)
@@ -106,13 +106,13 @@ func TestNoTextBrowser(t *testing.T) {
 	}
 }
 
-// TestNoWebAddress: nothing but a web page is opened, whatever the desktop knows.
+// TestNoWebAddress: only web pages are opened, whatever else the desktop can open.
 func TestNoWebAddress(t *testing.T) {
 	started := filepath.Join(t.TempDir(), "started")
 	t.Setenv("STARTED", started)
 	t.Setenv("BROWSER", program(t, "browser", `touch "$STARTED"`))
 	for _, address := range []string{"file:///etc/passwd", "javascript:alert(1)", "https://", "-n", "", "ftp://x/", "https:opaque", "http://[::1", "https://user@evil.example/", "mailto:a@b"} {
-		wantError(t, OpenURL(t.Context(), address), "The sign-in page is no web address, so it was not opened.", "Check the account's settings.")
+		wantError(t, OpenURL(t.Context(), address), "The address of the sign-in page is not a web address, so it was not opened.", "Check the account's settings.")
 	}
 	if _, err := os.Stat(started); err == nil {
 		t.Error("the browser was started")

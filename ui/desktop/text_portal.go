@@ -10,8 +10,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// The desktop's settings, as xdg-desktop-portal passes them on to any program.
-// "Large text" of GNOME and of those that follow it is a factor, 1.25.
+// The desktop's settings, as xdg-desktop-portal passes them on to programs. "Large
+// text" of GNOME and similar desktops is a factor of 1.25.
 const (
 	portalName      = "org.freedesktop.portal.Desktop"
 	portalPath      = "/org/freedesktop/portal/desktop"
@@ -20,10 +20,10 @@ const (
 	textScalingName = "text-scaling-factor"
 )
 
-// FollowTextScale calls tell with how much larger than usual the desktop wants
-// words, 1 being usual: once, when it has said so, and at every change until
-// ctx ends. A desktop that says nothing gets no call. Fyne knows of the size of
-// the screen's pixels alone.
+// FollowTextScale calls tell with the scale of words that the desktop wants; 1 is
+// usual. It calls it once the desktop has answered, and at every change until ctx
+// ends. If the desktop says nothing, tell is not called. Fyne knows only the size
+// of the screen's pixels.
 func FollowTextScale(ctx context.Context, tell func(scale float32)) {
 	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
 		if _, err := os.Stat(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "bus")); err != nil {

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// FollowTextScale calls tell with how much larger than usual the person wants
-// words ("Text size" of the settings), 1 being usual. It does so once: a change
-// holds from the next window on.
+// FollowTextScale calls tell once with the scale of words that the person wants
+// ("Text size" in the settings); 1 is usual. A change takes effect in the next
+// window.
 func FollowTextScale(_ context.Context, tell func(scale float32)) {
 	key, err := registry.OpenKey(registry.CURRENT_USER, `Software\Microsoft\Accessibility`, registry.QUERY_VALUE)
 	if err != nil {

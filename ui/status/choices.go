@@ -7,9 +7,7 @@ import (
 	"curfew/auth"
 )
 
-// This file says what a person can choose, and what it costs.
-
-// Mode returns what people call a refresh mode, and what it does.
+// Mode returns the name of a refresh mode for people, and what it does.
 func Mode(m auth.Mode) (name, meaning string) {
 	switch m {
 	case auth.Always:
@@ -22,9 +20,9 @@ func Mode(m auth.Mode) (name, meaning string) {
 	return Clip(string(m), nameRunes), Tr("Unknown to this version.")
 }
 
-// Cost says what a refresh mode costs if use goes on as it was: "1 to 2
-// sign-ins in 30 days, programs never wait". The numbers are a forecast's, so
-// none is said more exactly than it is known.
+// Cost says what a refresh mode costs if use continues as it was, such as "1 to 2
+// sign-ins in 30 days, tools never wait". The numbers are a forecast's, so they
+// are rounded.
 func Cost(f auth.ModeForecast) string {
 	waits := Tr("tools never wait")
 	switch n := f.WaitedPer1d; {
@@ -63,8 +61,8 @@ func Limits(l auth.Limits) string {
 	return Tr("A session ends after %s or %s, whichever comes first.", age, count)
 }
 
-// LimitsOf says which limits hold for the sessions of an account, the next one
-// included: those built in where its agent says none.
+// LimitsOf returns the limits of an account's sessions, including the next one. If
+// the agent reports none, they are the built-in ones.
 func LimitsOf(s auth.Snapshot) auth.Limits {
 	return auth.BuiltIn.Tighten(auth.Limits{
 		MaxAge:       time.Duration(s.MaxAge) * time.Second,
@@ -73,9 +71,9 @@ func LimitsOf(s auth.Snapshot) auth.Limits {
 	})
 }
 
-// EndedBy returns the names of the accounts whose session ends at once by the
-// limits l, and of those that have no refresh left by them: their session lives
-// until its access token expires.
+// EndedBy returns the names of the accounts whose session the limits l would end at
+// once. spent are those that would have no refresh left, whose session lives until
+// its access token expires.
 func EndedBy(l auth.Limits, all []auth.Snapshot, now time.Time) (ended, spent []string) {
 	for _, s := range all {
 		used := s.LastUsedAt

@@ -69,6 +69,6 @@ func TestLimits(t *testing.T) {
 		t.Errorf("spent are %q", got)
 	}
 	if over, spent := EndedBy(auth.BuiltIn, slices.Concat(all[:4], all[5:]), now); over != nil || spent != nil {
-		t.Errorf("by the built-in limits %q are over and %q spent", over, spent)
+		t.Errorf("by the built-in limits %q have ended and %q are spent", over, spent)
 	}
 }

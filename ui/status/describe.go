@@ -17,7 +17,7 @@ const (
 	NoAction     Action = ""
 	SignIn       Action = "sign-in"        // SignInRequest{Force: NeedsForce}
 	CancelSignIn Action = "cancel-sign-in" // the session that was there stays
-	Unlock       Action = "unlock"         // have the keychain ask for what it needs
+	Unlock       Action = "unlock"         // make the keychain ask for its password
 )
 
 // A Ring is one countdown drawn as a ring: what is left of an allowance.
@@ -59,7 +59,7 @@ type Taker struct {
 	Ago  string // "2 min ago"
 }
 
-// Past is a session that has ended. A field is empty where nothing is known.
+// Past is a session that has ended. Unknown fields are empty.
 type Past struct {
 	SignedIn string // "Tue 10 Nov, 09:41"
 	Ended    string // "today, 09:36"
@@ -70,7 +70,7 @@ type Past struct {
 // takersShown is how many of the programs that took tokens are named.
 const takersShown = 8
 
-// Describe says all there is to say about one account.
+// Describe puts everything about one account into words.
 func Describe(s auth.Snapshot, now time.Time) View {
 	v := View{
 		Name:        Name(s),
@@ -113,11 +113,11 @@ func Describe(s auth.Snapshot, now time.Time) View {
 	return v
 }
 
-// ourPrograms are the names by which our own front ends take tokens.
+// ourPrograms are the names of Curfew's own front ends in the list of takers.
 var ourPrograms = []string{"curfew-tray", "curfew-window"}
 
-// lastUsed says when a tool took the last token: neither the sign-in nor what
-// a person copied is use by a tool.
+// lastUsed says when a tool took the last token. A sign-in does not count, nor
+// does a token that a person copied.
 func lastUsed(s auth.Snapshot, now time.Time) string {
 	for _, taker := range s.TookTokens {
 		if name := Clip(taker.Program, nameRunes); !slices.Contains(ourPrograms, taker.Program) {
@@ -127,8 +127,8 @@ func lastUsed(s auth.Snapshot, now time.Time) string {
 	return Tr("not yet")
 }
 
-// Tools names the tools that took tokens, the latest first, at most n of them:
-// "curl and git", "curl, git and more"; "" for none.
+// Tools names at most n tools that took tokens, the latest first, such as "curl
+// and git" or "curl, git and more". It is "" if there are none.
 func Tools(s auth.Snapshot, n int) string {
 	var names []string
 	for _, taker := range s.TookTokens {
@@ -148,8 +148,7 @@ func Tools(s auth.Snapshot, n int) string {
 	return Tr("%s and %s", strings.Join(names[:last], ", "), names[last])
 }
 
-// WhyEnded says in a sentence why a session ended, for a person who sees the
-// tray: "All 20 refreshes are used."
+// WhyEnded says in a sentence why a session ended: "All 20 refreshes are used."
 func WhyEnded(s auth.Snapshot) string { return sentence(whyEnded(s)) }
 
 // spent says what a session used of its refreshes.
@@ -162,7 +161,7 @@ func spent(s auth.Snapshot) string {
 	return Trn(max(most, used), "%d of %d refresh used", "%d of %d refreshes used", used, max(most, used))
 }
 
-// warnings are those of s, also of an agent that has no texts for them yet.
+// warnings are those of s. An older agent has no texts for them.
 func warnings(s auth.Snapshot) []auth.Text {
 	if len(s.WarningTexts) == len(s.Warnings) {
 		return s.WarningTexts
@@ -175,14 +174,14 @@ func warnings(s auth.Snapshot) []auth.Text {
 }
 
 // NeedsForce reports whether a sign-in would follow a session, live or ended. Then
-// the server should ask for the person again (SignInRequest.Force) instead of
-// passing on a sign-in that the browser still remembers.
+// the server should ask the person to sign in again (SignInRequest.Force). It
+// should not reuse a sign-in that the browser still remembers.
 func NeedsForce(s auth.Snapshot) bool {
 	return HasSession(s) || s.State == auth.Ended && s.Reason != auth.ByUser
 }
 
-// SignInLabel names the sign-in of an account as its state makes it: the
-// first one, one more, or the page of the one that runs.
+// SignInLabel is the label of the button that signs in. It depends on whether this
+// is the first sign-in, another one, or one that is running.
 func SignInLabel(s auth.Snapshot) string {
 	switch {
 	case SigningIn(s):
@@ -236,12 +235,12 @@ func title(s auth.Snapshot) string {
 	return Tr("Unknown state")
 }
 
-// keychainLocked reports whether a lock is what keeps us from the keychain, not a
-// person who said no, or a keychain that is away or does not answer.
+// keychainLocked reports whether the keychain is locked. It may also be unavailable,
+// be silent, or have been denied by the person.
 func keychainLocked(s auth.Snapshot) bool { return s.Message == "" || s.MessageID == auth.LockedID }
 
-// detail prefers the engine's own sentence, which knows the case at hand, and
-// has one of its own for every state.
+// detail prefers the engine's sentence, which knows the case. For every state it
+// has another one.
 func detail(s auth.Snapshot, now time.Time) string {
 	if SigningIn(s) {
 		if s.SignIn != nil && s.SignIn.Phase == auth.PhaseExchange {
@@ -258,7 +257,7 @@ func detail(s auth.Snapshot, now time.Time) string {
 		}
 	}
 	words := translateSentence(s.Text())
-	if n, _ := refreshes(s); words == "" || s.State == auth.Active && n > 0 && nearEnd(s, now) { // that the token is good is no news then
+	if n, _ := refreshes(s); words == "" || s.State == auth.Active && n > 0 && nearEnd(s, now) { // the end matters more than the valid token
 		words = stateDetail(s, now)
 	}
 	if wait, ok := left(s.NextRefreshAt, 0, now); ok && s.State == auth.Waiting {
@@ -275,7 +274,7 @@ func SignInFailed(s auth.Snapshot) bool {
 	return s.SignIn != nil && s.SignIn.Phase == auth.PhaseFailed && s.SignIn.ID != auth.CancelledID
 }
 
-// SignInFailure says why the last sign-in failed; "": it did not.
+// SignInFailure says why the last sign-in failed, or "" if it did not.
 func SignInFailure(s auth.Snapshot) string {
 	if !SignInFailed(s) {
 		return ""
@@ -380,8 +379,8 @@ func CanCopy(s auth.Snapshot, now time.Time) bool {
 	return false
 }
 
-// TokenLine says how the access token stands without counting down, so that
-// it changes with the token only: "Access token valid until 15:11".
+// TokenLine describes the access token without a countdown, so that it changes
+// only with the token: "Access token valid until 15:11".
 func TokenLine(s auth.Snapshot, now time.Time) string {
 	left, known := accessLeft(s, now)
 	switch {

@@ -17,16 +17,15 @@ type Language struct {
 	Name string // as its speakers call it: "Deutsch"
 }
 
-// English is the language of the source, and so of everything that is said
-// before [SetLanguage]: of the command line always, because programs read it.
+// English is the language of the source. Before [SetLanguage], everything is in
+// English. The command line always is, because programs read it.
 const English = "en"
 
 //go:embed lang
 var files embed.FS
 
-// codes are the languages that there is a file of, but English. A file is all
-// that a language needs; one whose plurals are unlike those of the others
-// needs its rule in [plural] too.
+// codes are the languages that have a file, which English does not need. A file is
+// all that a language needs, unless it needs another rule for plurals in [plural].
 var codes = sync.OnceValue(func() []string {
 	all, err := files.ReadDir("lang")
 	if err != nil {
@@ -79,9 +78,8 @@ type table struct {
 // ownName is the key under which a language calls itself.
 const ownName = "(language)"
 
-// forms are the translations of one format by their plural category as CLDR
-// names it: "one", "few", "many", "other". Where nothing is counted there is
-// only "other".
+// forms are the translations of one format by their plural category in CLDR, such
+// as "one" and "few". A format that counts nothing has only "other".
 type forms map[string]string
 
 // UnmarshalJSON reads a translation, or the object of its plural forms.
@@ -173,11 +171,10 @@ func SpokenLanguage() string {
 	return English
 }
 
-// Tr is the one door to a person's language: every sentence of this package,
-// and the labels of what builds on it, is an English format that passes
-// through it. A translation may reorder the arguments (%[2]s). The format is
-// a literal, by which a test finds it; it is made into words when it is shown
-// and not before, because the language may change.
+// Tr translates an English format into the person's language. Every sentence of
+// the front ends passes through it. A translation may reorder the arguments
+// (%[2]s). The format must be a literal, because a test looks for it. Call Tr when
+// the text is shown and not earlier, because the language may change.
 func Tr(format string, args ...any) string {
 	t := current.Load()
 	if t == nil {
@@ -189,7 +186,7 @@ func Tr(format string, args ...any) string {
 	return fmt.Sprintf(format, args...)
 }
 
-// Trn picks the form for n things. English has two; another language has those
+// Trn is [Tr] for n things. English has two forms, and other languages have those
 // of [plural].
 func Trn(n int, one, many string, args ...any) string {
 	if t := current.Load(); t != nil {
@@ -203,8 +200,8 @@ func Trn(n int, one, many string, args ...any) string {
 	return fmt.Sprintf(many, args...)
 }
 
-// date writes t by a layout of package time that a table may have another
-// for; in that, Mon is the day of the week in the language's own words.
+// date writes t by a layout of package time, which a translation may change. Mon
+// becomes the day of the week in the person's language.
 func date(t time.Time, layout string) string {
 	return strings.Replace(t.Format(layout), t.Format("Mon"), weekday(t.Weekday()), 1)
 }

@@ -30,7 +30,7 @@ func speak(t testing.TB, code string) {
 	t.Cleanup(func() { SetLanguage(English) })
 }
 
-// source is our own code, without tests, by directory from the module's root.
+// source is the module's code without tests, by directory from its root.
 type source struct {
 	set   *token.FileSet
 	files map[string][]*ast.File
@@ -87,8 +87,8 @@ func called(call *ast.CallExpr) string {
 	return ""
 }
 
-// keys finds every format that our code says something with, and where; n is
-// true for those with a form for one.
+// keys finds every format in the code, and where it is. n is true for a format
+// with a form for one.
 func keys(t *testing.T) (plain, counted map[string]token.Position) {
 	t.Helper()
 	plain, counted = map[string]token.Position{}, map[string]token.Position{}
@@ -156,11 +156,11 @@ func tableFile(t *testing.T, name string) map[string]any {
 	return all
 }
 
-// verbs are those that our formats have: "%d", "%02d", "%[2]s".
+// verbs are those of the formats, such as "%d", "%02d" and "%[2]s".
 var verbs = regexp.MustCompile(`%(?:\[(\d)\])?(\d*[a-z])`)
 
-// sameArguments complains when a translation does not have the arguments of
-// its key, each as often and made into words the same way.
+// sameArguments fails when a translation does not have the arguments of its key,
+// each as often and with the same verb.
 func sameArguments(t *testing.T, where, key, translation string) {
 	t.Helper()
 	arguments := func(format string) (all []string) {
@@ -182,9 +182,9 @@ func sameArguments(t *testing.T, where, key, translation string) {
 	}
 }
 
-// TestEveryWordIsTranslated compares what our code and the engine say with the
-// file of every language: each has every key, with the same arguments and the
-// plural forms of its rule, and none that nobody says.
+// TestEveryWordIsTranslated compares the formats of the code and the engine with
+// the file of every language. Each file has exactly these keys. A translation has
+// the arguments of its key, and the plural forms of its language.
 func TestEveryWordIsTranslated(t *testing.T) {
 	plain, counted := keys(t)
 	said := map[string]string{ownName: "here"}
@@ -233,7 +233,7 @@ func TestEveryWordIsTranslated(t *testing.T) {
 	}
 }
 
-// TestPlurals compares our rules with those of CLDR.
+// TestPlurals compares the rules with those of CLDR.
 func TestPlurals(t *testing.T) {
 	names := map[cldr.Form]string{cldr.Other: "other", cldr.Zero: "zero", cldr.One: "one", cldr.Two: "two", cldr.Few: "few", cldr.Many: "many"}
 	for _, code := range append(codes(), "en", "es", "it", "nl", "sv", "pt", "pl", "ru", "uk", "cs", "sk", "ja", "ko", "zh", "vi", "th", "id", "tr", "hu", "fi", "el") {
@@ -270,8 +270,8 @@ func TestSetLanguage(t *testing.T) {
 	}
 }
 
-// TestGerman is a sample for people to read: numbers, countdowns and moments
-// as they are written in German.
+// TestGerman is a sample for people to read. It has numbers, countdowns and
+// moments as they are written in German.
 func TestGerman(t *testing.T) {
 	speak(t, "de")
 	for _, tt := range []struct{ got, want string }{
@@ -308,7 +308,7 @@ func TestGerman(t *testing.T) {
 	}
 }
 
-// TestFrench is the same of the language that is one file and nothing else.
+// TestFrench is the same for French, which is one file and no code.
 func TestFrench(t *testing.T) {
 	speak(t, "fr")
 	for _, tt := range []struct{ got, want string }{
@@ -326,8 +326,8 @@ func TestFrench(t *testing.T) {
 	}
 }
 
-// TestNoEnglishIsLeft describes every state in each language, and finds what
-// is said as in English.
+// TestNoEnglishIsLeft describes every state in each language, and finds sentences
+// that are still English.
 func TestNoEnglishIsLeft(t *testing.T) {
 	var all []auth.Snapshot
 	for _, s := range []auth.State{auth.SignedOut, auth.SigningIn, auth.Active, auth.Stale, auth.Refreshing, auth.Waiting, auth.Held, auth.Locked, auth.Suspect, "dreaming"} {
@@ -365,8 +365,8 @@ func TestNoEnglishIsLeft(t *testing.T) {
 	}
 }
 
-// TestNothingIsSaidPastTheDoor finds sentences in what people see that do not
-// pass Tr: literals with a space in them, but for those of logs and errors
+// TestNothingIsSaidPastTheDoor finds sentences for people that do not pass through
+// Tr. It looks for literals with a space in them, except in logs and in errors
 // that only a terminal shows.
 func TestNothingIsSaidPastTheDoor(t *testing.T) {
 	doors := []string{"Tr", "Trn", "tr", "Errorf", "New", "LogError", "Log", "Debug", "Info", "Warn", "Error", "date", "MustCompile"}

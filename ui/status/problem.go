@@ -10,15 +10,15 @@ import (
 	"curfew/auth"
 )
 
-// A Problem is an error in words: what went wrong and what to do next. Either
-// text is clean, one line, and of bounded length.
+// A Problem is an error in words: what went wrong and what to do next. Each text
+// is clean and short, and on one line.
 type Problem struct {
 	Message string // a sentence; never empty
-	Hint    string // a sentence or a command; empty where there is nothing to do
+	Hint    string // a sentence or a command; empty if there is nothing to do
 }
 
-// Explain puts an error into words. An [*auth.Error] keeps its message, and
-// its hint or the one that fits its kind.
+// Explain puts an error into words. An [*auth.Error] keeps its message and its
+// hint. If it has none, those of its kind are used.
 func Explain(err error) Problem {
 	e, ok := errors.AsType[*auth.Error](err)
 	if !ok {
@@ -34,7 +34,7 @@ func Explain(err error) Problem {
 	}
 }
 
-// advice clips a hint and gives it a capital, but for one that is a command.
+// advice clips a hint and gives it a capital, unless it is a command.
 func advice(t auth.Text) string {
 	hint := Clip(Translate(t), sentenceRunes)
 	if hint == "" || strings.HasPrefix(hint, "curfew ") {

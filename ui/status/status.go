@@ -1,13 +1,14 @@
-// Package status puts an account into words: one snapshot and a time in, the
-// sentences, countdowns and urgency that a person reads out. The tray, the
-// window, the notices and the command line all speak through it, so they
-// cannot disagree.
+// Package status puts an account into words. It turns a snapshot and a time into
+// sentences, countdowns and an urgency. Tray, window, notices and command line all
+// use it, so they cannot disagree.
 //
-// Its functions are pure, but for the one language that a process speaks:
-// [SetLanguage]. Absolute times are in the zone of the now that is passed in. Its one hard idea is that a snapshot is not trusted to be sane:
-// whatever counts, times or text it holds, nothing negative, absurd, empty or
-// unbounded reaches a screen. The refreshes lead and the days follow, because
-// for anybody who works daily the count ends the session first.
+// Its functions are pure, except that a process speaks one language; see
+// [SetLanguage]. Absolute times are in the zone of the now that is passed in.
+//
+// Its one hard idea: a snapshot is not trusted to be sane. Whatever counts, times
+// or text it holds, nothing negative, absurd, empty or endless reaches a screen.
+// The refreshes come before the days, because for daily users they usually end the
+// session first.
 package status
 
 import (
@@ -21,13 +22,13 @@ import (
 	"curfew/auth"
 )
 
-// Urgency says how much an account wants a person, from not at all upwards.
+// Urgency says how much an account needs a person. A higher value needs more.
 type Urgency int
 
 // The urgencies. A colour may follow them, but never alone.
 const (
 	Calm      Urgency = iota // nothing to do
-	Soon                     // works, and its end is near
+	Soon                     // works, but its end is near
 	Attention                // stopped until a person does something, and not ended
 	Over                     // the session has ended; only a sign-in helps
 )
@@ -37,15 +38,15 @@ func (u Urgency) String() string {
 	return [...]string{"calm", "soon", "attention", "over"}[u]
 }
 
-// The marks from which on the end of a session counts as near; less where a
-// quarter of its limit is less.
+// The end of a session counts as near from these marks on, or from a quarter of
+// its limit if that is less.
 const (
 	fewRefreshes = 5
 	fewDays      = 3 * day
 )
 
-// SigningIn reports whether a sign-in of the account runs right now, be it
-// the first one or one that is to replace a live session.
+// SigningIn reports whether a sign-in of the account is running now. It may be the
+// first one, or replace a live session.
 func SigningIn(s auth.Snapshot) bool {
 	return s.State == auth.SigningIn ||
 		s.SignIn != nil && (s.SignIn.Phase == auth.PhaseBrowser || s.SignIn.Phase == auth.PhaseExchange)
@@ -58,13 +59,13 @@ func HasSession(s auth.Snapshot) bool {
 	case auth.Active, auth.Stale, auth.Refreshing, auth.Waiting, auth.Held, auth.Locked, auth.Suspect:
 		return true
 	case auth.SigningIn:
-		return !s.EndsAt.IsZero() // that of an earlier session may still say when it began
+		return !s.EndsAt.IsZero() // SignedInAt may be of an earlier session
 	}
 	return false
 }
 
-// UrgencyOf says how much the account wants a person. One who is signing in
-// right now has been told.
+// UrgencyOf says how much the account needs a person. A person who is signing in
+// already knows.
 func UrgencyOf(s auth.Snapshot, now time.Time) Urgency {
 	switch {
 	case SigningIn(s):
@@ -95,8 +96,8 @@ func nearEnd(s auth.Snapshot, now time.Time) bool {
 	return FewRefreshes(s) || FewDays(s, now)
 }
 
-// Sort returns the snapshots with those first that want a person most, and by
-// name within one urgency.
+// Sort returns the snapshots, the most urgent first. Within one urgency they are
+// sorted by name.
 func Sort(all []auth.Snapshot, now time.Time) []auth.Snapshot {
 	sorted := slices.Clone(all)
 	slices.SortStableFunc(sorted, func(a, b auth.Snapshot) int {
@@ -114,8 +115,8 @@ func Name(s auth.Snapshot) string {
 	return cmp.Or(Clip(s.Name, nameRunes), Tr("(no name)"))
 }
 
-// Line is the one line that says where an account stands:
-// "Spotify: 14 of 20 refreshes, 23 d left". It changes at most once a minute.
+// Line says in one line how an account is, such as "Spotify: 14 of 20 refreshes,
+// 23 d left". It changes at most once a minute.
 func Line(s auth.Snapshot, now time.Time) string {
 	return Tr("%s: %s", Name(s), Short(s, now))
 }
@@ -156,8 +157,7 @@ func Short(s auth.Snapshot, now time.Time) string {
 	return Tr("unknown state: update Curfew")
 }
 
-// Row is an account in a menu, as short as it can be said:
-// "Spotify: 14 left, until 8 Dec".
+// Row is a short line for a menu, such as "Spotify: 14 left, until 8 Dec".
 func Row(s auth.Snapshot, now time.Time) string {
 	return Tr("%s: %s", Name(s), row(s, now))
 }
@@ -190,9 +190,9 @@ func row(s auth.Snapshot, now time.Time) string {
 	return count
 }
 
-// LastsUntil is when a live session is likely to end: by its forecast where
-// there is one to go by, with no refresh left when its token expires, and by
-// its limits else.
+// LastsUntil is when a live session is likely to end. Its limits end it, or its
+// forecast if that is sooner and has a day of use behind it. With no refresh left,
+// it ends when its token expires.
 func LastsUntil(s auth.Snapshot) time.Time {
 	end := s.EndsAt
 	sooner := func(t time.Time) {
@@ -224,7 +224,7 @@ func countdown(s auth.Snapshot, now time.Time) string {
 	return Trn(most, "%d of %d refresh, %s left", "%d of %d refreshes, %s left", left, most, Coarse(age))
 }
 
-// whyEnded says why a session ended, to follow "sign in again:".
+// whyEnded says why a session ended, in words that follow "sign in again:".
 func whyEnded(s auth.Snapshot) string {
 	switch s.Reason {
 	case auth.ByAge:
@@ -249,8 +249,8 @@ func whyEnded(s auth.Snapshot) string {
 	return Tr("the session has ended")
 }
 
-// serversLimit reports whether a session ended by refreshes that the server
-// counted, before ours were used.
+// serversLimit reports whether a session ended by the server's count of refreshes,
+// before Curfew's limit was reached.
 func serversLimit(s auth.Snapshot) bool {
 	return s.Reason == auth.ByRefreshes && s.RefreshesUsed > 0 && s.RefreshesUsed < s.EndedLimits.MaxRefreshes
 }
@@ -271,8 +271,8 @@ func RefreshesLeft(s auth.Snapshot) int {
 	return n
 }
 
-// refreshes returns what is left and what there was, both sane: the built-in
-// limit can only be tightened.
+// refreshes returns how many are left and how many there were. Both are sane: the
+// built-in limit can only be tightened.
 func refreshes(s auth.Snapshot) (left, most int) {
 	most = s.MaxRefreshes
 	if s.State == auth.Ended && s.EndedLimits.MaxRefreshes > 0 {
@@ -287,9 +287,9 @@ func refreshes(s auth.Snapshot) (left, most int) {
 // tooltipLines is how many accounts a tooltip names.
 const tooltipLines = 5
 
-// Tooltip is what the tray icon says of all accounts: a line each, those first
-// that want a person, and how many did not fit. room is how many UTF-16 units
-// the desktop shows, which is how Windows counts; 0 means any number.
+// Tooltip is the tooltip of the tray icon. It has a line for each account, the most
+// urgent first, and says how many did not fit. room is how many UTF-16 units the
+// desktop shows, which is how Windows counts. 0 means any number.
 func Tooltip(all []auth.Snapshot, now time.Time, room int) string {
 	if len(all) == 0 {
 		return Tr("Curfew: no accounts yet")
@@ -309,13 +309,13 @@ func Tooltip(all []auth.Snapshot, now time.Time, room int) string {
 			return text
 		}
 	}
-	// One line that is too long even alone. No rune takes more than two units.
+	// Even one line is too long. No rune takes more than two units.
 	return Clip(lines[0], (room-units(rest(1)))/2) + rest(1)
 }
 
-// IconText is what stands next to the tray icon where there is room for a few
-// characters: of the account with least left, how many refreshes and how long,
-// "14 · 23 d". It is "" where no session can tell: then the icon alone speaks.
+// IconText is the text next to the tray icon, where there is room for a few
+// characters. It gives the refreshes and the time of the account with the least
+// left, such as "14 · 23 d". It is "" if no session is live.
 func IconText(all []auth.Snapshot, now time.Time) string {
 	var least *auth.Snapshot
 	for i := range all {
@@ -332,7 +332,7 @@ func IconText(all []auth.Snapshot, now time.Time) string {
 	left := RefreshesLeft(*least)
 	end, known := ageLeft(*least, now)
 	if access, ok := accessLeft(*least, now); ok && left == 0 {
-		end, known = access, true // there is no other token to come
+		end, known = access, true // this is the last token
 	}
 	if !known {
 		return strconv.Itoa(left)

@@ -22,7 +22,7 @@ var (
 	start = now.Add(-7 * day)
 )
 
-// live is a session in its eighth day with six refreshes spent; edits change it.
+// live is a session on its eighth day with six refreshes spent. edits change it.
 func live(edits ...func(*auth.Snapshot)) auth.Snapshot {
 	s := auth.Snapshot{
 		Name: "Spotify", Provider: "spotify", Subject: "alice@example.org", State: auth.Active,
@@ -59,7 +59,7 @@ func signIn(p auth.Phase, message string) func(*auth.Snapshot) {
 	return func(s *auth.Snapshot) { s.SignIn = &auth.SignInView{Flow: "f", Phase: p, Text: auth.Words(message)} }
 }
 
-// took makes programs the takers of tokens, one a minute ago more than the other.
+// took makes programs the takers of tokens, each a minute before the last.
 func took(programs ...string) func(*auth.Snapshot) {
 	return func(s *auth.Snapshot) {
 		s.TookTokens = nil
@@ -85,7 +85,7 @@ func nextAt(d time.Duration) func(*auth.Snapshot) {
 	return func(s *auth.Snapshot) { s.NextRefreshAt = now.Add(d) }
 }
 
-// TestSigningInAnew: what an ended session leaves behind is no session.
+// TestSigningInAgain: what an ended session leaves behind is not a session.
 func TestSigningInAnew(t *testing.T) {
 	s := auth.Snapshot{Name: "x", State: auth.SigningIn, SignedInAt: time.Unix(1, 0), RefreshesUsed: 20, MaxRefreshes: 20}
 	if HasSession(s) {
@@ -123,7 +123,7 @@ func TestWords(t *testing.T) {
 			"Continue in your browser. You can reopen the page or cancel safely.", Calm, "Cancel sign-in"},
 		{"signing in, exchange", auth.Snapshot{Name: "x", State: auth.SigningIn, SignIn: &auth.SignInView{Phase: auth.PhaseExchange}}, "signing in, almost done", "Signing in",
 			"Browser sign-in finished; saving the session.", Calm, "Cancel sign-in"},
-		{"signing in again beside a live session", live(signIn(auth.PhaseBrowser, "")), "signing in, continue in your browser", "Signing in",
+		{"signing in again during a live session", live(signIn(auth.PhaseBrowser, "")), "signing in, continue in your browser", "Signing in",
 			"Continue in your browser. You can reopen the page or cancel safely.", Calm, "Cancel sign-in"},
 		{"sign-in done", live(signIn(auth.PhaseDone, "")), "14 of 20 refreshes, 23 d left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},
 		{"sign-in failed", auth.Snapshot{Name: "x", State: auth.SignedOut, SignIn: &auth.SignInView{Phase: auth.PhaseFailed, Text: auth.Words("you said no in the browser")}}, "signed out", "Signed out",
@@ -427,7 +427,7 @@ func TestIconText(t *testing.T) {
 		{"the least of two", []auth.Snapshot{full, live(func(s *auth.Snapshot) { s.RefreshesLeft = 3 })}, "3 · 23 d"},
 		{"the last token", []auth.Snapshot{live(func(s *auth.Snapshot) { s.RefreshesLeft, s.AccessExpiresAt = 0, now.Add(41*time.Minute) })}, "0 · 41 min"},
 		{"what is locked cannot tell", []auth.Snapshot{live(func(s *auth.Snapshot) { s.State = auth.Locked })}, ""},
-		{"what is over has nothing", []auth.Snapshot{{State: auth.Ended, Reason: auth.ByAge}, full}, "14 · 23 d"},
+		{"an ended session has nothing left", []auth.Snapshot{{State: auth.Ended, Reason: auth.ByAge}, full}, "14 · 23 d"},
 		{"no end known", []auth.Snapshot{{State: auth.Active, RefreshesLeft: 14, MaxRefreshes: 20}}, "14"},
 	} {
 		if got := IconText(tt.all, now); got != tt.want {
@@ -467,11 +467,11 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// absurd finds what no countdown may say, whatever the snapshot held: numbers
-// below zero, not-numbers, and counts of more digits than any limit has.
+// absurd finds what no countdown may say: numbers below zero, not-a-numbers, and
+// counts with more digits than any limit has.
 var absurd = regexp.MustCompile(`NaN|Inf|%!|(^|[\s(])-\d|\d{5,}`)
 
-// TestNothingAbsurd: no snapshot, however broken, makes an empty, negative or
+// TestNothingAbsurd: not even a broken snapshot makes an empty, negative or
 // endless sentence.
 func TestNothingAbsurd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -8,10 +8,9 @@ import (
 
 const day = 24 * time.Hour
 
-// Coarse says a duration in the words of a countdown that nobody watches
-// tick: "23 d", "2 d 5 h", "5 h 12 min", "41 min", "under 1 min". It rounds
-// down, but for the last hour before a whole day, and changes at most once a
-// minute, so a menu may show it. Below zero is zero.
+// Coarse writes a duration for a countdown without seconds, such as "23 d" or "5 h
+// 12 min". It changes at most once a minute, so a menu may show it. It rounds
+// down, except in the last hour before a whole day. Below zero is zero.
 func Coarse(d time.Duration) string {
 	if d < time.Minute {
 		return Tr("under 1 min")
@@ -32,9 +31,9 @@ func Coarse(d time.Duration) string {
 	return Tr("%d min", minutes)
 }
 
-// Fine says a duration for a place that is redrawn every second: from a day
-// on like [Coarse] with hours, from an hour on "5 h 12 min", below that the
-// clock "41:07". Below zero is "0:00".
+// Fine writes a duration for a place that is redrawn every second. Below an hour
+// it is a clock such as "41:07". From an hour on it is like [Coarse], but always
+// with the hours. Below zero is "0:00".
 func Fine(d time.Duration) string {
 	switch {
 	case d >= 3*day && d%day >= time.Hour:
@@ -46,7 +45,7 @@ func Fine(d time.Duration) string {
 	return Tr("%d:%02d", int(d/time.Minute), int(d%time.Minute/time.Second))
 }
 
-// seconds says a short wait: "40 s", then like [Coarse].
+// seconds writes a short wait such as "40 s". From a minute on it is [Coarse].
 func seconds(d time.Duration) string {
 	if d < time.Minute {
 		return Tr("%d s", int(max(d, 0)/time.Second))
@@ -54,12 +53,12 @@ func seconds(d time.Duration) string {
 	return Coarse(d)
 }
 
-// wholeDays is d in days, cut; but a session that has just begun has its 30
-// days, not 29: less than an hour to the next day counts as that day.
+// wholeDays is d in days, rounded down. The last hour before a whole day counts as
+// that day, so that a session that has just begun has 30 days and not 29.
 func wholeDays(d time.Duration) int { return int((d + time.Hour - time.Second) / day) }
 
-// Days says a whole allowance: "30 days", "1 day", or like [Coarse] what is not
-// a whole number of days.
+// Days writes a whole allowance, such as "30 days" or "1 day". If it is not a
+// whole number of days, Days is [Coarse].
 func Days(d time.Duration) string {
 	if n := int(d / day); n > 0 && d%day == 0 {
 		return Trn(n, "%d day", "%d days", n)
@@ -67,8 +66,8 @@ func Days(d time.Duration) string {
 	return Coarse(d)
 }
 
-// When says a moment in now's zone: "today, 16:40", "Thu 10 Dec, 16:40", with
-// the year where it is another. A zero time is "".
+// When writes a moment in now's zone, such as "today, 16:40". Another year than
+// now's is added. A zero time is "".
 func When(t, now time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -83,7 +82,7 @@ func When(t, now time.Time) string {
 	return date(t, Tr("Mon 2 Jan, 15:04"))
 }
 
-// DayOrTime says a moment as short as a menu wants it: "16:40" today, else "8 Dec".
+// DayOrTime writes a moment for a menu: today "16:40", on other days "8 Dec".
 func DayOrTime(t, now time.Time) string {
 	t = t.In(now.Location())
 	if sameDay(t, now) {
@@ -92,8 +91,8 @@ func DayOrTime(t, now time.Time) string {
 	return Date(t)
 }
 
-// Stamp says when something happened, as short as a log line wants it:
-// "14:02" today, "Fri 21:40" in the last six days, "10 Nov 21:40" before.
+// Stamp writes when something happened, for a log line. Today it is "14:02". In
+// the last six days it is "Fri 21:40", and before that "10 Nov 21:40".
 func Stamp(t, now time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -108,12 +107,11 @@ func Stamp(t, now time.Time) string {
 	return date(t, Tr("2 Jan 15:04"))
 }
 
-// Date says a day of this or the next months, as short as the foot of a
-// chart wants it: "10 Nov".
+// Date writes a day for the foot of a chart: "10 Nov".
 func Date(t time.Time) string { return date(t, Tr("2 Jan")) }
 
-// Ago says how long ago t was: "just now", "2 min ago", "3 d ago"; a time in
-// the future, which only a wrong clock makes, is "just now". A zero time is "never".
+// Ago writes how long ago t was, such as "2 min ago". A time in the future, which
+// only a wrong clock makes, is "just now". A zero time is "never".
 func Ago(t, now time.Time) string {
 	switch d := now.Sub(t); {
 	case t.IsZero():
@@ -133,8 +131,8 @@ func sameDay(a, b time.Time) bool {
 	return a.Year() == b.Year() && a.YearDay() == b.YearDay()
 }
 
-// left returns how long it is until end, or reported seconds where the end is
-// not known; ok is false when neither is.
+// left returns how long it is until end. If end is not known it returns the
+// reported seconds. ok is false if neither is known.
 func left(end time.Time, reported int64, now time.Time) (d time.Duration, ok bool) {
 	if !end.IsZero() {
 		return max(end.Sub(now), 0), true
@@ -145,8 +143,8 @@ func left(end time.Time, reported int64, now time.Time) (d time.Duration, ok boo
 	return time.Duration(min(reported, int64(auth.BuiltIn.MaxAge/time.Second))) * time.Second, true
 }
 
-// ageLeft is the time until the age limit, never above 30 days: a clock that
-// is wrong must not promise more.
+// ageLeft is the time until the age limit. It is at most 30 days, because a wrong
+// clock must not promise more.
 func ageLeft(s auth.Snapshot, now time.Time) (time.Duration, bool) {
 	d, ok := left(s.EndsAt, s.AgeLeft, now)
 	return min(d, auth.BuiltIn.MaxAge), ok
@@ -158,8 +156,8 @@ func accessLeft(s auth.Snapshot, now time.Time) (time.Duration, bool) {
 	return min(d, auth.BuiltIn.MaxAge), ok
 }
 
-// allowance is the whole age the session was given, 30 days unless its own
-// end and start say less.
+// allowance is the longest age of the session. It is 30 days unless the start and
+// the end of the session say less.
 func allowance(s auth.Snapshot) time.Duration {
 	if age := time.Duration(s.EndedLimits.MaxAge) * time.Second; s.State == auth.Ended && age > 0 {
 		return min(age, auth.BuiltIn.MaxAge)

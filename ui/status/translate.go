@@ -9,13 +9,12 @@ import (
 	"curfew/auth"
 )
 
-// deepest is how many phrases may stand within each other.
+// deepest is how deep phrases may be nested.
 const deepest = 6
 
-// Translate says what the engine said in the language that is set: by its
-// message id and arguments, which may be phrases themselves. What has no
-// translation (a server's own words, a newer engine's, an old event's) is
-// shown as it came.
+// Translate puts a text of the engine into the language that is set. It uses the
+// message id and the arguments, which may be texts themselves. A text without a
+// translation stays as it is: a server's own words, or those of another version.
 func Translate(t auth.Text) string { return current.Load().translate(t, deepest) }
 
 func (l *table) translate(t auth.Text, deep int) string {
@@ -47,7 +46,7 @@ func (l *table) translate(t auth.Text, deep int) string {
 	return dressed(fmt.Sprintf(format, args...), t.Message)
 }
 
-// dressed gives a phrase the capital and the full stop of what it stands for.
+// dressed gives a phrase the capital and the full stop that like has.
 func dressed(s, like string) string {
 	if strings.HasSuffix(like, ".") {
 		s = strings.TrimSuffix(s, ".") + "."

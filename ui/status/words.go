@@ -7,7 +7,7 @@ import (
 	"curfew/auth"
 )
 
-// The most runes of foreign text on one line of a menu, and in a sentence.
+// How many runes of foreign text a line of a menu and a sentence may have.
 const (
 	nameRunes     = 40
 	sentenceRunes = 300
@@ -16,7 +16,7 @@ const (
 // Clip is [auth.Clip].
 func Clip(text string, n int) string { return auth.Clip(text, n) }
 
-// translateSentence is what the engine said as a sentence in the language that is set.
+// translateSentence is [Translate], as a sentence.
 func translateSentence(t auth.Text) string { return sentence(Translate(t)) }
 
 // sentence clips foreign text and gives it a capital and a full stop.
