@@ -218,7 +218,7 @@ func table(rows []row) string {
 		_, refreshes := r.point(of)
 		return fmt.Sprintf("%.1f (%.1f)", refreshes, r.mean(func(m measured) float64 { return float64(of(m).SignIns) }))
 	}
-	fmt.Fprintf(&b, "Refreshes, and in brackets forced sign-ins, in 30 days; means of %d traces.\n\n", len(rows[0].traces))
+	fmt.Fprintf(&b, "Refreshes in 30 days, with forced sign-ins in brackets. Each number is the mean of %d traces.\n\n", len(rows[0].traces))
 	fmt.Fprintln(&b, "| use | tokens | scarce, between, plentiful | optimum | on-demand | in-use | always | in-use over the optimum: mean, worst scarce |")
 	fmt.Fprintln(&b, "|---|---|---|---|---|---|---|---|")
 	for _, r := range rows {
@@ -278,7 +278,7 @@ func table(rows []row) string {
 			all.count(func(m measured) bool { return float64(m.Modes[InUse].SignIns) > 1.15*float64(m.OptimumSignIns)+1 }),
 			100*all.late(InUse, any), 100*all.late(OnDemand, any))
 	}
-	fmt.Fprintf(&b, "\n| use | tokens | forecasts | median error | nine of ten below | median error of one who knows the generator |\n|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "\n| use | tokens | forecasts | median error | nine of ten below | median error if the generator is known |\n|---|---|---|---|---|---|\n")
 	var pooled, pooledKnowing []float64
 	line := func(name, tokens string, errors, knowing []float64) {
 		slices.Sort(errors)
