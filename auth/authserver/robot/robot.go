@@ -64,68 +64,89 @@ const (
 )
 
 // Visit opens u and acts until nothing is left to do: the redirect_uri that u
-// names has answered, or a page asks nothing. An error page is no error; the
-// Page says what it was. The Page is also returned with an error, as far as
-// the visit got.
+// names has answered, or a page asks nothing. An error page is not an error; the
+// Page says what it was. With an error, the Page is the last one of the visit.
 func (b *Browser) Visit(ctx context.Context, u string) (Page, error) {
 	b.once.Do(b.start)
-	var page Page
 	first, err := url.Parse(u)
 	if err != nil {
-		return page, fmt.Errorf("robot: %w", err)
+		return Page{}, fmt.Errorf("robot: %w", err)
 	}
-	home := &url.URL{} // where the waiting program listens: the first address that says so names it
-	submitted := map[string]bool{}
-	next := step{method: http.MethodGet, url: first}
+	v := visit{Browser: b, next: step{method: http.MethodGet, url: first}, submitted: map[string]bool{}}
 	for range maxSteps {
-		if named, err := url.Parse(next.url.Query().Get("redirect_uri")); err == nil && home.Host == "" {
-			home = named
+		if done, err := v.goOn(ctx); done || err != nil {
+			return v.page, err
 		}
-		// The waiting program may send the browser to the server once more.
-		page.Arrived = home.Host != "" && next.url.Host == home.Host && (page.Arrived || next.url.Path == home.Path)
-		resp, body, err := b.load(ctx, next)
-		if err != nil {
-			return page, err
-		}
-		page.URL, page.Status = next.url.String(), resp.StatusCode
-		b.log("%s %s: %s", next.method, withoutQuery(next.url), resp.Status)
-
-		if resp.StatusCode/100 == 3 && resp.Header.Get("Location") != "" {
-			if next, err = next.redirected(resp); err != nil {
-				return page, err
-			}
-			continue
-		}
-		doc := read(resp.Header.Get("Content-Type"), body)
-		page.Text = fmt.Sprintf("%.2000s", doc.text)
-		if page.Arrived { // this is the waiting program's page: nothing on it is for us
-			return page, nil
-		}
-		if doc.refresh != "" {
-			if next, err = next.refreshed(doc.refresh); err != nil {
-				return page, err
-			}
-			continue
-		}
-		do := b.decide(doc)
-		if do == nil {
-			return page, nil
-		}
-		if b.Close {
-			return page, ErrClosed
-		}
-		if submitted[do.key()] {
-			return page, fmt.Errorf("%w: %s: %.200s", ErrStuck, withoutQuery(next.url), page.Text)
-		}
-		submitted[do.key()] = true
-		to, err := next.url.Parse(do.action)
-		if err != nil {
-			return page, fmt.Errorf("robot: form on %s: %w", withoutQuery(next.url), err)
-		}
-		b.log("  %s", do)
-		next = next.submit(to, do)
 	}
-	return page, fmt.Errorf("robot: still going after %d pages, at %s", maxSteps, page.URL)
+	return v.page, fmt.Errorf("robot: still going after %d pages, at %s", maxSteps, v.page.URL)
+}
+
+// A visit is one call of Visit.
+type visit struct {
+	*Browser
+	next      step
+	page      Page
+	home      *url.URL        // where the waiting program listens; nil until an address names it
+	submitted map[string]bool // by key of the action
+}
+
+// goOn makes the next step and decides on the one after that. done reports that
+// there is none.
+func (v *visit) goOn(ctx context.Context) (done bool, err error) {
+	here := v.next
+	v.arrive()
+	resp, body, err := v.load(ctx, here)
+	if err != nil {
+		return false, err
+	}
+	v.page.URL, v.page.Status = here.url.String(), resp.StatusCode
+	v.log("%s %s: %s", here.method, withoutQuery(here.url), resp.Status)
+	if resp.StatusCode/100 == 3 && resp.Header.Get("Location") != "" {
+		v.next, err = here.redirected(resp)
+		return false, err
+	}
+	doc := read(resp.Header.Get("Content-Type"), body)
+	v.page.Text = fmt.Sprintf("%.2000s", doc.text)
+	switch {
+	case v.page.Arrived: // the page of the waiting program asks nothing of the robot
+		return true, nil
+	case doc.refresh != "":
+		v.next, err = here.refreshed(doc.refresh)
+		return false, err
+	}
+	return v.act(doc)
+}
+
+// arrive notes whether the next step is to the waiting program. That may send the
+// browser to the server once more.
+func (v *visit) arrive() {
+	to := v.next.url
+	if named, err := url.Parse(to.Query().Get("redirect_uri")); err == nil && v.home == nil && named.Host != "" {
+		v.home = named
+	}
+	v.page.Arrived = v.home != nil && to.Host == v.home.Host && (v.page.Arrived || to.Path == v.home.Path)
+}
+
+// act does what a page asks for.
+func (v *visit) act(doc document) (done bool, err error) {
+	here := v.next.url
+	do := v.decide(doc)
+	switch {
+	case do == nil:
+		return true, nil
+	case v.Close:
+		return false, ErrClosed
+	case v.submitted[do.key()]:
+		return false, fmt.Errorf("%w: %s: %.200s", ErrStuck, withoutQuery(here), v.page.Text)
+	}
+	v.submitted[do.key()] = true
+	to, err := here.Parse(do.action)
+	if err != nil {
+		return false, fmt.Errorf("robot: form on %s: %w", withoutQuery(here), err)
+	}
+	v.log("  %s", do)
+	v.next = v.next.submit(to, do)
+	return false, nil
 }
 
 // redirected is the step that a redirect asks for.
