@@ -9,15 +9,15 @@ FYNE        := fyne.io/tools/cmd/fyne@v1.7.2
 WINRES      := github.com/tc-hib/go-winres@v0.3.3
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.3.0
 
-# Whatever compiles the window uses exactly these flags. Any other set makes
-# the compiler do Fyne's OpenGL bindings again. OpenGL ES draws the same pixels,
-# and its bindings compile in a third of the time. Windows has none.
+# The window is always compiled with exactly these flags. Any other set compiles
+# Fyne's OpenGL bindings again. OpenGL ES draws the same pixels, and its bindings
+# compile in a third of the time. Windows has none.
 WINDOW := -trimpath -tags=migrated_fynedo,gles
 
 comma := ,
 
-# The other programs need no C compiler, here or for another system; only on a
-# Mac does the tray, which speaks to Cocoa.
+# The other programs need no C compiler, here or for another system. The tray on a
+# Mac does, because it speaks to Cocoa.
 PROGRAMS := ./cmd/curfew ./cmd/curfew-agent ./cmd/curfew-demo
 PURE := CGO_ENABLED=0 go build -trimpath -ldflags='-s -w'
 TRAY := $(if $(filter Darwin,$(shell uname)),$(PURE:CGO_ENABLED=0=CGO_ENABLED=1),$(PURE))
@@ -32,10 +32,10 @@ build: setup-build ## build the programs into bin/
 	$(TRAY) -o bin/ ./cmd/curfew-tray
 	.ci/build-window $(WINDOW)
 
-# The window's main package has no tests of its own, and the race detector would
-# compile OpenGL once more; ui/window tests the program as it was built.
+# The window's main package has no tests, and the race detector would compile OpenGL
+# again. ui/window tests the program as it was built.
 .PHONY: test
-test: setup-test build ## run every test, with the race detector; what cannot run fails
+test: setup-test build ## run every test, with the race detector; a test that cannot run fails
 	packages=$$(go list ./... | grep -v '/cmd/curfew-window$$')
 	CURFEW_TEST_ALL=1 go test ./ui/window # every state of the window; with the race detector it draws four
 	CURFEW_TEST_ALL=1 go test -race $$packages
@@ -43,7 +43,7 @@ test: setup-test build ## run every test, with the race detector; what cannot ru
 SEEDS := 1000
 SEED  := 0
 .PHONY: sim
-sim: ## play 1000 lives of 72 h with every fault; SEEDS=n more or fewer, SEED=n one again, with its log
+sim: ## play 1000 lives of 72 h with every fault; SEEDS=n plays n, SEED=n replays one with its log
 	go test ./auth/engine -run 'TestSim$$' -count=1 -v -timeout 60m -args -sim.seeds=$(SEEDS) -sim.seed=$(SEED) |
 	  grep -vE '^(=== | *--- PASS: TestSim/)'
 
@@ -52,7 +52,7 @@ peers: ## sign in at every provider's stand-in and at the servers that are insta
 	@CURFEW_TEST_ALL=1 go test ./auth/oauth -count=1 -v -run 'TestStandIns|TestPeer|TestBrowser$$' | grep -vE '^=== |^ *--- PASS: |^ *time='
 
 .PHONY: limits
-limits: ## show the limits and the session holding through outages, clocks, suspend and put-back files
+limits: ## show that limits and sessions survive outages, changed clocks, suspend and restored files
 	@go test ./auth/engine -count=1 -v -run \
 	  'TestSignInServeRefreshEnd|TestManyCallersOneRefresh|TestClockTurned|TestSuspend$$|TestRestoredPairs|TestOfflineCostsNothing|TestOutages|TestUseless' |
 	  grep -vE '^=== |^ *--- PASS: |^ *time='
@@ -79,7 +79,7 @@ bench-plan: ## replay generated months through every refresh mode; table and pic
 
 .PHONY: demo
 demo: BEGAN := $(shell date +%s)
-demo: setup-before-demo build ## sign in, spend the refreshes, run into the limit; plays itself without a display
+demo: setup-before-demo build ## sign in, spend the refreshes, reach the limit; without a display it plays the person, too
 	@echo "make demo: installed and built in $$(($$(date +%s) - $(BEGAN))) s"
 	@if [ -n "$${DISPLAY-}$${WAYLAND_DISPLAY-}" ]; then
 	  bin/curfew demo
@@ -87,20 +87,20 @@ demo: setup-before-demo build ## sign in, spend the refreshes, run into the limi
 	  .ci/headless-desktop bin/curfew demo --play --access-ttl 30s --out build/demo
 	fi
 
-# Everything is installed before the build, which takes longer.
+# Everything is installed first, because the build takes longer.
 .PHONY: setup-before-demo
 setup-before-demo:
 	@[ -n "$${DISPLAY-}$${WAYLAND_DISPLAY-}" ] || .ci/setup build demo
 
-# The tests that sit before a whole desktop.
+# The tests that use a whole desktop.
 DESKTOP := cd cmd/curfew-demo && ../../.ci/headless-desktop ../../build/desktop.test -test.v -test.timeout=20m -test.run
 
 .PHONY: test-desktop
-test-desktop: setup-desktop build build/desktop.test ## panels, menus held open, Wayland: by mouse, with pictures in build/desktop/
+test-desktop: setup-desktop build build/desktop.test ## test panels, open menus and Wayland with a mouse; pictures in build/desktop/
 	$(DESKTOP) '^TestDesktop'
 
-# Windows and icons are drawn without a display; menus are a panel's, and so
-# sit before a desktop, at the same time. Each picture has its caption beside it.
+# Windows and icons are drawn without a display. A panel draws the menus, so these
+# need a desktop, which runs at the same time. A caption is next to each picture.
 SHOTS = $(CURDIR)/build/shots
 .PHONY: ui-shots
 ui-shots: setup-demo build/desktop.test ## draw every state of tray, menu and window into build/shots/, with an index
@@ -121,12 +121,12 @@ docs-shots: ui-shots ## take the pictures of the README from build/shots/
 	cp build/shots/window-light/ended-refreshes.png docs/ended.png
 
 .PHONY: test-windows
-test-windows: setup-wine ## run what tests Windows alone, under Wine, with a stand-in for its notifications
+test-windows: setup-wine ## run the tests of Windows under Wine, with a stand-in for its notifications
 	.ci/wine cmd /c ver
 	GOOS=windows CGO_ENABLED=0 go test -exec "$$PWD/.ci/wine" -count=1 ./cmd/curfew-tray ./ui/desktop ./ui/status ./ui/tray
 
 .PHONY: rest
-rest: setup-desktop build build/desktop.test ## measure what Curfew takes while nothing happens
+rest: setup-desktop build build/desktop.test ## measure memory and CPU while nothing happens
 	$(DESKTOP) '^TestRest$$'
 
 .PHONY: build/desktop.test
@@ -153,8 +153,8 @@ cross: ## build the pure Go programs for other systems into build/cross/
 	  $(PURE) -o build/cross/$$target/ $$programs
 	done
 
-# Who hands the package on, for those who use it: make package MAINTAINER='Ann <ann@example.org>'.
-# Mail to .invalid reaches nobody, which is as it should be until somebody does.
+# For packagers: make package MAINTAINER='Ann <ann@example.org>'. The default address
+# reaches nobody.
 MAINTAINER := The Curfew authors <authors@curfew.invalid>
 .PHONY: package
 package: export MAINTAINER := $(MAINTAINER)
@@ -162,11 +162,11 @@ package: build ## make the Debian package, build/curfew_*.deb
 	.ci/package $(NFPM)
 
 .PHONY: package-check
-package-check: setup-package ## let Debian's lintian judge the Debian package
+package-check: setup-package ## run Debian's lintian on the Debian package
 	lintian --allow-root --fail-on error,warning build/curfew_*.deb
 
 .PHONY: package-test
-package-test: setup-package ## install the package on a bare Debian (SUITE=bookworm), play the demo there; needs root
+package-test: setup-package ## install the package on a bare Debian (SUITE=bookworm) and play the demo there; needs root
 	.ci/package-test $(SUITE)
 
 .PHONY: test-kwallet
@@ -174,10 +174,10 @@ test-kwallet: setup-package ## test the keystore with the real KWallet, on a bar
 	CGO_ENABLED=0 go test -trimpath -c -o build/keystore.test ./keystore
 	.ci/kwallet-test build/keystore.test $(SUITE)
 
-# Fyne packages one program, with FyneApp.toml; it looks for it, and for a
-# module with some Go in it, where it runs.
+# Fyne packages one program with FyneApp.toml. It looks in its directory for that
+# file, and for a module with some Go.
 .PHONY: package-fyne
-package-fyne: build ## package the window alone as Fyne does, build/fyne/Curfew.tar.xz
+package-fyne: build ## package only the window, with Fyne's tool, build/fyne/Curfew.tar.xz
 	mkdir -p build/tools/fyne build/fyne/assets/icons
 	cd build/tools/fyne
 	[ -f go.mod ] || { go mod init fyne-tool && go get -tool $(FYNE); }
@@ -189,13 +189,13 @@ package-fyne: build ## package the window alone as Fyne does, build/fyne/Curfew.
 	cd build/fyne
 	../tools/fyne/fyne package --os $$(go env GOOS) --exe ../../bin/curfew-window
 
-# The first build compiles OpenGL's bindings once more, for Windows.
+# The first build compiles OpenGL's bindings for Windows.
 .PHONY: package-windows
 package-windows: setup-windows ## build the programs for Windows, build/curfew_*_windows_amd64.zip
 	.ci/package-windows $(WINRES) $(subst $(comma)gles,,$(WINDOW))
 
 .PHONY: setup setup-build setup-test setup-demo setup-desktop setup-package setup-windows setup-wine
-setup: ## install the Debian packages that any of these need
+setup: ## install the Debian packages that these targets need
 	@.ci/setup build test demo
 setup-build:
 	@.ci/setup build
@@ -213,5 +213,5 @@ setup-wine:
 	@.ci/setup windows wine
 
 .PHONY: clean
-clean: ## remove what was built
+clean: ## remove everything that was built
 	rm -rf bin build

@@ -1,13 +1,13 @@
-// What Wine lacks for our programs, as one library of two names.
+// What Wine lacks for these programs, as one library with two names.
 //
 // As bcryptprimitives.dll: the random numbers that Go starts with.
 //
-// As curfew-toasts.dll: Windows' notification service, as far as the tray uses
-// it. It writes what is asked of it to the file that CURFEW_TOASTS names, and
-// clicks the button of every toast as Windows does: it looks up who shows them
-// in the registry, has COM find that, and calls it on a thread of its own.
-// Interfaces and their methods are those of windows.ui.notifications.idl and
-// windows.data.xml.dom.idl; a call of any other method is written down, too.
+// As curfew-toasts.dll: the parts of Windows' notification service that the tray
+// uses. It writes each call to the file in CURFEW_TOASTS. It clicks the button of
+// every toast as Windows does: it looks up the program in the registry, lets COM find
+// it, and calls it on another thread. Interfaces and their methods are those of
+// windows.ui.notifications.idl and windows.data.xml.dom.idl. A call of any other
+// method is written, too.
 #include <windows.h>
 #include <stdio.h>
 
