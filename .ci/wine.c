@@ -149,7 +149,7 @@ static DWORD WINAPI click(void *shown)
 	IIDFromString(L"{53E31837-6600-4A81-9395-75CFFE746F94}", &iid);
 	if (CLSIDFromString(class, &clsid) || CoGetClassObject(&clsid, CLSCTX_LOCAL_SERVER, NULL, &IID_IClassFactory, (void **)&factory) ||
 	    factory->lpVtbl->CreateInstance(factory, NULL, &iid, (void **)&c)) {
-		note(L"found nobody to tell of a click", class, L"", L"");
+		note(L"found no program for a click", class, L"", L"");
 		return 1;
 	}
 	from = wcsstr(t->xml, L" arguments=\"") + 12;

@@ -14,7 +14,7 @@ func TestMemory(t *testing.T) {
 	ended, at := time.Unix(1800000000, 0).UTC(), time.Unix(1800086400, 0).UTC()
 	m := openMemory(slog.Default())
 	if !m.Told("work").IsZero() {
-		t.Error("told before anything was")
+		t.Error("something was shown before anything happened")
 	}
 	m.wasShown(tray.Notice{Account: "work", Over: true, Ended: ended})
 	m.SetTomorrow("work", at)

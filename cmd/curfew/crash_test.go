@@ -202,7 +202,7 @@ func (b *bench) ready() error {
 		if unix.Waitid(unix.P_PID, b.cmd.Process.Pid, &status, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == nil && status.Signo != 0 || ctx.Err() != nil {
 			return fmt.Errorf("the agent does not serve: %w", err)
 		}
-		time.Sleep(2 * time.Millisecond) // no event tells that somebody listens
+		time.Sleep(2 * time.Millisecond) // no event reports that somebody listens
 	}
 }
 
@@ -572,7 +572,7 @@ func drain(c <-chan time.Time) {
 	}
 }
 
-// watchLedger tells when the agent closed a ledger that it had written to.
+// watchLedger reports when the agent closed a ledger that it had written to.
 func (b *bench) watchLedger() <-chan time.Time {
 	b.t.Helper()
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
@@ -687,7 +687,7 @@ func TestManyProcessesOneRefresh(t *testing.T) {
 	t.Logf("%d processes asked at expiry: %d refresh request", programs, b.server.Posts("refresh_token")-posts)
 }
 
-// until waits for something that no event tells of.
+// until waits for something that no event reports.
 func (b *bench) until(what func() bool) {
 	b.t.Helper()
 	for end := time.Now().Add(30 * time.Second); !what(); time.Sleep(5 * time.Millisecond) {
@@ -757,7 +757,7 @@ func TestHurtFiles(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		hurt func(b *bench, session string) error
-		want string // in what a program is told
+		want string // in the error
 	}{
 		{"key deleted", func(b *bench, s string) error { return os.Remove(s + ".key") }, "so it was closed"},
 		{"ledger deleted", func(b *bench, s string) error { return os.Remove(s + ".ledger") }, "not signed in"},

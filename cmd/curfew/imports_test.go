@@ -31,7 +31,7 @@ var layers = []struct {
 	{"auth", nil, "the words and the rules are everybody's, so they bring nobody else along"},
 	{"auth/oauth", []string{"assets/pages", "auth"}, "the protocol knows neither sessions nor where they are kept; the pages of its listener are assets"},
 	{"auth/config", []string{"auth", "auth/oauth"}, "it knows the presets by name; what the settings do is the engine's"},
-	{"auth/engine/journal", []string{"auth", "auth/oauth"}, "what people are told of the past knows no session that lives"},
+	{"auth/engine/journal", []string{"auth", "auth/oauth"}, "the journal of the past needs no live session"},
 	{"auth/engine/clock", nil, "what time it is knows nothing of what the time is for"},
 	{"auth/engine", []string{"auth", "auth/engine/clock", "auth/engine/journal", "auth/oauth", "keystore"}, "the engine must run where nothing is shown"},
 	{"auth/agent/client", []string{"auth"}, "a program that asks for tokens links the standard library and no more"},

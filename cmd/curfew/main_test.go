@@ -200,7 +200,7 @@ func endAgent(socket string, sig syscall.Signal) bool {
 		return false
 	}
 	for ctx.Err() == nil && isAlive(v.PID) {
-		time.Sleep(5 * time.Millisecond) // no event tells of a stranger's end
+		time.Sleep(5 * time.Millisecond) // no event reports the end of another's process
 	}
 	return ctx.Err() == nil
 }
@@ -245,7 +245,7 @@ func (w *world) agent(ts *testscript.TestScript, neg bool, args []string) {
 			if _, err := client.NewClient(socket).Version(context.Background()); err == nil {
 				return
 			}
-			time.Sleep(10 * time.Millisecond) // a socket tells nobody that it is there
+			time.Sleep(10 * time.Millisecond) // no event reports a new socket
 		}
 		ts.Fatalf("no agent came")
 	case "hup":
@@ -429,7 +429,7 @@ func settle(ts *testscript.TestScript, neg bool, args []string) {
 		if strings.Contains(string(b), args[1]) {
 			return
 		}
-		time.Sleep(10 * time.Millisecond) // a file tells nobody that it has grown
+		time.Sleep(10 * time.Millisecond) // no event reports that a file has grown
 	}
 	ts.Fatalf("%s never held %q", args[0], args[1])
 }

@@ -3,7 +3,7 @@ package desktop
 import "os"
 
 // A Session is the desktop session that a program was started in, as its
-// environment tells: variables and their values.
+// environment names it: variables and their values.
 type Session map[string]string
 
 // What of the environment belongs to a session, and the part of it that a

@@ -160,7 +160,7 @@ func TestWords(t *testing.T) {
 		{"59 s", live(endsIn(59 * time.Second)), "14 of 20 refreshes, under 1 min left", "Signed in", "The session ends in under 1 min. Sign in again now, and your tools notice nothing.", Soon, "Sign in again"},
 		{"age exactly 30 d, still alive", live(endsIn(0)), "14 of 20 refreshes, under 1 min left", "Signed in", "The session ends in under 1 min. Sign in again now, and your tools notice nothing.", Soon, "Sign in again"},
 		{"end unknown", live(func(s *auth.Snapshot) { s.EndsAt = time.Time{} }), "14 of 20 refreshes left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},
-		{"end unknown, age told", live(func(s *auth.Snapshot) { s.EndsAt, s.AgeLeft = time.Time{}, 86400 }), "14 of 20 refreshes, 1 d left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
+		{"end unknown, age reported", live(func(s *auth.Snapshot) { s.EndsAt, s.AgeLeft = time.Time{}, 86400 }), "14 of 20 refreshes, 1 d left", "Signed in", "The session ends soon. Sign in again when it suits you.", Soon, "Sign in again"},
 		{"counts below zero", live(func(s *auth.Snapshot) { s.RefreshesLeft = -3 }), "no refreshes left, the last token expires in 41 min", "Signed in", "This is the last access token of the session. Sign in again before it expires.", Soon, "Sign in again"},
 		{"counts beyond the limit", live(func(s *auth.Snapshot) { s.RefreshesLeft, s.MaxRefreshes = 5000, 9000 }), "20 of 20 refreshes, 23 d left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},
 	} {
@@ -426,7 +426,7 @@ func TestIconText(t *testing.T) {
 		{"one", []auth.Snapshot{full}, "14 · 23 d"},
 		{"the least of two", []auth.Snapshot{full, live(func(s *auth.Snapshot) { s.RefreshesLeft = 3 })}, "3 · 23 d"},
 		{"the last token", []auth.Snapshot{live(func(s *auth.Snapshot) { s.RefreshesLeft, s.AccessExpiresAt = 0, now.Add(41*time.Minute) })}, "0 · 41 min"},
-		{"what is locked cannot tell", []auth.Snapshot{live(func(s *auth.Snapshot) { s.State = auth.Locked })}, ""},
+		{"a locked session is unknown", []auth.Snapshot{live(func(s *auth.Snapshot) { s.State = auth.Locked })}, ""},
 		{"an ended session has nothing left", []auth.Snapshot{{State: auth.Ended, Reason: auth.ByAge}, full}, "14 · 23 d"},
 		{"no end known", []auth.Snapshot{{State: auth.Active, RefreshesLeft: 14, MaxRefreshes: 20}}, "14"},
 	} {

@@ -60,7 +60,7 @@ type Config struct {
 	CopySecret func(secret string) (clear func() error, err error)            // into the clipboard; clear removes it if it is still there
 	OpenURL    func(ctx context.Context, url string, command ...string) error // in the person's browser, or in that of the account
 	OpenWindow func(ctx context.Context, args ...string) error                // curfew-window, with these arguments
-	Notify     func(Notice)                                                   // must not block; nil: nobody to tell
+	Notify     func(Notice)                                                   // must not block; nil: no notifications
 	Memory     Memory                                                         // what outlives the tray; nil: nothing does
 	Logger     *slog.Logger
 }

@@ -432,7 +432,7 @@ func TestOpenMenu(t *testing.T) {
 			t.Errorf("the note stays:\n%s", got)
 		}
 	})
-	bubble(t, "a panel that does not tell of the end", func(t *testing.T) {
+	bubble(t, "a panel that does not report the end", func(t *testing.T) {
 		d := newDesk(t, at("a"))
 		d.opened <- quiet
 		d.set(nil, at("a"), at("b"))
@@ -488,7 +488,7 @@ func TestSignInEnds(t *testing.T) {
 		{auth.PhaseFailed, "a: You said no in the browser."},
 	} {
 		bubble(t, string(tt.end), func(t *testing.T) {
-			d := newDesk(t, at("a", phase(tt.end))) // an old one is no news
+			d := newDesk(t, at("a", phase(tt.end))) // an old outcome is not announced
 			d.wantNote("")
 			d.set(nil, at("a", phase(auth.PhaseBrowser)))
 			d.wantNote("")
