@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -296,58 +295,3 @@ func agentChecks(ctx context.Context, m *engine.Manager, stateDir string, memory
 	}
 	return []client.Check{keychain, state, hardened()}
 }
-
-// maxLog is how large agent.log gets before it becomes agent.log.1.
-const maxLog = 1 << 20
-
-// logFile is a log that never takes more than twice maxLog. slog calls Write
-// from one goroutine at a time.
-type logFile struct {
-	path string
-	f    *os.File
-	size int64
-}
-
-// openLog opens the log; a crash of the runtime is written to it too.
-func openLog(path string) (*logFile, error) {
-	l := &logFile{path: path}
-	return l, l.open()
-}
-
-func (l *logFile) open() error {
-	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	fi, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return err
-	}
-	l.f, l.size = f, fi.Size()
-	return debug.SetCrashOutput(f, debug.CrashOptions{})
-}
-
-// Write appends one line, in a fresh file when the old one is full.
-func (l *logFile) Write(b []byte) (int, error) {
-	if l.size+int64(len(b)) > maxLog {
-		if err := l.rotate(); err != nil {
-			return 0, err
-		}
-	}
-	n, err := l.f.Write(b)
-	l.size += int64(n)
-	return n, err
-}
-
-func (l *logFile) rotate() error {
-	l.f.Close()
-	if err := os.Rename(l.path, l.path+".1"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		// Better one long log than none.
-		return l.open()
-	}
-	return l.open()
-}
-
-// Close closes the log.
-func (l *logFile) Close() error { return l.f.Close() }

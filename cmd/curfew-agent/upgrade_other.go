@@ -21,3 +21,5 @@ func watchProgram(context.Context, *slog.Logger, string, time.Duration, func() [
 const settleTime = 0
 
 func becomeNew(string) error { return errors.ErrUnsupported }
+
+const noFollow = 0

@@ -80,3 +80,6 @@ func busy(all []auth.Snapshot) bool {
 func becomeNew(path string) error {
 	return syscall.Exec(path, append([]string{path}, os.Args[1:]...), os.Environ())
 }
+
+// noFollow keeps a link from being opened that came a moment ago.
+const noFollow = syscall.O_NOFOLLOW
