@@ -11,7 +11,7 @@ import (
 // forecastInputLocked is what a forecast is made from: a copy, since making
 // one takes a while.
 func (a *account) forecastInputLocked(now time.Time) auth.ForecastInput {
-	in := auth.ForecastInput{PlanInput: a.planInputLocked(now.Local()), MaxAge: a.m.limits.MaxAge, MaxIdle: a.m.limits.MaxIdle}
+	in := auth.ForecastInput{PlanInput: a.planInputLocked(auth.Local(now)), MaxAge: a.m.limits.MaxAge, MaxIdle: a.m.limits.MaxIdle}
 	in.Demand.Requests = slices.Clone(in.Demand.Requests)
 	in.EndsAt, in.EndsBy = a.sessionLocked().EndsAt(a.m.limits.Absolute())
 	return in

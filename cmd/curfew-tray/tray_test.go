@@ -1125,6 +1125,33 @@ func TestUpgrade(t *testing.T) {
 	s.row(menuRow("spotify"), "Open")
 }
 
+// TestTimeZone: times are those of the zone that the machine is in now.
+func TestTimeZone(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	zone := filepath.Join(s.home, "localtime")
+	move := func(name string) {
+		b, err := os.ReadFile(filepath.Join("/usr/share/zoneinfo", name))
+		if err != nil {
+			t.Skip(err)
+		}
+		s.check(os.WriteFile(zone+".new", b, 0o600))
+		s.check(os.Rename(zone+".new", zone))
+	}
+	move("UTC")
+	s.env = append(s.env, "TZ=:"+zone)
+	soon := account("spotify", func(a *auth.Snapshot) { a.EndsAt = time.Now().UTC().Add(time.Minute) })
+	e := newEngine(soon)
+	serve(t, s.socket, e)
+	s.start()
+	s.registered()
+	s.row("spotify: 14 left, until " + soon.EndsAt.Format("15:04"))
+	move("Asia/Tokyo")
+	soon.RefreshesLeft = 13
+	e.set(soon)
+	s.row("spotify: 13 left, until " + soon.EndsAt.Add(9*time.Hour).Format("15:04"))
+}
+
 // TestSilentFirst: a tray that neither shows its window nor ends is named.
 func TestSilentFirst(t *testing.T) {
 	t.Parallel()

@@ -146,7 +146,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, instance *w
 	w.SetMaster()
 	w.SetPadded(false)
 	view := window.New(window.Config{
-		Agent: client, Do: fyne.Do, Now: time.Now, Clipboard: a.Clipboard(), CopySecret: desktop.CopySecret, Canvas: w.Canvas,
+		Agent: client, Do: fyne.Do, Now: func() time.Time { return auth.Local(time.Now()) }, Clipboard: a.Clipboard(), CopySecret: desktop.CopySecret, Canvas: w.Canvas,
 		Open:       func(u *url.URL, command ...string) error { return desktop.OpenURL(ctx, u.String(), command...) },
 		Selected:   last.Account,
 		OnSelect:   func(name string) { last.Account = name; remember() },

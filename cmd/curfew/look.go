@@ -348,7 +348,7 @@ func (p *program) printEvents(events []auth.Event, all bool) error {
 			}
 			continue
 		}
-		line := e.At.Local().Format("2006-01-02 15:04:05")
+		line := auth.Local(e.At).Format("2006-01-02 15:04:05")
 		if all {
 			line += "  " + e.Account
 		}

@@ -203,4 +203,4 @@ func ask[T any](ctx context.Context, p *program, question func() (T, error)) (T,
 }
 
 // now is the one clock of the command line.
-func now() time.Time { return time.Now() }
+func now() time.Time { return auth.Local(time.Now()) }

@@ -134,7 +134,7 @@ func (t *Tray) Run(ctx context.Context) {
 	updates := make(chan func(*State))
 	t.wg.Go(func() { t.watch(ctx, updates) })
 	for {
-		wake := time.After(t.show(time.Now()))
+		wake := time.After(t.show(auth.Local(time.Now())))
 		select {
 		case <-ctx.Done():
 		case update := <-updates:
@@ -448,7 +448,7 @@ func (t *Tray) click(ctx context.Context, id ID) {
 		force := status.NeedsForce(t.account(id.Account))
 		t.start(id, func() result { return t.signIn(ctx, id.Account, force) })
 	case Tomorrow:
-		t.Memory.SetTomorrow(id.Account, tomorrow(time.Now()))
+		t.Memory.SetTomorrow(id.Account, tomorrow(auth.Local(time.Now())))
 		if t.Notify != nil {
 			t.Notify(Notice{Account: id.Account})
 		}
