@@ -33,9 +33,19 @@ func TestDesktopFiles(t *testing.T) {
 	if text, err := os.ReadFile(entry); err != nil || !strings.Contains(string(text), "\nIcon="+AppID+"\n") {
 		t.Errorf("%s: %v", entry, err)
 	}
+	var picture struct {
+		ViewBox string `xml:"viewBox,attr"`
+	}
+	text, err = os.ReadFile("linux/" + AppID + "-symbolic.svg")
+	if err == nil {
+		err = xml.Unmarshal(text, &picture)
+	}
+	if err != nil || picture.ViewBox != "0 0 16 16" || strings.Contains(string(text), "stroke") { // GTK gives fills the colour of the theme, and nothing else
+		t.Errorf("the symbolic icon: %v, %+v", err, picture)
+	}
 	for _, check := range [][]string{
 		{"desktop-file-validate", entry},
-		{"appstreamcli", "validate", "--no-net", metainfo},
+		{"appstreamcli", "validate", "--pedantic", "--no-net", metainfo},
 	} {
 		t.Run(check[0], func(t *testing.T) {
 			if _, err := exec.LookPath(check[0]); err != nil {

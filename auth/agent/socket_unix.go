@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -46,12 +47,45 @@ func Listen(ctx context.Context, socket string) (net.Listener, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", lock.Name(), err)
 	}
-	l, err := listenLocked(ctx, socket)
+	l, err := inherited(socket, firstInherited)
+	if l == nil && err == nil {
+		l, err = listenLocked(ctx, socket)
+	}
 	if err != nil {
 		lock.Close()
 		return nil, err
 	}
 	return &listener{UnixListener: l, lock: lock, slots: make(chan struct{}, maxConns()), closed: make(chan struct{}), idle: map[*conn]time.Time{}}, nil
+}
+
+// firstInherited is the first file descriptor that systemd passes to what it
+// starts when somebody asks: sd_listen_fds(3).
+const firstInherited = 3
+
+// inherited returns the socket at which systemd has listened for this process;
+// nil when it has not. The descriptor stays open, so that a newer program that
+// takes this one's place inherits it as well.
+func inherited(socket string, fd int) (*net.UnixListener, error) {
+	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) || os.Getenv("LISTEN_FDS") != "1" {
+		return nil, nil
+	}
+	ours, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("the socket that systemd passed: %w", err)
+	}
+	file := os.NewFile(uintptr(ours), "systemd's socket")
+	defer file.Close()
+	passed, err := net.FileListener(file)
+	if err != nil {
+		return nil, fmt.Errorf("the socket that systemd passed: %w", err)
+	}
+	l, ok := passed.(*net.UnixListener)
+	if !ok || l.Addr().String() != socket {
+		passed.Close()
+		return nil, nil // meant for something else
+	}
+	l.SetUnlinkOnClose(false) // it is systemd's
+	return l, nil
 }
 
 func listenLocked(ctx context.Context, socket string) (*net.UnixListener, error) {
