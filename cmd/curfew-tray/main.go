@@ -161,8 +161,8 @@ type app struct {
 	logger *slog.Logger
 }
 
-// live shows the icon in one desktop: until ctx ends or the person chooses
-// Quit, or until the desktop goes away, which is errBusGone.
+// live shows the icon in one desktop, until ctx ends or the person chooses Quit. When
+// the desktop goes away, it returns errBusGone.
 func (a *app) live(ctx context.Context, panel panel) error {
 	chosen, err := preferences.Load()
 	if err != nil {
@@ -175,7 +175,7 @@ func (a *app) live(ctx context.Context, panel panel) error {
 	notify := func(n tray.Notice) {
 		select {
 		case notices <- n:
-		default: // the service has not taken 64: nobody looks
+		default: // 64 are waiting: the service is stuck
 			a.told.sayAgain(n)
 		}
 	}
@@ -253,8 +253,8 @@ func pass(ctx context.Context, from <-chan struct{}, to chan<- struct{}) {
 	}
 }
 
-// patience is how long a panel may take to come: at login it often starts
-// after the programs that want to be in it.
+// patience is how long to wait for a panel. At login it often starts after the
+// programs that have icons.
 const patience = 5 * time.Second
 
 // watchPanel says once when there is nowhere to show an icon, and opens the window

@@ -1042,7 +1042,7 @@ func TestSignals(t *testing.T) {
 	s.registered()
 }
 
-// login is a new desktop, with a panel, at an address; "" is one that nobody has.
+// login is a new desktop with a panel, at an address. "" is an unused address.
 func (s *session) login(at string) (stop func()) {
 	s.Helper()
 	address, stop, err := traytest.StartBusAt(at)
@@ -1057,9 +1057,9 @@ func (s *session) login(at string) (stop func()) {
 	return stop
 }
 
-// TestBusDies: a tray whose desktop ends shows its icon in the next one at the
-// same address, with nobody's help. The next one elsewhere has the tray that is
-// started there, and the one before is gone.
+// TestBusDies: when its desktop ends, a tray automatically shows its icon in the next
+// one at the same address. If the next one is elsewhere, the tray that is started
+// there replaces it.
 func TestBusDies(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, true)

@@ -438,7 +438,7 @@ func TestKilledAtRandom(t *testing.T) {
 	}
 }
 
-// timeRefreshes has a session refresh n times and returns the median.
+// timeRefreshes refreshes a session n times and returns the median.
 func (b *bench) timeRefreshes(n int) time.Duration {
 	b.t.Helper()
 	b.start()

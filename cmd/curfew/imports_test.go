@@ -17,36 +17,36 @@ const module = "curfew/"
 
 // layers says which of our packages each of our packages may import, and why
 // not more. Imports point down: a package stands above all that it may import.
-// A new package needs a line here, and the thought that goes with it.
+// A new package needs a line here, with a reason.
 var layers = []struct {
 	pkg string
 	may []string
 	why string
 }{
-	{"assets", nil, "what is embedded knows nobody that shows it"},
-	{"assets/pages", nil, "a page is fixed text, whoever shows it"},
+	{"assets", nil, "embedded files do not depend on the programs that show them"},
+	{"assets/pages", nil, "a page is fixed text"},
 	{"assets/icons", nil, "the program that draws the icons stands alone"},
-	{"keystore", nil, "it keeps opaque bytes: what they mean could only tempt it"},
+	{"keystore", nil, "it keeps opaque bytes and need not know what they mean"},
 	{"keystore/kctest", nil, "keychains for tests, as the system gives them"},
-	{"auth", nil, "the words and the rules are everybody's, so they bring nobody else along"},
+	{"auth", nil, "all others use the words and the rules, so these depend on nothing"},
 	{"auth/oauth", []string{"assets/pages", "auth"}, "the protocol knows neither sessions nor where they are kept; the pages of its listener are assets"},
-	{"auth/config", []string{"auth", "auth/oauth"}, "it knows the presets by name; what the settings do is the engine's"},
+	{"auth/config", []string{"auth", "auth/oauth"}, "it knows the presets by name; the engine uses the settings"},
 	{"auth/engine/journal", []string{"auth", "auth/oauth"}, "the journal of the past needs no live session"},
-	{"auth/engine/clock", nil, "what time it is knows nothing of what the time is for"},
-	{"auth/engine", []string{"auth", "auth/engine/clock", "auth/engine/journal", "auth/oauth", "keystore"}, "the engine must run where nothing is shown"},
-	{"auth/agent/client", []string{"auth"}, "a program that asks for tokens links the standard library and no more"},
-	{"auth/agent", []string{"auth", "auth/agent/client"}, "who may ask is its business; what the answers are is the engine's and the file's"},
+	{"auth/engine/clock", nil, "a clock need not know what the time is for"},
+	{"auth/engine", []string{"auth", "auth/engine/clock", "auth/engine/journal", "auth/oauth", "keystore"}, "the engine must run on machines without a display"},
+	{"auth/agent/client", []string{"auth"}, "a program that asks for tokens links only the standard library"},
+	{"auth/agent", []string{"auth", "auth/agent/client"}, "it decides who may ask; the engine and the configuration have the answers"},
 	{"auth/authserver", nil, "the client is tested against an independent reading of the rules"},
-	{"auth/authserver/robot", nil, "it judges pages by what they ask, and knows no server's"},
+	{"auth/authserver/robot", nil, "it reads pages as a person does, of any server"},
 	{"ui/status", []string{"auth"}, "the words come from a snapshot alone, so that tray, window and command line say the same"},
 	{"ui/preferences", []string{"auth", "ui/status"}, "language and appearance are next to the configuration, and the language sets the words"},
 	{"ui/desktop", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "it starts programs, now or at login, and says why one does not start"},
 	{"ui/tray", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "the tray sees snapshots and holds no secret"},
 	{"ui/tray/traytest", nil, "it sees the tray as a panel does: over the bus"},
-	{"ui/shots", []string{"auth"}, "what is to be seen comes from snapshots; only tests use it"},
+	{"ui/shots", []string{"auth"}, "the situations are snapshots; only tests use it"},
 	{"ui/window", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "the window sees snapshots and holds no secret"},
-	{"ui/terminal", []string{"auth"}, "our programs speak to terminals and scripts in one way"},
-	{"ui/tools", []string{"auth", "ui/terminal"}, "other programs' protocols know an account and a token, and nobody that keeps them"},
+	{"ui/terminal", []string{"auth"}, "all programs speak to terminals and scripts in the same way"},
+	{"ui/tools", []string{"auth", "ui/terminal"}, "the protocols need an account and a token, but not the agent"},
 	{"cmd/curfew", []string{"assets", "auth", "auth/agent/client", "ui/desktop", "ui/status", "ui/terminal", "ui/tools"}, "the command line asks the agent"},
 	{"cmd/curfew-agent", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/config", "auth/engine", "auth/engine/clock", "auth/oauth", "keystore", "ui/terminal"}, "the one program that holds tokens wires up the engine"},
 	{"cmd/curfew-demo", []string{"assets", "auth", "auth/agent/client", "auth/authserver", "auth/authserver/robot", "ui/terminal"}, "the demo runs the other programs, and a server for them"},
@@ -61,11 +61,11 @@ var unreachable = []struct {
 	what string
 	why  string
 }{
-	{"ui/status", "fyne.io/...", "words need no toolkit; the command line says them too"},
+	{"ui/status", "fyne.io/...", "words need no toolkit, and the command line uses them, too"},
 	{"cmd/curfew-agent", "fyne.io/...", "it runs on machines without a display and without libGL"},
-	{"cmd/curfew", "net/http", "linked, it starts before any command: half of the time that `curfew token` takes"},
-	{"cmd/curfew", "html/template", "linked, it starts before any command, and the command line has no pages"},
-	{"cmd/curfew", "fyne.io/...", "it starts in milliseconds, on machines without a display and without libGL"},
+	{"cmd/curfew", "net/http", "if linked, its start takes half of the time of `curfew token`"},
+	{"cmd/curfew", "html/template", "if linked, it slows down every start, and the command line has no pages"},
+	{"cmd/curfew", "fyne.io/...", "it runs on machines without a display and without libGL, and starts fast"},
 	{"ui/tray", "fyne.io/fyne/v2/...", "a tray with Fyne costs 94 MB and 450 wake-ups a second; without, 5 MB and none"},
 	{"cmd/curfew-tray", "fyne.io/fyne/v2/...", "a tray with Fyne costs 94 MB and 450 wake-ups a second; without, 5 MB and none"},
 	{"ui/window", "fyne.io/fyne/v2/app", "its tests need neither cgo nor a display"},

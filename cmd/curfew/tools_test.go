@@ -63,9 +63,9 @@ var toolRuns = []struct {
 		`unshare -rm script -qec 'mount --bind $HOME /root && terraform init -no-color' /dev/null`}, // it does not look at $HOME
 }
 
-// TestTools runs each program twice: for an account that is signed in, and for
-// one that is not. The first must get what it wants, and whoever runs the second
-// must read what to do.
+// TestTools runs each program twice: for an account that is signed in, and for one
+// that is not. The first must get its token, and the second must show the person
+// what to do.
 func TestTools(t *testing.T) {
 	w := newShop(t)
 	for _, r := range toolRuns {

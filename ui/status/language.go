@@ -133,8 +133,8 @@ func (f forms) of(code string, n int) string {
 	return f["other"]
 }
 
-// load reads the table of a language. It is part of the program, so a mistake
-// in it is one of ours.
+// load reads the table of a language. It is part of the program, so a mistake in it
+// is a bug.
 func load(code string) *table {
 	t := &table{code: code}
 	name := "lang/" + code + ".json"
@@ -151,9 +151,9 @@ func load(code string) *table {
 var current atomic.Pointer[table]
 
 // SetLanguage makes every front end of this process speak the language called
-// code, one of [Languages]; any other is English. It may be called at any time
-// and on any goroutine. Words that were made before stay as they are: who
-// shows them makes them again.
+// code, one of [Languages]. With any other code it is English. It may be called at
+// any time and on any goroutine. Existing words stay as they are, so the caller
+// must make them again.
 func SetLanguage(code string) {
 	switch t := current.Load(); {
 	case !slices.Contains(codes(), code):
