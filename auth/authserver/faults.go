@@ -194,7 +194,7 @@ func (f *Faults) String() string {
 }
 
 // Type names the flag's type in help texts.
-func (f *Faults) Type() string { return "faults" }
+func (f *Faults) Type() string { return "FAULTS" }
 
 func parseRule(text string) (*rule, error) {
 	r := &rule{left: -1, options: map[string]string{}}

@@ -45,7 +45,7 @@ type options struct {
 type logFormat string
 
 // Type names the flag's value in the help.
-func (f *logFormat) Type() string { return "format" }
+func (f *logFormat) Type() string { return "FORMAT" }
 
 // String returns the format.
 func (f *logFormat) String() string { return string(*f) }

@@ -31,21 +31,21 @@ ready it prints one line of JSON with its address. It keeps nothing.`,
 				c.MaxRefreshes = authserver.None
 			}
 			if c.AccessLifetime == 0 || c.MaxAge == 0 || c.MaxRefreshes < authserver.None {
-				return usage(cmd, "--access-ttl and --max-age must be more than nothing, --max-refreshes not less")
+				return usage(cmd, "--access-ttl and --max-age must be positive, and --max-refreshes must not be negative")
 			}
 			c.Logger = slog.New(slog.NewTextHandler(p.stderr, nil))
 			return p.authserver(cmd.Context(), addr, c)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&addr, "addr", "127.0.0.1:0", "where to listen, on a loopback address; port 0 is a free one")
+	f.StringVar(&addr, "addr", "127.0.0.1:0", "listen at this loopback `ADDRESS`; port 0 is a free one")
 	f.Var(&access, "access-ttl", "how long an access token lives")
 	f.Var(&age, "max-age", "how long a session lives")
-	f.IntVar(&c.MaxRefreshes, "max-refreshes", authserver.DefaultMaxRefreshes, "how many refreshes a session has")
-	f.Var(&grace, "grace", "how long the token before the current one gets the same answer again; 0 is never")
-	f.StringVar(&c.AutoApprove, "auto-approve", "", "grant every request as this user at once, without a page")
+	f.IntVar(&c.MaxRefreshes, "max-refreshes", authserver.DefaultMaxRefreshes, "a session has `N` refreshes")
+	f.Var(&grace, "grace", "how long the previous refresh token still gets the same answer; 0 is never")
+	f.StringVar(&c.AutoApprove, "auto-approve", "", "grant every request as this `USER` at once, without a page")
 	f.Lookup("auto-approve").NoOptDefVal = authserver.DefaultUser
-	f.Var(c.Faults, "faults", `fail on purpose, for instance "refresh:503*2"; see the package's documentation`)
+	f.Var(c.Faults, "faults", `fail on purpose, for example "refresh:503*2"; go doc ./auth/authserver lists the faults`)
 	return cmd
 }
 

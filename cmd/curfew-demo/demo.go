@@ -50,9 +50,9 @@ demo runs; Ctrl-C signs out and removes everything.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
-	f.DurationVar(&o.accessTTL, "access-ttl", time.Minute, "how long an access token lives")
+	f.DurationVar(&o.accessTTL, "access-ttl", time.Minute, "an access token lives for this `SPAN`")
 	f.BoolVar(&o.play, "play", false, "play the person too, and check what happens (.ci/headless-desktop gives it a desktop)")
-	f.StringVar(&o.out, "out", "", "with --play: where to leave pictures")
+	f.StringVar(&o.out, "out", "", "with --play: save pictures in this `FOLDER`")
 	return cmd
 }
 

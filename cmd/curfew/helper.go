@@ -53,7 +53,7 @@ under hosts in config.toml. A host that no account lists gets no token.`,
 			ValidArgsFunction: cobra.NoFileCompletions,
 		}
 		sub.Flags().SetInterspersed(false) // what follows is the tool's own
-		sub.Flags().StringVar(&account, "account", "", "the account, if the host does not choose one")
+		sub.Flags().StringVar(&account, "account", "", "this account `NAME`, if the host does not choose one")
 		cmd.AddCommand(sub)
 	}
 	return cmd

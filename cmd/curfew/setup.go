@@ -67,7 +67,7 @@ puts that back. A host that is new to the account is added to its hosts.`,
 			return p.setup(ctx, plan, s, write, undo)
 		},
 	}
-	cmd.Flags().StringVar(&account, "account", "", "the account whose tokens the tool gets")
+	cmd.Flags().StringVar(&account, "account", "", "the tool gets the tokens of the account `NAME`")
 	cmd.Flags().StringArrayVar(&hosts, "host", nil, "only for this `HOST` (default: all hosts of the account)")
 	cmd.Flags().BoolVar(&write, "write", false, "change the tool's configuration")
 	cmd.Flags().BoolVar(&undo, "undo", false, "put back what --write changed")
