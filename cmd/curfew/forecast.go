@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,7 +106,11 @@ func (p *program) forecast(ctx context.Context, name string) error {
 		}{name, report, s.RefreshMode, s.RefreshesLeft}, false)
 	}
 	s.Forecast = report.ForecastView
-	if err := p.say("%s: %s", name, cmp.Or(status.Describe(s, now()).Forecast, status.Short(s, now()))); err != nil {
+	words := status.Short(s, now())
+	if o := status.Describe(s, now()).Outlook; o.Until != "" {
+		words = o.Until + " " + o.Then
+	}
+	if err := p.say("%s: %s", name, words); err != nil {
 		return err
 	}
 	if report.Note != "" {

@@ -244,14 +244,16 @@ func writeAccount(page terminal.Page, s auth.Snapshot, at time.Time) error {
 	}
 	t.Row("  state", v.Title+". "+v.Detail)
 	if status.HasSession(s) {
-		t.Row("  refreshes", v.Refreshes.Value+" left")
-		t.Row("  session", v.Age.Value+" left, "+v.Age.Caption)
+		t.Row("  refreshes", v.Refreshes.Value+" "+v.Refreshes.What)
+		t.Row("  session", v.Age.Value+" "+v.Age.What)
 		t.Row("  access token", v.AccessToken)
 		t.Row("  next refresh", v.NextRefresh)
 		t.Row("  last used", v.LastUsed)
-		t.Row("  ends by", v.EndsBy)
-		if v.Forecast != "" {
-			t.Row("  forecast", v.Forecast)
+		if o := v.Outlook; o.Until != "" {
+			t.Row("  forecast", o.Until+" "+o.Then)
+		}
+		if v.Outlook.End != "" {
+			t.Row("  limit", v.Outlook.End)
 		}
 	}
 	for _, warning := range v.Warnings {

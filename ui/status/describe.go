@@ -20,13 +20,6 @@ const (
 	Unlock       Action = "unlock"         // make the keychain ask for its password
 )
 
-// A Ring is one countdown drawn as a ring: what is left of an allowance.
-type Ring struct {
-	Fraction float64 // 0 empty to 1 full
-	Value    string  // "14 of 20", "23 days"; "–" when unknown
-	Caption  string  // "refreshes left", "until Tue 15 Dec, 09:41"
-}
-
 // A View is one account in words, for a place with room. No field is longer
 // than a screen can take, and Name, Title and the ring's values are never empty.
 type View struct {
@@ -39,14 +32,13 @@ type View struct {
 	Action      Action
 	ActionLabel string // "Sign in again"; empty for NoAction
 
-	Refreshes Ring
-	Age       Ring
+	Lead, Other    Count // the countdown that will end the session, and the other
+	Refreshes, Age Count // the same two, but for the last token
+	Outlook        Outlook
 
 	AccessToken string // "valid for 41:07", "expired", "none"
 	NextRefresh string // "when a tool asks", "today, 14:02"
 	LastUsed    string // "2 min ago by curl", "not yet"; tools, not our own programs
-	EndsBy      string // "20 refreshes (Curfew limit)"; empty without a session
-	Forecast    string // "At this pace the refreshes end first, Thu 10 Dec, 16:40"; may be empty
 	Warnings    []string
 
 	Takers []Taker // the programs that took tokens, the latest first
@@ -78,14 +70,14 @@ func Describe(s auth.Snapshot, now time.Time) View {
 		Title:       title(s),
 		Detail:      detail(s, now),
 		Urgency:     UrgencyOf(s, now),
-		Refreshes:   refreshRing(s),
-		Age:         ageRing(s, now),
+		Refreshes:   refreshCount(s),
+		Age:         ageCount(s, now),
+		Outlook:     outlook(s, now),
 		AccessToken: accessWords(s, now),
 		NextRefresh: nextRefresh(s, now),
 		LastUsed:    lastUsed(s, now),
-		EndsBy:      endsBy(s, now),
-		Forecast:    forecast(s, now),
 	}
+	v.Lead, v.Other = hero(s, now)
 	v.Action, v.ActionLabel = action(s)
 	for _, taker := range s.TookTokens[:min(len(s.TookTokens), takersShown)] {
 		if name := Clip(taker.Program, nameRunes); name != "" {
@@ -146,6 +138,14 @@ func Tools(s auth.Snapshot, n int) string {
 	}
 	last := len(names) - 1
 	return Tr("%s and %s", strings.Join(names[:last], ", "), names[last])
+}
+
+// Loss says what is lost without a session: who gets no tokens.
+func Loss(s auth.Snapshot) string {
+	if tools := Tools(s, 2); tools != "" {
+		return Trn(len(s.TookTokens), "%s gets no tokens until you sign in again.", "%s get no tokens until you sign in again.", tools)
+	}
+	return Tr("Programs get no tokens until you sign in again.")
 }
 
 // WhyEnded says in a sentence why a session ended: "All 20 refreshes are used."
@@ -322,38 +322,6 @@ func stateDetail(s auth.Snapshot, now time.Time) string {
 	return Tr("The agent is newer than this program. Restart Curfew to bring both to one version.")
 }
 
-func refreshRing(s auth.Snapshot) Ring {
-	left, most := refreshes(s)
-	if !HasSession(s) {
-		left = 0
-	}
-	return Ring{
-		Fraction: float64(left) / float64(most),
-		Value:    Tr("%d of %d", left, most),
-		Caption:  Tr("refreshes left"),
-	}
-}
-
-func ageRing(s auth.Snapshot, now time.Time) Ring {
-	left, ok := ageLeft(s, now)
-	switch {
-	case !HasSession(s):
-		return Ring{Value: Tr("–"), Caption: Tr("no session")}
-	case !ok:
-		return Ring{Value: Tr("–"), Caption: Tr("end unknown")}
-	}
-	r := Ring{Fraction: min(float64(left)/float64(allowance(s)), 1), Caption: Tr("left of this session")}
-	if n := wholeDays(left); n >= 3 {
-		r.Value = Trn(n, "%d day", "%d days", n)
-	} else {
-		r.Value = Fine(left)
-	}
-	if !s.EndsAt.IsZero() {
-		r.Caption = Tr("until %s", When(s.EndsAt, now))
-	}
-	return r
-}
-
 func accessWords(s auth.Snapshot, now time.Time) string {
 	left, known := accessLeft(s, now)
 	switch {
@@ -417,47 +385,4 @@ func nextRefresh(s auth.Snapshot, now time.Time) string {
 		return why
 	}
 	return cmp.Or(When(s.NextRefreshAt, now), Tr("when a tool asks"))
-}
-
-func endsBy(s auth.Snapshot, now time.Time) string {
-	if !HasSession(s) {
-		return ""
-	}
-	switch s.LimitedBy {
-	case auth.LimitRefreshes:
-		_, most := refreshes(s)
-		return Trn(most, "%d refresh (Curfew limit)", "%d refreshes (Curfew limit)", most)
-	case auth.LimitAge:
-		return Tr("%s (Curfew limit)", Days(allowance(s)))
-	case auth.LimitIdle:
-		return Tr("time without use (Curfew limit)")
-	case auth.LimitServer:
-		if s.EndsAt.IsZero() {
-			return Tr("the server's own limit")
-		}
-		return Tr("the server's own limit, %s", When(s.EndsAt, now))
-	}
-	return ""
-}
-
-func forecast(s auth.Snapshot, now time.Time) string {
-	f := s.Forecast
-	if left, _ := refreshes(s); !HasSession(s) || f.EndsAt.IsZero() || left == 0 {
-		return ""
-	}
-	if f.HistoryDays < 1 {
-		return Tr("Too early to tell: less than a day of use so far")
-	}
-	at := When(f.EndsAt, now)
-	switch f.By {
-	case auth.LimitRefreshes:
-		return Tr("At this pace the refreshes end first, %s", at)
-	case auth.LimitAge:
-		return Tr("At this pace the days end first, %s", at)
-	case auth.LimitIdle:
-		return Tr("At this pace it ends from inactivity, %s", at)
-	case auth.LimitServer:
-		return Tr("At this pace the server ends it first, %s", at)
-	}
-	return Tr("At this pace the session ends %s", at)
 }

@@ -280,8 +280,8 @@ func TestGerman(t *testing.T) {
 		{Short(live(in(auth.Waiting), nextAt(4*time.Minute)), now), "14 von 20 Aktualisierungen, noch 23 d; wartet auf den Server, nächster Versuch in 4 min"},
 		{Short(live(ended(auth.ByRefreshes)), now), "neu anmelden: alle 20 Aktualisierungen sind verbraucht"},
 		{Describe(live(ended(auth.ByIdle)), now).Detail, "Neu anmelden: zu lange nicht genutzt."},
-		{Describe(live(), now).Age.Value, "23 Tage"},
-		{Describe(live(endsIn(day)), now).Age.Value, "1 d"},
+		{said(ageCount(live(), now)), "23 von 30 Tagen übrig"},
+		{told(live(forecast(auth.LimitRefreshes, 7))), "Gültig bis etwa Do 10.12. Dann bittet Curfew um eine neue Anmeldung. | Aktualisierungen enden etwa am 10.12. | 30 Tage enden Di 15.12., 14:30"},
 		{Coarse(3*day + 4*time.Hour), "3 d"}, {Fine(3*day + 4*time.Hour), "3 d 4 h"}, {Coarse(5*time.Hour + 12*time.Minute), "5 h 12 min"},
 		{Fine(41*time.Minute + 7*time.Second), "41:07"}, {Coarse(0), "unter 1 min"},
 		{When(now.Add(time.Hour), now), "heute, 15:30"}, {When(now.Add(18*day), now), "Do 10.12., 14:30"}, {When(now.Add(50*day), now), "Mo 11.1.2027, 14:30"},
@@ -348,8 +348,8 @@ func TestNoEnglishIsLeft(t *testing.T) {
 	}
 	words := func(s auth.Snapshot) []string {
 		v := Describe(s, now)
-		return append([]string{Short(s, now), TokenLine(s, now), SignInLabel(s), v.Title, v.Detail, v.ActionLabel, v.Refreshes.Value, v.Refreshes.Caption,
-			v.Age.Value, v.Age.Caption, v.AccessToken, v.NextRefresh, v.LastUsed, v.EndsBy, v.Forecast, Tooltip(nil, now, 0)}, v.Warnings...)
+		return append([]string{Short(s, now), TokenLine(s, now), SignInLabel(s), v.Title, v.Detail, v.ActionLabel, v.Refreshes.What, v.Lead.What,
+			v.Other.What, v.Outlook.Until, v.Outlook.Then, v.Outlook.Flag, v.Outlook.End, v.AccessToken, v.NextRefresh, v.LastUsed, Tooltip(nil, now, 0)}, v.Warnings...)
 	}
 	for _, s := range all {
 		english := words(s)

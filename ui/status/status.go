@@ -258,9 +258,9 @@ func serversLimit(s auth.Snapshot) bool {
 // LeastLeft returns the smaller of what is left of the refreshes and of the
 // days, as a fraction from 0 to 1: what one ring can say of a live session.
 func LeastLeft(s auth.Snapshot, now time.Time) float64 {
-	fraction := refreshRing(s).Fraction
+	fraction := refreshCount(s).Fraction
 	if _, known := ageLeft(s, now); known {
-		fraction = min(fraction, ageRing(s, now).Fraction)
+		fraction = min(fraction, ageCount(s, now).Fraction)
 	}
 	return fraction
 }

@@ -214,28 +214,26 @@ func TestDescribeFields(t *testing.T) {
 		{"used, nobody named", get(live(took(""))).LastUsed, "2 min ago by a tool"},
 		{"used by no tool: the sign-in, and a person who copied", get(live(took("curfew-window", "curfew-tray"))).LastUsed, "not yet"},
 		{"used by a tool, before a person copied", get(live(took("curfew-tray", "git"))).LastUsed, "3 min ago by git"},
-		{"ends by count", get(live()).EndsBy, "20 refreshes (Curfew limit)"},
-		{"ends by age", get(live(func(s *auth.Snapshot) { s.LimitedBy = auth.LimitAge })).EndsBy, "30 days (Curfew limit)"},
-		{"ends by idle", get(live(func(s *auth.Snapshot) { s.LimitedBy = auth.LimitIdle })).EndsBy, "time without use (Curfew limit)"},
-		{"ends by server", get(live(func(s *auth.Snapshot) { s.LimitedBy = auth.LimitServer })).EndsBy, "the server's own limit, Tue 15 Dec, 14:30"},
-		{"ends by server, unknown", get(live(func(s *auth.Snapshot) { s.LimitedBy, s.EndsAt = auth.LimitServer, time.Time{} })).EndsBy, "the server's own limit"},
-		{"ends, no session", get(live(ended(auth.ByAge))).EndsBy, ""},
-		{"ring refreshes", get(live()).Refreshes.Value, "14 of 20"},
-		{"ring days", get(live()).Age.Value, "23 days"},
-		{"ring days caption", get(live()).Age.Caption, "until Tue 15 Dec, 14:30"},
-		{"ring hours", get(live(endsIn(5*time.Hour + 12*time.Minute))).Age.Value, "5 h 12 min"},
-		{"ring clock", get(live(endsIn(59 * time.Second))).Age.Value, "0:59"},
-		{"ring unknown", get(live(func(s *auth.Snapshot) { s.EndsAt = time.Time{} })).Age.Value, "–"},
-		{"ring over", get(live(ended(auth.ByAge))).Refreshes.Value, "0 of 20"},
-		{"forecast", get(live(func(s *auth.Snapshot) {
-			s.Forecast = auth.ForecastView{EndsAt: time.Date(2026, 12, 10, 15, 40, 0, 0, time.UTC), By: auth.LimitRefreshes, HistoryDays: 1}
-		})).Forecast, "At this pace the refreshes end first, Thu 10 Dec, 16:40"},
-		{"forecast, too early", get(live(func(s *auth.Snapshot) {
-			s.Forecast = auth.ForecastView{EndsAt: s.EndsAt, By: auth.LimitAge, HistoryDays: .9}
-		})).Forecast, "Too early to tell: less than a day of use so far"},
-		{"forecast, nothing left", get(live(used(20), func(s *auth.Snapshot) {
-			s.Forecast = auth.ForecastView{EndsAt: s.EndsAt, By: auth.LimitAge, HistoryDays: 3}
-		})).Forecast, ""},
+		{"lead", said(get(live(forecast(auth.LimitRefreshes, 7))).Lead), "14 of 20 refreshes left"},
+		{"beside", said(get(live(forecast(auth.LimitRefreshes, 7))).Other), "23 of 30 days left"},
+		{"lead, the days end first", said(get(live(forecast(auth.LimitAge, 7))).Lead), "23 of 30 days left"},
+		{"lead, the server ends first", said(get(live(forecast(auth.LimitServer, 7))).Lead), "23 of 30 days left"},
+		{"lead, too early to tell", said(get(live(forecast(auth.LimitAge, .5))).Lead), "14 of 20 refreshes left"},
+		{"lead, no refresh left", said(get(live(used(20), forecast(auth.LimitAge, 7))).Lead), "41:07 left of the last token"},
+		{"lead, no refresh left and no token", said(get(live(used(20), in(auth.Stale), func(s *auth.Snapshot) { s.AccessExpiresAt, s.AccessLeft = time.Time{}, 0 })).Lead), "0 of 20 refreshes left"},
+		{"hours", said(ageCount(live(endsIn(5*time.Hour+12*time.Minute)), now)), "5 h 12 min left of 30 days"},
+		{"clock", said(ageCount(live(endsIn(59*time.Second)), now)), "0:59 left of 30 days"},
+		{"days unknown", said(ageCount(live(func(s *auth.Snapshot) { s.EndsAt, s.AgeLeft = time.Time{}, 0 }), now)), "– end unknown"},
+		{"over", said(get(live(ended(auth.ByAge))).Refreshes), "0 of 20 refreshes left"},
+		{"outlook", told(live(forecast(auth.LimitRefreshes, 7))), "Good until about Thu 10 Dec. Then Curfew asks you to sign in again. | refreshes end, about 10 Dec | 30 days end Tue 15 Dec, 14:30"},
+		{"outlook, not used", told(live(forecast(auth.LimitIdle, 7))), "Good until about Thu 10 Dec. Then Curfew asks you to sign in again. | ends unused, about 10 Dec | 30 days end Tue 15 Dec, 14:30"},
+		{"outlook, the server", told(live(forecast(auth.LimitServer, 7), func(s *auth.Snapshot) { s.LimitedBy, s.Forecast.EndsAt = auth.LimitServer, s.EndsAt })),
+			"Good until Tue 15 Dec, 14:30. Then Curfew asks you to sign in again. |  | the server ends it Tue 15 Dec, 14:30"},
+		{"outlook, too early", told(live(forecast(auth.LimitAge, .9))),
+			"Good until Tue 15 Dec, 14:30 at the latest. It is too early to tell when the refreshes will be used up. |  | 30 days end Tue 15 Dec, 14:30"},
+		{"outlook, nothing left", told(live(used(20), forecast(auth.LimitAge, 3))),
+			"Good until today, 15:11. Sign in again before, and your tools notice nothing. |  | 30 days end Tue 15 Dec, 14:30"},
+		{"outlook, over", told(live(ended(auth.ByAge))), "  |  | "},
 		{"past", get(lived(20, 20)).Past.Spent, "20 of 20 refreshes used"},
 		{"past, limits tightened since", get(lived(20, 20, limit(5))).Past.Spent, "20 of 20 refreshes used"},
 		{"past, of an agent that does not say", get(lived(20, 0)).Past.Spent, "20 of 20 refreshes used"},
@@ -261,7 +259,6 @@ func TestDescribeFields(t *testing.T) {
 		{"tools, more", Tools(live(took("git", "curl", "gh")), 2), "git, curl and more"},
 		{"tools, one", Tools(live(took("curfew-tray", "git")), 2), "git"},
 		{"tools, none", Tools(live(took()), 2), ""},
-		{"forecast none", get(live()).Forecast, ""},
 		{"warning", strings.Join(get(live(func(s *auth.Snapshot) { s.Warnings = []string{"no keychain:\n memory only", ""} })).Warnings, "|"), "No keychain: memory only."},
 	} {
 		if tt.got != tt.want {
@@ -274,11 +271,11 @@ func TestDescribeFields(t *testing.T) {
 		want float64
 	}{
 		{"refreshes", get(live()).Refreshes.Fraction, 0.7},
-		{"days", get(live()).Age.Fraction, 23.0 / 30},
+		{"days", ageCount(live(), now).Fraction, 23.0 / 30},
 		{"least, refreshes", LeastLeft(live(), now), 0.7},
 		{"least, days", LeastLeft(live(endsIn(3*day)), now), 0.1},
 		{"least, days unknown", LeastLeft(live(func(s *auth.Snapshot) { s.EndsAt = time.Time{} }), now), 0.7},
-		{"full", get(live(endsIn(30 * day))).Age.Fraction, 1},
+		{"full", ageCount(live(endsIn(30*day)), now).Fraction, 1},
 		{"over", get(live(ended(auth.ByAge))).Refreshes.Fraction, 0},
 	} {
 		if math.Abs(tt.got-tt.want) > 1e-9 {
@@ -497,14 +494,14 @@ func TestNothingAbsurd(t *testing.T) {
 		}
 		v := Describe(s, now)
 		for what, text := range map[string]string{
-			"Short": Short(s, now), "Title": v.Title, "Detail": v.Detail, "Refreshes.Value": v.Refreshes.Value, "Refreshes.Caption": v.Refreshes.Caption,
-			"Age.Value": v.Age.Value, "Age.Caption": v.Age.Caption, "AccessToken": v.AccessToken, "NextRefresh": v.NextRefresh, "LastUsed": v.LastUsed,
+			"Short": Short(s, now), "Title": v.Title, "Detail": v.Detail, "Refreshes": said(v.Refreshes), "Lead": said(v.Lead), "Lead.Value": v.Lead.Value, "Other": said(v.Other), "Other.Value": v.Other.Value,
+			"AccessToken": v.AccessToken, "NextRefresh": v.NextRefresh, "LastUsed": v.LastUsed,
 		} {
 			if strings.TrimSpace(text) == "" || absurd.MatchString(text) || utf8.RuneCountInString(text) > 2*sentenceRunes {
 				t.Fatalf("%s = %q", what, text)
 			}
 		}
-		for what, text := range map[string]string{"EndsBy": v.EndsBy, "Forecast": v.Forecast} {
+		for what, text := range map[string]string{"Outlook": told(s)} {
 			if absurd.MatchString(text) {
 				t.Fatalf("%s = %q", what, text)
 			}
@@ -512,9 +509,9 @@ func TestNothingAbsurd(t *testing.T) {
 		if v.Name == "" || utf8.RuneCountInString(v.Name) > nameRunes || strings.ContainsAny(v.Name, "\n\r\x00") {
 			t.Fatalf("Name = %q", v.Name)
 		}
-		for what, f := range map[string]float64{"refreshes": v.Refreshes.Fraction, "age": v.Age.Fraction} {
-			if !(f >= 0 && f <= 1) {
-				t.Fatalf("ring of %s = %v", what, f)
+		for what, f := range map[string]Count{"refreshes": v.Refreshes, "lead": v.Lead, "other": v.Other} {
+			if !(f.Fraction >= 0 && f.Fraction <= 1) || f.Left < 0 || f.Left > f.Of || f.Of > 48 {
+				t.Fatalf("%s = %+v", what, f)
 			}
 		}
 		if (v.Action == NoAction) != (v.ActionLabel == "") {
@@ -524,6 +521,21 @@ func TestNothingAbsurd(t *testing.T) {
 			t.Fatalf("tooltip of %d units: %q", units(tip), tip)
 		}
 	})
+}
+
+// said is a count as a person reads it.
+func said(c Count) string { return c.Value + " " + c.What }
+
+// told is all of an outlook.
+func told(s auth.Snapshot) string {
+	o := Describe(s, now).Outlook
+	return strings.Join([]string{o.Until + " " + o.Then, o.Flag, o.End}, " | ")
+}
+
+func forecast(by auth.Limit, days float64) func(*auth.Snapshot) {
+	return func(s *auth.Snapshot) {
+		s.Forecast = auth.ForecastView{EndsAt: time.Date(2026, 12, 10, 15, 40, 0, 0, time.UTC), By: by, HistoryDays: days}
+	}
 }
 
 func FuzzClip(f *testing.F) {

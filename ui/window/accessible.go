@@ -1,11 +1,10 @@
 package window
 
 import (
+	"cmp"
 	"strings"
 
 	"fyne.io/fyne/v2"
-
-	"curfew/ui/status"
 )
 
 // What a screen reader is told, where Fyne has one to tell: built with its tag
@@ -21,7 +20,7 @@ var (
 	_ fyne.Accessible = (*radio)(nil)
 	_ fyne.Accessible = (*accountList)(nil)
 	_ fyne.Accessible = (*accountRow)(nil)
-	_ fyne.Accessible = (*chart)(nil)
+	_ fyne.Accessible = (*runway)(nil)
 )
 
 // named is name and value, or whichever there is.
@@ -57,8 +56,8 @@ func (t *text) AccessibilityLabel() string { return t.words }
 // AccessibilityRole says that this is a text.
 func (t *text) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
-// AccessibilityLabel returns the words; Fyne's own panics where there are none.
-func (b *button) AccessibilityLabel() string { return b.Text }
+// AccessibilityLabel returns the words, or the name of a sign.
+func (b *button) AccessibilityLabel() string { return cmp.Or(b.name, b.Text) }
 
 // AccessibilityLabel says what is asked for, and what was answered.
 func (e *entry) AccessibilityLabel() string {
@@ -108,11 +107,9 @@ func (r *accountRow) AccessibilityLabel() string { return named(r.title.words, r
 // AccessibilityRole says that the row can be pressed.
 func (r *accountRow) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
 
-// AccessibilityLabel says where the line stands; when it ends is a text beside
-// the chart.
-func (c *chart) AccessibilityLabel() string {
-	return status.Trn(c.burn.budget, "%d of %d refresh left", "%d of %d refreshes left", c.burn.left, c.burn.budget)
-}
+// AccessibilityLabel says what the marks on the line say; what is left is a text
+// above it.
+func (r *runway) AccessibilityLabel() string { return sentences(r.track.flag, r.track.last) }
 
-// AccessibilityRole says that the chart is to be read.
-func (c *chart) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+// AccessibilityRole says that the runway is to be read.
+func (r *runway) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 	"unicode"
 
@@ -18,7 +19,7 @@ import (
 // agent and not answered, what was answered, and the sign-in it follows.
 type local struct {
 	busy    busy
-	confirm bool // "Sign out?" is on screen
+	confirm busy // what is asked about on screen: sign out, remove
 	note    *note
 	flow    *flow
 
@@ -39,6 +40,7 @@ const (
 	busySignOut
 	busyEdit
 	busyUnlock
+	busyRemove
 )
 
 // A note is something to read, in place, with at most one thing to do.
@@ -107,7 +109,7 @@ func (v *View) ask(name string, what busy, work func(ctx context.Context) (done 
 	if l.busy != idle || !v.usable() {
 		return
 	}
-	l.busy, l.note, l.confirm = what, nil, false
+	l.busy, l.note, l.confirm = what, nil, idle
 	v.render()
 	v.background(func(ctx context.Context) func() {
 		done, err := work(ctx)
@@ -319,11 +321,45 @@ func (v *View) unlock(name string) {
 	})
 }
 
-func (v *View) askSignOut(name string) {
+func (v *View) askSignOut(name string) { v.askFirst(name, busySignOut) }
+func (v *View) askRemove(name string)  { v.askFirst(name, busyRemove) }
+
+// askFirst puts a question on screen, with the focus on the harmless answer.
+func (v *View) askFirst(name string, what busy) {
 	l := v.local(name)
-	l.confirm, l.note = true, nil
+	l.confirm, l.note = what, nil
 	v.render()
 	v.focus(v.account.keep)
+}
+
+// confirmed does what was asked about.
+func (v *View) confirmed(name string) {
+	if v.local(name).confirm == busyRemove {
+		v.remove(name)
+	} else {
+		v.signOut(name)
+	}
+}
+
+func (v *View) remove(name string) {
+	s, _ := v.snapshot(name)
+	v.ask(name, busyRemove, func(ctx context.Context) (func(*local), error) {
+		result, err := v.Agent.Remove(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		snaps, err := v.Agent.Accounts(ctx)
+		return func(*local) {
+			n := &note{tone: colorOK}
+			if status.HasSession(s) {
+				n = v.signedOut(result) // with what is left to do, where there is something
+			}
+			n.words = strings.TrimSpace(tr("%s is removed.", status.Name(s)) + " " + n.words)
+			delete(v.locals, name)
+			v.Show(snaps, v.Now())
+			v.local(v.selected).note = n
+		}, err
+	})
 }
 
 func (v *View) signOut(name string) {

@@ -1,6 +1,8 @@
 package window
 
 import (
+	"cmp"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
@@ -12,82 +14,32 @@ type bar struct {
 	view        *View
 	root        *panel
 	words, hint *text
-	buttons     []*button
+	inside      *fyne.Container
+	named       *button // that a note names; nil: the bar has its own
+	close       *button // takes the note away; may be nil
 	act         func()
 }
 
 // newBar returns a hidden bar with the given buttons, or with one of its own
 // that a [note] names.
 func newBar(v *View, buttons ...*button) *bar {
-	b := &bar{view: v, words: newPara("", theme.SizeNameText, colorInk), hint: newPara("", sizeSmall, colorDim), buttons: buttons}
+	b := &bar{view: v, words: newPara("", theme.SizeNameText, colorInk), hint: newPara("", theme.SizeNameText, colorDim)}
+	b.inside = container.New(&asideLayout{gap: gapSmall, least: func() float32 { return em(190) }}, column(2, b.words, b.hint))
 	if len(buttons) == 0 {
-		b.buttons = []*button{newButton(v, "", func() {
+		b.named = newButton(v, "", func() {
 			if b.act != nil {
 				b.act()
 			}
-		})}
+		})
+		buttons = append(buttons, b.named)
 	}
-	words := column(2, b.words, b.hint)
-	inside := container.New(&barLayout{}, words)
-	for _, button := range b.buttons {
-		inside.Add(button)
+	for _, button := range buttons {
+		b.inside.Add(button)
 	}
-	b.root = newPanel(colorCard, colorLine, radiusLarge, container.New(paddings{12, 14, 12, 24}, inside))
+	b.root = newPanel(colorCard, colorLine, radiusLarge, container.New(paddings{gapSmall + 4, gapUsual, gapSmall + 4, gapLarge}, b.inside))
 	b.root.stripe = colorTime
 	b.root.Hide()
 	return b
-}
-
-// barLayout puts the buttons beside the words, the first object, or below them
-// where the words would be squeezed.
-type barLayout struct {
-	below bool // at the last layout
-}
-
-const barGap = 12
-
-func (l *barLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	size := objects[0].MinSize()
-	for _, b := range visible(objects[1:]) {
-		m := b.MinSize()
-		if l.below {
-			size = fyne.NewSize(max(size.Width, m.Width), max(size.Height, objects[0].MinSize().Height+barGap+m.Height))
-		} else {
-			size = fyne.NewSize(size.Width+barGap+m.Width, max(size.Height, m.Height))
-		}
-	}
-	return size
-}
-
-func (l *barLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	words, shown := objects[0], visible(objects[1:])
-	room := size.Width
-	for _, b := range shown {
-		room -= barGap + b.MinSize().Width
-	}
-	l.below = len(shown) > 0 && room < em(190)
-	at := fyne.NewPos(room+barGap, 0)
-	if l.below {
-		room, at = size.Width, fyne.Position{}
-	}
-	words.Resize(fyne.NewSize(room, words.Size().Height))
-	tall := words.MinSize().Height // which its width decides
-	words.Resize(fyne.NewSize(room, tall))
-	words.Move(fyne.NewPos(0, (size.Height-tall)/2))
-	if l.below {
-		words.Move(fyne.Position{})
-		at.Y = tall + barGap
-	}
-	for _, b := range shown {
-		m := b.MinSize()
-		y := at.Y
-		if !l.below {
-			y = (size.Height - m.Height) / 2
-		}
-		b.Resize(m)
-		b.Move(fyne.NewPos(at.X, y))
-		at.X += m.Width + barGap
-	}
 }
 
 // set shows n, or nothing.
@@ -105,12 +57,31 @@ func (b *bar) set(n *note) {
 	b.view.show(b.words, n.words != "")
 	b.view.show(b.hint, n.hint != "")
 	b.act = n.act
-	if len(b.buttons) == 1 && n.label != "" {
-		b.buttons[0].set(n.label, true)
+	if b.named != nil {
+		b.named.set(cmp.Or(n.label, b.named.Text), true)
+		b.view.show(b.named, n.label != "")
 	}
-	if len(b.buttons) == 1 {
-		b.view.show(b.buttons[0], n.label != "")
+	if b.close != nil {
+		b.view.show(b.close, n.until.IsZero()) // others go by themselves
 	}
+}
+
+// closes gives the bar a button that takes its note away, as Escape does.
+func (b *bar) closes() {
+	b.close = newButton(b.view, tr("Close"), b.view.escape)
+	b.inside.Add(link(b.close))
+}
+
+// newOverlay shows bars at the foot of a page, over what is there: a note that
+// comes and goes moves nothing.
+func (v *View) newOverlay(bars ...*bar) fyne.CanvasObject {
+	all := column(gapSmall)
+	for _, b := range bars {
+		b.root.line, b.root.lifted = colorRim, true
+		all.Add(b.root)
+	}
+	v.bodies = append(v.bodies, body{all, nil})
+	return container.NewBorder(nil, container.New(paddings{0, margin, 0, 2}, all), nil, nil)
 }
 
 // paddings is space around content: top, right, bottom, left.

@@ -4,7 +4,6 @@ import (
 	"image/color"
 	"math"
 	"slices"
-	"strconv"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -16,292 +15,194 @@ import (
 	"curfew/ui/status"
 )
 
-// burn is what the burn-down shows: the budget of a session from its sign-in
-// to its end. It is a function of a snapshot and the account's events.
-type burn struct {
+// track is what a runway shows: a session from its sign-in to its end. It is a
+// function of a snapshot and the account's events.
+type track struct {
 	start, end time.Time
 	now        time.Time
-	over       bool   // now is when it ended
-	budget     int    // refreshes at the sign-in
-	spent      []step // one per refresh, oldest first
-	left       int    // refreshes now
-	until      time.Time
-	leftThen   float64 // refreshes left at until, as forecast
+	over       bool        // now is when it ended
+	spent      []time.Time // the refreshes, oldest first
+	until      time.Time   // the forecast's end, where that is not the last
 	color      fyne.ThemeColorName
+	flag, last string // words at until, and at the end
 }
 
-// step is what was left after a refresh.
-type step struct {
-	at   time.Time
-	left int
-}
-
-// burnDown reads the burn-down of s from events; ok is false when s has no session.
-func burnDown(s auth.Snapshot, events []auth.Event, now time.Time) (b burn, ok bool) {
+// runwayOf reads the runway of s from events; ok is false when s has no session.
+func runwayOf(s auth.Snapshot, events []auth.Event, now time.Time) (t track, ok bool) {
 	over := s.State == auth.Ended
-	if over && !s.SignedInAt.IsZero() { // of a session that is over only what was spent is known
-		s.EndsAt, s.RefreshesLeft = s.SignedInAt.Add(auth.BuiltIn.MaxAge), s.MaxRefreshes-s.RefreshesUsed
+	if over && !s.SignedInAt.IsZero() { // of a session that has ended only what was spent is known
+		s.EndsAt = s.SignedInAt.Add(auth.BuiltIn.MaxAge)
 		if !s.EndedAt.IsZero() {
-			now = s.EndedAt
+			now = s.EndedAt.In(now.Location())
 		}
 	}
-	if s.SignedInAt.IsZero() || !s.EndsAt.After(s.SignedInAt) || s.MaxRefreshes <= 0 {
-		return burn{}, false
+	if s.SignedInAt.IsZero() || !s.EndsAt.After(s.SignedInAt) {
+		return track{}, false
 	}
-	b = burn{start: s.SignedInAt, end: s.EndsAt, now: now, over: over, budget: s.MaxRefreshes,
-		left: min(max(s.RefreshesLeft, 0), s.MaxRefreshes)}
-	if b.now.Before(b.start) {
-		b.now = b.start
+	t = track{start: s.SignedInAt, end: s.EndsAt, now: now, over: over}
+	if t.now.Before(t.start) {
+		t.now = t.start
 	}
-	if b.now.After(b.end) {
-		b.now = b.end
+	if t.now.After(t.end) {
+		t.now = t.end
 	}
 	for _, e := range events {
 		// The log also holds the sessions before this one, and an event
 		// may be newer than the snapshot.
-		if e.Kind == auth.EventRefresh && e.Count > 0 && e.Count <= s.RefreshesUsed && !e.At.Before(b.start) && !e.At.After(b.now) {
-			b.spent = append(b.spent, step{e.At, max(0, b.budget-e.Count)})
+		if e.Kind == auth.EventRefresh && e.Count > 0 && e.Count <= s.RefreshesUsed && !e.At.Before(t.start) && !e.At.After(t.now) {
+			t.spent = append(t.spent, e.At)
 		}
 	}
-	slices.SortStableFunc(b.spent, func(x, y step) int { return x.at.Compare(y.at) })
-	if !over && s.Forecast.EndsAt.After(b.now) {
-		b.until = s.Forecast.EndsAt
-		if b.until.After(b.end) {
-			b.until = b.end
-		}
-		if s.Forecast.By != auth.LimitRefreshes {
-			b.leftThen = max(0, float64(b.left)-s.Forecast.RefreshesPer1d*b.until.Sub(b.now).Hours()/24)
-		}
+	slices.SortFunc(t.spent, time.Time.Compare)
+	until := s.Forecast.EndsAt
+	if s.RefreshesLeft <= 0 {
+		until = s.AccessExpiresAt // there is no other token to come
+	} else if s.Forecast.HistoryDays < 1 {
+		until = time.Time{}
 	}
-	return b, true
+	if !over && until.After(t.now) && until.Before(t.end) {
+		t.until = until
+	}
+	return t, true
 }
 
-func (b burn) equal(c burn) bool {
-	// The dot of today moves by a pixel in an hour or so: minutes are plenty.
-	b.now, c.now = b.now.Truncate(5*time.Minute), c.now.Truncate(5*time.Minute)
-	return slices.Equal(b.spent, c.spent) && b.start.Equal(c.start) && b.end.Equal(c.end) && b.now.Equal(c.now) && b.budget == c.budget && b.left == c.left &&
-		b.until.Equal(c.until) && b.over == c.over && math.Abs(b.leftThen-c.leftThen) < .01 && b.color == c.color
+func (t track) equal(u track) bool {
+	// Today's mark moves by a pixel in an hour or so: minutes are plenty.
+	t.now, u.now = t.now.Truncate(5*time.Minute), u.now.Truncate(5*time.Minute)
+	return slices.Equal(t.spent, u.spent) && t.start.Equal(u.start) && t.end.Equal(u.end) && t.now.Equal(u.now) && t.until.Equal(u.until) &&
+		t.over == u.over && t.color == u.color && t.flag == u.flag && t.last == u.last
 }
 
-// chart draws a burn-down: the steps of what was spent, the even pace that
-// would use the budget to the last day, and the forecast.
-type chart struct {
+// runway draws a track: a line from the sign-in to the last day, with a mark for
+// each refresh, one for today and a flag where the forecast ends.
+type runway struct {
 	widget.BaseWidget
-	burn burn
-	loc  *time.Location
+	track track
 }
 
-func newChart(loc *time.Location) *chart {
-	c := &chart{loc: loc}
-	c.ExtendBaseWidget(c)
-	return c
-}
-
-func (c *chart) set(b burn) {
-	if c.burn.equal(b) {
-		return
-	}
-	c.burn = b
-	c.Refresh()
-}
-
-func (c *chart) CreateRenderer() fyne.WidgetRenderer {
-	r := &chartRenderer{chart: c}
-	r.Refresh()
+func newRunway() *runway {
+	r := &runway{}
+	r.ExtendBaseWidget(r)
 	return r
 }
 
-type chartRenderer struct {
-	chart   *chart
+func (r *runway) set(t track) {
+	if !r.track.equal(t) {
+		r.track = t
+		r.Refresh()
+	}
+}
+
+func (r *runway) CreateRenderer() fyne.WidgetRenderer {
+	return newDrawing(r, func() fyne.Size { return fyne.NewSize(em(200), em(58)) }, r.draw)
+}
+
+func (r *runway) draw(d *drawing, size fyne.Size) {
+	t := r.track
+	span := t.end.Sub(t.start).Seconds()
+	if span <= 0 || size.Width < em(60) {
+		return
+	}
+	const thick, mark, tall = 6, 9, 22
+	middle := size.Height / 2
+	x := func(at time.Time) float32 { return size.Width * float32(at.Sub(t.start).Seconds()/span) }
+	bar := func(from, to float32, c color.Color) {
+		d.rectangle(fyne.NewPos(from, middle-thick/2), fyne.NewSize(to-from, thick), c, thick/2)
+	}
+	today, until := x(t.now), size.Width
+	bar(0, size.Width, d.color(colorTrack))
+	if !t.until.IsZero() {
+		until = x(t.until)
+	}
+	if !t.over {
+		bar(max(0, today-thick), until, d.faint(t.color))
+	}
+	bar(0, today, d.color(t.color))
+	for _, at := range t.spent {
+		c := canvas.NewCircle(d.color(colorCard))
+		c.StrokeColor, c.StrokeWidth = d.color(t.color), 2.5
+		c.Resize(fyne.NewSquareSize(mark))
+		c.Move(fyne.NewPos(min(max(0, x(at)-mark/2), size.Width-mark), middle-mark/2))
+		d.objects = append(d.objects, c)
+	}
+	pole := func(at float32, color fyne.ThemeColorName) {
+		d.rectangle(fyne.NewPos(min(max(0, at-1), size.Width-2), middle-tall/2), fyne.NewSize(2, tall), d.color(color), 0)
+	}
+	here := tr("today")
+	if t.over {
+		here = tr("ended")
+	}
+	pole(today, colorInk)
+
+	// Words stand above their marks and below the ends; what would touch another
+	// is left out, last things first.
+	var taken []fyne.CanvasObject
+	label := func(words string, color fyne.ThemeColorName, at, y float32) bool {
+		w := canvas.NewText(words, d.color(color))
+		w.TextSize = r.Theme().Size(theme.SizeNameCaptionText)
+		m := w.MinSize()
+		w.Resize(m)
+		w.Move(fyne.NewPos(min(max(0, at-m.Width/2), size.Width-m.Width), y))
+		for _, o := range taken {
+			if o.Position().Y == y && o.Position().X < w.Position().X+m.Width+gapSmall && w.Position().X < o.Position().X+o.Size().Width+gapSmall {
+				return false
+			}
+		}
+		if words == "" || m.Width > size.Width {
+			return false
+		}
+		taken, d.objects = append(taken, w), append(d.objects, w)
+		return true
+	}
+	low := size.Height - em(17)
+	if !t.until.IsZero() && t.flag != "" {
+		pole(until, t.color)
+		label(t.flag, t.color, until, 0)
+	}
+	above := label(here, colorInk, today, 0)
+	label(t.last, colorDim, size.Width, low)
+	label(tr("signed in %s", status.Date(t.start.In(t.now.Location()))), colorDim, 0, low)
+	if !above {
+		label(here, colorInk, today, low)
+	}
+}
+
+// drawing renders a widget that draws itself anew from what it shows.
+type drawing struct {
+	widget  fyne.Widget
+	least   func() fyne.Size
+	paint   func(d *drawing, size fyne.Size)
 	objects []fyne.CanvasObject
 }
 
-func (r *chartRenderer) Destroy()                     {}
-func (r *chartRenderer) Objects() []fyne.CanvasObject { return r.objects }
-func (r *chartRenderer) MinSize() fyne.Size           { return fyne.NewSize(200, em(100)) }
-func (r *chartRenderer) Layout(size fyne.Size)        { r.draw(size) }
-func (r *chartRenderer) Refresh()                     { r.draw(r.chart.Size()); canvas.Refresh(r.chart) }
+func newDrawing(w fyne.Widget, least func() fyne.Size, paint func(*drawing, fyne.Size)) *drawing {
+	d := &drawing{widget: w, least: least, paint: paint}
+	d.Refresh()
+	return d
+}
 
-// The room around the plot, for the words at its edges when they are as large
-// as usual.
-const (
-	plotLeft   = 26
-	plotTop    = 8
-	plotBottom = 18
-	plotRight  = 4
-)
+func (d *drawing) Destroy()                     {}
+func (d *drawing) Objects() []fyne.CanvasObject { return d.objects }
+func (d *drawing) MinSize() fyne.Size           { return d.least() }
+func (d *drawing) Layout(size fyne.Size)        { d.objects = nil; d.paint(d, size) }
+func (d *drawing) Refresh()                     { d.Layout(d.widget.Size()); canvas.Refresh(d.widget) }
 
-func (r *chartRenderer) draw(size fyne.Size) {
-	r.objects = nil
-	b := r.chart.burn
-	plotLeft, plotTop, plotBottom := em(plotLeft), em(plotTop), em(plotBottom)
-	if size.Width < plotLeft+40 || size.Height < plotTop+plotBottom+20 || b.budget <= 0 {
+func (d *drawing) color(name fyne.ThemeColorName) color.Color {
+	return theme.Current().Color(name, fyne.CurrentApp().Settings().ThemeVariant())
+}
+
+// faint is a colour of what has not come yet.
+func (d *drawing) faint(name fyne.ThemeColorName) color.Color {
+	return alpha(color.NRGBAModel.Convert(d.color(name)).(color.NRGBA), 0x59)
+}
+
+func (d *drawing) rectangle(at fyne.Position, size fyne.Size, fill color.Color, radius float32) {
+	if math.IsNaN(float64(size.Width)) || size.Width <= 0 || size.Height <= 0 {
 		return
 	}
-	width, height := size.Width-plotLeft-plotRight, size.Height-plotTop-plotBottom
-	at := func(t time.Time, left float64) fyne.Position {
-		return fyne.NewPos(
-			plotLeft+width*float32(t.Sub(b.start).Seconds()/b.end.Sub(b.start).Seconds()),
-			plotTop+height*float32(1-left/float64(b.budget)))
-	}
-	bottom := at(b.start, 0).Y
-
-	for _, left := range []int{b.budget, b.budget / 2, 0} {
-		y := at(b.start, float64(left)).Y
-		r.line(fyne.NewPos(plotLeft, y), fyne.NewPos(plotLeft+width, y), colorLine, 1)
-		label := r.words(strconv.Itoa(left), fyne.TextAlignTrailing)
-		label.Resize(fyne.NewSize(plotLeft-8, label.MinSize().Height))
-		label.Move(fyne.NewPos(0, y-label.MinSize().Height/2))
-	}
-
-	r.dashes(at(b.start, float64(b.budget)), at(b.end, 0), colorDim, 1, 4, 5)
-
-	here := at(b.now, float64(b.left))
-	from := at(b.start, float64(b.budget))
-	for i, s := range append(slices.Clone(b.spent), step{b.now, b.left}) {
-		to := at(s.at, float64(s.left))
-		if i == 0 && s.left < b.budget-1 {
-			// The log does not reach back to the first refreshes: that they
-			// were spent is known, when is not.
-			before := at(s.at, float64(s.left+1))
-			r.line(from, before, b.color, 2)
-			from = before
-		}
-		r.bar(from, fyne.NewPos(to.X, from.Y), b.color)
-		r.bar(fyne.NewPos(to.X, from.Y), to, b.color)
-		from = to
-	}
-	if !b.until.IsZero() {
-		r.dashes(here, at(b.until, b.leftThen), b.color, 2, 2, 5)
-	}
-	dot := canvas.NewCircle(r.color(b.color))
-	dot.Resize(fyne.NewSquareSize(9))
-	dot.Move(here.SubtractXY(4.5, 4.5))
-	r.objects = append(r.objects, dot)
-
-	first := r.words(status.Date(b.start.In(r.chart.loc)), fyne.TextAlignLeading)
-	first.Move(fyne.NewPos(plotLeft, bottom+4))
-	last := r.words(status.Date(b.end.In(r.chart.loc)), fyne.TextAlignLeading)
-	last.Move(fyne.NewPos(plotLeft+width-last.MinSize().Width, bottom+4))
-	// Today stands between the two on the time axis, where nothing crosses it.
-	mark := tr("today")
-	if b.over {
-		mark = tr("ended")
-	}
-	today := r.words(mark, fyne.TextAlignLeading)
-	x := here.X - today.MinSize().Width/2
-	if x > first.Position().X+first.MinSize().Width+8 && x+today.MinSize().Width < last.Position().X-8 {
-		r.line(fyne.NewPos(here.X, bottom-3), fyne.NewPos(here.X, bottom+3), colorDim, 1)
-		today.Move(fyne.NewPos(x, bottom+4))
-	} else {
-		r.objects = r.objects[:len(r.objects)-1]
-	}
-	r.label(tr("even pace"), at(b.start, float64(b.budget)), at(b.end, 0), .72)
-	if !b.until.IsZero() {
-		r.label(tr("forecast"), here, at(b.until, b.leftThen), .55)
-	}
-}
-
-// label puts words beside the line from a to z where they touch nothing that
-// is drawn: as near to part of the way along it as there is such a place,
-// above it or below. Where there is none it leaves them out.
-func (r *chartRenderer) label(words string, a, z fyne.Position, part float32) {
-	drawn := slices.Clone(r.objects)
-	w := r.words(words, fyne.TextAlignLeading)
-	size := w.MinSize()
-	for i := range 16 {
-		along := part + float32((i+1)/2)*.05*float32(1-i%2*2) // part, then ever further to both sides
-		if along < .1 || along > .9 {
-			continue
-		}
-		p := fyne.NewPos(a.X+(z.X-a.X)*along, a.Y+(z.Y-a.Y)*along)
-		for _, corner := range []fyne.Position{
-			p.AddXY(6, -size.Height-1),             // above a line that falls
-			p.AddXY(-size.Width-6, 1),              // below it
-			p.AddXY(-size.Width/2, -size.Height-3), // above a level one
-			p.AddXY(-size.Width/2, 3),              // below it
-		} {
-			if corner.Y < 0 || corner.X < em(plotLeft) || corner.X+size.Width > r.chart.Size().Width {
-				continue
-			}
-			if !slices.ContainsFunc(drawn, func(o fyne.CanvasObject) bool { return r.touches(o, corner, size) }) {
-				w.Move(corner)
-				return
-			}
-		}
-	}
-	r.objects = drawn
-}
-
-// touches reports whether o comes near a text of size at corner. The grid may
-// lie behind words.
-func (r *chartRenderer) touches(o fyne.CanvasObject, corner fyne.Position, size fyne.Size) bool {
-	const air = 2
-	left, right := corner.X-air, corner.X+size.Width+air
-	top, bottom := corner.Y+air, corner.Y+size.Height-air // fonts have air of their own
-	if l, ok := o.(*canvas.Line); ok {
-		if l.StrokeColor == r.color(colorLine) {
-			return false
-		}
-		return crosses(l.Position1, l.Position2, left, top, right, bottom)
-	}
-	p, z := o.Position(), o.Position().Add(o.Size())
-	return p.X < right && z.X > left && p.Y < bottom && z.Y > top
-}
-
-// crosses reports whether the line from a to z has a point in a rectangle.
-func crosses(a, z fyne.Position, left, top, right, bottom float32) bool {
-	from, to := float32(0), float32(1) // the part of the line that is inside so far
-	for _, side := range []struct{ d, room float32 }{{a.X - z.X, a.X - left}, {z.X - a.X, right - a.X}, {a.Y - z.Y, a.Y - top}, {z.Y - a.Y, bottom - a.Y}} {
-		switch {
-		case side.d == 0 && side.room < 0:
-			return false
-		case side.d < 0:
-			from = max(from, side.room/side.d)
-		case side.d > 0:
-			to = min(to, side.room/side.d)
-		}
-	}
-	return from <= to
-}
-
-func (r *chartRenderer) color(name fyne.ThemeColorName) color.Color {
-	return r.chart.Theme().Color(name, fyne.CurrentApp().Settings().ThemeVariant())
-}
-
-func (r *chartRenderer) words(words string, align fyne.TextAlign) *canvas.Text {
-	t := canvas.NewText(words, r.color(colorDim))
-	t.TextSize, t.Alignment = r.chart.Theme().Size(theme.SizeNameCaptionText)-1, align
-	t.Resize(t.MinSize())
-	r.objects = append(r.objects, t)
-	return t
-}
-
-func (r *chartRenderer) line(a, z fyne.Position, color fyne.ThemeColorName, width float32) {
-	l := canvas.NewLine(r.color(color))
-	l.StrokeWidth, l.Position1, l.Position2 = width, a, z
-	r.objects = append(r.objects, l)
-}
-
-// bar draws a level or upright piece of the steps, as a rectangle: it has
-// square ends and edges without blur, which a line has not.
-func (r *chartRenderer) bar(a, z fyne.Position, color fyne.ThemeColorName) {
-	const width = 2.5
-	b := canvas.NewRectangle(r.color(color))
-	b.Move(fyne.NewPos(min(a.X, z.X)-width/2, min(a.Y, z.Y)-width/2))
-	b.Resize(fyne.NewSize(max(a.X, z.X)-min(a.X, z.X)+width, max(a.Y, z.Y)-min(a.Y, z.Y)+width))
-	r.objects = append(r.objects, b)
-}
-
-// dashes draws a broken line of dashes on long with gaps off long.
-func (r *chartRenderer) dashes(a, z fyne.Position, color fyne.ThemeColorName, width, on, off float32) {
-	dx, dy := z.X-a.X, z.Y-a.Y
-	length := float32(math.Hypot(float64(dx), float64(dy)))
-	if length == 0 {
-		return
-	}
-	point := func(d float32) fyne.Position { return fyne.NewPos(a.X+dx*d/length, a.Y+dy*d/length) }
-	for d := float32(0); d < length; d += on + off {
-		r.line(point(d), point(min(d+on, length)), color, width)
-	}
+	r := canvas.NewRectangle(fill)
+	r.CornerRadius = radius
+	r.Resize(size)
+	r.Move(at)
+	d.objects = append(d.objects, r)
 }

@@ -1,83 +1,106 @@
 package window
 
 import (
-	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/theme"
+	"time"
 
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"curfew/auth"
 	"curfew/ui/status"
 )
 
-// A gauge is a card with one countdown: a ring, the number, what it counts.
-type gauge struct {
-	root           *panel
-	ring           *ring
-	value, caption *text
-	small          bool // there was little room at the last layout
-	low            bool // there is little height for it
+// hero is the card that leads the page of a live session: the countdown that
+// will end it, large, the other beside it, and when that will be.
+type hero struct {
+	root             *panel
+	number, what     *text
+	other, otherWhat *text
+	segments         *segments
+	runway           *runway
+	until, then      *text
 }
 
-func newGauge() *gauge {
-	g := &gauge{ring: newRing(em(gaugeLarge), em(10)), value: newLine("", sizeNumber, colorInk).strong(), caption: newLine("", sizeSmall, colorDim)}
-	g.root = newPanel(colorCard, colorLine, 10, pad(14, 12, container.New(gaugeLayout{g}, g.ring, g.value, g.caption)))
-	return g
-}
-
-// lower makes the gauge low, to leave height to what is more urgent.
-func (g *gauge) lower(yes bool) {
-	if g.low != yes {
-		g.low = yes
-		g.root.Refresh()
+func newHero() *hero {
+	h := &hero{
+		number: newText("", sizeNumber, colorInk).strong(), what: newText("", theme.SizeNameSubHeadingText, colorInk).strong(),
+		other: newText("", theme.SizeNameSubHeadingText, colorTime).strong(), otherWhat: newText("", theme.SizeNameSubHeadingText, colorDim),
+		until: newPara("", theme.SizeNameText, colorInk).strong(), then: newPara("", theme.SizeNameText, colorDim),
+		segments: &segments{}, runway: newRunway(),
 	}
+	h.segments.ExtendBaseWidget(h.segments)
+	lead := aligned(baseline, row(gapSmall, h.number, h.what))
+	other := aligned(baseline, row(gapSmall-2, h.other, h.otherWhat))
+	h.root = newCard(column(gapUsual, column(gapSmall, newAside(gapUsual, lead, other), h.segments), h.runway, column(2, h.until, h.then)))
+	return h
 }
 
-func (g *gauge) set(r status.Ring, color fyne.ThemeColorName) {
-	g.ring.set(r.Fraction, color)
+func (h *hero) render(v *View, s auth.Snapshot, words status.View, events []auth.Event) {
+	lead, other := words.Lead, words.Other
+	color := v.fresh(s, countColor(s, lead, v.now))
 	ink := colorInk
 	if color == colorBad {
 		ink = colorBad
 	}
-	g.value.set(r.Value, ink)
-	g.caption.say(r.Caption)
+	h.number.set(lead.Value, ink)
+	h.what.say(lead.What)
+	h.other.set(other.Value, v.fresh(s, countColor(s, other, v.now)))
+	h.otherWhat.say(other.What)
+	h.segments.set(lead.Left, lead.Of, color)
+	h.until.say(words.Outlook.Until)
+	h.then.say(words.Outlook.Then)
+	v.show(h.until, words.Outlook.Until != "")
+	v.show(h.then, words.Outlook.Then != "")
+	r, ok := runwayOf(s, events, v.now)
+	v.show(h.runway, ok)
+	r.color, r.flag, r.last = color, words.Outlook.Flag, words.Outlook.End
+	h.runway.set(r)
 }
 
-// The diameters of a gauge's ring, with room and without.
-const (
-	gaugeLarge = 92
-	gaugeSmall = 56
-)
-
-// gaugeLayout puts the words beside the ring, and makes both smaller where
-// there is no room.
-type gaugeLayout struct{ *gauge }
-
-func (l gaugeLayout) MinSize([]fyne.CanvasObject) fyne.Size {
-	height := em(gaugeLarge)
-	if l.small || l.low {
-		height = em(gaugeSmall) + 8
+// countColor is the colour of a countdown: green refreshes and blue days, until
+// few are left.
+func countColor(s auth.Snapshot, c status.Count, now time.Time) fyne.ThemeColorName {
+	switch age := c.Limit == auth.LimitAge; {
+	case age && c.Fraction == 0 && c.Of > 0, !age && c.Fraction == 0:
+		return colorBad
+	case age && status.FewDays(s, now), !age && status.FewRefreshes(s):
+		return colorWarn
+	case age:
+		return colorTime
 	}
-	return fyne.NewSize(em(gaugeSmall)+12+em(90), max(height, l.value.MinSize().Height+l.caption.MinSize().Height))
+	return colorOK
 }
 
-func (l gaugeLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
-	l.small = size.Width < em(240) || l.low
-	diameter, gap, number, words := em(gaugeLarge), float32(18), sizeNumber, sizeSmall
-	if l.small {
-		diameter, gap, number, words = em(gaugeSmall), 10, theme.SizeNameHeadingText, theme.SizeNameCaptionText
+// segments is what is left of a countdown, to be counted.
+type segments struct {
+	widget.BaseWidget
+	left, of int
+	color    fyne.ThemeColorName
+}
+
+func (s *segments) set(left, of int, color fyne.ThemeColorName) {
+	if s.left != left || s.of != of || s.color != color {
+		s.left, s.of, s.color = left, of, color
+		s.Refresh()
 	}
-	l.ring.stroke = diameter / 9
-	l.ring.Resize(fyne.NewSquareSize(diameter))
-	l.ring.Move(fyne.NewPos(0, (size.Height-diameter)/2))
-	if l.value.size != number {
-		l.value.size, l.caption.size = number, words
-		l.value.Refresh()
-		l.caption.Refresh()
+}
+
+func (s *segments) CreateRenderer() fyne.WidgetRenderer {
+	return newDrawing(s, func() fyne.Size { return fyne.NewSize(em(200), em(14)) }, s.draw)
+}
+
+func (s *segments) draw(d *drawing, size fyne.Size) {
+	gap := float32(4)
+	if s.of > 20 {
+		gap = 3
 	}
-	x := diameter + gap
-	top, below := l.value.MinSize().Height, l.caption.MinSize().Height
-	y := (size.Height - top - below) / 2
-	l.value.Resize(fyne.NewSize(size.Width-x, top))
-	l.value.Move(fyne.NewPos(x, y))
-	l.caption.Resize(fyne.NewSize(size.Width-x, below))
-	l.caption.Move(fyne.NewPos(x, y+top))
+	width := (size.Width - gap*float32(s.of-1)) / float32(s.of)
+	for i := range s.of {
+		color := colorTrack
+		if i < s.left {
+			color = s.color
+		}
+		d.rectangle(fyne.NewPos(float32(i)*(width+gap), 0), fyne.NewSize(width, size.Height), d.color(color), 4)
+	}
 }

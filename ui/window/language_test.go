@@ -70,7 +70,7 @@ func TestLanguageIsChosen(t *testing.T) {
 			chosen = append(chosen, code)
 			status.SetLanguage(code)
 		}
-		s.reads("Signed in", "[Sign out]", "14 of 20", "until Tue 15 Dec, 09:41")
+		s.reads("Signed in", "[Copy access token]", "of 20 refreshes left", "of 30 days left")
 		s.tap(s.side.settings)
 		s.reads("Settings", "Language")
 		s.settings.desktop.language.SetSelected("Deutsch")
@@ -87,7 +87,7 @@ func TestLanguageIsChosen(t *testing.T) {
 			t.Errorf("the menu of a text field says %q", got)
 		}
 		s.tap(s.settings.back)
-		s.reads("Angemeldet", "[Abmelden]", "14 von 20", "bis Di 15.12., 09:41", "für curl aktualisiert, noch 14", "Token geholt")
+		s.reads("Angemeldet", "[Zugriffstoken kopieren]", "von 20 Aktualisierungen übrig", "Gültig bis etwa Di 8.12.", "für curl aktualisiert, noch 14", "Token geholt")
 		s.agent.edit("Spotify", func(s *auth.Snapshot) { s.State = auth.Refreshing })
 		s.settle()
 		s.reads("Wird aktualisiert")

@@ -44,6 +44,7 @@ type mark struct {
 	room   box               // what holds it: it must not stick out
 	seen   box               // the part of the canvas in which it can be seen now
 	path   string            // the widgets it is in, for messages
+	layer  int               // what is lifted lies over all else
 }
 
 // A surveyed canvas is all that is drawn on it, first to last, and what has
@@ -53,6 +54,7 @@ type surveyed struct {
 	marks    []mark
 	squeezed []string // the innermost
 	short    []string // words of ours that were shortened
+	layer    int      // of what is walked over now
 }
 
 // survey walks over all that can be seen on c, as a painter does.
@@ -99,6 +101,10 @@ func (s *surveyed) walk(o fyne.CanvasObject, origin fyne.Position, room, seen bo
 		}
 		s.walk(o.Content, at, room, seen, path)
 	case fyne.Widget:
+		if p, ok := o.(*panel); ok && p.lifted {
+			s.layer++
+			defer func() { s.layer-- }()
+		}
 		if t, ok := o.(*text); ok && !t.wrap {
 			if lines := t.lines(t.Size().Width); len(lines) == 1 && lines[0] != t.words {
 				s.short = append(s.short, lines[0])
@@ -118,13 +124,10 @@ func (s *surveyed) walk(o fyne.CanvasObject, origin fyne.Position, room, seen bo
 		bounds.top = (bounds.top + bounds.bottom - size.Height) / 2
 		bounds.bottom = bounds.top + size.Height
 		if o.Text != "" {
-			s.marks = append(s.marks, mark{o, bounds, room, seen, path})
+			s.marks = append(s.marks, mark{o, bounds, room, seen, path, s.layer})
 		}
-	case *canvas.Line:
-		a, z := origin.Add(o.Position1), origin.Add(o.Position2)
-		s.marks = append(s.marks, mark{o, box{min(a.X, z.X), min(a.Y, z.Y), max(a.X, z.X), max(a.Y, z.Y)}, room, seen, path})
 	default:
-		s.marks = append(s.marks, mark{o, bounds, room, seen, path})
+		s.marks = append(s.marks, mark{o, bounds, room, seen, path, s.layer})
 	}
 }
 
@@ -158,16 +161,15 @@ func (s surveyed) faults() []string {
 			continue
 		}
 		for _, other := range s.marks { // a line is as bad before as behind
-			if l, ok := other.object.(*canvas.Line); ok && l.StrokeColor != color.Color(dark[colorLine]) && l.StrokeColor != color.Color(light[colorLine]) {
-				at := m.at.inset(.5, words.TextSize/4)
-				origin := fyne.NewPos(min(l.Position1.X, l.Position2.X), min(l.Position1.Y, l.Position2.Y))
-				move := fyne.NewPos(other.at.left, other.at.top).Subtract(origin)
-				if crosses(l.Position1.Add(move), l.Position2.Add(move), at.left, at.top, at.right, at.bottom) {
-					complain(m, "a line at %s goes through it", other.at)
-				}
+			at := other.at.meet(m.at.inset(.5, words.TextSize/4))
+			if r, ok := other.object.(*canvas.Rectangle); ok && other.layer == m.layer && min(r.Size().Width, r.Size().Height) <= 3 && !at.empty() {
+				complain(m, "a line at %s goes through it", other.at)
 			}
 		}
 		for _, other := range s.marks[i+1:] {
+			if other.layer != m.layer { // a note lies over the page
+				continue
+			}
 			what := ""
 			switch o := other.object.(type) {
 			case *canvas.Text:
@@ -202,8 +204,8 @@ func colorOf(c color.Color) color.Color {
 	return c
 }
 
-// markup says in lines what is drawn where: words, shapes with their colours
-// by name, and how many lines a drawing has. What scrolls out of sight is there too.
+// markup says in lines what is drawn where: words, and shapes with their colours
+// by name. What scrolls out of sight is there too.
 func markup(s surveyed, a Appearance) string {
 	p := dark
 	if a == Light {
@@ -221,16 +223,9 @@ func markup(s surveyed, a Appearance) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "canvas %s\n", s.canvas)
-	path, lines := "", map[string]int{}
-	flush := func() {
-		for _, name := range slices.Sorted(maps.Keys(lines)) {
-			fmt.Fprintf(&b, "  %d lines %s\n", lines[name], name)
-		}
-		clear(lines)
-	}
+	path := ""
 	for _, m := range s.marks {
 		if m.path != path {
-			flush()
 			path = m.path
 			fmt.Fprintf(&b, "%s\n", strings.ReplaceAll(path, "*window.", ""))
 		}
@@ -259,11 +254,8 @@ func markup(s surveyed, a Appearance) string {
 				name = o.Resource.Name()
 			}
 			fmt.Fprintf(&b, "  picture %s %s\n", m.at, name)
-		case *canvas.Line:
-			lines[colour(o.StrokeColor)]++
 		}
 	}
-	flush()
 	return b.String()
 }
 
@@ -320,7 +312,7 @@ func TestLayoutFindsFaults(t *testing.T) {
 		{"off the canvas", "not all on the canvas", []fyne.CanvasObject{label("far away", 380, 0, 100)}},
 		{"out of its panel", "sticks out", []fyne.CanvasObject{at(newPanel(colorCard, "", 0, container.NewWithoutLayout(label("below the panel", 0, 20, 150))), 0, 0, 200, 30)}},
 		{"over each other", "the words", []fyne.CanvasObject{label("one", 0, 0, 100), label("two", 10, 8, 100)}},
-		{"struck out", "goes through it", []fyne.CanvasObject{&canvas.Line{StrokeColor: color.White, Position1: fyne.NewPos(10, 0), Position2: fyne.NewPos(20, 40)}, label("one", 0, 10, 100)}},
+		{"struck out", "goes through it", []fyne.CanvasObject{at(canvas.NewRectangle(color.White), 10, 0, 2, 40), label("one", 0, 10, 100)}},
 		{"covered", "a rectangle", []fyne.CanvasObject{label("one", 0, 0, 100), at(canvas.NewRectangle(color.White), 10, 5, 50, 50)}},
 		{"squeezed", "squeezed", []fyne.CanvasObject{at(widget.NewButton("a button of some width", nil), 0, 0, 40, 30)}},
 		{"beside a scroll", "sticks out", []fyne.CanvasObject{at(container.NewVScroll(container.NewWithoutLayout(label("wider than what scrolls it", 60, 0, 200))), 0, 0, 100, 100)}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
@@ -176,6 +178,45 @@ func (s *stage) mayTap(b *button) {
 	}
 }
 
+// menu opens the account's menu, reads it and closes it.
+func (s *stage) menu() (words []string) {
+	for _, d := range s.account.deeds() {
+		words = append(words, d.words)
+	}
+	return words
+}
+
+// choose chooses from the account's menu, or presses the button that is first.
+func (s *stage) choose(words string) {
+	s.t.Helper()
+	if b := s.account.primary; b.Visible() && b.Text == words {
+		s.tap(b)
+		return
+	}
+	s.tap(s.account.more)
+	for _, item := range s.list.menu.Items {
+		if m, ok := item.(interface{ Tapped(*fyne.PointEvent) }); ok && strings.Contains(label(item), words) {
+			m.Tapped(&fyne.PointEvent{})
+			s.settle()
+			return
+		}
+	}
+	s.t.Fatalf("the menu has no %q, but %q", words, s.menu())
+}
+
+// label is all that can be read in o.
+func label(o fyne.CanvasObject) (words string) {
+	switch o := o.(type) {
+	case *canvas.Text:
+		return o.Text
+	case fyne.Widget:
+		for _, c := range test.WidgetRenderer(o).Objects() {
+			words += label(c)
+		}
+	}
+	return words
+}
+
 // key types a key at the focus, or at the window.
 func (s *stage) key(names ...fyne.KeyName) {
 	for _, name := range names {
@@ -235,7 +276,7 @@ func TestSignInOpensTheBrowserOnceAndSaysHowItEnded(t *testing.T) {
 		}
 		s.agent.phase("Notes", auth.PhaseDone, "", "")
 		s.settle()
-		s.reads("Signed in as alice@example.org.", "14 of 20")
+		s.reads("Signed in as alice@example.org.", "14\nof 20 refreshes left")
 		s.readsNot("Signing in to")
 		s.pass(15 * time.Second)
 		s.readsNot("Signed in as")
@@ -244,13 +285,13 @@ func TestSignInOpensTheBrowserOnceAndSaysHowItEnded(t *testing.T) {
 
 func TestSignInThatFailsSaysWhy(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
-		s.tap(s.account.in)
+		s.choose("Sign in again")
 		if got := s.agent.took("sign-in"); len(got) != 1 || got[0] != "sign-in Spotify force=true device=false" {
 			t.Fatalf("calls %q, want one that forces a new session", got)
 		}
 		s.agent.phase("Spotify", auth.PhaseFailed, auth.KindRefused, "You refused access in the browser.")
 		s.settle()
-		s.reads("You refused access in the browser.", "14 of 20")
+		s.reads("You refused access in the browser.", "14\nof 20 refreshes left")
 		s.key(fyne.KeyEscape)
 		s.readsNot("You refused access")
 	})
@@ -260,7 +301,7 @@ func TestSignInThatCannotStartSaysWhatToDo(t *testing.T) {
 	agent := newFakeAgent(spotify())
 	agent.fail["sign-in"] = &auth.Error{Kind: auth.KindUnavailable, Message: "id.example.com cannot be reached", Hint: "check the network"}
 	live(t, agent, func(s *stage) {
-		s.tap(s.account.in)
+		s.choose("Sign in again")
 		s.reads("Id.example.com cannot be reached.", "Check the network")
 		if len(s.opened) != 0 {
 			t.Errorf("opened %q", s.opened)
@@ -324,7 +365,7 @@ func TestSignInStartedElsewhereCanBeJoined(t *testing.T) {
 func TestSignInEndsWithItsAgent(t *testing.T) {
 	agent := newFakeAgent(spotify())
 	live(t, agent, func(s *stage) {
-		s.tap(s.account.in)
+		s.choose("Sign in again")
 		s.reads("Signing in to Spotify")
 		agent.change(func() { agent.down = errDown })
 		s.settle()
@@ -332,10 +373,10 @@ func TestSignInEndsWithItsAgent(t *testing.T) {
 		agent.change(func() { agent.down = nil })
 		s.pass(retryAfter)
 		s.readsNot("Signing in to")
-		s.mayTap(s.account.in)
+		s.reads("Signed in\n")
 
 		// Another one, started elsewhere: its page is not the old one.
-		s.tap(s.account.in)
+		s.choose("Sign in again")
 		agent.edit("Spotify", func(a *auth.Snapshot) { a.SignIn = &auth.SignInView{Flow: "flow-2", Phase: auth.PhaseBrowser} })
 		s.settle()
 		agent.started.Flow, agent.started.URL = "flow-2", "https://id.example.com/authorize?state=y"
@@ -348,10 +389,10 @@ func TestSignInEndsWithItsAgent(t *testing.T) {
 
 func TestCancelSignIn(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
-		s.tap(s.account.in)
+		s.choose("Sign in again")
 		s.tap(s.account.signIn.stop)
 		s.calls("cancel", 1)
-		s.reads("Sign-in cancelled. Nothing has changed.", "14 of 20")
+		s.reads("Sign-in cancelled. Nothing has changed.", "14\nof 20 refreshes left")
 		s.readsNot("was cancelled.") // the agent's word for it, a second time
 	})
 }
@@ -359,7 +400,7 @@ func TestCancelSignIn(t *testing.T) {
 func TestCopiedTokenLeavesTheClipboard(t *testing.T) {
 	agent := newFakeAgent(spotify())
 	live(t, agent, func(s *stage) {
-		s.tap(s.account.copy)
+		s.tap(s.account.primary)
 		if got := s.agent.took("token"); len(got) != 1 || got[0] != "token Spotify 1m0s curfew-window" {
 			t.Fatalf("calls %q", got)
 		}
@@ -383,7 +424,7 @@ func TestCopiedTokenLeavesTheClipboard(t *testing.T) {
 
 func TestClipboardOfOthersIsLeftAlone(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
-		s.tap(s.account.copy)
+		s.tap(s.account.primary)
 		s.Clipboard.SetContent("something a person copied since")
 		s.pass(time.Minute)
 		if got := s.Clipboard.Content(); got != "something a person copied since" {
@@ -395,9 +436,9 @@ func TestClipboardOfOthersIsLeftAlone(t *testing.T) {
 func TestSecondCopyBeginsAnew(t *testing.T) {
 	agent := newFakeAgent(spotify())
 	live(t, agent, func(s *stage) {
-		s.tap(s.account.copy)
+		s.tap(s.account.primary)
 		s.pass(30 * time.Second)
-		s.tap(s.account.copy)
+		s.tap(s.account.primary)
 		s.reads("cleared in 45 s")
 		s.pass(44 * time.Second)
 		if got := s.Clipboard.Content(); got != agent.token {
@@ -413,7 +454,7 @@ func TestSecondCopyBeginsAnew(t *testing.T) {
 func TestNoClipboard(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
 		s.copyErr = &auth.Error{Kind: auth.KindFailed, Message: "there is no clipboard", Hint: "use: curfew token NAME"}
-		s.tap(s.account.copy)
+		s.tap(s.account.primary)
 		s.reads("There is no clipboard.", "Use: curfew token NAME")
 		s.readsNot("Access token copied.")
 	})
@@ -421,7 +462,7 @@ func TestNoClipboard(t *testing.T) {
 
 func TestClosingClearsTheClipboard(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
-		s.tap(s.account.copy)
+		s.tap(s.account.primary)
 		s.Closing()
 		if got := s.Clipboard.Content(); got != "" {
 			t.Errorf("the clipboard has %q", got)
@@ -431,15 +472,13 @@ func TestClosingClearsTheClipboard(t *testing.T) {
 
 func TestRefreshNowSaysWhatItCosts(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
-		s.reads("Refresh now uses 1 of 14 refreshes.")
-		s.tap(s.account.refresh)
+		s.choose("Refresh now (uses 1 of 14 left)")
 		s.calls("refresh", 1)
-		s.reads("Refreshed: 13 of 20 refreshes, 23 d left.", "Refresh now uses 1 of 13 refreshes.", "13 of 20")
+		s.reads("Refreshed: 13 of 20 refreshes, 23 d left.", "13\nof 20 refreshes left")
 		s.agent.edit("Spotify", func(s *auth.Snapshot) { s.RefreshesUsed, s.RefreshesLeft = 20, 0 })
 		s.settle()
-		s.reads("No refreshes are left.")
-		if !s.account.refresh.Disabled() {
-			t.Error("a refresh can be asked for though none is left")
+		if menu := s.menu(); slices.ContainsFunc(menu, func(words string) bool { return strings.Contains(words, "Refresh") }) {
+			t.Errorf("a refresh can be asked for though none is left: %q", menu)
 		}
 	})
 }
@@ -448,10 +487,10 @@ func TestRefusedRefreshIsExplainedInPlace(t *testing.T) {
 	agent := newFakeAgent(spotify())
 	agent.fail["refresh"] = &auth.Error{Kind: auth.KindSignInNeeded, Reason: auth.ByRefreshes, Message: auth.MessageRefreshes}
 	live(t, agent, func(s *stage) {
-		s.tap(s.account.refresh)
+		s.choose("Refresh now (uses 1 of 14 left)")
 		s.reads(auth.MessageRefreshes, "Choose Sign in again.")
-		if s.account.refresh.Disabled() {
-			t.Error("the button stays unusable after an error")
+		if s.account.more.Disabled() {
+			t.Error("the menu stays unusable after an error")
 		}
 	})
 }
@@ -464,22 +503,24 @@ func TestUnlock(t *testing.T) {
 	agent.fail["unlock"] = &auth.Error{Kind: auth.KindKeychain, Message: "the keychain refused", Hint: "allow it"}
 	live(t, agent, func(s *stage) {
 		s.reads("[Unlock]")
-		s.readsNot("[Sign in again]") // it could not be kept
-		s.tap(s.account.unlock)
+		if menu := s.menu(); slices.Contains(menu, "Sign in again") {
+			t.Errorf("the menu is %q, but a session could not be kept", menu)
+		}
+		s.tap(s.account.primary)
 		s.calls("unlock", 1)
 		s.reads("The keychain refused.", "Allow it", "[Unlock]")
 
 		delete(agent.fail, "unlock")
-		s.tap(s.account.unlock)
+		s.tap(s.account.primary)
 		s.calls("unlock", 2)
 		s.readsNot("[Unlock]", "The keychain refused.")
-		s.reads("[Sign in again]")
+		s.choose("Sign in again")
 	})
 }
 
 func TestSignOutAsksFirst(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
-		s.tap(s.account.out)
+		s.choose("Sign out")
 		s.calls("sign-out", 0)
 		s.reads("Sign out of Spotify?", "This ends the session here and at the server.")
 		if s.window.Canvas().Focused() != fyne.Focusable(s.account.keep) {
@@ -488,16 +529,16 @@ func TestSignOutAsksFirst(t *testing.T) {
 		s.key(fyne.KeyEscape)
 		s.readsNot("Sign out of Spotify?")
 
-		s.tap(s.account.out)
+		s.choose("Sign out")
 		s.tap(s.account.keep)
 		s.readsNot("Sign out of Spotify?")
 		s.calls("sign-out", 0)
 
-		s.tap(s.account.out)
+		s.choose("Sign out")
 		s.tap(s.account.yes)
 		s.calls("sign-out", 1)
 		s.reads("no way to revoke", "[Open the provider's page]")
-		s.tap(s.account.result.buttons[0])
+		s.tap(s.account.result.named)
 		if len(s.opened) != 1 || s.opened[0] != "https://provider.example/apps" {
 			t.Errorf("opened %q", s.opened)
 		}
@@ -629,7 +670,7 @@ func TestEditAccount(t *testing.T) {
 		s.reads("The server cannot be reached (no such host).")
 		delete(agent.fail, "sign-in")
 
-		s.tap(s.account.call.edit)
+		s.choose("Edit account")
 		s.reads("Edit "+name, "[Save and sign in]", "Issuer address")
 		s.readsNot("What you call it") // it stays
 		if got := s.add.typed(); !auth.SameAccount(got, before) {
@@ -643,7 +684,7 @@ func TestEditAccount(t *testing.T) {
 		s.readsNot("[Save and sign in]")
 		s.calls("put", 0)
 
-		s.tap(s.account.call.edit)
+		s.choose("Edit account")
 		s.Refit() // a larger text takes nothing away
 		s.reads("Edit " + name)
 		s.add.issuer.entry.SetText("http://id.example.com")
@@ -665,11 +706,13 @@ func TestEditAccount(t *testing.T) {
 		// A session, and what belongs to it, is left alone.
 		s.Select("Spotify")
 		s.settle()
-		s.readsNot("[Edit account]")
+		if menu := s.menu(); slices.Contains(menu, "Edit account") {
+			t.Errorf("a live session's menu is %q", menu)
+		}
 		// After one, the form is there again; and a new account begins with nothing.
 		s.Select("Gitea")
 		s.settle()
-		s.tap(s.account.over.edit)
+		s.choose("Edit account")
 		s.reads("Edit Gitea")
 		s.add.provider.SetSelected("Microsoft Entra ID")
 		s.tap(s.side.add)
@@ -684,9 +727,9 @@ func TestAgentThatGoesAwayAndComesBack(t *testing.T) {
 	live(t, agent, func(s *stage) {
 		agent.change(func() { agent.down = errDown })
 		s.settle()
-		s.reads("The agent is not running.", "What you see is from before.", "[Start the agent]", "14 of 20")
+		s.reads("The agent is not running.", "What you see is from before.", "[Start the agent]", "14\nof 20 refreshes left")
 		s.calls("ensure", 0) // somebody ended it: it stays ended
-		for _, b := range []*button{s.account.out, s.account.in, s.account.copy, s.account.refresh} {
+		for _, b := range []*button{s.account.primary, s.account.more} {
 			if !b.Disabled() {
 				t.Errorf("%q can be pressed without an agent", b.Text)
 			}
@@ -696,7 +739,7 @@ func TestAgentThatGoesAwayAndComesBack(t *testing.T) {
 		agent.change(func() { agent.down = nil })
 		s.pass(retryAfter)
 		s.readsNot("The agent is not running.")
-		if s.account.refresh.Disabled() {
+		if s.account.more.Disabled() {
 			t.Error("the buttons stay unusable")
 		}
 	})
@@ -710,9 +753,9 @@ func TestAgentIsStartedFirstAndOnDemand(t *testing.T) {
 		s.calls("ensure", 1)
 		s.reads("There is no program curfew.", "No connection to the agent")
 		agent.cannot = nil
-		s.tap(s.link.buttons[0])
+		s.tap(s.link.named)
 		s.calls("ensure", 2)
-		s.reads("14 of 20")
+		s.reads("14\nof 20 refreshes left")
 		s.readsNot("There is no program curfew.")
 	})
 }
@@ -733,23 +776,23 @@ func TestKeyboard(t *testing.T) {
 			t.Errorf("remembered %q", s.chosen)
 		}
 		var names []string
-		for range 7 {
+		for range 5 {
 			s.key(fyne.KeyTab)
 			if b, ok := c.Focused().(*button); ok {
 				names = append(names, b.Text)
 			}
 		}
-		want := "Add account,Settings,Sign out,Sign in again,Copy access token,Refresh now,All"
+		want := "Add account,Settings,Sign in again,,Show all"
 		if got := strings.Join(names, ","); got != want {
 			t.Errorf("Tab visits %s\nwant       %s", got, want)
 		}
 		s.key(fyne.KeyEscape)
-		s.focus(s.account.refresh)
+		s.Select("Spotify")
+		s.focus(s.account.primary)
 		s.key(fyne.KeyReturn)
-		s.calls("refresh", 1)
-		s.focus(s.account.refresh)
+		s.calls("token", 1)
 		s.key(fyne.KeySpace)
-		s.calls("refresh", 2)
+		s.calls("token", 2)
 		events := len(s.agent.took("events"))
 		s.key(fyne.KeyF5)
 		if got := len(s.agent.took("events")); got != events+1 {
@@ -771,11 +814,11 @@ func TestKeyboard(t *testing.T) {
 func TestNothingIsDrawnWhenNothingChanged(t *testing.T) {
 	live(t, newFakeAgent(spotify(), entra(), gitea()), func(s *stage) {
 		s.tick()
-		before := test.WidgetRenderer(s.account.chart).Objects()[0]
+		before := test.WidgetRenderer(s.account.hero.runway).Objects()[0]
 		s.tick()
 		s.Show(s.snaps, s.now)
-		if test.WidgetRenderer(s.account.chart).Objects()[0] != before {
-			t.Error("the chart was drawn anew")
+		if test.WidgetRenderer(s.account.hero.runway).Objects()[0] != before {
+			t.Error("the runway was drawn anew")
 		}
 		if s.moved {
 			t.Error("something was laid out anew")
@@ -801,23 +844,27 @@ func TestSettings(t *testing.T) {
 		}
 		s.reads("Paused until you turn it on again.")
 		s.calls("pause", 1) // what the agent says is shown, not asked for again
+		s.tap(s.settings.back)
+		s.reads("14\nof 20 refreshes left")
+	})
+}
 
-		s.settings.account.which.SetSelectedIndex(1)
+func TestRemoveAsksFirst(t *testing.T) {
+	live(t, newFakeAgent(spotify(), entra()), func(s *stage) {
+		s.Select("Work (Entra)")
 		s.settle()
-		s.tap(s.settings.account.remove)
+		s.choose("Remove account")
 		s.reads("Remove Work (Entra)?", "This ends its session here and at the server")
-		if s.window.Canvas().Focused() != fyne.Focusable(s.settings.account.keep) {
+		if s.window.Canvas().Focused() != fyne.Focusable(s.account.keep) {
 			t.Error("the focus is not on the harmless answer")
 		}
 		s.key(fyne.KeyEscape)
 		s.readsNot("Remove Work (Entra)?")
-		s.tap(s.settings.account.remove)
-		s.tap(s.settings.account.yes)
+		s.choose("Remove account")
+		s.tap(s.account.yes)
 		s.calls("remove", 1)
-		s.reads("Work (Entra) is removed. ", "the server revoked the session")
+		s.reads("Work (Entra) is removed. ", "the server revoked the session", "14\nof 20 refreshes left")
 		s.readsNot("Work (Entra)\n")
-		s.tap(s.settings.back)
-		s.reads("14 of 20")
 	})
 }
 
@@ -1093,7 +1140,7 @@ func TestGo(t *testing.T) {
 		s.Go(Wish{Account: "Work (Entra)"})
 		s.reads("3 of 20")
 		s.Go(Wish{Account: "Spotify", Page: "nowhere"})
-		s.reads("14 of 20")
+		s.reads("14\nof 20 refreshes left")
 	})
 }
 
@@ -1138,25 +1185,37 @@ func TestThirtyAccountsScroll(t *testing.T) {
 }
 
 // TestPrimary: a healthy account's bright button copies its token; one that
-// wants a person asks for the sign-in.
+// wants a person asks for the sign-in. What cannot be done is not there.
 func TestPrimary(t *testing.T) {
 	few := spotify()
 	few.RefreshesUsed, few.RefreshesLeft = 18, 2
+	locked := in(spotify(), auth.Locked, "")
+	again := spotify()
+	again.SignIn = &auth.SignInView{Flow: "flow", Phase: auth.PhaseBrowser}
 	for _, tt := range []struct {
-		name     string
-		account  auth.Snapshot
-		copy, in widget.Importance
+		name    string
+		account auth.Snapshot
+		want    string // the bright button, then the menu
 	}{
-		{"healthy", spotify(), widget.HighImportance, widget.MediumImportance},
-		{"two refreshes left", few, widget.MediumImportance, widget.HighImportance},
+		{"healthy", spotify(), "*Copy access token|Refresh now (uses 1 of 14 left)|Sign in again|Sign out|Remove account"},
+		{"two refreshes left", few, "*Sign in again|Copy access token|Refresh now (uses 1 of 2 left)|Sign out|Remove account"},
+		{"locked", locked, "*Unlock|Sign out|Remove account"},
+		{"signing in again", again, "Copy access token|Refresh now (uses 1 of 14 left)|Sign out"},
+		{"never signed in", fresh(), "Edit account|Remove account"},
+		{"ended", gitea(), "Edit account|Remove account"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			live(t, newFakeAgent(tt.account), func(s *stage) {
-				if got := s.account.copy.Importance; got != tt.copy {
-					t.Errorf("Copy access token has importance %v", got)
+				got := s.menu()
+				if b := s.account.primary; b.Visible() {
+					words := b.Text
+					if b.Importance == widget.HighImportance {
+						words = "*" + words
+					}
+					got = append([]string{words}, got...)
 				}
-				if got := s.account.in.Importance; got != tt.in {
-					t.Errorf("Sign in again has importance %v", got)
+				if got := strings.Join(got, "|"); got != tt.want {
+					t.Errorf("got  %s\nwant %s", got, tt.want)
 				}
 			})
 		})

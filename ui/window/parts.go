@@ -19,6 +19,7 @@ type panel struct {
 	fill, line fyne.ThemeColorName // "": none
 	stripe     fyne.ThemeColorName // a bar down the leading edge; "": none
 	radius     float32
+	lifted     bool // it lies over other things
 }
 
 func newPanel(fill, line fyne.ThemeColorName, radius float32, content fyne.CanvasObject) *panel {
@@ -84,7 +85,8 @@ type button struct {
 	widget.Button
 	view             *View
 	focused, hovered bool
-	small            bool // words alone, as a link has
+	small            bool   // words alone, as a link has
+	name             string // what it is called where its words are a sign
 }
 
 func newButton(v *View, words string, tapped func()) *button {
@@ -98,14 +100,10 @@ func (b *button) primary() *button { b.Importance = widget.HighImportance; retur
 func (b *button) quiet() *button   { b.Importance = widget.LowImportance; return b }
 func (b *button) danger() *button  { b.Importance = widget.DangerImportance; return b }
 
-// bright makes the button the one to press, or one among others.
-func (b *button) bright(yes bool) {
-	importance := widget.MediumImportance
-	if yes {
-		importance = widget.HighImportance
-	}
-	if b.Importance != importance {
-		b.Importance = importance
+// become gives the button another importance.
+func (b *button) become(i widget.Importance) {
+	if b.Importance != i {
+		b.Importance = i
 		b.Refresh()
 	}
 }
@@ -401,26 +399,42 @@ func (c *choice) Tapped(*fyne.PointEvent) {
 
 // open shows the list of the options.
 func (c *choice) open() {
-	canvas := fyne.CurrentApp().Driver().CanvasForObject(c)
-	if canvas == nil || c.Disabled() {
+	if c.Disabled() {
 		return
 	}
 	menu := fyne.NewMenu("")
 	for _, option := range c.Options {
 		menu.Items = append(menu.Items, fyne.NewMenuItem(option, func() { c.SetSelected(option) }))
 	}
-	c.view.list.close()
-	list := &choiceList{widget.NewPopUpMenu(menu, canvas), c}
-	list.menu.OnDismiss = list.menu.Hide
-	c.view.list = list
-	list.menu.Show()
-	list.place()
+	c.view.openList(c, menu)
 }
 
-// A choiceList is the list of a choice's options, while it is open and after.
+// openMenu shows deeds in a list at button b.
+func (v *View) openMenu(b *button, deeds []deed) {
+	menu := fyne.NewMenu("")
+	for _, d := range deeds {
+		menu.Items = append(menu.Items, fyne.NewMenuItem(d.words, func() { d.do(v.selected) }))
+	}
+	v.openList(b, menu)
+}
+
+// openList shows menu at the widget it is of.
+func (v *View) openList(of fyne.CanvasObject, menu *fyne.Menu) {
+	canvas := fyne.CurrentApp().Driver().CanvasForObject(of)
+	if canvas == nil {
+		return
+	}
+	v.list.close()
+	v.list = &choiceList{widget.NewPopUpMenu(menu, canvas), of}
+	v.list.menu.OnDismiss = v.list.menu.Hide
+	v.list.menu.Show()
+	v.list.place()
+}
+
+// A choiceList is a list at what it was opened with, while it is open and after.
 type choiceList struct {
 	menu *widget.PopUpMenu
-	of   *choice
+	of   fyne.CanvasObject
 }
 
 func (l *choiceList) close() {
@@ -429,9 +443,9 @@ func (l *choiceList) close() {
 	}
 }
 
-// place puts an open list below its choice, or above it where there is room
+// place puts an open list below what it belongs to, or above it where there is room
 // for it only there. One that is too long for both is as long as the window
-// allows, and scrolls. Without a choice there is no list.
+// allows, and scrolls. Without what it belongs to there is no list.
 func (l *choiceList) place() {
 	if l == nil || !l.menu.Visible() {
 		return
@@ -443,8 +457,9 @@ func (l *choiceList) place() {
 		return
 	}
 	at := driver.AbsolutePositionForObject(l.of)
-	size := fyne.NewSize(l.of.Size().Width, l.menu.MinSize().Height)
-	const overlap = 1 // of the list and the outline of its choice
+	size := fyne.NewSize(max(l.of.Size().Width, l.menu.MinSize().Width), l.menu.MinSize().Height)
+	at.X = max(0, min(at.X, at.X+l.of.Size().Width-size.Width)) // a wide one ends where its button does
+	const overlap = 1                                           // of the list and the outline of its choice
 	below, bottom := at.Y+l.of.Size().Height-overlap, canvas.Size().Height
 	switch above := at.Y + overlap - size.Height; {
 	case below+size.Height <= bottom:
@@ -595,9 +610,21 @@ func (l *wrapLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 type align int
 
 const (
-	centre align = iota // each in the middle of the row's height
-	top                 // hanging from its top
+	centre   align = iota // each in the middle of the row's height
+	top                   // hanging from its top
+	baseline              // words of any size on one line
 )
+
+// at is how far below the top of a row an object of height stands.
+func (a align) at(row, height float32) float32 {
+	switch a {
+	case top:
+		return 0
+	case baseline:
+		return (row - height) * .785 // so much of a line of the font is above it
+	}
+	return (row - height) / 2
+}
 
 // aligned returns a row made by row or rowOf, with its objects aligned.
 func aligned(how align, row *fyne.Container) *fyne.Container {
@@ -653,13 +680,71 @@ func (l *rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 			widths[i] += max(0, left)
 		}
 		height := o.MinSize().Height
-		y := (size.Height - height) / 2
-		if l.align == top {
-			y = 0
-		}
 		o.Resize(fyne.NewSize(widths[i], height))
-		o.Move(fyne.NewPos(x, y))
+		o.Move(fyne.NewPos(x, l.align.at(size.Height, height)))
 		x += widths[i] + l.gap
+	}
+}
+
+// newAside puts asides at the trailing end of a row that lead fills, or below it
+// where lead would be squeezed.
+func newAside(gap float32, lead fyne.CanvasObject, asides ...fyne.CanvasObject) *fyne.Container {
+	return container.New(&asideLayout{gap: gap, align: baseline}, append([]fyne.CanvasObject{lead}, asides...)...)
+}
+
+type asideLayout struct {
+	gap   float32
+	least func() float32 // that lead wants; nil: what it needs
+	align align
+	below bool // at the last layout
+}
+
+func (l *asideLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	lead := objects[0].MinSize()
+	size, beside := lead, float32(0)
+	for _, o := range visible(objects[1:]) {
+		m := o.MinSize()
+		if l.below {
+			size.Height = max(size.Height, lead.Height+l.gap/2+m.Height)
+		} else {
+			size.Height = max(size.Height, m.Height)
+		}
+		beside += l.gap + m.Width
+	}
+	size.Width = max(size.Width, beside-l.gap) // each has room on a line of its own
+	return size
+}
+
+func (l *asideLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	lead, shown := objects[0], visible(objects[1:])
+	room, least := size.Width, lead.MinSize().Width
+	if l.least != nil {
+		least = l.least()
+	}
+	for _, o := range shown {
+		room -= l.gap + o.MinSize().Width
+	}
+	l.below = len(shown) > 0 && room < least
+	at := fyne.NewPos(room+l.gap, 0)
+	if l.below {
+		room, at = size.Width, fyne.Position{}
+	}
+	lead.Resize(fyne.NewSize(room, lead.Size().Height))
+	tall := lead.MinSize().Height // which its width decides
+	lead.Resize(fyne.NewSize(room, tall))
+	lead.Move(fyne.NewPos(0, l.align.at(size.Height, tall)))
+	if l.below {
+		lead.Move(fyne.Position{})
+	}
+	for _, o := range shown {
+		m := o.MinSize()
+		at.Y = l.align.at(size.Height, m.Height)
+		if l.below {
+			at.Y = tall + l.gap/2
+		}
+		o.Resize(m)
+		o.Move(at)
+		at.X += m.Width + l.gap
 	}
 }
 

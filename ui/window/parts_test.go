@@ -12,6 +12,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/shots"
+	"curfew/ui/status"
 )
 
 func TestTextFitsItsWidth(t *testing.T) {
@@ -200,7 +201,7 @@ func TestRenderersCanBeReplaced(t *testing.T) {
 			case fyne.Widget:
 				old := test.WidgetRenderer(o).Objects()
 				switch o.(type) {
-				case *panel, *text, *ring, *chart, *button, *choice, *radio, *accountRow, *accountList:
+				case *panel, *text, *ring, *runway, *segments, *button, *choice, *radio, *accountRow, *accountList:
 					n++
 					r := o.CreateRenderer()
 					r.Refresh()
@@ -225,41 +226,39 @@ func TestRenderersCanBeReplaced(t *testing.T) {
 	}
 }
 
-func TestBurnDown(t *testing.T) {
+func TestRunway(t *testing.T) {
 	s := spotify()
 	events := history(s)
 	events = append([]auth.Event{{At: s.SignedInAt.Add(-day), Kind: auth.EventRefresh, Count: 3}}, events...) // of the session before
 	events = append(events, auth.Event{At: ahead(time.Hour), Kind: auth.EventRefresh, Count: 7})              // of a clock set back
-	b, ok := burnDown(s, events, noon)
-	if !ok || len(b.spent) != 6 || b.spent[0].left != 19 || b.spent[5].left != 14 {
-		t.Fatalf("burn-down %+v, %v; want the six refreshes of this session", b, ok)
+	r, ok := runwayOf(s, events, noon)
+	if !ok || len(r.spent) != 6 || !r.until.Equal(s.Forecast.EndsAt) {
+		t.Fatalf("runway %+v, %v; want the six refreshes of this session and its forecast", r, ok)
 	}
-	if !b.until.Equal(s.Forecast.EndsAt) || b.leftThen != 0 {
-		t.Errorf("the forecast ends at %v with %v left, want %v with 0", b.until, b.leftThen, s.Forecast.EndsAt)
+	s.Forecast.EndsAt = s.EndsAt
+	if r, _ = runwayOf(s, events, noon); !r.until.IsZero() {
+		t.Errorf("a flag at %v, though the days end first", r.until)
 	}
-
-	s.Forecast = auth.ForecastView{EndsAt: ahead(40 * day), By: auth.LimitAge, RefreshesPer1d: .5}
-	b, _ = burnDown(s, events, noon)
-	if !b.until.Equal(s.EndsAt) || b.leftThen != 14-.5*23 {
-		t.Errorf("the forecast ends at %v with %v left, want the age limit with 2.5", b.until, b.leftThen)
+	s.Forecast.EndsAt, s.Forecast.HistoryDays = ahead(day), .5
+	if r, _ = runwayOf(s, events, noon); !r.until.IsZero() {
+		t.Errorf("a flag at %v, from half a day of use", r.until)
 	}
 	for name, broken := range map[string]auth.Snapshot{
 		"no session": fresh(),
 		"backwards":  {SignedInAt: noon, EndsAt: ago(day), MaxRefreshes: 20},
-		"no budget":  {SignedInAt: noon, EndsAt: ahead(day)},
 	} {
-		if _, ok := burnDown(broken, nil, noon); ok {
-			t.Errorf("%s has a burn-down", name)
+		if _, ok := runwayOf(broken, nil, noon); ok {
+			t.Errorf("%s has a runway", name)
 		}
 	}
 	over := gitea()
-	if b, ok := burnDown(over, history(over), ahead(90*day)); !ok || !b.over || !b.now.Equal(over.EndedAt) || b.left != 0 || !b.until.IsZero() {
-		t.Errorf("an ended session has now %v and a forecast until %v", b.now, b.until)
+	if r, ok := runwayOf(over, history(over), ahead(90*day)); !ok || !r.over || !r.now.Equal(over.EndedAt) || !r.until.IsZero() {
+		t.Errorf("an ended session has now %v and a forecast until %v", r.now, r.until)
 	}
 }
 
-// TestChartStaysInsideItsCard draws sane and insane burn-downs in every size.
-func TestChartStaysInsideItsCard(t *testing.T) {
+// TestRunwayStaysInsideItsCard draws sane and insane runways in every size.
+func TestRunwayStaysInsideItsCard(t *testing.T) {
 	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
 	soon := spotify()
 	soon.Forecast.EndsAt = ahead(time.Minute)
@@ -267,16 +266,16 @@ func TestChartStaysInsideItsCard(t *testing.T) {
 	late.RefreshesLeft, late.RefreshesUsed, late.EndsAt = 20, 0, ahead(time.Second)
 	begin := spotify()
 	begin.SignedInAt, begin.EndsAt, begin.RefreshesLeft = noon, ahead(30*day), 20
-	odd := spotify()
-	odd.RefreshesLeft, odd.MaxRefreshes = 900, 20
-	for _, s := range []auth.Snapshot{spotify(), entra(), gitea(), soon, late, begin, odd} {
-		for _, size := range []fyne.Size{{Width: 1, Height: 1}, {Width: 120, Height: 60}, {Width: 300, Height: 118}, {Width: 1200, Height: 600}} {
-			b, _ := burnDown(s, history(s), noon)
-			b.color = colorOK
-			c := newChart(time.UTC)
-			c.Resize(size)
-			c.set(b)
-			for _, o := range test.WidgetRenderer(c).Objects() {
+	for _, s := range []auth.Snapshot{spotify(), entra(), gitea(), soon, late, begin} {
+		for _, width := range []float32{1, 120, 300, 1200} {
+			words := status.Describe(s, noon).Outlook
+			track, _ := runwayOf(s, history(s), noon)
+			track.color, track.flag, track.last = colorOK, words.Flag, words.End
+			r := newRunway()
+			size := fyne.NewSize(width, r.MinSize().Height)
+			r.Resize(size)
+			r.set(track)
+			for _, o := range test.WidgetRenderer(r).Objects() {
 				p, z := o.Position(), o.Position().Add(o.Size())
 				if p.X < -1 || p.Y < -1 || z.X > size.Width+1 || z.Y > size.Height+1 {
 					t.Errorf("%s at %v: %T from %v to %v", s.Name, size, o, p, z)

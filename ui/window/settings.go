@@ -118,13 +118,6 @@ func (p *settingsPage) put(s *section, edit func(*auth.General), done func()) {
 	})
 }
 
-// leave takes back an open question and reports whether there was one.
-func (p *settingsPage) leave() bool {
-	asked := p.account.asking
-	p.account.asking = false
-	return asked
-}
-
 func (p *settingsPage) render() {
 	if p.view.usable() && !p.asked {
 		p.load()
@@ -216,8 +209,7 @@ func (s *section) render() {
 	}
 }
 
-// accountSettings is how one account is refreshed, with what that costs, and
-// removing it.
+// accountSettings is how one account is refreshed, with what that costs.
 type accountSettings struct {
 	*section
 	name    string // of the account
@@ -230,11 +222,6 @@ type accountSettings struct {
 	report  map[string]auth.ForecastReport
 	basis   *text // what the costs are made from
 	why     string
-
-	asking    bool // "Remove?" is on screen
-	remove    *button
-	question  *bar
-	yes, keep *button
 }
 
 // modes in the order in which they are offered.
@@ -248,19 +235,9 @@ func newAccountSettings(v *View) *accountSettings {
 	a.only = newLine("", theme.SizeNameText, colorDim)
 	a.modes = newRadioGroup(v, len(modes), func(at int) { a.choose(modes[at]) })
 	a.basis = newPara("", theme.SizeNameCaptionText, colorDim)
-	a.remove = newButton(v, tr("Remove account"), func() {
-		a.asking, a.note = true, nil
-		v.render()
-		v.focus(a.keep)
-	})
-	a.yes = newButton(v, tr("Remove"), a.removeIt).danger()
-	a.keep = newButton(v, tr("Keep"), v.escape)
-	a.question = newBar(v, a.keep, a.yes)
 	head := newHeading(tr("When to refresh"))
 	a.among = container.New(fixedWidth(em(200)), a.which)
 	a.section = newSection(v, rowOf(12, head, head, a.only, a.among), a.modes.root, a.basis)
-	a.body.Add(a.question.root)
-	a.body.Add(buttons(a.remove))
 	return a
 }
 
@@ -269,7 +246,7 @@ func (a *accountSettings) turn(at int) {
 	if at < 0 || at >= len(a.names) || a.names[at] == a.name {
 		return
 	}
-	a.name, a.note, a.asking = a.names[at], nil, false
+	a.name, a.note = a.names[at], nil
 	a.view.render()
 }
 
@@ -306,29 +283,6 @@ func (a *accountSettings) choose(mode auth.Mode) {
 
 func (a *accountSettings) title() string { return status.Name(auth.Snapshot{Name: a.name}) }
 
-func (a *accountSettings) removeIt() {
-	v, name := a.view, a.name
-	if !a.asking {
-		return
-	}
-	s, _ := v.snapshot(name)
-	gone := tr("%s is removed.", status.Name(s))
-	var result auth.SignOutResult
-	a.change(func(ctx context.Context) (err error) {
-		result, err = v.Agent.Remove(ctx, name)
-		return err
-	}, func() *note {
-		a.asking = false
-		delete(v.locals, name)
-		v.settings.note = saved(gone)
-		if status.HasSession(s) {
-			v.settings.note = v.signedOut(result) // with what is left to do, where there is something
-			v.settings.note.words = gone + " " + v.settings.note.words
-		}
-		return nil
-	})
-}
-
 func (a *accountSettings) render() {
 	v := a.view
 	var names []string
@@ -336,7 +290,7 @@ func (a *accountSettings) render() {
 		names = append(names, s.Name)
 	}
 	if !slices.Contains(names, a.name) && len(names) > 0 {
-		a.name, a.asking = names[0], false
+		a.name = names[0]
 		if slices.Contains(names, v.selected) {
 			a.name = v.selected
 		}
@@ -357,7 +311,6 @@ func (a *accountSettings) render() {
 	v.show(a.among, len(names) > 1)
 	v.show(a.only, len(names) == 1)
 	v.show(a.modes.root, ok)
-	v.show(a.remove, ok && !a.asking)
 	a.only.say(status.Name(s))
 	report, known := a.report[a.name]
 	chosen := -1
@@ -372,25 +325,10 @@ func (a *accountSettings) render() {
 			chosen = i
 		}
 	}
-	a.modes.set(chosen, a.usable() && !a.asking)
+	a.modes.set(chosen, a.usable())
 	a.basis.say(a.why)
 	v.show(a.basis, ok && a.why != "")
-	a.question.set(a.asked())
-	a.yes.set(tr("Remove"), a.usable())
-	a.remove.set(tr("Remove account"), a.usable())
 	a.section.render()
-}
-
-func (a *accountSettings) asked() *note {
-	s, ok := a.view.snapshot(a.name)
-	if !ok || !a.asking {
-		return nil
-	}
-	n := &note{tone: colorBad, words: tr("Remove %s?", status.Name(s)), hint: tr("This forgets its settings. Tools that ask for its tokens will fail.")}
-	if status.HasSession(s) {
-		n.hint = tr("This ends its session here and at the server, and forgets its settings. Tools that ask for its tokens will fail.")
-	}
-	return n
 }
 
 // pauseSettings is the one switch for all accounts.

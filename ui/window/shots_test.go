@@ -62,6 +62,8 @@ func shotList() []shot {
 		add(name, caption, func(s *screen) { set(s, s.local("Spotify")) }, spotify())
 	}
 	mine("ask-sign-out", "asked before signing out", func(s *screen, l *local) { s.askSignOut("Spotify"); s.focus(nil) })
+	mine("ask-remove", "asked before removing an account", func(s *screen, l *local) { s.askRemove("Spotify"); s.focus(nil) })
+	mine("menu", "what can be done with an account", func(s *screen, l *local) { s.account.more.OnTapped() })
 	mine("busy-sign-out", "signing out", func(s *screen, l *local) { l.busy = busySignOut })
 	mine("busy-copy", "a token is being copied", func(s *screen, l *local) { l.busy = busyToken })
 	mine("busy-refresh", "a refresh was asked for", func(s *screen, l *local) { l.busy = busyRefresh })
@@ -140,7 +142,6 @@ func shotList() []shot {
 	paused := spotify()
 	paused.Paused = true
 	settings("settings-paused", "the settings while background refresh is paused", nil, paused)
-	settings("settings-remove", "asked before removing an account", func(_ *screen, p *settingsPage) { p.account.asking = true }, spotify(), gitea())
 	settings("settings-limits", "the limits, being made tighter", func(s *screen, p *settingsPage) {
 		p.limits.age.entry.SetText("5")
 		p.limits.idle.entry.SetText("36h")

@@ -175,7 +175,7 @@ func (r *accountRow) set(s auth.Snapshot, selected, focused bool) {
 	v := r.list.view
 	words := status.Describe(s, v.now)
 	r.name = s.Name
-	r.ring.set(words.Refreshes.Fraction, v.fresh(s, refreshColor(s, words)))
+	r.ring.set(words.Refreshes.Fraction, v.fresh(s, countColor(s, words.Refreshes, v.now)))
 	r.title.say(words.Name)
 	color := colorDim
 	if words.Urgency == status.Over {

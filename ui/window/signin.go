@@ -83,7 +83,11 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 	waiting := !asking && v.usable() && phase == auth.PhaseBrowser
 	p.open.set(tr("Open again"), waiting)
 	p.link.set(tr("Copy link"), waiting && f != nil)
-	p.stop.set(busyWords(l, busyCancel, tr("Cancel"), tr("Cancelling…")), !asking && v.usable() && phase != "")
+	stop := tr("Cancel")
+	if l.busy == busyCancel {
+		stop = tr("Cancelling…")
+	}
+	p.stop.set(stop, !asking && v.usable() && phase != "")
 	p.expires.say(p.expiry(f, phase, l.busy))
 }
 
@@ -133,7 +137,7 @@ type callPanel struct {
 	root                  *panel
 	title, failed, detail *text
 	how                   *text
-	browser, other, edit  *button
+	browser, other        *button
 }
 
 func newCallPanel(v *View) *callPanel {
@@ -146,8 +150,7 @@ func newCallPanel(v *View) *callPanel {
 	p.how = newPara("", sizeSmall, colorDim)
 	p.browser = newButton(v, tr("Sign in"), func() { v.signIn(name(), false) }).primary()
 	p.other = newButton(v, tr("Sign in with a code"), func() { v.signIn(name(), true) })
-	p.edit = newButton(v, tr("Edit account"), func() { v.edit(name()) })
-	p.root = newCard(column(12, p.title, p.failed, p.detail, p.how, buttons(p.browser, p.other, p.edit)))
+	p.root = newCard(column(12, p.title, p.failed, p.detail, p.how, buttons(p.browser, p.other)))
 	return p
 }
 
@@ -171,7 +174,6 @@ func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	v.show(p.other, words.Action == status.SignIn)
 	p.browser.set(words.ActionLabel, usable)
 	p.other.set(tr("Sign in with a code"), usable)
-	p.edit.set(tr("Edit account"), usable)
 }
 
 // signInFailure says why the last sign-in failed, unless a note does: that of
@@ -183,29 +185,29 @@ func (v *View) signInFailure(s auth.Snapshot) string {
 	return status.SignInFailure(s)
 }
 
-// overPanel stands where the rings are after a session: what happened, what
-// to do, and how the session was spent.
+// overPanel stands where the countdowns are after a session: what happened, what
+// it costs, what to do, and how the session was spent.
 type overPanel struct {
 	root                   *fyne.Container
-	what, when, brings     *text
-	in, edit               *button
+	what, cost, exact      *text
+	in                     *button
 	signedIn, lived, spent *fact
 	took                   *fact
+	runway                 *runway
 }
 
 func newOverPanel(v *View) *overPanel {
 	p := &overPanel{
-		what:     newPara("", theme.SizeNameSubHeadingText, colorBad).strong(),
-		when:     newPara("", sizeSmall, colorDim),
-		brings:   newPara("", theme.SizeNameCaptionText, colorDim),
+		what:     newPara("", theme.SizeNameHeadingText, colorBad).strong(),
+		cost:     newPara("", theme.SizeNameText, colorInk),
+		exact:    newPara("", theme.SizeNameCaptionText, colorDim),
 		signedIn: newFact(tr("Signed in")), lived: newFact(tr("Lasted")), spent: newFact(tr("Spent")), took: newFact(tr("Took tokens")),
+		runway: newRunway(),
 	}
 	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(v.selected, false) }).primary()
-	p.edit = newButton(v, tr("Edit account"), func() { v.edit(v.selected) })
-	filler := container.New(fixedWidth(0))
-	left := newCard(container.New(&stackLayout{gap: 8, grow: []fyne.CanvasObject{filler}}, p.what, p.when, filler, buttons(p.in, p.edit), p.brings))
-	right := newCard(column(8, caption(tr("The last session")), p.signedIn.root, p.lived.root, p.spent.root, p.took.root))
-	p.root = shares(14, left, right)
+	call := newCard(column(gapUsual, column(gapSmall, p.what, p.cost), buttons(p.in), p.exact))
+	last := newCard(column(gapSmall, heading(tr("The last session")), p.signedIn.root, p.lived.root, p.spent.root, p.took.root, p.runway))
+	p.root = column(gapUsual, call, last)
 	p.root.Hide()
 	return p
 }
@@ -215,22 +217,22 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	if !visible {
 		return
 	}
-	ink := colorBad
+	what, ink := status.WhyEnded(s), colorBad
 	if s.Reason == auth.ByUser { // as it was wanted
-		ink = colorInk
+		what, ink = words.Detail, colorInk
 	}
-	p.what.set(words.Detail, ink)
-	when := tr("Programs get no tokens until you sign in again.")
+	p.what.set(what, ink)
+	cost := status.Loss(s)
 	if words.Past.Ended != "" {
-		when = tr("The session ended %s. Programs get no tokens until you sign in again.", words.Past.Ended)
+		cost = tr("The session ended %s.", words.Past.Ended) + " " + cost
 	}
 	if failed := v.signInFailure(s); failed != "" {
-		when += " " + failed
+		cost += " " + failed
 	}
-	p.when.say(when)
+	p.cost.say(cost)
 	p.in.set(words.ActionLabel, usable)
-	p.edit.set(tr("Edit account"), usable)
-	p.brings.say(tr("Your browser opens. The new session starts with %d refreshes.", s.MaxRefreshes))
+	p.exact.say(words.Detail)
+	v.show(p.exact, words.Detail != what)
 	p.signedIn.set(words.Past.SignedIn)
 	p.lived.set(words.Past.Lived)
 	p.spent.set(words.Past.Spent)
@@ -242,6 +244,10 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	for _, f := range []*fact{p.lived, p.took} {
 		v.show(f.root, f.value.words != "")
 	}
+	track, ok := runwayOf(s, v.local(s.Name).events, v.now)
+	v.show(p.runway, ok)
+	track.color = colorDim // it is the past
+	p.runway.set(track)
 }
 
 // welcomePage is what there is to see without accounts.

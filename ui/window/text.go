@@ -250,3 +250,8 @@ func (r *textRenderer) Refresh() {
 
 // caption is a small dim line.
 func caption(words string) *text { return newLine(words, theme.SizeNameCaptionText, colorDim) }
+
+// heading is the title of a card.
+func heading(words string) *text {
+	return newLine(words, theme.SizeNameSubHeadingText, colorInk).strong()
+}

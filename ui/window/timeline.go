@@ -16,7 +16,7 @@ import (
 
 // The most lines of "Recently", and of the page that shows all.
 const (
-	recentEvents = 6
+	recentEvents = 4
 	recentTakers = 3
 	allEvents    = 200
 )
@@ -39,7 +39,7 @@ type entryLine struct {
 
 func newTimeline(v *View, most int) *timeline {
 	t := &timeline{view: v, most: most, empty: newPara(tr("Nothing has happened yet."), sizeSmall, colorDim)}
-	t.root = column(5, t.empty)
+	t.root = column(4, t.empty)
 	return t
 }
 
@@ -141,15 +141,12 @@ func withoutTokens(events []auth.Event, yes bool) []auth.Event {
 // takerList is which programs took tokens, and when the last.
 type takerList struct {
 	root  *fyne.Container
-	title *text
 	most  int
 	shown []status.Taker
 }
 
 func newTakerList(most int) *takerList {
-	l := &takerList{title: caption(tr("Took tokens")), most: most}
-	l.root = column(5)
-	l.root.Hide()
+	l := &takerList{most: most, root: column(4)}
 	return l
 }
 
@@ -159,12 +156,11 @@ func (l *takerList) set(takers []status.Taker) {
 		return
 	}
 	l.shown = slices.Clone(takers)
-	l.root.Objects = []fyne.CanvasObject{container.New(paddings{6, 0, 0, 0}, l.title)}
+	l.root.Objects = nil
 	for _, t := range takers {
 		name, ago := newLine(t.Name, sizeSmall, colorInk), newText(t.Ago, sizeSmall, colorDim)
 		l.root.Add(rowOf(12, name, name, ago))
 	}
-	l.root.Hidden = len(takers) == 0
 	l.root.Refresh()
 }
 
@@ -183,8 +179,8 @@ type logPage struct {
 func newLogPage(v *View) *logPage {
 	p := &logPage{view: v, title: newLine("", theme.SizeNameHeadingText, colorInk).strong(), lines: newTimeline(v, allEvents), takers: newTakerList(math.MaxInt)}
 	p.back = newButton(v, tr("Back"), func() { v.turn(PageAccount) })
-	p.took = newCard(p.takers.root)
-	p.root = v.newPage(rowOf(12, p.title, p.title, p.back), column(14, p.took, newCard(p.lines.root)))
+	p.took = newCard(column(gapSmall, heading(tr("Took tokens")), p.takers.root))
+	p.root = v.newPage(rowOf(12, p.title, p.title, p.back), column(gapUsual, p.took, newCard(p.lines.root)))
 	return p
 }
 

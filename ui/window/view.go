@@ -264,8 +264,8 @@ func (v *View) keys(e *fyne.KeyEvent) {
 func (v *View) escape() {
 	l := v.local(v.selected)
 	switch {
-	case v.page == PageSettings && v.settings.leave(), v.page == PageAccount && l.confirm:
-		l.confirm = false
+	case v.page == PageAccount && l.confirm != idle:
+		l.confirm = idle
 	case v.page == PageAccount:
 		l.note = nil
 	default:
@@ -381,7 +381,7 @@ func (v *View) Select(name string) {
 	if v.OnSelect != nil {
 		v.OnSelect(v.selected)
 	}
-	v.local(v.selected).confirm = false
+	v.local(v.selected).confirm = idle
 	v.page = PageAccount
 	v.list.close()
 	v.render()
