@@ -159,10 +159,11 @@ func Short(s auth.Snapshot, now time.Time) string {
 
 // Row is a short line for a menu, such as "Spotify: 14 left, until 8 Dec".
 func Row(s auth.Snapshot, now time.Time) string {
-	return Tr("%s: %s", Name(s), row(s, now))
+	return Tr("%s: %s", Name(s), Brief(s, now))
 }
 
-func row(s auth.Snapshot, now time.Time) string {
+// Brief is [Row] without the name.
+func Brief(s auth.Snapshot, now time.Time) string {
 	switch {
 	case SigningIn(s):
 		return Tr("signing in")

@@ -49,9 +49,7 @@ func newAccountPage(v *View) *accountPage {
 	p.subject = newLine("", theme.SizeNameText, colorDim)
 	p.subject.clip = 1 // it gives way to all else
 	p.primary = newButton(v, "", nil)
-	p.more = newButton(v, "", nil)
-	p.more.Icon, p.more.name = theme.MoreHorizontalIcon(), tr("More")
-	p.more.OnTapped = func() { v.openMenu(p.more, p.deeds()) }
+	p.more = v.newMore()
 	who := column(0, rowOf(0, p.title, p.title), rowOf(gapSmall, p.subject, p.state, p.subject))
 	head := rowOf(gapSmall, who, who, p.primary, p.more)
 
@@ -119,6 +117,14 @@ func (v *View) deedsOf(s auth.Snapshot, signing bool) (first *deed, rest []deed)
 	add(session, tr("Sign out"), v.askSignOut)
 	add(!signing, tr("Remove account"), v.askRemove)
 	return first, rest
+}
+
+// newMore returns a button that opens the menu of the account.
+func (v *View) newMore() *button {
+	b := newButton(v, "", nil)
+	b.Icon, b.name = theme.MoreHorizontalIcon(), tr("More")
+	b.OnTapped = func() { v.openMenu(b, v.account.deeds()) }
+	return b
 }
 
 // deeds are those of the menu.
@@ -194,7 +200,7 @@ func (p *accountPage) head(s auth.Snapshot, l *local, signing, usable bool) {
 		}
 		p.primary.set(busyWords(l, first.words), usable)
 	}
-	p.view.show(p.more, len(rest) > 0)
+	p.view.show(p.more, len(rest) > 0 && status.HasSession(s)) // without one it is next to the button below
 	enable(p.more, usable)
 }
 

@@ -81,7 +81,7 @@ func (v *View) newOverlay(bars ...*bar) fyne.CanvasObject {
 		all.Add(b.root)
 	}
 	v.bodies = append(v.bodies, body{all, nil})
-	return container.NewBorder(nil, container.New(paddings{0, margin, 0, 2}, all), nil, nil)
+	return container.NewBorder(nil, container.New(columnLayout{}, all), nil, nil)
 }
 
 // paddings is space around content: top, right, bottom, left.

@@ -103,7 +103,7 @@ func (r *runway) draw(d *drawing, size fyne.Size) {
 	if span <= 0 || size.Width < em(60) {
 		return
 	}
-	const thick, mark, tall = 6, 9, 22
+	thick, mark, tall := em(6), em(9), em(22)
 	middle := size.Height / 2
 	x := func(at time.Time) float32 { return size.Width * float32(at.Sub(t.start).Seconds()/span) }
 	bar := func(from, to float32, c color.Color) {
@@ -120,7 +120,7 @@ func (r *runway) draw(d *drawing, size fyne.Size) {
 	bar(0, today, d.color(t.color))
 	for _, at := range t.spent {
 		c := canvas.NewCircle(d.color(colorCard))
-		c.StrokeColor, c.StrokeWidth = d.color(t.color), 2.5
+		c.StrokeColor, c.StrokeWidth = d.color(t.color), em(2.5)
 		c.Resize(fyne.NewSquareSize(mark))
 		c.Move(fyne.NewPos(min(max(0, x(at)-mark/2), size.Width-mark), middle-mark/2))
 		d.objects = append(d.objects, c)

@@ -75,7 +75,7 @@ func TestLanguageIsChosen(t *testing.T) {
 		s.reads("Settings", "Language")
 		s.settings.desktop.language.SetSelected("Deutsch")
 		s.settle()
-		s.reads("Einstellungen", "Sprache", "[Konto hinzufügen]", "14 von 20 Aktualisierungen, noch 23 d")
+		s.reads("Einstellungen", "Sprache", "[Konto hinzufügen]", "noch 14, bis 8.12.")
 		s.readsNot("Settings", "Language", "[Add account]")
 		if got := s.settings.desktop.language.Selected; got != "Deutsch" {
 			t.Errorf("the choice says %q", got)
@@ -95,7 +95,7 @@ func TestLanguageIsChosen(t *testing.T) {
 		s.tap(s.side.settings)
 		s.settings.desktop.language.SetSelectedIndex(0)
 		s.settle()
-		s.reads("Settings", "[Add account]", "14 of 20 refreshes, 23 d left")
+		s.reads("Settings", "[Add account]", "14 left, until 8 Dec")
 		if got := lang.L("Copy"); got != "Copy" {
 			t.Errorf("the menu of a text field says %q", got)
 		}

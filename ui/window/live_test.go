@@ -130,7 +130,7 @@ func (s *stage) screen() string {
 		case *text:
 			words = append(words, o.words)
 		case *button:
-			words = append(words, "["+o.Text+"]")
+			words = append(words, "["+o.AccessibilityLabel()+"]")
 		case *fyne.Container:
 			for _, c := range o.Objects {
 				walk(c)
@@ -173,7 +173,7 @@ func (s *stage) tap(b *button) {
 
 func (s *stage) mayTap(b *button) {
 	s.t.Helper()
-	if b.Disabled() || !strings.Contains(s.screen(), "["+b.Text+"]") {
+	if b.Disabled() || !strings.Contains(s.screen(), "["+b.AccessibilityLabel()+"]") {
 		s.t.Fatalf("the button %q cannot be pressed", b.Text)
 	}
 }
@@ -193,7 +193,14 @@ func (s *stage) choose(words string) {
 		s.tap(b)
 		return
 	}
-	s.tap(s.account.more)
+	more := s.account.more
+	switch {
+	case s.account.call.root.Visible():
+		more = s.account.call.more
+	case s.account.over.root.Visible():
+		more = s.account.over.more
+	}
+	s.tap(more)
 	for _, item := range s.list.menu.Items {
 		if m, ok := item.(interface{ Tapped(*fyne.PointEvent) }); ok && strings.Contains(label(item), words) {
 			m.Tapped(&fyne.PointEvent{})
@@ -764,25 +771,29 @@ func TestKeyboard(t *testing.T) {
 	live(t, newFakeAgent(spotify(), entra(), gitea()), func(s *stage) {
 		c := s.window.Canvas()
 		s.key(fyne.KeyTab)
-		if c.Focused() != fyne.Focusable(s.side.list) {
-			t.Fatalf("the first focus is %T, want the accounts", c.Focused())
+		if c.Focused() != fyne.Focusable(s.account.over.in) {
+			t.Fatalf("the first focus is %T, want what is to be done", c.Focused())
 		}
+		s.focus(s.side.list)
+		s.Select("Spotify")
+		s.chosen = nil
+		s.key(fyne.KeyHome)
 		s.key(fyne.KeyDown)
 		s.key(fyne.KeyDown, fyne.KeyDown, fyne.KeyUp)
 		if s.selected != "Work (Entra)" {
 			t.Fatalf("selected %q", s.selected)
 		}
-		if strings.Join(s.chosen, ",") != "Work (Entra),Gitea,Work (Entra)" {
+		if strings.Join(s.chosen, ",") != "Gitea,Work (Entra),Spotify,Work (Entra)" {
 			t.Errorf("remembered %q", s.chosen)
 		}
 		var names []string
 		for range 5 {
 			s.key(fyne.KeyTab)
 			if b, ok := c.Focused().(*button); ok {
-				names = append(names, b.Text)
+				names = append(names, b.AccessibilityLabel())
 			}
 		}
-		want := "Add account,Settings,Sign in again,,Show all"
+		want := "Add account,Sign in again,More,Show all,Settings"
 		if got := strings.Join(names, ","); got != want {
 			t.Errorf("Tab visits %s\nwant       %s", got, want)
 		}
@@ -813,6 +824,7 @@ func TestKeyboard(t *testing.T) {
 
 func TestNothingIsDrawnWhenNothingChanged(t *testing.T) {
 	live(t, newFakeAgent(spotify(), entra(), gitea()), func(s *stage) {
+		s.Select("Spotify")
 		s.tick()
 		before := test.WidgetRenderer(s.account.hero.runway).Objects()[0]
 		s.tick()
@@ -845,7 +857,7 @@ func TestSettings(t *testing.T) {
 		s.reads("Paused until you turn it on again.")
 		s.calls("pause", 1) // what the agent says is shown, not asked for again
 		s.tap(s.settings.back)
-		s.reads("14\nof 20 refreshes left")
+		s.reads("3\nof 20 refreshes left")
 	})
 }
 
@@ -908,7 +920,7 @@ func TestRefreshModes(t *testing.T) {
 	agent := newFakeAgent(spotify(), fresh())
 	agent.reports["Spotify"] = costs()
 	live(t, agent, func(s *stage) {
-		s.Go(Wish{Page: PageSettings})
+		s.Go(Wish{Account: "Spotify", Page: PageSettings})
 		s.settle()
 		s.reads("While in use\n1 to 2 sign-ins in 30 days, tools seldom wait", "On demand\n1 sign-in in 30 days, tools wait about 3 times a day",
 			"Always\nabout 34 sign-ins in 30 days, tools never wait", "Made from the last 7 days of use")
@@ -947,7 +959,7 @@ func TestRefreshModes(t *testing.T) {
 		}
 
 		agent.fail["forecast"] = &auth.Error{Kind: auth.KindSignInNeeded, Message: "Notes is not signed in"}
-		s.settings.account.which.SetSelectedIndex(1)
+		s.settings.account.which.SetSelectedIndex(0)
 		s.settle()
 		s.reads("once the account is signed in")
 		s.readsNot("sign-ins in 30 days", "Mend that line")
@@ -955,7 +967,7 @@ func TestRefreshModes(t *testing.T) {
 		early := costs()
 		early.HistoryDays = .01
 		agent.reports["Spotify"] = early
-		s.settings.account.which.SetSelectedIndex(0)
+		s.settings.account.which.SetSelectedIndex(1)
 		s.settle()
 		s.reads("for an hour")
 		s.readsNot("sign-ins in 30 days") // which nobody can know yet
@@ -1138,7 +1150,7 @@ func TestGo(t *testing.T) {
 		s.Go(Wish{Page: PageSettings})
 		s.reads("How long a session may live")
 		s.Go(Wish{Account: "Work (Entra)"})
-		s.reads("3 of 20")
+		s.reads("3\nof 20")
 		s.Go(Wish{Account: "Spotify", Page: "nowhere"})
 		s.reads("14\nof 20 refreshes left")
 	})
@@ -1169,8 +1181,9 @@ func TestThirtyAccountsScroll(t *testing.T) {
 		snaps = append(snaps, s)
 	}
 	live(t, newFakeAgent(snaps...), func(s *stage) {
-		s.key(fyne.KeyTab, fyne.KeyEnd)
-		if s.selected != snaps[29].Name {
+		s.focus(s.side.list)
+		s.key(fyne.KeyEnd)
+		if s.selected != s.snaps[29].Name {
 			t.Fatalf("selected %q", s.selected)
 		}
 		row, scroll := s.side.list.rows[29], s.side.list.scroll

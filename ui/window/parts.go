@@ -2,6 +2,7 @@ package window
 
 import (
 	"image/color"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -208,7 +209,7 @@ func (r *linkRenderer) Refresh() {
 	th, variant := b.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
 	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth = color.Transparent, color.Transparent, 0
 	r.back.CornerRadius = th.Size(theme.SizeNameButtonRadius)
-	ink := colorDim
+	ink := theme.ColorNameHyperlink
 	switch {
 	case b.Disabled():
 		ink = theme.ColorNameDisabled
@@ -386,6 +387,17 @@ func (c *choice) TypedKey(e *fyne.KeyEvent) {
 		c.open()
 	default:
 		c.Select.TypedKey(e)
+	}
+}
+
+// TypedRune chooses the next option that begins so.
+func (c *choice) TypedRune(r rune) {
+	for i := range c.Options {
+		option := c.Options[(max(c.SelectedIndex(), -1)+1+i)%len(c.Options)]
+		if !c.Disabled() && strings.HasPrefix(strings.ToLower(option), strings.ToLower(string(r))) {
+			c.SetSelected(option)
+			return
+		}
 	}
 }
 
@@ -756,11 +768,11 @@ const margin = 16
 func (v *View) newPage(head, content fyne.CanvasObject) *fyne.Container {
 	// The painter of the test driver shifts an outline that begins exactly
 	// at the edge of a scroll's clip, and that of the screen cuts it: 2 keeps clear.
-	scroll := container.NewVScroll(container.New(paddings{2, margin, 2, 2}, content))
+	scroll := container.NewVScroll(container.New(paddings{2, 0, gapUsual, 0}, container.New(columnLayout{}, content)))
 	v.heads = append(v.heads, head)
 	v.bodies = append(v.bodies, body{content, scroll})
 	return container.New(&stackLayout{gap: gapUsual, grow: []fyne.CanvasObject{scroll}},
-		container.New(paddings{0, margin, 0, 2}, head), scroll)
+		container.New(columnLayout{}, head), scroll)
 }
 
 // shares puts objects beside each other at the same width, or as near to that

@@ -199,6 +199,9 @@ func TestRenderersCanBeReplaced(t *testing.T) {
 					walk(c)
 				}
 			case fyne.Widget:
+				if !o.Visible() { // Fyne leaves the icon out of a hidden button's, until it is shown
+					return
+				}
 				old := test.WidgetRenderer(o).Objects()
 				switch o.(type) {
 				case *panel, *text, *ring, *runway, *segments, *button, *choice, *radio, *accountRow, *accountList:

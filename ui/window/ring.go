@@ -1,6 +1,8 @@
 package window
 
 import (
+	"time"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/widget"
@@ -14,6 +16,8 @@ type ring struct {
 	color    fyne.ThemeColorName
 	diameter float32
 	stroke   float32 // the ring's width
+	turned   float32 // where it begins, in degrees from the top
+	turning  *fyne.Animation
 }
 
 func newRing(diameter, stroke float32) *ring {
@@ -35,6 +39,21 @@ func (r *ring) set(left float64, color fyne.ThemeColorName) {
 	}
 	r.left, r.color = part, color
 	r.Refresh()
+}
+
+// turn makes the ring turn, for something that is going on. It stands still where
+// the desktop asks for no motion.
+func (r *ring) turn(on bool) {
+	switch {
+	case on && r.turning == nil && fyne.CurrentApp().Settings().ShowAnimations():
+		r.turning = &fyne.Animation{Duration: 1200 * time.Millisecond, RepeatCount: fyne.AnimationRepeatForever, Curve: fyne.AnimationLinear,
+			Tick: func(part float32) { r.turned = 360 * part; r.Refresh() }}
+		r.turning.Start()
+	case !on && r.turning != nil:
+		r.turning.Stop()
+		r.turning, r.turned = nil, 0
+		r.Refresh()
+	}
 }
 
 func (r *ring) CreateRenderer() fyne.WidgetRenderer {
@@ -59,7 +78,11 @@ func (r *ringRenderer) Layout(size fyne.Size) {
 		arc.Move(fyne.NewPos((size.Width-d)/2, (size.Height-d)/2))
 		arc.CutoutRatio = 1
 		if d > 0 {
-			arc.CutoutRatio = max(0, 1-2*r.ring.stroke/d)
+			stroke := r.ring.stroke
+			if r.ring.left == 0 {
+				stroke = min(stroke, max(1.5, stroke/3)) // an outline: nothing is left
+			}
+			arc.CutoutRatio = max(0, 1-2*stroke/d)
 		}
 	}
 }
@@ -68,8 +91,12 @@ func (r *ringRenderer) Refresh() {
 	th, variant := r.ring.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
 	r.Layout(r.ring.Size())
 	r.track.FillColor = th.Color(colorTrack, variant)
+	if r.ring.left == 0 {
+		r.track.FillColor = th.Color(colorEdge, variant) // else there is nothing to see
+	}
 	r.arc.FillColor = th.Color(r.ring.color, variant)
-	r.arc.EndAngle = max(360*r.ring.left, 5) // a dot at the least
+	r.arc.StartAngle = r.ring.turned
+	r.arc.EndAngle = r.ring.turned + max(360*r.ring.left, 5) // a dot at the least
 	r.arc.CornerRadius = r.ring.stroke / 2
 	r.arc.Hidden = r.ring.left == 0
 	canvas.Refresh(r.ring)

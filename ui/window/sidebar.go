@@ -1,7 +1,10 @@
 package window
 
 import (
+	"cmp"
 	"image/color"
+	"slices"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -14,26 +17,80 @@ import (
 	"curfew/ui/status"
 )
 
-// sidebar is the left side: the accounts, and what belongs to none of them.
+// sidebar is the left side: the accounts, and what belongs to none of them. In
+// a narrow window a bar above the page has the same.
 type sidebar struct {
-	view          *View
-	root          *panel
-	list          *accountList
-	add, settings *button
+	view                *View
+	root                *panel
+	find                *entry
+	list                *accountList
+	add, settings       *button
+	bar                 *fyne.Container
+	which               *choice
+	shortAdd, shortGear *button
 }
+
+// manyAccounts is how many there are to search among.
+const manyAccounts = 8
 
 func newSidebar(v *View) *sidebar {
 	s := &sidebar{view: v, list: newAccountList(v)}
+	s.find = &entry{view: v, name: tr("Find account")}
+	s.find.ExtendBaseWidget(s.find)
+	s.find.SetPlaceHolder(s.find.name)
+	s.find.OnChanged = func(string) { v.render() }
 	s.add = newButton(v, tr("Add account"), func() { v.turn(PageAdd) })
-	s.settings = newButton(v, tr("Settings"), func() { v.turn(PageSettings) })
+	gear := func() *button {
+		b := newButton(v, "", func() { v.turn(PageSettings) }).quiet()
+		b.Icon, b.name = theme.SettingsIcon(), tr("Settings")
+		return b
+	}
+	s.settings, s.shortGear = gear(), gear()
+	s.shortAdd = newButton(v, "", s.add.OnTapped)
+	s.shortAdd.Icon, s.shortAdd.name = theme.ContentAddIcon(), s.add.Text
+	s.which = newChoice(v, nil, nil)
+	s.which.name = tr("Account")
+	s.which.OnChanged = func(string) {
+		if at := s.which.SelectedIndex(); at >= 0 && at < len(v.snaps) {
+			v.Select(v.snaps[at].Name)
+		}
+	}
+	s.bar = container.New(paddings{0, margin, 0, 2}, rowOf(gapSmall, s.which, s.which, s.shortAdd, s.shortGear))
 	title := newLine("Curfew", theme.SizeNameSubHeadingText, colorInk).strong()
-	inside := container.New(&stackLayout{gap: 10, grow: []fyne.CanvasObject{s.list.scroll}},
-		pad(0, 10, title), s.list.scroll, container.New(paddings{0, 8, 0, 2}, column(4, s.add, link(s.settings))))
-	s.root = newPanel(colorSide, "", 0, container.New(paddings{16, 4, 16, 8}, inside))
+	head := container.New(paddings{0, gapSmall, 0, gapSmall}, column(gapSmall, rowOf(0, title, title, s.settings), s.find))
+	inside := container.New(&stackLayout{gap: gapSmall, grow: []fyne.CanvasObject{s.list.scroll}},
+		head, s.list.scroll, container.New(paddings{0, gapSmall, 0, 2}, s.add))
+	s.root = newPanel(colorSide, "", 0, container.New(paddings{gapSmall, 4, gapUsual, gapSmall}, inside))
 	return s
 }
 
-func (s *sidebar) render() { s.list.render() }
+func (s *sidebar) render() {
+	v := s.view
+	many := len(v.snaps) >= manyAccounts
+	v.show(s.find, many)
+	if !many && s.find.Text != "" {
+		s.find.SetText("")
+	}
+	s.list.render()
+	var names []string
+	at := -1
+	for i, snap := range v.snaps {
+		names = append(names, status.Name(snap))
+		if snap.Name == v.selected {
+			at = i
+		}
+	}
+	if !slices.Equal(s.which.Options, names) || s.which.SelectedIndex() != at {
+		s.which.Options = names
+		s.which.show(at)
+	}
+}
+
+// found reports whether an account is one that is searched for.
+func (s *sidebar) found(snap auth.Snapshot) bool {
+	words := strings.ToLower(strings.TrimSpace(s.find.Text))
+	return strings.Contains(strings.ToLower(snap.Name+"\n"+snap.Subject), words)
+}
 
 // fixedWidth is a layout of objects above each other, of one width.
 type fixedWidth float32
@@ -57,16 +114,22 @@ func (w fixedWidth) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 // select.
 type accountList struct {
 	widget.BaseWidget
-	view    *View
-	rows    []*accountRow
-	box     *fyne.Container
-	scroll  *container.Scroll
-	focused bool
-	shown   string // the row that was last brought into sight
+	view   *View
+	rows   []*accountRow
+	box    *fyne.Container
+	scroll *container.Scroll
+
+	needs, fine, none fyne.CanvasObject // words between the rows
+	focused           bool
+	shown             string // the row that was last brought into sight
 }
 
 func newAccountList(v *View) *accountList {
 	l := &accountList{view: v, box: column(4)}
+	words := func(words string) fyne.CanvasObject {
+		return container.New(paddings{gapSmall, gapSmall, 0, gapSmall}, caption(words))
+	}
+	l.needs, l.fine, l.none = words(tr("Needs you")), words(tr("Fine")), words(tr("No account is called so."))
 	l.ExtendBaseWidget(l)
 	l.scroll = container.NewVScroll(container.New(paddings{2, 8, 2, 2}, l))
 	v.bodies = append(v.bodies, body{l, l.scroll})
@@ -77,18 +140,31 @@ func (l *accountList) CreateRenderer() fyne.WidgetRenderer { return widget.NewSi
 
 func (l *accountList) render() {
 	v := l.view
-	for len(l.rows) < len(v.snaps) {
-		r := newAccountRow(l)
-		l.rows = append(l.rows, r)
-		l.box.Add(r)
+	snaps := slices.DeleteFunc(slices.Clone(v.snaps), func(s auth.Snapshot) bool { return !v.side.found(s) })
+	for len(l.rows) < len(snaps) {
+		l.rows = append(l.rows, newAccountRow(l))
 	}
-	if len(l.rows) > len(v.snaps) {
-		l.rows = l.rows[:len(v.snaps)]
-		l.box.Objects = l.box.Objects[:len(v.snaps)]
-		l.box.Refresh()
-	}
-	for i, s := range v.snaps {
+	l.rows = l.rows[:len(snaps)]
+	var objects []fyne.CanvasObject
+	needy := false // of the account before
+	for i, s := range snaps {
+		needs := status.UrgencyOf(s, v.now) >= status.Soon
+		switch { // without one in need there is nothing to tell apart
+		case needs && i == 0:
+			objects = append(objects, l.needs)
+		case needy && !needs:
+			objects = append(objects, l.fine)
+		}
+		needy = needs
+		objects = append(objects, l.rows[i])
 		l.rows[i].set(s, s.Name == v.selected, l.focused)
+	}
+	if len(snaps) == 0 && len(v.snaps) > 0 {
+		objects = append(objects, l.none)
+	}
+	if !slices.Equal(l.box.Objects, objects) {
+		l.box.Objects = objects
+		l.box.Refresh()
 	}
 	if l.shown != v.selected {
 		l.reveal()
@@ -119,8 +195,25 @@ func (l *accountList) FocusGained() { l.focused = true; l.render() }
 // FocusLost hides the focus.
 func (l *accountList) FocusLost() { l.focused = false; l.render() }
 
-// TypedRune does nothing.
-func (l *accountList) TypedRune(rune) {}
+// TypedRune searches: in the field for it, or for the next account that begins so.
+func (l *accountList) TypedRune(r rune) {
+	find := l.view.side.find
+	if find.Visible() {
+		l.view.focus(find)
+		if r != '/' {
+			find.TypedRune(r)
+		}
+		return
+	}
+	at := max(0, slices.IndexFunc(l.rows, func(row *accountRow) bool { return row.selected }))
+	for i := range l.rows {
+		row := l.rows[(at+1+i)%len(l.rows)]
+		if strings.HasPrefix(strings.ToLower(row.name), strings.ToLower(string(r))) {
+			l.view.Select(row.name)
+			return
+		}
+	}
+}
 
 // TypedKey selects with the arrows, Home and End.
 func (l *accountList) TypedKey(e *fyne.KeyEvent) {
@@ -164,9 +257,9 @@ type accountRow struct {
 func newAccountRow(l *accountList) *accountRow {
 	r := &accountRow{list: l, ring: newRing(em(24), em(4)),
 		title: newLine("", theme.SizeNameText, colorInk).strong(), line: newPara("", theme.SizeNameCaptionText, colorDim)}
-	r.line.most = 3
+	r.line.most = 2
 	words := column(1, r.title, r.line)
-	r.content = pad(9, 8, rowOf(8, words, r.ring, words))
+	r.content = pad(gapSmall, gapSmall, rowOf(gapSmall, words, r.ring, words))
 	r.ExtendBaseWidget(r)
 	return r
 }
@@ -177,11 +270,8 @@ func (r *accountRow) set(s auth.Snapshot, selected, focused bool) {
 	r.name = s.Name
 	r.ring.set(words.Refreshes.Fraction, v.fresh(s, countColor(s, words.Refreshes, v.now)))
 	r.title.say(words.Name)
-	color := colorDim
-	if words.Urgency == status.Over {
-		color = colorBad
-	}
-	r.line.set(status.Short(s, v.now), color)
+	color := map[status.Urgency]fyne.ThemeColorName{status.Over: colorBad, status.Attention: colorWarn, status.Soon: colorWarn}[words.Urgency]
+	r.line.set(status.Brief(s, v.now), cmp.Or(color, colorDim))
 	if r.selected != selected || r.focused != focused {
 		r.selected, r.focused = selected, focused
 		r.Refresh()

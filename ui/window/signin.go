@@ -46,6 +46,9 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 	v := p.view
 	v.show(p.root, signing)
 	if !signing {
+		for _, step := range p.steps {
+			step.mark.turn(false)
+		}
 		return
 	}
 	p.title.say(tr("Signing in to %s", status.Name(s)))
@@ -119,12 +122,13 @@ func newStepLine(what string) *stepLine {
 }
 
 func (s *stepLine) set(now, done bool) {
+	s.mark.turn(now && !done)
 	switch {
 	case done:
 		s.mark.set(1, colorOK)
 		s.words.set(tr("%s: done", s.what), colorInk)
 	case now:
-		s.mark.set(.5, colorTime)
+		s.mark.set(.3, colorTime)
 		s.words.set(tr("%s…", s.what), colorInk)
 	default:
 		s.mark.set(0, colorTime)
@@ -137,7 +141,7 @@ type callPanel struct {
 	root                  *panel
 	title, failed, detail *text
 	how                   *text
-	browser, other        *button
+	browser, other, more  *button
 }
 
 func newCallPanel(v *View) *callPanel {
@@ -150,7 +154,8 @@ func newCallPanel(v *View) *callPanel {
 	p.how = newPara("", sizeSmall, colorDim)
 	p.browser = newButton(v, tr("Sign in"), func() { v.signIn(name(), false) }).primary()
 	p.other = newButton(v, tr("Sign in with a code"), func() { v.signIn(name(), true) })
-	p.root = newCard(column(12, p.title, p.failed, p.detail, p.how, buttons(p.browser, p.other)))
+	p.more = v.newMore()
+	p.root = newCard(column(gapUsual, p.title, p.failed, p.detail, p.how, buttons(p.browser, p.other, p.more)))
 	return p
 }
 
@@ -174,6 +179,7 @@ func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	v.show(p.other, words.Action == status.SignIn)
 	p.browser.set(words.ActionLabel, usable)
 	p.other.set(tr("Sign in with a code"), usable)
+	enable(p.more, usable)
 }
 
 // signInFailure says why the last sign-in failed, unless a note does: that of
@@ -190,7 +196,7 @@ func (v *View) signInFailure(s auth.Snapshot) string {
 type overPanel struct {
 	root                   *fyne.Container
 	what, cost, exact      *text
-	in                     *button
+	in, more               *button
 	signedIn, lived, spent *fact
 	took                   *fact
 	runway                 *runway
@@ -205,7 +211,8 @@ func newOverPanel(v *View) *overPanel {
 		runway: newRunway(),
 	}
 	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(v.selected, false) }).primary()
-	call := newCard(column(gapUsual, column(gapSmall, p.what, p.cost), buttons(p.in), p.exact))
+	p.more = v.newMore()
+	call := newCard(column(gapUsual, column(gapSmall, p.what, p.cost), buttons(p.in, p.more), p.exact))
 	last := newCard(column(gapSmall, heading(tr("The last session")), p.signedIn.root, p.lived.root, p.spent.root, p.took.root, p.runway))
 	p.root = column(gapUsual, call, last)
 	p.root.Hide()
@@ -231,6 +238,7 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	}
 	p.cost.say(cost)
 	p.in.set(words.ActionLabel, usable)
+	enable(p.more, usable)
 	p.exact.say(words.Detail)
 	v.show(p.exact, words.Detail != what)
 	p.signedIn.set(words.Past.SignedIn)

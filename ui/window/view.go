@@ -150,7 +150,7 @@ func New(c Config) *View {
 	v.now = c.Now()
 	v.jobs = make(chan job, 64)
 	v.retry = make(chan struct{}, 1)
-	v.root = container.New(sidesLayout{})
+	v.root = container.NewWithoutLayout()
 	v.build()
 	return v
 }
@@ -171,10 +171,11 @@ func (v *View) build() {
 	v.settings = newSettingsPage(v)
 	v.log = newLogPage(v)
 	v.pages = container.NewStack(v.account.root, v.welcome.root, v.add.root, v.settings.root, v.log.root)
-	body := &stackLayout{gap: 14, grow: []fyne.CanvasObject{v.pages}}
-	v.linkRoom = container.New(paddings{0, margin, 0, 2}, v.link.root)
-	right := container.New(paddings{16, 6, 8, 20}, container.New(body, v.linkRoom, v.pages))
-	v.root.Objects = []fyne.CanvasObject{v.side.root, newRule(), right}
+	body := &stackLayout{gap: gapUsual, grow: []fyne.CanvasObject{v.pages}}
+	v.linkRoom = container.New(columnLayout{}, v.link.root)
+	right := container.New(paddings{gapUsual, gapSmall, gapSmall, gapUsual}, container.New(body, v.side.bar, v.linkRoom, v.pages))
+	v.root.Layout = sidesLayout{v.side.bar}
+	v.root.Objects = []fyne.CanvasObject{right, v.side.root, newRule()} // the first Tab goes to what is to be done
 	v.moved = true
 	v.render()
 }
@@ -202,13 +203,15 @@ func (v *View) Refit() {
 	v.build()
 }
 
-// sidesLayout puts the left side, a line and the right side beside each other.
-type sidesLayout struct{}
+// sidesLayout puts the left side, a line and the right side next to each other. In
+// a narrow window there is the right side only, with a bar in it.
+type sidesLayout struct{ bar fyne.CanvasObject }
 
-// The least window, and how wide its left side may be.
+// The least window, from where on it has a left side, and how wide that may be.
 const (
-	leastWidth, leastHeight = 720, 520
-	sideLeast, sideMost     = 224, 240
+	leastWidth, leastHeight = 480, 520
+	sidesFrom               = 600
+	sideLeast, sideMost     = 208, 240
 )
 
 // MinSize grows with the words, but no further than the screens that most
@@ -217,14 +220,38 @@ func (sidesLayout) MinSize([]fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(min(em(leastWidth), 1200), min(em(leastHeight), 680))
 }
 
-func (sidesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	left := min(max(size.Width*.27, em(sideLeast)), em(sideMost))
-	x := float32(0)
-	for i, width := range []float32{left, 1, size.Width - left - 1} {
-		objects[i].Resize(fyne.NewSize(width, size.Height))
-		objects[i].Move(fyne.NewPos(x, 0))
-		x += width
+func (l sidesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	right, side, rule := objects[0], objects[1], objects[2]
+	narrow := size.Width < em(sidesFrom)
+	for o, shown := range map[fyne.CanvasObject]bool{side: !narrow, rule: !narrow, l.bar: narrow} {
+		switch {
+		case shown && !o.Visible():
+			o.Show()
+		case !shown && o.Visible():
+			o.Hide()
+		}
 	}
+	left := min(max(size.Width*.27, em(sideLeast)), em(sideMost))
+	if narrow {
+		left = -1
+	}
+	side.Resize(fyne.NewSize(max(0, left), size.Height))
+	rule.Resize(fyne.NewSize(1, size.Height))
+	rule.Move(fyne.NewPos(left, 0))
+	right.Resize(fyne.NewSize(size.Width-left-1, size.Height))
+	right.Move(fyne.NewPos(left+1, 0))
+}
+
+// columnLayout keeps what is read in the middle, no wider than lines are good for.
+type columnLayout struct{}
+
+func (columnLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return paddings{0, margin, 0, 2}.MinSize(objects)
+}
+
+func (columnLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	beside := max(0, (size.Width-margin-2-em(columnMost))/2)
+	paddings{0, margin + beside, 0, 2 + beside}.Layout(objects, size)
 }
 
 // Content returns what to put into the window.
@@ -346,10 +373,10 @@ func (v *View) Go(w Wish) {
 	}
 }
 
-// Show shows snapshots as they are at now. The order of snaps is the order on screen.
+// Show shows snapshots as they are at now, those first that want a person.
 func (v *View) Show(snaps []auth.Snapshot, now time.Time) {
 	v.loaded, v.down = true, nil
-	v.snaps, v.now = snaps, now
+	v.snaps, v.now = status.Sort(snaps, now), now
 	v.keepSelection()
 	for _, s := range snaps {
 		v.follow(s)
