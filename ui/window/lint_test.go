@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -262,10 +263,10 @@ func markup(s surveyed, a Appearance) string {
 func encode(w io.Writer, c fyne.Canvas) error { return png.Encode(w, c.Capture()) }
 
 // TestLayout goes over every state in every size of window and of text, and
-// finds no words that are clipped, overlap or are lost.
+// finds no words that are clipped, overlap, are lost or can hardly be read.
 func TestLayout(t *testing.T) {
 	for _, l := range []look{
-		{Dark, usual, 1, ""}, {Dark, small, 1, ""}, {Dark, usual, 1, "de"}, {Dark, small, 1, "de"}, {Dark, large, 1.5, "de"}, {Dark, largest, 2, ""},
+		{Dark, usual, 1, ""}, {Light, small, 1, ""}, {Light, usual, 1, "de"}, {Dark, small, 1, "de"}, {Dark, large, 1.5, "de"}, {Dark, largest, 2, ""},
 	} {
 		t.Run(fmt.Sprintf("%.0fx%.0f text %g %s", l.size.Width, l.size.Height, l.text, l.language), func(t *testing.T) {
 			dress(t, l)
@@ -275,7 +276,11 @@ func TestLayout(t *testing.T) {
 					if len(drawn.marks) < 10 {
 						t.Fatalf("only %d things are drawn", len(drawn.marks))
 					}
-					for _, f := range drawn.faults() {
+					p := dark
+					if l.appearance == Light {
+						p = light
+					}
+					for _, f := range append(drawn.faults(), drawn.faint(p)...) {
 						t.Error(f)
 					}
 					if l.text == 1 && l.size.Width >= usual.Width && !s.long {
@@ -328,9 +333,123 @@ func TestLayoutFindsFaults(t *testing.T) {
 			}
 		})
 	}
+	pale := label("pale", 0, 0, 100)
+	pale.(*canvas.Text).Color = rgb(0x555555)
+	if got := survey(test.NewTempWindow(t, container.NewWithoutLayout(pale)).Canvas()).faint(dark); len(got) != 1 {
+		t.Errorf("pale words: %q, want one fault", got)
+	}
 	line := newLine("words that are many more than there is room for", theme.SizeNameText, colorInk)
 	w := test.NewTempWindow(t, container.NewWithoutLayout(at(line, 0, 0, 60, 20)))
 	if got := survey(w.Canvas()).short; len(got) != 1 {
 		t.Errorf("shortened words: %q, want one line", got)
+	}
+}
+
+// ground is the colour behind the middle of mark i.
+func (s surveyed) ground(i int, p palette) color.NRGBA {
+	ground, m := p[theme.ColorNameBackground], s.marks[i]
+	x, y := (m.at.left+m.at.right)/2, (m.at.top+m.at.bottom)/2
+	for _, under := range s.marks[:i] {
+		r, ok := under.object.(*canvas.Rectangle)
+		if !ok || under.layer > m.layer || x < under.at.left || x > under.at.right || y < under.at.top || y > under.at.bottom {
+			continue
+		}
+		ground = over(color.NRGBAModel.Convert(colorOf(r.FillColor)).(color.NRGBA), ground)
+	}
+	return ground
+}
+
+// faint lists the words whose contrast is below AA of WCAG 2.2: 4.5, or 3 where
+// they are large. It does not ask it of what cannot be used now.
+func (s surveyed) faint(p palette) (faults []string) {
+	for i, m := range s.marks {
+		words, ok := m.object.(*canvas.Text)
+		if !ok || color.NRGBAModel.Convert(words.Color) == color.Color(p[theme.ColorNameDisabled]) {
+			continue
+		}
+		want := 4.5
+		if words.TextSize >= 24 || words.TextStyle.Bold && words.TextSize >= 18.66 {
+			want = 3
+		}
+		ink := color.NRGBAModel.Convert(words.Color).(color.NRGBA)
+		if got := contrast(ink, s.ground(i, p)); got < want {
+			faults = append(faults, fmt.Sprintf("%s %q at %s has a contrast of %.1f, want %v", m.path, words.Text, m.at, got, want))
+		}
+	}
+	return faults
+}
+
+// The facts that are said in more than one place, and how.
+var facts = map[string]*regexp.Regexp{
+	"refreshes left": regexp.MustCompile(`(\d+) of \d+ refresh|^(\d+) left|, (\d+) left$|uses 1 of (\d+) left`),
+	"end":            regexp.MustCompile(`until (?:about )?(?:today, )?(?:[A-Z][a-z]{2} )?(\d+ [A-Z][a-z]{2}|\d\d:\d\d)|refreshes end, about (\d+ [A-Z][a-z]{2}|\d\d:\d\d)`),
+	"last token":     regexp.MustCompile(`^(\d+:\d\d) left of the last token`),
+	"days left":      regexp.MustCompile(`(\d+) of \d+ days left`),
+}
+
+// contradictions lists the facts of the selected account of which s says more
+// than one thing: in its row, on its page, in its menu and by its segments.
+func contradictions(s *screen) (faults []string) {
+	a := s.account
+	said := []string{a.hero.number.words + " " + a.hero.what.words, a.hero.other.words + " " + a.hero.otherWhat.words, a.hero.until.words, a.hero.runway.track.flag}
+	if lead := a.hero.segments; lead.left > 0 && strings.Contains(a.hero.what.words, "refresh") {
+		said = append(said, fmt.Sprintf("%d left", lead.left))
+	}
+	for _, r := range s.side.list.rows {
+		if r.selected {
+			said = append(said, r.line.words)
+		}
+	}
+	for _, d := range a.deeds() {
+		said = append(said, d.words)
+	}
+	for _, line := range a.recent.shown {
+		if strings.HasPrefix(line.words, "refreshed") {
+			said = append(said, line.words)
+			break // those before had more
+		}
+	}
+	if token, ok := strings.CutPrefix(a.access.words, "valid for "); ok && strings.Contains(a.hero.what.words, "last token") {
+		said = append(said, token+" left of the last token")
+	}
+	for fact, how := range facts {
+		values := map[string]string{}
+		for _, words := range said {
+			for _, found := range how.FindAllStringSubmatch(words, -1) {
+				values[strings.Join(found[1:], "")] = words
+			}
+		}
+		if len(values) > 1 {
+			faults = append(faults, fmt.Sprintf("%s: %q", fact, values))
+		}
+	}
+	return faults
+}
+
+// TestContradictions goes over every state, and finds no fact of which two
+// places say different things.
+func TestContradictions(t *testing.T) {
+	l := look{Dark, usual, 1, ""}
+	dress(t, l)
+	looked := 0
+	for _, s := range states() {
+		t.Run(s.name, func(t *testing.T) {
+			v := s.set(t, l)
+			if !v.account.root.Visible() || !v.account.hero.root.Visible() {
+				return
+			}
+			looked++
+			for _, f := range contradictions(v) {
+				t.Error(f)
+			}
+		})
+	}
+	if looked < 10 && !raceDetector {
+		t.Errorf("only %d states have a live session", looked)
+	}
+	v := still(t, l, spotify())
+	v.side.list.rows[0].line.say("13 left, until 9 Dec")
+	if got := contradictions(v); len(got) != 2 {
+		t.Errorf("of a row with another number and another day is found %q", got)
 	}
 }
