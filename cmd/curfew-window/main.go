@@ -200,13 +200,13 @@ func show(ctx context.Context, cancel func(), client *client.Client, instance *w
 		})
 	})
 	group.Go(func() {
-		desktop.FollowTextScale(ctx, func(scale float32) {
+		desktop.FollowLook(ctx, func(scale float32) {
 			fyne.Do(func() {
 				theme = theme.Scaled(scale)
 				a.Settings().SetTheme(theme)
 				view.Refit()
 			})
-		})
+		}, func(on bool) { fyne.Do(func() { view.Move(on) }) })
 	})
 	// Fyne logs that it could not make the window, and runs on without one.
 	a.Lifecycle().SetOnStarted(func() {

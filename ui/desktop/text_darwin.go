@@ -2,6 +2,6 @@ package desktop
 
 import "context"
 
-// FollowTextScale does nothing: macOS has one size of words, and scales the
+// FollowLook does nothing: macOS has one size of words, and scales the
 // screen.
-func FollowTextScale(context.Context, func(scale float32)) {}
+func FollowLook(context.Context, func(scale float32), func(on bool)) {}

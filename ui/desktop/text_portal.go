@@ -18,13 +18,14 @@ const (
 	portalSettings  = "org.freedesktop.portal.Settings"
 	textNamespace   = "org.gnome.desktop.interface"
 	textScalingName = "text-scaling-factor"
+	animationsName  = "enable-animations" // off: the person asks for less motion
 )
 
-// FollowTextScale calls tell with the scale of words that the desktop wants; 1 is
-// usual. It calls it once the desktop has answered, and at every change until ctx
-// ends. If the desktop says nothing, tell is not called. Fyne knows only the size
-// of the screen's pixels.
-func FollowTextScale(ctx context.Context, tell func(scale float32)) {
+// FollowLook calls text with the scale of words that the desktop wants, 1 is
+// usual, and motion with whether things may move. It calls them once the desktop
+// has answered, and at every change until ctx ends. What the desktop does not say
+// is not passed on. Fyne knows only the size of the screen's pixels.
+func FollowLook(ctx context.Context, text func(scale float32), motion func(on bool)) {
 	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
 		if _, err := os.Stat(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "bus")); err != nil {
 			return // there is no session bus, and the library would start one
@@ -38,15 +39,27 @@ func FollowTextScale(ctx context.Context, tell func(scale float32)) {
 	changes := make(chan *dbus.Signal, 16)
 	conn.Signal(changes)
 	err = conn.AddMatchSignalContext(ctx, dbus.WithMatchInterface(portalSettings), dbus.WithMatchMember("SettingChanged"),
-		dbus.WithMatchObjectPath(portalPath), dbus.WithMatchArg(0, textNamespace), dbus.WithMatchArg(1, textScalingName))
+		dbus.WithMatchObjectPath(portalPath), dbus.WithMatchArg(0, textNamespace))
 	if err != nil {
 		return
 	}
-	var now dbus.Variant
-	read := conn.Object(portalName, portalPath).CallWithContext(ctx, portalSettings+".Read", 0, textNamespace, textScalingName)
-	if read.Store(&now) == nil {
-		if scale, ok := number(now); ok {
-			tell(textScale(scale))
+	hear := func(name string, v dbus.Variant) {
+		switch value := plain(v).(type) {
+		case float64:
+			if name == textScalingName {
+				text(textScale(value))
+			}
+		case bool:
+			if name == animationsName {
+				motion(value)
+			}
+		}
+	}
+	for _, name := range []string{textScalingName, animationsName} {
+		var now dbus.Variant
+		read := conn.Object(portalName, portalPath).CallWithContext(ctx, portalSettings+".Read", 0, textNamespace, name)
+		if read.Store(&now) == nil {
+			hear(name, now)
 		}
 	}
 	for {
@@ -58,10 +71,9 @@ func FollowTextScale(ctx context.Context, tell func(scale float32)) {
 			if len(s.Body) != 3 {
 				continue
 			}
+			name, _ := s.Body[1].(string)
 			if v, ok := s.Body[2].(dbus.Variant); ok {
-				if scale, ok := number(v); ok {
-					tell(textScale(scale))
-				}
+				hear(name, v)
 			}
 		case <-ctx.Done():
 			return
@@ -69,16 +81,13 @@ func FollowTextScale(ctx context.Context, tell func(scale float32)) {
 	}
 }
 
-// number unwraps a number; Read packs it into two variants.
-func number(v dbus.Variant) (float64, bool) {
+// plain unwraps a value; Read packs it into two variants.
+func plain(v dbus.Variant) any {
 	for {
-		switch value := v.Value().(type) {
-		case dbus.Variant:
-			v = value
-		case float64:
-			return value, true
-		default:
-			return 0, false
+		inner, ok := v.Value().(dbus.Variant)
+		if !ok {
+			return v.Value()
 		}
+		v = inner
 	}
 }

@@ -35,7 +35,7 @@ func (p portal) Read(namespace, key string) (dbus.Variant, *dbus.Error) {
 	return dbus.MakeVariant(dbus.MakeVariant(p.scale)), nil
 }
 
-func TestFollowTextScale(t *testing.T) {
+func TestFollowLook(t *testing.T) {
 	address, stop, err := traytest.StartBus()
 	if err != nil {
 		t.Fatal(err)
@@ -56,10 +56,10 @@ func TestFollowTextScale(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	told, ended := make(chan float32), make(chan struct{})
+	told, motion, ended := make(chan float32), make(chan bool, 2), make(chan struct{})
 	go func() {
 		defer close(ended)
-		FollowTextScale(ctx, func(scale float32) { told <- scale })
+		FollowLook(ctx, func(scale float32) { told <- scale }, func(on bool) { motion <- on })
 	}()
 	expect := func(want float32) {
 		t.Helper()
@@ -85,6 +85,16 @@ func TestFollowTextScale(t *testing.T) {
 	expect(1.5)
 	change(textNamespace, textScalingName, 1.0)
 	expect(1)
+	change(textNamespace, animationsName, "off") // nonsense too
+	change(textNamespace, animationsName, false)
+	select {
+	case on := <-motion:
+		if on {
+			t.Error("things may move, though the desktop asks for less motion")
+		}
+	case <-ctx.Done():
+		t.Fatal("nothing was said of motion")
+	}
 	cancel()
 	<-ended
 }
@@ -92,5 +102,5 @@ func TestFollowTextScale(t *testing.T) {
 func TestNoTextScale(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	FollowTextScale(t.Context(), func(float32) { t.Error("nobody was there to say anything") })
+	FollowLook(t.Context(), func(float32) { t.Error("nobody was there to say anything") }, func(bool) { t.Error("nor of motion") })
 }

@@ -6,16 +6,16 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// FollowTextScale calls tell once with the scale of words that the person wants
+// FollowLook calls text once with the scale of words that the person wants
 // ("Text size" in the settings); 1 is usual. A change takes effect in the next
 // window.
-func FollowTextScale(_ context.Context, tell func(scale float32)) {
+func FollowLook(_ context.Context, text func(scale float32), _ func(on bool)) {
 	key, err := registry.OpenKey(registry.CURRENT_USER, `Software\Microsoft\Accessibility`, registry.QUERY_VALUE)
 	if err != nil {
 		return // never changed
 	}
 	defer key.Close()
 	if percent, _, err := key.GetIntegerValue("TextScaleFactor"); err == nil {
-		tell(textScale(float64(percent) / 100))
+		text(textScale(float64(percent) / 100))
 	}
 }

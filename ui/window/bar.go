@@ -2,8 +2,11 @@ package window
 
 import (
 	"cmp"
+	"image/color"
+	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 )
@@ -18,6 +21,7 @@ type bar struct {
 	named       *button // that a note names; nil: the bar has its own
 	close       *button // takes the note away; may be nil
 	act         func()
+	veil        *canvas.Rectangle // over a note that fades in; nil: it does not
 }
 
 // newBar returns a hidden bar with the given buttons, or with one of its own
@@ -44,6 +48,13 @@ func newBar(v *View, buttons ...*button) *bar {
 
 // set shows n, or nothing.
 func (b *bar) set(n *note) {
+	if b.veil != nil && n != nil && !b.root.Visible() && b.view.moves() {
+		card := color.NRGBAModel.Convert(theme.Current().Color(colorCard, fyne.CurrentApp().Settings().ThemeVariant())).(color.NRGBA)
+		canvas.NewColorRGBAAnimation(card, alpha(card, 0), fadeIn, func(c color.Color) {
+			b.veil.FillColor = c
+			b.veil.Refresh()
+		}).Start()
+	}
 	b.view.show(b.root, n != nil)
 	if n == nil {
 		return
@@ -72,12 +83,17 @@ func (b *bar) closes() {
 	b.inside.Add(link(b.close))
 }
 
+// fadeIn is how long a note takes to come.
+const fadeIn = 120 * time.Millisecond
+
 // newOverlay shows bars at the foot of a page, over what is there: a note that
 // comes and goes moves nothing.
 func (v *View) newOverlay(bars ...*bar) fyne.CanvasObject {
 	all := column(gapSmall)
 	for _, b := range bars {
 		b.root.line, b.root.lifted = colorRim, true
+		b.veil = canvas.NewRectangle(color.Transparent)
+		b.root.content = container.NewStack(b.root.content, container.New(paddings{2, 2, 2, 2}, b.veil))
 		all.Add(b.root)
 	}
 	v.bodies = append(v.bodies, body{all, nil})

@@ -1234,3 +1234,24 @@ func TestPrimary(t *testing.T) {
 		})
 	}
 }
+
+// A ring turns while a sign-in goes on, unless the desktop asks for no motion.
+func TestMotion(t *testing.T) {
+	live(t, newFakeAgent(fresh()), func(s *stage) {
+		mark := s.account.signIn.steps[0].mark
+		s.tap(s.account.call.browser)
+		if mark.turning == nil {
+			t.Error("nothing moves while a sign-in goes on")
+		}
+		s.Move(false)
+		if mark.turning != nil || mark.turned != 0 {
+			t.Error("the ring turns, though the desktop asks for no motion")
+		}
+		s.Move(true)
+		s.agent.phase("Notes", auth.PhaseDone, "", "")
+		s.settle()
+		if mark.turning != nil {
+			t.Error("the ring turns after the sign-in")
+		}
+	})
+}

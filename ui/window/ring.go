@@ -41,11 +41,10 @@ func (r *ring) set(left float64, color fyne.ThemeColorName) {
 	r.Refresh()
 }
 
-// turn makes the ring turn, for something that is going on. It stands still where
-// the desktop asks for no motion.
+// turn makes the ring turn, for something that is going on.
 func (r *ring) turn(on bool) {
 	switch {
-	case on && r.turning == nil && fyne.CurrentApp().Settings().ShowAnimations():
+	case on && r.turning == nil:
 		r.turning = &fyne.Animation{Duration: 1200 * time.Millisecond, RepeatCount: fyne.AnimationRepeatForever, Curve: fyne.AnimationLinear,
 			Tick: func(part float32) { r.turned = 360 * part; r.Refresh() }}
 		r.turning.Start()

@@ -59,9 +59,9 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 	case status.SigningIn(s), l.flow != nil:
 		phase = auth.PhaseBrowser
 	}
-	p.steps[0].set(phase == auth.PhaseBrowser, phase == auth.PhaseExchange || phase == auth.PhaseDone)
-	p.steps[1].set(phase == auth.PhaseExchange, phase == auth.PhaseDone)
-	p.steps[2].set(false, phase == auth.PhaseDone)
+	p.steps[0].set(phase == auth.PhaseBrowser, phase == auth.PhaseExchange || phase == auth.PhaseDone, v.moves())
+	p.steps[1].set(phase == auth.PhaseExchange, phase == auth.PhaseDone, v.moves())
+	p.steps[2].set(false, phase == auth.PhaseDone, v.moves())
 
 	f, asking := l.flow, l.busy != idle
 	code := ""
@@ -121,8 +121,8 @@ func newStepLine(what string) *stepLine {
 	return s
 }
 
-func (s *stepLine) set(now, done bool) {
-	s.mark.turn(now && !done)
+func (s *stepLine) set(now, done, moves bool) {
+	s.mark.turn(now && !done && moves)
 	switch {
 	case done:
 		s.mark.set(1, colorOK)

@@ -104,6 +104,7 @@ type View struct {
 	wanted   string // what Select asked for, until the agent's answer shows whether it exists
 	page     Page
 	locals   map[string]*local // by account
+	still    bool              // the desktop asks for no motion
 	copied   copied
 
 	root     *fyne.Container
@@ -202,6 +203,15 @@ func (v *View) Refit() {
 	v.focus(nil)
 	v.build()
 }
+
+// Move says whether things may move. Fyne knows its own setting only.
+func (v *View) Move(on bool) {
+	v.still = !on
+	v.render()
+}
+
+// moves reports whether things may move.
+func (v *View) moves() bool { return !v.still && fyne.CurrentApp().Settings().ShowAnimations() }
 
 // sidesLayout puts the left side, a line and the right side next to each other. In
 // a narrow window there is the right side only, with a bar in it.
