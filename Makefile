@@ -72,6 +72,11 @@ mutants: setup-test ## plant bugs one at a time and show which test catches each
 	echo '|---|---|---|'
 	CURFEW_TEST_ALL=1 go test ./auth/engine -run TestMutants -count=1 -timeout 60m -v -args -mutants | grep -E '^(\||---|ok|FAIL)| of [0-9]+ planted|nothing'
 
+.PHONY: bench
+bench: setup-test setup-bench ## measure token, socket, refresh and start next to oidc-agent, as ratios; needs a quiet machine
+	$(PURE) -o bin/ $(PROGRAMS)
+	go test ./cmd/curfew -run 'TestBench$$' -count=1 -v -timeout 30m -args -bench -crash.program="$$PWD/bin/curfew" | grep -vE '^(=== |---)'
+
 .PHONY: bench-plan
 bench-plan: ## replay generated months through every refresh mode; table and picture in build/plan/
 	go test ./auth -run TestBenchPlan -count=1 -timeout 30m -args -bench-plan "$$PWD/build/plan"
@@ -194,13 +199,15 @@ package-fyne: build ## package only the window, with Fyne's tool, build/fyne/Cur
 package-windows: setup-windows ## build the programs for Windows, build/curfew_*_windows_amd64.zip
 	.ci/package-windows $(WINRES) $(subst $(comma)gles,,$(WINDOW))
 
-.PHONY: setup setup-build setup-test setup-demo setup-desktop setup-package setup-windows setup-wine
+.PHONY: setup setup-build setup-test setup-bench setup-demo setup-desktop setup-package setup-windows setup-wine
 setup: ## install the Debian packages that these targets need
 	@.ci/setup build test demo
 setup-build:
 	@.ci/setup build
 setup-test:
 	@.ci/setup test
+setup-bench:
+	@.ci/setup bench
 setup-demo:
 	@.ci/setup demo
 setup-desktop:

@@ -56,6 +56,7 @@ type bench struct {
 	strict  bool // the server never repeats an answer
 	session *kctest.Session
 	server  *authserver.Server
+	front   string // its URL
 	faults  *authserver.Faults
 	client  *client.Client
 	state   string
@@ -86,6 +87,7 @@ func newBench(t *testing.T, grace time.Duration, accounts ...string) *bench {
 	b.session.Unlocked("keyring-pw")
 	front := httptest.NewServer(http.HandlerFunc(b.serve))
 	t.Cleanup(front.Close)
+	b.front = front.URL
 	var err error
 	b.server, err = authserver.New(authserver.Config{Issuer: front.URL, AutoApprove: authserver.DefaultUser, Grace: grace, Faults: b.faults})
 	b.must(err)

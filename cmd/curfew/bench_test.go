@@ -1,0 +1,353 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/agent/client"
+	"curfew/auth/authserver"
+	"curfew/keystore/kctest"
+)
+
+var (
+	benchAll  = flag.Bool("bench", false, "measure against oidc-agent and the machine's floor")
+	benchLoad = flag.Float64("bench.load", 0.7, "the load average above which nothing is measured")
+)
+
+// TestBench prints a table of what Curfew takes, next to a peer or a floor in
+// the same run: each sample is a pair, taken in turn. `make bench` runs it. It
+// concludes nothing on a busy machine, where the ratios are chance too.
+func TestBench(t *testing.T) {
+	if !*benchAll {
+		t.Skip("needs a quiet machine: make bench")
+	}
+	if load := loadAverage(t); load > *benchLoad {
+		t.Fatalf("the load average is %.2f, above %.2f: the figures would be chance. Stop what else runs, and wait a minute", load, *benchLoad)
+	}
+	kctest.Need(t, "strace", "dbus-monitor", "oidc-agent", "oidc-gen", "oidc-token")
+	program, err := filepath.Abs(*crashProgram)
+	check(t, err)
+	fmt.Println("| what | Curfew | next to | ratio, p10 to p90 | goal | |")
+	fmt.Println("|---|---|---|---|---|---|")
+
+	b := newBench(t, time.Hour, "work")
+	b.start()
+	b.signIn("work")
+	peer := startPeer(t, b)
+	ctx := t.Context()
+
+	token := exec.Command(program, "token", "work")
+	b.row("`curfew token`, whole process", "`oidc-token`", 300, 1.5,
+		process(token), process(exec.Command("oidc-token", "work")))
+	b.row("`curfew token`, whole process", "`true`", 300, 0,
+		process(token), process(exec.Command("true")))
+
+	ask := func(c *client.Client) func() error {
+		return func() error {
+			_, err := c.Token(ctx, "work", auth.AnyValidity, "bench")
+			return err
+		}
+	}
+	b.row("a token over the socket", "oidc-agent", 2000, 1, ask(b.client), peer.ask)
+	for _, n := range []int{8, 64} {
+		b.row(fmt.Sprintf("%d clients, 10 tokens each", n), "oidc-agent", 20, 1, crowd(n, func() func() error {
+			return ask(client.NewClient(b.client.Socket()))
+		}), crowd(n, func() func() error { return peer.ask }))
+	}
+
+	b.row("a refresh", "oidc-agent", 15, 1, func() error {
+		_, err := b.client.Refresh(ctx, "work", "bench")
+		return err
+	}, peer.refresh)
+	b.signIn("work")
+	calls, syncs := b.countRefresh()
+	count("calls to the Secret Service in a refresh", calls, 45)
+	count("fsyncs in a refresh", syncs, 0)
+	b.kill()
+
+	for _, n := range []int{1, 100, 1000} {
+		took := b.firstAnswer(n)
+		goal := 0.0
+		if n == 100 {
+			goal = 100
+		}
+		single(fmt.Sprintf("the agent's first answer, %d accounts", n), took, goal)
+	}
+	b.start()
+	single("`curfew status`, 1000 accounts", sample(30, process(exec.Command(program, "status"))), 50)
+}
+
+func loadAverage(t *testing.T) float64 {
+	text, err := os.ReadFile("/proc/loadavg")
+	check(t, err)
+	var load float64
+	_, err = fmt.Sscan(string(text), &load)
+	check(t, err)
+	return load
+}
+
+// process is a run of a command.
+func process(c *exec.Cmd) func() error {
+	return func() error {
+		fresh := exec.Command(c.Path, c.Args[1:]...)
+		return fresh.Run()
+	}
+}
+
+// row measures ours and theirs in turn and prints the medians and the ratio of
+// the pairs. A goal of 0 is none.
+func (b *bench) row(what, next string, n int, goal float64, ours, theirs func() error) {
+	b.t.Helper()
+	var mine, others []time.Duration
+	var ratios []float64
+	for i := range n + n/10 {
+		began := time.Now()
+		b.must(ours())
+		middle := time.Now()
+		b.must(theirs())
+		if i < n/10 {
+			continue // warm
+		}
+		m, o := middle.Sub(began), time.Since(middle)
+		mine, others = append(mine, m), append(others, o)
+		ratios = append(ratios, float64(m)/float64(o))
+	}
+	slices.Sort(ratios)
+	at := func(q float64) float64 { return ratios[int(q*float64(len(ratios)-1))] }
+	met := ""
+	want := ""
+	if goal > 0 {
+		want, met = fmt.Sprintf("%.1f x", goal), verdict(at(0.5) <= goal)
+	}
+	fmt.Printf("| %s | %.2f ms | %s, %.2f ms | %.2f, %.2f to %.2f | %s | %s |\n",
+		what, ms(quantile(mine, 0.5)), next, ms(quantile(others, 0.5)), at(0.5), at(0.1), at(0.9), want, met)
+}
+
+func verdict(met bool) string {
+	if met {
+		return "met"
+	}
+	return "not met"
+}
+
+// single prints a figure that has nothing to stand next to; the goal is in ms.
+func single(what string, took []time.Duration, goal float64) {
+	want, met := "", ""
+	if goal > 0 {
+		want, met = fmt.Sprintf("%.0f ms", goal), verdict(ms(quantile(took, 0.5)) <= goal)
+	}
+	fmt.Printf("| %s | %.1f ms | | %.1f to %.1f ms | %s | %s |\n", what, ms(quantile(took, 0.5)), ms(quantile(took, 0.1)), ms(quantile(took, 0.9)), want, met)
+}
+
+func count(what string, n, goal int) {
+	want, met := "", ""
+	if goal > 0 {
+		want, met = fmt.Sprint(goal), verdict(n <= goal)
+	}
+	fmt.Printf("| %s | %d | | | %s | %s |\n", what, n, want, met)
+}
+
+// sample times n runs.
+func sample(n int, what func() error) (took []time.Duration) {
+	for range n {
+		began := time.Now()
+		if err := what(); err != nil {
+			panic(err)
+		}
+		took = append(took, time.Since(began))
+	}
+	return took
+}
+
+// crowd is n clients at once, each with ten requests.
+func crowd(n int, make func() func() error) func() error {
+	clients := []func() error{}
+	for range n {
+		clients = append(clients, make())
+	}
+	return func() error {
+		var group sync.WaitGroup
+		failed := slices.Repeat([]error{nil}, n)
+		for i, ask := range clients {
+			group.Go(func() {
+				for range 10 {
+					if err := ask(); err != nil {
+						failed[i] = err
+					}
+				}
+			})
+		}
+		group.Wait()
+		for _, err := range failed {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// countRefresh counts what one refresh asks of the keychain and of the disk.
+func (b *bench) countRefresh() (calls, syncs int) {
+	b.t.Helper()
+	trace := filepath.Join(b.t.TempDir(), "trace")
+	strace := exec.Command("strace", "-f", "-e", "trace=fsync,fdatasync", "-o", trace, "-p", fmt.Sprint(b.cmd.Process.Pid))
+	stderr, err := strace.StderrPipe()
+	b.must(err)
+	b.must(strace.Start())
+	bufio.NewReader(stderr).ReadString('\n') // attached
+	monitor := exec.Command("dbus-monitor", "--session", "--profile", "type=method_call,destination=org.freedesktop.secrets")
+	out, err := monitor.StdoutPipe()
+	b.must(err)
+	b.must(monitor.Start())
+	lines := bufio.NewScanner(out)
+	lines.Scan() // what follows is counted
+	_, err = b.client.Refresh(b.t.Context(), "work", "bench")
+	b.must(err)
+	ended := time.AfterFunc(time.Second, func() { monitor.Process.Kill() }) // no event tells that a monitor has caught up
+	defer ended.Stop()
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "mc\t") && !strings.Contains(lines.Text(), "org.freedesktop.DBus") {
+			calls++
+		}
+	}
+	monitor.Wait()
+	strace.Process.Signal(os.Interrupt)
+	strace.Wait()
+	text, err := os.ReadFile(trace)
+	b.must(err)
+	return calls, len(regexp.MustCompile(`f(data)?sync\(`).FindAllString(string(text), -1))
+}
+
+// firstAnswer starts agents that have n accounts, and times how long each takes
+// to answer at all.
+func (b *bench) firstAnswer(n int) (took []time.Duration) {
+	b.t.Helper()
+	path := filepath.Join(os.Getenv("XDG_CONFIG_HOME"), "curfew", "config.toml")
+	var text strings.Builder
+	for i := range n {
+		name := "work"
+		if i > 0 {
+			name = fmt.Sprintf("work-%04d", i)
+		}
+		fmt.Fprintf(&text, "[account.%s]\nissuer = %q\nclient_id = %q\nscopes = [\"openid\"]\n", name, b.front, authserver.DefaultClientID)
+	}
+	b.must(os.WriteFile(path, []byte(text.String()), 0o600))
+	for range 10 {
+		began := time.Now()
+		b.start()
+		took = append(took, time.Since(began))
+		b.kill()
+	}
+	return took
+}
+
+// peer is oidc-agent with the same account at the same server.
+type peer struct{ socket string }
+
+func startPeer(t *testing.T, b *bench) *peer {
+	t.Helper()
+	t.Setenv("OIDC_CONFIG_DIR", t.TempDir())
+	out, err := exec.Command("oidc-agent", "--no-autoload").Output()
+	check(t, err)
+	for name, value := range variables(string(out)) {
+		t.Setenv(name, value)
+	}
+	t.Cleanup(func() { exec.Command("oidc-agent", "--kill").Run() })
+	c := exec.Command("oidc-gen", "--rt="+b.refreshToken(), "--iss="+b.front, "--client-id="+authserver.DefaultClientID, "--client-secret=",
+		"--scope=openid offline_access", "--redirect-uri=http://localhost:9999", "--flow=refresh", "-m", "--pw-cmd=echo pw", "--prompt=none", "--no-save", "work")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("oidc-gen: %v\n%s", err, out)
+	}
+	return &peer{os.Getenv("OIDC_SOCK")}
+}
+
+// variables reads NAME=value; export NAME; lines.
+func variables(shell string) map[string]string {
+	all := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^(\w+)=([^;]+);`).FindAllStringSubmatch(shell, -1) {
+		all[m[1]] = m[2]
+	}
+	return all
+}
+
+// ask fetches the access token that oidc-agent has, by its plain protocol.
+func (p *peer) ask() error { return p.request(0) }
+
+// refresh asks for more validity than a token has, so that oidc-agent refreshes.
+func (p *peer) refresh() error { return p.request(1 << 30) }
+
+func (p *peer) request(valid int) error {
+	c, err := net.Dial("unix", p.socket)
+	for errors.Is(err, syscall.EAGAIN) { // its queue is full, as with eight clients
+		time.Sleep(time.Millisecond)
+		c, err = net.Dial("unix", p.socket)
+	}
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := fmt.Fprintf(c, `{"request":"access_token","account":"work","min_valid_period":%d,"application_hint":"bench"}`, valid); err != nil {
+		return err
+	}
+	answer := make([]byte, 64<<10)
+	n, err := c.Read(answer)
+	if err == nil && !strings.Contains(string(answer[:n]), `"success"`) {
+		err = fmt.Errorf("oidc-agent: %s", answer[:n])
+	}
+	return err
+}
+
+// refreshToken signs in at the server by hand.
+func (b *bench) refreshToken() string {
+	b.t.Helper()
+	verifier := strings.Repeat("v", 43)
+	sum := sha256.Sum256([]byte(verifier))
+	back := "http://127.0.0.1:9999/callback"
+	ask := url.Values{"response_type": {"code"}, "client_id": {authserver.DefaultClientID}, "redirect_uri": {back}, "scope": {"openid offline_access"},
+		"state": {"s"}, "prompt": {"consent"}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"}}
+	web := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := web.Get(b.front + "/authorize?" + ask.Encode())
+	b.must(err)
+	resp.Body.Close()
+	to, err := resp.Location()
+	b.must(err)
+	resp, err = web.PostForm(b.front+"/token", url.Values{"grant_type": {"authorization_code"}, "code": {to.Query().Get("code")},
+		"client_id": {authserver.DefaultClientID}, "redirect_uri": {back}, "code_verifier": {verifier}})
+	b.must(err)
+	defer resp.Body.Close()
+	var answer struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	b.must(json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer))
+	return answer.RefreshToken
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
