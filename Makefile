@@ -121,7 +121,7 @@ ui-shots: setup-demo build/desktop.test ## draw every state of tray, menu and wi
 # The three of README.md.
 .PHONY: docs-shots
 docs-shots: ui-shots ## take the pictures of the README from build/shots/
-	cp build/shots/window-dark/accounts-5.png docs/window.png
+	cp build/shots/window-dark/five-fine.png docs/window.png
 	cp build/shots/menu-dark/accounts-5-work.png docs/menu.png
 	cp build/shots/window-light/ended-refreshes.png docs/ended.png
 

@@ -43,23 +43,11 @@ func FollowLook(ctx context.Context, text func(scale float32), motion func(on bo
 	if err != nil {
 		return
 	}
-	hear := func(name string, v dbus.Variant) {
-		switch value := plain(v).(type) {
-		case float64:
-			if name == textScalingName {
-				text(textScale(value))
-			}
-		case bool:
-			if name == animationsName {
-				motion(value)
-			}
-		}
-	}
 	for _, name := range []string{textScalingName, animationsName} {
 		var now dbus.Variant
 		read := conn.Object(portalName, portalPath).CallWithContext(ctx, portalSettings+".Read", 0, textNamespace, name)
 		if read.Store(&now) == nil {
-			hear(name, now)
+			tell(name, now, text, motion)
 		}
 	}
 	for {
@@ -73,10 +61,24 @@ func FollowLook(ctx context.Context, text func(scale float32), motion func(on bo
 			}
 			name, _ := s.Body[1].(string)
 			if v, ok := s.Body[2].(dbus.Variant); ok {
-				hear(name, v)
+				tell(name, v, text, motion)
 			}
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// tell passes on the setting called name.
+func tell(name string, v dbus.Variant, text func(scale float32), motion func(on bool)) {
+	switch value := plain(v).(type) {
+	case float64:
+		if name == textScalingName {
+			text(textScale(value))
+		}
+	case bool:
+		if name == animationsName {
+			motion(value)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func shotList() []shot {
 		return v
 	}})
 	add("accounts-30-last", "the last of thirty accounts", func(s *screen) { s.Select("account-30") }, shots.Crowd(noon, 30)...)
-	add("five-over", "an account that is over, among five", func(s *screen) { s.Select("Gitea") }, shots.Crowd(noon, 5)...)
+	add("five-fine", "a healthy account, among five", func(s *screen) { s.Select("Spotify") }, shots.Crowd(noon, 5)...)
 	add("no-such-account", "asked for an account that does not exist", func(s *screen) { s.Select("nobody") }, spotify())
 
 	// What happens in the window between a press of a button and its outcome.

@@ -191,8 +191,8 @@ func (v *View) signInFailure(s auth.Snapshot) string {
 	return status.SignInFailure(s)
 }
 
-// overPanel stands where the countdowns are after a session: what happened, what
-// it costs, what to do, and how the session was spent.
+// overPanel stands where the countdowns are after a session. It says what happened
+// and what that costs, has the one button, and shows how the session was spent.
 type overPanel struct {
 	root                   *fyne.Container
 	what, cost, exact      *text

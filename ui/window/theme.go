@@ -25,16 +25,15 @@ const (
 	colorInk                       = theme.ColorNameForeground
 )
 
-// The measures of the window. What stands apart, is round or is read has one of
-// these: what belongs together is near, what does not is a step further away.
+// The measures of the window. What belongs together is near. What does not is a
+// step further away.
 const (
 	gapSmall, gapUsual, gapLarge = 8, 16, 24
 	radiusSmall, radiusLarge     = 8, 12 // of what can be pressed, and of what holds it
 	columnMost                   = 760   // nobody reads longer lines
 )
 
-// The sizes of words are five: Fyne's caption, text, subheading and heading, and
-// the one thing large.
+// Words have five sizes. Four are Fyne's own, the fifth is for the one thing large.
 const (
 	sizeSmall                     = theme.SizeNameText
 	sizeNumber fyne.ThemeSizeName = "curfewNumber"
