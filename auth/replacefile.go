@@ -38,8 +38,8 @@ func ReplaceFile(path string, text []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	if d, err := os.Open(dir); err == nil { // make the rename durable
-		d.Sync()
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync() // makes the rename durable, where a directory can be synced
 		d.Close()
 	}
 	return nil

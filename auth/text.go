@@ -90,7 +90,8 @@ func (a *Args) UnmarshalJSON(b []byte) error {
 	*a = nil
 	for _, r := range raw {
 		var any any
-		switch json.Unmarshal(r, &any); v := any.(type) {
+		_ = json.Unmarshal(r, &any) // it is part of what was read above
+		switch v := any.(type) {
 		case float64:
 			if v != math.Trunc(v) || math.Abs(v) > math.MaxInt32 {
 				return fmt.Errorf("%s is not the argument of a message", r)

@@ -309,12 +309,12 @@ func (rc *receiver) serve(ctx context.Context, listeners []net.Listener) {
 	door := &door{}
 	var serving sync.WaitGroup
 	for _, ln := range listeners {
-		serving.Go(func() { server.Serve(&guardedListener{ln, door}) })
+		serving.Go(func() { _ = server.Serve(&guardedListener{ln, door}) }) // it ends with Close, below
 	}
 	<-ctx.Done()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 500*time.Millisecond)
 	defer cancel()
-	server.Shutdown(last)
+	_ = server.Shutdown(last) // what it leaves, Close ends
 	server.Close()
 	serving.Wait()
 }
