@@ -130,7 +130,9 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	if err := h.Shutdown(drain); err != nil {
 		h.Close()
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("the agent's socket failed: %w", err)
+	}
 	return nil
 }
 

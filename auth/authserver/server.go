@@ -370,6 +370,8 @@ func ListenAndServe(ctx context.Context, addr string, cfg Config, ready func(iss
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = hs.Close() // somebody is still reading an answer; they had their time
 	}
-	<-served
+	if failed := <-served; !errors.Is(failed, http.ErrServerClosed) {
+		err = errors.Join(err, failed)
+	}
 	return err
 }
