@@ -210,7 +210,7 @@ func (a *account) step(ctx context.Context) (did bool, t clock.Reading) {
 	case a.rec == nil:
 		a.failFlightLocked(a.noSessionErrorLocked())
 	case a.unsaved != nil && !now.Before(a.unsaved.at):
-		op = func(ctx context.Context) { a.save(ctx) }
+		op = func(ctx context.Context) { _ = a.save(ctx) } // which tries again
 	case suspect && now.Sub(a.asked) >= time.Minute:
 		a.asked = now
 		op = a.askTime

@@ -106,7 +106,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 			return
 		}
 		close(s.ready)
-		m.finishSignIn(a, s, m.completeSignIn(run, a, s, wait))
+		_ = m.finishSignIn(a, s, m.completeSignIn(run, a, s, wait))
 	})
 	m.mu.Unlock()
 	select {
