@@ -146,7 +146,7 @@ func (d *disk) takeLock(root osDirectory) error {
 	if err := f.Truncate(0); err == nil {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 		if err != nil {
-			f.Truncate(0) // the pid is for people only; the lock is what counts
+			_ = f.Truncate(0) // the pid is for people only; the lock is what counts
 		}
 	}
 	d.lock = f
@@ -219,7 +219,7 @@ func (d *disk) replace(name string, data []byte) error {
 		err = d.tried("rename", name, d.root.Rename(tmp, name))
 	}
 	if err != nil {
-		d.remove(tmp)
+		_ = d.remove(tmp) // it is overwritten the next time
 		return err
 	}
 	return d.syncDir()
@@ -256,7 +256,7 @@ func (d *disk) appendTo(name string, off int64, data []byte) error {
 	return d.withFile(name, off, func(f file) error {
 		err := d.writeAndSync(f, name, off, data)
 		if err != nil {
-			f.Truncate(off) // as good as it gets: the line did not happen
+			_ = f.Truncate(off) // as good as it gets: the line did not happen
 		}
 		return err
 	})
@@ -292,9 +292,9 @@ func (d *disk) withFile(name string, size int64, use func(file) error) error {
 func (d *disk) wipe(name string) error {
 	if f, err := d.root.Open(name, os.O_WRONLY); err == nil { // what cannot be overwritten is removed all the same
 		if info, err := f.Stat(); err == nil {
-			f.WriteAt(make([]byte, min(info.Size(), 4096)), 0)
+			_, _ = f.WriteAt(make([]byte, min(info.Size(), 4096)), 0)
 		}
-		f.Sync()
+		_ = f.Sync()
 		f.Close()
 	}
 	return d.remove(name)

@@ -654,7 +654,7 @@ func (t *session) holds(gen int, secret, access, meta []byte) bool {
 
 func (s *Store) end(ctx context.Context, t *session, reason string) error {
 	if t.keys == nil {
-		s.load(ctx, t) // an error here is no reason not to end
+		_ = s.load(ctx, t) // an error here is no reason not to end
 	}
 	if t.ended != "" || t.keys != nil && t.ledger.ended != "" {
 		return nil
