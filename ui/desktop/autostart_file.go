@@ -200,7 +200,7 @@ const (
 func launchAgent(program string) []byte {
 	var b bytes.Buffer
 	b.WriteString(plistHead)
-	xml.EscapeText(&b, []byte(program)) // writing to a Buffer does not fail
+	_ = xml.EscapeText(&b, []byte(program)) // writing to a Buffer does not fail
 	b.WriteString(plistFoot)
 	return b.Bytes()
 }

@@ -171,7 +171,7 @@ func Watch(ctx context.Context, changed func(Preferences)) error {
 // path links to, which w then follows as well.
 func report(w *fsnotify.Watcher, path string, changed func(Preferences)) (target string) {
 	if target = linked(path); target != "" {
-		w.Add(target) // each time: a change may have put another file there
+		_ = w.Add(target) // each time: a change may have put another file there
 	}
 	if p, err := read[Preferences](path); err == nil {
 		changed(p)
@@ -183,7 +183,7 @@ func report(w *fsnotify.Watcher, path string, changed func(Preferences)) (target
 // follows the nearest directory above it, where dir would appear. It returns
 // which one.
 func follow(w *fsnotify.Watcher, dir, before string) (followed string, err error) {
-	w.Remove(before) // it fails if before is gone, which does no harm
+	_ = w.Remove(before) // it fails if before is gone, which does no harm
 	for at, below := dir, ""; ; {
 		switch err := w.Add(at); {
 		case errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at):
@@ -195,7 +195,7 @@ func follow(w *fsnotify.Watcher, dir, before string) (followed string, err error
 		if _, err := os.Stat(below); err != nil {
 			return at, nil
 		}
-		w.Remove(at) // it came back before at was followed
+		_ = w.Remove(at) // it came back before at was followed
 		at = dir
 	}
 }

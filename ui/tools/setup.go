@@ -271,7 +271,7 @@ func (p Plan) Write() (changed []string, err error) {
 	r := Record{Tool: p.Tool.Name, Account: p.Account}
 	defer func() {
 		if err != nil {
-			r.undo()
+			_ = r.undo() // as far as it goes: err says what went wrong first
 		}
 	}()
 	for _, path := range p.files() {
