@@ -94,7 +94,7 @@ func (d *demo) play(ctx context.Context, out io.Writer, pictures string) (err er
 		fmt.Fprintf(out, "%6.1f s  %-6s %s\n           expected: %s\n           seen:     %s\n",
 			time.Since(p.began).Seconds(), verdict, s.what, s.expect, seen)
 		if err != nil {
-			p.desktop.picture(ctx, "failed", p.desktop.screen)
+			_, _ = p.desktop.picture(ctx, "failed", p.desktop.screen) // the step's own failure is what to report
 			fmt.Fprintf(out, "\nThe agent's last words:\n%s\nThe tray's:\n%s\n", d.lastWords("agent"), d.lastWords("tray"))
 			return &auth.Error{Kind: auth.KindFailed, Message: fmt.Sprintf("step %d of %d of the demo failed: %s", i+1, len(steps), s.what)}
 		}

@@ -146,8 +146,8 @@ func knock(ctx context.Context, agentSocket string) (yields bool, err error) {
 	defer c.Close()
 	process := client.AsProcess(c)
 	defer context.AfterFunc(ctx, func() { c.Close() })()
-	json.NewEncoder(c).Encode(desktop.Here()) // an older tray closes without reading
-	answer, _ := io.ReadAll(c)                // ends with the window, or with the other tray
+	_ = json.NewEncoder(c).Encode(desktop.Here()) // an older tray closes without reading
+	answer, _ := io.ReadAll(c)                    // ends with the window, or with the other tray
 	if ctx.Err() != nil {
 		return false, fmt.Errorf("another curfew-tray runs%s and %w", process, errSilent)
 	}

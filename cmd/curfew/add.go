@@ -227,7 +227,7 @@ func (p *program) questions(list []auth.Provider) (q questions, restore func(), 
 			return t.ReadLine()
 		},
 		print: func(text string) { fmt.Fprintf(t, "%s\n", terminal.OneLine(text)) },
-	}, func() { term.Restore(fd, old) }, true
+	}, func() { _ = term.Restore(fd, old) }, true
 }
 
 // completion is the longest common beginning of all provider names that begin
