@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -50,5 +51,5 @@ func runProgram(program string, args []string) error {
 			Hint:    "install it next to curfew or in a directory of PATH",
 		}
 	}
-	return fmt.Errorf("%s: %w", path, runInstead(path, append([]string{path}, args...)))
+	return fmt.Errorf("%s: %w", path, runInstead(path, append([]string{path}, args...), os.Environ()))
 }

@@ -55,6 +55,7 @@ var toolRuns = []struct {
 		printf '[registries.shop]\nindex = "sparse+http://%s/index/"' $HOST >.cargo/config.toml`, `cargo`,
 		`cargo generate-lockfile`},
 	{"pip", "pip", ``, `pip`, `pip --disable-pip-version-check index versions demo -i http://me@$HOST/simple/ --trusted-host 127.0.0.1`},
+	{"npm", "npm", `printf '//%s/:_authToken=${NPM_TOKEN}\nregistry=http://%s/\n' $HOST $HOST >.npmrc`, ``, `curfew exec $ACCOUNT --env NPM_TOKEN -- npm view demo version`},
 	{"pnpm", "?pnpm", `
 		echo "registry=http://$HOST/" >.npmrc
 		echo '{"name":"a","dependencies":{"demo":"1.0.0"}}' >package.json`, `npm`,
