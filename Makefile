@@ -53,6 +53,11 @@ sim: ## play 1000 lives of 72 h with every fault; SEEDS=n plays n, SEED=n replay
 peers: ## sign in at every provider's stand-in and at the servers that are installed
 	@CURFEW_TEST_ALL=1 go test ./auth/oauth -count=1 -v -run 'TestStandIns|TestPeer|TestBrowser$$' | grep -vE '^=== |^ *--- PASS: |^ *time='
 
+.PHONY: tools
+tools: setup-test ## run git, kubectl and others with tokens of Curfew: signed in and out, after an expiry, all at once
+	@.ci/setup tools
+	go test ./cmd/curfew -run '^TestTools$$' -count=1 -v -args -tools | grep -vE '^=== |^ *time=|level='
+
 .PHONY: limits
 limits: ## show that limits and sessions survive outages, changed clocks, suspend and restored files
 	@go test ./auth/engine -count=1 -v -run \

@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 		"person":  func() { os.Exit(personMain(os.Args[1:])) },
 		"code":    func() { os.Exit(codeMain(os.Args[1:])) },
 	}
-	for _, name := range append(tools.Executables(), "curfew-npm-work", "curfew-npm-gone") {
+	for _, name := range append(tools.Executables(), "curfew-npm-work", "curfew-npm-gone", "curfew-npm-brief") {
 		commands[name] = main
 	}
 	testscript.Main(m, commands)

@@ -4,14 +4,19 @@ package main
 
 import (
 	"cmp"
-	"crypto/tls"
+	"context"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"flag"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/textproto"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,12 +25,15 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
+	"curfew/auth"
 	"curfew/auth/authserver"
 	"curfew/keystore/kctest"
 )
 
-// toolRuns are real programs, those with a ? if they are there. Each has what a
+// toolRuns are real programs, those with a ? if they are there, and those with a
+// ~ for `make tools` only. Each has what a
 // person has configured before, the arguments of `curfew setup`, and what they
 // then run. $HOST is a server over http and $TLSHOST one over https, which
 // $SSL_CERT_FILE vouches for. Both belong to $ACCOUNT. Where a tool hides what a
@@ -38,11 +46,11 @@ var toolRuns = []struct {
 	run   string
 }{
 	{"curl", "curl", ``, ``, `curfew exec $ACCOUNT -- curl -sSf -H @{header_file} http://$HOST/api`},
-	{"git", "git", `git config --global user.name me`, `git`, `git clone -q http://$HOST/repo.git repo`},
+	{"git", "git", `git config --global user.name me`, `git`, `rm -rf repo && git clone -q http://$HOST/repo.git repo`},
 	{"skopeo", "skopeo", ``, `docker`, `skopeo inspect --raw --tls-verify=false docker://$HOST/demo:1`},
-	{"docker", "?docker", `mkdir .docker && echo '{"auths": {"a.example": {}}, "credHelpers":{"b.example":"pass"}}' >.docker/config.json`, `docker`,
+	{"docker", "?~docker", `mkdir .docker && echo '{"auths": {"a.example": {}}, "credHelpers":{"b.example":"pass"}}' >.docker/config.json`, `docker`,
 		`docker manifest inspect --insecure $HOST/demo:1`},
-	{"kubectl", "?kubectl", `
+	{"kubectl", "?~kubectl", `
 		kubectl config set-cluster shop --server=https://$TLSHOST --certificate-authority=$SSL_CERT_FILE
 		kubectl config set-context shop --cluster=shop && kubectl config use-context shop`, `kubectl`,
 		`kubectl get --raw /api`},
@@ -59,32 +67,36 @@ var toolRuns = []struct {
 	{"pnpm", "?pnpm", `
 		echo "registry=http://$HOST/" >.npmrc
 		echo '{"name":"a","dependencies":{"demo":"1.0.0"}}' >package.json`, `npm`,
-		`script -qec "pnpm install --lockfile-only" /dev/null`},
+		`script -qec "rm -f pnpm-lock.yaml && pnpm install --lockfile-only" /dev/null`},
 	{"terraform", "?terraform", `echo 'module "m" { source = "'$TLSHOST'/a/demo/b" }' >main.tf`, `terraform`,
-		`unshare -rm script -qec 'mount --bind $HOME /root && terraform init -no-color' /dev/null`}, // it does not look at $HOME
+		`unshare -rm script -qec 'mount --bind $HOME /root && rm -rf .terraform && terraform init -no-color' /dev/null`}, // it does not look at $HOME
+	{"rclone", "~rclone", ``, ``, `rclone cat --config= --retries 1 --webdav-url http://$HOST/dav --webdav-bearer-token-command "curfew token $ACCOUNT" :webdav:file`},
+	{"aws", "?~aws", ``, ``, `curfew exec $ACCOUNT -- env AWS_MAX_ATTEMPTS=1 aws --no-sign-request --region x --endpoint-url http://$HOST/ sts assume-role-with-web-identity ` +
+		`--role-arn arn:aws:iam::123456789012:role/a --role-session-name abc --web-identity-token file://{token_file}`},
+	{"msmtp", "~msmtp", ``, ``, `echo | msmtp --host=127.0.0.1 --port=$SMTP --tls=off --auth=oauthbearer --user=me --passwordeval="curfew token $ACCOUNT" --from=a@b.example a@b.example`},
+	{"getmail", "~getmail", `mkdir -p mail/cur mail/new mail/tmp && printf '%s\n' "[retriever]" "type = SimpleIMAPRetriever" "server = 127.0.0.1" "port = $IMAP" "username = me" \
+		"use_xoauth2 = True" "password_command = (\"curfew\", \"helper\", \"mail\", \"--account\", \"$ACCOUNT\")" "[destination]" "type = Maildir" "path = $HOME/mail/" >getmailrc`, ``, `script -qec "getmail --getmaildir=$HOME --rcfile=getmailrc" /dev/null`},
 }
+
+var toolsTable = flag.Bool("tools", false, "run every tool, also after an expiry and all at once, and print a table")
 
 // TestTools runs each program twice: for an account that is signed in, and for one
 // that is not. The first must get its token, and the second must show the person
 // what to do.
 func TestTools(t *testing.T) {
 	w := newShop(t)
+	var ran []string
 	for _, r := range toolRuns {
 		t.Run(r.tool, func(t *testing.T) {
-			need, optional := strings.CutPrefix(r.needs, "?")
-			if _, err := exec.LookPath(need); err != nil && optional {
-				t.Skip(need + " is not installed, and Debian has none that would do")
-			}
-			kctest.Need(t, need)
-			w.prepare(t, r.setUp)
-			undo := w.setUp(t, r.setup)
-			defer undo()
+			needed(t, r.needs)
+			w.prepare(t, r.tool, r.setUp)
+			t.Cleanup(w.setUp(t, r.tool, r.setup))
 			before := w.count()
 			var out, words string
 			var err, failed error
 			var both sync.WaitGroup
-			both.Go(func() { out, err = w.shell(t, "work", r.run) })
-			both.Go(func() { words, failed = w.shell(t, "gone", r.run) })
+			both.Go(func() { out, err = w.shell(t, r.tool, "work", r.run) })
+			both.Go(func() { words, failed = w.shell(t, r.tool, "gone", r.run) })
 			both.Wait()
 			served := w.count()
 			if err != nil || served["work"] == before["work"] {
@@ -93,62 +105,130 @@ func TestTools(t *testing.T) {
 			if failed == nil || served["gone"] > 0 || !strings.Contains(words, "gone is not signed in") || !strings.Contains(words, "curfew login gone") {
 				t.Errorf("signed out: %v, %d requests with a token\n%s", failed, served["gone"], words)
 			}
+			if !t.Failed() {
+				ran = append(ran, r.tool)
+			}
 		})
 	}
+	if *toolsTable {
+		w.table(t, ran)
+	}
+}
+
+// needed skips a program that this machine or this run is not for.
+func needed(t *testing.T, needs string) {
+	program := strings.TrimLeft(needs, "?~")
+	if strings.Contains(needs, "~") && !*toolsTable {
+		t.Skip("runs in make tools")
+	}
+	if _, err := exec.LookPath(program); err != nil && strings.HasPrefix(needs, "?") {
+		t.Skip(program + " is not installed, and Debian has none that would do")
+	}
+	kctest.Need(t, program)
+}
+
+// briefLife is long enough for a token to be handed out for a while, and is half
+// over when it is too short for most tools.
+const briefLife = 100 * time.Second
+
+// table runs those that passed for an account whose token soon ends: all at once
+// before, and all at once after that. It prints what came of it.
+func (w *shop) table(t *testing.T, ran []string) {
+	if out, err := w.shell(t, "", "brief", "person curfew login brief --no-browser"); err != nil {
+		t.Fatal(err, out)
+	}
+	began := time.Now()
+	first := w.allAtOnce(t, ran)
+	w.mu.Lock()
+	for token := range w.tokens["brief"] {
+		w.ended[token] = true
+	}
+	w.mu.Unlock()
+	time.Sleep(time.Until(began.Add(briefLife/2 + 2*time.Second))) // until that token is too short
+	second := w.allAtOnce(t, ran)
+	out, err := w.shell(t, "", "brief", "curfew status brief --json")
+	var s auth.Snapshot
+	if err != nil || json.Unmarshal([]byte(out), &s) != nil || s.RefreshesUsed != 1 || w.stale > 0 || len(w.tokens["brief"]) != 2 {
+		t.Errorf("%v, %d refreshes, %d old tokens used, %d tokens in all; want 1, 0, 2\n%s", err, s.RefreshesUsed, w.stale, len(w.tokens["brief"]), out)
+	}
+	fmt.Println("| tool | version | signed in | signed out: the words arrive | all at once | all at once, after its end |\n|---|---|---|---|---|---|")
+	for _, r := range toolRuns {
+		if slices.Contains(ran, r.tool) {
+			program := strings.TrimLeft(r.needs, "?~")
+			version, _ := w.shell(t, r.tool, "work", "{ "+program+" --version || "+program+" version --client || "+program+" version; } 2>&1 | grep -om1 '[0-9]*\\.[0-9][0-9.]*' | head -1")
+			fmt.Printf("| %s | %s | yes | yes | %s | %s |\n", r.tool, strings.TrimSpace(version), first[r.tool], second[r.tool])
+		}
+	}
+	fmt.Printf("%d tools, %d runs, %d refresh, %d old tokens used\n", len(ran), 2*len(ran), s.RefreshesUsed, w.stale)
+}
+
+// allAtOnce runs the tools for the brief account.
+func (w *shop) allAtOnce(t *testing.T, ran []string) map[string]string {
+	results := map[string]string{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, r := range toolRuns {
+		if !slices.Contains(ran, r.tool) {
+			continue
+		}
+		all.Go(func() {
+			out, err := w.shell(t, r.tool, "brief", r.run)
+			mu.Lock()
+			defer mu.Unlock()
+			if results[r.tool] = "yes"; err != nil {
+				results[r.tool] = "NO"
+				t.Errorf("%s: %v\n%s", r.tool, err, out)
+			}
+		})
+	}
+	all.Wait()
+	return results
 }
 
 // A shop is a server for every tool, which asks for a token before it serves,
 // and a person with an account there and another that is not signed in.
 type shop struct {
-	dir    string
-	env    []string
-	vars   map[string][]string // of each account
-	issuer *authserver.Server
-	url    string // of the issuer
+	dir     string
+	env     []string
+	vars    map[string][]string // of each account
+	issuers map[string]*authserver.Server
 
 	mu     sync.Mutex
-	served map[string]int // requests with a valid token, of each account
+	served map[string]int             // requests with a valid token, of each account
+	tokens map[string]map[string]bool // those tokens
+	ended  map[string]bool            // tokens that should not come again
+	stale  int                        // requests with one of them
 }
 
 // places are where this machine says that tools have their configuration.
 var places = []string{"TF_CLI_CONFIG_FILE", "CARGO_HOME", "GIT_CONFIG_GLOBAL", "KUBECONFIG", "DOCKER_CONFIG", "NPM_CONFIG_USERCONFIG"}
 
 func newShop(t *testing.T) *shop {
-	w := &shop{dir: t.TempDir(), vars: map[string][]string{}, served: map[string]int{}}
+	w := &shop{dir: t.TempDir(), vars: map[string][]string{}, issuers: map[string]*authserver.Server{}, served: map[string]int{}, tokens: map[string]map[string]bool{}, ended: map[string]bool{}}
 	run, err := os.MkdirTemp("", "shop") // a socket's path is short; a test's directory need not be
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(run) })
-	front := httptest.NewUnstartedServer(nil)
-	w.url = "http://" + front.Listener.Addr().String()
-	if w.issuer, err = authserver.New(authserver.Config{Issuer: w.url, AutoApprove: authserver.DefaultUser}); err != nil {
-		t.Fatal(err)
-	}
-	front.Config.Handler = w.issuer
-	front.Start()
-	t.Cleanup(func() { front.Close(); w.issuer.Close() })
-
 	w.env = append(slices.DeleteFunc(os.Environ(), func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
 		return slices.Contains(places, name)
 	}), "XDG_RUNTIME_DIR="+run, "XDG_CONFIG_HOME="+filepath.Join(w.dir, "config"), "XDG_STATE_HOME="+filepath.Join(w.dir, "state"),
-		"XDG_DATA_HOME="+filepath.Join(w.dir, "data"), "XDG_CACHE_HOME="+filepath.Join(w.dir, "cache"), "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent",
-		"BROWSER=browser", "GIT_TERMINAL_PROMPT=0", "RUSTUP_HOME="+cmp.Or(os.Getenv("RUSTUP_HOME"), filepath.Join(os.Getenv("HOME"), ".rustup")), "SSL_CERT_FILE="+filepath.Join(w.dir, "ca.pem"))
+		"DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent", "BROWSER=browser", "GIT_TERMINAL_PROMPT=0", "AWS_EC2_METADATA_DISABLED=true", "SSL_CERT_FILE="+filepath.Join(w.dir, "ca.pem"),
+		"RUSTUP_HOME="+cmp.Or(os.Getenv("RUSTUP_HOME"), filepath.Join(os.Getenv("HOME"), ".rustup")))
+	usual, brief := w.issuer(t, 0), ""
+	accounts := []string{"work", "gone"}
+	if *toolsTable {
+		accounts, brief = append(accounts, "brief"), w.issuer(t, briefLife)
+	}
 	config := ""
-	for _, account := range []string{"work", "gone"} {
-		plain := httptest.NewServer(w.counter(account))
-		t.Cleanup(plain.Close)
-		secure := httptest.NewTLSServer(w.counter(account))
-		t.Cleanup(secure.Close)
-		secure.TLS.MinVersion = tls.VersionTLS12
-		ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
-		if err := os.WriteFile(filepath.Join(w.dir, "ca.pem"), ca, 0o600); err != nil {
-			t.Fatal(err)
+	for _, account := range accounts {
+		issuer := usual
+		if account == "brief" {
+			issuer = brief
 		}
-		host, tlsHost := strings.TrimPrefix(plain.URL, "http://"), strings.TrimPrefix(secure.URL, "https://")
-		w.vars[account] = []string{"ACCOUNT=" + account, "HOST=" + host, "TLSHOST=" + tlsHost}
-		config += "[account." + account + "]\nissuer = \"" + w.url + "\"\nclient_id = \"" + authserver.DefaultClientID + "\"\nhosts = [\"" + host + "\", \"" + tlsHost + "\"]\n"
+		hosts := w.open(t, account)
+		config += fmt.Sprintf("[account.%s]\nissuer = %q\nclient_id = %q\nrefresh = \"on-demand\"\nhosts = [%q, %q]\n", account, issuer, authserver.DefaultClientID, hosts[0], hosts[1])
 	}
 	path := filepath.Join(w.dir, "config", "curfew", "config.toml")
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -158,8 +238,8 @@ func newShop(t *testing.T) *shop {
 		t.Fatal(err)
 	}
 	w.start(t)
-	w.prepare(t, "")
-	if out, err := w.shell(t, "work", `
+	w.prepare(t, "", "")
+	if out, err := w.shell(t, "", "work", `
 		person curfew login work --no-browser
 		mkdir ../module && touch ../module/main.tf
 		git init -q --bare ../repo.git && git init -q repo
@@ -168,6 +248,35 @@ func newShop(t *testing.T) *shop {
 		t.Fatal(err, out)
 	}
 	return w
+}
+
+// issuer starts an authorization server whose access tokens live that long.
+func (w *shop) issuer(t *testing.T, life time.Duration) string {
+	front := httptest.NewUnstartedServer(nil)
+	url := "http://" + front.Listener.Addr().String()
+	server, err := authserver.New(authserver.Config{Issuer: url, AutoApprove: authserver.DefaultUser, AccessLifetime: life})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.issuers[url], front.Config.Handler = server, server
+	front.Start()
+	t.Cleanup(func() { front.Close(); server.Close() })
+	return url
+}
+
+// open opens the shop for an account: over http, over https and for mail.
+func (w *shop) open(t *testing.T, account string) []string {
+	plain := httptest.NewServer(w.counter(account))
+	t.Cleanup(plain.Close)
+	secure := httptest.NewTLSServer(w.counter(account))
+	t.Cleanup(secure.Close)
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
+	if err := os.WriteFile(filepath.Join(w.dir, "ca.pem"), ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hosts := []string{strings.TrimPrefix(plain.URL, "http://"), strings.TrimPrefix(secure.URL, "https://")}
+	w.vars[account] = []string{"ACCOUNT=" + account, "HOST=" + hosts[0], "TLSHOST=" + hosts[1], "SMTP=" + w.listen(t, account, smtp), "IMAP=" + w.listen(t, account, imap)}
+	return hosts
 }
 
 // start runs an agent that keeps nothing.
@@ -181,16 +290,13 @@ func (w *shop) start(t *testing.T) {
 	t.Cleanup(func() { c.Process.Signal(syscall.SIGTERM); c.Wait() })
 }
 
-// prepare makes a fresh home directory for each account, and configures it.
-func (w *shop) prepare(t *testing.T, script string) {
+// prepare makes a home directory for each account, and configures it.
+func (w *shop) prepare(t *testing.T, tool, script string) {
 	for account := range w.vars {
-		if err := os.RemoveAll(w.home(account)); err != nil {
+		if err := os.MkdirAll(w.home(tool, account), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.MkdirAll(w.home(account), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := w.shell(t, account, script); err != nil {
+		if out, err := w.shell(t, tool, account, script); err != nil {
 			t.Fatal(err, out)
 		}
 	}
@@ -198,34 +304,31 @@ func (w *shop) prepare(t *testing.T, script string) {
 
 // setUp runs `curfew setup --write` for each account. The function it returns
 // runs it with --undo, and checks that all files are as they were.
-func (w *shop) setUp(t *testing.T, args string) func() {
+func (w *shop) setUp(t *testing.T, tool, args string) func() {
 	if args == "" {
 		return func() {}
 	}
-	accounts := slices.Sorted(maps.Keys(w.vars))
 	before := map[string]map[string]string{}
-	for _, account := range accounts {
-		before[account] = filesIn(t, w.home(account))
-		if out, err := w.shell(t, account, "curfew setup --account $ACCOUNT --write "+args); err != nil {
+	for account := range w.vars {
+		before[account] = filesIn(t, w.home(tool, account))
+		if out, err := w.shell(t, tool, account, "curfew setup --account $ACCOUNT --write "+args); err != nil {
 			t.Error(err, out)
 		}
 	}
 	return func() {
-		for _, account := range slices.Backward(accounts) {
-			out, err := w.shell(t, account, "curfew setup --account $ACCOUNT --undo --json "+args)
+		for account := range w.vars {
+			if *toolsTable && account == "brief" {
+				continue // it is still needed
+			}
+			out, err := w.shell(t, tool, account, "curfew setup --account $ACCOUNT --undo --json "+args)
 			var undone struct{ Changed []string }
 			if err != nil || json.Unmarshal([]byte(out), &undone) != nil {
 				t.Error(err, out)
 			}
-			after := filesIn(t, w.home(account))
-			for _, path := range undone.Changed {
-				if was, is := before[account][path], after[path]; was != is {
-					t.Errorf("%s is not as it was before:\n%s\n%s", path, was, is)
-				}
-			}
-			for path, was := range before[account] {
-				if after[path] != was {
-					t.Errorf("%s is not as it was:\n%s\n%s", path, was, after[path])
+			after := filesIn(t, w.home(tool, account))
+			for _, path := range append(undone.Changed, slices.Collect(maps.Keys(before[account]))...) {
+				if was, is := before[account][path], after[path]; was != is && !strings.HasPrefix(path, w.home(tool, account)+"/repo/") {
+					t.Errorf("%s is not as it was:\n%s\n%s", path, was, is)
 				}
 			}
 		}
@@ -250,13 +353,18 @@ func filesIn(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-func (w *shop) home(account string) string { return filepath.Join(w.dir, "home-"+account) }
+func (w *shop) home(tool, account string) string {
+	return filepath.Join(w.dir, "home-"+strings.ReplaceAll(tool, " ", "-")+"-"+account)
+}
 
-// shell runs a script in the account's home.
-func (w *shop) shell(t *testing.T, account, script string) (string, error) {
-	c := exec.CommandContext(t.Context(), "bash", "-euc", script)
-	c.Dir = w.home(account)
-	c.Env = slices.Concat(w.env, []string{"HOME=" + c.Dir, "GOENV=" + c.Dir + "/goenv", "PIP_CONFIG_FILE=" + c.Dir + "/pip.conf"}, w.vars[account])
+// shell runs a script in the home directory that an account has for a tool.
+func (w *shop) shell(t *testing.T, tool, account, script string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, "bash", "-euc", script)
+	c.Dir = w.home(tool, account)
+	c.Env = slices.Concat(w.env, w.vars[account], []string{"HOME=" + c.Dir, "GOENV=" + c.Dir + "/goenv", "PIP_CONFIG_FILE=" + c.Dir + "/pip.conf",
+		"XDG_STATE_HOME=" + c.Dir + "/.state", "XDG_CACHE_HOME=" + c.Dir + "/.cache", "XDG_DATA_HOME=" + c.Dir + "/.data"})
 	out, err := c.CombinedOutput()
 	return string(out), err
 }
@@ -278,6 +386,7 @@ var pages = []struct{ path, kind, text string }{
 	{"/go/example.com/demo/@v/v1.0.0.mod", "text/plain", "module example.com/demo\n"},
 	{"/index/config.json", "application/json", `{"dl":"http://$HOST/dl","api":"http://$HOST","auth-required":true}`},
 	{"/index/de/mo/demo", "text/plain", `{"name":"demo","vers":"1.0.0","deps":[],"cksum":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","features":{},"yanked":false}` + "\n"},
+	{"/dav/file", "text/plain", "hello\n"},
 	{"/simple/demo/", "text/html", `<!DOCTYPE html><a href="demo-1.0-py3-none-any.whl">demo-1.0-py3-none-any.whl</a>`},
 	{"/demo", "application/json", `{"name":"demo","dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"name":"demo","version":"1.0.0","dist":{"tarball":"http://$HOST/demo.tgz"}}}}`},
 	{"/.well-known/terraform.json", "application/json", `{"modules.v1":"/modules/"}`},
@@ -285,38 +394,146 @@ var pages = []struct{ path, kind, text string }{
 	{"/modules/a/demo/b/versions", "application/json", `{"modules":[{"versions":[{"version":"1.0.0"}]}]}`},
 }
 
-// counter serves every tool that brings a valid token, as Bearer or as the
-// password of Basic.
+// counter serves every tool that brings a valid token. Most bring it as Bearer or
+// as the password of Basic, and AWS in a form.
 func (w *shop) counter(account string) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if !ok {
 			_, token, _ = r.BasicAuth()
 		}
-		if !w.valid(token) {
+		if !w.judge(account, cmp.Or(token, r.FormValue("WebIdentityToken"))) {
 			rw.Header().Set("WWW-Authenticate", `Basic realm="shop"`)
 			http.Error(rw, "a valid token is needed", http.StatusUnauthorized)
 			return
 		}
-		w.mu.Lock()
-		w.served[account]++
-		w.mu.Unlock()
 		w.serve(rw, r)
 	})
 }
 
-// valid asks the authorization server.
-func (w *shop) valid(token string) bool {
-	r := httptest.NewRequest("GET", w.url+"/api/me", nil)
-	r.Header.Set("Authorization", "Bearer "+cmp.Or(token, "none"))
-	verdict := httptest.NewRecorder()
-	w.issuer.ServeHTTP(verdict, r)
-	return verdict.Code == http.StatusOK
+// judge asks the authorization servers about a token, and counts it.
+func (w *shop) judge(account, token string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended[token] {
+		w.stale++
+		return false
+	}
+	for url, issuer := range w.issuers {
+		r := httptest.NewRequest("GET", url+"/api/me", nil)
+		r.Header.Set("Authorization", "Bearer "+cmp.Or(token, "none"))
+		verdict := httptest.NewRecorder()
+		issuer.ServeHTTP(verdict, r)
+		if verdict.Code == http.StatusOK {
+			w.served[account]++
+			if w.tokens[account] == nil {
+				w.tokens[account] = map[string]bool{}
+			}
+			w.tokens[account][token] = true
+			return true
+		}
+	}
+	return false
+}
+
+// listen serves mail for an account, and returns the port.
+func (w *shop) listen(t *testing.T, account string, serve func(c *textproto.Conn, valid func(response string) bool)) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() { // ends with l
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { // ends with the connection
+				defer c.Close()
+				serve(textproto.NewConn(c), func(response string) bool {
+					text, _ := base64.StdEncoding.DecodeString(response)
+					_, token, _ := strings.Cut(string(text), "auth=Bearer ")
+					token, _, _ = strings.Cut(token, "\x01")
+					return w.judge(account, token)
+				})
+			}()
+		}
+	}()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// smtp is as much of RFC 5321 as one message takes.
+func smtp(c *textproto.Conn, valid func(string) bool) {
+	c.PrintfLine("220 shop")
+	for {
+		line, err := c.ReadLine()
+		verb, _, _ := strings.Cut(strings.ToUpper(line), " ")
+		words := append(strings.Fields(line), "", "")
+		switch {
+		case err != nil:
+			return
+		case verb == "EHLO":
+			c.PrintfLine("250-shop\r\n250 AUTH OAUTHBEARER XOAUTH2")
+		case verb == "AUTH" && !valid(words[2]):
+			c.PrintfLine("535 a valid token is needed")
+		case verb == "AUTH":
+			c.PrintfLine("235 welcome")
+		case verb == "DATA":
+			c.PrintfLine("354 go on")
+			c.ReadDotLines()
+			c.PrintfLine("250 taken")
+		default:
+			c.PrintfLine("250 fine")
+		}
+	}
+}
+
+// imap is as much of RFC 3501 as a look into an empty mailbox takes.
+func imap(c *textproto.Conn, valid func(string) bool) {
+	c.PrintfLine("* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2] shop")
+	for {
+		line, err := c.ReadLine()
+		words := append(strings.Fields(line), "", "")
+		if err != nil {
+			return
+		}
+		answer := "OK fine"
+		switch strings.ToUpper(words[1]) {
+		case "CAPABILITY":
+			c.PrintfLine("* CAPABILITY IMAP4rev1 AUTH=XOAUTH2")
+		case "AUTHENTICATE":
+			c.PrintfLine("+ ")
+			if response, _ := c.ReadLine(); !valid(response) {
+				answer = "NO a valid token is needed"
+			}
+		case "LIST":
+			c.PrintfLine(`* LIST (\HasNoChildren) "/" "INBOX"`)
+		case "SELECT", "EXAMINE":
+			c.PrintfLine("* 0 EXISTS\r\n* OK [UIDVALIDITY 1] fine")
+		case "UID", "SEARCH":
+			c.PrintfLine("* SEARCH")
+		case "LOGOUT":
+			c.PrintfLine("* BYE")
+		}
+		c.PrintfLine("%s %s", words[0], answer)
+	}
 }
 
 func (w *shop) serve(rw http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/repo.git/") {
 		http.FileServer(http.Dir(w.dir)).ServeHTTP(rw, r)
+		return
+	}
+	if r.Method == "PROPFIND" { // of rclone
+		rw.WriteHeader(http.StatusMultiStatus)
+		io.WriteString(rw, `<d:multistatus xmlns:d="DAV:"><d:response><d:href>/dav/file</d:href><d:propstat><d:prop><d:getcontentlength>6</d:getcontentlength>`+
+			`</d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>`)
+		return
+	}
+	if r.Method == "POST" { // of AWS
+		io.WriteString(rw, `<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult/></AssumeRoleWithWebIdentityResponse>`)
 		return
 	}
 	for _, page := range pages {

@@ -22,7 +22,7 @@ var dialects = map[string]dialect{
 	"go":        {read: readGo, answer: answerGo, hides: true},
 	"google":    {read: readGoogle, answer: answerGoogle, refuse: refuseGoogle},
 	"kubectl":   {read: readKubectl, answer: answerKubectl},
-	"mail":      {read: readMail, answer: answerMail},
+	"mail":      {read: readMail, answer: answerMail, hides: true},
 	"netrc":     {read: readNetrc, answer: answerNetrc, denies: true},
 	"npm":       {read: readNothing, answer: func(g grant) string { return "Bearer " + g.AccessToken.Reveal() + "\n" }, hides: true},
 	"pip":       {read: readKeyring, answer: answerKeyring, denies: true},

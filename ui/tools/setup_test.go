@@ -129,6 +129,16 @@ func TestWriteRefused(t *testing.T) {
 	}
 }
 
+// TestPages: each tool has a page, which says how to set it up.
+func TestPages(t *testing.T) {
+	for _, tool := range Tools() {
+		page, err := os.ReadFile(filepath.Join("..", "..", "docs", "tools", tool.Name+".md"))
+		if err != nil || len(tool.Files) > 0 && !strings.Contains(string(page), "curfew setup "+tool.Name+" ") {
+			t.Errorf("%s: %v", tool.Name, err)
+		}
+	}
+}
+
 // TestTable: every text can be filled in, and says what it needs.
 func TestTable(t *testing.T) {
 	profile(t)

@@ -97,7 +97,7 @@ var table = []Tool{
 	{
 		Name: "mail", Programs: []string{"msmtp", "mbsync", "getmail", "neomutt"},
 		Text: "# msmtp\nauth oauthbearer\npasswordeval \"{curfew} token {account}\"\n\n# mbsync\nAuthMechs XOAUTH2\nPassCmd \"{curfew} token {account}\"\n\n" +
-			"# getmail\nuse_xoauth2 = True\npassword_command = (\"{curfew}\", \"token\", \"{account}\")\n",
+			"# getmail\nuse_xoauth2 = True\npassword_command = (\"{curfew}\", \"helper\", \"mail\", \"--account\", \"{account}\")\n",
 	},
 	{
 		Name: "aws", Programs: []string{"aws"},
