@@ -67,6 +67,9 @@ func (p *program) statusCommand() *cobra.Command {
 			if len(args) > 0 {
 				name = args[0]
 			}
+			if p.json && p.format != "" {
+				return usage(cmd, "--json and --format exclude each other")
+			}
 			if watch {
 				return p.watchStatus(cmd.Context(), name)
 			}
@@ -74,6 +77,7 @@ func (p *program) statusCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "keep running and print every change")
+	cmd.Flags().StringVar(&p.format, "format", "", formatHelp)
 	return p.addJSON(cmd)
 }
 
@@ -82,6 +86,9 @@ func (p *program) status(ctx context.Context, name string) error {
 		s, err := ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Account(ctx, name) })
 		if err != nil {
 			return err
+		}
+		if p.format != "" {
+			return writeFormat(p.stdout, p.format, []auth.Snapshot{s}, now())
 		}
 		if p.json {
 			return p.printJSON(s, false)
@@ -92,6 +99,9 @@ func (p *program) status(ctx context.Context, name string) error {
 	all, err := ask(ctx, p, func() ([]auth.Snapshot, error) { return p.client.Accounts(ctx) })
 	if err != nil {
 		return err
+	}
+	if p.format != "" {
+		return writeFormat(p.stdout, p.format, all, now())
 	}
 	if p.json {
 		return p.printJSON(all, false)
@@ -153,7 +163,7 @@ func (p *program) watchStatus(ctx context.Context, name string) error {
 		})
 	}()
 	var tick <-chan time.Time
-	if p.page().Terminal() && !p.json {
+	if p.format != "" || p.page().Terminal() && !p.json {
 		t := time.NewTicker(time.Second)
 		defer t.Stop()
 		tick = t.C
@@ -178,7 +188,7 @@ func (p *program) watchStatus(ctx context.Context, name string) error {
 			continue
 		}
 		shown = text
-		if tick != nil {
+		if tick != nil && p.format == "" {
 			text = slices.Concat([]byte("\x1b[H\x1b[2J"), text) // home, clear
 		}
 		if _, err := p.stdout.Write(text); err != nil {
@@ -196,6 +206,11 @@ func (p *program) renderStatus(all []auth.Snapshot, name string) ([]byte, error)
 	case name != "" && i < 0 && all != nil:
 		err = &auth.Error{Kind: auth.KindUnknown, Message: name + " was removed"}
 	case all == nil:
+	case p.format != "":
+		if name != "" {
+			all = all[i : i+1]
+		}
+		err = writeFormat(&b, p.format, all, now())
 	case name != "" && p.json:
 		err = q.printJSON(all[i], true)
 	case name != "":

@@ -59,6 +59,7 @@ type program struct {
 	stdout, stderr io.Writer
 	client         *client.Client
 	json           bool
+	format         string // of curfew status, for bars and prompts
 }
 
 func (p *program) root() *cobra.Command {
