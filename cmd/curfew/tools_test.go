@@ -113,6 +113,26 @@ func TestTools(t *testing.T) {
 	if *toolsTable {
 		w.table(t, ran)
 	}
+	w.canary(t)
+}
+
+// canary looks for a token in all that the tools, Curfew and its agent have
+// written: caches, logs, configuration.
+func (w *shop) canary(t *testing.T) {
+	files := 0
+	for path, text := range filesIn(t, w.dir) {
+		files++
+		for _, tokens := range w.tokens {
+			for token := range tokens {
+				if strings.Contains(text, token) || strings.Contains(text, base64.StdEncoding.EncodeToString([]byte("oauth2:"+token))) {
+					t.Errorf("a token is in %s", path)
+				}
+			}
+		}
+	}
+	if files == 0 || len(w.tokens["work"]) == 0 {
+		t.Errorf("%d files and %d tokens: that proves nothing", files, len(w.tokens["work"]))
+	}
 }
 
 // needed skips a program that this machine or this run is not for.
