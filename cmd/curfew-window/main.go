@@ -86,15 +86,22 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
 	}
 	socket += "-window" // it is a window onto the agent of that socket
-	listener, err := agent.Listen(ctx, socket)
-	switch {
-	case errors.Is(err, agent.ErrRunning):
-		if err := window.Tell(ctx, socket, wish); err != nil {
+	var listener net.Listener
+	for listener == nil {
+		listener, err = agent.Listen(ctx, socket)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, agent.ErrRunning) {
+			return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
+		}
+		closes, err := window.Tell(ctx, socket, wish, desktop.Here())
+		if err != nil {
 			return fail(stderr, exitFailed, err, "close the other window, or look at "+socket)
 		}
-		return exitOK
-	case err != nil:
-		return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
+		if !closes {
+			return exitOK
+		}
 	}
 	client := client.NewClient("")
 	if err := show(ctx, cancel, client, window.NewInstance(listener), wish); err != nil {
@@ -197,7 +204,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, instance *w
 				w.Show()
 				w.RequestFocus()
 			})
-		})
+		}, func(session map[string]string) bool { return desktop.Here().Left(session) }, func() { fyne.Do(w.Close) })
 	})
 	group.Go(func() {
 		desktop.FollowLook(ctx, func(scale float32) {
@@ -213,6 +220,11 @@ func show(ctx context.Context, cancel func(), client *client.Client, instance *w
 		if !exists(w) {
 			err = errNoOpenGL
 			a.Quit()
+			return
+		}
+		width, height := desktop.ScreenSize()
+		if fits := window.Fit(size, width, height, w.Canvas().Scale()); fits != size {
+			w.Resize(fits)
 		}
 	})
 	w.ShowAndRun()

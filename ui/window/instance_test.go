@@ -24,6 +24,8 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
+func stays(map[string]string) bool { return false }
+
 func TestSecondWindowShowsTheFirst(t *testing.T) {
 	socket := filepath.Join(shortDir(t), "window")
 	l, err := agent.Listen(t.Context(), socket)
@@ -34,7 +36,7 @@ func TestSecondWindowShowsTheFirst(t *testing.T) {
 	shown := make(chan Wish, 1)
 	wish := Wish{Account: "work", Page: PageSettings}
 	var group sync.WaitGroup
-	group.Go(func() { NewInstance(l).Run(ctx, func(w Wish) { shown <- w }) })
+	group.Go(func() { NewInstance(l).Run(ctx, func(w Wish) { shown <- w }, stays, func() { t.Error("it closes") }) })
 
 	// Something else that speaks to the socket is no wish.
 	c, err := net.Dial("unix", socket)
@@ -44,8 +46,8 @@ func TestSecondWindowShowsTheFirst(t *testing.T) {
 	c.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
 	c.Close()
 
-	if err := Tell(t.Context(), socket, wish); err != nil {
-		t.Fatal(err)
+	if closes, err := Tell(t.Context(), socket, wish, nil); err != nil || closes {
+		t.Fatal(closes, err)
 	}
 	if got := <-shown; got != wish {
 		t.Errorf("the first was asked for %+v", got)
@@ -57,18 +59,46 @@ func TestSecondWindowShowsTheFirst(t *testing.T) {
 	}
 }
 
+// A window of another desktop session closes, and the second takes over.
+func TestWindowOfAnotherSession(t *testing.T) {
+	socket := filepath.Join(shortDir(t), "window")
+	l, err := agent.Listen(t.Context(), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := make(chan struct{}, 1)
+	var group sync.WaitGroup
+	group.Go(func() {
+		elsewhere := func(session map[string]string) bool { return session["DISPLAY"] != ":1" }
+		NewInstance(l).Run(t.Context(), func(Wish) { t.Error("it is shown in the other session") }, elsewhere, func() { left <- struct{}{} })
+	})
+	if closes, err := Tell(t.Context(), socket, Wish{Account: "work"}, map[string]string{"DISPLAY": ":2"}); !closes || err != nil {
+		t.Errorf("closes: %t, %v", closes, err)
+	}
+	<-left
+	group.Wait()
+	second, err := agent.Listen(t.Context(), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.Close()
+}
+
 // A second may come before the first listens.
 func TestTellWaits(t *testing.T) {
 	socket := filepath.Join(shortDir(t), "window")
 	told := make(chan error, 1)
-	go func() { told <- Tell(t.Context(), socket, Wish{}) }()
+	go func() {
+		_, err := Tell(t.Context(), socket, Wish{}, nil)
+		told <- err
+	}()
 	l, err := agent.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
-	group.Go(func() { NewInstance(l).Run(ctx, func(Wish) {}) })
+	group.Go(func() { NewInstance(l).Run(ctx, func(Wish) {}, stays, func() {}) })
 	if err := <-told; err != nil {
 		t.Error(err)
 	}
@@ -85,7 +115,7 @@ func TestSilentWindowIsReported(t *testing.T) {
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if err := Tell(ctx, socket, Wish{}); err == nil {
+	if _, err := Tell(ctx, socket, Wish{}, nil); err == nil {
 		t.Error("no error")
 	}
 }
