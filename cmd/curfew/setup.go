@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -87,20 +88,29 @@ func (p *program) setup(ctx context.Context, plan tools.Plan, s auth.Snapshot, w
 		if note := plan.Note(); note != "" {
 			p.note("%s", note)
 		}
-		p.hint("have it done: curfew setup %s --account %s --write", plan.Tool.Name, plan.Account)
+		command := "curfew setup " + plan.Tool.Name + " --account " + plan.Account
+		for _, host := range plan.Hosts {
+			if !slices.Contains(s.Hosts, host) {
+				command += " --host " + host
+			}
+		}
+		p.hint("have it done: %s --write", command)
 		_, err = p.stdout.Write([]byte(text))
 		return err
 	}
 	act := plan.Undo
 	if write {
-		if err := p.bind(ctx, s, plan.Hosts); err != nil {
-			return err
-		}
 		act = plan.Write
 	}
 	changed, err := act()
 	if err != nil {
 		return err
+	}
+	if write {
+		if err := p.bind(ctx, s, plan.Hosts); err != nil {
+			_, undone := plan.Undo()
+			return errors.Join(err, undone)
+		}
 	}
 	if p.json {
 		return p.printJSON(map[string][]string{"changed": changed}, false)

@@ -116,8 +116,7 @@ func TestTools(t *testing.T) {
 	w.canary(t)
 }
 
-// canary looks for a token in all that the tools, Curfew and its agent have
-// written: caches, logs, configuration.
+// canary looks for a token in every file that the tools and Curfew have written.
 func (w *shop) canary(t *testing.T) {
 	files := 0
 	for path, text := range filesIn(t, w.dir) {
