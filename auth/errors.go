@@ -67,7 +67,7 @@ const (
 // EndText is the sentence for a session that ended for r.
 func EndText(r Reason) Text {
 	switch r {
-	case ByAge, ByRefreshes, ByIdle, ByRevocation, ByRotationLost, ByTampering, BySubjectChanged, ByUser:
+	case ByAge, ByRefreshes, ByIdle, ByRevocation, ByRotationLost, ByTampering, BySubjectChanged, ByUser, ByToken:
 		return Say("ended_" + string(r))
 	}
 	return Say("ended")

@@ -59,10 +59,14 @@ type Session struct {
 	AccessLifetime  time.Duration // as issued
 	Bounds          Bounds        // what the server said
 	ServerLifetime  time.Duration // from sign-in to the provider's documented end; 0 if unknown
+	NoRefresh       bool          // the server gave no refresh token: the session ends with its access token
 }
 
 // Left is the number of refresh cycles that may still start.
 func (s Session) Left(l Limits) int {
+	if s.NoRefresh {
+		return 0
+	}
 	return max(0, l.MaxRefreshes-max(s.Used, s.Bounds.RefreshCount))
 }
 
@@ -86,6 +90,9 @@ func (s Session) EndsAt(l Limits) (time.Time, Limit) {
 	if e := s.Bounds.EndsAt; !e.IsZero() && e.Before(at.Add(-2*time.Minute)) {
 		earlier(e, LimitServer)
 	}
+	if s.NoRefresh {
+		earlier(s.AccessExpiresAt, LimitServer)
+	}
 	if l.MaxIdle > 0 {
 		earlier(s.LastActivity.Add(l.MaxIdle), LimitIdle)
 	}
@@ -98,6 +105,8 @@ func (s Session) EndsAt(l Limits) (time.Time, Limit) {
 func (s Session) Over(l Limits, now time.Time) Reason {
 	at, by := s.EndsAt(l)
 	switch {
+	case s.NoRefresh && !s.AccessGood(now) && by == LimitServer, s.NoRefresh && s.AccessExpiresAt.IsZero():
+		return ByToken
 	case !now.After(at):
 		return ""
 	case by == LimitIdle:
@@ -105,6 +114,14 @@ func (s Session) Over(l Limits, now time.Time) Reason {
 	default:
 		return ByAge
 	}
+}
+
+// Spent is why a session ends that has no refreshes left.
+func (s Session) Spent() Reason {
+	if s.NoRefresh {
+		return ByToken
+	}
+	return ByRefreshes
 }
 
 // Exhausted reports whether no refresh may start or is still open.
@@ -151,7 +168,7 @@ func Derive(f Facts, l Limits, now time.Time) (State, Reason) {
 	case s.AccessGood(now):
 		return Active, ""
 	case s.Exhausted(l):
-		return Ended, ByRefreshes
+		return Ended, s.Spent()
 	case f.Locked:
 		return Locked, ""
 	case f.Held:
@@ -166,7 +183,7 @@ func Derive(f Facts, l Limits, now time.Time) (State, Reason) {
 // LimitedBy names the rule that will end the session first at the pace so
 // far: when the refreshes run out (by forecast) or the nearest end in time.
 func (s Session) LimitedBy(l Limits, forecast ForecastView) Limit {
-	if s.Left(l) == 0 {
+	if s.Left(l) == 0 && !s.NoRefresh {
 		return LimitRefreshes
 	}
 	at, by := s.EndsAt(l)

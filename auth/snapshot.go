@@ -45,6 +45,8 @@ type Snapshot struct {
 	RefreshesLeft int `json:"refreshes_left"`
 	MaxRefreshes  int `json:"max_refreshes"`
 
+	NoRefresh bool `json:"no_refresh,omitempty"` // the server gave no refresh token: the session ends with its access token
+
 	EndedLimits EndedLimits `json:"ended_limits,omitzero"` // those that the last session had when it ended
 
 	MaxAge  int64 `json:"max_age_s"`  // the limits on time, as MaxRefreshes is that on refreshes: they hold for the next session too
@@ -174,6 +176,7 @@ const (
 	ByTampering      Reason = "tampered"
 	BySubjectChanged Reason = "subject_changed"
 	ByUser           Reason = "user"
+	ByToken          Reason = "token" // its one access token expired, and there was no refresh token
 )
 
 // Limit names a rule that will end a session.

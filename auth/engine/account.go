@@ -327,6 +327,7 @@ func (a *account) sessionLocked() auth.Session {
 		AccessLifetime:  a.facts.AccessLifetime,
 		Bounds:          a.facts.Bounds,
 		ServerLifetime:  a.server.Provider().Lifetime.Duration,
+		NoRefresh:       a.facts.NoRefresh,
 	}
 }
 
@@ -410,7 +411,7 @@ func (a *account) endedLocked(now time.Time) auth.Reason {
 		return r
 	}
 	if s.Exhausted(a.m.limits) && !s.AccessGood(now) {
-		return auth.ByRefreshes
+		return s.Spent()
 	}
 	return ""
 }

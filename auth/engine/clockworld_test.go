@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,9 @@ import (
 type otherServer struct {
 	date func() time.Time
 	n    int
+
+	bare    map[string]any // instead of a refresh token and expires_in
+	revoked []string       // what kind, and which
 }
 
 func (s *otherServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -25,7 +29,10 @@ func (s *otherServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
 		answer = map[string]any{"issuer": plainIssuer, "authorization_endpoint": plainIssuer + "/auth", "token_endpoint": plainIssuer + "/token",
-			"device_authorization_endpoint": plainIssuer + "/device"}
+			"device_authorization_endpoint": plainIssuer + "/device", "revocation_endpoint": plainIssuer + "/revoke"}
+	case "/revoke":
+		s.revoked = append(s.revoked, r.FormValue("token_type_hint")+" "+r.FormValue("token"))
+		answer = map[string]any{}
 	case "/device":
 		answer = map[string]any{"device_code": "dc", "user_code": "ABCD", "verification_uri": plainIssuer + "/go", "expires_in": 600, "interval": 1}
 	case "/token":
@@ -35,6 +42,11 @@ func (s *otherServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.n++
 		answer = map[string]any{"access_token": fmt.Sprint("at", s.n), "refresh_token": fmt.Sprint("rt", s.n), "token_type": "Bearer", "expires_in": 3600}
+		if s.bare != nil {
+			delete(answer, "refresh_token")
+			delete(answer, "expires_in")
+			maps.Copy(answer, s.bare)
+		}
 	default:
 		http.NotFound(w, r)
 		return

@@ -209,7 +209,7 @@ func (c *cycle) post(ctx context.Context) (oauth.Grant, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLimit)
 	defer cancel()
 	c.tries++
-	return c.server.Refresh(ctx, c.token, oauth.Origin{Identity: c.a.facts.Identity, Endpoints: c.a.facts.Endpoints})
+	return c.server.Refresh(ctx, c.token, c.a.facts.origin())
 }
 
 // late reports whether a server may still be busy with a request that nobody
@@ -298,7 +298,7 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	case bad != nil:
 		f.Useless = useless{f.Useless.Count + 1, reasonOf(bad).Message}
 	case f.AccessExpiresAt.IsZero(): // waiting callers get it; for later ones it counts as expired
-		f.Useless = useless{f.Useless.Count + 1, "it does not say how long its access token lives"}
+		f.Useless = useless{f.Useless.Count + 1, errNoLifetime.Error()}
 	default:
 		f.Useless = useless{}
 	}
@@ -368,9 +368,17 @@ func (m *Manager) afterUseless(f facts) retry {
 	}
 }
 
+// errNoLifetime breaks no rule (RFC 6749 section 5.1 only recommends
+// expires_in), but a token that counts as expired at once costs a refresh.
+var errNoLifetime = errors.New("it does not say how long its access token lives")
+
 // protocolError says what is wrong with an answer of the server.
 func protocolError(why string) *oauth.Error {
-	return &oauth.Error{Op: "refresh", Class: oauth.Protocol, Err: errors.New(why)}
+	err := errors.New(why)
+	if why == errNoLifetime.Error() {
+		err = errNoLifetime
+	}
+	return &oauth.Error{Op: "refresh", Class: oauth.Protocol, Err: err}
 }
 
 // save commits the unsaved answer and publishes it.
@@ -510,12 +518,22 @@ func damaged(err error) bool {
 
 // revokeGrant gives back what must not be kept.
 func (a *account) revokeGrant(g oauth.Grant) {
-	if g.RefreshToken.IsZero() {
+	token, alone := kept(g)
+	if token.IsZero() {
 		return
 	}
 	a.m.locked(func() {
-		a.m.giveBackLocked(revocation{account: a.name, facts: facts{Bound: a.server.bound, Identity: g.Identity}, token: g.RefreshToken})
+		a.m.giveBackLocked(revocation{account: a.name, facts: facts{Bound: a.server.bound, Identity: g.Identity, NoRefresh: alone}, token: token})
 	})
+}
+
+// kept is the token of a grant that stands for the session, and whether that is
+// its access token for lack of another.
+func kept(g oauth.Grant) (token auth.Secret, alone bool) {
+	if g.RefreshToken.IsZero() {
+		return g.AccessToken, true
+	}
+	return g.RefreshToken, false
 }
 
 // sleep waits for d and reports false when ctx ended first.

@@ -63,6 +63,8 @@ func (a *account) failureErrorLocked() *auth.Error {
 	hint := auth.Say("hint_retry")
 	in := a.retry.at.Sub(a.clock.Now())
 	switch {
+	case a.retry.useless && in > 0 && errors.Is(e, errNoLifetime):
+		hint = auth.Say("hint_set_lifetime", auth.SpanText(in), a.name)
 	case a.retry.useless && in > 0:
 		hint = auth.Say("hint_useless", auth.SpanText(in), a.name)
 	case in > 0:
@@ -99,6 +101,9 @@ func failureText(e *oauth.Error) auth.Text {
 	case oauth.Throttled:
 		return auth.Say("server_throttles")
 	case oauth.Protocol:
+		if errors.Is(e, errNoLifetime) {
+			return auth.Say("server_no_lifetime")
+		}
 		return auth.Say("server_protocol", reasonOf(e))
 	case oauth.HeldBack:
 		switch {
@@ -179,6 +184,8 @@ func signInError(account string, err error) *auth.Error {
 			hint = auth.Say("hint_check_issuer", account)
 		case e.Code == "invalid_scope":
 			hint = auth.Say("hint_check_scopes", account)
+		case e.Code == "invalid_client" && e.Op != "sign-in": // the token endpoint has checked the secret
+			hint = auth.Say("hint_check_secret", account)
 		case e.Code != "" && e.Code != "invalid_grant":
 			hint = auth.Say("hint_check_redirect", account)
 		}

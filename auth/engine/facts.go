@@ -32,8 +32,14 @@ type facts struct {
 	Use             use             `json:"use"`                       // as of the last time it was written down; account.use is newer
 	OutcomeUnknown  bool            `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
 	Useless         useless         `json:"useless,omitzero"`
-	Warned          []string        `json:"warned,omitempty"`  // the warnings given, by id
-	Removed         *auth.Account   `json:"removed,omitempty"` // the account's configuration, when it was removed
+	NoRefresh       bool            `json:"no_refresh,omitempty"` // the session's secret is its access token
+	Warned          []string        `json:"warned,omitempty"`     // the warnings given, by id
+	Removed         *auth.Account   `json:"removed,omitempty"`    // the account's configuration, when it was removed
+}
+
+// origin is what the session's token was got from.
+func (f facts) origin() oauth.Origin {
+	return oauth.Origin{Identity: f.Identity, Endpoints: f.Endpoints, NoRefresh: f.NoRefresh}
 }
 
 // factsVersion is the format of facts. It grows when an older program would

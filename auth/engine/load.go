@@ -53,7 +53,11 @@ func (a *account) load(ctx context.Context) {
 	} else if err != nil {
 		m.log.Error("the facts of a session cannot be read", "account", a.name, "error", err)
 	}
-	access, err := m.store.Access(ctx, rec.ID)
+	read := m.store.Access
+	if facts.NoRefresh {
+		read = m.store.Secret
+	}
+	access, err := read(ctx, rec.ID)
 	if err != nil {
 		m.log.Warn("the kept access token cannot be read", "account", a.name, "error", err)
 	}

@@ -392,7 +392,7 @@ func TestUselessAnswers(t *testing.T) {
 					t.Errorf("%d tokens served, want %d", served, want)
 				}
 				_, err := w.token()
-				if e, ok := errors.AsType[*auth.Error](err); !ok || !strings.Contains(e.Hint, "curfew login work --force") || !strings.Contains(e.Hint, "h;") {
+				if e, ok := errors.AsType[*auth.Error](err); !ok || !strings.Contains(e.Hint, map[bool]string{true: "access_lifetime", false: "curfew login work --force"}[c.served]) || !strings.Contains(e.Hint, "h;") {
 					t.Errorf("the hint is %+v", err)
 				}
 				w.restart() // which lifts no bar

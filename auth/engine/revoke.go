@@ -66,7 +66,7 @@ func (m *Manager) attempt(ctx context.Context, r revocation) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
 	defer cancel()
-	if err := s.RevokeFrom(ctx, r.token, oauth.Origin{Identity: r.facts.Identity, Endpoints: r.facts.Endpoints}); err != nil {
+	if err := s.RevokeFrom(ctx, r.token, r.facts.origin()); err != nil {
 		return err
 	}
 	if others {

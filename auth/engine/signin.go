@@ -248,10 +248,12 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 		a.revokeGrant(g)
 		return context.Canceled
 	}
-	if g.RefreshToken.IsZero() {
-		return auth.Fail(auth.KindRefused, auth.Say("no_refresh_token"), auth.Say("hint_offline_access"))
+	secret, alone := kept(g)
+	if alone && g.ExpiresAt.IsZero() { // it counts as expired, so there is nothing to keep
+		a.revokeGrant(g)
+		return auth.Fail(auth.KindRefused, auth.Say("no_lifetime"), auth.Say("hint_access_lifetime", a.name))
 	}
-	f := facts{Bound: bound, Clock: a.clock.Anchor()}
+	f := facts{Bound: bound, Clock: a.clock.Anchor(), NoRefresh: alone}
 	now := a.clock.Now()
 	f.apply(g)
 	m.mu.Lock()
@@ -262,7 +264,7 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	meta := f.encode(u)
 	m.mu.Unlock()
 	rec, err := m.store.Create(context.WithoutCancel(ctx), a.name, now,
-		[]byte(g.RefreshToken.Reveal()), []byte(g.AccessToken.Reveal()), meta)
+		[]byte(secret.Reveal()), []byte(g.AccessToken.Reveal()), meta)
 	if err != nil {
 		a.revokeGrant(g)
 		return keychainError(err)

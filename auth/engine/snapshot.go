@@ -103,7 +103,9 @@ func (a *account) describeSessionLocked(v *auth.Snapshot, f auth.Facts, now time
 	v.SignedInAt = truncateUTC(s.SignedInAt)
 	v.EndsAt = truncateUTC(end)
 	v.AgeLeft = seconds(end.Sub(now))
-	v.RefreshesUsed = l.MaxRefreshes - s.Left(l)
+	if v.NoRefresh = s.NoRefresh; !v.NoRefresh {
+		v.RefreshesUsed = l.MaxRefreshes - s.Left(l)
+	}
 	v.RefreshesLeft = s.Left(l)
 	v.AccessExpiresAt = truncateUTC(s.AccessExpiresAt)
 	v.AccessLifetime = seconds(s.AccessLifetime)
@@ -116,6 +118,8 @@ func (a *account) describeSessionLocked(v *auth.Snapshot, f auth.Facts, now time
 	v.TookTokens = append(v.TookTokens, a.use.Takers...)
 	d := a.planLocked(now)
 	switch {
+	case s.NoRefresh:
+		v.Plan(time.Time{}, auth.Say("next_no_refresh"))
 	case a.retry.at.After(now):
 		v.Plan(truncateUTC(a.retry.at), auth.Say("next_try"))
 	case a.m.paused:
@@ -129,6 +133,12 @@ func (a *account) describeSessionLocked(v *auth.Snapshot, f auth.Facts, now time
 	}
 	a.warnAgainLocked(v, now)
 	v.LimitedBy = s.LimitedBy(l, v.Forecast)
+	switch {
+	case s.NoRefresh:
+		v.Warn(auth.Say("warning_no_refresh"))
+	case s.AccessLifetime == 0:
+		v.Warn(auth.Say("warning_no_lifetime"))
+	}
 	if a.m.memory {
 		v.Warn(auth.Say("warning_memory"))
 	}
@@ -151,7 +161,7 @@ func (a *account) messageLocked(v auth.Snapshot, now time.Time) auth.Text {
 	case auth.SigningIn:
 		return v.SignIn.Text
 	case auth.Active:
-		if v.RefreshesLeft == 0 && !a.rec.Pending {
+		if v.RefreshesLeft == 0 && !a.rec.Pending && !v.NoRefresh {
 			return auth.Say("last_access_token", v.MaxRefreshes)
 		}
 		return auth.Say("access_valid")

@@ -92,7 +92,7 @@ func (a *account) tokenOrFlightLocked(r auth.TokenRequest, waited bool) (auth.To
 	case waited: // a refresh has just worked, but its token has expired or has no known lifetime
 		return auth.Token{}, nil, auth.Fail(auth.KindUnavailable, auth.Say("token_useless", name), auth.Say("hint_lifetime"))
 	case s.Exhausted(m.limits):
-		return auth.Token{}, nil, endedError(name, auth.ByRefreshes)
+		return auth.Token{}, nil, endedError(name, s.Spent())
 	case a.flight == nil && a.retryBarsLocked(now):
 		return auth.Token{}, nil, a.failureErrorLocked()
 	}
@@ -193,6 +193,8 @@ func (m *Manager) wantRefresh(name, program string) (*flight, error) {
 	case err != nil:
 		return nil, err
 	case unread:
+	case a.facts.NoRefresh:
+		return nil, auth.Fail(auth.KindRefused, auth.Say("cannot_renew", name), auth.Say("hint_login_force", name))
 	case a.sessionLocked().Exhausted(m.limits):
 		return nil, endedError(name, auth.ByRefreshes)
 	case a.flight == nil && a.retry.throttles() && t.Now.Before(a.retry.at):

@@ -34,6 +34,7 @@ func (a *account) warningFactsLocked(now time.Time) auth.WarningFacts {
 		MaxIdle:       l.MaxIdle,
 		RefreshesLeft: s.Left(l),
 		MaxRefreshes:  l.MaxRefreshes,
+		NoRefresh:     s.NoRefresh,
 		LastRefreshAt: a.lastRefresh(),
 		ActiveAt:      s.LastActivity,
 	}

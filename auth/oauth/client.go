@@ -173,11 +173,6 @@ func (c *Client) wantedScopes() []string {
 	return c.provider.Scopes
 }
 
-// accessLifetime is how long an access token lives when the answer does not say.
-func (c *Client) accessLifetime() time.Duration {
-	return min(cmp.Or(c.config.AccessLifetime, c.provider.AccessLifetime.Duration), maxTokenLife)
-}
-
 // scopes are the configured scopes, or the preset's as far as the server lists them.
 func (c *Client) scopes(m *metadata) []string {
 	if c.config.Scopes != nil {
@@ -219,7 +214,11 @@ func (c *Client) RevokeFrom(ctx context.Context, rt auth.Secret, from Origin) er
 	case !from.allows(m, m.revocation):
 		return &Error{Op: op, Server: hostOf(m.revocation), Class: HeldBack, Err: errElsewhere(m, m.revocation)}
 	}
-	r, failed := c.post(ctx, op, m, m.revocation, url.Values{"token": {rt.Reveal()}, "token_type_hint": {"refresh_token"}})
+	kind := "refresh_token"
+	if from.NoRefresh {
+		kind = "access_token"
+	}
+	r, failed := c.post(ctx, op, m, m.revocation, url.Values{"token": {rt.Reveal()}, "token_type_hint": {kind}})
 	if failed != nil {
 		return failed
 	}

@@ -38,7 +38,7 @@ func (c *Client) StartDevice(ctx context.Context) (*DeviceFlow, error) {
 	}
 	if m.device == "" {
 		return nil, &Error{Op: op, Server: hostOf(m.token), Class: HeldBack,
-			Err: fmt.Errorf("%s does not offer sign-ins on another device; sign in with the browser", c.provider.Title)}
+			Err: fmt.Errorf("%s names no address for sign-ins on another device; sign in with the browser, or set device_endpoint", hostOf(m.token))}
 	}
 	// Section 3.1 wants client_id in the body, whatever authenticates the client.
 	form := url.Values{"client_id": {c.config.ClientID}}

@@ -239,7 +239,7 @@ func TestIDTokenOfAnother(t *testing.T) {
 		t.Fatal(got.err)
 	}
 	s.claims = func(c jwt.MapClaims) { c["sub"] = "eve" }
-	if _, err := c.Refresh(t.Context(), got.grant.RefreshToken, Origin{got.grant.Identity, got.grant.Endpoints}); err == nil || !strings.Contains(err.Error(), "another subject") {
+	if _, err := c.Refresh(t.Context(), got.grant.RefreshToken, Origin{Identity: got.grant.Identity, Endpoints: got.grant.Endpoints}); err == nil || !strings.Contains(err.Error(), "another subject") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -324,7 +324,7 @@ func TestEndpointMoves(t *testing.T) {
 				}
 				s.handle["/v2/token"] = s.serveToken
 				s.metadata = func(doc map[string]any) { doc["token_endpoint"] = test.to }
-				from := Origin{Identity{Issuer: fakeIssuer, Subject: "alice"}, first.Endpoints}
+				from := Origin{Identity: Identity{Issuer: fakeIssuer, Subject: "alice"}, Endpoints: first.Endpoints}
 				g, err := c.Refresh(t.Context(), auth.NewSecret("rt-1"), from)
 				if test.ok && (err != nil || g.Endpoints.Token != test.to) {
 					t.Errorf("%+v, %v", g.Endpoints, err)

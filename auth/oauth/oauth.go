@@ -76,6 +76,7 @@ type Endpoints struct {
 type Origin struct {
 	Identity
 	Endpoints
+	NoRefresh bool // its token is an access token: there is no other
 }
 
 // Grant is one successful answer of a token endpoint.

@@ -205,7 +205,7 @@ func peerLife(t *testing.T, c *Client, subject string, familyDies bool) {
 	}
 	first := g.RefreshToken
 	for range 2 {
-		next, err := c.Refresh(t.Context(), g.RefreshToken, Origin{g.Identity, g.Endpoints})
+		next, err := c.Refresh(t.Context(), g.RefreshToken, Origin{Identity: g.Identity, Endpoints: g.Endpoints})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,11 +214,11 @@ func peerLife(t *testing.T, c *Client, subject string, familyDies bool) {
 		}
 		next.Identity, g = g.Identity, next
 	}
-	if _, err := c.Refresh(t.Context(), first, Origin{g.Identity, g.Endpoints}); classOf(err) != Dead {
+	if _, err := c.Refresh(t.Context(), first, Origin{Identity: g.Identity, Endpoints: g.Endpoints}); classOf(err) != Dead {
 		t.Errorf("a used token: class %v, %v", classOf(err), err)
 	}
 	if familyDies {
-		if _, err := c.Refresh(t.Context(), g.RefreshToken, Origin{g.Identity, g.Endpoints}); classOf(err) != Dead {
+		if _, err := c.Refresh(t.Context(), g.RefreshToken, Origin{Identity: g.Identity, Endpoints: g.Endpoints}); classOf(err) != Dead {
 			t.Errorf("the family outlives a replay: class %v, %v", classOf(err), err)
 		}
 		if g, err = peerSignIn(t, c, alice(), SignInOptions{ForceLogin: true, LoginHint: "alice"}); err != nil {
@@ -228,7 +228,7 @@ func peerLife(t *testing.T, c *Client, subject string, familyDies bool) {
 	if err := c.Revoke(t.Context(), g.RefreshToken); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Refresh(t.Context(), g.RefreshToken, Origin{g.Identity, g.Endpoints}); classOf(err) != Dead {
+	if _, err := c.Refresh(t.Context(), g.RefreshToken, Origin{Identity: g.Identity, Endpoints: g.Endpoints}); classOf(err) != Dead {
 		t.Errorf("a revoked token: class %v, %v", classOf(err), err)
 	}
 	if err := c.Revoke(t.Context(), g.RefreshToken); err != nil { // RFC 7009 section 2.2

@@ -126,7 +126,7 @@ var standIns = []standIn{
 			return 400, map[string]any{"error": "invalid_grant", "error_description": "expired access/refresh token"}
 		}},
 	{name: "huggingface", device: true, scope: "openid profile email", want: "ann@example.com", life: 8 * time.Hour, keeps: true, tokens: map[string]any{"expires_in": 28800, "token_type": "bearer"}},
-	{name: "linkedin", secret: true, noPKCE: true, noOpenID: true, scope: "openid profile email", redirect: "http://localhost:47813/callback", noRenew: true, life: 24 * time.Hour,
+	{name: "linkedin", secret: true, noPKCE: true, noOpenID: true, scope: "openid profile email", redirect: "http://localhost:47813/callback", noRenew: true, life: 31 * 24 * time.Hour,
 		tokens: map[string]any{"expires_in": 5184000, "refresh_token": nil, "id_token": "e30.e30.c2ln"}, userinfo: map[string]any{"name": "Ann", "email": "ann@example.com"}, want: "ann@example.com"},
 	{name: "strava", secret: true, noOpenID: true, scope: "read", redirect: "http://localhost:", keeps: true, life: 6 * time.Hour,
 		tokens: map[string]any{"expires_in": 21600, "athlete": map[string]any{"firstname": "Ann"}}, userinfo: map[string]any{"username": "ann", "firstname": "Ann"}, want: "ann", revokes: true,

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -73,7 +74,11 @@ func (c *Client) readTokens(op, server string, r *reply) (answer, *Error) {
 		c.config.Confirm(r.date)
 	}
 	grant, idToken, err := c.readGrant(innerAnswer(o))
-	grant.ExpiresIn, grant.ExpiresAt = tokenLife(grant, r.date)
+	most := maxTokenLife
+	if op != "refresh" && grant.RefreshToken.IsZero() { // nothing can take its place
+		most = auth.BuiltIn.MaxAge + maxTokenLife
+	}
+	grant.ExpiresIn, grant.ExpiresAt = tokenLife(grant, r.date, most)
 	if ambiguous != nil {
 		err = ambiguous
 	}
@@ -169,9 +174,9 @@ func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 		c.log.Warn("the life of an access token is not told in a number", "error", malformed)
 		fallthrough
 	case !found:
-		g.ExpiresIn = c.accessLifetime()
+		g.ExpiresIn = cmp.Or(c.config.AccessLifetime, c.provider.AccessLifetime.Duration)
 	case seconds > 0:
-		g.ExpiresIn = min(time.Duration(seconds)*time.Second, maxTokenLife)
+		g.ExpiresIn = time.Duration(seconds) * time.Second
 	}
 	for _, s := range readScope(o) {
 		if validToken(s) {
@@ -369,9 +374,9 @@ func codeFrom(values url.Values) (auth.Secret, bool) {
 // expires. A server that repeats a lost answer repeats its expires_in too,
 // which then counts from the first time. If the token is a JWT, its exp gives
 // the true end by the server's own clock. So does it if expires_in was left out
-// (RFC 6749 section 5.1: "by other means").
-func tokenLife(g Grant, serverTime time.Time) (issued time.Duration, expiresAt time.Time) {
-	issued = g.ExpiresIn
+// (RFC 6749 section 5.1: "by other means"). Neither is believed beyond most.
+func tokenLife(g Grant, serverTime time.Time, most time.Duration) (issued time.Duration, expiresAt time.Time) {
+	issued = min(g.ExpiresIn, most)
 	left := issued
 	claims := unverifiedClaims(g.AccessToken)
 	if serverTime.IsZero() {
@@ -380,7 +385,7 @@ func tokenLife(g Grant, serverTime time.Time) (issued time.Duration, expiresAt t
 	if exp, ok := claims.unixTime("exp"); ok {
 		tighten := func(d, to time.Duration) time.Duration {
 			if d == 0 || to < d {
-				return min(to, maxTokenLife)
+				return min(to, most)
 			}
 			return d
 		}

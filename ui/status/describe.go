@@ -291,7 +291,7 @@ func stateDetail(s auth.Snapshot, now time.Time) string {
 	case auth.SignedOut:
 		return Tr("Sign in once, in your own browser. Then your tools get tokens from Curfew.")
 	case auth.Active:
-		if n, _ := refreshes(s); n == 0 {
+		if n, _ := refreshes(s); n == 0 && !s.NoRefresh {
 			return Tr("This is the last access token of the session. Sign in again before it expires.")
 		}
 		if nearEnd(s, now) {
@@ -376,9 +376,9 @@ func nextRefresh(s auth.Snapshot, now time.Time) string {
 		return Tr("none")
 	case s.State == auth.Refreshing:
 		return Tr("now")
-	case left == 0:
+	case left == 0 && !s.NoRefresh:
 		return Tr("none left")
-	case s.Paused:
+	case s.Paused && !s.NoRefresh:
 		return Tr("paused; when a tool asks")
 	}
 	if why := Clip(Translate(s.NextText()), 2*nameRunes); why != "" && s.State != auth.Waiting {

@@ -29,6 +29,9 @@ type Outlook struct {
 // other. With no refresh left that is the last token's.
 func hero(s auth.Snapshot, now time.Time) (lead, other Count) {
 	lead, other = refreshCount(s), ageCount(s, now)
+	if s.NoRefresh {
+		return other, lead
+	}
 	if lead.Left == 0 {
 		if access, ok := accessLeft(s, now); ok && HasSession(s) && access > 0 {
 			return Count{Value: Fine(access), What: Tr("left of the last token"), Fraction: lead.Fraction, Of: lead.Of}, other
@@ -57,6 +60,9 @@ func refreshCount(s auth.Snapshot) Count {
 	left, most := refreshes(s)
 	if !HasSession(s) {
 		left = 0
+	}
+	if s.NoRefresh {
+		return Count{Limit: auth.LimitRefreshes, Value: Tr("–"), What: Tr("cannot be renewed")}
 	}
 	return Count{Limit: auth.LimitRefreshes, Value: strconv.Itoa(left), What: Trn(most, "of %d refresh left", "of %d refreshes left", most),
 		Left: left, Of: most, Fraction: float64(left) / float64(most)}

@@ -83,7 +83,7 @@ func UrgencyOf(s auth.Snapshot, now time.Time) Urgency {
 // FewRefreshes reports whether few refreshes are left.
 func FewRefreshes(s auth.Snapshot) bool {
 	left, most := refreshes(s)
-	return left <= min(fewRefreshes, most/4)
+	return !s.NoRefresh && left <= min(fewRefreshes, most/4)
 }
 
 // FewDays reports whether little time is left.
@@ -179,7 +179,10 @@ func Brief(s auth.Snapshot, now time.Time) string {
 	}
 	left, _ := refreshes(s)
 	count := Tr("%d left", left)
-	if left == 0 {
+	switch {
+	case s.NoRefresh:
+		count = Tr("cannot be renewed")
+	case left == 0:
 		count = Tr("none left")
 	}
 	if s.State == auth.Waiting {
@@ -213,6 +216,9 @@ func LastsUntil(s auth.Snapshot) time.Time {
 func countdown(s auth.Snapshot, now time.Time) string {
 	left, most := refreshes(s)
 	age, known := ageLeft(s, now)
+	if s.NoRefresh && known {
+		return Tr("cannot be renewed, %s left", Coarse(age))
+	}
 	if left == 0 {
 		if access, ok := accessLeft(s, now); ok && s.State == auth.Active {
 			return Tr("no refreshes left, the last token expires in %s", Coarse(access))
@@ -246,6 +252,8 @@ func whyEnded(s auth.Snapshot) string {
 		return Tr("the stored session was modified outside Curfew")
 	case auth.BySubjectChanged:
 		return Tr("the server returned a different user")
+	case auth.ByToken:
+		return Tr("its one access token has expired")
 	}
 	return Tr("the session has ended")
 }
@@ -260,6 +268,9 @@ func serversLimit(s auth.Snapshot) bool {
 // days, as a fraction from 0 to 1: what one ring can say of a live session.
 func LeastLeft(s auth.Snapshot, now time.Time) float64 {
 	fraction := refreshCount(s).Fraction
+	if s.NoRefresh {
+		fraction = 1
+	}
 	if _, known := ageLeft(s, now); known {
 		fraction = min(fraction, ageCount(s, now).Fraction)
 	}

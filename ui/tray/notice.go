@@ -76,7 +76,7 @@ type level struct {
 func levelOf(a auth.Snapshot, now time.Time) level {
 	l := level{session: a.SignedInAt, over: a.State == auth.Ended, ended: a.EndedAt, left: -1}
 	for _, mark := range refreshMarks {
-		if status.RefreshesLeft(a) <= mark {
+		if status.RefreshesLeft(a) <= mark && !a.NoRefresh {
 			l.refreshes++
 		}
 	}
