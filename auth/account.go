@@ -34,6 +34,7 @@ type Account struct {
 	Resource              []string          `toml:"resource,omitempty" json:"resource,omitempty"`
 	ScopeSeparator        string            `toml:"scope_separator,omitempty" json:"scope_separator,omitempty"`
 	ClientAuth            string            `toml:"client_auth,omitempty" json:"client_auth,omitempty"`
+	DPoP                  string            `toml:"dpop,omitempty" json:"dpop,omitempty"`
 	AccessLifetime        string            `toml:"access_lifetime,omitempty" json:"access_lifetime,omitempty"`
 	DeadCodes             []string          `toml:"dead_codes,omitempty" json:"dead_codes,omitempty"`
 	RevocationReach       string            `toml:"revocation_reach,omitempty" json:"revocation_reach,omitempty"`
@@ -103,6 +104,7 @@ var keys = []Key{
 	{Name: "resource", Kind: KeyList, Arg: "URI", More: true, Help: "the API that tokens are for (RFC 8707)"},
 	{Name: "scope_separator", Kind: KeyChoice, Options: []string{" ", ","}, Arg: "CHARACTER", More: true, Help: "what stands between scopes: a space (default) or a comma"},
 	{Name: "client_auth", Kind: KeyChoice, Options: []string{"none", "basic", "post", "private_key_jwt"}, Arg: "WAY", More: true, Help: "how the client proves who it is: basic, post, private_key_jwt or none"},
+	{Name: "dpop", Kind: KeyChoice, Options: []string{"always", "never"}, Arg: "WHEN", More: true, Help: "bind tokens to a key of this computer (RFC 9449): always, never, or if left out where access tokens work without a proof"},
 	{Name: "access_lifetime", Kind: KeySpan, Arg: "SPAN", More: true, Help: "how long an access token lives when the server does not say, for example 1h"},
 	{Name: "dead_codes", Kind: KeyList, Arg: "CODE", More: true, Help: "an error code that means, like invalid_grant, that the refresh token is dead"},
 	{Name: "revocation_reach", Kind: KeyChoice, Options: []string{"token", "grant", "user-client", "user"}, Arg: "REACH", More: true, Help: "what revoking a token ends: token (that one), grant (its sign-in), user-client (all your sign-ins with this client) or user (all your sign-ins)"},

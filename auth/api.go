@@ -30,6 +30,15 @@ type TokenRequest struct {
 	Best     bool          // what is valid for less is better than nothing
 	MaxWait  time.Duration // for a refresh; 0: [DefaultMaxWait]
 	Program  string        // the caller, for the log
+	Proof    *ProofRequest // nil: none is wanted
+}
+
+// A ProofRequest asks for a proof that goes with a token which is bound to a
+// key, for one request to an API (RFC 9449 section 4).
+type ProofRequest struct {
+	Method string `json:"method"`
+	URL    string `json:"url"`
+	Nonce  string `json:"nonce,omitempty"` // as the API's DPoP-Nonce header says; empty: none
 }
 
 // AnyValidity is the MinValid of callers that do not say.
@@ -46,6 +55,7 @@ type Token struct {
 	ExpiresAt   time.Time     // zero: unknown
 	ExpiresIn   time.Duration // what that means now, by the same clock
 	Scope       []string
+	Proof       Secret // zero: none was asked for
 }
 
 // SignOutResult says honestly what a sign-out reached.

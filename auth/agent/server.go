@@ -559,7 +559,7 @@ func (s *Server) token(r *http.Request, name string) (any, error) {
 		return nil, err
 	}
 	t, err := s.Engine.Token(r.Context(), name, auth.TokenRequest{
-		MinValid: time.Duration(in.MinValid), Best: in.Best, MaxWait: time.Duration(in.MaxWait), Program: program(r),
+		MinValid: time.Duration(in.MinValid), Best: in.Best, MaxWait: time.Duration(in.MaxWait), Program: program(r), Proof: in.DPoP,
 	})
 	if err != nil {
 		return nil, err

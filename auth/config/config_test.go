@@ -475,6 +475,7 @@ login_hint = "änne@example.com"
 resource = ["https://api.example.com", "urn:example:api"]
 scope_separator = ","
 client_auth = "post"
+dpop = "always"
 device_endpoint = "https://id.example.com/device"
 userinfo_endpoint = "https://id.example.com/me"
 access_lifetime = "1h"

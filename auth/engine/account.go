@@ -103,6 +103,7 @@ func (m *Manager) clientConfig(c auth.Account, own *clock.Clock) oauth.Config {
 		Resource:              c.Resource,
 		ScopeSeparator:        c.ScopeSeparator,
 		AccessLifetime:        accessLifetime,
+		DPoP:                  c.DPoP,
 		DeadCodes:             c.DeadCodes,
 		CAFile:                c.CAFile,
 		Proxy:                 c.Proxy,

@@ -10,6 +10,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/engine/clock"
 	"curfew/auth/oauth"
+	"curfew/auth/oauth/dpop"
 	"curfew/keystore"
 )
 
@@ -118,6 +119,7 @@ type cycle struct {
 	last      *oauth.Error // how the try before this flight failed; nil if it did not, or if its cycle is closed
 	resumed   bool         // the cycle is from an earlier flight, or from an earlier agent
 	token     auth.Secret  // the refresh token
+	key       dpop.Key     // that it is bound to; zero: none
 	tries     int          // requests of this flight
 	confirmed bool         // the server was asked once more about a token that it had called dead
 }
@@ -174,8 +176,7 @@ func (c *cycle) open(ctx context.Context) (err error) {
 	if err != nil {
 		return a.recordFailed(ctx, err)
 	}
-	c.token = auth.NewSecret(string(secret))
-	clear(secret)
+	c.token, c.key = unpack(secret)
 	return nil
 }
 
@@ -209,7 +210,7 @@ func (c *cycle) post(ctx context.Context) (oauth.Grant, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLimit)
 	defer cancel()
 	c.tries++
-	return c.server.Refresh(ctx, c.token, c.a.facts.origin())
+	return c.server.Refresh(ctx, c.token, c.a.facts.origin(c.key))
 }
 
 // late reports whether a server may still be busy with a request that nobody
@@ -304,13 +305,13 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	}
 	u := &unsaved{facts: f}
 	if !g.RefreshToken.IsZero() {
-		u.secret = []byte(g.RefreshToken.Reveal())
+		u.secret = pack(g.RefreshToken, g.Key)
 	}
 	if bad == nil {
 		u.token = g.AccessToken
 		u.access = []byte(g.AccessToken.Reveal())
 	} else {
-		u.facts.AccessExpiresAt, u.facts.AccessLifetime = a.facts.AccessExpiresAt, a.facts.AccessLifetime
+		u.facts.AccessExpiresAt, u.facts.AccessLifetime, u.facts.TokenType = a.facts.AccessExpiresAt, a.facts.AccessLifetime, a.facts.TokenType
 		u.token = a.access
 		u.access = []byte(a.access.Reveal())
 	}
@@ -431,8 +432,8 @@ func (a *account) dropUnsavedLocked() {
 	if u == nil || len(u.secret) == 0 {
 		return
 	}
-	r := revocation{account: a.name, facts: u.facts, token: auth.NewSecret(string(u.secret))}
-	clear(u.secret)
+	r := revocation{account: a.name, facts: u.facts}
+	r.token, _ = unpack(u.secret)
 	clear(u.access)
 	a.m.giveBackLocked(r)
 }

@@ -9,6 +9,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/engine/clock"
 	"curfew/auth/oauth"
+	"curfew/auth/oauth/dpop"
 	"curfew/keystore"
 )
 
@@ -33,13 +34,37 @@ type facts struct {
 	OutcomeUnknown  bool            `json:"outcome_unknown,omitempty"` // the open cycle had an answer that got lost
 	Useless         useless         `json:"useless,omitzero"`
 	NoRefresh       bool            `json:"no_refresh,omitempty"` // the session's secret is its access token
+	TokenType       string          `json:"token_type,omitempty"` // empty: Bearer
 	Warned          []string        `json:"warned,omitempty"`     // the warnings given, by id
 	Removed         *auth.Account   `json:"removed,omitempty"`    // the account's configuration, when it was removed
 }
 
-// origin is what the session's token was got from.
-func (f facts) origin() oauth.Origin {
-	return oauth.Origin{Identity: f.Identity, Endpoints: f.Endpoints, NoRefresh: f.NoRefresh}
+// origin is what a token of the session, which is bound to key, was got from.
+func (f facts) origin(key dpop.Key) oauth.Origin {
+	return oauth.Origin{Identity: f.Identity, Endpoints: f.Endpoints, NoRefresh: f.NoRefresh, Key: key}
+}
+
+// pack joins what the keychain keeps of a session: its token, and the key that
+// the token is bound to. No token has a line break.
+func pack(token auth.Secret, key dpop.Key) []byte {
+	if key.IsZero() {
+		return []byte(token.Reveal())
+	}
+	return []byte(token.Reveal() + "\n" + key.Secret().Reveal())
+}
+
+// unpack is the reverse of pack, and clears its argument.
+func unpack(secret []byte) (auth.Secret, dpop.Key) {
+	defer clear(secret)
+	token, text, bound := strings.Cut(string(secret), "\n")
+	if !bound {
+		return auth.NewSecret(token), dpop.Key{}
+	}
+	key, err := dpop.ReadKey(text)
+	if err != nil { // the store has authenticated it, so nobody else wrote this
+		key = dpop.Key{}
+	}
+	return auth.NewSecret(token), key
 }
 
 // factsVersion is the format of facts. It grows when an older program would
@@ -75,7 +100,7 @@ func (u *use) recordTaker(program string, at time.Time) {
 
 // apply takes over what an answer says. What an answer leaves out stays.
 func (f *facts) apply(g oauth.Grant) {
-	f.AccessLifetime, f.AccessExpiresAt = g.ExpiresIn, g.ExpiresAt
+	f.AccessLifetime, f.AccessExpiresAt, f.TokenType = g.ExpiresIn, g.ExpiresAt, g.TokenType
 	if g.Scope != nil && len(strings.Join(g.Scope, " ")) <= maxScope {
 		f.Scope = g.Scope
 	}

@@ -61,7 +61,7 @@ func (a *account) load(ctx context.Context) {
 	if err != nil {
 		m.log.Warn("the kept access token cannot be read", "account", a.name, "error", err)
 	}
-	defer clear(access)
+	token, _ := unpack(access)
 	m.mu.Lock()
 	if facts.Bound != a.server.bound {
 		m.mu.Unlock()
@@ -75,7 +75,7 @@ func (a *account) load(ctx context.Context) {
 		m.retireLocked(*a.rec, endReplaced)
 	}
 	a.dropUnsavedLocked()
-	a.rec, a.facts, a.use, a.access = &rec, facts, facts.Use, auth.NewSecret(string(access))
+	a.rec, a.facts, a.use, a.access = &rec, facts, facts.Use, token
 	a.forgetFutureLocked(a.clock.Now())
 	a.retry, a.storeErr, a.sent = retry{}, nil, false
 	if rec.Pending { // the agent died in a cycle: its request may have left and been answered

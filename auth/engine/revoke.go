@@ -1,14 +1,15 @@
 package engine
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"curfew/auth"
 	"curfew/auth/oauth"
+	"curfew/auth/oauth/dpop"
 )
 
 // This file decides whether a refresh token may be revoked, and where.
@@ -66,7 +67,7 @@ func (m *Manager) attempt(ctx context.Context, r revocation) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptLimit)
 	defer cancel()
-	if err := s.RevokeFrom(ctx, r.token, r.facts.origin()); err != nil {
+	if err := s.RevokeFrom(ctx, r.token, r.facts.origin(dpop.Key{})); err != nil {
 		return err
 	}
 	if others {
@@ -115,7 +116,7 @@ func (m *Manager) othersAt(ctx context.Context, r revocation) (bool, error) {
 				continue
 			}
 			ids = append(ids, a.rec.ID)
-			same = same || a.unsaved != nil && bytes.Equal(a.unsaved.secret, []byte(r.token.Reveal()))
+			same = same || a.unsaved != nil && holds(slices.Clone(a.unsaved.secret), r.token)
 		}
 	})
 	for _, id := range ids {
@@ -123,13 +124,18 @@ func (m *Manager) othersAt(ctx context.Context, r revocation) (bool, error) {
 		if err != nil && isKeychainTransient(err) {
 			return true, err
 		}
-		same = same || err == nil && bytes.Equal(secret, []byte(r.token.Reveal()))
-		clear(secret)
+		same = same || err == nil && holds(secret, r.token)
 	}
 	if same {
 		return true, errSameToken
 	}
 	return len(ids) > 0, nil
+}
+
+// holds reports whether token is the one in secret, which it clears.
+func holds(secret []byte, token auth.Secret) bool {
+	mine, _ := unpack(secret)
+	return mine.Reveal() == token.Reveal()
 }
 
 // reachOf is how far revocation reaches at a token's server; "" when nobody

@@ -264,7 +264,7 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	meta := f.encode(u)
 	m.mu.Unlock()
 	rec, err := m.store.Create(context.WithoutCancel(ctx), a.name, now,
-		[]byte(secret.Reveal()), []byte(g.AccessToken.Reveal()), meta)
+		pack(secret, g.Key), []byte(g.AccessToken.Reveal()), meta)
 	if err != nil {
 		a.revokeGrant(g)
 		return keychainError(err)

@@ -291,8 +291,7 @@ func (c *closing) revoke(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.token = auth.NewSecret(string(secret))
-	clear(secret)
+	r.token, _ = unpack(secret)
 	return m.attempt(ctx, r)
 }
 

@@ -9,6 +9,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/engine/clock"
 	"curfew/auth/oauth"
+	"curfew/auth/oauth/dpop"
 )
 
 // Token returns an access token that is valid for as long as the request asks.
@@ -21,13 +22,47 @@ func (m *Manager) Token(ctx context.Context, name string, r auth.TokenRequest) (
 	for waited := false; ; {
 		t, f, err := m.tokenOrFlight(name, r, waited)
 		if f == nil {
+			if err == nil && r.Proof != nil {
+				err = m.prove(ctx, name, &t, *r.Proof)
+			}
 			return t, err
 		}
 		if err := f.wait(ctx); err != nil {
-			return m.bestOr(name, r, err)
+			if t, err = m.bestOr(name, r, err); err == nil && r.Proof != nil {
+				err = m.prove(ctx, name, &t, *r.Proof)
+			}
+			return t, err
 		}
 		waited = waited || !f.again
 	}
+}
+
+// prove adds a proof for one request with t, which must be bound to a key.
+func (m *Manager) prove(ctx context.Context, name string, t *auth.Token, p auth.ProofRequest) error {
+	var id string
+	var now time.Time
+	m.locked(func() {
+		if a := m.accounts[name]; a != nil && a.rec != nil && a.facts.TokenType == "DPoP" {
+			id, now = a.rec.ID, a.clock.Now()
+		}
+	})
+	var key dpop.Key
+	if id != "" {
+		secret, err := m.store.Secret(ctx, id)
+		if err != nil {
+			return keychainError(err)
+		}
+		_, key = unpack(secret)
+	}
+	if key.IsZero() {
+		return auth.Fail(auth.KindBadRequest, auth.Say("token_not_bound", name), auth.Say("hint_dpop", name, name))
+	}
+	proof, err := key.Proof(dpop.Request{Method: p.Method, URL: p.URL, Nonce: p.Nonce, AccessToken: t.AccessToken}, now)
+	if err != nil {
+		return auth.Fail(auth.KindBadRequest, auth.Say("no_proof", err), auth.Say("hint_url")).Because(err)
+	}
+	t.Proof = auth.NewSecret(proof)
+	return nil
 }
 
 // bestOr returns what token there is, if the request takes that, or the error.
@@ -154,7 +189,7 @@ func (a *account) serveLocked(program string, now time.Time) auth.Token {
 	a.dirty = true
 	return auth.Token{
 		AccessToken: a.access,
-		TokenType:   "Bearer",
+		TokenType:   cmp.Or(a.facts.TokenType, "Bearer"),
 		ExpiresAt:   a.facts.AccessExpiresAt,
 		ExpiresIn:   max(0, a.facts.AccessExpiresAt.Sub(now)),
 		Scope:       a.facts.Scope,

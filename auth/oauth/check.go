@@ -26,6 +26,9 @@ func (c *Client) Check(ctx context.Context) error {
 	if other != "" && slices.Contains(m.authMethods, "client_secret_"+other) && !slices.Contains(m.authMethods, "client_secret_"+c.provider.ClientAuth) {
 		return refuse("%s takes a client secret by %q only; change client_auth", m.issuer, other)
 	}
+	if c.config.DPoP == "always" && !m.proofs {
+		return refuse("%s binds no tokens to keys; leave dpop out", m.issuer)
+	}
 	if c.provider.DeviceFirst && m.device == "" {
 		return refuse("%s names no device_authorization_endpoint; give device_endpoint", m.issuer)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/oauth/dpop"
 )
 
 // Client speaks to one authorization server for one account. Safe for
@@ -30,6 +31,9 @@ type Client struct {
 	meta *metadata  // nil until the first successful discovery
 	read time.Time  // when it was read
 	keys keyCache
+
+	nonce string // for the next proof
+	binds bool   // the server binds access tokens too, which no tool expects
 }
 
 // checkAddresses refuses addresses that no request may go to.
@@ -137,8 +141,9 @@ func (c *Client) clientAuth(m *metadata) string {
 	return "basic"
 }
 
-// post sends a form to an endpoint as this client, once.
-func (c *Client) post(ctx context.Context, op string, m *metadata, endpoint string, form url.Values) (*reply, *Error) {
+// post sends a form to an endpoint as this client, once, with a proof of key if
+// that is not zero.
+func (c *Client) post(ctx context.Context, op string, m *metadata, endpoint string, form url.Values, key dpop.Key) (*reply, *Error) {
 	how := c.clientAuth(m)
 	if how != "basic" {
 		form.Set("client_id", c.config.ClientID)
@@ -162,7 +167,26 @@ func (c *Client) post(ctx context.Context, op string, m *metadata, endpoint stri
 	if how == "basic" { // encoded as RFC 6749 section 2.3.1 asks
 		req.SetBasicAuth(url.QueryEscape(c.config.ClientID), url.QueryEscape(c.config.ClientSecret.Reveal()))
 	}
+	if !key.IsZero() {
+		c.mu.Lock()
+		nonce := c.nonce
+		c.mu.Unlock()
+		proof, err := key.Proof(dpop.Request{Method: http.MethodPost, URL: endpoint, Nonce: nonce}, c.now())
+		if err != nil {
+			return nil, &Error{Op: op, Server: hostOf(endpoint), Class: HeldBack, Err: err}
+		}
+		req.Header.Set("DPoP", proof)
+	}
 	return c.send(ctx, op, req, tokenLimit)
+}
+
+// proves reports whether a sign-in at m binds its tokens to a key. Without being
+// asked, that is for public clients: the refresh token of any other is bound to
+// its secret (RFC 9449 section 5).
+func (c *Client) proves(m *metadata) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.config.DPoP == "always" || c.config.DPoP == "" && m.proofs && !c.binds && c.config.ClientSecret.IsZero()
 }
 
 // wantedScopes are the configured scopes, or the preset's.
@@ -218,7 +242,7 @@ func (c *Client) RevokeFrom(ctx context.Context, rt auth.Secret, from Origin) er
 	if from.NoRefresh {
 		kind = "access_token"
 	}
-	r, failed := c.post(ctx, op, m, m.revocation, url.Values{"token": {rt.Reveal()}, "token_type_hint": {kind}})
+	r, failed := c.post(ctx, op, m, m.revocation, url.Values{"token": {rt.Reveal()}, "token_type_hint": {kind}}, dpop.Key{})
 	if failed != nil {
 		return failed
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/oauth/dpop"
 )
 
 // DeviceFlow is a running device sign-in (RFC 8628).
@@ -18,6 +19,7 @@ type DeviceFlow struct {
 	client   *Client
 	meta     *metadata
 	code     auth.Secret
+	key      dpop.Key // zero: the tokens are not bound
 	interval time.Duration
 	deadline time.Time
 }
@@ -46,7 +48,7 @@ func (c *Client) StartDevice(ctx context.Context) (*DeviceFlow, error) {
 		form.Set(cmp.Or(c.provider.DeviceScopeParameter, "scope"), c.joinScopes(scopes))
 	}
 	c.addResource(form)
-	r, failed := c.post(ctx, op, m, m.device, form)
+	r, failed := c.post(ctx, op, m, m.device, form, dpop.Key{})
 	if failed != nil {
 		return nil, failed
 	}
@@ -57,6 +59,12 @@ func (c *Client) StartDevice(ctx context.Context) (*DeviceFlow, error) {
 		return nil, failed
 	}
 	f.client, f.meta = c, m
+	if c.config.DPoP == "always" { // there is no second round here: see Flow.another
+		var err error
+		if f.key, err = dpop.NewKey(); err != nil {
+			return nil, &Error{Op: op, Class: HeldBack, Err: err}
+		}
+	}
 	f.ExpiresAt, f.deadline = c.now().Add(life).Round(0), time.Now().Add(life)
 	return f, nil
 }
@@ -136,7 +144,7 @@ func (f *DeviceFlow) Wait(ctx context.Context) (Grant, error) {
 		if waiting.Err() == nil {
 			a, failed = c.requestTokens(waiting, op, f.meta, url.Values{
 				"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {f.code.Reveal()},
-			})
+			}, f.key)
 		}
 		switch {
 		case failed == nil:

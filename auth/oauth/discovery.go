@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/oauth/dpop"
 )
 
 // metadata is what is known of an authorization server: its discovery
@@ -20,6 +21,7 @@ type metadata struct {
 	template                                                 string // the issuer of ID tokens, where {tenantid} stands for the claim tid; empty: issuer
 	authorization, token, revocation, device, userinfo, jwks string
 	pushed                                                   string
+	proofs                                                   bool     // RFC 9449: tokens can be bound to a key
 	pushedOnly                                               bool     // RFC 9126: requests are handed over beforehand
 	namesItself                                              bool     // RFC 9207: "iss" comes with every authorization answer
 	authMethods                                              []string // nil: not listed
@@ -210,6 +212,7 @@ func readMetadata(issuer string, doc object) (*metadata, *Error) {
 		authMethods: doc.strs("token_endpoint_auth_methods_supported"),
 		scopes:      doc.strs("scopes_supported"),
 		idTokenAlgs: doc.strs("id_token_signing_alg_values_supported"),
+		proofs:      slices.Contains(doc.strs("dpop_signing_alg_values_supported"), dpop.Algorithm),
 		pushedOnly:  doc.yes("require_pushed_authorization_requests"),
 	}
 	for key, to := range map[string]*string{

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/oauth/dpop"
 )
 
 // Config describes one account at one authorization server.
@@ -37,6 +38,7 @@ type Config struct {
 	LoginHint      string            // whom to suggest to the server
 	Resource       []string          // RFC 8707
 	ScopeSeparator string            // empty: a space
+	DPoP           string            // "always", "never"; empty: where it leaves access tokens as they are
 	AccessLifetime time.Duration     // when expires_in is missing; 0: the preset's
 	DeadCodes      []string          // rules for a dead refresh token, in addition to the preset's
 
@@ -76,14 +78,16 @@ type Endpoints struct {
 type Origin struct {
 	Identity
 	Endpoints
-	NoRefresh bool // its token is an access token: there is no other
+	Key       dpop.Key // that the token is bound to; zero: none
+	NoRefresh bool     // its token is an access token: there is no other
 }
 
 // Grant is one successful answer of a token endpoint.
 type Grant struct {
 	AccessToken  auth.Secret
 	RefreshToken auth.Secret // zero: none came; keep the old one (RFC 6749 section 6)
-	TokenType    string      // always "Bearer"
+	TokenType    string      // "Bearer", or "DPoP" with DPoP: "always"
+	Key          dpop.Key    // that the tokens are bound to; zero: none
 	ReceivedAt   time.Time
 	ExpiresIn    time.Duration // as issued; 0: the server did not say
 	ExpiresAt    time.Time     // by the clock of ReceivedAt; before it where a server repeated an old answer; zero if unknown

@@ -19,6 +19,7 @@ import (
 	"curfew/auth"
 
 	"curfew/auth/authserver/robot"
+	"curfew/auth/oauth/dpop"
 )
 
 // missing skips a test whose outside part is not there, or fails it where all
@@ -272,6 +273,52 @@ func TestPeerOIDCProvider(t *testing.T) {
 			}
 		})
 	}
+	// The server binds access tokens with the refresh token. Tools expect them
+	// bearer, so that is only done when the account asks.
+	t.Run("DPoP unasked", func(t *testing.T) {
+		g, err := peerSignIn(t, client("curfew", nil), alice(), SignInOptions{})
+		if err != nil || g.TokenType != "Bearer" || !g.Key.IsZero() || g.RefreshToken.IsZero() {
+			t.Errorf("%+v, %v", g, err)
+		}
+	})
+	t.Run("DPoP", func(t *testing.T) {
+		c := client("curfew", func(c *Config) { c.DPoP = "always" })
+		if err := c.Check(t.Context()); err != nil {
+			t.Error(err)
+		}
+		g, err := peerSignIn(t, c, alice(), SignInOptions{})
+		if err != nil || g.TokenType != "DPoP" || g.Key.IsZero() || g.RefreshToken.IsZero() {
+			t.Fatalf("%+v, %v", g, err)
+		}
+		if _, err := client("curfew", nil).Refresh(t.Context(), g.RefreshToken, Origin{Identity: g.Identity, Endpoints: g.Endpoints}); err == nil {
+			t.Error("a refresh without the key")
+		}
+		for range 2 {
+			next, err := c.Refresh(t.Context(), g.RefreshToken, Origin{Identity: g.Identity, Endpoints: g.Endpoints, Key: g.Key})
+			if err != nil || next.TokenType != "DPoP" || next.Key != g.Key {
+				t.Fatalf("%+v, %v", next, err)
+			}
+			next.Identity, g = g.Identity, next
+		}
+		nonce := ""
+		for _, want := range []int{http.StatusUnauthorized, http.StatusOK} { // the first asks for a nonce
+			req, _ := http.NewRequest("GET", issuer+"/me", nil)
+			proof, err := g.Key.Proof(dpop.Request{Method: "GET", URL: issuer + "/me", Nonce: nonce, AccessToken: g.AccessToken}, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "DPoP "+g.AccessToken.Reveal())
+			req.Header.Set("DPoP", proof)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if nonce = resp.Header.Get("DPoP-Nonce"); resp.StatusCode != want {
+				t.Errorf("the API answered %d, want %d: %s", resp.StatusCode, want, resp.Header.Get("WWW-Authenticate"))
+			}
+		}
+	})
 	t.Run("denied", func(t *testing.T) {
 		person := alice()
 		person.Deny = true

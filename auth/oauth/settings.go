@@ -23,7 +23,7 @@ import (
 // This file is what an account sets in place of its preset.
 
 // ours are the parameters of an authorization request that hold it together.
-var ours = []string{"client_id", "client_secret", "code_challenge", "code_challenge_method", "code_verifier", "nonce", "redirect_uri", "request", "request_uri", "response_mode", "response_type", "state"}
+var ours = []string{"client_id", "client_secret", "code_challenge", "code_challenge_method", "code_verifier", "dpop_jkt", "nonce", "redirect_uri", "request", "request_uri", "response_mode", "response_type", "state"}
 
 // overlay puts an account's settings over those of its preset.
 func (p *Provider) overlay(c Config) error {
@@ -41,6 +41,9 @@ func (p *Provider) overlay(c Config) error {
 	p.ScopeSeparator = cmp.Or(c.ScopeSeparator, p.ScopeSeparator)
 	if !slices.Contains([]string{"", "none", "basic", "post", "private_key_jwt"}, p.ClientAuth) {
 		return fmt.Errorf("client_auth: %q is not one of none, basic, post and private_key_jwt", clean(p.ClientAuth))
+	}
+	if !slices.Contains([]string{"", "always", "never"}, c.DPoP) {
+		return fmt.Errorf("dpop: %q is not one of always and never", clean(c.DPoP))
 	}
 	if p.ClientAuth == "private_key_jwt" && !c.ClientSecret.IsZero() {
 		if _, _, err := signingKey(c.ClientSecret); err != nil {

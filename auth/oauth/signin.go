@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/oauth/dpop"
 
 	"golang.org/x/oauth2"
 
@@ -48,6 +49,7 @@ type Flow struct {
 	redirectURI string
 	verifier    auth.Secret
 	nonce       auth.Secret // zero without OpenID Connect
+	key         dpop.Key    // zero: the tokens are not bound
 	deadline    time.Time
 	listeners   []net.Listener
 	receiver    *receiver
@@ -102,7 +104,13 @@ func (c *Client) StartSignIn(ctx context.Context, o SignInOptions) (*Flow, error
 // offline_access out.
 func (f *Flow) ask(ctx context.Context, state auth.Secret, offline, without bool) *Error {
 	c, m := f.client, f.meta
-	f.verifier, f.nonce = auth.NewSecret(oauth2.GenerateVerifier()), auth.Secret{}
+	f.verifier, f.nonce, f.key = auth.NewSecret(oauth2.GenerateVerifier()), auth.Secret{}, dpop.Key{}
+	if c.proves(m) {
+		var err error
+		if f.key, err = dpop.NewKey(); err != nil {
+			return &Error{Op: "sign-in", Class: HeldBack, Err: err}
+		}
+	}
 	if c.openID(m) {
 		f.nonce = auth.NewSecret(rand.Text())
 	}
@@ -144,6 +152,9 @@ func (c *Client) authorizationURL(f *Flow, state auth.Secret, scopes []string, o
 	}
 	if !f.nonce.IsZero() {
 		set("nonce", f.nonce.Reveal())
+	}
+	if thumb, err := f.key.Thumbprint(); err == nil {
+		set("dpop_jkt", thumb) // RFC 9449 section 10: the code is bound as well
 	}
 	var prompt []string
 	switch {
@@ -191,7 +202,7 @@ func (c *Client) push(ctx context.Context, m *metadata, address string) (string,
 	if err != nil {
 		return "", &Error{Op: op, Class: HeldBack, Err: errors.New("the authorization endpoint's address cannot be parsed")}
 	}
-	r, failed := c.post(ctx, op, m, m.pushed, u.Query())
+	r, failed := c.post(ctx, op, m, m.pushed, u.Query(), dpop.Key{})
 	if failed != nil {
 		return "", failed
 	}
@@ -271,7 +282,9 @@ func (f *Flow) rounds(ctx context.Context, timeout <-chan time.Time, exchanging 
 }
 
 // another starts the second round where it may help: the server does not know
-// the scope offline_access, or it gave no refresh token though one was wanted.
+// the scope offline_access, or it gave no refresh token though one was wanted, or
+// it bound the access token to a key, which nobody asked for. What it gave then
+// is worth nothing to anybody without that key, which is dropped.
 // To ask for consent from the start would annoy where it was given before, and
 // some servers then want an administrator.
 func (f *Flow) another(ctx context.Context, grant Grant, err error) bool {
@@ -279,14 +292,20 @@ func (f *Flow) another(ctx context.Context, grant Grant, err error) bool {
 	e, refused := errors.AsType[*Error](err)
 	without := refused && e.Code == "invalid_scope" && slices.Contains(c.scopes(f.meta), offlineAccess)
 	missing := err == nil && grant.RefreshToken.IsZero() && !f.nonce.IsZero() && slices.Contains(c.wantedScopes(), offlineAccess)
-	if !without && !missing {
+	bound := c.config.DPoP == "" && !f.key.IsZero() && (err == nil && grant.TokenType == boundType || refused && e.Code == "invalid_dpop_proof")
+	if !without && !missing && !bound {
 		return false
+	}
+	if bound {
+		c.mu.Lock()
+		c.binds = true
+		c.mu.Unlock()
 	}
 	state := auth.NewSecret(rand.Text())
-	if failed := f.ask(ctx, state, true, without); failed != nil {
+	if failed := f.ask(ctx, state, without || missing, without); failed != nil {
 		return false
 	}
-	c.log.Info("asking the server once more for a refresh token", "without offline_access", without)
+	c.log.Info("asking the server once more", "without offline_access", without, "for a refresh token", missing, "for tokens without a key", bound)
 	f.receiver.begin(state)
 	return true
 }
@@ -299,7 +318,7 @@ func (f *Flow) finish(ctx context.Context, values url.Values) (Grant, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, finishLimit)
 	defer cancel()
-	grant, err := f.client.exchange(limited, f.meta, f.redirectURI, code, f.verifier, f.nonce)
+	grant, err := f.client.exchange(limited, f.meta, f.redirectURI, code, f.verifier, f.nonce, f.key)
 	if err != nil && ctx.Err() != nil {
 		return grant, errSignInCancelled
 	}

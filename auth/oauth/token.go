@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"curfew/auth"
+	"curfew/auth/oauth/dpop"
 )
 
 // This file is the token endpoint: one form out, one answer read strictly.
@@ -34,18 +35,45 @@ type answer struct {
 // requestTokens sends a form to the token endpoint once and reads the answer.
 // An error may come with a grant that holds the refresh token alone: the old
 // one may be spent, so the new one must be saved whatever else is wrong.
-func (c *Client) requestTokens(ctx context.Context, op string, m *metadata, form url.Values) (answer, *Error) {
+func (c *Client) requestTokens(ctx context.Context, op string, m *metadata, form url.Values, key dpop.Key) (answer, *Error) {
 	c.addResource(form)
-	r, failed := c.post(ctx, op, m, m.token, form)
+	r, failed := c.post(ctx, op, m, m.token, form, key)
+	if failed == nil && c.wantsNonce(r) && !key.IsZero() { // it has looked at nothing else
+		r, failed = c.post(ctx, op, m, m.token, form, key)
+	}
 	if failed != nil {
 		return answer{}, failed
 	}
 	server := hostOf(m.token)
 	a, failed := c.readTokens(op, server, r)
+	a.grant.Key = key
+	if failed == nil && key.IsZero() && a.grant.TokenType == boundType {
+		a, failed = answer{grant: a.grant.rotatedOnly()}, &Error{Class: Protocol, Err: fmt.Errorf("%s gave an answer that cannot be used: its token_type is not Bearer", server)}
+	}
 	if failed != nil {
 		failed.Op, failed.Server, failed.Status = op, server, r.status
 	}
 	return a, failed
+}
+
+// boundType is the token_type of access tokens that are bound to a key.
+const boundType = "DPoP"
+
+// wantsNonce notes the nonce for the next proof, and reports whether an answer
+// is no more than the demand for it (RFC 9449 section 8).
+func (c *Client) wantsNonce(r *reply) bool {
+	if !validToken(r.nonce) {
+		return false
+	}
+	c.mu.Lock()
+	c.nonce = r.nonce
+	c.mu.Unlock()
+	if r.ok() {
+		return false
+	}
+	o, _ := r.object()
+	code, _ := o.str("error")
+	return code == "use_dpop_nonce"
 }
 
 // addResource names what the tokens are for (RFC 8707 section 2).
@@ -133,7 +161,7 @@ func innerAnswer(o object) object {
 
 // rotatedOnly is what must be kept of an answer that is not to be used.
 func (g Grant) rotatedOnly() Grant {
-	return Grant{RefreshToken: g.RefreshToken, ReceivedAt: g.ReceivedAt, Bounds: g.Bounds}
+	return Grant{RefreshToken: g.RefreshToken, Key: g.Key, ReceivedAt: g.ReceivedAt, Bounds: g.Bounds}
 }
 
 // readGrant reads a successful token answer (RFC 6749 section 5.1). With an
@@ -163,7 +191,10 @@ func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 	}
 	// Section 7.1: a type that we do not know is not usable. LinkedIn names none.
 	if o.has("token_type") {
-		if name, _ := o.str("token_type"); name != "" && !strings.EqualFold(name, "Bearer") && !strings.EqualFold(name, c.provider.TokenType) {
+		name, _ := o.str("token_type")
+		if strings.EqualFold(name, boundType) {
+			g.TokenType = boundType
+		} else if name != "" && !strings.EqualFold(name, "Bearer") && !strings.EqualFold(name, c.provider.TokenType) {
 			bad("its token_type is not Bearer")
 		}
 	}
@@ -241,13 +272,13 @@ func readBounds(o object, refreshToken auth.Secret, now time.Time) (b auth.Bound
 
 // exchange trades an authorization code for tokens, once. With an error, the
 // grant holds the refresh token that the server gave all the same: revoke it.
-func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, code, verifier, nonce auth.Secret) (Grant, error) {
+func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, code, verifier, nonce auth.Secret, key dpop.Key) (Grant, error) {
 	const op = "exchange"
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code.Reveal()}, "redirect_uri": {redirectURI}}
 	if c.provider.PKCE != "never" {
 		form.Set("code_verifier", verifier.Reveal())
 	}
-	a, failed := c.requestTokens(ctx, op, m, form)
+	a, failed := c.requestTokens(ctx, op, m, form, key)
 	if failed != nil {
 		if failed.Class == Dead { // the code, of a session that is not there yet
 			failed.Class = HeldBack
@@ -343,7 +374,7 @@ func (c *Client) refreshAt(ctx context.Context, m *metadata, rt auth.Secret, fro
 		return answer{}, &Error{Op: "refresh", Server: hostOf(m.token), Class: HeldBack, Err: errElsewhere(m, m.token)}
 	}
 	c.warmKeys(ctx, m)
-	return c.requestTokens(ctx, "refresh", m, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {rt.Reveal()}})
+	return c.requestTokens(ctx, "refresh", m, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {rt.Reveal()}}, from.Key)
 }
 
 // allows reports whether a session's refresh token may go to an endpoint that

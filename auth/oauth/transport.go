@@ -81,6 +81,7 @@ type reply struct {
 	mediaType  string // without parameters, lower case
 	body       []byte
 	date       time.Time // the Date header; zero when missing or wrong
+	nonce      string    // that the next proof must have (RFC 9449 section 8)
 	retryAfter time.Duration
 }
 
@@ -155,7 +156,7 @@ func (c *Client) send(ctx context.Context, op string, req *http.Request, limit i
 	}
 	defer resp.Body.Close()
 	now := c.now()
-	r := &reply{status: resp.StatusCode, retryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), now)}
+	r := &reply{status: resp.StatusCode, retryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), now), nonce: resp.Header.Get("DPoP-Nonce")}
 	mediaType, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";") // parameters may come twice
 	r.mediaType = strings.ToLower(strings.TrimSpace(mediaType))
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {

@@ -18,19 +18,32 @@ import (
 
 func (p *program) tokenCommand() *cobra.Command {
 	life, wait, best := terminal.NotGiven, terminal.NotGiven, false
+	var method, nonce string
 	cmd := &cobra.Command{
 		Use:   "token NAME",
 		Short: "Print an access token, nothing else",
 		Example: `  curfew token work --min-valid 10m
   curfew exec work -- curl -H @{header_file} https://api.example.com/me`,
-		Args:              oneName,
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case method == "":
+				return oneName(cmd, args)
+			case len(args) != 2:
+				return usage(cmd, "--dpop takes a method and an address: curfew token NAME --dpop GET https://api.example.com/me")
+			}
+			return auth.CheckName(args[0])
+		},
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.token(cmd.Context(), args[0], auth.TokenRequest{
-				MinValid: life.Duration(), Best: best, MaxWait: max(0, wait.Duration()), Program: caller(),
-			})
+			r := auth.TokenRequest{MinValid: life.Duration(), Best: best, MaxWait: max(0, wait.Duration()), Program: caller()}
+			if method != "" {
+				r.Proof = &auth.ProofRequest{Method: method, URL: args[1], Nonce: nonce}
+			}
+			return p.token(cmd.Context(), args[0], r)
 		},
 	}
+	cmd.Flags().StringVar(&method, "dpop", "", "print a second line: the proof for a request with this `METHOD` to the address after it, where tokens are bound to a key")
+	cmd.Flags().StringVar(&nonce, "nonce", "", "the `NONCE` that the API's DPoP-Nonce header asked for")
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be valid (default 60s)")
 	cmd.Flags().BoolVar(&best, "best", false, "accept a token that is valid for less than --min-valid")
 	cmd.Flags().Var(&wait, "max-wait", "how long to wait for a refresh (default 10s)")
@@ -46,7 +59,9 @@ func (p *program) token(ctx context.Context, name string, r auth.TokenRequest) e
 	if p.json {
 		return p.printJSON(client.NewTokenAnswer(t), false)
 	}
-	_, err = fmt.Fprintln(p.stdout, t.AccessToken.Reveal())
+	if _, err = fmt.Fprintln(p.stdout, t.AccessToken.Reveal()); err == nil && !t.Proof.IsZero() {
+		_, err = fmt.Fprintln(p.stdout, t.Proof.Reveal())
+	}
 	return err
 }
 

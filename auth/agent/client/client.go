@@ -207,6 +207,9 @@ func (c *Client) RequestToken(ctx context.Context, name string, r auth.TokenRequ
 	if r.MaxWait > 0 {
 		in["max_wait"] = Span(r.MaxWait)
 	}
+	if r.Proof != nil {
+		in["dpop"] = r.Proof
+	}
 	var a TokenAnswer
 	if err := c.account(ctx, long, "POST", name, "/token", r.Program, in, &a); err != nil {
 		return auth.Token{}, err

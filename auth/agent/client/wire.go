@@ -42,6 +42,8 @@ type TokenRequest struct {
 	MinValid Span `json:"min_valid"` // AnyValidity: the agent's default
 	Best     bool `json:"best,omitempty"`
 	MaxWait  Span `json:"max_wait,omitempty"` // 0: the agent's default
+
+	DPoP *auth.ProofRequest `json:"dpop,omitempty"`
 }
 
 // Span is a duration: a JSON number of seconds, or a string as
@@ -81,6 +83,7 @@ type TokenAnswer struct {
 	ExpiresAt   time.Time `json:"expires_at,omitzero"`
 	ExpiresIn   int64     `json:"expires_in"`      // whole seconds, as of the answer
 	Scope       string    `json:"scope,omitempty"` // space separated, as in RFC 6749 section 5.1
+	Proof       string    `json:"dpop,omitempty"`  // the value of the DPoP header
 }
 
 // NewTokenAnswer reveals t.
@@ -91,6 +94,7 @@ func NewTokenAnswer(t auth.Token) TokenAnswer {
 		ExpiresAt:   t.ExpiresAt.UTC().Truncate(time.Second),
 		ExpiresIn:   int64(t.ExpiresIn / time.Second),
 		Scope:       strings.Join(t.Scope, " "),
+		Proof:       t.Proof.Reveal(),
 	}
 }
 
@@ -101,6 +105,7 @@ func (a TokenAnswer) token() auth.Token {
 		ExpiresAt:   a.ExpiresAt,
 		ExpiresIn:   time.Duration(a.ExpiresIn) * time.Second,
 		Scope:       strings.Fields(a.Scope),
+		Proof:       auth.NewSecret(a.Proof),
 	}
 }
 

@@ -39,6 +39,9 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: true },
     deviceFlow: { enabled: true },
+    dPoP: { enabled: true, nonceSecret: Buffer.alloc(32, 7), requireNonce: () => true },
+    pushedAuthorizationRequests: { enabled: true },
+    registration: { enabled: true, initialAccessToken: false },
     revocation: { enabled: true },
   },
   ttl: { AccessToken: 900, IdToken: 900, AuthorizationCode: 60, DeviceCode: 300, RefreshToken: days30, Session: 3600, Grant: days30, Interaction: 600 },
