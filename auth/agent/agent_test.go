@@ -207,6 +207,11 @@ func serve(t *testing.T, e Engine) (*client.Client, Config) {
 		Engine:  e,
 		File:    config.File(filepath.Join(dir, "config.toml")),
 		Version: "test",
+		Register: func(_ context.Context, a auth.Account) (auth.Account, auth.Secret, error) {
+			made++
+			a.ClientID, a.ClientSecretKeychain = fmt.Sprint("made-", made), true
+			return a, auth.NewSecret("s3cret"), nil
+		},
 		Doctor: func(context.Context) []client.Check {
 			return []client.Check{{Name: "keychain", OK: true, Message: "it answers"}}
 		},
@@ -383,6 +388,32 @@ func TestClientAndServer(t *testing.T) {
 		t.Errorf("DeleteClientSecret: %q, %v", e.secret, err)
 	}
 }
+
+// A client that the server makes is saved with its account, its secret in the
+// keychain. What is wrong with the account is said before one is made.
+func TestRegisterAccount(t *testing.T) {
+	e := newEngine()
+	c, cfg := serve(t, e)
+	made = 0
+	if err := c.Register(t.Context(), auth.Account{Name: "work", Issuer: "https://id.example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	_, accounts, err := cfg.File.Load()
+	if err != nil || len(accounts) != 1 || accounts[0].ClientID != "made-1" || !accounts[0].ClientSecretKeychain || e.secret != "work s3cret" {
+		t.Errorf("%+v, %q, %v", accounts, e.secret, err)
+	}
+	if text, _ := os.ReadFile(cfg.File.Path()); strings.Contains(string(text), "s3cret") {
+		t.Error("the secret is in the configuration")
+	}
+	for _, a := range []auth.Account{{Name: "bad", Issuer: "http://id.example.com"}, {Name: "work", Issuer: "https://other.example.com"}} {
+		if err := c.Register(t.Context(), a); err == nil || made != 1 {
+			t.Errorf("%s: %v, %d made", a.Name, err, made)
+		}
+	}
+}
+
+// made counts the clients that the server of [serve] made.
+var made int
 
 // What the front ends need to show and change settings.
 func TestSettings(t *testing.T) {

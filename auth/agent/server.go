@@ -55,9 +55,11 @@ type ConfigFile interface {
 
 // Config is what a Server is made of. Every field but Logger is needed.
 type Config struct {
-	Engine  Engine
-	File    ConfigFile
-	Version string
+	Engine Engine
+	File   ConfigFile
+	// Register asks an account's server for a client.
+	Register func(ctx context.Context, a auth.Account) (auth.Account, auth.Secret, error)
+	Version  string
 
 	// Providers lists the presets.
 	Providers func() []auth.Provider
@@ -362,7 +364,28 @@ func (s *Server) put(r *http.Request, name string) (any, error) {
 			return nil, err
 		}
 	}
+	if r.URL.Query().Get("register") == "true" {
+		return s.register(r.Context(), a)
+	}
 	return s.set(a)
+}
+
+// register adds an account with a client that its server makes for it. What is
+// wrong with the account is found before.
+func (s *Server) register(ctx context.Context, a auth.Account) (any, error) {
+	a.ClientID = "unregistered"
+	if err := s.File.CheckAccount(a); err != nil {
+		return nil, err
+	}
+	a, secret, err := s.Register(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := s.set(a)
+	if err == nil && !secret.IsZero() {
+		err = s.Engine.SetClientSecret(ctx, a.Name, secret)
+	}
+	return snap, err
 }
 
 // set saves the account before the engine hears of it, and takes it back when

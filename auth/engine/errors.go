@@ -109,6 +109,8 @@ func failureText(e *oauth.Error) auth.Text {
 		switch {
 		case e.Code == "" && e.Status == 0: // decided here
 			return reasonOf(e)
+		case e.Op == "refresh" && e.Code == "invalid_grant": // with a mark that says so: see kept_marks
+			return auth.Say("server_wants_person", reasonOf(e))
 		case refusesClient(e):
 			return auth.Say("server_refused", reasonOf(e))
 		}
@@ -146,6 +148,8 @@ func reasonOf(e *oauth.Error) auth.Text {
 		return auth.Words(e.Code)
 	case e.Err != nil:
 		return e.Reason()
+	case e.Status == http.StatusGone:
+		return auth.Say("http_gone")
 	case e.Status != 0:
 		return auth.Say("http_status", e.Status)
 	default:

@@ -328,6 +328,28 @@ func (m *Manager) accountLocked(name string) (*account, error) {
 	return nil, auth.Fail(auth.KindUnknown, auth.Say("account_unknown", auth.Clip(name, auth.MaxProgram)), hint)
 }
 
+// Register asks the server of c for a client, and returns c with its client ID
+// and the client's secret, if it has one. The caller has validated c.
+func (m *Manager) Register(ctx context.Context, c auth.Account) (auth.Account, auth.Secret, error) {
+	client, err := m.newClient(m.clientConfig(c, m.clock.Another()))
+	if err != nil {
+		return c, auth.Secret{}, auth.Fail(auth.KindBadRequest, auth.Words(err.Error()), auth.Say("hint_see_providers")).Because(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	made, err := client.Register(ctx)
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return c, auth.Secret{}, auth.Fail(auth.KindRefused, failureText(e), auth.Say("hint_register")).Because(err)
+	} else if err != nil {
+		return c, auth.Secret{}, err
+	}
+	c.ClientID, c.ClientSecretKeychain = made.ClientID, !made.Secret.IsZero()
+	if made.ClientAuth != "" {
+		c.ClientAuth = made.ClientAuth
+	}
+	return c, made.Secret, nil
+}
+
 // CheckAccount asks the account's server whether it can work, where the server
 // has metadata and can be reached. The caller has validated c already.
 func (m *Manager) CheckAccount(ctx context.Context, c auth.Account) error {

@@ -20,7 +20,7 @@ type metadata struct {
 	issuer                                                   string // empty without discovery
 	template                                                 string // the issuer of ID tokens, where {tenantid} stands for the claim tid; empty: issuer
 	authorization, token, revocation, device, userinfo, jwks string
-	pushed                                                   string
+	pushed, registration                                     string
 	proofs                                                   bool     // RFC 9449: tokens can be bound to a key
 	pushedOnly                                               bool     // RFC 9126: requests are handed over beforehand
 	namesItself                                              bool     // RFC 9207: "iss" comes with every authorization answer
@@ -223,6 +223,7 @@ func readMetadata(issuer string, doc object) (*metadata, *Error) {
 		"userinfo_endpoint":                     &m.userinfo,
 		"jwks_uri":                              &m.jwks,
 		"pushed_authorization_request_endpoint": &m.pushed,
+		"registration_endpoint":                 &m.registration,
 	} {
 		address, _ := doc.str(key)
 		if address == "" {

@@ -319,6 +319,13 @@ func TestPeerOIDCProvider(t *testing.T) {
 			}
 		}
 	})
+	t.Run("registered", func(t *testing.T) {
+		made, err := client("unregistered", nil).Register(t.Context())
+		if err != nil || made.ClientID == "" || !made.Secret.IsZero() {
+			t.Fatalf("%+v, %v", made, err)
+		}
+		peerLife(t, client(made.ClientID, nil), "alice", true)
+	})
 	t.Run("denied", func(t *testing.T) {
 		person := alice()
 		person.Deny = true

@@ -371,6 +371,63 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
+// TestTenThousandBad sends ten thousand bad requests of every kind before the
+// right one. The sign-in still succeeds with one token request, and memory
+// stays where it was, whatever the bodies and headers hold.
+func TestTenThousandBad(t *testing.T) {
+	s := startServer(t)
+	flow, done := begin(t, s.client(t, nil), SignInOptions{})
+	answer := answerURL(t, flow)
+	big := strings.Repeat("x", 12<<10)
+	bad := []string{
+		"GET /callback?error=access_denied HTTP/1.1\r\nHost: HOST\r\n\r\n",
+		"GET /callback?code=c&state=wrong HTTP/1.1\r\nHost: HOST\r\n\r\n",
+		"GET /callback?code=c HTTP/1.1\r\nHost: HOST\r\n\r\n",
+		"GET ANSWER&state=twice HTTP/1.1\r\nHost: HOST\r\n\r\n",
+		"GET ANSWER HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+		"GET ANSWER HTTP/1.1\r\nHost: HOST\r\nOrigin: https://evil.example\r\n\r\n",
+		"HEAD ANSWER HTTP/1.1\r\nHost: HOST\r\n\r\n",
+		"OPTIONS ANSWER HTTP/1.1\r\nHost: HOST\r\n\r\n",
+		"POST ANSWER HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1000000000\r\n\r\n" + big,
+		"POST /callback HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n" + big,
+		"GET /callback?" + big + " HTTP/1.1\r\nHost: HOST\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: HOST\r\nCookie: " + big + "\r\n\r\n",
+		"GET /favicon.ico HTTP/1.0\r\n\r\n",
+		"\x16\x03\x01\x02\x00\x01\x00", // TLS
+		"\x00\xff nonsense\r\n\r\n",
+		"",
+	}
+	fill := strings.NewReplacer("HOST", answer.Host, "ANSWER", answer.RequestURI())
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 10_000 {
+		conn, err := net.Dial("tcp", answer.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.(*net.TCPConn).SetLinger(0) // or the ports of this machine run out
+		io.WriteString(conn, fill.Replace(bad[i%len(bad)]))
+		if i%50 < len(bad) && !strings.HasPrefix(bad[i%len(bad)], "POST") || i < len(bad) { // what is not waited for is cut off
+			conn.(*net.TCPConn).CloseWrite()
+			conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+			io.Copy(io.Discard, conn)
+		}
+		conn.Close()
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapInuse+after.StackInuse) - int64(before.HeapInuse+before.StackInuse); grown > 8<<20 {
+		t.Errorf("memory has grown by %d KB", grown>>10)
+	}
+	if _, page := get(t, answer.String(), nil); page != string(pages.SignInDone.Body()) {
+		t.Errorf("final page %.200s", page)
+	}
+	if got := <-done; got.err != nil || len(s.posts) != 1 {
+		t.Errorf("%v after %d token requests", got.err, len(s.posts))
+	}
+}
+
 func TestSlowHeader(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)

@@ -10,6 +10,7 @@ import (
 
 	"curfew/assets/pages"
 	"curfew/auth"
+	"curfew/auth/oauth/peer"
 )
 
 // This file is the start page of a sign-in. A browser is opened by a command,
@@ -144,10 +145,5 @@ func fromThisUser(r *http.Request) bool {
 	if err1 != nil || err2 != nil {
 		return true
 	}
-	return ownConnection(here, there)
-}
-
-// plain is an address without the forms that mean the same.
-func plain(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
+	return peer.Own(here, there)
 }

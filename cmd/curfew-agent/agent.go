@@ -125,6 +125,7 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	starting, started := context.WithTimeout(ctx, startPatience)
 	defer started()
 	server := agent.NewServer(agent.Config{
+		Register:  manager.Register,
 		Engine:    loading{manager, func(names ...string) { manager.Ready(starting, names...) }},
 		File:      config.File(configPath),
 		Version:   assets.Version,

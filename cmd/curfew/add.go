@@ -20,7 +20,7 @@ import (
 
 func (p *program) addCommand() *cobra.Command {
 	var a auth.Account
-	var secret bool
+	var secret, register bool
 	cmd := &cobra.Command{
 		Use:   "add [NAME] [--provider P | --issuer URL] [--client-id ID] [--scope S]...",
 		Short: "Add an account to the configuration",
@@ -31,14 +31,15 @@ If the provider requires a client secret, Curfew reads it from the terminal or
 from standard input. It keeps it in the keychain, never in config.toml.`,
 		Example: `  curfew add
   curfew add work --issuer https://id.example.com --client-id abc --scope openid --scope offline_access
-  curfew add music --provider spotify --client-id abc`,
+  curfew add music --provider spotify --client-id abc
+  curfew add home --issuer https://id.example.com --register`,
 		Args:              optionalName,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				a.Name = args[0]
 			}
-			return p.add(cmd.Context(), a, secret)
+			return p.add(cmd.Context(), a, secret, register)
 		},
 	}
 	f := cmd.Flags()
@@ -59,6 +60,7 @@ from standard input. It keeps it in the keychain, never in config.toml.`,
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	})
+	f.BoolVar(&register, "register", false, "let the server make a client for this computer, where it offers that (RFC 7591)")
 	f.BoolVar(&secret, "client-secret-stdin", false, "read a client secret from standard input")
 	return p.addJSON(cmd)
 }
@@ -105,7 +107,7 @@ func (s *setting) Set(text string) error {
 }
 
 // add saves the account through the agent, which alone writes config.toml.
-func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
+func (p *program) add(ctx context.Context, a auth.Account, secret, register bool) error {
 	path, err := auth.ConfigPath()
 	if err != nil {
 		return err
@@ -114,7 +116,7 @@ func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
 	if err != nil {
 		return err
 	}
-	if a.Name == "" || a.ClientID == "" {
+	if a.Name == "" || a.ClientID == "" && !register {
 		if q, restore, ok := p.questions(list); ok {
 			err := q.complete(&a, list)
 			restore()
@@ -129,9 +131,14 @@ func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
 	if i := slices.IndexFunc(list, func(v auth.Provider) bool { return v.Name == a.Provider }); i >= 0 && list[i].Secret == "required" && a.ClientAuth != "none" {
 		secret = true
 	}
+	if register && (a.ClientID != "" || secret) {
+		return &auth.Error{Kind: auth.KindBadRequest, Message: "--register makes a new client, so there is no client ID or secret to give"}
+	}
 	a.ClientSecretKeychain = secret
-	if err := p.client.Check(ctx, a); err != nil {
-		return err
+	if !register { // the server's metadata is read anyway
+		if err := p.client.Check(ctx, a); err != nil {
+			return err
+		}
 	}
 	var clientSecret string
 	if secret {
@@ -139,7 +146,11 @@ func (p *program) add(ctx context.Context, a auth.Account, secret bool) error {
 			return err
 		}
 	}
-	if err := p.client.Add(ctx, a); err != nil {
+	save := p.client.Add
+	if register {
+		save = p.client.Register
+	}
+	if err := save(ctx, a); err != nil {
 		return err
 	}
 	if secret {

@@ -101,6 +101,12 @@ func (c *Client) Add(ctx context.Context, a auth.Account) error {
 	return c.account(ctx, long, "PUT", a.Name, "?new=true", "", a, nil)
 }
 
+// Register adds an account with a client that its server makes for it. The
+// account has no client ID.
+func (c *Client) Register(ctx context.Context, a auth.Account) error {
+	return c.account(ctx, long, "PUT", a.Name, "?new=true&register=true", "", a, nil)
+}
+
 // Check says what is wrong with an account's configuration, also by the word of
 // its server where that can be reached, and saves nothing.
 func (c *Client) Check(ctx context.Context, a auth.Account) error {

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package oauth
-
-import "net/netip"
-
-// ownConnection is for Linux: elsewhere it cannot say no.
-func ownConnection(_, _ netip.AddrPort) bool { return true }
