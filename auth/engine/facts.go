@@ -154,7 +154,8 @@ func (f facts) encode(u use) []byte {
 	f.Version, f.Use = factsVersion, u
 	b, err := json.Marshal(f)
 	if err != nil { // a time that JSON cannot hold; where the token may be sent to must not be lost
-		b, _ = json.Marshal(facts{Version: factsVersion, Bound: f.Bound, Identity: oauth.Identity{Issuer: f.Identity.Issuer, Subject: f.Identity.Subject}})
+		b, _ = json.Marshal(facts{Version: factsVersion, Bound: f.Bound, NoRefresh: f.NoRefresh,
+			Identity: oauth.Identity{Issuer: f.Identity.Issuer, Subject: f.Identity.Subject}})
 	}
 	return b
 }
