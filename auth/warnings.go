@@ -17,7 +17,6 @@ type WarningFacts struct {
 	MaxIdle       time.Duration // the rule behind IdleEndsAt
 	RefreshesLeft int
 	MaxRefreshes  int
-	NoRefresh     bool      // there are none to run out of
 	LastRefreshAt time.Time // or the sign-in
 	ActiveAt      time.Time // when a person or a program was last seen to use the account
 }
@@ -77,7 +76,7 @@ func DueWarnings(f WarningFacts, fired []string) []Warning {
 	}
 
 	for _, c := range countWarnings {
-		if f.RefreshesLeft > c.left || f.NoRefresh {
+		if f.RefreshesLeft > c.left {
 			continue
 		}
 		if f.MaxRefreshes >= 2*c.left && f.MaxRefreshes > 0 {
@@ -94,8 +93,6 @@ func DueWarnings(f WarningFacts, fired []string) []Warning {
 	ends, words := f.EndsAt, "warning_ends"
 	if !f.ServerEndsAt.IsZero() && f.ServerEndsAt.Before(f.EndsAt) {
 		ends, words = f.ServerEndsAt, "warning_provider_ends"
-	}
-	if ends.Before(f.EndsAt) && !f.NoRefresh { // of that the sign-in has warned
 		warn("server-end", f.Now.Sub(f.SignedInAt), 24*time.Hour, func() Text {
 			return Say("warning_server_sooner", roughly(ends.Sub(f.Now)), int(math.RoundToEven(f.EndsAt.Sub(f.SignedInAt).Hours()/24)))
 		})

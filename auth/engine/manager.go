@@ -339,7 +339,11 @@ func (m *Manager) Register(ctx context.Context, c auth.Account) (auth.Account, a
 	defer cancel()
 	made, err := client.Register(ctx)
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
-		return c, auth.Secret{}, auth.Fail(auth.KindRefused, failureText(e), auth.Say("hint_register")).Because(err)
+		kind, hint := auth.KindRefused, auth.Say("hint_register")
+		if isTransient(err) {
+			kind, hint = auth.KindUnavailable, auth.Say("hint_check_network", c.Name)
+		}
+		return c, auth.Secret{}, auth.Fail(kind, failureText(e), hint).Because(err)
 	} else if err != nil {
 		return c, auth.Secret{}, err
 	}

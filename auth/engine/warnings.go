@@ -34,9 +34,11 @@ func (a *account) warningFactsLocked(now time.Time) auth.WarningFacts {
 		MaxIdle:       l.MaxIdle,
 		RefreshesLeft: s.Left(l),
 		MaxRefreshes:  l.MaxRefreshes,
-		NoRefresh:     s.NoRefresh,
 		LastRefreshAt: a.lastRefresh(),
 		ActiveAt:      s.LastActivity,
+	}
+	if s.NoRefresh { // there are none to run out of
+		f.RefreshesLeft = l.MaxRefreshes
 	}
 	switch end, by := s.EndsAt(l.Absolute()); by {
 	case auth.LimitServer:

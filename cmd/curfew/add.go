@@ -135,28 +135,12 @@ func (p *program) add(ctx context.Context, a auth.Account, secret, register bool
 		return &auth.Error{Kind: auth.KindBadRequest, Message: "--register makes a new client, so there is no client ID or secret to give"}
 	}
 	a.ClientSecretKeychain = secret
-	if !register { // the server's metadata is read anyway
-		if err := p.client.Check(ctx, a); err != nil {
-			return err
-		}
-	}
-	var clientSecret string
-	if secret {
-		if clientSecret, err = p.readSecret("Client secret of " + a.Name + ": "); err != nil {
-			return err
-		}
-	}
-	save := p.client.Add
+	save := p.saveAccount
 	if register {
 		save = p.client.Register
 	}
 	if err := save(ctx, a); err != nil {
 		return err
-	}
-	if secret {
-		if err := p.client.PutClientSecret(ctx, a.Name, clientSecret); err != nil {
-			return err
-		}
 	}
 	if p.json {
 		snap, err := p.client.Account(ctx, a.Name)
@@ -170,6 +154,24 @@ func (p *program) add(ctx context.Context, a auth.Account, secret, register bool
 	}
 	p.hint("sign in with: curfew login %s", a.Name)
 	return nil
+}
+
+// saveAccount adds an account that can work, with its secret.
+func (p *program) saveAccount(ctx context.Context, a auth.Account) error {
+	if err := p.client.Check(ctx, a); err != nil {
+		return err
+	}
+	if !a.ClientSecretKeychain {
+		return p.client.Add(ctx, a)
+	}
+	secret, err := p.readSecret("Client secret of " + a.Name + ": ")
+	if err != nil {
+		return err
+	}
+	if err := p.client.Add(ctx, a); err != nil {
+		return err
+	}
+	return p.client.PutClientSecret(ctx, a.Name, secret)
 }
 
 // readSecret reads one line from standard input. A terminal does not show it.
