@@ -10,16 +10,11 @@ import (
 	"strings"
 )
 
-// plain is an address without the forms that mean the same.
-func plain(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
-}
-
-// Own reports whether the far end of a connection on this machine is
+// ownConnection reports whether the far end of a connection on this machine is
 // a socket of this user or of root, who relays for browsers in containers and
 // virtual machines. The kernel lists both ends. A far end that is closed has
 // no owner any more, so it is not believed to be ours.
-func Own(here, there netip.AddrPort) bool {
+func ownConnection(here, there netip.AddrPort) bool {
 	here, there = plain(here), plain(there)
 	own := strconv.Itoa(os.Getuid())
 	works := false
@@ -59,4 +54,9 @@ func procAddress(s string) netip.AddrPort {
 	}
 	addr, _ := netip.AddrFromSlice(words)
 	return plain(netip.AddrPortFrom(addr, uint16(number)))
+}
+
+// plain is an address without the forms that mean the same.
+func plain(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }

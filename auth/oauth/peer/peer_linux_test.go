@@ -34,11 +34,11 @@ func TestOwnConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		here, there := accept()
-		if !Own(here, there) {
+		if !ownConnection(here, there) {
 			t.Errorf("%s: my own connection is refused", address)
 		}
 		mine.Close()
-		if Own(here, there) {
+		if ownConnection(here, there) {
 			t.Errorf("%s: a connection that nobody holds is taken for ours", address)
 		}
 		if os.Getuid() != 0 || strings.Contains(address, "::1") {
@@ -52,7 +52,7 @@ func TestOwnConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		here, there = accept()
-		if Own(here, there) {
+		if ownConnection(here, there) {
 			t.Error("another user's connection is taken for ours")
 		}
 		other.Process.Kill()

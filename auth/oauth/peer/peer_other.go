@@ -4,5 +4,5 @@ package peer
 
 import "net/netip"
 
-// Own is for Linux: elsewhere it cannot say no.
-func Own(_, _ netip.AddrPort) bool { return true }
+// ownConnection is for Linux: elsewhere it cannot say no.
+func ownConnection(_, _ netip.AddrPort) bool { return true }
