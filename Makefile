@@ -9,6 +9,7 @@ FYNE        := fyne.io/tools/cmd/fyne@v1.7.2
 WINRES      := github.com/tc-hib/go-winres@v0.3.3
 ERRCHECK    := github.com/kisielk/errcheck@v1.30.0
 INEFFASSIGN := github.com/gordonklaus/ineffassign@v0.2.0
+CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.3.0
 
 # The window is always compiled with exactly these flags. Any other set compiles
@@ -184,7 +185,16 @@ MAINTAINER := The Curfew authors <authors@curfew.invalid>
 .PHONY: package
 package: export MAINTAINER := $(MAINTAINER)
 package: build ## make the Debian package, build/curfew_*.deb
-	.ci/package $(NFPM)
+	.ci/package $(NFPM) deb
+
+.PHONY: release
+release: export MAINTAINER := $(MAINTAINER)
+release: setup-windows build ## make everything that is published, in build/release/: packages, archives, sums, SBOM
+	.ci/release $(NFPM) $(WINRES) $(CYCLONEDX) $(WINDOW)
+
+.PHONY: release-test
+release-test: ## make the release again in another folder, and compare the bytes
+	.ci/release-test
 
 .PHONY: package-check
 package-check: setup-package ## run Debian's lintian on the Debian package

@@ -20,8 +20,8 @@ func document(t *testing.T, name string) string {
 	return string(text)
 }
 
-// TestDocuments: the tests, files and targets that the documents for newcomers
-// and for finders of holes name are there.
+// TestDocuments: the tests, files and targets that the documents for newcomers,
+// finders of holes and packagers name are there.
 func TestDocuments(t *testing.T) {
 	tests := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
@@ -39,7 +39,7 @@ func TestDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	makefile := document(t, "Makefile")
-	for _, name := range []string{"SECURITY.md", "CONTRIBUTING.md"} {
+	for _, name := range []string{"SECURITY.md", "CONTRIBUTING.md", "docs/install.md"} {
 		text := document(t, name)
 		for _, m := range regexp.MustCompile("`(Test\\w+)(?:/(\\w+))?`").FindAllStringSubmatch(text, -1) {
 			if !tests[m[1]] {
