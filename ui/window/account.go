@@ -73,7 +73,7 @@ func newAccountPage(v *View) *accountPage {
 	p.recent = newTimeline(v, recentEvents)
 	p.all = newButton(v, tr("Show all"), func() { v.turn(PageLog) })
 	title := heading(tr("History"))
-	p.history = newCard(column(gapSmall, rowOf(gapSmall, title, title, container.New(paddings{-3, -linkAir, -3, 0}, link(p.all))), p.recent.root))
+	p.history = newCard(column(gapSmall, rowOf(gapSmall, title, title, container.New(paddings(-3, -linkAir, -3, 0), link(p.all))), p.recent.root))
 
 	body := column(gapUsual, p.needs.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.hero.root, p.tools, p.token, p.history)
 	p.root = container.NewStack(v.newPage(head, body), v.newOverlay(p.question, p.result))
@@ -237,19 +237,8 @@ func (p *accountPage) clipboard(s auth.Snapshot, now time.Time) *note {
 
 // busyWords names a button after what it does, or what is being done.
 func busyWords(l *local, rest string) string {
-	switch l.busy {
-	case busySignOut:
-		return tr("Signing out…")
-	case busyToken:
-		return tr("Copying…")
-	case busyRefresh:
-		return tr("Refreshing…")
-	case busyUnlock:
-		return tr("Unlocking…")
-	case busyRemove:
-		return tr("Removing…")
-	}
-	return rest
+	return cmp.Or(map[busy]string{busySignOut: tr("Signing out…"), busyToken: tr("Copying…"), busyRefresh: tr("Refreshing…"),
+		busyUnlock: tr("Unlocking…"), busyRemove: tr("Removing…")}[l.busy], rest)
 }
 
 // stateNote says what the account's state asks of a person; nil when nothing.

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 )
 
@@ -40,7 +41,7 @@ func newBar(v *View, buttons ...*button) *bar {
 	for _, button := range buttons {
 		b.inside.Add(button)
 	}
-	b.root = newPanel(colorCard, colorLine, radiusLarge, container.New(paddings{gapSmall + 4, gapUsual, gapSmall + 4, gapLarge}, b.inside))
+	b.root = newPanel(colorCard, colorLine, radiusLarge, container.New(paddings(gapSmall+4, gapUsual, gapSmall+4, gapLarge), b.inside))
 	b.root.stripe = colorTime
 	b.root.Hide()
 	return b
@@ -93,27 +94,14 @@ func (v *View) newOverlay(bars ...*bar) fyne.CanvasObject {
 	for _, b := range bars {
 		b.root.line, b.root.lifted = colorRim, true
 		b.veil = canvas.NewRectangle(color.Transparent)
-		b.root.content = container.NewStack(b.root.content, container.New(paddings{2, 2, 2, 2}, b.veil))
+		b.root.content = container.NewStack(b.root.content, container.New(paddings(2, 2, 2, 2), b.veil))
 		all.Add(b.root)
 	}
 	v.bodies = append(v.bodies, body{all, nil})
 	return container.NewBorder(nil, container.New(columnLayout{}, all), nil, nil)
 }
 
-// paddings is space around content: top, right, bottom, left.
-type paddings [4]float32
-
-func (p paddings) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	var size fyne.Size
-	for _, o := range objects {
-		size = size.Max(o.MinSize())
-	}
-	return size.AddWidthHeight(p[1]+p[3], p[0]+p[2])
-}
-
-func (p paddings) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	for _, o := range objects {
-		o.Resize(size.SubtractWidthHeight(p[1]+p[3], p[0]+p[2]))
-		o.Move(fyne.NewPos(p[3], p[0]))
-	}
+// paddings is space around content, from the top clockwise.
+func paddings(top, right, bottom, left float32) fyne.Layout {
+	return layout.NewCustomPaddedLayout(top, bottom, left, right)
 }

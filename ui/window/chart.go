@@ -2,7 +2,6 @@ package window
 
 import (
 	"image/color"
-	"math"
 	"slices"
 	"time"
 
@@ -197,7 +196,7 @@ func (d *drawing) faint(name fyne.ThemeColorName) color.Color {
 }
 
 func (d *drawing) rectangle(at fyne.Position, size fyne.Size, fill color.Color, radius float32) {
-	if math.IsNaN(float64(size.Width)) || size.Width <= 0 || size.Height <= 0 {
+	if !(size.Width > 0 && size.Height > 0) {
 		return
 	}
 	r := canvas.NewRectangle(fill)

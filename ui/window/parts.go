@@ -34,7 +34,7 @@ func newRule() *panel { return newPanel(colorLine, "", 0, container.NewWithoutLa
 
 // newCard returns a panel with the padding and look of everything that is read.
 func newCard(content fyne.CanvasObject) *panel {
-	return newPanel(colorCard, colorLine, radiusLarge, pad(gapUsual, gapUsual, content))
+	return newPanel(colorCard, colorLine, radiusLarge, container.New(paddings(gapUsual, gapUsual, gapUsual, gapUsual), content))
 }
 
 func (p *panel) CreateRenderer() fyne.WidgetRenderer {
@@ -551,11 +551,6 @@ func (c *check) TypedKey(e *fyne.KeyEvent) {
 	}
 }
 
-// pad puts space above and below (y) and beside (x) content.
-func pad(y, x float32, content fyne.CanvasObject) *fyne.Container {
-	return container.New(layout.NewCustomPaddedLayout(y, y, x, x), content)
-}
-
 // column stacks objects with gap between them.
 func column(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
 	return container.New(layout.NewCustomPaddedVBoxLayout(gap), objects...)
@@ -768,7 +763,7 @@ const margin = 16
 func (v *View) newPage(head, content fyne.CanvasObject) *fyne.Container {
 	// The painter of the test driver shifts an outline that begins exactly
 	// at the edge of a scroll's clip, and that of the screen cuts it: 2 keeps clear.
-	scroll := container.NewVScroll(container.New(paddings{2, 0, gapUsual, 0}, container.New(columnLayout{}, content)))
+	scroll := container.NewVScroll(container.New(paddings(2, 0, gapUsual, 0), container.New(columnLayout{}, content)))
 	v.heads = append(v.heads, head)
 	v.bodies = append(v.bodies, body{content, scroll})
 	return container.New(&stackLayout{gap: gapUsual, grow: []fyne.CanvasObject{scroll}},

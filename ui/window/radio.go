@@ -36,7 +36,7 @@ func newRadioGroup(v *View, n int, choose func(at int)) *radioGroup {
 	for at := range n {
 		r := &radio{view: v, group: g, at: at, title: newLine("", theme.SizeNameText, colorInk).strong(),
 			cost: newPara("", sizeSmall, colorInk), meaning: newPara("", theme.SizeNameCaptionText, colorDim)}
-		r.content = container.New(paddings{5, 8, 5, 15 + em(14)}, column(2, r.title, r.cost, r.meaning))
+		r.content = container.New(paddings(5, 8, 5, 15+em(14)), column(2, r.title, r.cost, r.meaning))
 		r.ExtendBaseWidget(r)
 		g.radios = append(g.radios, r)
 		g.root.Add(r)

@@ -55,12 +55,12 @@ func newSidebar(v *View) *sidebar {
 			v.Select(v.snaps[at].Name)
 		}
 	}
-	s.bar = container.New(paddings{0, margin, 0, 2}, rowOf(gapSmall, s.which, s.which, s.shortAdd, s.shortGear))
+	s.bar = container.New(paddings(0, margin, 0, 2), rowOf(gapSmall, s.which, s.which, s.shortAdd, s.shortGear))
 	title := newLine("Curfew", theme.SizeNameSubHeadingText, colorInk).strong()
-	head := container.New(paddings{0, gapSmall, 0, gapSmall}, column(gapSmall, rowOf(0, title, title, s.settings), s.find))
+	head := container.New(paddings(0, gapSmall, 0, gapSmall), column(gapSmall, rowOf(0, title, title, s.settings), s.find))
 	inside := container.New(&stackLayout{gap: gapSmall, grow: []fyne.CanvasObject{s.list.scroll}},
-		head, s.list.scroll, container.New(paddings{0, gapSmall, 0, 2}, s.add))
-	s.root = newPanel(colorSide, "", 0, container.New(paddings{gapSmall, 4, gapUsual, gapSmall}, inside))
+		head, s.list.scroll, container.New(paddings(0, gapSmall, 0, 2), s.add))
+	s.root = newPanel(colorSide, "", 0, container.New(paddings(gapSmall, 4, gapUsual, gapSmall), inside))
 	return s
 }
 
@@ -127,11 +127,11 @@ type accountList struct {
 func newAccountList(v *View) *accountList {
 	l := &accountList{view: v, box: column(4)}
 	words := func(words string) fyne.CanvasObject {
-		return container.New(paddings{gapSmall, gapSmall, 0, gapSmall}, caption(words))
+		return container.New(paddings(gapSmall, gapSmall, 0, gapSmall), caption(words))
 	}
 	l.needs, l.fine, l.none = words(tr("Needs you")), words(tr("Fine")), words(tr("No account is called so."))
 	l.ExtendBaseWidget(l)
-	l.scroll = container.NewVScroll(container.New(paddings{2, 8, 2, 2}, l))
+	l.scroll = container.NewVScroll(container.New(paddings(2, 8, 2, 2), l))
 	v.bodies = append(v.bodies, body{l, l.scroll})
 	return l
 }
@@ -259,7 +259,7 @@ func newAccountRow(l *accountList) *accountRow {
 		title: newLine("", theme.SizeNameText, colorInk).strong(), line: newPara("", theme.SizeNameCaptionText, colorDim)}
 	r.line.most = 2
 	words := column(1, r.title, r.line)
-	r.content = pad(gapSmall, gapSmall, rowOf(gapSmall, words, r.ring, words))
+	r.content = container.New(paddings(gapSmall, gapSmall, gapSmall, gapSmall), rowOf(gapSmall, words, r.ring, words))
 	r.ExtendBaseWidget(r)
 	return r
 }

@@ -294,7 +294,7 @@ func newWelcomePage(v *View) *welcomePage {
 type middleLayout float32
 
 func (l middleLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return paddings{}.MinSize(objects)
+	return paddings(0, 0, 0, 0).MinSize(objects)
 }
 
 func (l middleLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {

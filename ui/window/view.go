@@ -174,7 +174,7 @@ func (v *View) build() {
 	v.pages = container.NewStack(v.account.root, v.welcome.root, v.add.root, v.settings.root, v.log.root)
 	body := &stackLayout{gap: gapUsual, grow: []fyne.CanvasObject{v.pages}}
 	v.linkRoom = container.New(columnLayout{}, v.link.root)
-	right := container.New(paddings{gapUsual, gapSmall, gapSmall, gapUsual}, container.New(body, v.side.bar, v.linkRoom, v.pages))
+	right := container.New(paddings(gapUsual, gapSmall, gapSmall, gapUsual), container.New(body, v.side.bar, v.linkRoom, v.pages))
 	v.root.Layout = sidesLayout{v.side.bar}
 	v.root.Objects = []fyne.CanvasObject{right, v.side.root, newRule()} // the first Tab goes to what is to be done
 	v.moved = true
@@ -256,12 +256,12 @@ func (l sidesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 type columnLayout struct{}
 
 func (columnLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return paddings{0, margin, 0, 2}.MinSize(objects)
+	return paddings(0, margin, 0, 2).MinSize(objects)
 }
 
 func (columnLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	beside := max(0, (size.Width-margin-2-em(columnMost))/2)
-	paddings{0, margin + beside, 0, 2 + beside}.Layout(objects, size)
+	paddings(0, margin+beside, 0, 2+beside).Layout(objects, size)
 }
 
 // Content returns what to put into the window.
