@@ -87,7 +87,7 @@ func read[T any](path string) (zero T, err error) {
 	return got, nil
 }
 
-// save replaces the file at path in one piece.
+// save replaces the file at path in one piece, under header.
 func save(path, header string, v any) error {
 	b, err := toml.Marshal(v)
 	if err != nil {
