@@ -88,13 +88,14 @@ func (p *program) setup(ctx context.Context, plan tools.Plan, s auth.Snapshot, w
 		if note := plan.Note(); note != "" {
 			p.note("%s", note)
 		}
-		command := "curfew setup " + plan.Tool.Name + " --account " + plan.Account
+		var command strings.Builder
+		command.WriteString("curfew setup " + plan.Tool.Name + " --account " + plan.Account)
 		for _, host := range plan.Hosts {
 			if !slices.Contains(s.Hosts, host) {
-				command += " --host " + host
+				command.WriteString(" --host " + host)
 			}
 		}
-		p.hint("have it done: %s --write", command)
+		p.hint("have it done: %s --write", command.String())
 		_, err = p.stdout.Write([]byte(text))
 		return err
 	}

@@ -240,20 +240,20 @@ func newShop(t *testing.T) *shop {
 	if *toolsTable {
 		accounts, brief = append(accounts, "brief"), w.issuer(t, briefLife)
 	}
-	config := ""
+	var config strings.Builder
 	for _, account := range accounts {
 		issuer := usual
 		if account == "brief" {
 			issuer = brief
 		}
 		hosts := w.open(t, account)
-		config += fmt.Sprintf("[account.%s]\nissuer = %q\nclient_id = %q\nrefresh = \"on-demand\"\nhosts = [%q, %q]\n", account, issuer, authserver.DefaultClientID, hosts[0], hosts[1])
+		config.WriteString(fmt.Sprintf("[account.%s]\nissuer = %q\nclient_id = %q\nrefresh = \"on-demand\"\nhosts = [%q, %q]\n", account, issuer, authserver.DefaultClientID, hosts[0], hosts[1]))
 	}
 	path := filepath.Join(w.dir, "config", "curfew", "config.toml")
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(config.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	w.start(t)

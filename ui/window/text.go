@@ -151,14 +151,6 @@ func (t *text) together(words []string, width float32) []string {
 	return joined
 }
 
-// widest returns the width that breaks no word.
-func (t *text) widest() (width float32) {
-	for word := range strings.FieldsSeq(t.words) {
-		width = max(width, t.measure(word).Width)
-	}
-	return width
-}
-
 // fit returns the longest start of words that, with tail, is no wider than width.
 func (t *text) fit(words string, width float32, tail string) string {
 	runes := []rune(words)
