@@ -39,7 +39,7 @@ func TestDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	makefile := document(t, "Makefile")
-	for _, name := range []string{"SECURITY.md", "CONTRIBUTING.md", "docs/install.md"} {
+	for _, name := range []string{"SECURITY.md", "CONTRIBUTING.md", "docs/install.md", "README.md"} {
 		text := document(t, name)
 		for _, m := range regexp.MustCompile("`(Test\\w+)(?:/(\\w+))?`").FindAllStringSubmatch(text, -1) {
 			if !tests[m[1]] {
