@@ -28,7 +28,8 @@ type Error struct {
 	Hint        string `json:"hint,omitempty"`
 	HintID      string `json:"hint_id,omitempty"`
 	HintArgs    Args   `json:"hint_args,omitempty"`
-	Cause       error  `json:"-"` // for logs; it is not sent over the socket
+	Setting     string `json:"setting,omitempty"` // the setting of an account that is wrong
+	Cause       error  `json:"-"`                 // for logs; it is not sent over the socket
 }
 
 // Fail makes an error that says message, and hint if that has words.

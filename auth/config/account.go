@@ -42,7 +42,9 @@ func CheckAccount(a auth.Account) error {
 		return err
 	}
 	if p := checkAccount(a); p.is() {
-		return auth.Fail(auth.KindBadRequest, p.message, p.hint)
+		err := auth.Fail(auth.KindBadRequest, p.message, p.hint)
+		err.Setting = p.key
+		return err
 	}
 	return nil
 }
@@ -57,7 +59,7 @@ func checkAccount(a auth.Account) problem {
 	preset, _ := oauth.LookupProvider(a.Provider)
 	if a.Issuer == "" && preset.Issuer == "" && (a.AuthorizationEndpoint == "" || a.TokenEndpoint == "") &&
 		(preset.AuthorizationEndpoint == "" || preset.TokenEndpoint == "") {
-		return problem{"", auth.Say("no_server", a.Name), auth.Say("hint_no_server")}
+		return problem{"issuer", auth.Say("no_server", a.Name), auth.Say("hint_no_server")}
 	}
 	if a.ClientID == "" {
 		return problem{"client_id", auth.Say("no_client_id", a.Name), auth.Say("hint_client_id")}

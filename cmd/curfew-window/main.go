@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,11 +12,13 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -95,7 +98,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		if !errors.Is(err, agent.ErrRunning) {
 			return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
 		}
-		closes, err := window.Tell(ctx, socket, wish, desktop.Here())
+		closes, err := desktop.Tell(ctx, socket, wish, desktop.Here())
 		if err != nil {
 			return fail(stderr, exitFailed, err, "close the other window, or look at "+socket)
 		}
@@ -104,7 +107,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	client := client.NewClient("")
-	if err := show(ctx, cancel, client, window.NewInstance(listener), wish); err != nil {
+	if err := show(ctx, cancel, client, listener, wish); err != nil {
 		return fail(stderr, exitFailed, err, "install the graphics driver (on Debian libgl1-mesa-dri); until then, use the tray's menu or: curfew status")
 	}
 	return exitOK
@@ -114,7 +117,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 var errNoOpenGL = errors.New("this display has no OpenGL, which the window needs to draw")
 
 // show shows the window until it is closed.
-func show(ctx context.Context, cancel func(), client *client.Client, instance *window.Instance, wish window.Wish) (err error) {
+func show(ctx context.Context, cancel func(), client *client.Client, listener net.Listener, wish window.Wish) (err error) {
 	icon := fyne.NewStaticResource("curfew.png", assets.AppIcon)
 	app.SetMetadata(fyne.AppMetadata{
 		ID: assets.AppID, Name: assets.Name, Version: assets.Version, Build: assets.Build, Icon: icon, Release: true,
@@ -149,11 +152,16 @@ func show(ctx context.Context, cancel func(), client *client.Client, instance *w
 	theme := window.NewTheme(window.Appearance(chosen.Appearance))
 	a.Settings().SetTheme(theme)
 
+	var tried atomic.Bool // the demo
 	w := a.NewWindow(assets.Name)
 	w.SetMaster()
 	w.SetPadded(false)
 	view := window.New(window.Config{
 		Agent: client, Do: fyne.Do, Now: func() time.Time { return auth.Local(time.Now()) }, Clipboard: a.Clipboard(), CopySecret: desktop.CopySecret, Canvas: w.Canvas,
+		Demo: func(c context.Context) (auth.Account, error) {
+			tried.Store(true)
+			return demo(c, ctx)
+		},
 		Open:       func(u *url.URL, command ...string) error { return desktop.OpenURL(ctx, u.String(), command...) },
 		Selected:   last.Account,
 		OnSelect:   func(name string) { last.Account = name; remember() },
@@ -198,7 +206,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, instance *w
 		}
 	})
 	group.Go(func() {
-		instance.Run(ctx, func(wish window.Wish) {
+		desktop.Listen(ctx, listener, func(wish window.Wish) {
 			fyne.Do(func() {
 				view.Go(wish)
 				w.Show()
@@ -228,6 +236,13 @@ func show(ctx context.Context, cancel func(), client *client.Client, instance *w
 		}
 	})
 	w.ShowAndRun()
+	if tried.Load() { // its server ends now
+		c, stop := context.WithTimeout(context.Background(), 5*time.Second)
+		defer stop()
+		if _, err := client.Remove(c, window.DemoAccount); err != nil {
+			fyne.LogError("The demo account stays", err)
+		}
+	}
 	return err
 }
 
@@ -248,20 +263,12 @@ func exists(w fyne.Window) (yes bool) {
 	return yes
 }
 
-// providers asks the agent for the presets until it answers. "oidc" is not
-// offered: it is what an account without a preset is, and the form has a row
-// for that.
-func providers(ctx context.Context, client *client.Client) []window.Provider {
+// providers asks the agent for the presets until it answers.
+func providers(ctx context.Context, client *client.Client) []auth.Provider {
 	for {
 		all, err := client.Providers(ctx)
 		if err == nil {
-			var list []window.Provider
-			for _, p := range all {
-				if p.Name != "oidc" {
-					list = append(list, window.Provider{Name: p.Name, Title: p.Title, NeedsIssuer: p.NeedsIssuer})
-				}
-			}
-			return list
+			return all
 		}
 		select {
 		case <-ctx.Done():
@@ -269,6 +276,31 @@ func providers(ctx context.Context, client *client.Client) []window.Provider {
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// demo starts the server of the demo, which grants every sign-in, and ends with
+// ctx. What it answers is the account to sign in to there.
+func demo(ctx, life context.Context) (a auth.Account, err error) {
+	path, err := client.FindProgram("curfew-demo")
+	if err != nil {
+		return a, err
+	}
+	c := exec.CommandContext(life, path, "authserver", "--auto-approve")
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		return a, err
+	}
+	go func() {
+		<-life.Done()
+		c.Wait()
+	}()
+	stop := context.AfterFunc(ctx, func() { out.Close() })
+	defer stop()
+	a.Name, a.RevocationReach, a.Scopes = window.DemoAccount, "grant", []string{"openid", "profile", "email", "offline_access"}
+	return a, json.NewDecoder(out).Decode(&a)
 }
 
 // autostart reports whether the tray starts at login. One whose program is gone

@@ -2,6 +2,8 @@ package status
 
 import (
 	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"curfew/auth"
@@ -18,6 +20,29 @@ func Mode(m auth.Mode) (name, meaning string) {
 		return Tr("While in use"), Tr("Before an access token expires, while tools ask for it and there are enough refreshes.")
 	}
 	return Clip(string(m), nameRunes), Tr("Unknown to this version.")
+}
+
+// Setting is the name of a setting of an account for people: "Client ID".
+func Setting(key string) string {
+	words := strings.Split(key, "_")
+	for i, w := range words {
+		if w == "id" || w == "ca" {
+			words[i] = strings.ToUpper(w)
+		}
+	}
+	return Sentence(strings.Join(words, " "))
+}
+
+// Option is what people call an option of a setting.
+func Option(key, option string) string {
+	if key == "refresh" {
+		name, _ := Mode(auth.Mode(option))
+		return name
+	}
+	if strings.TrimSpace(option) == "" {
+		return strconv.Quote(option)
+	}
+	return option
 }
 
 // Cost says what a refresh mode costs if use continues as it was, such as "1 to 2

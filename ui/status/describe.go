@@ -386,3 +386,50 @@ func nextRefresh(s auth.Snapshot, now time.Time) string {
 	}
 	return cmp.Or(When(s.NextRefreshAt, now), Tr("when a tool asks"))
 }
+
+// Event returns what happened in words, and what of them stays in one piece: the
+// program at their end, with the word before it.
+func Event(e auth.Event) (words, tail string) {
+	words = eventWords(e)
+	return words, tailOf(words, Clip(e.Program, 40))
+}
+
+// eventWords is the engine's sentence for an event, or one of ours.
+func eventWords(e auth.Event) string {
+	if words := Clip(Translate(e.Text), 200); words != "" {
+		return words
+	}
+	who := ""
+	if program := Clip(e.Program, 40); program != "" {
+		who = Tr(" for %s", program)
+	}
+	switch e.Kind {
+	case auth.EventSignIn:
+		return Tr("signed in")
+	case auth.EventRefresh:
+		return Tr("refreshed, %d used%s", e.Count, who)
+	case auth.EventToken:
+		return Tr("token%s", who)
+	case auth.EventEnd:
+		return Tr("the session ended")
+	case auth.EventSignOut:
+		return Tr("signed out")
+	case auth.EventConfig:
+		return Tr("settings changed")
+	}
+	return string(e.Kind)
+}
+
+// tailOf returns the program at the end of words with the word before it, as
+// in "for curl"; "" where there is none.
+func tailOf(words, program string) string {
+	head, ok := strings.CutSuffix(words, program)
+	if !ok || program == "" {
+		return ""
+	}
+	before := strings.Fields(head)
+	if len(before) == 0 {
+		return ""
+	}
+	return before[len(before)-1] + " " + program
+}

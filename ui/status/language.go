@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A Language is one that the front ends speak.
@@ -222,4 +224,14 @@ func weekday(d time.Weekday) string {
 		return Tr("Sat")
 	}
 	return Tr("Sun")
+}
+
+// Sentence says a sentence of the agent's data in the language that is set: a
+// line of a provider's guide, or the help of a setting. It has a capital.
+func Sentence(english string) string {
+	if t := current.Load(); t != nil && t.words[english] != nil {
+		english = t.words[english]["other"]
+	}
+	r, n := utf8.DecodeRuneInString(english)
+	return string(unicode.ToUpper(r)) + english[n:]
 }

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/text/language"
 
 	"curfew/auth"
+	"curfew/auth/oauth"
 )
 
 // speak sets a language until the end of the test.
@@ -197,6 +198,17 @@ func TestEveryWordIsTranslated(t *testing.T) {
 	for id, format := range auth.Formats {
 		said[format] = "auth: " + id
 	}
+	for _, k := range auth.Keys() {
+		said[k.Help] = "auth: setting " + k.Name
+	}
+	guides := map[string]bool{}
+	for _, o := range oauth.Listing() {
+		for _, line := range append(append([]string{o.Unavailable, o.IssuerAsk}, o.Steps...), o.Warnings...) {
+			if line != "" {
+				guides[line] = true // a new provider's may wait for those who speak the language
+			}
+		}
+	}
 	for _, code := range codes() {
 		forms := map[string]bool{"other": true}
 		for n := range 200 {
@@ -226,7 +238,7 @@ func TestEveryWordIsTranslated(t *testing.T) {
 			}
 		}
 		for _, key := range slices.Sorted(maps.Keys(all)) {
-			if said[key] == "" {
+			if said[key] == "" && !guides[key] {
 				t.Errorf("%s: nobody says %q", name, key)
 			}
 		}

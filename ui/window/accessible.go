@@ -17,7 +17,6 @@ var (
 	_ fyne.Accessible = (*entry)(nil)
 	_ fyne.Accessible = (*choice)(nil)
 	_ fyne.Accessible = (*check)(nil)
-	_ fyne.Accessible = (*radio)(nil)
 	_ fyne.Accessible = (*accountList)(nil)
 	_ fyne.Accessible = (*accountRow)(nil)
 	_ fyne.Accessible = (*runway)(nil)
@@ -86,14 +85,6 @@ func (c *check) AccessibilityLabel() string { return onOff(c.Text, c.Checked) }
 
 // AccessibilityRole says that the check can be pressed.
 func (c *check) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
-
-// AccessibilityLabel says what a person reads, and whether it is chosen.
-func (r *radio) AccessibilityLabel() string {
-	return sentences(onOff(r.title.words, r.chosen), r.cost.words, r.meaning.words)
-}
-
-// AccessibilityRole says that the radio can be pressed.
-func (r *radio) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
 
 // AccessibilityLabel says what the list is of.
 func (l *accountList) AccessibilityLabel() string { return tr("Accounts") }

@@ -1,6 +1,7 @@
 package window
 
 import (
+	"image/color"
 	"strings"
 	"testing"
 
@@ -55,7 +56,8 @@ func unsaid(content fyne.CanvasObject) (faults []string) {
 				walk(c, said)
 			}
 		case *canvas.Text:
-			if words := strings.TrimSuffix(strings.TrimSpace(o.Text), "…"); !strings.Contains(said, words) {
+			monogram := o.Color == color.White // for the eye
+			if words := strings.TrimSuffix(strings.TrimSpace(o.Text), "…"); !strings.Contains(said, words) && !monogram {
 				faults = append(faults, "not said: "+words)
 			}
 		}

@@ -37,6 +37,8 @@ type accountPage struct {
 	access, next *text
 	tools        *panel
 	takers       *takerList
+	first        *panel // until a tool has taken a token: how one does
+	exec         *text
 	history      *panel
 	recent       *timeline
 	all          *button
@@ -70,12 +72,19 @@ func newAccountPage(v *View) *accountPage {
 	p.token = newCard(rowOf(gapUsual, p.next, access, p.next))
 	p.takers = newTakerList(recentTakers)
 	p.tools = newCard(column(gapSmall, heading(tr("Took tokens")), p.takers.root))
+	p.exec = newPara("", theme.SizeNameText, colorInk)
+	copied := newButton(v, tr("Copy"), func() {
+		v.copyText(p.exec.words, tr("Copied. Put your command in the place of the last word."))
+	})
+	p.first = newCard(column(gapSmall, heading(tr("Now let a tool use it")),
+		newPara(tr("In a terminal. The command finds the access token in the file that CURFEW_ACCESS_TOKEN_FILE names."), theme.SizeNameCaptionText, colorDim),
+		rowOf(gapSmall, p.exec, p.exec, copied)))
 	p.recent = newTimeline(v, recentEvents)
 	p.all = newButton(v, tr("Show all"), func() { v.turn(PageLog) })
 	title := heading(tr("History"))
 	p.history = newCard(column(gapSmall, rowOf(gapSmall, title, title, container.New(paddings(-3, -linkAir, -3, 0), link(p.all))), p.recent.root))
 
-	body := column(gapUsual, p.needs.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.hero.root, p.tools, p.token, p.history)
+	body := column(gapUsual, p.needs.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.hero.root, p.first, p.tools, p.token, p.history)
 	p.root = container.NewStack(v.newPage(head, body), v.newOverlay(p.question, p.result))
 	return p
 }
@@ -113,7 +122,7 @@ func (v *View) deedsOf(s auth.Snapshot, signing bool) (first *deed, rest []deed)
 	add(session && refreshes > 0 && (s.State == auth.Active || s.State == auth.Stale || s.State == auth.Waiting),
 		status.Tr("Refresh now (uses 1 of %d left)", refreshes), v.refreshNow)
 	add(signIn && !needed, words.ActionLabel, again)
-	add(!session && !signing, tr("Edit account"), v.edit)
+	add(!signing, tr("Edit account"), v.edit)
 	add(session, tr("Sign out"), v.askSignOut)
 	add(!signing, tr("Remove account"), v.askRemove)
 	return first, rest
@@ -183,6 +192,8 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	p.next.say(tr("Next refresh: %s", words.NextRefresh))
 	v.show(p.tools, session && len(words.Takers) > 0)
 	p.takers.set(words.Takers)
+	v.show(p.first, session && len(words.Takers) == 0)
+	p.exec.say(tr("curfew exec %s -- COMMAND", s.Name))
 	v.show(p.history, session || len(l.events) > 0)
 	p.recent.set(withoutTokens(l.events, len(words.Takers) > 0), now)
 }

@@ -147,6 +147,9 @@ func (v *View) signIn(name string, device bool) {
 			if s, ok := v.snapshot(name); ok {
 				v.follow(s) // it may have ended before the answer came
 			}
+			if v.render(); v.selected == name && v.page == PageAccount {
+				v.focus(v.account.signIn.open)
+			}
 		}, nil
 	})
 }
@@ -160,6 +163,16 @@ func webPage(address string) (*url.URL, error) {
 			Hint: tr("Check the account's issuer and endpoints.")}
 	}
 	return u, nil
+}
+
+// visit opens page in the browser; failed says so where none opens.
+func (v *View) visit(page *url.URL, failed func()) {
+	v.background(func(context.Context) func() {
+		if v.Open(page) == nil {
+			return nil
+		}
+		return func() { failed(); v.render() }
+	})
 }
 
 // openAgain opens the page of the running sign-in. One in this browser gets
@@ -182,19 +195,21 @@ func (v *View) openAgain(name string) {
 	})
 }
 
+// copyText copies what is no secret, and says so in words.
+func (v *View) copyText(content, words string) {
+	v.Clipboard.SetContent(content)
+	v.local(v.selected).note = &note{tone: colorOK, words: words, until: v.now.Add(8 * time.Second)}
+	v.render()
+}
+
 // copyLink copies the address of the running sign-in's page, for another browser.
 func (v *View) copyLink(name string) {
 	l := v.local(name)
 	if l.flow == nil {
 		return
 	}
-	copied := func(link, words string) {
-		v.Clipboard.SetContent(link)
-		v.local(name).note = &note{tone: colorOK, words: words, until: v.now.Add(8 * time.Second)}
-		v.render()
-	}
 	if l.flow.code != "" {
-		copied(l.flow.url.String(), tr("Link copied."))
+		v.copyText(l.flow.url.String(), tr("Link copied."))
 		return
 	}
 	request := auth.SignInRequest{Flow: l.flow.id}
@@ -203,7 +218,7 @@ func (v *View) copyLink(name string) {
 		if err != nil {
 			return nil, err
 		}
-		return func(*local) { copied(started.URL, tr("Link copied. Open it in a browser on this computer.")) }, nil
+		return func(*local) { v.copyText(started.URL, tr("Link copied. Open it in a browser on this computer.")) }, nil
 	})
 }
 
@@ -383,14 +398,7 @@ func (v *View) signedOut(r auth.SignOutResult) *note {
 	}
 	if page, err := webPage(r.URL); err == nil {
 		n.label = tr("Open the provider's page")
-		n.act = func() {
-			v.background(func(context.Context) func() {
-				if err := v.Open(page); err != nil {
-					return func() { n.hint = page.String(); v.render() }
-				}
-				return nil
-			})
-		}
+		n.act = func() { v.visit(page, func() { n.hint = page.String() }) }
 	}
 	return n
 }

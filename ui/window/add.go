@@ -1,13 +1,15 @@
 package window
 
 import (
+	"cmp"
 	"context"
-	"net/netip"
-	"net/url"
+	"image/color"
 	"slices"
+	"strconv"
 	"strings"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 
@@ -15,163 +17,386 @@ import (
 	"curfew/ui/status"
 )
 
-// addPage is the form that adds an account, or edits one that has no session,
-// and starts its sign-in.
+// addPage adds an account. It asks where to sign in, then shows step by step
+// how to register there, and starts the sign-in. Without accounts it is the
+// first thing to see.
 type addPage struct {
-	view      *View
-	root      *fyne.Container
-	account   auth.Account // what is edited, as config.toml has it; without a name: a new one
-	suggested string       // the name that nobody typed
-	saving    bool
-	note      *note
-	title     *text
-	result    *bar
-	provider  *choice
-	providerField,
-	name, issuer, client, scopes *field
-	save, cancel *button
+	view       *View
+	root       *fyne.Container
+	scroll     *container.Scroll
+	title, sub *text
+	back       *button
+	result     *bar
+	note       *note
+	saving     bool
+
+	choosing    *fyne.Container // where to sign in?
+	search      *field
+	tiles       *fyne.Container // a button for each of providers
+	providers   []auth.Provider
+	nothing     *text // is found
+	other       *text
+	goOther     *button
+	demo        *button
+	justLooking fyne.CanvasObject
+
+	chosen                             *auth.Provider // nil: none yet
+	suggested                          string         // the name that nobody typed
+	asking                             *fyne.Container
+	advice                             *panel // what to know before
+	steps                              *fyne.Container
+	issuer, client, secret, name, asks *field
+	may                                *text // what the scopes are, in words
+	change                             *button
+	save, cancel                       *button
 }
 
-// otherProvider is the choice without a preset.
-func otherProvider() string { return tr("Another: by its issuer address") }
+// anyServer is the preset that stands for a server without one.
+const anyServer = "oidc"
 
 func newAddPage(v *View) *addPage {
 	p := &addPage{view: v, result: newBar(v)}
-	p.provider = newChoice(v, p.options(), func(string) { p.changed() })
-	p.provider.PlaceHolder = tr("Choose a provider")
-	p.providerField = v.newFieldOf(tr("Provider"), tr("Where you sign in."), p.provider)
-	field := func(label, hint, example string) *field { return newField(v, label, hint, example, p.submit) }
-	p.name = field(tr("Name"), tr("What you call it, for example “work”. Tools ask for tokens by this name."), tr("work"))
-	p.issuer = field(tr("Issuer address"), tr("The server's https:// address; Curfew finds its endpoints there."), "https://id.example.com")
-	p.client = field(tr("Client ID"), tr("The provider gave it to you, or to your team, when the program was registered."), "")
-	p.scopes = field(tr("Scopes"), tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones."), "openid offline_access")
-	p.save = newButton(v, tr("Add and sign in"), p.submit).primary()
-	p.cancel = newButton(v, tr("Cancel"), func() { v.turn(PageAccount) })
+	p.title = newLine("", theme.SizeNameHeadingText, colorInk).strong()
+	p.sub = newPara("", sizeSmall, colorDim)
+	p.back = newButton(v, tr("Back"), v.escape)
 
-	p.title = newLine(tr("Add account"), theme.SizeNameHeadingText, colorInk).strong()
-	form := newCard(column(14, p.providerField.root, p.issuer.root, p.name.root, p.client.root, p.scopes.root, buttons(p.save, p.cancel)))
-	body := container.New(&stackLayout{gap: 14}, p.result.root, form)
-	p.root = v.newPage(p.title, body)
+	p.search = newField(v, "", "", tr("Type a name, or paste the address of your server"), p.found)
+	p.search.entry.name = tr("Provider")
+	p.search.entry.OnChanged = func(string) { v.render() }
+	p.tiles = grid(em(184))
+	p.nothing = newPara("", sizeSmall, colorDim)
+	p.other = newPara("", sizeSmall, colorDim)
+	p.goOther = newButton(v, tr("Enter address"), func() { p.choose(p.preset(anyServer)) })
+	other := column(2, newLine(tr("Another server"), theme.SizeNameText, colorInk).strong(), p.other)
+	p.demo = newButton(v, tr("Try the demo account"), p.tryDemo)
+	looking := newLine(tr("Just looking?"), theme.SizeNameCaptionText, colorDim)
+	p.justLooking = row(0, looking, link(p.demo))
+	p.choosing = column(gapUsual, p.search.root, p.tiles, p.nothing, newCard(rowOf(gapUsual, other, other, p.goOther)), p.justLooking)
+
+	ask := func(label, hint, example string) *field { return newField(v, label, hint, example, p.submit) }
+	p.issuer = ask(tr("Issuer address"), "", "")
+	p.client = ask(tr("Client ID"), tr("Paste it here."), "")
+	p.secret = ask(tr("Client secret"), tr("It is kept in the keychain."), "")
+	p.secret.entry.Password = true
+	p.name = ask(tr("Call it"), tr("Tools ask for tokens by this name."), tr("work"))
+	p.asks = ask(tr("Scopes"), tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones."), "openid offline_access")
+	for f, check := range map[*field]func() string{
+		p.client: func() string { return status.ClientIDComplaint(p.typed().ClientID) },
+		p.name:   func() string { return p.checkName() },
+	} {
+		f.entry.OnChanged = func(text string) {
+			f.complain("")
+			if complaint := check(); complaint != "" && text != "" {
+				f.complain(complaint)
+			} else if text != "" {
+				f.praise(tr("Looks right."))
+			}
+		}
+	}
+	p.asks.root.Hide()
+	p.may = newPara("", theme.SizeNameText, colorInk)
+	p.change = newButton(v, tr("Change"), func() {
+		p.reveal()
+		v.focus(p.asks.entry)
+	})
+	p.advice = newPanel(colorCard, colorLine, radiusLarge, column(6))
+	p.advice.stripe = colorWarn
+	p.steps = column(gapUsual)
+	p.save = newButton(v, "", p.submit).primary()
+	p.cancel = newButton(v, tr("Cancel"), v.escape)
+	may := column(4, newLine(tr("It may"), sizeSmall, colorInk).strong(), p.may)
+	calm := newPara(tr("Your browser opens. Curfew never sees your password."), theme.SizeNameCaptionText, colorDim)
+	p.asking = column(gapUsual, p.advice, newCard(p.steps),
+		newCard(column(gapUsual, p.name.root, aligned(top, rowOf(gapSmall, may, may, link(p.change))), p.asks.root)),
+		buttons(p.save, p.cancel), calm)
+	head := column(2, p.title, p.sub)
+	p.root = v.newPage(aligned(top, rowOf(gapUsual, head, head, p.back)), column(gapUsual, p.result.root, p.choosing, p.asking))
+	p.scroll = v.bodies[len(v.bodies)-1].scroll
+	p.setProviders(v.Providers)
 	return p
 }
 
-// options are what there is to choose from.
-func (p *addPage) options() []string {
-	options := []string{}
-	for _, provider := range p.view.Providers {
-		options = append(options, provider.Title)
-	}
-	return append(options, otherProvider())
-}
-
-// SetProviders changes what the form that adds an account offers: the presets
-// are the agent's, and it may answer after the window has opened.
-func (v *View) SetProviders(providers []Provider) {
+// SetProviders changes where the page that adds an account offers to sign in:
+// the presets are the agent's, and it may answer after the window has opened.
+func (v *View) SetProviders(providers []auth.Provider) {
 	v.Providers = providers
-	v.add.provider.SetOptions(v.add.options())
-	v.add.provider.show(v.add.optionOf(v.add.account))
+	v.add.setProviders(providers)
 	v.render()
 }
 
-// fill starts with what a says: nothing of a new account.
-func (p *addPage) fill(a auth.Account) {
-	p.account, p.suggested, p.note = a, "", nil
-	p.provider.show(p.optionOf(a))
-	p.name.entry.SetText(a.Name)
-	p.issuer.entry.SetText(a.Issuer)
-	p.client.entry.SetText(a.ClientID)
-	p.scopes.entry.SetText(strings.Join(a.Scopes, " "))
-	for _, f := range []*field{p.providerField, p.issuer, p.name, p.client, p.scopes} {
+// setProviders makes a tile for each of the providers.
+func (p *addPage) setProviders(all []auth.Provider) {
+	p.providers, p.tiles.Objects = nil, nil
+	for _, o := range all {
+		if o.Name == anyServer {
+			continue
+		}
+		b := newButton(p.view, o.Title, func() { p.choose(o) })
+		b.label = newLine(o.Title, theme.SizeNameText, colorInk)
+		b.face = container.New(paddings(5, gapSmall, 5, gapSmall), rowOf(10, b.label, monogram(o.Title, 24), b.label))
+		b.keys = func(e *fyne.KeyEvent) bool { return p.step(b, e.Name) }
+		p.providers = append(p.providers, o)
+		p.tiles.Add(b)
+	}
+}
+
+// monogram is the sign of what is called title: two letters on a square.
+func monogram(title string, size float32) fyne.CanvasObject {
+	grounds := []uint32{0x4a5568, 0x9a4a1e, 0x2b5ea8, 0x8a3a3a, 0x3d6b4f, 0x35507a, 0x4c6b2f, 0x5a5f6b, 0x7a4a35, 0x5d3a66, 0x2a678f}
+	letters, sum := status.Monogram(title)
+	back := canvas.NewRectangle(rgb(grounds[sum%len(grounds)]))
+	back.CornerRadius = 6
+	words := canvas.NewText(letters, color.White)
+	words.TextSize, words.TextStyle.Bold, words.Alignment = em(size*.42), true, fyne.TextAlignCenter
+	return container.NewGridWrap(fyne.NewSquareSize(em(size)), container.NewStack(back, words))
+}
+
+// step moves the focus among the tiles, as the arrows say.
+func (p *addPage) step(from *button, key fyne.KeyName) bool {
+	shown := visible(p.tiles.Objects)
+	columns := 0
+	for _, o := range shown {
+		if o.Position().Y == shown[0].Position().Y {
+			columns++
+		}
+	}
+	by, ok := map[fyne.KeyName]int{fyne.KeyLeft: -1, fyne.KeyRight: 1, fyne.KeyUp: -columns, fyne.KeyDown: columns}[key]
+	if at := slices.Index(shown, fyne.CanvasObject(from)) + by; ok && at >= 0 && at < len(shown) {
+		p.view.focus(shown[at].(*button))
+	}
+	return ok
+}
+
+// preset returns the provider called name.
+func (p *addPage) preset(name string) auth.Provider {
+	for _, o := range p.view.Providers {
+		if o.Name == name {
+			return o
+		}
+	}
+	return auth.Provider{Name: name, Title: name, NeedsIssuer: true, IssuerAsk: p.issuer.entry.name} // the agent has not said yet
+}
+
+// found chooses what was searched for: the first tile, else the address.
+func (p *addPage) found() {
+	for i, o := range p.providers {
+		if p.search.entry.Text != "" && p.tiles.Objects[i].Visible() {
+			p.choose(o)
+			return
+		}
+	}
+	if address, _ := status.Address(p.search.entry.Text); address != "" {
+		p.goOther.OnTapped()
+	}
+}
+
+// begin asks where to sign in.
+func (p *addPage) begin() {
+	p.chosen, p.note, p.suggested = nil, nil, ""
+	for _, f := range []*field{p.search, p.issuer, p.client, p.secret, p.name, p.asks} {
+		f.entry.SetText("")
 		f.complain("")
 	}
-	p.view.focus(p.provider)
+	p.view.show(p.asks.root, false)
+	p.scroll.ScrollToTop()
+	p.view.focus(p.search.entry)
 	p.view.render()
 }
 
-// optionOf returns which of the providers a has; -1 for a new account.
-func (p *addPage) optionOf(a auth.Account) int {
-	if a.Name == "" {
-		return -1
+// leave goes back to the question where to sign in, and reports whether that
+// was not on screen already.
+func (p *addPage) leave() bool {
+	away := p.chosen != nil
+	if away {
+		p.begin()
 	}
-	if at := slices.IndexFunc(p.view.Providers, func(o Provider) bool { return o.Name == a.Provider }); at >= 0 {
-		return at
-	}
-	return len(p.view.Providers) // another
+	return away
 }
 
-// changed follows the choice of a provider: it suggests a name while nobody
-// has typed one, and asks for an address where there is no preset.
-func (p *addPage) changed() {
-	p.providerField.complain("")
-	if name := p.name.entry.Text; p.account.Name == "" && (name == "" || name == p.suggested) {
-		p.suggested = p.preset().Name
-		if _, taken := p.view.snapshot(p.suggested); taken {
-			p.suggested = ""
+// choose shows how to connect to o.
+func (p *addPage) choose(o auth.Provider) {
+	address, _ := status.Address(p.search.entry.Text)
+	p.show(o)
+	if o.IssuerAsk != "" && address != "" {
+		p.issuer.entry.SetText(address)
+	}
+	if name := p.name.entry.Text; name == "" || name == p.suggested {
+		p.suggested = ""
+		if _, taken := p.view.snapshot(o.Name); !taken && o.Name != anyServer {
+			p.suggested = o.Name
 		}
 		p.name.entry.SetText(p.suggested)
+		p.name.complain("")
 	}
+	p.scroll.ScrollToTop()
+	p.view.focus(nil)
 	p.view.render()
 }
 
-// preset returns the chosen provider; the zero value for none, and one that
-// needs an issuer and has no name for another.
-func (p *addPage) preset() Provider {
-	for _, provider := range p.view.Providers {
-		if provider.Title == p.provider.Selected {
-			return provider
+// show builds the steps of connecting to o: those of its guide, and the fields
+// for what they bring.
+func (p *addPage) show(o auth.Provider) {
+	v := p.view
+	p.chosen, p.note = &o, nil
+	advice := []fyne.CanvasObject{newLine(tr("Before you begin"), theme.SizeNameText, colorInk).strong()}
+	for _, w := range o.Warnings {
+		advice = append(advice, newPara(status.Sentence(w)+".", sizeSmall, colorInk))
+	}
+	p.advice.content.(*fyne.Container).Objects = []fyne.CanvasObject{container.New(paddings(12, 14, 12, 24), column(6, advice...))}
+	v.show(p.advice, len(o.Warnings) > 0)
+	p.steps.Objects = nil
+	for i, guide := range o.Steps {
+		step := column(6, container.New(paddings(3, 0, 0, 0), newPara(strings.ReplaceAll(status.Sentence(guide), "{redirect}", o.Redirect)+".", theme.SizeNameText, colorInk)))
+		todo := buttons()
+		if page, err := webPage(o.RegisterURL); i == 0 && err == nil {
+			todo.Add(newButton(v, tr("Open %s", page.Host), func() {
+				v.visit(page, func() {
+					p.note = &note{tone: colorWarn, words: tr("No browser could be opened."), hint: o.RegisterURL}
+				})
+			}))
+		}
+		if strings.Contains(guide, "{redirect}") {
+			var b *button
+			b = newButton(v, tr("Copy %s", o.Redirect), func() {
+				v.Clipboard.SetContent(o.Redirect)
+				b.SetText(tr("Copied"))
+				v.place()
+			})
+			todo.Add(b)
+		}
+		if len(todo.Objects) > 0 {
+			step.Add(todo)
+		}
+		p.number(step)
+	}
+	p.issuer.entry.SetPlaceHolder(o.IssuerExample)
+	p.issuer.say(cmp.Or(status.Sentence(o.IssuerAsk), tr("Issuer address")))
+	p.issuer.hint = ""
+	if o.IssuerForm == "" {
+		p.issuer.hint = tr("The server's https:// address; Curfew finds its endpoints there.")
+	}
+	p.issuer.complain("")
+	for f, wanted := range map[*field]bool{p.issuer: o.IssuerAsk != "", p.secret: o.Secret == "required"} {
+		v.show(f.root, wanted)
+	}
+	for _, f := range []*field{p.issuer, p.client, p.secret} {
+		if f.root.Visible() || f == p.client {
+			p.number(f.root)
 		}
 	}
-	return Provider{NeedsIssuer: p.provider.Selected == otherProvider()}
+	v.moved = true
+}
+
+// number adds a step, with the next number.
+func (p *addPage) number(step fyne.CanvasObject) {
+	n := newText(strconv.Itoa(len(p.steps.Objects)+1), theme.SizeNameCaptionText, colorTime).strong()
+	circle := container.NewGridWrap(fyne.NewSquareSize(em(24)), newPanel("", colorTime, em(12), container.NewCenter(n)))
+	p.steps.Add(aligned(top, rowOf(12, step, circle, step)))
+}
+
+// reveal shows what most people need not change.
+func (p *addPage) reveal() {
+	o := p.chosen
+	p.view.show(p.asks.root, true)
+	p.asks.hint = p.asks.below.words
+	if len(o.MoreScopes) > 0 {
+		p.asks.hint = tr("With spaces between. Others ask for: %s", strings.Join(o.MoreScopes, " "))
+	}
+	p.asks.complain("")
+	if p.asks.entry.Text == "" {
+		p.asks.entry.SetText(strings.Join(o.Scopes, " "))
+	}
+	if o.Secret == "optional" && !p.secret.root.Visible() {
+		p.view.show(p.secret.root, true)
+		p.secret.hint = tr("Only if the provider gave you one. It is kept in the keychain.")
+		p.secret.complain("")
+		p.number(p.secret.root)
+	}
+	p.view.render()
 }
 
 func (p *addPage) render() {
+	v := p.view
 	p.result.set(p.note)
-	p.view.show(p.issuer.root, p.preset().NeedsIssuer)
-	editing := p.account.Name != ""
-	p.view.show(p.name.root, !editing) // programs ask by it, and the session is kept under it
-	title, save, saving := tr("Add account"), tr("Add and sign in"), tr("Adding…")
-	if editing {
-		title, save, saving = tr("Edit %s", status.Name(auth.Snapshot{Name: p.account.Name})), tr("Save and sign in"), tr("Saving…")
+	v.show(p.choosing, p.chosen == nil)
+	v.show(p.asking, p.chosen != nil && p.chosen.Unavailable == "")
+	v.show(p.back, p.chosen != nil || len(v.snaps) > 0)
+	if p.chosen == nil {
+		p.renderChoice()
+		return
+	}
+	title, who := tr("Connect your server"), tr("Sign in")
+	if p.chosen.Name != anyServer {
+		short, _, _ := strings.Cut(p.chosen.Title, " (")
+		title, who = tr("Connect %s", p.chosen.Title), tr("Sign in with %s", short)
 	}
 	p.title.say(title)
-	if p.saving {
-		save = saving
+	about := tr("Register Curfew there once. It takes a few minutes.")
+	if p.chosen.Unavailable != "" {
+		about = status.Sentence(p.chosen.Unavailable) + "."
 	}
-	p.save.set(save, !p.saving && p.view.usable())
+	p.sub.say(about)
+	p.may.say(status.Scopes(p.typed().Scopes, p.chosen.Scopes))
+	v.show(p.change, !p.asks.root.Visible())
+	if p.saving {
+		who = tr("Adding…")
+	}
+	p.save.set(who, !p.saving && v.usable())
 }
 
-// typed returns the account that the form describes. What it does not ask for
-// stays, but for the endpoints of a server that is another one now.
+// renderChoice shows the tiles of what fits.
+func (p *addPage) renderChoice() {
+	v := p.view
+	p.title.say(tr("Where do you want to sign in?"))
+	p.sub.say(tr("Curfew keeps the sign-in safe and gives your tools access tokens."))
+	found := false
+	for i, o := range p.providers {
+		fits := status.Fits(o, p.search.entry.Text)
+		v.show(p.tiles.Objects[i], fits)
+		found = found || fits
+	}
+	_, host := status.Address(p.search.entry.Text)
+	v.show(p.nothing, !found && len(p.providers) > 0 && host == "")
+	p.nothing.say(tr("Curfew knows no provider of this name. If it speaks OpenID Connect, enter its address."))
+	other, words := tr("With OpenID Connect. You need its address and a client ID."), tr("Enter address")
+	if host != "" {
+		other, words = tr("Sign in at %s. You need a client ID.", status.Clip(host, 60)), tr("Continue")
+	}
+	p.other.say(other)
+	p.goOther.set(words, true)
+	_, there := v.snapshot(DemoAccount)
+	v.show(p.justLooking, v.Demo != nil && !there)
+	p.demo.set(tr("Try the demo account"), v.usable() && !p.saving)
+}
+
+// typed returns the account that the page describes.
 func (p *addPage) typed() auth.Account {
-	a := p.account
-	a.Name = strings.TrimSpace(p.name.entry.Text)
-	a.ClientID = strings.TrimSpace(p.client.entry.Text)
-	a.Scopes = strings.Fields(p.scopes.entry.Text)
-	issuer := a.Issuer
-	if p.preset().NeedsIssuer {
-		issuer = strings.TrimRight(strings.TrimSpace(p.issuer.entry.Text), "/")
-		if issuer == strings.TrimRight(a.Issuer, "/") { // as it was written is as good
-			issuer = a.Issuer
+	said := func(f *field) string { return strings.TrimSpace(f.entry.Text) }
+	a := auth.Account{Name: said(p.name), ClientID: said(p.client), Scopes: strings.Fields(said(p.asks)), ClientSecretKeychain: said(p.secret) != ""}
+	if p.chosen != nil {
+		a.Issuer = strings.TrimRight(said(p.issuer), "/")
+		if a.Provider = p.chosen.Name; a.Provider == anyServer {
+			a.Provider = ""
+		}
+		if len(a.Scopes) == 0 || slices.Equal(a.Scopes, p.chosen.Scopes) {
+			a.Scopes = nil // the usual ones, also when those change
 		}
 	}
-	provider := a.Provider
-	if p.provider.SelectedIndex() != p.optionOf(p.account) {
-		if provider = p.preset().Name; !p.preset().NeedsIssuer {
-			issuer = ""
-		}
-	}
-	if provider != a.Provider || issuer != a.Issuer {
-		a.AuthorizationEndpoint, a.TokenEndpoint, a.RevocationEndpoint = "", "", ""
-	}
-	a.Provider, a.Issuer = provider, issuer
 	return a
 }
 
-// submit checks the form and says in place what is wrong with it, or saves the
-// account and starts its sign-in.
+// checkName complains about the name that was typed; "" is no complaint.
+func (p *addPage) checkName() string {
+	name := p.typed().Name
+	_, taken := p.view.snapshot(name)
+	return status.NameComplaint(name, taken)
+}
+
+// submit checks what was typed and says in place what is wrong with it, or
+// saves the account and starts its sign-in.
 func (p *addPage) submit() {
 	v := p.view
-	if p.saving || !v.usable() {
+	if p.saving || !v.usable() || p.chosen == nil {
 		return
 	}
 	a := p.typed()
@@ -181,33 +406,32 @@ func (p *addPage) submit() {
 			wrong = f.input
 		}
 	}
-	complaint := ""
-	if p.provider.Selected == "" {
-		complaint = tr("Choose where you sign in.")
+	if p.chosen.NeedsIssuer && a.Issuer == "" {
+		check(p.issuer, tr("It is needed, for example %s.", p.chosen.IssuerExample))
 	}
-	check(p.providerField, complaint)
-	if p.preset().NeedsIssuer && a.AuthorizationEndpoint == "" { // with its endpoints known an issuer need not be
-		check(p.issuer, checkIssuer(a.Issuer))
+	check(p.client, status.ClientIDComplaint(a.ClientID))
+	if p.chosen.Secret == "required" && !a.ClientSecretKeychain {
+		check(p.secret, tr("This provider gives a client secret with the client ID; paste it here."))
 	}
-	if p.account.Name == "" {
-		_, taken := v.snapshot(a.Name)
-		check(p.name, checkName(a.Name, taken))
-	}
-	check(p.client, checkClientID(a.ClientID))
-	check(p.scopes, checkScopes(a.Scopes))
+	check(p.name, p.checkName())
 	if wrong != nil {
 		v.focus(wrong)
 		return
 	}
+	p.put(a, strings.TrimSpace(p.secret.entry.Text), p.chosen.DeviceFirst)
+}
+
+// put saves a with its secret, if it has one, and starts its sign-in.
+func (p *addPage) put(a auth.Account, secret string, device bool) {
+	v := p.view
 	p.saving, p.note = true, nil
 	v.render()
-	before := p.account
 	v.background(func(ctx context.Context) func() {
-		var err error
-		if before.Name == "" {
-			err = v.Agent.Put(ctx, a)
-		} else {
-			err = v.Agent.Edit(ctx, before, a)
+		err := v.Agent.Put(ctx, a)
+		if err == nil && secret != "" {
+			if err = v.Agent.PutClientSecret(ctx, a.Name, secret); err != nil {
+				v.Agent.Remove(ctx, a.Name) // without it the account is half of one
+			}
 		}
 		var snaps []auth.Snapshot
 		if err == nil {
@@ -217,13 +441,46 @@ func (p *addPage) submit() {
 			p := v.add // another one since, if the window was built anew
 			p.saving = false
 			if err != nil {
-				p.note = failure(err)
-				v.render()
+				p.refused(err)
 				return
 			}
+			p.begin()
 			v.Show(snaps, v.Now())
 			v.Select(a.Name)
-			v.signIn(a.Name, false)
+			v.signIn(a.Name, device)
+		}
+	})
+}
+
+// refused says why the agent did not save the account.
+func (p *addPage) refused(err error) {
+	fields := map[string]*field{"issuer": p.issuer, "client_id": p.client, "scopes": p.asks}
+	if p.chosen == nil {
+		fields = nil
+	}
+	if p.note = refusal(fields, err); p.note != nil {
+		p.scroll.ScrollToTop()
+	}
+	p.view.render()
+}
+
+// DemoAccount is what the account of the demo is called.
+const DemoAccount = "demo"
+
+// tryDemo adds the account of a server that lives as long as the window.
+func (p *addPage) tryDemo() {
+	v := p.view
+	p.saving, p.note = true, nil
+	v.render()
+	v.background(func(ctx context.Context) func() {
+		a, err := v.Demo(ctx)
+		return func() {
+			p := v.add
+			if p.saving = false; err != nil {
+				p.refused(err)
+				return
+			}
+			p.put(a, "", false)
 		}
 	})
 }
@@ -231,130 +488,13 @@ func (p *addPage) submit() {
 // resume takes over what was typed into old, which is in another language or
 // another size.
 func (p *addPage) resume(old *addPage) {
-	p.account, p.suggested, p.saving = old.account, old.suggested, old.saving
-	p.provider.show(old.provider.SelectedIndex())
-	for to, from := range map[*field]*field{p.name: old.name, p.issuer: old.issuer, p.client: old.client, p.scopes: old.scopes} {
+	if p.suggested, p.saving = old.suggested, old.saving; old.chosen != nil {
+		p.show(*old.chosen)
+	}
+	for to, from := range map[*field]*field{p.search: old.search, p.issuer: old.issuer, p.client: old.client, p.secret: old.secret, p.name: old.name, p.asks: old.asks} {
 		to.entry.SetText(from.entry.Text)
 	}
-}
-
-// edit opens the form with what config.toml says of an account that has no
-// session. Under a session its server and its client cannot change.
-func (v *View) edit(name string) {
-	v.ask(name, busyEdit, func(ctx context.Context) (func(*local), error) {
-		a, err := v.Agent.Config(ctx, name)
-		return func(*local) {
-			if v.page == PageAccount && v.selected == name {
-				v.turn(PageEdit)
-				v.add.fill(a)
-			}
-		}, err
-	})
-}
-
-// checkName complains about a name that is no good; "" is no complaint.
-func checkName(name string, taken bool) string {
-	switch {
-	case name == "":
-		return tr("Give the account a name.")
-	case taken:
-		return tr("There is an account of this name already. Choose another one.")
-	case auth.CheckName(name) != nil:
-		return tr("Use at most 64 letters, digits, dashes, underscores and dots, a letter or digit first.")
+	if old.asks.root.Visible() && p.chosen != nil {
+		p.reveal()
 	}
-	return ""
-}
-
-// checkIssuer complains about an address that is no issuer (OpenID Connect
-// Discovery section 3, RFC 8414 section 2). Without TLS only a literal
-// loopback address may be one.
-func checkIssuer(issuer string) string {
-	if issuer == "" {
-		return tr("Give the address of the server, for example https://id.example.com.")
-	}
-	u, err := url.Parse(issuer)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return tr("This is no web address. It begins with https://.")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return tr("An issuer has no user name, no “?” and no “#” in its address.")
-	case u.Scheme == "http":
-		if ip, err := netip.ParseAddr(u.Hostname()); err != nil || !ip.IsLoopback() {
-			return tr("Only https:// is safe here. (http:// is for servers on this computer, as http://127.0.0.1.)")
-		}
-	}
-	return ""
-}
-
-// checkClientID complains about a client_id that breaks RFC 6749 appendix A.1.
-func checkClientID(id string) string {
-	switch {
-	case id == "":
-		return tr("The provider gave you a client ID; paste it here.")
-	case strings.ContainsFunc(id, func(r rune) bool { return r <= 0x20 || r > 0x7e }):
-		return tr("A client ID has no spaces and no special characters. Was it copied whole?")
-	}
-	return ""
-}
-
-// checkScopes complains about scopes that break RFC 6749 section 3.3.
-func checkScopes(scopes []string) string {
-	for _, s := range scopes {
-		if strings.ContainsFunc(s, func(r rune) bool { return r <= 0x20 || r > 0x7e || r == '"' || r == '\\' }) {
-			return tr("“%s” cannot be a scope.", status.Clip(s, 30))
-		}
-		if strings.Contains(s, ",") {
-			return tr("Put spaces between scopes, not commas.")
-		}
-	}
-	if len(slices.Compact(slices.Sorted(slices.Values(scopes)))) != len(scopes) {
-		return tr("A scope is there twice.")
-	}
-	return ""
-}
-
-// A field is one question of a form: what, the answer, and below it a hint
-// that gives way to a complaint.
-type field struct {
-	view  *View
-	root  *fyne.Container
-	entry *entry // nil for a choice
-	input fyne.Focusable
-	hint  string
-	below *text
-}
-
-func (v *View) newFieldOf(label, hint string, input fyne.CanvasObject) *field {
-	f := &field{view: v, hint: hint, below: newPara(hint, theme.SizeNameCaptionText, colorDim)}
-	switch input := input.(type) {
-	case *entry:
-		f.input, input.name = input, label
-	case *choice:
-		f.input, input.name = input, label
-	}
-	f.root = column(4, newLine(label, sizeSmall, colorInk).strong(), input, f.below)
-	return f
-}
-
-// newField returns a field to type into; Enter in it submits.
-func newField(v *View, label, hint, example string, submit func()) *field {
-	e := &entry{view: v}
-	e.Wrapping, e.Scroll, e.PlaceHolder = fyne.TextWrapOff, fyne.ScrollHorizontalOnly, example
-	e.ExtendBaseWidget(e)
-	f := v.newFieldOf(label, hint, e)
-	f.entry = e
-	e.OnChanged = func(string) { f.complain("") }
-	e.OnSubmitted = func(string) { submit() }
-	return f
-}
-
-// complain shows a complaint in the place of the hint; "" brings the hint back.
-func (f *field) complain(words string) {
-	if words == "" {
-		f.below.set(f.hint, colorDim)
-	} else {
-		f.below.set(words, colorBad)
-	}
-	f.root.Refresh() // it may be as high as before, and its hint no longer
-	f.view.place()
 }

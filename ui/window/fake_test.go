@@ -128,6 +128,10 @@ func (f *fakeAgent) Put(_ context.Context, a auth.Account) error {
 	return nil
 }
 
+func (f *fakeAgent) PutClientSecret(_ context.Context, name, secret string) error {
+	return f.called("put-secret", " %s %s", name, secret)
+}
+
 func (f *fakeAgent) Edit(ctx context.Context, before, after auth.Account) error {
 	a := f.configured(after.Name)
 	for _, k := range auth.Keys() {

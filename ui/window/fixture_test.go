@@ -1,6 +1,7 @@
 package window
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"curfew/auth"
+	"curfew/auth/oauth"
 	"curfew/ui/shots"
 	"curfew/ui/status"
 )
@@ -137,7 +139,8 @@ func deaf(t testing.TB, l look) *screen {
 		Do: func(f func()) { f() }, Now: func() time.Time { return noon },
 		Clipboard: test.NewClipboard(), Close: func() {},
 		Autostart: func() (bool, error) { return true, nil }, SetAutostart: func(bool) error { return nil },
-		Providers: []Provider{{Name: "spotify", Title: "Spotify"}, {Name: "entra", Title: "Microsoft Entra ID", NeedsIssuer: true}},
+		Providers: oauth.Listing(),
+		Demo:      func(context.Context) (auth.Account, error) { return auth.Account{}, nil },
 		About: func() []string {
 			return []string{"Curfew 1.0", "Accounts and limits are in /home/alice/.config/curfew/config.toml"}
 		},

@@ -81,7 +81,8 @@ func (s *surveyed) walk(o fyne.CanvasObject, origin fyne.Position, room, seen bo
 	}
 	before := len(s.squeezed)
 	defer func() {
-		_, round := o.(*ring) // a ring fills what it gets
+		_, round := o.(*ring) // a ring fills what it gets, and so does the eye in a field of Fyne's
+		round = round || fmt.Sprintf("%T", o) == "*widget.passwordRevealer"
 		if least := o.MinSize(); !round && len(s.squeezed) == before && (least.Width > o.Size().Width+1 || least.Height > o.Size().Height+1) {
 			s.squeezed = append(s.squeezed, fmt.Sprintf("%s/%T at %s needs %.0fx%.0f", path, o, bounds, least.Width, least.Height))
 		}

@@ -1,6 +1,7 @@
 package window
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -18,6 +19,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"curfew/auth"
+	"curfew/auth/oauth"
 )
 
 // stage is a View that runs against a fake agent in virtual time. The test
@@ -60,7 +62,7 @@ func live(t *testing.T, agent *fakeAgent, script func(s *stage)) {
 				s.opened = append(s.opened, u.String())
 				return s.openErr
 			},
-			Providers: []Provider{{Name: "spotify", Title: "Spotify"}, {Name: "entra", Title: "Microsoft Entra ID", NeedsIssuer: true}},
+			Providers: oauth.Listing(),
 			OnSelect:  func(name string) { s.chosen = append(s.chosen, name) },
 			Close:     func() { s.closed++ },
 		})
@@ -555,52 +557,123 @@ func TestSignOutAsksFirst(t *testing.T) {
 func TestAddAccountSaysWhatIsWrong(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
 		s.tap(s.side.add)
+		s.tap(s.add.goOther)
 		s.tap(s.add.save)
-		s.reads("Choose where you sign in.", "Give the account a name.", "paste it here")
+		s.reads("It is needed, for example https://id.example.com.", "Give the account a name.", "The provider gave you a client ID")
 		s.calls("put", 0)
-		if s.window.Canvas().Focused() != fyne.Focusable(s.add.provider) {
+		if s.window.Canvas().Focused() != fyne.Focusable(s.add.issuer.entry) {
 			t.Error("the focus is not on the first field that is wrong")
 		}
 
-		s.add.provider.SetSelected(otherProvider())
-		s.readsNot("Choose where you sign in.")
-		s.add.name.entry.SetText("Spotify")
 		s.add.issuer.entry.SetText("http://id.example.com")
+		s.readsNot("It is needed") // a complaint goes when its field changes
+		s.add.name.entry.SetText("Spotify")
 		s.add.client.entry.SetText("has a space")
-		s.add.scopes.entry.SetText("openid,email")
+		s.reads("already", "no spaces") // while it is typed
 		s.tap(s.add.save)
-		s.reads("already", "Only https:// is safe here.", "no spaces", "not commas")
+		s.reads("already", "no spaces")
 		s.calls("put", 0)
 
 		s.add.name.entry.SetText("work")
-		s.readsNot("already") // a complaint goes when its field changes
+		s.reads("Looks right.")
 		s.key(fyne.KeyEscape)
-		s.readsNot("Add and sign in")
+		s.reads("Where do you want to sign in?")
+		s.key(fyne.KeyEscape)
+		s.readsNot("Where do you want to sign in?")
 	})
 }
 
 func TestAddAccountSignsIn(t *testing.T) {
 	live(t, newFakeAgent(), func(s *stage) {
-		s.reads("Add your first account", "Sign in once, in your own browser.")
-		s.tap(s.welcome.add)
-		s.add.provider.SetSelected(otherProvider())
-		s.window.Canvas().Focus(s.add.issuer.entry)
-		test.Type(s.add.issuer.entry, "https://id.example.com/")
+		s.reads("Where do you want to sign in?", "[Spotify]")
+		s.readsNot("[Back]") // there is nothing behind it
+		test.Type(s.add.search.entry, "id.example.com")
+		s.reads("Sign in at id.example.com. You need a client ID.", "[Continue]")
+		s.readsNot("[Spotify]")
+		s.key(fyne.KeyReturn)
+		s.reads("Connect your server", "Paste it here.")
+		if got := s.add.issuer.entry.Text; got != "https://id.example.com" {
+			t.Errorf("the issuer begins as %q", got)
+		}
+		s.add.issuer.entry.SetText("https://id.example.com/")
 		s.add.name.entry.SetText("work")
 		s.add.client.entry.SetText("desktop")
-		s.add.scopes.entry.SetText(" openid  offline_access ")
-		test.Type(s.add.scopes.entry, "\n") // Enter sends the form
-		s.add.scopes.entry.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
-		s.settle()
-		want := auth.Account{Name: "work", Issuer: "https://id.example.com", ClientID: "desktop", Scopes: []string{"openid", "offline_access"}}
+		s.add.asks.entry.SetText(" openid  mail ")
+		s.focus(s.add.name.entry)
+		s.key(fyne.KeyReturn) // sends the form
+		want := auth.Account{Name: "work", Issuer: "https://id.example.com", ClientID: "desktop", Scopes: []string{"openid", "mail"}}
 		if len(s.agent.accounts) != 1 || !equalAccounts(s.agent.accounts[0], want) {
 			t.Fatalf("put %+v, want %+v once", s.agent.accounts, want)
 		}
 		s.calls("sign-in", 1)
+		s.calls("put-secret", 0)
 		if len(s.opened) != 1 {
 			t.Errorf("opened %q", s.opened)
 		}
 		s.reads("Signing in to work")
+		if s.window.Canvas().Focused() != fyne.Focusable(s.account.signIn.open) {
+			t.Error("there is nothing to press at once")
+		}
+	})
+}
+
+// A provider shows its guide, and what it gives is asked for, by keyboard alone.
+func TestAddAccountByItsGuide(t *testing.T) {
+	live(t, newFakeAgent(), func(s *stage) {
+		test.Type(s.add.search.entry, "git")
+		s.reads("[GitHub (OAuth app)]", "[GitLab]", "[Gitea]")
+		s.readsNot("[Spotify]")
+		s.focus(s.add.tiles.Objects[slices.IndexFunc(s.add.providers, func(o auth.Provider) bool { return o.Name == "github" })].(*button))
+		s.key(fyne.KeyRight)
+		if b, ok := s.window.Canvas().Focused().(*button); !ok || b.Text != "GitHub (GitHub App)" {
+			t.Fatalf("the focus is on %v", s.window.Canvas().Focused())
+		}
+		s.key(fyne.KeyLeft, fyne.KeyReturn)
+		s.reads("Connect GitHub (OAuth app)", "Before you begin", "offline_access there is no refresh token", "[Open github.com]", "[Copy http://127.0.0.1/callback]", "Client secret", "[Sign in with GitHub]")
+		if got := s.add.name.entry.Text; got != "github" {
+			t.Errorf("suggested the name %q", got)
+		}
+		s.add.client.entry.SetText("desktop")
+		s.tap(s.add.save)
+		s.reads("This provider gives a client secret")
+		s.add.secret.entry.SetText("s3cret ")
+		s.tap(s.add.save)
+		s.calls("put-secret github s3cret", 1)
+		s.calls("sign-in", 1)
+		if a := s.agent.accounts[0]; a.Provider != "github" || !a.ClientSecretKeychain || a.Scopes != nil {
+			t.Errorf("put %+v", a)
+		}
+	})
+}
+
+// An account without its secret would be half of one.
+func TestAddAccountWithoutAKeychain(t *testing.T) {
+	agent := newFakeAgent(spotify())
+	agent.fail["put-secret"] = auth.Fail(auth.KindKeychain, auth.Say(auth.LockedID), auth.Text{})
+	live(t, agent, func(s *stage) {
+		s.tap(s.side.add)
+		s.add.choose(s.add.preset("google"))
+		s.add.client.entry.SetText("desktop")
+		s.add.secret.entry.SetText("s3cret")
+		s.tap(s.add.save)
+		s.reads("The keychain is locked.", "[Sign in with Google]")
+		s.calls("remove google", 1)
+		s.calls("sign-in", 0)
+	})
+}
+
+// The demo's account comes from the server that the window starts.
+func TestDemoAccount(t *testing.T) {
+	live(t, newFakeAgent(), func(s *stage) {
+		s.readsNot("[Try the demo account]") // where there is none
+		s.Demo = func(context.Context) (auth.Account, error) {
+			return auth.Account{Name: DemoAccount, Issuer: "http://127.0.0.1:9000", ClientID: "curfew"}, nil
+		}
+		s.render()
+		s.tap(s.add.demo)
+		s.calls("put demo", 1)
+		s.calls("sign-in demo force=false device=false", 1)
+		s.reads("Signing in to demo")
 	})
 }
 
@@ -612,16 +685,22 @@ func TestAddAccountKeepsTheFormWhenTheAgentRefuses(t *testing.T) {
 	agent := newFakeAgent()
 	agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "the issuer does not answer", Hint: "check its address"}
 	live(t, agent, func(s *stage) {
-		s.tap(s.side.add)
-		s.add.provider.SetSelected("Spotify")
-		if s.add.name.entry.Text != "spotify" {
-			t.Errorf("suggested the name %q", s.add.name.entry.Text)
-		}
+		s.add.choose(s.add.preset("spotify"))
 		s.add.client.entry.SetText("desktop")
 		s.tap(s.add.save)
 		s.reads("The issuer does not answer.", "Check its address")
 		if s.add.client.entry.Text != "desktop" {
 			t.Error("the form was emptied")
+		}
+		s.Refit() // a larger text takes nothing away
+		if s.reads("Connect Spotify"); s.add.client.entry.Text != "desktop" {
+			t.Error("the new form is empty")
+		}
+		agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "\"x\" is not a scope", Setting: "scopes"}
+		s.tap(s.add.save)
+		s.reads("\"x\" is not a scope")
+		if s.window.Canvas().Focused() != fyne.Focusable(s.add.asks.entry) {
+			t.Error("the focus is not on what the agent complains about")
 		}
 	})
 }
@@ -630,20 +709,19 @@ func TestAddAccountKeepsTheFormWhenTheAgentRefuses(t *testing.T) {
 // typed stays.
 func TestSuggestedNameFollowsTheProvider(t *testing.T) {
 	live(t, newFakeAgent(), func(s *stage) {
-		s.tap(s.side.add)
 		name := s.add.name.entry
 		for _, step := range []struct{ typed, choose, want string }{
-			{"", "Spotify", "spotify"},
-			{"", "Microsoft Entra ID", "entra"},
-			{"", otherProvider(), ""},
-			{"", "Spotify", "spotify"},
-			{"music", "Microsoft Entra ID", "music"},
-			{"", otherProvider(), "music"},
+			{"", "spotify", "spotify"},
+			{"", "microsoft", "microsoft"},
+			{"", anyServer, ""},
+			{"", "spotify", "spotify"},
+			{"music", "microsoft", "music"},
+			{"", anyServer, "music"},
 		} {
 			if step.typed != "" {
 				name.SetText(step.typed)
 			}
-			s.add.provider.SetSelected(step.choose)
+			s.add.choose(s.add.preset(step.choose))
 			if name.Text != step.want {
 				t.Errorf("with %s it is called %q, want %q", step.choose, name.Text, step.want)
 			}
@@ -678,14 +756,15 @@ func TestEditAccount(t *testing.T) {
 		delete(agent.fail, "sign-in")
 
 		s.choose("Edit account")
-		s.reads("Edit "+name, "[Save and sign in]", "Issuer address")
-		s.readsNot("What you call it") // it stays
-		if got := s.add.typed(); !auth.SameAccount(got, before) {
-			t.Errorf("the form begins with %+v", got)
+		s.reads("Edit "+name, "[Save and sign in]", "Issuer", "The server's address; its endpoints are found there")
+		s.readsNot("CA file")
+		if got, err := s.edits.typed(); err != nil || !auth.SameAccount(got, before) {
+			t.Errorf("the form begins with %+v, %v", got, err)
 		}
-		s.add.provider.SetSelected("Spotify")
-		if got := s.add.typed(); got.Provider != "spotify" || got.Issuer+got.RevocationEndpoint != "" || got.Redirect != before.Redirect {
-			t.Errorf("of another provider it is %+v", got)
+		s.edits.fields["provider"].set("spotify")
+		s.edits.fields["issuer"].set("")
+		if got, err := s.edits.typed(); err != nil || got.Provider != "spotify" || got.Issuer+got.RevocationEndpoint != "" || got.Redirect != before.Redirect {
+			t.Errorf("of another provider it is %+v, %v", got, err)
 		}
 		s.key(fyne.KeyEscape)
 		s.readsNot("[Save and sign in]")
@@ -694,38 +773,66 @@ func TestEditAccount(t *testing.T) {
 		s.choose("Edit account")
 		s.Refit() // a larger text takes nothing away
 		s.reads("Edit " + name)
-		s.add.issuer.entry.SetText("http://id.example.com")
-		s.add.client.entry.SetText("")
-		s.tap(s.add.save)
-		s.reads("Only https:// is safe here.", "paste it here")
+		s.tap(s.edits.open)
+		s.reads("CA file", "Further certificate authorities to trust, as PEM")
+		agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "ca_file \"x\" is not an absolute path", Setting: "ca_file"}
+		s.edits.fields["ca_file"].set("x")
+		s.edits.fields["authorize"].set("nothing")
+		s.tap(s.edits.save)
+		s.reads("is not of the form name=value")
 		s.calls("put", 0)
-		s.add.issuer.entry.SetText("https://id.example.com/")
-		s.add.client.entry.SetText("desktop-2")
-		s.tap(s.add.save)
+		s.edits.fields["authorize"].set("audience=api")
+		s.tap(s.edits.save)
+		s.reads("is not an absolute path")
+		if s.window.Canvas().Focused() != fyne.Focusable(s.edits.fields["ca_file"].entry) {
+			t.Error("the focus is not on what the agent complains about")
+		}
+		delete(agent.fail, "put")
+		s.edits.fields["ca_file"].set("")
+		s.edits.fields["issuer"].set("https://id.example.com")
+		s.edits.fields["client_id"].set("desktop-2")
+		s.edits.fields["client_auth"].set("post")
+		s.tap(s.edits.save)
 		want := before
 		want.Issuer, want.ClientID, want.RevocationEndpoint = "https://id.example.com", "desktop-2", "" // that was the other server's
+		want.ClientAuth, want.Authorize = "post", map[string]string{"audience": "api"}
 		if got := agent.accounts[len(agent.accounts)-1]; len(agent.accounts) != 2 || !auth.SameAccount(got, want) {
 			t.Errorf("put %+v, want %+v once", got, want)
 		}
 		s.calls("sign-in", 2)
 		s.reads("Signing in to " + name)
 
-		// A session, and what belongs to it, is left alone.
-		s.Select("Spotify")
-		s.settle()
-		if menu := s.menu(); slices.Contains(menu, "Edit account") {
-			t.Errorf("a live session's menu is %q", menu)
-		}
 		// After one, the form is there again; and a new account begins with nothing.
 		s.Select("Gitea")
 		s.settle()
 		s.choose("Edit account")
 		s.reads("Edit Gitea")
-		s.add.provider.SetSelected("Microsoft Entra ID")
 		s.tap(s.side.add)
 		s.readsNot("Edit Gitea")
-		s.tap(s.add.save)
-		s.reads("Choose where you sign in.", "Give the account a name.", "paste it here")
+		s.reads("Where do you want to sign in?")
+	})
+}
+
+// Every setting of an account that there is can be changed, and is saved as it
+// was typed.
+func TestEditHasEverySetting(t *testing.T) {
+	live(t, newFakeAgent(fresh()), func(s *stage) {
+		s.edit(fresh().Name)
+		s.settle()
+		want := auth.Account{Name: fresh().Name}
+		for _, k := range auth.Keys() {
+			text := map[string]string{auth.KeyMap: "a=b", auth.KeySwitch: "true", auth.KeyList: "one two", auth.KeyScopes: "one two"}[k.Kind]
+			if k.Kind == auth.KeyChoice {
+				text = k.Options[len(k.Options)-1]
+			}
+			text = cmp.Or(text, "x")
+			s.edits.fields[k.Name].set(text)
+			auth.SetSetting(&want, k.Name, text)
+		}
+		s.tap(s.edits.save)
+		if got := s.agent.accounts; len(got) != 1 || !auth.SameAccount(got[0], want) {
+			t.Errorf("put %+v, want %+v", got, want)
+		}
 	})
 }
 
@@ -905,6 +1012,7 @@ func TestSettingsBeginAnew(t *testing.T) {
 func TestWheelOverEntry(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
 		s.tap(s.side.settings)
+		s.window.Resize(small)
 		e := s.settings.limits.age.entry
 		s.settings.scroll.ScrollToOffset(fyne.NewPos(0, 100))
 		at := fyne.CurrentApp().Driver().AbsolutePositionForObject(e).AddXY(e.Size().Width/2, e.Size().Height/2)
@@ -920,63 +1028,40 @@ func TestRefreshModes(t *testing.T) {
 	agent := newFakeAgent(spotify(), fresh())
 	agent.reports["Spotify"] = costs()
 	live(t, agent, func(s *stage) {
-		s.Go(Wish{Account: "Spotify", Page: PageSettings})
-		s.settle()
-		s.reads("While in use\n1 to 2 sign-ins in 30 days, tools seldom wait", "On demand\n1 sign-in in 30 days, tools wait about 3 times a day",
-			"Always\nabout 34 sign-ins in 30 days, tools never wait", "Made from the last 7 days of use")
-		radios := s.settings.account.modes.radios
-		chosen := func() (at int) {
-			at = -1
-			for i, r := range radios {
-				if r.chosen {
-					at = i
-				}
-			}
-			return at
+		s.Select("Spotify")
+		s.choose("Edit account")
+		s.reads("While in use: 1 to 2 sign-ins in 30 days, tools seldom wait", "On demand: 1 sign-in in 30 days, tools wait about 3 times a day",
+			"Always: about 34 sign-ins in 30 days, tools never wait", "Made from the last 7 days of use", "[Save]")
+		refresh := s.edits.fields[refreshKey]
+		if got := refresh.value(); got != string(auth.InUse) {
+			t.Fatalf("%q is chosen, want the account's mode", got)
 		}
-		if chosen() != 0 {
-			t.Fatalf("radio %d is chosen, want the account's mode", chosen())
-		}
-		s.focus(radios[0])
-		s.key(fyne.KeyDown)
-		s.calls("put", 0) // moving on chooses nothing
-		s.key(fyne.KeySpace)
-		s.calls("put", 1)
-		if chosen() != 1 || len(agent.accounts) != 1 || agent.accounts[0].Refresh != auth.OnDemand || agent.accounts[0].ClientID != "desktop" {
-			t.Errorf("radio %d is chosen, the agent got %+v", chosen(), agent.accounts)
-		}
-		s.reads("Saved for Spotify: “On demand”. Its session goes on as it was.")
-		s.key(fyne.KeyReturn)
-		s.calls("put", 1) // it is so already
-
+		refresh.set(string(auth.OnDemand))
 		agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml:3: there is no setting \"colour\"", Hint: "mend that line"}
-		s.key(fyne.KeyDown, fyne.KeyReturn)
-		s.calls("put", 2)
-		s.reads("Config.toml:3: there is no setting", "Mend that line")
-		s.readsNot("Saved for Spotify")
-		if chosen() != 1 {
-			t.Errorf("radio %d is chosen though the change failed", chosen())
+		s.tap(s.edits.save)
+		s.reads("Config.toml:3: there is no setting", "Mend that line", "[Save]")
+		delete(agent.fail, "put")
+		s.tap(s.edits.save)
+		if len(agent.accounts) != 1 || agent.accounts[0].Refresh != auth.OnDemand || agent.accounts[0].ClientID != "desktop" {
+			t.Errorf("the agent got %+v", agent.accounts)
 		}
+		s.reads("Saved.", "of 20 refreshes left")
+		s.calls("sign-in", 0) // the session goes on
 
 		agent.fail["forecast"] = &auth.Error{Kind: auth.KindSignInNeeded, Message: "Notes is not signed in"}
-		s.settings.account.which.SetSelectedIndex(0)
-		s.settle()
-		s.reads("once the account is signed in")
+		s.Select("Notes")
+		s.choose("Edit account")
+		s.reads("once the account is signed in", "[Save and sign in]")
 		s.readsNot("sign-ins in 30 days", "Mend that line")
 
 		early := costs()
 		early.HistoryDays = .01
 		agent.reports["Spotify"] = early
-		s.settings.account.which.SetSelectedIndex(1)
-		s.settle()
+		delete(agent.fail, "forecast")
+		s.Select("Spotify")
+		s.choose("Edit account")
 		s.reads("for an hour")
 		s.readsNot("sign-ins in 30 days") // which nobody can know yet
-
-		agent.change(func() { agent.down = errDown })
-		s.settle()
-		test.Tap(radios[2])
-		s.settle()
-		s.calls("put", 2) // nobody is there to be told
 	})
 }
 
@@ -996,8 +1081,7 @@ func TestSettingsWaitForTheAgent(t *testing.T) {
 		agent.change(func() { agent.down = nil })
 		s.pass(2 * retryAfter)
 		s.calls("settings", 1)
-		s.calls("forecast", 1)
-		s.reads("1 to 2 sign-ins in 30 days", "A session ends after 30 days or 20 refreshes")
+		s.reads("A session ends after 30 days or 20 refreshes")
 
 		agent.change(func() { agent.down = errDown })
 		s.settle()
@@ -1069,20 +1153,20 @@ func TestWarningLevels(t *testing.T) {
 	agent.general.Warnings = auth.WarnFew
 	live(t, agent, func(s *stage) {
 		s.tap(s.side.settings)
-		radios := s.settings.notices.levels.radios
-		if !radios[1].chosen {
+		level := s.settings.notices.level
+		if level.SelectedIndex() != 1 {
 			t.Error("what holds is not shown")
 		}
-		test.Tap(radios[2])
+		level.SetSelectedIndex(2)
 		s.settle()
-		if got := s.agent.took("put-settings"); len(got) != 1 || got[0] != "put-settings 30d 20 0s off" || !radios[2].chosen {
+		if got := s.agent.took("put-settings"); len(got) != 1 || got[0] != "put-settings 30d 20 0s off" || level.SelectedIndex() != 2 {
 			t.Errorf("calls %q", got)
 		}
-		s.reads("Saved.", "That a session has ended is always told.")
+		s.reads("Saved.", "You are always notified when a session ends.")
 
 		// What was changed elsewhere since is not changed back.
 		agent.change(func() { agent.general.Limits.MaxRefreshes = 7 })
-		test.Tap(radios[0])
+		level.SetSelectedIndex(0)
 		s.settle()
 		if got := s.agent.took("put-settings"); len(got) != 2 || got[1] != "put-settings 30d 7 0s all" {
 			t.Errorf("calls %q", got)
@@ -1094,7 +1178,7 @@ func TestWarningLevels(t *testing.T) {
 	live(t, agent, func(s *stage) {
 		s.tap(s.side.settings)
 		s.reads("Config.toml:2: there is no setting.", "Mend it")
-		test.Tap(s.settings.notices.levels.radios[2])
+		s.settings.notices.level.SetSelectedIndex(2)
 		s.settle()
 		s.calls("put-settings", 0)
 		if !s.settings.limits.save.Disabled() || !s.settings.limits.age.entry.Disabled() {
@@ -1141,7 +1225,7 @@ func TestStartAtLogin(t *testing.T) {
 func TestGo(t *testing.T) {
 	live(t, newFakeAgent(spotify(), entra()), func(s *stage) {
 		s.Go(Wish{Page: PageAdd})
-		s.reads("Add and sign in")
+		s.reads("Where do you want to sign in?")
 		s.add.name.entry.SetText("half")
 		s.Go(Wish{Page: PageAdd})
 		if s.add.name.entry.Text != "half" {
@@ -1169,7 +1253,7 @@ func TestSelectionOutlivesItsAccount(t *testing.T) {
 		s.reads("There is no account called “nobody”.")
 		s.agent.change(func() { s.agent.snaps = nil })
 		s.settle()
-		s.reads("Add your first account")
+		s.reads("Where do you want to sign in?")
 	})
 }
 
@@ -1210,9 +1294,9 @@ func TestPrimary(t *testing.T) {
 		account auth.Snapshot
 		want    string // the bright button, then the menu
 	}{
-		{"healthy", spotify(), "*Copy access token|Refresh now (uses 1 of 14 left)|Sign in again|Sign out|Remove account"},
-		{"two refreshes left", few, "*Sign in again|Copy access token|Refresh now (uses 1 of 2 left)|Sign out|Remove account"},
-		{"locked", locked, "*Unlock|Sign out|Remove account"},
+		{"healthy", spotify(), "*Copy access token|Refresh now (uses 1 of 14 left)|Sign in again|Edit account|Sign out|Remove account"},
+		{"two refreshes left", few, "*Sign in again|Copy access token|Refresh now (uses 1 of 2 left)|Edit account|Sign out|Remove account"},
+		{"locked", locked, "*Unlock|Edit account|Sign out|Remove account"},
 		{"signing in again", again, "Copy access token|Refresh now (uses 1 of 14 left)|Sign out"},
 		{"never signed in", fresh(), "Edit account|Remove account"},
 		{"ended", gitea(), "Edit account|Remove account"},

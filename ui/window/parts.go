@@ -2,6 +2,7 @@ package window
 
 import (
 	"image/color"
+	"math"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -86,8 +87,10 @@ type button struct {
 	widget.Button
 	view             *View
 	focused, hovered bool
-	small            bool   // words alone, as a link has
-	name             string // what it is called where its words are a sign
+	face             fyne.CanvasObject         // what is shown in the place of Fyne's words
+	label            *text                     // in the face: its words
+	keys             func(*fyne.KeyEvent) bool // takes keys before the window does; may be nil
+	name             string                    // what it is called where its words are a sign
 }
 
 func newButton(v *View, words string, tapped func()) *button {
@@ -136,7 +139,9 @@ func (b *button) TypedKey(e *fyne.KeyEvent) {
 			b.OnTapped()
 		}
 	default:
-		b.view.keys(e)
+		if b.keys == nil || !b.keys(e) {
+			b.view.keys(e)
+		}
 	}
 }
 
@@ -154,14 +159,21 @@ func (b *button) MouseIn(e *desktop.MouseEvent) { b.hovered = true; b.Button.Mou
 // MouseOut notes that the pointer has gone.
 func (b *button) MouseOut() { b.hovered = false; b.Button.MouseOut() }
 
-// link makes a button small and calm, for what is beside the point. It is
-// drawn by us: a theme for it alone would make Fyne measure every word of the
-// window anew, each time anything is laid out.
-func link(b *button) *button { b.small = true; return b.quiet() }
+// linkAir is the room beside the words of a link.
+const linkAir = 9
+
+// link makes a button look like a link. It is drawn by us: a theme for it alone
+// would make Fyne measure every word of the window anew, each time anything is
+// laid out.
+func link(b *button) *button {
+	b.label = newText(b.Text, theme.SizeNameCaptionText, theme.ColorNameHyperlink).strong()
+	b.face = container.New(paddings(3, linkAir, 3, linkAir), b.label)
+	return b.quiet()
+}
 
 func (b *button) CreateRenderer() fyne.WidgetRenderer {
-	if b.small {
-		r := &linkRenderer{button: b, back: &canvas.Rectangle{}, words: &canvas.Text{Alignment: fyne.TextAlignCenter}}
+	if b.face != nil {
+		r := &faceRenderer{b, &canvas.Rectangle{}}
 		r.Refresh()
 		return r
 	}
@@ -183,43 +195,42 @@ func (r *buttonRenderer) MinSize() fyne.Size {
 	return r.WidgetRenderer.MinSize().AddWidthHeight(10, -4)
 }
 
-// linkAir is the room beside the words of a small button.
-const linkAir = 9
-
-// linkRenderer draws a small button.
-type linkRenderer struct {
+// faceRenderer draws a button that has its own face.
+type faceRenderer struct {
 	button *button
 	back   *canvas.Rectangle
-	words  *canvas.Text
 }
 
-func (r *linkRenderer) Destroy()                     {}
-func (r *linkRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.back, r.words} }
-func (r *linkRenderer) MinSize() fyne.Size           { return r.words.MinSize().AddWidthHeight(2*linkAir, 6) }
+func (r *faceRenderer) Destroy()           {}
+func (r *faceRenderer) MinSize() fyne.Size { return r.button.face.MinSize() }
+func (r *faceRenderer) Objects() []fyne.CanvasObject {
+	return []fyne.CanvasObject{r.back, r.button.face}
+}
 
-func (r *linkRenderer) Layout(size fyne.Size) {
+func (r *faceRenderer) Layout(size fyne.Size) {
 	r.back.Resize(size)
-	height := r.words.MinSize().Height
-	r.words.Resize(fyne.NewSize(size.Width, height))
-	r.words.Move(fyne.NewPos(0, (size.Height-height)/2))
+	r.button.face.Resize(size)
 }
 
-func (r *linkRenderer) Refresh() {
+func (r *faceRenderer) Refresh() {
 	b := r.button
 	th, variant := b.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
 	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth = color.Transparent, color.Transparent, 0
 	r.back.CornerRadius = th.Size(theme.SizeNameButtonRadius)
 	ink := theme.ColorNameHyperlink
+	if b.Importance != widget.LowImportance {
+		ink, r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth = colorInk, th.Color(colorCard, variant), th.Color(colorRim, variant), 1
+	}
 	switch {
 	case b.Disabled():
 		ink = theme.ColorNameDisabled
 	case b.hovered:
-		ink, r.back.FillColor = colorInk, th.Color(theme.ColorNameHover, variant)
+		r.back.FillColor = th.Color(colorTrack, variant)
 	}
 	if b.focused {
 		r.back.StrokeColor, r.back.StrokeWidth = th.Color(focusColor(b.Importance), variant), 2
 	}
-	r.words.Text, r.words.TextSize, r.words.Color = b.Text, th.Size(theme.SizeNameCaptionText), th.Color(ink, variant)
+	b.label.set(b.Text, ink)
 	r.Layout(b.Size())
 	canvas.Refresh(b)
 }
@@ -583,8 +594,14 @@ func buttons(objects ...*button) *fyne.Container {
 	return c
 }
 
+// grid puts objects beside each other in columns of one width, at least this.
+func grid(least float32) *fyne.Container {
+	return container.New(&wrapLayout{gap: gapSmall, column: least})
+}
+
 type wrapLayout struct {
 	gap    float32
+	column float32 // the least width of a column; 0: each object has the width it needs
 	height float32 // at the last layout
 }
 
@@ -601,7 +618,11 @@ func (l *wrapLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	var tall float32 // the line so far
 	for _, o := range visible(objects) {
 		m := o.MinSize()
-		if at.X > 0 && at.X+m.Width > size.Width {
+		if l.column > 0 {
+			n := max(1, math.Floor(float64((size.Width+l.gap)/(l.column+l.gap))))
+			m.Width = (size.Width+l.gap)/float32(n) - l.gap
+		}
+		if at.X > 0 && at.X+m.Width > size.Width+.5 {
 			at = fyne.NewPos(0, at.Y+tall+l.gap)
 			tall = 0
 		}

@@ -256,6 +256,17 @@ func now(s auth.Snapshot) auth.Snapshot {
 	return s
 }
 
+// shortDir returns a directory whose path leaves room for a socket's name.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "curfew-window-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 func TestProgram(t *testing.T) {
 	needed(t)
 	home, work := now(spotify()), now(entra())

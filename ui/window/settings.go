@@ -28,7 +28,6 @@ type settingsPage struct {
 	asked   bool          // the agent that is there was asked
 	general *auth.General // nil: it has not answered yet
 
-	account *accountSettings
 	pause   *pauseSettings
 	limits  *limitSettings
 	notices *noticeSettings
@@ -38,7 +37,6 @@ type settingsPage struct {
 func newSettingsPage(v *View) *settingsPage {
 	p := &settingsPage{view: v, result: newBar(v)}
 	p.back = newButton(v, tr("Back"), func() { v.turn(PageAccount) })
-	p.account = newAccountSettings(v)
 	p.pause = newPauseSettings(v)
 	p.limits = newLimitSettings(v, p)
 	p.notices = newNoticeSettings(v, p)
@@ -49,7 +47,7 @@ func newSettingsPage(v *View) *settingsPage {
 			about.Add(newPara(line, theme.SizeNameCaptionText, colorDim))
 		}
 	}
-	body := column(14, p.result.root, p.account.root, p.pause.root, p.limits.root, p.notices.root, p.desktop.root, about)
+	body := column(14, p.result.root, p.pause.root, p.limits.root, p.notices.root, p.desktop.root, about)
 	title := newLine(tr("Settings"), theme.SizeNameHeadingText, colorInk).strong()
 	p.root = v.newPage(rowOf(12, title, title, p.back), body)
 	p.scroll = v.bodies[len(v.bodies)-1].scroll
@@ -60,8 +58,7 @@ func newSettingsPage(v *View) *settingsPage {
 // was said, or typed and not saved, the last time.
 func (p *settingsPage) opened() {
 	p.asked, p.note = false, nil
-	p.account.name = p.view.selected
-	for _, s := range []*section{p.account.section, p.pause.section, p.limits.section, p.notices.section, p.desktop.section} {
+	for _, s := range []*section{p.pause.section, p.limits.section, p.notices.section, p.desktop.section} {
 		s.note = nil
 	}
 	if p.general != nil {
@@ -87,7 +84,6 @@ func (p *settingsPage) load() {
 			v.render()
 		}
 	})
-	p.account.costsOf = ""
 	p.desktop.load()
 }
 
@@ -124,7 +120,6 @@ func (p *settingsPage) render() {
 	}
 	p.asked = p.view.usable()
 	p.result.set(p.note)
-	p.account.render()
 	p.pause.render()
 	p.limits.render()
 	p.notices.render()
@@ -209,128 +204,6 @@ func (s *section) render() {
 	}
 }
 
-// accountSettings is how one account is refreshed, with what that costs.
-type accountSettings struct {
-	*section
-	name    string // of the account
-	costsOf string // the account whose costs were asked for
-	names   []string
-	which   *choice
-	among   fyne.CanvasObject // the choice, at its width
-	only    *text             // the name, where there is no choice
-	modes   *radioGroup
-	report  map[string]auth.ForecastReport
-	basis   *text // what the costs are made from
-	why     string
-}
-
-// modes in the order in which they are offered.
-var modes = []auth.Mode{auth.InUse, auth.OnDemand, auth.Always}
-
-func newAccountSettings(v *View) *accountSettings {
-	a := &accountSettings{report: map[string]auth.ForecastReport{}}
-	a.which = newChoice(v, nil, nil)
-	a.which.name = tr("Account")
-	a.which.OnChanged = func(string) { a.turn(a.which.SelectedIndex()) }
-	a.only = newLine("", theme.SizeNameText, colorDim)
-	a.modes = newRadioGroup(v, len(modes), func(at int) { a.choose(modes[at]) })
-	a.basis = newPara("", theme.SizeNameCaptionText, colorDim)
-	head := newHeading(tr("When to refresh"))
-	a.among = container.New(fixedWidth(em(200)), a.which)
-	a.section = newSection(v, rowOf(12, head, head, a.only, a.among), a.modes.root, a.basis)
-	return a
-}
-
-// turn shows another account.
-func (a *accountSettings) turn(at int) {
-	if at < 0 || at >= len(a.names) || a.names[at] == a.name {
-		return
-	}
-	a.name, a.note = a.names[at], nil
-	a.view.render()
-}
-
-// load asks what each mode would cost.
-func (a *accountSettings) load() {
-	v, name := a.view, a.name
-	a.costsOf = name
-	v.background(func(ctx context.Context) func() {
-		report, err := v.Agent.Forecast(ctx, name)
-		return func() {
-			delete(a.report, name)
-			switch {
-			case err == nil && report.HistoryDays*24 >= 1: // from less use than this nothing can be told
-				a.report[name], a.why = report, status.Translate(report.NoteText())
-			case err == nil, kindOf(err) == auth.KindSignInNeeded:
-				a.why = tr("What each would cost shows here once the account is signed in and programs have asked for tokens for an hour.")
-			default:
-				a.why = status.Explain(err).Message
-			}
-			v.render()
-		}
-	})
-}
-
-func (a *accountSettings) choose(mode auth.Mode) {
-	v, name := a.view, a.name
-	a.change(func(ctx context.Context) error {
-		return v.Agent.Edit(ctx, auth.Account{Name: name}, auth.Account{Name: name, Refresh: mode})
-	}, func() *note {
-		title, _ := status.Mode(mode)
-		return saved(tr("Saved for %s: “%s”. Its session goes on as it was.", a.title(), title))
-	})
-}
-
-func (a *accountSettings) title() string { return status.Name(auth.Snapshot{Name: a.name}) }
-
-func (a *accountSettings) render() {
-	v := a.view
-	var names []string
-	for _, s := range v.snaps {
-		names = append(names, s.Name)
-	}
-	if !slices.Contains(names, a.name) && len(names) > 0 {
-		a.name = names[0]
-		if slices.Contains(names, v.selected) {
-			a.name = v.selected
-		}
-	}
-	if slices.Contains(names, a.name) && a.costsOf != a.name && v.usable() {
-		a.load()
-	}
-	if at := slices.Index(names, a.name); !slices.Equal(a.names, names) || a.which.SelectedIndex() != at && at >= 0 {
-		a.names = names
-		a.which.Options = nil
-		for _, s := range v.snaps {
-			a.which.Options = append(a.which.Options, status.Name(s))
-		}
-		a.which.show(at)
-	}
-	s, ok := v.snapshot(a.name)
-	v.show(a.root, ok || a.note != nil)
-	v.show(a.among, len(names) > 1)
-	v.show(a.only, len(names) == 1)
-	v.show(a.modes.root, ok)
-	a.only.say(status.Name(s))
-	report, known := a.report[a.name]
-	chosen := -1
-	for i, m := range modes {
-		name, meaning := status.Mode(m)
-		cost := ""
-		if f, ok := report.Modes[m]; ok && known {
-			cost = status.Cost(f)
-		}
-		a.modes.say(i, name, cost, meaning)
-		if m == s.RefreshMode {
-			chosen = i
-		}
-	}
-	a.modes.set(chosen, a.usable())
-	a.basis.say(a.why)
-	v.show(a.basis, ok && a.why != "")
-	a.section.render()
-}
-
 // pauseSettings is the one switch for all accounts.
 type pauseSettings struct {
 	*section
@@ -407,56 +280,13 @@ const day = 24 * time.Hour
 
 // fill puts limits into the fields.
 func (l *limitSettings) fill(limits auth.Limits) {
-	l.age.entry.SetText(daysText(limits.MaxAge))
+	l.age.entry.SetText(status.DaysTyped(limits.MaxAge))
 	l.refreshes.entry.SetText(strconv.Itoa(limits.MaxRefreshes))
-	l.idle.entry.SetText(daysText(limits.MaxIdle))
+	l.idle.entry.SetText(status.DaysTyped(limits.MaxIdle))
 }
 
-// daysText says a span as a number of days, or as config.toml does when it is
-// none; nothing for none.
-func daysText(d time.Duration) string {
-	switch {
-	case d == 0:
-		return ""
-	case d%day == 0:
-		return strconv.Itoa(int(d / day))
-	}
-	return auth.FormatSpan(d)
-}
-
-// readDays reads what daysText says.
-func readDays(text string) (time.Duration, bool) {
-	if n, err := strconv.ParseUint(text, 10, 16); err == nil {
-		return time.Duration(n) * day, n > 0
-	}
-	d, err := auth.ParseSpan(text)
-	return d, err == nil
-}
-
-// read returns what the fields say, and what is wrong with each.
 func (l *limitSettings) read() (limits auth.Limits, age, refreshes, idle string) {
-	limits = auth.BuiltIn
-	said := func(f *field) string { return strings.TrimSpace(f.entry.Text) }
-	span := tr("A number of days, for example 14; or hours, for example 36h.")
-	var ok bool
-	if limits.MaxAge, ok = readDays(said(l.age)); !ok {
-		age = span
-	} else if limits.MaxAge > auth.BuiltIn.MaxAge {
-		age = tr("No session lives longer than %d days.", int(auth.BuiltIn.MaxAge/day))
-	}
-	n, err := strconv.Atoi(said(l.refreshes))
-	switch limits.MaxRefreshes = n; {
-	case err != nil || n < 1:
-		refreshes = tr("A number from 1 to %d. For no refreshes in the background, choose “On demand” above.", auth.BuiltIn.MaxRefreshes)
-	case n > auth.BuiltIn.MaxRefreshes:
-		refreshes = tr("No session has more than %d refreshes.", auth.BuiltIn.MaxRefreshes)
-	}
-	if text := said(l.idle); text != "" {
-		if limits.MaxIdle, ok = readDays(text); !ok {
-			idle = span
-		}
-	}
-	return limits, age, refreshes, idle
+	return status.ReadLimits(l.age.entry.Text, l.refreshes.entry.Text, l.idle.entry.Text)
 }
 
 func (l *limitSettings) submit() {
@@ -480,7 +310,7 @@ func (l *limitSettings) submit() {
 		v.render()
 		return
 	}
-	l.page.put(l.section, func(g *auth.General) { g.Limits = limits }, func() { l.page.account.costsOf = "" }) // tighter limits cost more sign-ins
+	l.page.put(l.section, func(g *auth.General) { g.Limits = limits }, func() {})
 }
 
 func (l *limitSettings) render() {
@@ -515,34 +345,35 @@ func (l *limitSettings) render() {
 // noticeSettings is which warnings become notifications.
 type noticeSettings struct {
 	*section
-	page   *settingsPage
-	levels *radioGroup
+	page    *settingsPage
+	level   *choice
+	meaning *text
 }
 
 var levels = []auth.WarningLevel{auth.WarnAll, auth.WarnFew, auth.WarnOff}
 
 func newNoticeSettings(v *View, page *settingsPage) *noticeSettings {
-	n := &noticeSettings{page: page}
-	n.levels = newRadioGroup(v, len(levels), func(at int) {
-		if page.general == nil {
-			return
-		}
-		page.put(n.section, func(g *auth.General) { g.Warnings = levels[at] }, func() {})
+	n := &noticeSettings{page: page, meaning: newPara("", theme.SizeNameCaptionText, colorDim)}
+	n.level = choiceOf(v, []option[auth.WarningLevel]{{levels[0], tr("All")}, {levels[1], tr("Only the last")}, {levels[2], tr("None")}}, levels[0], func(l auth.WarningLevel) {
+		page.put(n.section, func(g *auth.General) { g.Warnings = l }, func() {})
 	})
-	n.levels.say(0, tr("All"), "", tr("At 5, 2 and 0 refreshes, and 3 days, 24 hours and 1 hour before the end."))
-	n.levels.say(1, tr("Only the last"), "", tr("When no refresh is left, and 1 hour before the end."))
-	n.levels.say(2, tr("None"), "", tr("Nothing before the end."))
-	n.section = newSection(v, newHeading(tr("Notifications that a session ends soon")), n.levels.root,
-		newPara(tr("That a session has ended is always told."), theme.SizeNameCaptionText, colorDim))
+	title := newHeading(tr("Notifications that a session ends soon"))
+	n.level.name = title.words
+	n.section = newSection(v, title, n.level, n.meaning)
 	return n
 }
 
 func (n *noticeSettings) render() {
-	chosen := -1
+	now := auth.WarningLevel("") // not known
 	if n.page.general != nil {
-		chosen = slices.Index(levels, n.page.general.Warnings)
+		now = n.page.general.Warnings
 	}
-	n.levels.set(chosen, n.usable() && n.page.general != nil)
+	if at := slices.Index(levels, now); at != n.level.SelectedIndex() && !n.busy {
+		n.level.show(at)
+	}
+	meaning := map[auth.WarningLevel]string{auth.WarnAll: tr("At 5, 2 and 0 refreshes, and 3 days, 24 hours and 1 hour before the end."), auth.WarnFew: tr("When no refresh is left, and 1 hour before the end."), auth.WarnOff: tr("Nothing before the end.")}
+	n.meaning.say(strings.TrimSpace(meaning[now] + " " + tr("You are always notified when a session ends.")))
+	enable(n.level, n.usable() && now != "")
 	n.section.render()
 }
 

@@ -101,33 +101,51 @@ func shotList() []shot {
 			s.focus(nil) // the cursor blinks
 		}, snaps...)
 	}
-	page("add-empty", "the form that adds an account", PageAdd, nil, spotify())
-	page("add-preset", "the form, filled in for a provider that Curfew knows", PageAdd, func(s *screen) {
-		s.add.provider.SetSelected("Spotify")
-		s.add.name.entry.SetText("music")
+	page("add-empty", "where to sign in", PageAdd, nil, spotify())
+	page("add-search", "a provider, searched for", PageAdd, func(s *screen) { s.add.search.entry.SetText("git") }, spotify())
+	page("add-address", "the address of a server, in the place of a name", PageAdd, func(s *screen) { s.add.search.entry.SetText("https://id.example.com/realms/main") }, spotify())
+	page("add-unknown", "a provider that nobody knows", PageAdd, func(s *screen) { s.add.search.entry.SetText("acme") }, spotify())
+	for _, name := range []string{"spotify", "google", "github", "gitlab", "microsoft", "gitea", anyServer, "orcid"} {
+		page("add-"+name, "connecting to "+name, PageAdd, func(s *screen) { s.add.choose(s.add.preset(name)) }, fresh())
+	}
+	page("add-typed", "connecting, all typed", PageAdd, func(s *screen) {
+		s.add.choose(s.add.preset("spotify"))
 		s.add.client.entry.SetText("5f1d0e7c9b3a4c2e8d6f7a1b2c3d4e5f")
+		s.add.reveal()
+		s.add.scroll.ScrollToBottom()
 	})
-	page("add-wrong", "the form, with everything wrong", PageAdd, func(s *screen) {
-		s.add.provider.SetSelected(otherProvider())
+	page("add-wrong", "connecting, with everything wrong", PageAdd, func(s *screen) {
+		s.add.choose(s.add.preset(anyServer))
 		s.add.issuer.entry.SetText("http://id.example.com")
 		s.add.name.entry.SetText("Spotify")
 		s.add.client.entry.SetText("two words")
-		s.add.scopes.entry.SetText("openid,email")
+		s.add.reveal()
+		s.add.asks.entry.SetText("openid,email")
 		s.add.submit()
+		s.add.scroll.ScrollToBottom()
 	}, spotify())
-	page("add-saving", "the account is being added", PageAdd, func(s *screen) { s.add.saving = true; s.render() }, spotify())
-	page("add-refused", "the agent would not add the account", PageAdd, func(s *screen) {
-		s.add.note = failure(auth.Fail(auth.KindBadRequest, auth.Say("config_not_editable", "/home/alice/.config/curfew/config.toml"), auth.Say("hint_edit_table", "account.work")))
-	}, spotify())
-	page("edit", "the form that edits an account which has no session", PageEdit, func(s *screen) {
-		s.add.fill(auth.Account{Name: fresh().Name, Issuer: "https://id.exmaple.com", ClientID: "5f1d0e7c9b3a4c2e8d6f7a1b2c3d4e5f", Scopes: []string{"openid", "offline_access"}})
+	page("add-saving", "the account is being added", PageAdd, func(s *screen) {
+		s.add.choose(s.add.preset("spotify"))
+		s.add.saving = true
+		s.render()
+		s.add.scroll.ScrollToBottom()
 	}, fresh())
+	page("add-refused", "the agent would not add the account", PageAdd, func(s *screen) {
+		s.add.choose(s.add.preset("spotify"))
+		s.add.note = failure(auth.Fail(auth.KindBadRequest, auth.Say("config_not_editable", "/home/alice/.config/curfew/config.toml"), auth.Say("hint_edit_table", "account.work")))
+	}, fresh())
+	edit := func(name, caption string, set func(s *screen)) {
+		page(name, caption, PageEdit, func(s *screen) {
+			s.edits.costs, s.edits.why = costs().Modes, status.Translate(costs().NoteText())
+			s.edits.fill(auth.Account{Name: fresh().Name, Issuer: "https://id.exmaple.com", ClientID: "5f1d0e7c9b3a4c2e8d6f7a1b2c3d4e5f", Scopes: []string{"openid", "offline_access"}})
+			set(s)
+		}, fresh())
+	}
+	edit("edit", "the settings of an account", func(s *screen) {})
+	edit("edit-more", "the settings that few people need", func(s *screen) { s.edits.open.OnTapped() })
 	settings := func(name, caption string, set func(s *screen, p *settingsPage), snaps ...auth.Snapshot) {
 		page(name, caption, PageSettings, func(s *screen) {
 			s.settings.heard(auth.General{Limits: auth.BuiltIn, Warnings: auth.WarnFew})
-			for _, snap := range snaps {
-				s.settings.account.report[snap.Name], s.settings.account.why = costs(), status.Translate(costs().NoteText())
-			}
 			s.settings.desktop.known, s.settings.desktop.on = true, true
 			s.render()
 			if set != nil {
@@ -138,7 +156,6 @@ func shotList() []shot {
 	}
 	settings("settings", "the settings", nil, spotify(), gitea())
 	settings("settings-none", "the settings without an account", nil)
-	settings("settings-thirty", "the settings with thirty accounts", nil, shots.Crowd(noon, 30)...)
 	paused := spotify()
 	paused.Paused = true
 	settings("settings-paused", "the settings while background refresh is paused", nil, paused)
@@ -167,6 +184,7 @@ func situation(t testing.TB, l look, s shots.Situation) *screen {
 			v.local(snap.Name).events = history(snap)
 		}
 		v.Show(s.Accounts, noon)
+		v.focus(nil) // the cursor blinks
 	}
 	if s.Agent == shots.Gone {
 		v.lost(shots.ErrGone)
@@ -178,7 +196,7 @@ func situation(t testing.TB, l look, s shots.Situation) *screen {
 // most on screen, and one of each page.
 var few = map[string]bool{
 	"active": true, "accounts-0": true, "accounts-30": true, "offline": true, "refreshes-1": true, "warnings": true, "sign-in-code": true, "sign-in-again": true,
-	"ended-rotation-lost": true, "agent-gone": true, "gone-and-question": true, "signed-out": true, "one-long-word": true, "add-wrong": true, "settings": true, "log": true,
+	"ended-rotation-lost": true, "agent-gone": true, "gone-and-question": true, "signed-out": true, "one-long-word": true, "add-empty": true, "add-microsoft": true, "add-wrong": true, "edit-more": true, "settings": true, "log": true,
 }
 
 // states are those that a test of what is drawn goes over: all. With the race

@@ -1,12 +1,10 @@
 package window
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 
 	"curfew/auth"
@@ -256,64 +254,4 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	v.show(p.runway, ok)
 	track.color = colorDim // it is the past
 	p.runway.set(track)
-}
-
-// welcomePage is what there is to see without accounts.
-type welcomePage struct {
-	view  *View
-	root  *fyne.Container
-	title *text
-	words *fyne.Container
-	add   *button
-}
-
-func newWelcomePage(v *View) *welcomePage {
-	p := &welcomePage{view: v, title: newText("", theme.SizeNameHeadingText, colorInk).strong()}
-	p.add = newButton(v, tr("Add account"), func() { v.turn(PageAdd) }).primary()
-	mark := newRing(em(72), em(8))
-	mark.set(.7, colorOK)
-	lines := []fyne.CanvasObject{}
-	for i, words := range []string{
-		tr("Add an account: choose a provider, paste the client ID it gave you."),
-		tr("Sign in once, in your own browser."),
-		tr("Your tools get fresh tokens from Curfew, for at most 30 days or 20 refreshes."),
-	} {
-		line := newPara(words, theme.SizeNameText, colorInk)
-		number := newText(strconv.Itoa(i+1)+".", theme.SizeNameText, colorDim)
-		lines = append(lines, aligned(top, rowOf(10, line, number, line)))
-	}
-	p.words = column(8, lines...)
-	content := column(18, container.NewCenter(mark), container.NewCenter(p.title), p.words, container.NewCenter(p.add))
-	p.root = container.New(middleLayout(480), content)
-	v.bodies = append(v.bodies, body{content, nil})
-	return p
-}
-
-// middleLayout puts objects into the middle, as wide as there is room for, up
-// to its number at the usual size of words.
-type middleLayout float32
-
-func (l middleLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return paddings(0, 0, 0, 0).MinSize(objects)
-}
-
-func (l middleLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	width := min(size.Width-2*margin, em(float32(l)))
-	for _, o := range objects {
-		o.Resize(fyne.NewSize(width, o.MinSize().Height))
-		o.Move(fyne.NewPos((size.Width-width)/2, max(0, (size.Height-o.MinSize().Height)/2)))
-	}
-}
-
-func (p *welcomePage) render() {
-	p.view.show(p.words, p.view.usable())
-	p.view.show(p.add, p.view.usable())
-	switch {
-	case p.view.usable():
-		p.title.say(tr("Add your first account"))
-	case p.view.down != nil && !p.view.starting:
-		p.title.say(tr("No connection to the agent"))
-	default:
-		p.title.say(tr("Asking the agent…"))
-	}
 }

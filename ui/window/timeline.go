@@ -3,7 +3,6 @@ package window
 import (
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -76,8 +75,7 @@ func eventLines(events []auth.Event, now time.Time, most int) []entryLine {
 		for ; e.Kind == auth.EventToken && i > 0 && events[i-1].Kind == auth.EventToken && events[i-1].Program == e.Program; i-- {
 			times++
 		}
-		words := eventWords(e)
-		tail := tailOf(words, status.Clip(e.Program, 40))
+		words, tail := status.Event(e)
 		if times > 1 {
 			words, tail = tr("%s, %d times", words, times), ""
 		}
@@ -88,46 +86,6 @@ func eventLines(events []auth.Event, now time.Time, most int) []entryLine {
 		lines = append(lines, entryLine{status.Stamp(e.At, now), words, tail, color})
 	}
 	return lines
-}
-
-// eventWords is the engine's sentence for an event, or one of ours.
-func eventWords(e auth.Event) string {
-	if words := status.Clip(status.Translate(e.Text), 200); words != "" {
-		return words
-	}
-	who := ""
-	if program := status.Clip(e.Program, 40); program != "" {
-		who = tr(" for %s", program)
-	}
-	switch e.Kind {
-	case auth.EventSignIn:
-		return tr("signed in")
-	case auth.EventRefresh:
-		return tr("refreshed, %d used%s", e.Count, who)
-	case auth.EventToken:
-		return tr("token%s", who)
-	case auth.EventEnd:
-		return tr("the session ended")
-	case auth.EventSignOut:
-		return tr("signed out")
-	case auth.EventConfig:
-		return tr("settings changed")
-	}
-	return string(e.Kind)
-}
-
-// tailOf returns the program at the end of words with the word before it, as
-// in "for curl"; "" where there is none.
-func tailOf(words, program string) string {
-	head, ok := strings.CutSuffix(words, program)
-	if !ok || program == "" {
-		return ""
-	}
-	before := strings.Fields(head)
-	if len(before) == 0 {
-		return ""
-	}
-	return before[len(before)-1] + " " + program
 }
 
 // withoutTokens leaves out the tokens handed out, where they are told elsewhere.

@@ -25,6 +25,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/theme"
 
 	"curfew/auth"
 	"curfew/ui/status"
@@ -35,6 +36,7 @@ type Agent interface {
 	Accounts(ctx context.Context) ([]auth.Snapshot, error)
 	Config(ctx context.Context, name string) (auth.Account, error)
 	Put(ctx context.Context, a auth.Account) error
+	PutClientSecret(ctx context.Context, name, secret string) error
 	Edit(ctx context.Context, before, after auth.Account) error
 	Remove(ctx context.Context, name string) (auth.SignOutResult, error)
 	SignIn(ctx context.Context, name string, r auth.SignInRequest) (auth.SignInStarted, error)
@@ -52,13 +54,6 @@ type Agent interface {
 	EnsureRunning(ctx context.Context) error
 }
 
-// A Provider is one choice of the form that adds an account.
-type Provider struct {
-	Name        string // as the configuration names it
-	Title       string // as people know it
-	NeedsIssuer bool   // the preset knows no endpoints: the account gives an issuer
-}
-
 // Config is what a View is made of.
 type Config struct {
 	Agent     Agent
@@ -66,7 +61,10 @@ type Config struct {
 	Now       func() time.Time                          // its zone is the one of every time on screen
 	Open      func(u *url.URL, command ...string) error // opens the person's browser and does not wait for its end; may be called on any goroutine
 	Clipboard fyne.Clipboard                            // for links
-	Providers []Provider
+	Providers []auth.Provider
+
+	// Demo starts a server to try things out, which ends with the window; nil: there is none.
+	Demo func(ctx context.Context) (auth.Account, error)
 
 	// CopySecret puts a secret into the clipboard; clear takes it out if it still lies there.
 	CopySecret func(secret string) (clear func() error, err error)
@@ -118,8 +116,9 @@ type View struct {
 	link     *bar
 	linkRoom *fyne.Container
 	account  *accountPage
-	welcome  *welcomePage
+	waiting  *text // for the agent, as long as it has not answered
 	add      *addPage
+	edits    *editPage
 	settings *settingsPage
 	log      *logPage
 }
@@ -129,12 +128,19 @@ type Page string
 
 // The pages.
 const (
-	PageAccount  Page = "" // or the welcome, without accounts
+	PageAccount  Page = "" // without accounts: as PageAdd
 	PageAdd      Page = "add"
-	PageEdit     Page = "edit" // the same form, filled in
+	PageEdit     Page = "edit"
 	PageSettings Page = "settings"
 	PageLog      Page = "log"
 )
+
+// A Wish is what a window is to show first, and what a second asks of the
+// first.
+type Wish struct {
+	Account string `json:"account,omitempty"` // to select; "": as it is
+	Page    Page   `json:"page,omitempty"`    // to turn to; "": as it is
+}
 
 // body is the part of a page that grows with what it says.
 type body struct {
@@ -164,14 +170,17 @@ func (v *View) build() {
 	v.side = newSidebar(v)
 	v.link = newBar(v)
 	v.account = newAccountPage(v)
-	v.welcome = newWelcomePage(v)
-	before := v.add
-	if v.add = newAddPage(v); before != nil {
+	v.waiting = newText("", theme.SizeNameHeadingText, colorInk).strong()
+	v.waiting.align = fyne.TextAlignCenter
+	before, edited := v.add, v.edits
+	v.add, v.edits = newAddPage(v), newEditPage(v)
+	if before != nil {
 		v.add.resume(before)
+		v.edits.resume(edited)
 	}
 	v.settings = newSettingsPage(v)
 	v.log = newLogPage(v)
-	v.pages = container.NewStack(v.account.root, v.welcome.root, v.add.root, v.settings.root, v.log.root)
+	v.pages = container.NewStack(v.account.root, v.waiting, v.add.root, v.edits.root, v.settings.root, v.log.root)
 	body := &stackLayout{gap: gapUsual, grow: []fyne.CanvasObject{v.pages}}
 	v.linkRoom = container.New(columnLayout{}, v.link.root)
 	right := container.New(paddings(gapUsual, gapSmall, gapSmall, gapUsual), container.New(body, v.side.bar, v.linkRoom, v.pages))
@@ -301,6 +310,8 @@ func (v *View) keys(e *fyne.KeyEvent) {
 func (v *View) escape() {
 	l := v.local(v.selected)
 	switch {
+	case v.adding() && v.add.leave():
+		return
 	case v.page == PageAccount && l.confirm != idle:
 		l.confirm = idle
 	case v.page == PageAccount:
@@ -364,7 +375,7 @@ func (v *View) turn(p Page) {
 	v.render()
 	switch p {
 	case PageAdd:
-		v.add.fill(auth.Account{})
+		v.add.begin()
 	case PageSettings:
 		v.settings.opened()
 	case PageLog:
@@ -385,6 +396,7 @@ func (v *View) Go(w Wish) {
 
 // Show shows snapshots as they are at now, those first that want a person.
 func (v *View) Show(snaps []auth.Snapshot, now time.Time) {
+	first := !v.loaded
 	v.loaded, v.down = true, nil
 	v.snaps, v.now = status.Sort(snaps, now), now
 	v.keepSelection()
@@ -392,6 +404,9 @@ func (v *View) Show(snaps []auth.Snapshot, now time.Time) {
 		v.follow(s)
 	}
 	v.render()
+	if first && v.adding() {
+		v.focus(v.add.search.entry)
+	}
 	v.fetchEvents()
 }
 
@@ -441,22 +456,34 @@ func (v *View) render() {
 	v.side.render()
 	v.renderLink()
 	v.show(v.account.root, v.page == PageAccount && ok)
-	v.show(v.welcome.root, v.page == PageAccount && !ok)
-	v.show(v.add.root, v.page == PageAdd || v.page == PageEdit)
+	v.show(v.waiting, v.page == PageAccount && !ok && !v.usable())
+	v.show(v.add.root, v.adding())
+	v.show(v.edits.root, v.page == PageEdit)
 	v.show(v.settings.root, v.page == PageSettings)
 	v.show(v.log.root, v.page == PageLog)
 	switch {
 	case v.page == PageAccount && ok:
 		v.account.render(s, v.local(s.Name))
-	case v.page == PageAccount:
-		v.welcome.render()
-	case v.page == PageAdd, v.page == PageEdit:
+	case v.adding():
 		v.add.render()
+	case v.page == PageAccount:
+		v.waiting.say(tr("Asking the agent…"))
+		if v.down != nil && !v.starting {
+			v.waiting.say(tr("No connection to the agent"))
+		}
+	case v.page == PageEdit:
+		v.edits.render()
 	case v.page == PageSettings:
 		v.settings.render()
 	case v.page == PageLog:
 		v.log.render()
 	}
+}
+
+// adding reports whether the page that adds an account is on screen: asked for,
+// or because there are none.
+func (v *View) adding() bool {
+	return v.page == PageAdd || v.page == PageAccount && len(v.snaps) == 0 && v.usable()
 }
 
 // show hides o or shows it.

@@ -1,4 +1,4 @@
-package window
+package desktop
 
 import (
 	"context"
@@ -12,6 +12,9 @@ import (
 
 	"curfew/auth/agent"
 )
+
+// wish is what a second window asks of the first.
+type wish struct{ Account, Page string }
 
 // shortDir returns a directory whose path leaves room for a socket's name.
 func shortDir(t *testing.T) string {
@@ -33,10 +36,10 @@ func TestSecondWindowShowsTheFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	shown := make(chan Wish, 1)
-	wish := Wish{Account: "work", Page: PageSettings}
+	shown := make(chan wish, 1)
+	asked := wish{"work", "settings"}
 	var group sync.WaitGroup
-	group.Go(func() { NewInstance(l).Run(ctx, func(w Wish) { shown <- w }, stays, func() { t.Error("it closes") }) })
+	group.Go(func() { Listen(ctx, l, func(w wish) { shown <- w }, stays, func() { t.Error("it closes") }) })
 
 	// Something else that speaks to the socket is no wish.
 	c, err := net.Dial("unix", socket)
@@ -46,10 +49,10 @@ func TestSecondWindowShowsTheFirst(t *testing.T) {
 	c.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
 	c.Close()
 
-	if closes, err := Tell(t.Context(), socket, wish, nil); err != nil || closes {
+	if closes, err := Tell(t.Context(), socket, asked, nil); err != nil || closes {
 		t.Fatal(closes, err)
 	}
-	if got := <-shown; got != wish {
+	if got := <-shown; got != asked {
 		t.Errorf("the first was asked for %+v", got)
 	}
 	cancel()
@@ -70,9 +73,9 @@ func TestWindowOfAnotherSession(t *testing.T) {
 	var group sync.WaitGroup
 	group.Go(func() {
 		elsewhere := func(session map[string]string) bool { return session["DISPLAY"] != ":1" }
-		NewInstance(l).Run(t.Context(), func(Wish) { t.Error("it is shown in the other session") }, elsewhere, func() { left <- struct{}{} })
+		Listen(t.Context(), l, func(wish) { t.Error("it is shown in the other session") }, elsewhere, func() { left <- struct{}{} })
 	})
-	if closes, err := Tell(t.Context(), socket, Wish{Account: "work"}, map[string]string{"DISPLAY": ":2"}); !closes || err != nil {
+	if closes, err := Tell(t.Context(), socket, wish{Account: "work"}, map[string]string{"DISPLAY": ":2"}); !closes || err != nil {
 		t.Errorf("closes: %t, %v", closes, err)
 	}
 	<-left
@@ -89,7 +92,7 @@ func TestTellWaits(t *testing.T) {
 	socket := filepath.Join(shortDir(t), "window")
 	told := make(chan error, 1)
 	go func() {
-		_, err := Tell(t.Context(), socket, Wish{}, nil)
+		_, err := Tell(t.Context(), socket, wish{}, nil)
 		told <- err
 	}()
 	l, err := agent.Listen(t.Context(), socket)
@@ -98,7 +101,7 @@ func TestTellWaits(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
-	group.Go(func() { NewInstance(l).Run(ctx, func(Wish) {}, stays, func() {}) })
+	group.Go(func() { Listen(ctx, l, func(wish) {}, stays, func() {}) })
 	if err := <-told; err != nil {
 		t.Error(err)
 	}
@@ -115,7 +118,7 @@ func TestSilentWindowIsReported(t *testing.T) {
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := Tell(ctx, socket, Wish{}, nil); err == nil {
+	if _, err := Tell(ctx, socket, wish{}, nil); err == nil {
 		t.Error("no error")
 	}
 }

@@ -1,4 +1,4 @@
-package window
+package desktop
 
 import (
 	"context"
@@ -13,13 +13,9 @@ import (
 	"curfew/auth/agent/client"
 )
 
-// An Instance is the one window of this user, for those that come after it: a
-// program that comes second hands its wish to the first and ends. Who is first
-// is settled by who may listen at the window's socket.
-type Instance struct{ listener net.Listener }
-
-// NewInstance makes an Instance of what the first listens at.
-func NewInstance(l net.Listener) *Instance { return &Instance{l} }
+// This file is the one window of a user, for those that come after it: a program
+// that comes second tells the first its wish and ends. Who is first is settled
+// by who may listen at the window's socket.
 
 // Time limits of the few bytes between two windows of one user.
 const (
@@ -27,16 +23,9 @@ const (
 	instanceSize = 64 << 10        // of a wish, in bytes
 )
 
-// A Wish is what a window is to show first, and what a second asks of the
-// first.
-type Wish struct {
-	Account string `json:"account,omitempty"` // to select; "": as it is
-	Page    Page   `json:"page,omitempty"`    // to turn to; "": as it is
-}
-
-// A call is what a second window sends.
-type call struct {
-	Wish
+// A windowCall is what a second window sends.
+type windowCall[Wish any] struct {
+	Wish    Wish              `json:"wish"`
 	Session map[string]string `json:"session,omitempty"` // where it was started
 }
 
@@ -47,13 +36,14 @@ const (
 	answerCloses = "closes\n"
 )
 
-// Tell tells the first window, which listens at socket, what to show, and in
-// which desktop session this one was started. It reports whether that window closes instead, and leaves the socket.
-func Tell(ctx context.Context, socket string, wish Wish, session map[string]string) (closes bool, err error) {
+// Tell tells the first window, which listens at socket, what to show, and in which
+// desktop session this one was started. It reports whether that window closes
+// instead, and leaves the socket.
+func Tell[Wish any](ctx context.Context, socket string, wish Wish, session map[string]string) (closes bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, instanceTime)
 	defer cancel()
 	for {
-		closes, err := tell(ctx, socket, call{wish, session})
+		closes, err := tellOnce(ctx, socket, windowCall[Wish]{wish, session})
 		if err == nil {
 			return closes, nil
 		}
@@ -65,7 +55,7 @@ func Tell(ctx context.Context, socket string, wish Wish, session map[string]stri
 	}
 }
 
-func tell(ctx context.Context, socket string, what call) (closes bool, err error) {
+func tellOnce(ctx context.Context, socket string, what any) (closes bool, err error) {
 	c, err := client.DialPatiently(ctx, socket)
 	if err != nil {
 		return false, err
@@ -83,26 +73,26 @@ func tell(ctx context.Context, socket string, what call) (closes bool, err error
 	return string(answer) == answerCloses, err
 }
 
-// Run calls show with every wish that comes, until ctx ends. Then it stops
+// Listen calls show with every wish that comes to l, until ctx ends. Then it stops
 // listening. It calls leave when the desktop session of this window was left for
 // that of a second one, which takes over.
-func (i *Instance) Run(ctx context.Context, show func(Wish), left func(session map[string]string) bool, leave func()) {
-	stop := context.AfterFunc(ctx, func() { i.listener.Close() })
+func Listen[Wish any](ctx context.Context, l net.Listener, show func(Wish), left func(session map[string]string) bool, leave func()) {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	var group sync.WaitGroup
 	for {
-		c, err := i.listener.Accept()
+		c, err := l.Accept()
 		if err != nil {
 			break
 		}
 		group.Go(func() {
 			defer c.Close()
 			c.SetDeadline(time.Now().Add(instanceTime))
-			var asked call
+			var asked windowCall[Wish]
 			switch {
 			case json.NewDecoder(io.LimitReader(c, instanceSize)).Decode(&asked) != nil || ctx.Err() != nil:
 			case left(asked.Session):
-				i.listener.Close() // before the answer, so that the other can listen
+				l.Close() // before the answer, so that the other can listen
 				io.WriteString(c, answerCloses)
 				leave()
 			default:

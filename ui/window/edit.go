@@ -1,0 +1,341 @@
+package window
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+// editPage changes the settings of an account: it has a field for each of
+// [auth.Keys], and knows nothing else of them.
+type editPage struct {
+	view         *View
+	root         *fyne.Container
+	before       auth.Account // as config.toml has it
+	title        *text
+	result       *bar
+	note         *note
+	saving       bool
+	keys         []auth.Key
+	fields       map[string]*field
+	more         *panel // what few people need
+	modes        []*text
+	costs        map[auth.Mode]auth.ModeForecast // nil: nobody can know them yet
+	why          string                          // what they are made from, or why there are none
+	open         *button
+	save, cancel *button
+}
+
+func newEditPage(v *View) *editPage {
+	p := &editPage{view: v, result: newBar(v), keys: auth.Keys(), fields: map[string]*field{}}
+	p.title = newLine("", theme.SizeNameHeadingText, colorInk).strong()
+	usual, more := column(gapUsual), column(gapUsual)
+	for _, k := range p.keys {
+		f := newSettingField(v, k, p.submit)
+		if p.fields[k.Name] = f; k.More {
+			more.Add(f.root)
+		} else {
+			usual.Add(f.root)
+		}
+	}
+	for range len(modes) + 1 {
+		mode := newPara("", theme.SizeNameCaptionText, colorDim)
+		p.modes = append(p.modes, mode)
+		p.fields[refreshKey].root.Add(mode)
+	}
+	p.fields[refreshKey].hint = ""
+	p.more = newCard(more)
+	p.more.Hide()
+	p.open = newButton(v, tr("More settings"), func() {
+		v.show(p.more, true)
+		v.focus(p.fields[p.keys[slices.IndexFunc(p.keys, func(k auth.Key) bool { return k.More })].Name].input)
+		v.render()
+	})
+	p.save = newButton(v, "", p.submit).primary()
+	p.cancel = newButton(v, tr("Cancel"), v.escape)
+	p.root = v.newPage(p.title, column(gapUsual, p.result.root, newCard(usual), buttons(p.open), p.more, buttons(p.save, p.cancel)))
+	return p
+}
+
+// modes in the order in which their costs are listed, and the setting that
+// chooses one.
+var modes = []auth.Mode{auth.InUse, auth.OnDemand, auth.Always}
+
+const refreshKey = "refresh"
+
+// load asks what each mode would cost.
+func (p *editPage) load(name string) {
+	v := p.view
+	v.background(func(ctx context.Context) func() {
+		report, err := v.Agent.Forecast(ctx, name)
+		return func() {
+			p.costs, p.why = status.Costs(report, err)
+			v.render()
+		}
+	})
+}
+
+// newSettingField returns the field of a setting, by the kind that it is of.
+func newSettingField(v *View, k auth.Key, submit func()) *field {
+	name, help := status.Setting(k.Name), status.Sentence(k.Help)
+	switch k.Kind {
+	case auth.KeySwitch:
+		c := newCheck(v, name, nil)
+		f := v.newFieldOf("", help, c)
+		c.OnChanged = func(bool) { f.complain("") }
+		return f
+	case auth.KeyChoice:
+		options := []option[string]{{"", tr("Not set")}}
+		for _, o := range k.Options {
+			options = append(options, option[string]{o, status.Option(k.Name, o)})
+		}
+		var f *field
+		f = v.newFieldOf(name, help, choiceOf(v, options, "", func(string) { f.complain("") }))
+		f.values = append([]string{""}, k.Options...)
+		return f
+	}
+	return newField(v, name, help, "", submit)
+}
+
+// fill starts with what a says.
+func (p *editPage) fill(a auth.Account) {
+	p.before, p.note = a, nil
+	for name, f := range p.fields {
+		f.set(auth.SettingText(a, name))
+		f.complain("")
+	}
+	p.load(a.Name)
+	p.view.show(p.more, false)
+	p.view.focus(p.fields[p.keys[0].Name].input)
+	p.view.render()
+}
+
+func (p *editPage) render() {
+	v := p.view
+	p.result.set(p.note)
+	s, _ := v.snapshot(p.before.Name)
+	p.title.say(tr("Edit %s", status.Name(auth.Snapshot{Name: p.before.Name})))
+	v.show(p.open, !p.more.Visible())
+	for i, m := range modes {
+		name, meaning := status.Mode(m)
+		if f, ok := p.costs[m]; ok {
+			meaning = sentences(status.Cost(f), meaning)
+		}
+		p.modes[i].say(named(name, meaning))
+	}
+	p.modes[len(modes)].say(p.why)
+	v.show(p.modes[len(modes)], p.why != "")
+	save := tr("Save and sign in")
+	switch {
+	case p.saving:
+		save = tr("Saving…")
+	case status.HasSession(s):
+		save = tr("Save")
+	}
+	p.save.set(save, !p.saving && v.usable())
+}
+
+// typed returns the account that the form describes. The endpoints of a server
+// go with it, unless somebody typed others.
+func (p *editPage) typed() (a auth.Account, err error) {
+	a = p.before
+	for _, k := range p.keys {
+		text := strings.TrimSpace(p.fields[k.Name].value())
+		if text != strings.TrimSpace(auth.SettingText(a, k.Name)) {
+			if err := auth.SetSetting(&a, k.Name, text); err != nil {
+				p.fields[k.Name].complain(err.Error())
+				return a, err
+			}
+		}
+	}
+	if a.Provider != p.before.Provider || a.Issuer != p.before.Issuer {
+		for _, k := range p.keys {
+			if was := auth.SettingText(p.before, k.Name); strings.HasSuffix(k.Name, "_endpoint") && auth.SettingText(a, k.Name) == was {
+				err = errors.Join(err, auth.SetSetting(&a, k.Name, ""))
+			}
+		}
+	}
+	return a, err
+}
+
+// submit has the agent check what was typed, which says in place what is wrong
+// with it, and saves it. Without a session it starts a sign-in.
+func (p *editPage) submit() {
+	v := p.view
+	a, err := p.typed()
+	if p.saving || !v.usable() || err != nil {
+		return
+	}
+	p.saving, p.note = true, nil
+	v.render()
+	before := p.before
+	v.background(func(ctx context.Context) func() {
+		err := v.Agent.Edit(ctx, before, a)
+		var snaps []auth.Snapshot
+		if err == nil {
+			snaps, err = v.Agent.Accounts(ctx)
+		}
+		return func() {
+			p := v.edits // another one since, if the window was built anew
+			p.saving = false
+			if err != nil {
+				p.refused(err)
+				return
+			}
+			v.Show(snaps, v.Now())
+			v.Select(a.Name)
+			if s, _ := v.snapshot(a.Name); status.HasSession(s) {
+				v.local(a.Name).note = saved(tr("Saved."))
+				v.render()
+			} else {
+				v.signIn(a.Name, false)
+			}
+		}
+	})
+}
+
+// refused says why the agent did not save the account.
+func (p *editPage) refused(err error) {
+	if p.note = refusal(p.fields, err); p.note == nil {
+		p.view.show(p.more, p.more.Visible() || inside(p.view.Canvas().Focused().(fyne.CanvasObject), p.more))
+	}
+	p.view.render()
+}
+
+// refusal says why the agent refused an account: next to the setting that is
+// wrong, where err names one that has a field, else in the note it returns.
+func refusal(fields map[string]*field, err error) *note {
+	n := failure(err)
+	e, _ := errors.AsType[*auth.Error](err)
+	if e == nil || fields[e.Setting] == nil {
+		return n
+	}
+	f := fields[e.Setting]
+	f.view.show(f.root, true)
+	f.complain(sentences(strings.TrimSuffix(n.words, "."), n.hint))
+	f.view.focus(f.input)
+	return nil
+}
+
+// resume takes over what was typed into old.
+func (p *editPage) resume(old *editPage) {
+	p.before, p.saving = old.before, old.saving
+	for name, f := range p.fields {
+		f.set(old.fields[name].value())
+	}
+	p.more.Hidden = old.more.Hidden
+}
+
+// edit opens the form with what config.toml says of an account.
+func (v *View) edit(name string) {
+	v.ask(name, busyEdit, func(ctx context.Context) (func(*local), error) {
+		a, err := v.Agent.Config(ctx, name)
+		return func(*local) {
+			if v.page == PageAccount && v.selected == name {
+				v.turn(PageEdit)
+				v.edits.fill(a)
+			}
+		}, err
+	})
+}
+
+// A field is one question of a form: what, the answer, and below it a hint
+// that gives way to a complaint.
+type field struct {
+	view   *View
+	root   *fyne.Container
+	entry  *entry // nil for a choice and a check
+	input  fyne.Focusable
+	values []string // that a choice stands for
+	hint   string
+	label  *text
+	below  *text
+}
+
+func (v *View) newFieldOf(label, hint string, input fyne.CanvasObject) *field {
+	f := &field{view: v, hint: hint, below: newPara(hint, theme.SizeNameCaptionText, colorDim), label: newLine(label, sizeSmall, colorInk).strong()}
+	switch input := input.(type) {
+	case *entry:
+		f.input, f.entry = input, input
+	case *choice:
+		f.input = input
+	case *check:
+		f.input = input
+	}
+	f.label.Hidden, f.below.Hidden = label == "", hint == ""
+	f.root = column(4, f.label, input, f.below)
+	f.say(label)
+	return f
+}
+
+// newField returns a field to type into; Enter in it submits.
+func newField(v *View, label, hint, example string, submit func()) *field {
+	e := &entry{view: v}
+	e.Wrapping, e.Scroll, e.PlaceHolder = fyne.TextWrapOff, fyne.ScrollHorizontalOnly, example
+	e.ExtendBaseWidget(e)
+	f := v.newFieldOf(label, hint, e)
+	e.OnChanged = func(string) { f.complain("") }
+	e.OnSubmitted = func(string) { submit() }
+	return f
+}
+
+// say changes what is asked.
+func (f *field) say(label string) {
+	f.label.say(label)
+	switch input := f.input.(type) {
+	case *entry:
+		input.name = label
+	case *choice:
+		input.name = label
+	}
+}
+
+// value returns the answer.
+func (f *field) value() string {
+	switch input := f.input.(type) {
+	case *check:
+		return strconv.FormatBool(input.Checked)
+	case *choice:
+		return f.values[max(0, input.SelectedIndex())]
+	}
+	return f.entry.Text
+}
+
+// set changes the answer.
+func (f *field) set(value string) {
+	switch input := f.input.(type) {
+	case *check:
+		input.show(value == strconv.FormatBool(true))
+	case *choice:
+		input.show(max(0, slices.Index(f.values, value)))
+	default:
+		f.entry.SetText(value)
+	}
+}
+
+// complain shows a complaint in the place of the hint; "" brings the hint back.
+func (f *field) complain(words string) {
+	if words == "" {
+		f.become(f.hint, colorDim)
+	} else {
+		f.become(words, colorBad)
+	}
+}
+
+// praise says that the answer is a good one.
+func (f *field) praise(words string) { f.become(words, colorOK) }
+
+func (f *field) become(words string, color fyne.ThemeColorName) {
+	f.below.set(words, color)
+	f.view.show(f.below, words != "")
+	f.root.Refresh() // it may be as high as before, and its hint no longer
+	f.view.place()
+}
