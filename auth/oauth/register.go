@@ -20,7 +20,7 @@ type Registered struct {
 	ClientAuth string // how the secret is sent; empty: as discovery says
 }
 
-// Register asks the server for a client of its own (RFC 7591). The client ID of
+// Register asks the server for a new client (RFC 7591). The client ID of
 // c is not used.
 func (c *Client) Register(ctx context.Context) (Registered, error) {
 	const op = "registration"

@@ -465,7 +465,7 @@ func Records() ([]Record, error) {
 }
 
 // save keeps the records where only their owner can read them: a file that was
-// changed may hold a password of its own.
+// changed may hold another password.
 func save(records []Record) error {
 	path, err := recordsPath()
 	if err != nil {

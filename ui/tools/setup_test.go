@@ -10,7 +10,7 @@ import (
 	"curfew/ui/terminal"
 )
 
-// profile gives the test a home directory of its own, without tools.
+// profile gives the test its own home directory, without tools.
 func profile(t *testing.T) string {
 	home := t.TempDir()
 	t.Setenv("HOME", home)

@@ -96,7 +96,7 @@ type deed struct {
 }
 
 // deedsOf returns what can be done with s: the first thing, if it has a button
-// of its own, and the rest. What cannot be done is not there. A sign-in that
+// separate, and the rest. What cannot be done is not there. A sign-in that
 // runs has its own buttons, and so has an account without a session.
 func (v *View) deedsOf(s auth.Snapshot, signing bool) (first *deed, rest []deed) {
 	words, session := status.Describe(s, v.now), status.HasSession(s)
@@ -270,7 +270,7 @@ func warningNote(words status.View) *note {
 	return &note{tone: colorWarn, words: strings.Join(words.Warnings, " ")}
 }
 
-// toneOf is the colour of a state. Words always stand beside it.
+// toneOf is the colour of a state. Words always stand next to it.
 func toneOf(s auth.Snapshot, words status.View) fyne.ThemeColorName {
 	switch {
 	case status.SigningIn(s):

@@ -50,7 +50,7 @@ type note struct {
 	hint  string
 	label string // of the button; "": none
 	act   func()
-	until time.Time // gone by itself then; zero: stays until taken away
+	until time.Time // gone then; zero: stays until taken away
 }
 
 // flow is a sign-in that was started or joined here.
@@ -159,7 +159,7 @@ func (v *View) signIn(name string, device bool) {
 func webPage(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return nil, &auth.Error{Kind: auth.KindFailed, Message: tr("The sign-in page has an address that is no web page."),
+		return nil, &auth.Error{Kind: auth.KindFailed, Message: tr("The address of the sign-in page is not a web address."),
 			Hint: tr("Check the account's issuer and endpoints.")}
 	}
 	return u, nil
@@ -266,7 +266,7 @@ func (v *View) follow(s auth.Snapshot) {
 	}
 }
 
-// copied is the access token that lies in the clipboard.
+// copied is the access token that is in the clipboard.
 type copied struct {
 	clear func() error
 	until time.Time // zero: nothing of ours is there
@@ -296,8 +296,8 @@ func (v *View) copyToken(name string) {
 	})
 }
 
-// clearCopied empties the clipboard when the time of a copied token is over,
-// or at once, if the token is still what lies there.
+// clearCopied empties the clipboard when the time of a copied token is up,
+// or at once, if the token is still what is there.
 func (v *View) clearCopied(atOnce bool) {
 	if v.copied.until.IsZero() || !atOnce && v.now.Before(v.copied.until) {
 		return

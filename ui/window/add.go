@@ -438,7 +438,7 @@ func (p *addPage) put(a auth.Account, secret string, device bool) {
 			snaps, err = v.Agent.Accounts(ctx)
 		}
 		return func() {
-			p := v.add // another one since, if the window was built anew
+			p := v.add // another one since, if the window was built again
 			p.saving = false
 			if err != nil {
 				p.refused(err)

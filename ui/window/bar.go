@@ -25,7 +25,7 @@ type bar struct {
 	veil        *canvas.Rectangle // over a note that fades in; nil: it does not
 }
 
-// newBar returns a hidden bar with the given buttons, or with one of its own
+// newBar returns a hidden bar with the given buttons, or with its own one
 // that a [note] names.
 func newBar(v *View, buttons ...*button) *bar {
 	b := &bar{view: v, words: newPara("", theme.SizeNameText, colorInk), hint: newPara("", theme.SizeNameText, colorDim)}

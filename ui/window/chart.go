@@ -166,7 +166,7 @@ func (r *runway) draw(d *drawing, size fyne.Size) {
 	}
 }
 
-// drawing renders a widget that draws itself anew from what it shows.
+// drawing renders a widget that draws itself again from what it shows.
 type drawing struct {
 	widget  fyne.Widget
 	least   func() fyne.Size

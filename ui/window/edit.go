@@ -184,7 +184,7 @@ func (p *editPage) submit() {
 			snaps, err = v.Agent.Accounts(ctx)
 		}
 		return func() {
-			p := v.edits // another one since, if the window was built anew
+			p := v.edits // another one since, if the window was built again
 			p.saving = false
 			if err != nil {
 				p.refused(err)

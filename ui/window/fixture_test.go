@@ -115,7 +115,7 @@ func still(t testing.TB, l look, snaps ...auth.Snapshot) *screen {
 var dressed *Theme
 
 // dress makes the app for looks like l until the end of t, as tests do for
-// themselves that find none. A new one has to measure all words anew.
+// themselves that find none. A new one has to measure all words again.
 func dress(t testing.TB, l look) {
 	th := NewTheme(l.appearance).Scaled(l.text)
 	test.NewTempApp(t).Settings().SetTheme(th)

@@ -12,7 +12,7 @@ import (
 )
 
 // hero is the card that leads the page of a live session: the countdown that
-// will end it, large, the other beside it, and when that will be.
+// will end it, large, the other next to it, and when that will be.
 type hero struct {
 	root             *panel
 	number, what     *text

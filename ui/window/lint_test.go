@@ -45,7 +45,7 @@ type mark struct {
 	room   box               // what holds it: it must not stick out
 	seen   box               // the part of the canvas in which it can be seen now
 	path   string            // the widgets it is in, for messages
-	layer  int               // what is lifted lies over all else
+	layer  int               // what is lifted is above all else
 }
 
 // A surveyed canvas is all that is drawn on it, first to last, and what has
@@ -169,7 +169,7 @@ func (s surveyed) faults() []string {
 			}
 		}
 		for _, other := range s.marks[i+1:] {
-			if other.layer != m.layer { // a note lies over the page
+			if other.layer != m.layer { // a note is above the page
 				continue
 			}
 			what := ""

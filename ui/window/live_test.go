@@ -324,7 +324,7 @@ func TestSignInPageMustBeAWebPage(t *testing.T) {
 		agent.started.URL = address
 		live(t, agent, func(s *stage) {
 			s.tap(s.account.call.browser)
-			s.reads("is no web page")
+			s.reads("is not a web address")
 			if len(s.opened) != 0 {
 				t.Errorf("opened %q", s.opened)
 			}
@@ -361,7 +361,7 @@ func TestSignInStartedElsewhereCanBeJoined(t *testing.T) {
 	live(t, newFakeAgent(snap), func(s *stage) {
 		s.reads("Signing in to Notes")
 		if len(s.opened) != 0 {
-			t.Fatalf("opened %q by itself", s.opened)
+			t.Fatalf("opened %q unasked", s.opened)
 		}
 		s.tap(s.account.signIn.open)
 		s.calls("sign-in", 1)
@@ -841,7 +841,7 @@ func TestAgentThatGoesAwayAndComesBack(t *testing.T) {
 	live(t, agent, func(s *stage) {
 		agent.change(func() { agent.down = errDown })
 		s.settle()
-		s.reads("The agent is not running.", "What you see is from before.", "[Start the agent]", "14\nof 20 refreshes left")
+		s.reads("The agent is not running.", "This is the last known state.", "[Start the agent]", "14\nof 20 refreshes left")
 		s.calls("ensure", 0) // somebody ended it: it stays ended
 		for _, b := range []*button{s.account.primary, s.account.more} {
 			if !b.Disabled() {
@@ -937,10 +937,10 @@ func TestNothingIsDrawnWhenNothingChanged(t *testing.T) {
 		s.tick()
 		s.Show(s.snaps, s.now)
 		if test.WidgetRenderer(s.account.hero.runway).Objects()[0] != before {
-			t.Error("the runway was drawn anew")
+			t.Error("the runway was drawn again")
 		}
 		if s.moved {
-			t.Error("something was laid out anew")
+			t.Error("something was laid out again")
 		}
 		s.pass(time.Minute)
 		s.reads("valid for 40:07")
@@ -1008,7 +1008,7 @@ func TestSettingsBeginAnew(t *testing.T) {
 	})
 }
 
-// The mouse wheel turns the page, also where an entry lies under the mouse.
+// The mouse wheel turns the page, also where an entry is under the mouse.
 func TestWheelOverEntry(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
 		s.tap(s.side.settings)
@@ -1037,7 +1037,7 @@ func TestRefreshModes(t *testing.T) {
 			t.Fatalf("%q is chosen, want the account's mode", got)
 		}
 		refresh.set(string(auth.OnDemand))
-		agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml:3: there is no setting \"colour\"", Hint: "mend that line"}
+		agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml:3: there is no setting \"colour\"", Hint: "fix that line"}
 		s.tap(s.edits.save)
 		s.reads("Config.toml:3: there is no setting", "Mend that line", "[Save]")
 		delete(agent.fail, "put")
@@ -1124,7 +1124,7 @@ func TestTighterLimits(t *testing.T) {
 		l.idle.entry.SetText("1d12h")
 		s.settle()
 		s.reads("A session ends after 14 days, 10 refreshes, or 1 d 12 h without use, whichever comes first.",
-			"By these limits the session is over at once for: Work (Entra)")
+			"By these limits the session ends at once for: Work (Entra)")
 		s.readsNot("present access token")
 		s.readsNot("No session lives longer")
 		s.tap(l.save)
@@ -1174,7 +1174,7 @@ func TestWarningLevels(t *testing.T) {
 		s.reads("A session ends after 30 days or 7 refreshes")
 	})
 	agent = newFakeAgent(spotify())
-	agent.fail["settings"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml:2: there is no setting", Hint: "mend it"}
+	agent.fail["settings"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml:2: there is no setting", Hint: "fix it"}
 	live(t, agent, func(s *stage) {
 		s.tap(s.side.settings)
 		s.reads("Config.toml:2: there is no setting.", "Mend it")

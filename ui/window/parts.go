@@ -21,7 +21,7 @@ type panel struct {
 	fill, line fyne.ThemeColorName // "": none
 	stripe     fyne.ThemeColorName // a bar down the leading edge; "": none
 	radius     float32
-	lifted     bool // it lies over other things
+	lifted     bool // it is above other things
 }
 
 func newPanel(fill, line fyne.ThemeColorName, radius float32, content fyne.CanvasObject) *panel {
@@ -159,11 +159,11 @@ func (b *button) MouseIn(e *desktop.MouseEvent) { b.hovered = true; b.Button.Mou
 // MouseOut notes that the pointer has gone.
 func (b *button) MouseOut() { b.hovered = false; b.Button.MouseOut() }
 
-// linkAir is the room beside the words of a link.
+// linkAir is the room next to the words of a link.
 const linkAir = 9
 
 // link makes a button look like a link. It is drawn by us: a theme for it alone
-// would make Fyne measure every word of the window anew, each time anything is
+// would make Fyne measure every word of the window again, each time anything is
 // laid out.
 func link(b *button) *button {
 	b.label = newText(b.Text, theme.SizeNameCaptionText, theme.ColorNameHyperlink).strong()
@@ -191,7 +191,7 @@ func (b *button) CreateRenderer() fyne.WidgetRenderer {
 type buttonRenderer struct{ fyne.WidgetRenderer }
 
 func (r *buttonRenderer) MinSize() fyne.Size {
-	// Fyne pads a button as much above as beside, which looks cramped beside.
+	// Fyne pads a button as much above as at its sides, which looks cramped there.
 	return r.WidgetRenderer.MinSize().AddWidthHeight(10, -4)
 }
 
@@ -306,7 +306,7 @@ func (e *entry) CreateRenderer() fyne.WidgetRenderer {
 	return covered{e.Entry.CreateRenderer(), g}
 }
 
-// A wheelGuard lies over an entry, unseen, and leaves the mouse wheel to the
+// A wheelGuard is above an entry, unseen, and leaves the mouse wheel to the
 // page: the scroll within Fyne's entries takes every turn of it, even where
 // there is nothing to scroll.
 type wheelGuard struct {
@@ -567,7 +567,7 @@ func column(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
 	return container.New(layout.NewCustomPaddedVBoxLayout(gap), objects...)
 }
 
-// row puts objects beside each other with gap between them, each in the
+// row puts objects next to each other with gap between them, each in the
 // middle of the row's height. Elastic texts and spacers share what is left.
 func row(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
 	return rowOf(gap, nil, objects...)
@@ -584,7 +584,7 @@ func rowOf(gap float32, grow fyne.CanvasObject, objects ...fyne.CanvasObject) *f
 	return c
 }
 
-// buttons puts buttons beside each other, and those for which there is no
+// buttons puts buttons next to each other, and those for which there is no
 // room below.
 func buttons(objects ...*button) *fyne.Container {
 	c := container.New(&wrapLayout{gap: gapSmall})
@@ -594,7 +594,7 @@ func buttons(objects ...*button) *fyne.Container {
 	return c
 }
 
-// grid puts objects beside each other in columns of one width, at least this.
+// grid puts objects next to each other in columns of one width, at least this.
 func grid(least float32) *fyne.Container {
 	return container.New(&wrapLayout{gap: gapSmall, column: least})
 }
@@ -739,7 +739,7 @@ func (l *asideLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 		}
 		beside += l.gap + m.Width
 	}
-	size.Width = max(size.Width, beside-l.gap) // each has room on a line of its own
+	size.Width = max(size.Width, beside-l.gap) // each has room on its own line
 	return size
 }
 
@@ -791,7 +791,7 @@ func (v *View) newPage(head, content fyne.CanvasObject) *fyne.Container {
 		container.New(columnLayout{}, head), scroll)
 }
 
-// shares puts objects beside each other at the same width, or as near to that
+// shares puts objects next to each other at the same width, or as near to that
 // as what they need allows; what is hidden leaves its width to the others.
 func shares(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
 	return container.New(sharesLayout(gap), objects...)

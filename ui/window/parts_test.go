@@ -162,7 +162,7 @@ func TestRowSharesItsWidth(t *testing.T) {
 	if pressed.Size().Width < pressed.natural() {
 		t.Error("what may not shrink was shortened")
 	}
-	who.say("somebody else") // shares out anew at once
+	who.say("somebody else") // shares out again at once
 	if got := pressed.Position().X + pressed.Size().Width; got > 300.5 {
 		t.Errorf("after a change the row is %v wide, want 300", got)
 	}

@@ -29,7 +29,7 @@ func newRing(diameter, stroke float32) *ring {
 // set shows what is left; it does nothing when that is shown already.
 func (r *ring) set(left float64, color fyne.ThemeColorName) {
 	// A thousandth is less than a pixel of the circle, so a ring of days
-	// is drawn anew every three quarters of an hour, not every second.
+	// is drawn again every three quarters of an hour, not every second.
 	part := float32(int(min(max(left, 0), 1)*1000)) / 1000
 	if left > 0 && part == 0 {
 		part = .001

@@ -154,7 +154,7 @@ func (s *section) usable() bool { return s.view.usable() && !s.busy }
 
 // change does work, unless something is being changed already. Then done, on
 // the UI goroutine, takes it over and says what came of it; an error says so
-// itself. What the agent knows is asked for anew in any case.
+// itself. What the agent knows is asked for again in any case.
 func (s *section) change(work func(ctx context.Context) error, done func() *note) {
 	v := s.view
 	s.attempt(s.usable(), func(ctx context.Context) (learned func(), err error) {
@@ -328,7 +328,7 @@ func (l *limitSettings) render() {
 	}
 	v.show(l.over, len(over) > 0)
 	v.show(l.spent, len(spent) > 0)
-	l.over.say(tr("By these limits the session is over at once for: %s", strings.Join(over, ", ")))
+	l.over.say(tr("By these limits the session ends at once for: %s", strings.Join(over, ", ")))
 	l.spent.say(tr("By these limits the session ends with its present access token for: %s", strings.Join(spent, ", ")))
 	save := tr("Save")
 	if len(over)+len(spent) > 0 {

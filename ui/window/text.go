@@ -29,7 +29,7 @@ type text struct {
 	most  int    // lines of a wrapped text, of which the last ends in an ellipsis when it must; 0: any number
 	align fyne.TextAlign
 	clip  float32         // a line may shrink to this width; 0: it never shrinks
-	row   *fyne.Container // shares out its width anew when the words change; may be nil
+	row   *fyne.Container // shares out its width again when the words change; may be nil
 }
 
 func newText(words string, size fyne.ThemeSizeName, color fyne.ThemeColorName) *text {
@@ -172,7 +172,7 @@ func (t *text) fit(words string, width float32, tail string) string {
 	return strings.TrimRight(string(runes[:low]), " ") + tail
 }
 
-// Resize wraps the words anew, which can change the smallest height.
+// Resize wraps the words again, which can change the smallest height.
 func (t *text) Resize(size fyne.Size) {
 	if size == t.Size() {
 		return

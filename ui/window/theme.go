@@ -8,8 +8,8 @@ import (
 )
 
 // The colours that Fyne has no name for. Each has one meaning everywhere, and
-// words always stand beside it: green is refreshes, blue is days, amber is
-// soon, red is over.
+// words always stand next to it: green is refreshes, blue is days, amber is
+// soon, red has ended.
 const (
 	colorSide  fyne.ThemeColorName = "curfewSide"  // behind the accounts
 	colorCard  fyne.ThemeColorName = "curfewCard"  // behind what is being read
@@ -121,7 +121,7 @@ func newPalette(t tones) palette {
 		theme.ColorNamePressed:             alpha(rgb(t.ink), 0x22),
 		theme.ColorNameInputBackground:     rgb(t.bg),
 		theme.ColorNameInputBorder:         rgb(t.edge),
-		theme.ColorNameMenuBackground:      rgb(t.track), // it lies on cards
+		theme.ColorNameMenuBackground:      rgb(t.track), // it is on cards
 		theme.ColorNameOverlayBackground:   rgb(t.card),
 		theme.ColorNameSeparator:           rgb(t.line),
 		theme.ColorNameShadow:              alpha(rgb(0x000000), t.shade),

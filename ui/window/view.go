@@ -4,7 +4,7 @@
 // What is on screen is a function of what the agent last said, of the few
 // things that happen in the window itself (a page, a question, the result of
 // a button), and of the time: [View.render] walks over all widgets, and each
-// draws itself anew only when its words changed. So a tick of the clock, an
+// draws itself again only when its words changed. So a tick of the clock, an
 // answer and a press of a key are handled alike, and nothing is edited in
 // two places.
 //
@@ -66,7 +66,7 @@ type Config struct {
 	// Demo starts a server to try things out, which ends with the window; nil: there is none.
 	Demo func(ctx context.Context) (auth.Account, error)
 
-	// CopySecret puts a secret into the clipboard; clear takes it out if it still lies there.
+	// CopySecret puts a secret into the clipboard; clear takes it out if it is still there.
 	CopySecret func(secret string) (clear func() error, err error)
 
 	Selected     string                      // the account to show first, if it exists
@@ -190,7 +190,7 @@ func (v *View) build() {
 	v.render()
 }
 
-// speak says everything anew in the language called code, "" for that of the
+// speak says everything again in the language called code, "" for that of the
 // desktop. Notes about what was done before are not: they go.
 func (v *View) speak(code string) {
 	if v.Language == code {
@@ -207,7 +207,7 @@ func (v *View) speak(code string) {
 	v.build()
 }
 
-// Refit makes every widget anew for a theme whose words are larger or smaller.
+// Refit makes every widget again for a theme whose words are larger or smaller.
 func (v *View) Refit() {
 	v.focus(nil)
 	v.build()
@@ -530,7 +530,7 @@ func (v *View) renderLink() {
 		n := failure(v.down)
 		n.label, n.act = tr("Try again"), v.tryAgain
 		if kindOf(v.down) == auth.KindNotRunning {
-			n.hint = tr("Nothing is refreshed until it runs. What you see is from before.")
+			n.hint = tr("Nothing is refreshed until it runs. This is the last known state.")
 			if !v.loaded {
 				n.hint = tr("It keeps your sign-ins; without it there is nothing to show.")
 			}
