@@ -269,7 +269,7 @@ func shortDir(t *testing.T) string {
 
 func TestProgram(t *testing.T) {
 	needed(t)
-	home, work := now(spotify()), now(entra())
+	home, work := now(entra()), now(spotify()) // the one that needs somebody is shown first
 	home.Name, work.Name = "home", "work"
 	fake := newFakeAgent(home, work)
 	fake.asked = make(chan string, 1000)
@@ -333,7 +333,6 @@ func TestProgram(t *testing.T) {
 		if code, said := d.run("--settings"); code != 0 || said != "" {
 			t.Errorf("a second start for the settings gives %d and %q, want silence", code, said)
 		}
-		d.asked("forecast work")
 		d.xdotool("search", "--sync", "--onlyvisible", "--name", "^Curfew$") // it is back
 		d.xdotool("windowsize", "--sync", id, "1000", "640")
 		d.closes(first, id, "ctrl+w")
@@ -354,12 +353,20 @@ func TestProgram(t *testing.T) {
 	})
 	t.Run("opens at the settings", func(t *testing.T) {
 		c, id := d.open("--settings")
-		d.asked("forecast work")
+		var picture image.Image
+		for range 100 {
+			if picture = d.picture(id); share(picture, 0x1c2027) > .2 {
+				break
+			}
+		}
+		if got := share(picture, 0x4cc38a); got > .002 {
+			t.Errorf("%.4f of the picture is green, as an account is", got)
+		}
 		d.closes(c, id, "ctrl+q")
 	})
 	t.Run("shows the accounts", func(t *testing.T) {
-		c, id := d.open("--account", "home")
-		// The rings are drawn some frames after the window is there.
+		c, id := d.open("--account", "work")
+		// The segments are drawn some frames after the window is there.
 		var picture image.Image
 		for range 100 {
 			if picture = d.picture(id); share(picture, 0x4cc38a) > .002 && share(picture, 0x6ea8fe) > .002 {
@@ -392,7 +399,7 @@ func TestProgram(t *testing.T) {
 		d.start(c)
 		write.Close()
 		id := strings.Fields(d.xdotool("search", "--sync", "--onlyvisible", "--name", "^Curfew$"))[0]
-		d.asked("events home")
+		d.asked("events work")
 		d.closes(c, id, "ctrl+q")
 	})
 	t.Run("leaves no claim", func(t *testing.T) {
