@@ -1039,7 +1039,7 @@ func TestRefreshModes(t *testing.T) {
 		refresh.set(string(auth.OnDemand))
 		agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml:3: there is no setting \"colour\"", Hint: "fix that line"}
 		s.tap(s.edits.save)
-		s.reads("Config.toml:3: there is no setting", "Mend that line", "[Save]")
+		s.reads("Config.toml:3: there is no setting", "Fix that line", "[Save]")
 		delete(agent.fail, "put")
 		s.tap(s.edits.save)
 		if len(agent.accounts) != 1 || agent.accounts[0].Refresh != auth.OnDemand || agent.accounts[0].ClientID != "desktop" {
@@ -1052,7 +1052,7 @@ func TestRefreshModes(t *testing.T) {
 		s.Select("Notes")
 		s.choose("Edit account")
 		s.reads("once the account is signed in", "[Save and sign in]")
-		s.readsNot("sign-ins in 30 days", "Mend that line")
+		s.readsNot("sign-ins in 30 days", "Fix that line")
 
 		early := costs()
 		early.HistoryDays = .01
@@ -1177,7 +1177,7 @@ func TestWarningLevels(t *testing.T) {
 	agent.fail["settings"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml:2: there is no setting", Hint: "fix it"}
 	live(t, agent, func(s *stage) {
 		s.tap(s.side.settings)
-		s.reads("Config.toml:2: there is no setting.", "Mend it")
+		s.reads("Config.toml:2: there is no setting.", "Fix it")
 		s.settings.notices.level.SetSelectedIndex(2)
 		s.settle()
 		s.calls("put-settings", 0)
