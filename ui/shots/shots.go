@@ -216,6 +216,7 @@ func Situations(now time.Time) []Situation {
 		{auth.ByRotationLost, "over: the newest token was lost"},
 		{auth.ByTampering, "over: the stored session was changed"},
 		{auth.BySubjectChanged, "over: the server answered for somebody else"},
+		{auth.ByToken, "over: the one access token of a server that gives no refresh token"},
 		{auth.ByUser, "signed out by the person"},
 	} {
 		one("ended-"+strings.ReplaceAll(string(e.reason), "_", "-"), e.caption, func(s *auth.Snapshot) {
