@@ -430,7 +430,7 @@ func (p *addPage) put(a auth.Account, secret string, device bool) {
 		err := v.Agent.Put(ctx, a)
 		if err == nil && secret != "" {
 			if err = v.Agent.PutClientSecret(ctx, a.Name, secret); err != nil {
-				v.Agent.Remove(ctx, a.Name) // without it the account is half of one
+				_, _ = v.Agent.Remove(ctx, a.Name) // without it the account is half of one
 			}
 		}
 		var snaps []auth.Snapshot
