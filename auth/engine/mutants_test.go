@@ -178,7 +178,7 @@ var mutants = []mutant{
 		"again, to := page.used && !known, d.to\n", "again, to := false && !known, d.to\n",
 		"./auth/oauth", "TestStartPage"},
 	{"an answer from any browser is taken", "auth/oauth/listener.go",
-		"case wanted && (!fromUs", "case false && (!fromUs",
+		"case wanted && (!fromUs", "case wanted && false && (!fromUs",
 		"./auth/oauth", "TestStartPage"},
 	{"a session without a refresh token has refreshes", "auth/session.go",
 		"	if s.NoRefresh {\n		return 0\n	}\n", "",
@@ -187,7 +187,7 @@ var mutants = []mutant{
 		"if key.IsZero() {", "if true {",
 		"./auth/engine", "TestDPoP"},
 	{"a proof without the server's nonce", "auth/oauth/token.go",
-		"return code == \"use_dpop_nonce\"", "return false",
+		"return code == \"use_dpop_nonce\"", "return code == \"use_dpop_nonce\" && false",
 		"./auth/engine", "TestDPoP"},
 	{"a connection of another user is taken for ours", "auth/oauth/peer/peer_linux.go",
 		"return (field[7] == own || field[7] == \"0\") && field[9] != \"0\"\n", "return field[7] == own || true\n",
@@ -266,8 +266,9 @@ func (m mutant) catch(t *testing.T, root, path, text string) (by string, err err
 		}
 	}
 	run := func(args ...string) ([]byte, error) {
-		c := exec.CommandContext(t.Context(), "go", append([]string{args[0], "-overlay", list}, args[1:]...)...)
+		c := exec.CommandContext(t.Context(), "go", args...)
 		c.Dir = root
+		c.Env = append(os.Environ(), "GOFLAGS=-overlay="+list) // also for what a test builds
 		return c.CombinedOutput()
 	}
 	if out, err := run("build", "./"+filepath.Dir(m.file)); err != nil {
