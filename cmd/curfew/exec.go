@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -46,7 +45,7 @@ the environment, where your other programs can see it too.`,
 				return &auth.Error{Kind: auth.KindBadRequest, Message: "expected an account name, then --, then a command", Hint: "usage: curfew exec NAME -- COMMAND"}
 			}
 			for _, name := range variables {
-				if !variableName.MatchString(name) {
+				if !isVariable(name) {
 					return usage(cmd, "%q cannot be the name of a variable", name)
 				}
 			}
@@ -62,7 +61,15 @@ the environment, where your other programs can see it too.`,
 	return cmd
 }
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+// isVariable reports whether name can be a variable of the environment (POSIX).
+func isVariable(name string) bool {
+	for i, r := range name {
+		if letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'; !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
 
 func (p *program) exec(ctx context.Context, name string, command []string, minValid time.Duration, variables []string) error {
 	path, err := exec.LookPath(command[0])

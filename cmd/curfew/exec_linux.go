@@ -17,7 +17,7 @@ func hold(text string) (path string, remove func(), err error) {
 	}
 	f := os.NewFile(uintptr(fd), "curfew")
 	if _, err = f.WriteString(text); err == nil {
-		_, err = f.Seek(0, 0) // for who reads the descriptor itself
+		_, err = f.Seek(0, 0) // for a command that reads the descriptor itself
 	}
 	if err == nil {
 		err = f.Chmod(0o400)

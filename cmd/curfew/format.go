@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"curfew/auth"
@@ -60,7 +61,8 @@ func waybar(all []auth.Snapshot, now time.Time) any {
 	return bar
 }
 
-var blank = regexp.MustCompile(`\{[a-z_]+\}`)
+// blank is compiled when a text is filled in, not at the start of each command.
+var blank = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{[a-z_]+\}`) })
 
 // fillTemplate puts the facts of an account into a text.
 func fillTemplate(text string, s auth.Snapshot, now time.Time) (string, error) {
@@ -74,7 +76,7 @@ func fillTemplate(text string, s auth.Snapshot, now time.Time) (string, error) {
 	}
 	facts["short"], facts["line"], facts["urgency"] = status.Short(s, now), status.Line(s, now), status.UrgencyOf(s, now).String()
 	var unknown string
-	filled := blank.ReplaceAllStringFunc(text, func(name string) string {
+	filled := blank().ReplaceAllStringFunc(text, func(name string) string {
 		name = strings.Trim(name, "{}")
 		switch v := facts[name].(type) {
 		case string:
