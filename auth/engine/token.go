@@ -19,19 +19,22 @@ func (m *Manager) Token(ctx context.Context, name string, r auth.TokenRequest) (
 	r.Program = auth.Clip(r.Program, auth.MaxProgram)
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.MaxWait, auth.DefaultMaxWait))
 	defer cancel()
+	t, err := m.awaitToken(ctx, name, r)
+	if err == nil && r.Proof != nil {
+		err = m.prove(ctx, name, &t, *r.Proof)
+	}
+	return t, err
+}
+
+// awaitToken returns the token of a request, after a refresh if it takes one.
+func (m *Manager) awaitToken(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
 	for waited := false; ; {
 		t, f, err := m.tokenOrFlight(name, r, waited)
 		if f == nil {
-			if err == nil && r.Proof != nil {
-				err = m.prove(ctx, name, &t, *r.Proof)
-			}
 			return t, err
 		}
 		if err := f.wait(ctx); err != nil {
-			if t, err = m.bestOr(name, r, err); err == nil && r.Proof != nil {
-				err = m.prove(ctx, name, &t, *r.Proof)
-			}
-			return t, err
+			return m.bestOr(name, r, err)
 		}
 		waited = waited || !f.again
 	}
@@ -42,7 +45,7 @@ func (m *Manager) prove(ctx context.Context, name string, t *auth.Token, p auth.
 	var id string
 	var now time.Time
 	m.locked(func() {
-		if a := m.accounts[name]; a != nil && a.rec != nil && a.facts.TokenType == "DPoP" {
+		if a := m.accounts[name]; a != nil && a.rec != nil && a.facts.TokenType == dpop.TokenType {
 			id, now = a.rec.ID, a.clock.Now()
 		}
 	})

@@ -292,7 +292,7 @@ func (f *Flow) another(ctx context.Context, grant Grant, err error) bool {
 	e, refused := errors.AsType[*Error](err)
 	without := refused && e.Code == "invalid_scope" && slices.Contains(c.scopes(f.meta), offlineAccess)
 	missing := err == nil && grant.RefreshToken.IsZero() && !f.nonce.IsZero() && slices.Contains(c.wantedScopes(), offlineAccess)
-	bound := c.config.DPoP == "" && !f.key.IsZero() && (err == nil && grant.TokenType == boundType || refused && e.Code == "invalid_dpop_proof")
+	bound := c.config.DPoP == "" && !f.key.IsZero() && (err == nil && grant.TokenType == dpop.TokenType || refused && e.Code == "invalid_dpop_proof")
 	if !without && !missing && !bound {
 		return false
 	}

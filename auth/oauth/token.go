@@ -47,7 +47,7 @@ func (c *Client) requestTokens(ctx context.Context, op string, m *metadata, form
 	server := hostOf(m.token)
 	a, failed := c.readTokens(op, server, r)
 	a.grant.Key = key
-	if failed == nil && key.IsZero() && a.grant.TokenType == boundType {
+	if failed == nil && key.IsZero() && a.grant.TokenType == dpop.TokenType {
 		a, failed = answer{grant: a.grant.rotatedOnly()}, &Error{Class: Protocol, Err: fmt.Errorf("%s gave an answer that cannot be used: its token_type is not Bearer", server)}
 	}
 	if failed != nil {
@@ -55,9 +55,6 @@ func (c *Client) requestTokens(ctx context.Context, op string, m *metadata, form
 	}
 	return a, failed
 }
-
-// boundType is the token_type of access tokens that are bound to a key.
-const boundType = "DPoP"
 
 // wantsNonce notes the nonce for the next proof, and reports whether an answer
 // is no more than the demand for it (RFC 9449 section 8).
@@ -192,8 +189,8 @@ func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 	// Section 7.1: a type that we do not know is not usable. LinkedIn names none.
 	if o.has("token_type") {
 		name, _ := o.str("token_type")
-		if strings.EqualFold(name, boundType) {
-			g.TokenType = boundType
+		if strings.EqualFold(name, dpop.TokenType) {
+			g.TokenType = dpop.TokenType
 		} else if name != "" && !strings.EqualFold(name, "Bearer") && !strings.EqualFold(name, c.provider.TokenType) {
 			bad("its token_type is not Bearer")
 		}

@@ -19,8 +19,10 @@ import (
 	"curfew/auth"
 )
 
-// Algorithm is how proofs are signed.
-const Algorithm = "ES256"
+const (
+	Algorithm = "ES256" // how proofs are signed
+	TokenType = "DPoP"  // the token_type of an access token that is bound (RFC 9449 section 5)
+)
 
 // A Key is the key that a session's tokens are bound to. The zero Key is none.
 type Key struct{ secret auth.Secret }
@@ -73,22 +75,23 @@ type jwk struct {
 	Y     string `json:"y"`
 }
 
-func publicKey(private *ecdsa.PrivateKey) (jwk, error) {
+// pair returns both halves of the key.
+func (k Key) pair() (*ecdsa.PrivateKey, jwk, error) {
+	private, err := k.private()
+	if err != nil {
+		return nil, jwk{}, err
+	}
 	point, err := private.PublicKey.Bytes() // 4, x and y
 	if err != nil {
-		return jwk{}, err
+		return nil, jwk{}, err
 	}
 	half := (len(point) - 1) / 2
-	return jwk{"P-256", "EC", b64.EncodeToString(point[1 : 1+half]), b64.EncodeToString(point[1+half:])}, nil
+	return private, jwk{"P-256", "EC", b64.EncodeToString(point[1 : 1+half]), b64.EncodeToString(point[1+half:])}, nil
 }
 
 // Thumbprint names the public key (RFC 7638).
 func (k Key) Thumbprint() (string, error) {
-	private, err := k.private()
-	if err != nil {
-		return "", err
-	}
-	public, err := publicKey(private)
+	_, public, err := k.pair()
 	if err != nil {
 		return "", err
 	}
@@ -109,11 +112,7 @@ type Request struct {
 
 // Proof signs a proof for one request, made now.
 func (k Key) Proof(r Request, now time.Time) (string, error) {
-	private, err := k.private()
-	if err != nil {
-		return "", err
-	}
-	public, err := publicKey(private)
+	private, public, err := k.pair()
 	if err != nil {
 		return "", err
 	}
