@@ -43,10 +43,12 @@ puts that back. A host that is new to the account is added to its hosts.`,
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			var names []string
-			for _, t := range tools.Tools() {
-				names = append(names, t.Name)
+			if len(args) == 0 {
+				for _, t := range tools.Tools() {
+					names = append(names, t.Name)
+				}
 			}
-			return names[:len(names)*(1-min(len(args), 1))], cobra.ShellCompDirectiveNoFileComp
+			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -136,8 +138,11 @@ func (p *program) accountFor(ctx context.Context, name string) (auth.Snapshot, e
 		return ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Account(ctx, name) })
 	}
 	all, err := ask(ctx, p, func() ([]auth.Snapshot, error) { return p.client.Accounts(ctx) })
-	if err != nil || len(all) == 1 {
-		return append(all, auth.Snapshot{})[0], err
+	if err != nil {
+		return auth.Snapshot{}, err
+	}
+	if len(all) == 1 {
+		return all[0], nil
 	}
 	var names []string
 	for _, s := range all {

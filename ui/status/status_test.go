@@ -215,7 +215,7 @@ func TestDescribeFields(t *testing.T) {
 		{"used by no tool: the sign-in, and a person who copied", get(live(took("curfew-window", "curfew-tray"))).LastUsed, "not yet"},
 		{"used by a tool, before a person copied", get(live(took("curfew-tray", "git"))).LastUsed, "3 min ago by git"},
 		{"lead", said(get(live(forecast(auth.LimitRefreshes, 7))).Lead), "14 of 20 refreshes left"},
-		{"beside", said(get(live(forecast(auth.LimitRefreshes, 7))).Other), "23 of 30 days left"},
+		{"the other count", said(get(live(forecast(auth.LimitRefreshes, 7))).Other), "23 of 30 days left"},
 		{"lead, the days end first", said(get(live(forecast(auth.LimitAge, 7))).Lead), "23 of 30 days left"},
 		{"lead, the server ends first", said(get(live(forecast(auth.LimitServer, 7))).Lead), "23 of 30 days left"},
 		{"lead, too early to tell", said(get(live(forecast(auth.LimitAge, .5))).Lead), "14 of 20 refreshes left"},
@@ -464,7 +464,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// absurd finds what no countdown may say: numbers below zero, not-a-numbers, and
+// absurd finds what a countdown must not say: numbers below zero, not-a-numbers, and
 // counts with more digits than any limit has.
 var absurd = regexp.MustCompile(`NaN|Inf|%!|(^|[\s(])-\d|\d{5,}`)
 

@@ -27,9 +27,14 @@ func target(address string) (host string, plain bool, err error) {
 	if err != nil || defaultPorts[u.Scheme] == "" || u.Hostname() == "" {
 		return "", false, errForeign
 	}
+	return hostAndPort(u, u.Scheme), u.Scheme == "http" && !isLoopback(u), nil
+}
+
+// isLoopback reports whether u is on this machine, by a literal address: what a
+// name means is for others to say.
+func isLoopback(u *url.URL) bool {
 	ip, err := netip.ParseAddr(u.Hostname())
-	loopback := err == nil && ip.IsLoopback()
-	return hostAndPort(u, u.Scheme), u.Scheme == "http" && !loopback, nil
+	return err == nil && ip.IsLoopback()
 }
 
 func hostAndPort(u *url.URL, scheme string) string {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -66,17 +65,15 @@ func isSelf(name, self string) (path string, same bool) {
 // fill puts the plan into a text.
 func (p Plan) fill(text, host string) string {
 	scheme := "https"
-	if u, err := url.Parse("http://" + host); err == nil {
-		if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.IsLoopback() {
-			scheme = "http"
-		}
+	if u, err := url.Parse("http://" + host); err == nil && isLoopback(u) {
+		scheme = "http"
 	}
 	return strings.NewReplacer("{curfew}", p.Curfew, "{account}", p.Account, "{host}", host, "{url}", scheme+"://"+host, "{link}", p.link()).Replace(text)
 }
 
 // each fills in a text, once or for each host.
 func (p Plan) each(texts ...string) []string {
-	if !strings.Contains(strings.Join(texts, ""), "{host}") && !strings.Contains(strings.Join(texts, ""), "{url}") {
+	if !namesHost(texts...) {
 		return p.with("", texts)
 	}
 	var all []string
@@ -84,6 +81,13 @@ func (p Plan) each(texts ...string) []string {
 		all = append(all, p.with(host, texts)...)
 	}
 	return all
+}
+
+// namesHost reports whether a text is to be filled in for each host.
+func namesHost(texts ...string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool {
+		return strings.Contains(text, "{host}") || strings.Contains(text, "{url}")
+	})
 }
 
 func (p Plan) with(host string, texts []string) []string {
@@ -132,8 +136,7 @@ func (p Plan) commands() ([]string, error) {
 
 // check says what keeps the plan from being carried out.
 func (p Plan) check() error {
-	text := p.Tool.Text + strings.Join(p.Tool.Commands, "")
-	if (strings.Contains(text, "{host}") || strings.Contains(text, "{url}")) && len(p.Hosts) == 0 {
+	if namesHost(append(p.Tool.Commands, p.Tool.Text)...) && len(p.Hosts) == 0 {
 		return usage(fmt.Sprintf("%s has no hosts, and %s asks for tokens by host", p.Account, p.Tool.Name), "say whose tools get its tokens: --host HOST")
 	}
 	return nil

@@ -729,7 +729,7 @@ type asideLayout struct {
 
 func (l *asideLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	lead := objects[0].MinSize()
-	size, beside := lead, float32(0)
+	size, others := lead, float32(0)
 	for _, o := range visible(objects[1:]) {
 		m := o.MinSize()
 		if l.below {
@@ -737,9 +737,9 @@ func (l *asideLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 		} else {
 			size.Height = max(size.Height, m.Height)
 		}
-		beside += l.gap + m.Width
+		others += l.gap + m.Width
 	}
-	size.Width = max(size.Width, beside-l.gap) // each has room on its own line
+	size.Width = max(size.Width, others-l.gap) // each has room on its own line
 	return size
 }
 

@@ -52,7 +52,7 @@ func TestListOfAChoice(t *testing.T) {
 		s.turn(PageSettings)
 		s.settings.desktop.known = true
 		s.render()
-		beside := func(what string, c *choice, below bool) {
+		opens := func(what string, c *choice, below bool) {
 			t.Helper()
 			driver := fyne.CurrentApp().Driver()
 			menu := s.window.Canvas().Overlays().Top()
@@ -72,7 +72,7 @@ func TestListOfAChoice(t *testing.T) {
 		s.render()
 		s.settings.scroll.ScrollToOffset(fyne.NewPos(0, fyne.CurrentApp().Driver().AbsolutePositionForObject(s.settings.notices.level).Y-200))
 		test.Tap(s.settings.notices.level)
-		beside("warnings", s.settings.notices.level, true)
+		opens("warnings", s.settings.notices.level, true)
 		s.list.menu.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
 		if s.window.Canvas().Overlays().Top() != nil {
 			t.Error("Escape leaves the list open")
@@ -82,14 +82,14 @@ func TestListOfAChoice(t *testing.T) {
 		look := s.settings.desktop.appearance
 		s.focus(look)
 		look.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
-		beside("colours", look, false)
+		opens("colours", look, false)
 		s.settings.note = saved("Something to read, above.") // the page grows, and with it the way down
 		s.render()
 		s.settingsScroll().ScrollToTop()
 		s.render()
 		s.settingsScroll().ScrollToBottom()
 		s.render()
-		beside("colours, which moved", look, false)
+		opens("colours, which moved", look, false)
 		for range 3 {
 			s.list.menu.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
 		}

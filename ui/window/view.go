@@ -269,8 +269,8 @@ func (columnLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 }
 
 func (columnLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	beside := max(0, (size.Width-margin-2-em(columnMost))/2)
-	paddings(0, margin+beside, 0, 2+beside).Layout(objects, size)
+	side := max(0, (size.Width-margin-2-em(columnMost))/2)
+	paddings(0, margin+side, 0, 2+side).Layout(objects, size)
 }
 
 // Content returns what to put into the window.

@@ -54,7 +54,8 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 		if v, err := c.Version(ctx); err == nil {
 			if v.PID != pid && exited != nil { // ours is about to notice the other one
 				select {
-				case <-exited:
+				case failed := <-exited:
+					_ = failed // because of the other one, whatever it says
 				case <-time.After(time.Second): // or it is a wrapper's, and stays
 				case <-ctx.Done():
 				}
