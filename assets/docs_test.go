@@ -90,8 +90,8 @@ func TestNewcomer(t *testing.T) {
 		files[path] = strings.Replace(original, old, replacement, 1)
 	}
 	files["auth/oauth/providers.toml"] = document(t, "auth/oauth/providers.toml") + "\n" + block("Add a provider", "toml", 1)
-	const head = "var standIns = []standIn{\n"
-	change("auth/oauth/standin_test.go", head, head+block("Add a provider", "go", 1))
+	const head = "var StandIns = []StandIn{\n"
+	change("auth/oauth/standin/standin.go", head, head+block("Add a provider", "go", 1))
 	change("auth/oauth/provider_test.go", " orcid`)", " orcid example`)")
 	const dialects = "var dialects = map[string]dialect{\n"
 	change("ui/tools/dialects.go", dialects, dialects+block("Add a tool", "go", 1))
@@ -117,7 +117,7 @@ func TestNewcomer(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := exec.Command("go", "test", "-v", "-overlay", filepath.Join(dir, "overlay.json"), "-run",
-		"^(TestPresets|TestStandIns|TestHeader|TestEveryWordIsTranslated|TestPlurals|TestSetLanguage)$", "./auth/oauth", "./ui/tools", "./ui/status")
+		"^(TestPresets|TestStandIns|TestHeader|TestEveryWordIsTranslated|TestPlurals|TestSetLanguage)$", "./auth/oauth/...", "./ui/tools", "./ui/status")
 	c.Dir = ".."
 	out, err := c.CombinedOutput()
 	if err != nil {

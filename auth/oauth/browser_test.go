@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"curfew/assets/pages"
+	"curfew/auth/authserver/peers"
 )
 
 // chromium is a command that opens an address in a real browser.
 func chromium(t *testing.T, flags ...string) *exec.Cmd {
 	t.Helper()
-	return exec.CommandContext(t.Context(), need(t, "chromium"), append([]string{
+	return exec.CommandContext(t.Context(), peers.Need(t, "chromium"), append([]string{
 		"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync", "--disable-extensions",
 		"--disable-background-networking", "--disable-component-update", "--window-size=900,640",
 	}, flags...)...)
@@ -32,7 +33,7 @@ func TestBrowser(t *testing.T) {
 	flow, done := begin(t, s.client(t, nil), SignInOptions{})
 	debug := regexp.MustCompile(`DevTools listening on ws://([^/]+)/`)
 	var address string
-	start(t, chromium(t, "--user-data-dir="+t.TempDir(), "--remote-debugging-port=0", flow.URL), func(line string) bool {
+	peers.Run(t, chromium(t, "--user-data-dir="+t.TempDir(), "--remote-debugging-port=0", flow.URL), func(line string) bool {
 		if found := debug.FindStringSubmatch(line); found != nil {
 			address = found[1]
 		}

@@ -16,17 +16,11 @@ import (
 	"unicode"
 
 	"curfew/auth"
-
-	"github.com/golang-jwt/jwt/v5"
+	"curfew/auth/oauth/jws"
 )
 
 // clockSkew is how far this machine's clock and the server's may differ.
 const clockSkew = 10 * time.Minute
-
-// idTokenAlgs are the signatures that we accept: asymmetric ones. With an HMAC,
-// the server's public key or a public client's empty secret would be a signing
-// key. "none" is no signature at all.
-var idTokenAlgs = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "ESP256", "ESP384", "ESP512"}
 
 // idTokenCheck is what an ID token must fit.
 type idTokenCheck struct {
@@ -34,21 +28,6 @@ type idTokenCheck struct {
 	nonce       auth.Secret // of a sign-in; zero: none was sent
 	prev        *Identity   // of the session, at a refresh
 	accessToken auth.Secret
-}
-
-// idClaims are the claims of an ID token, read as strictly as an answer.
-// golang-jwt checks only the signature; the rules are in [Client.checkClaims].
-// Its own claims type is not used. A display claim of an unexpected type, such
-// as a list of e-mail addresses, must not cost a sign-in.
-type idClaims struct {
-	jwt.Claims
-	object
-}
-
-// UnmarshalJSON reads the claims.
-func (c *idClaims) UnmarshalJSON(data []byte) (err error) {
-	c.object, err = parseObject(data)
-	return err
 }
 
 // verifyIDToken checks an ID token by OIDC Core 3.1.3.7, or 12.2 at a refresh,
@@ -65,45 +44,39 @@ func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw auth.Secret
 	if raw.IsZero() {
 		return refuse(errors.New("none came, although openid was asked for"))
 	}
-	var claims idClaims
-	var keysFailed *Error
-	parser := jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
-	parse := func(refetch bool) (*jwt.Token, error) {
-		return parser.ParseWithClaims(raw.Reveal(), &claims, func(t *jwt.Token) (any, error) {
-			if _, ok := t.Header["crit"]; ok { // RFC 7515 section 4.1.11: we understand no extension
-				return nil, errors.New("it demands an extension")
-			}
-			if !slices.Contains(idTokenAlgs, t.Method.Alg()) {
-				return nil, errAlg
-			}
-			kid, _ := t.Header["kid"].(string)
-			keys, failed := c.verificationKeys(ctx, m, kid, t.Method.Alg(), refetch)
-			if keysFailed = failed; failed != nil {
-				return nil, failed
-			}
-			return keys, nil
-		})
+	token, err := jws.Parse(raw.Reveal())
+	if err != nil {
+		return refuse(errMalformed)
 	}
-	token, err := parse(false)
-	if errors.Is(err, jwt.ErrTokenSignatureInvalid) { // a key may have been replaced under the same kid
-		token, err = parse(true)
+	header, err1 := parseObject(token.Header)
+	claims, err2 := parseObject(token.Payload)
+	alg, _ := header.str("alg")
+	kid, _ := header.str("kid")
+	_, critical := header["crit"]
+	switch {
+	case err1 != nil || err2 != nil:
+		return refuse(errMalformed)
+	case critical: // RFC 7515 section 4.1.11: we understand no extension
+		return refuse(errors.New("it demands an extension"))
+	case !slices.Contains(jws.Algorithms, alg):
+		return refuse(fmt.Errorf("it is signed with %s, which is not accepted; have the provider use RS256 or ES256 for this client", cmp.Or(cleanCode(alg), "nothing")))
+	}
+	keys, failed := c.verificationKeys(ctx, m, kid, alg, false)
+	wrong := failed == nil && token.Verify(alg, keys) != nil
+	if wrong { // a key may have been replaced under the same kid
+		keys, failed = c.verificationKeys(ctx, m, kid, alg, true)
+		wrong = failed == nil && token.Verify(alg, keys) != nil
 	}
 	switch {
-	case err == nil:
-	case keysFailed != nil && check.prev != nil && !errors.Is(keysFailed, errNoKey):
-		c.log.Warn("the signature of a refreshed ID token could not be checked", "error", keysFailed)
-	case keysFailed != nil:
-		keysFailed.Op = check.op
-		return Identity{}, keysFailed
-	case errors.Is(err, errAlg), errors.Is(err, jwt.ErrTokenUnverifiable):
-		alg, _ := token.Header["alg"].(string)
-		return refuse(fmt.Errorf("it is signed with %s, which is not accepted; have the provider use RS256 or ES256 for this client", cmp.Or(cleanCode(alg), "nothing")))
-	case errors.Is(err, jwt.ErrTokenMalformed):
-		return refuse(errors.New("it is malformed"))
-	default:
+	case failed != nil && check.prev != nil && !errors.Is(failed, errNoKey):
+		c.log.Warn("the signature of a refreshed ID token could not be checked", "error", failed)
+	case failed != nil:
+		failed.Op = check.op
+		return Identity{}, failed
+	case wrong:
 		return refuse(errors.New("its signature is wrong"))
 	}
-	if err := c.checkClaims(m, &claims, token.Method.Alg(), check); err != nil {
+	if err := c.checkClaims(m, claims, alg, check); err != nil {
 		if errors.Is(err, ErrSubjectChanged) {
 			return Identity{}, &Error{Op: check.op, Server: hostOf(m.token), Class: Protocol, Err: ErrSubjectChanged}
 		}
@@ -118,12 +91,10 @@ func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw auth.Secret
 	return identity, nil
 }
 
-var errAlg = errors.New("an algorithm that is not accepted")
-
 // checkClaims checks everything but the signature. At a refresh the times do
 // not matter: some servers repeat the first ID token, and whom it is about is
 // what counts.
-func (c *Client) checkClaims(m *metadata, claims *idClaims, alg string, check idTokenCheck) error {
+func (c *Client) checkClaims(m *metadata, claims object, alg string, check idTokenCheck) error {
 	iss, _ := claims.str("iss")
 	sub, _ := claims.str("sub")
 	tid, _ := claims.str("tid")
@@ -147,7 +118,7 @@ func (c *Client) checkClaims(m *metadata, claims *idClaims, alg string, check id
 		return errors.New("it names no subject")
 	case !check.nonce.IsZero() && subtle.ConstantTimeCompare([]byte(nonce), []byte(check.nonce.Reveal())) != 1:
 		return errors.New("it belongs to another sign-in (nonce)")
-	case hash != "" && hash != halfHash(canonicalAlg(alg), check.accessToken.Reveal()):
+	case hash != "" && hash != halfHash(jws.Canonical(alg), check.accessToken.Reveal()):
 		return errors.New("it belongs to another access token (at_hash)")
 	case check.prev != nil:
 		return nil
@@ -168,6 +139,8 @@ func (c *Client) checkClaims(m *metadata, claims *idClaims, alg string, check id
 	}
 	return nil
 }
+
+var errMalformed = errors.New("it is malformed")
 
 // differs reports whether two known values are not the same.
 func differs(a, b string) bool { return a != "" && b != "" && a != b }

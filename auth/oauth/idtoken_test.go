@@ -1,14 +1,10 @@
 package oauth
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
 	"maps"
-	"math/big"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,9 +17,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// TestIDTokens re-creates the relying-party cases of the OpenID Foundation's
-// conformance suite that apply to a code-flow client, and more of the kind.
-func TestIDTokens(t *testing.T) {
+// idTokens has more of the kind of the cases in TestRelyingParty.
+func idTokens(t *testing.T) {
 	set := func(key string, value any) func(*testServer) {
 		return func(s *testServer) { s.claims = func(c jwt.MapClaims) { c[key] = value } }
 	}
@@ -31,29 +26,21 @@ func TestIDTokens(t *testing.T) {
 		return func(s *testServer) { s.claims = func(c jwt.MapClaims) { delete(c, key) } }
 	}
 	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
-	rsaKey := testKey{"r1", jwt.SigningMethodRS256, testRSA()}
 	tests := []struct {
 		name  string
 		setup func(*testServer)
 		ok    bool
 	}{
-		{"oidcc-client-test", func(*testServer) {}, true},
-		{"oidcc-client-test-idtoken-sig-rs256", func(s *testServer) { s.keys = []testKey{rsaKey} }, true},
 		{"signed with PS256", func(s *testServer) { s.keys = []testKey{{"r1", jwt.SigningMethodPS256, testRSA()}} }, true},
-		{"oidcc-client-test-invalid-iss", set("iss", "https://evil.test"), false},
-		{"oidcc-client-test-missing-sub", without("sub"), false},
 		{"empty sub", set("sub", ""), false},
 		{"sub of 300 characters", set("sub", strings.Repeat("x", 300)), false},
 		{"sub with a line break", set("sub", "a\nb"), false},
 		{"sub is a number", set("sub", 5), false},
-		{"oidcc-client-test-invalid-aud", set("aud", "other"), false},
-		{"oidcc-client-test-missing-aud", without("aud"), false},
 		{"two audiences without azp", set("aud", []string{"curfew", "other"}), true},
 		{"two audiences with azp", func(s *testServer) {
 			s.claims = func(c jwt.MapClaims) { c["aud"], c["azp"] = []string{"curfew", "other"}, "curfew" }
 		}, true},
 		{"foreign azp", set("azp", "other"), false},
-		{"oidcc-client-test-missing-iat", without("iat"), false},
 		{"iat in an hour", set("iat", in(time.Hour)), false},
 		{"iat an hour ago", set("iat", in(-time.Hour)), false},
 		{"iat 9 minutes ago", set("iat", in(-9*time.Minute)), true},
@@ -61,38 +48,10 @@ func TestIDTokens(t *testing.T) {
 		{"missing exp", without("exp"), false},
 		{"expired", set("exp", in(-11*time.Minute)), false},
 		{"nbf in an hour", set("nbf", in(time.Hour)), false},
-		{"oidcc-client-test-nonce-invalid", set("nonce", "other"), false},
 		{"missing nonce", without("nonce"), false},
 		{"empty nonce", set("nonce", ""), false},
-		{"oidcc-client-test-invalid-athash", set("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"), false},
 		{"empty at_hash", set("at_hash", ""), true},
 		{"right at_hash", set("at_hash", halfHash("ES256", "at-1")), true},
-		{"oidcc-client-test-missing-athash", without("at_hash"), true},
-		{"oidcc-client-test-kid-absent-single-jwks", func(s *testServer) { s.keys = []testKey{newECKey("")} }, true},
-		{"oidcc-client-test-kid-absent-multiple-jwks", func(s *testServer) {
-			s.keys = []testKey{newECKey("a"), newECKey("b"), rsaKey}
-			s.sign = func(c jwt.MapClaims) string { k := s.keys[1]; k.kid = ""; return signed(k, c) }
-		}, true},
-		{"oidcc-client-test-idtoken-sig-none", func(s *testServer) {
-			s.sign = func(c jwt.MapClaims) string {
-				text, _ := jwt.NewWithClaims(jwt.SigningMethodNone, c).SignedString(jwt.UnsafeAllowNoneSignatureType)
-				return text
-			}
-		}, false},
-		{"oidcc-client-test-invalid-sig-rs256", func(s *testServer) {
-			s.keys = []testKey{rsaKey}
-			s.sign = func(c jwt.MapClaims) string { return spoil(signed(rsaKey, c)) }
-		}, false},
-		{"oidcc-client-test-invalid-sig-es256", func(s *testServer) {
-			s.sign = func(c jwt.MapClaims) string { return spoil(signed(s.keys[0], c)) }
-		}, false},
-		{"oidcc-client-test-invalid-sig-hs256", func(s *testServer) {
-			s.keys = []testKey{rsaKey} // the public key as HMAC secret
-			s.sign = func(c jwt.MapClaims) string {
-				der, _ := json.Marshal(jwk(rsaKey))
-				return signed(testKey{"r1", jwt.SigningMethodHS256, der}, c)
-			}
-		}, false},
 		{"HMAC with the empty client secret", func(s *testServer) {
 			s.sign = func(c jwt.MapClaims) string { return signed(testKey{"k1", jwt.SigningMethodHS256, []byte{}}, c) }
 		}, false},
@@ -132,9 +91,6 @@ func TestIDTokens(t *testing.T) {
 		{"not a JWT", func(s *testServer) { s.sign = func(jwt.MapClaims) string { return "opaque" } }, false},
 		{"three dots", func(s *testServer) { s.sign = func(jwt.MapClaims) string { return "..." } }, false},
 		{"a megabyte", func(s *testServer) { s.sign = func(jwt.MapClaims) string { return strings.Repeat("x", 1<<20) } }, false},
-		{"oidcc-client-test-signing-key-rotation-just-before-signing", func(s *testServer) {
-			s.claims = func(jwt.MapClaims) { s.mu.Lock(); s.keys = []testKey{newECKey("new"), s.keys[0]}; s.mu.Unlock() }
-		}, true},
 		{"keys cannot be fetched", func(s *testServer) { s.handle["/jwks"] = respond(500, "text/html", "") }, false},
 		{"keys are a page", func(s *testServer) { s.handle["/jwks"] = respond(200, "text/html", "<h1>") }, false},
 		{"no keys", func(s *testServer) { s.handle["/jwks"] = respond(200, appJSON, `{"keys":[]}`) }, false},
@@ -147,17 +103,20 @@ func TestIDTokens(t *testing.T) {
 		}, true},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			s := startServer(t)
-			test.setup(s)
-			got, _ := signIn(t, s.client(t, nil), SignInOptions{})
-			if (got.err == nil) != test.ok {
-				t.Fatalf("error %v", got.err)
-			}
-			if got.err != nil && !got.grant.AccessToken.IsZero() {
-				t.Error("tokens came with the error")
-			}
-		})
+		t.Run("B10 "+test.name, func(t *testing.T) { idTokenCase(t, test.setup, test.ok) })
+	}
+}
+
+// idTokenCase signs in at a server as setup makes it.
+func idTokenCase(t *testing.T, setup func(*testServer), ok bool) {
+	s := startServer(t)
+	setup(s)
+	got, _ := signIn(t, s.client(t, nil), SignInOptions{})
+	if (got.err == nil) != ok {
+		t.Fatalf("error %v", got.err)
+	}
+	if got.err != nil && !got.grant.AccessToken.IsZero() {
+		t.Error("tokens came with the error")
 	}
 }
 
@@ -182,9 +141,9 @@ func reheader(token string, change map[string]any) string {
 	return base64.RawURLEncoding.EncodeToString(raw) + "." + rest
 }
 
-// TestKeyRollover: an unknown key makes it fetch the keys again, but a flood of
+// keyRollover: an unknown key makes it fetch the keys again, but a flood of
 // made-up ones only once in a while.
-func TestKeyRollover(t *testing.T) {
+func keyRollover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		s.URL = fakeIssuer
@@ -224,83 +183,9 @@ func TestKeyRollover(t *testing.T) {
 	})
 }
 
-func TestKeys(t *testing.T) {
-	b64 := base64.RawURLEncoding.EncodeToString
-	ec := func() map[string]any { return jwk(newECKey("e")) }
-	rsaJWK := func() map[string]any { return jwk(testKey{"r", jwt.SigningMethodRS256, testRSA()}) }
-	small, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ed, _, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	with := func(doc map[string]any, key string, value any) map[string]any { doc[key] = value; return doc }
-	for _, test := range []struct {
-		name string
-		jwk  map[string]any
-		kid  string
-		alg  string
-		fits bool
-	}{
-		{"EC", ec(), "e", "ES256", true},
-		{"EC, no kid in the token", ec(), "", "ES256", true},
-		{"EC, another kid", ec(), "x", "ES256", false},
-		{"EC, larger hash", ec(), "e", "ES384", false},
-		{"EC for RSA", ec(), "e", "RS256", false},
-		{"RSA", rsaJWK(), "r", "RS512", true},
-		{"RSA, PSS", rsaJWK(), "r", "PS256", true},
-		{"RSA for HMAC", rsaJWK(), "r", "HS256", false},
-		{"RSA, bound to an alg", with(rsaJWK(), "alg", "RS256"), "r", "RS256", true},
-		{"RSA, bound to another", with(rsaJWK(), "alg", "RS512"), "r", "RS256", false},
-		{"Ed25519", map[string]any{"kty": "OKP", "crv": "Ed25519", "x": b64(ed)}, "", "EdDSA", true},
-		{"Ed25519, short", map[string]any{"kty": "OKP", "crv": "Ed25519", "x": b64(ed[1:])}, "", "EdDSA", false},
-		{"X25519", map[string]any{"kty": "OKP", "crv": "X25519", "x": b64(ed)}, "", "EdDSA", false},
-		{"use=enc", with(ec(), "use", "enc"), "e", "ES256", false},
-		{"key_ops without verify", with(ec(), "key_ops", []string{"encrypt"}), "e", "ES256", false},
-		{"key_ops with verify", with(ec(), "key_ops", []string{"verify"}), "e", "ES256", true},
-		{"RSA of 1024 bits", jwk(testKey{"r", jwt.SigningMethodRS256, small}), "r", "RS256", false},
-		{"RSA of 16384 bits", with(rsaJWK(), "n", b64(new(big.Int).Lsh(big.NewInt(1), 16383).Bytes())), "r", "RS256", false},
-		{"exponent 1", with(rsaJWK(), "e", "AQ"), "r", "RS256", false},
-		{"even exponent", with(rsaJWK(), "e", "AQAA"), "r", "RS256", false},
-		{"huge exponent", with(rsaJWK(), "e", b64([]byte{1, 0, 0, 0, 0, 0, 0, 1, 1})), "r", "RS256", false},
-		{"point off the curve", with(ec(), "y", b64(make([]byte, 32))), "e", "ES256", false},
-		{"short coordinate", with(ec(), "x", b64([]byte{1})), "e", "ES256", false},
-		{"unknown curve", with(ec(), "crv", "secp256k1"), "e", "ES256", false},
-		{"symmetric", map[string]any{"kty": "oct", "k": "AAAA"}, "", "HS256", false},
-		{"bad base64", with(ec(), "x", "!"), "e", "ES256", false},
-		{"padding", with(rsaJWK(), "e", "AQAB="), "r", "RS256", false},
-		{"no kty", map[string]any{}, "", "ES256", false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			raw, err := json.Marshal(map[string]any{"keys": []any{"junk", nil, 5, test.jwk}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			o, err := parseObject(raw)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fits := false
-			keys, err := readKeys(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, k := range keys {
-				fits = fits || k.fits(test.kid, test.alg)
-			}
-			if fits != test.fits {
-				t.Errorf("fits: %v", fits)
-			}
-		})
-	}
-}
-
-// TestManyKeys: many keys cost little, and the right one is found by its kid.
-// A set that would take minutes to try is not read, and of keys without a kid
-// only a few are tried.
-func TestManyKeys(t *testing.T) {
+// manyKeys: many keys cost little, and the right one is found by its kid.
+// A set that would take minutes to try is not read.
+func manyKeys(t *testing.T) {
 	s := startServer(t)
 	for range maxKeys - 1 {
 		s.keys = append(s.keys, newECKey(rand.Text()))
@@ -312,12 +197,5 @@ func TestManyKeys(t *testing.T) {
 	s.keys = append(s.keys, newECKey("one more"))
 	if got, _ := signIn(t, s.client(t, nil), SignInOptions{}); got.err == nil || !strings.Contains(got.err.Error(), "publishes 101 keys") {
 		t.Error(got.err)
-	}
-	var keys []publicKey
-	for _, k := range s.keys {
-		keys = append(keys, publicKey{key: &k.key.(*ecdsa.PrivateKey).PublicKey})
-	}
-	if tried := fitting(keys, "", "ES256").Keys; len(tried) != maxTried {
-		t.Errorf("%d keys would be tried", len(tried))
 	}
 }

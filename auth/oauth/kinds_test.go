@@ -13,6 +13,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"curfew/auth"
+	"curfew/auth/oauth/jws"
 )
 
 // What popular servers do, one test a kind.
@@ -244,6 +245,14 @@ func TestIDTokenOfAnother(t *testing.T) {
 	}
 }
 
+// namedMethod is a signing method under another name.
+type namedMethod struct {
+	jwt.SigningMethod
+	name string
+}
+
+func (m namedMethod) Alg() string { return m.name }
+
 // TestAlgorithms: a server that signs with what proves nothing here is refused
 // before the browser opens, and by name.
 func TestAlgorithms(t *testing.T) {
@@ -399,7 +408,7 @@ func FuzzMetadata(f *testing.F) {
 			}
 		}
 		keys, _ := readKeys(o)
-		fitting(keys, "", "RS256")
+		jws.Fitting(keys, "", "RS256")
 		c := &Client{log: nil}
 		_, _, _ = c.readDevice("x", "h", &reply{status: 200, body: data})
 		code, words, _ := errorWords(o)

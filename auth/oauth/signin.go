@@ -16,6 +16,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/oauth/dpop"
+	"curfew/auth/oauth/jws"
 
 	"golang.org/x/oauth2"
 
@@ -67,7 +68,7 @@ func (c *Client) StartSignIn(ctx context.Context, o SignInOptions) (*Flow, error
 	if failed != nil {
 		return nil, failed
 	}
-	if c.openID(m) && m.idTokenAlgs != nil && !slices.ContainsFunc(m.idTokenAlgs, func(alg string) bool { return slices.Contains(idTokenAlgs, alg) }) {
+	if c.openID(m) && m.idTokenAlgs != nil && !slices.ContainsFunc(m.idTokenAlgs, func(alg string) bool { return slices.Contains(jws.Algorithms, alg) }) {
 		return nil, &Error{Op: op, Server: hostOf(m.issuer), Class: HeldBack,
 			Err: fmt.Errorf("%s signs its ID tokens with %s only, which proves nothing to a program on your computer; have it use RS256 or ES256, or leave the scope openid out", hostOf(m.issuer), clean(strings.Join(m.idTokenAlgs, ", ")))}
 	}

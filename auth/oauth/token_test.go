@@ -54,8 +54,10 @@ func respond(status int, contentType, body string, header ...string) http.Handle
 const appJSON = "application/json;charset=UTF-8"
 
 // TestRefreshClasses is the table of error classes: what a caller may conclude
-// about the refresh token that was sent.
-func TestRefreshClasses(t *testing.T) {
+// about the refresh token that was sent. TestAttacks has further rows.
+func TestRefreshClasses(t *testing.T) { refreshClasses(t, "") }
+
+func refreshClasses(t *testing.T, row string) {
 	oauthError := func(status int, code string) http.HandlerFunc {
 		return respond(status, appJSON, `{"error":"`+code+`","error_description":"no"}`)
 	}
@@ -73,9 +75,9 @@ func TestRefreshClasses(t *testing.T) {
 		{"invalid_grant in capitals", oauthError(400, "Invalid_Grant"), HeldBack, "Invalid_Grant"},
 		{"invalid_grant with a space", oauthError(400, "invalid_grant "), HeldBack, "invalid_grant "},
 		{"invalid_grant from a failing server", oauthError(500, "invalid_grant"), Unknown, "invalid_grant"},
-		{"invalid_grant in HTML", respond(400, "text/html", `{"error":"invalid_grant"}`), Unknown, ""},
-		{"invalid_grant with garbage behind", respond(400, appJSON, `{"error":"invalid_grant"}x`), Unknown, ""},
-		{"invalid_grant twice", respond(400, appJSON, `{"error":"invalid_grant","error":"slow_down"}`), Unknown, ""},
+		{"B4 invalid_grant in HTML", respond(400, "text/html", `{"error":"invalid_grant"}`), Unknown, ""},
+		{"B4 invalid_grant with garbage behind", respond(400, appJSON, `{"error":"invalid_grant"}x`), Unknown, ""},
+		{"B7 invalid_grant twice", respond(400, appJSON, `{"error":"invalid_grant","error":"slow_down"}`), Unknown, ""},
 		{"Entra's request loop", respond(400, appJSON, `{"error":"invalid_grant","error_codes":[50196]}`), Throttled, "invalid_grant"},
 		{"Entra, another reason", respond(400, appJSON, `{"error":"invalid_grant","error_codes":[700082]}`), Dead, "invalid_grant"},
 		{"invalid_client", oauthError(401, "invalid_client"), HeldBack, "invalid_client"},
@@ -105,7 +107,7 @@ func TestRefreshClasses(t *testing.T) {
 		{"Entra's bad token", respond(400, appJSON, `{"error":"invalid_grant","suberror":"bad_token"}`), Dead, "invalid_grant"},
 		{"Google's reauthentication", respond(400, appJSON, `{"error":"invalid_grant","error_subtype":"invalid_rapt"}`), HeldBack, "invalid_grant"},
 		{"unknown encoding", respond(200, appJSON, "x", "Content-Encoding", "br"), Unknown, ""},
-		{"form without a token", respond(200, "text/plain", "hello=world"), Unknown, ""},
+		{"B4 form without a token", respond(200, "text/plain", "hello=world"), Unknown, ""},
 		{"temporarily_unavailable", oauthError(400, "temporarily_unavailable"), Throttled, "temporarily_unavailable"},
 		{"temporarily_unavailable, 500", oauthError(500, "temporarily_unavailable"), Throttled, "temporarily_unavailable"},
 		{"slow_down", oauthError(400, "slow_down"), Throttled, "slow_down"},
@@ -119,23 +121,26 @@ func TestRefreshClasses(t *testing.T) {
 		{"408", respond(408, "text/html", "<h1>"), Unknown, ""},
 		{"bare 401", respond(401, "text/plain", ""), HeldBack, ""},
 		{"bare 403", respond(403, "text/html", "<h1>"), HeldBack, ""},
-		{"bare 400", respond(400, "text/html", "<h1>"), Unknown, ""},
-		{"404", respond(404, "text/html", "<h1>"), Unknown, ""},
-		{"301", respond(301, "", "", "Location", "/elsewhere"), Protocol, ""},
-		{"302", respond(302, "", "", "Location", "https://evil.test/"), Protocol, ""},
-		{"303", respond(303, "", "", "Location", "https://evil.test/"), Protocol, ""},
-		{"307", respond(307, "", "", "Location", "https://evil.test/"), Protocol, ""},
-		{"308", respond(308, "", "", "Location", "http://id.example.test/token"), Protocol, ""},
-		{"captive portal", respond(200, "text/html", "<html>Log in to Wi-Fi</html>"), Unknown, ""},
-		{"empty", respond(200, appJSON, ""), Unknown, ""},
-		{"array", respond(200, appJSON, "[]"), Unknown, ""},
-		{"null", respond(200, appJSON, "null"), Unknown, ""},
-		{"truncated", respond(200, appJSON, `{"access_token":"a","refresh_token":"rt-new","token_ty`), Unknown, ""},
+		{"B4 bare 400", respond(400, "text/html", "<h1>"), Unknown, ""},
+		{"B4 404", respond(404, "text/html", "<h1>"), Unknown, ""},
+		{"B3 301", respond(301, "", "", "Location", "/elsewhere"), Protocol, ""},
+		{"B3 302", respond(302, "", "", "Location", "https://evil.test/"), Protocol, ""},
+		{"B3 303", respond(303, "", "", "Location", "https://evil.test/"), Protocol, ""},
+		{"B3 307", respond(307, "", "", "Location", "https://evil.test/"), Protocol, ""},
+		{"B3 308", respond(308, "", "", "Location", "http://id.example.test/token"), Protocol, ""},
+		{"B4 captive portal", respond(200, "text/html", "<html>Log in to Wi-Fi</html>"), Unknown, ""},
+		{"B4 empty", respond(200, appJSON, ""), Unknown, ""},
+		{"B4 array", respond(200, appJSON, "[]"), Unknown, ""},
+		{"B4 null", respond(200, appJSON, "null"), Unknown, ""},
+		{"B4 truncated", respond(200, appJSON, `{"access_token":"a","refresh_token":"rt-new","token_ty`), Unknown, ""},
 		{"no access token", respond(200, appJSON, `{"token_type":"Bearer"}`), Protocol, ""},
-		{"capitals", respond(200, appJSON, `{"Access_Token":"a","token_type":"Bearer"}`), Protocol, ""},
+		{"B7 capitals", respond(200, appJSON, `{"Access_Token":"a","token_type":"Bearer"}`), Protocol, ""},
 		{"300 KB", respond(200, appJSON, `{"access_token":"a","token_type":"Bearer","pad":"`+strings.Repeat("x", 300<<10)+`"}`), Unknown, ""},
 	}
 	for _, test := range tests {
+		if !ofRow(test.name, row) {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
 			g, posts, err := refreshWith(t, test.answer, nil)
 			e, ok := errors.AsType[*Error](err)
@@ -179,8 +184,10 @@ func packed(status int, body string) http.HandlerFunc {
 }
 
 // TestTokenAnswers reads good and bad answers with status 200. In each the
-// server has rotated the refresh token to rt-new.
-func TestTokenAnswers(t *testing.T) {
+// server has rotated the refresh token to rt-new. TestAttacks has further rows.
+func TestTokenAnswers(t *testing.T) { tokenAnswers(t, "") }
+
+func tokenAnswers(t *testing.T, row string) {
 	answer := func(members string) http.HandlerFunc {
 		return respond(200, appJSON, `{"access_token":"at-new","token_type":"Bearer","refresh_token":"rt-new"`+members+`}`)
 	}
@@ -193,33 +200,33 @@ func TestTokenAnswers(t *testing.T) {
 		class  Class // 0: good
 		life   time.Duration
 	}{
-		{"900", answer(`,"expires_in":900`), 0, 15 * time.Minute},
-		{"digits", answer(`,"expires_in":"3600"`), 0, time.Hour},
-		{"integral float", answer(`,"expires_in":3600.0`), 0, time.Hour},
-		{"exponent", answer(`,"expires_in":1e3`), 0, 1000 * time.Second},
-		{"fraction is cut off", answer(`,"expires_in":3599.9`), 0, 3599 * time.Second},
-		{"missing", answer(``), 0, 0},
-		{"null", answer(`,"expires_in":null`), 0, 0},
-		{"zero", answer(`,"expires_in":0`), 0, 0},
-		{"negative", answer(`,"expires_in":-1`), 0, 0},
-		{"wraps an int32", answer(`,"expires_in":-4294963696`), 0, 0},
-		{"1e9", answer(`,"expires_in":1000000000`), 0, 24 * time.Hour},
-		{"2^63", answer(`,"expires_in":9223372036854775808`), 0, 24 * time.Hour},
-		{"1e999", answer(`,"expires_in":1e999`), 0, 24 * time.Hour},
-		{"68 years in digits", answer(`,"expires_in":"99999999999999999999999"`), 0, 24 * time.Hour},
-		{"another spelling does not count", answer(`,"Expires_In":10,"expires_in":900`), 0, 15 * time.Minute},
-		{"word", answer(`,"expires_in":"abc"`), 0, 0},
-		{"empty string", answer(`,"expires_in":""`), 0, 0},
-		{"signed string", answer(`,"expires_in":"-5"`), 0, 0},
-		{"bool", answer(`,"expires_in":true`), 0, 0},
-		{"object", answer(`,"expires_in":{}`), 0, 0},
-		{"NaN", answer(`,"expires_in":NaN`), Unknown, 0},
-		{"bearer", token(`"at-new"`, `"bearer"`), 0, 0},
-		{"BEARER", token(`"at-new"`, `"BEARER"`), 0, 0},
-		{"mac", token(`"at-new"`, `"mac"`), Protocol, 0},
-		{"DPoP", token(`"at-new"`, `"DPoP"`), Protocol, 0},
-		{"no type", token(`"at-new"`, `null`), 0, 0},
-		{"empty type", token(`"at-new"`, `""`), 0, 0},
+		{"B5 900", answer(`,"expires_in":900`), 0, 15 * time.Minute},
+		{"B5 digits", answer(`,"expires_in":"3600"`), 0, time.Hour},
+		{"B5 integral float", answer(`,"expires_in":3600.0`), 0, time.Hour},
+		{"B5 exponent", answer(`,"expires_in":1e3`), 0, 1000 * time.Second},
+		{"B5 fraction is cut off", answer(`,"expires_in":3599.9`), 0, 3599 * time.Second},
+		{"B5 missing", answer(``), 0, 0},
+		{"B5 null", answer(`,"expires_in":null`), 0, 0},
+		{"B5 zero", answer(`,"expires_in":0`), 0, 0},
+		{"B5 negative", answer(`,"expires_in":-1`), 0, 0},
+		{"B5 wraps an int32", answer(`,"expires_in":-4294963696`), 0, 0},
+		{"B5 1e9", answer(`,"expires_in":1000000000`), 0, 24 * time.Hour},
+		{"B5 2^63", answer(`,"expires_in":9223372036854775808`), 0, 24 * time.Hour},
+		{"B5 1e999", answer(`,"expires_in":1e999`), 0, 24 * time.Hour},
+		{"B5 68 years in digits", answer(`,"expires_in":"99999999999999999999999"`), 0, 24 * time.Hour},
+		{"B7 another spelling does not count", answer(`,"Expires_In":10,"expires_in":900`), 0, 15 * time.Minute},
+		{"B5 word", answer(`,"expires_in":"abc"`), 0, 0},
+		{"B5 empty string", answer(`,"expires_in":""`), 0, 0},
+		{"B5 signed string", answer(`,"expires_in":"-5"`), 0, 0},
+		{"B5 bool", answer(`,"expires_in":true`), 0, 0},
+		{"B5 object", answer(`,"expires_in":{}`), 0, 0},
+		{"B5 NaN", answer(`,"expires_in":NaN`), Unknown, 0},
+		{"B8 bearer", token(`"at-new"`, `"bearer"`), 0, 0},
+		{"B8 BEARER", token(`"at-new"`, `"BEARER"`), 0, 0},
+		{"B8 mac", token(`"at-new"`, `"mac"`), Protocol, 0},
+		{"B8 DPoP", token(`"at-new"`, `"DPoP"`), Protocol, 0},
+		{"B8 no type", token(`"at-new"`, `null`), 0, 0},
+		{"B8 empty type", token(`"at-new"`, `""`), 0, 0},
 		{"no content type", respond(200, "", `{"access_token":"at-new","refresh_token":"rt-new"}`), 0, 0},
 		{"form", respond(200, "application/x-www-form-urlencoded", "access_token=at-new&refresh_token=rt-new&expires_in=900"), 0, 15 * time.Minute},
 		{"form called text", respond(200, "text/plain", "access_token=at-new&refresh_token=rt-new"), 0, 0},
@@ -229,22 +236,25 @@ func TestTokenAnswers(t *testing.T) {
 		{"packed", packed(200, `{"access_token":"at-new","refresh_token":"rt-new"}`), 0, 0},
 		{"nested", respond(200, appJSON, `{"ok":true,"authed_user":{"access_token":"at-new","refresh_token":"rt-new","expires_in":900}}`), 0, 15 * time.Minute},
 		{"nested twice", respond(200, appJSON, `{"a":{"access_token":"x"},"b":{"access_token":"y"},"refresh_token":"rt-new"}`), Protocol, 0},
-		{"line break in the token", token(`"at\nnew"`, `"Bearer"`), Protocol, 0},
-		{"NUL in the token", token(`"at\u0000new"`, `"Bearer"`), Protocol, 0},
-		{"space in the token", token(`"at new"`, `"Bearer"`), Protocol, 0},
-		{"not ASCII", token(`"é"`, `"Bearer"`), Protocol, 0},
-		{"16 KB token", token(`"`+strings.Repeat("a", 16<<10)+`"`, `"Bearer"`), 0, 0},
-		{"a byte more", token(`"`+strings.Repeat("a", 16<<10+1)+`"`, `"Bearer"`), Protocol, 0},
-		{"number as token", token(`5`, `"Bearer"`), Protocol, 0},
-		{"object as token", token(`{"a":"b"}`, `"Bearer"`), Protocol, 0},
-		{"empty token", token(`""`, `"Bearer"`), Protocol, 0},
-		{"a key twice", answer(`,"expires_in":900,"expires_in":5`), Protocol, 0},
-		{"access token twice", answer(`,"access_token":"evil"`), Protocol, 0},
-		{"a key twice deep down", answer(`,"extra":[{"a":1,"a":2}]`), Protocol, 0},
-		{"data behind", respond(200, appJSON, `{"access_token":"a","token_type":"Bearer","refresh_token":"rt-new"} {}`), Protocol, 0},
+		{"B9 line break in the token", token(`"at\nnew"`, `"Bearer"`), Protocol, 0},
+		{"B9 NUL in the token", token(`"at\u0000new"`, `"Bearer"`), Protocol, 0},
+		{"B9 space in the token", token(`"at new"`, `"Bearer"`), Protocol, 0},
+		{"B9 not ASCII", token(`"é"`, `"Bearer"`), Protocol, 0},
+		{"B9 16 KB token", token(`"`+strings.Repeat("a", 16<<10)+`"`, `"Bearer"`), 0, 0},
+		{"B9 a byte more", token(`"`+strings.Repeat("a", 16<<10+1)+`"`, `"Bearer"`), Protocol, 0},
+		{"B9 number as token", token(`5`, `"Bearer"`), Protocol, 0},
+		{"B9 object as token", token(`{"a":"b"}`, `"Bearer"`), Protocol, 0},
+		{"B9 empty token", token(`""`, `"Bearer"`), Protocol, 0},
+		{"B7 a key twice", answer(`,"expires_in":900,"expires_in":5`), Protocol, 0},
+		{"B7 access token twice", answer(`,"access_token":"evil"`), Protocol, 0},
+		{"B7 a key twice deep down", answer(`,"extra":[{"a":1,"a":2}]`), Protocol, 0},
+		{"B7 data behind", respond(200, appJSON, `{"access_token":"a","token_type":"Bearer","refresh_token":"rt-new"} {}`), Protocol, 0},
 		{"unknown members", answer(`,"extra":{"a":[1,{"b":null}]},"expires_in":900`), 0, 15 * time.Minute},
 	}
 	for _, test := range tests {
+		if !ofRow(test.name, row) {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
 			g, posts, err := refreshWith(t, test.answer, nil)
 			if classOf(err) != test.class {
@@ -267,7 +277,7 @@ func TestTokenAnswers(t *testing.T) {
 	}
 }
 
-func TestRefreshTokens(t *testing.T) {
+func refreshTokens(t *testing.T) {
 	for _, test := range []struct {
 		name, member string
 		class        Class
@@ -401,7 +411,7 @@ func TestTokenLife(t *testing.T) {
 	}
 }
 
-func TestRefreshIDToken(t *testing.T) {
+func refreshIDToken(t *testing.T) {
 	prev := func(s *testServer) Origin { return Origin{Identity: Identity{Issuer: s.URL, Subject: "alice"}} }
 	tests := []struct {
 		name    string
@@ -556,7 +566,7 @@ func TestAuthStyleFromDiscovery(t *testing.T) {
 	}
 }
 
-func TestRevoke(t *testing.T) {
+func revoke(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		answer http.HandlerFunc

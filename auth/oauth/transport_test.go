@@ -142,7 +142,7 @@ func TestKeptConnection(t *testing.T) {
 	}
 }
 
-func TestNotSent(t *testing.T) {
+func notSent(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -246,8 +246,8 @@ func tlsServer(t *testing.T, cert tls.Certificate, version uint16) string {
 	return s.URL
 }
 
-// TestRedirectLeaksNothing: the refresh token never reaches a second host.
-func TestRedirectLeaksNothing(t *testing.T) {
+// redirectLeaksNothing: the refresh token never reaches a second host.
+func redirectLeaksNothing(t *testing.T) {
 	var leaked atomic.Int32
 	second := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		leaked.Add(1)
@@ -287,9 +287,9 @@ func TestNoDoubleSend(t *testing.T) {
 	}
 }
 
-// TestTimeLimit: a server that drips or never answers is given up after a
+// timeLimit: a server that drips or never answers is given up after a
 // minute.
-func TestTimeLimit(t *testing.T) {
+func timeLimit(t *testing.T) {
 	silent := func(r *http.Request) (*http.Response, error) {
 		io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
@@ -340,8 +340,8 @@ func (d *drip) Read(p []byte) (int, error) {
 
 func (d *drip) Close() error { return nil }
 
-// TestHugeAnswers: neither an endless body nor a gzip bomb is read to its end.
-func TestHugeAnswers(t *testing.T) {
+// hugeAnswers: neither an endless body nor a gzip bomb is read to its end.
+func hugeAnswers(t *testing.T) {
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
 	z.Write([]byte(`{"access_token":"a","token_type":"Bearer","pad":"`))

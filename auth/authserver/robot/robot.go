@@ -73,6 +73,9 @@ func (b *Browser) Visit(ctx context.Context, u string) (Page, error) {
 		return Page{}, fmt.Errorf("robot: %w", err)
 	}
 	v := visit{Browser: b, next: step{method: http.MethodGet, url: first}, submitted: map[string]bool{}}
+	if first.Query().Has("request_uri") {
+		v.pushed = first.Host
+	}
 	for range maxSteps {
 		if done, err := v.goOn(ctx); done || err != nil {
 			return v.page, err
@@ -86,6 +89,7 @@ type visit struct {
 	*Browser
 	next      step
 	page      Page
+	pushed    string          // the server's host, if the first URL has a request_uri
 	home      *url.URL        // where the waiting program listens; nil until an address names it
 	submitted map[string]bool // by key of the action
 }
@@ -123,6 +127,11 @@ func (v *visit) arrive() {
 	to := v.next.url
 	if named, err := url.Parse(to.Query().Get("redirect_uri")); err == nil && v.home == nil && named.Host != "" {
 		v.home = named
+	}
+	// A pushed request (RFC 9126) does not name it: it is the first other server on
+	// this machine then.
+	if v.home == nil && v.pushed != "" && to.Host != v.pushed && to.Hostname() == "127.0.0.1" {
+		v.home = to
 	}
 	v.page.Arrived = v.home != nil && to.Host == v.home.Host && (v.page.Arrived || to.Path == v.home.Path)
 }

@@ -1,7 +1,8 @@
 # Doorkeeper, the OAuth engine of GitLab, as a peer of the tests: Rails in one
 # file, from Debian's packages. PORT says where it listens (its issuer names
-# it), PEER_DIR where it may write. NONCE=0 leaves Doorkeeper's own consent page,
-# which drops the nonce: a server whose ID tokens have none.
+# it), PEER_DIR where it may write, TTL how many seconds access tokens live.
+# NONCE=0 leaves Doorkeeper's own consent page, which drops the nonce: a server
+# whose ID tokens have none.
 ENV["RAILS_ENV"] = "production"
 port = Integer(ENV.fetch("PORT"))
 dir = ENV.fetch("PEER_DIR")
@@ -39,7 +40,7 @@ Person = Struct.new(:id)
 Doorkeeper.configure do
   orm :active_record
   resource_owner_authenticator { session[:user] ? Person.new(session[:user]) : redirect_to("/login?return_to=#{CGI.escape(request.fullpath)}") }
-  access_token_expires_in 900
+  access_token_expires_in Integer(ENV.fetch("TTL"))
   authorization_code_expires_in 60
   use_refresh_token
   force_ssl_in_redirect_uri false
