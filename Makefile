@@ -52,7 +52,7 @@ sim: ## play 1000 lives of 72 h with every fault; SEEDS=n plays n, SEED=n replay
 
 .PHONY: peers
 peers: ## sign in at every provider's stand-in and at the servers that are installed
-	@CURFEW_TEST_ALL=1 go test ./auth/oauth -count=1 -v -run 'TestStandIns|TestPeer|TestBrowser$$' | grep -vE '^=== |^ *--- PASS: |^ *time='
+	@CURFEW_TEST_ALL=1 go test ./auth/oauth/... -count=1 -v -run 'TestStandIns|TestPeer|TestBrowser$$' | grep -vE '^=== |^ *--- PASS: |^ *time='
 
 .PHONY: tools
 tools: setup-test ## run git, kubectl and others with tokens of Curfew: signed in and out, after an expiry, all at once
