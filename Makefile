@@ -21,7 +21,7 @@ comma := ,
 
 # The other programs need no C compiler, here or for another system. The tray on a
 # Mac does, because it speaks to Cocoa.
-PROGRAMS := ./cmd/curfew ./cmd/curfew-agent ./cmd/curfew-demo
+PROGRAMS := ./cmd/curfew ./cmd/curfew-agent ./cmd/curfew-demo ./cmd/curfew-proxy
 PURE := CGO_ENABLED=0 go build -trimpath -ldflags='-s -w'
 TRAY := $(if $(filter Darwin,$(shell uname)),$(PURE:CGO_ENABLED=0=CGO_ENABLED=1),$(PURE))
 

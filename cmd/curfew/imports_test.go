@@ -39,6 +39,8 @@ var layers = []struct {
 	{"auth/engine/clock", nil, "a clock need not know what the time is for"},
 	{"auth/engine", []string{"auth", "auth/engine/clock", "auth/engine/journal", "auth/oauth", "auth/oauth/dpop", "keystore"}, "the engine must run on machines without a display"},
 	{"auth/agent/client", []string{"auth"}, "a program that asks for tokens links only the standard library"},
+	{"auth/agent/proxy", []string{"auth"}, "where a token may go does not depend on who makes the request"},
+	{"auth/agent/mcp", []string{"auth"}, "it passes messages on, and sees no token"},
 	{"auth/agent", []string{"auth", "auth/agent/client"}, "it decides who may ask; the engine and the configuration have the answers"},
 	{"auth/authserver", nil, "the client is tested against an independent reading of the rules"},
 	{"auth/authserver/peers", nil, "servers by others know nothing of us; only tests use it"},
@@ -54,6 +56,7 @@ var layers = []struct {
 	{"ui/tools", []string{"auth", "ui/terminal"}, "the protocols need an account and a token, but not the agent"},
 	{"cmd/curfew", []string{"assets", "auth", "auth/agent/client", "ui/desktop", "ui/status", "ui/terminal", "ui/tools"}, "the command line asks the agent"},
 	{"cmd/curfew-agent", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/config", "auth/engine", "auth/engine/clock", "auth/oauth", "keystore", "ui/terminal"}, "the one program that holds tokens wires up the engine"},
+	{"cmd/curfew-proxy", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/agent/mcp", "auth/agent/proxy", "auth/oauth/peer", "ui/terminal", "ui/tools"}, "it asks the agent, as the programs would that it spares the token"},
 	{"cmd/curfew-demo", []string{"assets", "auth", "auth/agent/client", "auth/authserver", "auth/authserver/robot", "ui/terminal"}, "the demo runs the other programs, and a server for them"},
 	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent", "auth/agent/client", "ui/desktop", "ui/preferences", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
 	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent", "auth/agent/client", "ui/desktop", "ui/preferences", "ui/status", "ui/window"}, "a program that people look at holds no secret"},
@@ -79,7 +82,7 @@ var unreachable = []struct {
 
 // frontEnds show what the agent says: they reach nothing that could hold a
 // secret or read the configuration.
-var frontEnds = []string{"auth/agent/client", "ui/desktop", "ui/status", "ui/tools", "ui/tray", "ui/window", "cmd/curfew"}
+var frontEnds = []string{"auth/agent/client", "ui/desktop", "ui/status", "ui/tools", "ui/tray", "ui/window", "cmd/curfew", "cmd/curfew-proxy"}
 
 // engineRoom is what only the agent needs.
 var engineRoom = []string{
@@ -166,7 +169,7 @@ func checkUnreachable(t *testing.T, ours map[string]listed) {
 // checkPure checks that the programs that are to run anywhere need no C
 // compiler. The tray of macOS is the exception: it speaks to Cocoa.
 func checkPure(t *testing.T, system string, ours map[string]listed, all map[string]listed) {
-	programs := []string{"cmd/curfew", "cmd/curfew-agent", "cmd/curfew-demo"}
+	programs := []string{"cmd/curfew", "cmd/curfew-agent", "cmd/curfew-demo", "cmd/curfew-proxy"}
 	if system != "darwin" {
 		programs = append(programs, "cmd/curfew-tray")
 	}

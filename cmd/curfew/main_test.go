@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, commands)
 }
 
-// buildOthers builds the agent and the demo, which the commands become, and puts
+// buildOthers builds the agent, the demo and the proxy, which the commands become, and puts
 // them on PATH. It returns the folder to remove; "" in a test program that plays
 // one of the commands.
 func buildOthers() string {
@@ -67,7 +67,7 @@ func buildOthers() string {
 		if raceDetector {
 			args = append(args, "-race")
 		}
-		c := exec.Command("go", append(args, "curfew/cmd/curfew-agent", "curfew/cmd/curfew-demo")...)
+		c := exec.Command("go", append(args, "curfew/cmd/curfew-agent", "curfew/cmd/curfew-demo", "curfew/cmd/curfew-proxy")...)
 		c.Stderr = os.Stderr
 		err = c.Run()
 	}

@@ -11,8 +11,8 @@ import (
 	"curfew/auth/agent/client"
 )
 
-// The agent and the demo are separate programs: the command line links neither
-// engine nor server. These commands become them.
+// The agent, the demo and the proxy are separate programs: the command line links
+// no engine, no server and no net/http. These commands become them.
 
 func agentCommand() *cobra.Command {
 	return become("agent", "Run the agent that keeps the sessions", "curfew-agent")
@@ -24,6 +24,18 @@ func authserverCommand() *cobra.Command {
 
 func demoCommand() *cobra.Command {
 	return become("demo", "Try Curfew with its own server, in a temporary profile", "curfew-demo", "demo")
+}
+
+func (p *program) proxyCommand() *cobra.Command {
+	cmd := become("proxy", "Pass requests on to a server, with an access token", "curfew-proxy", "proxy")
+	cmd.ValidArgsFunction = p.completeName
+	return cmd
+}
+
+func (p *program) mcpCommand() *cobra.Command {
+	cmd := become("mcp", "Connect an AI tool to an MCP server, with an access token", "curfew-proxy", "mcp")
+	cmd.ValidArgsFunction = p.completeName
+	return cmd
 }
 
 // become makes a command that becomes another of Curfew's programs: the one next

@@ -46,6 +46,9 @@ var toolRuns = []struct {
 	run   string
 }{
 	{"curl", "curl", ``, ``, `curfew exec $ACCOUNT -- curl -sSf -H @{header_file} http://$HOST/api`},
+	{"curl, by proxy", "curl", ``, ``, `
+		exec 3< <(exec curfew proxy $ACCOUNT --to http://$HOST/api) && trap "kill $!" EXIT
+		read -r url <&3 && curl -sS --fail-with-body $url`},
 	{"git", "git", `git config --global user.name me`, `git`, `rm -rf repo && git clone -q http://$HOST/repo.git repo`},
 	{"skopeo", "skopeo", ``, `docker`, `skopeo inspect --raw --tls-verify=false docker://$HOST/demo:1`},
 	{"docker", "?~docker", `mkdir .docker && echo '{"auths": {"a.example": {}}, "credHelpers":{"b.example":"pass"}}' >.docker/config.json`, `docker`,
@@ -129,8 +132,8 @@ func (w *shop) canary(t *testing.T) {
 			}
 		}
 	}
-	if files == 0 || len(w.tokens["work"]) == 0 {
-		t.Errorf("%d files and %d tokens: that proves nothing", files, len(w.tokens["work"]))
+	if files == 0 || len(w.tokens) == 0 {
+		t.Errorf("%d files and tokens of %d accounts: that proves nothing", files, len(w.tokens))
 	}
 }
 
@@ -211,6 +214,7 @@ type shop struct {
 	env     []string
 	vars    map[string][]string // of each account
 	issuers map[string]*authserver.Server
+	mcp     http.Handler // behind /mcp, if there is one
 
 	mu     sync.Mutex
 	served map[string]int             // requests with a valid token, of each account
@@ -541,6 +545,10 @@ func imap(c *textproto.Conn, valid func(string) bool) {
 }
 
 func (w *shop) serve(rw http.ResponseWriter, r *http.Request) {
+	if w.mcp != nil && strings.HasPrefix(r.URL.Path, "/mcp") {
+		w.mcp.ServeHTTP(rw, r)
+		return
+	}
 	if strings.HasPrefix(r.URL.Path, "/repo.git/") {
 		http.FileServer(http.Dir(w.dir)).ServeHTTP(rw, r)
 		return

@@ -98,6 +98,16 @@ func choose(all []auth.Snapshot, named, address string) (auth.Snapshot, error) {
 	return mine[0], nil
 }
 
+// CheckHost says why the tokens of an account must not go to an address: its
+// host is not one of the account's, or the connection is not encrypted.
+func CheckHost(a auth.Snapshot, address string) error {
+	_, err := choose([]auth.Snapshot{a}, a.Name, address)
+	if errors.Is(err, errForeign) {
+		return usage(fmt.Sprintf("%q is not a web address", address), "it starts with https://")
+	}
+	return err
+}
+
 func names(all []auth.Snapshot) string {
 	var list []string
 	for _, a := range all {

@@ -1,0 +1,119 @@
+// Command curfew-proxy adds access tokens to the requests of programs that never
+// see them. `curfew proxy` and `curfew mcp` become it.
+//
+// It is a client of the agent, and holds a token only while a request needs it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"curfew/assets"
+	"curfew/auth"
+	"curfew/auth/agent/client"
+	"curfew/auth/agent/proxy"
+	"curfew/ui/terminal"
+	"curfew/ui/tools"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, agent: starting{client.NewClient("")}}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return int(terminal.Report(stderr, root.ExecuteContext(ctx)))
+}
+
+// program is one run of a proxy.
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	agent          starting
+}
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:               "curfew-proxy",
+		Short:             "Add access tokens to the requests of programs",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+		Version:           assets.Version,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: "curfew"},
+	}
+	root.SetVersionTemplate("curfew-proxy {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
+	root.AddCommand(p.proxyCommand(), p.mcpCommand())
+	return root
+}
+
+// usage is an error in the command that a person typed.
+func usage(cmd *cobra.Command, format string, args ...any) error {
+	return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf(format, args...), Hint: "see: " + cmd.CommandPath() + " --help"}
+}
+
+// transport returns what adds the tokens of an account to requests for the
+// server at address, which must be one of the account's hosts. kind names the
+// command in the log.
+func (p *program) transport(ctx context.Context, kind, account, address string) (*proxy.Transport, *url.URL, error) {
+	to, err := url.Parse(address)
+	if err == nil && to.User != nil { // and is not repeated
+		return nil, nil, &auth.Error{Kind: auth.KindBadRequest, Message: "the address has a user name or a password in it", Hint: "leave them out: the token takes their place"}
+	}
+	if err != nil || to.Host == "" || to.RawQuery != "" && kind == "proxy" || to.Fragment != "" {
+		return nil, nil, &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("%q is not the address of a server", address), Hint: "for example: https://api.example.com"}
+	}
+	s, err := p.agent.account(ctx, account)
+	if err == nil {
+		err = tools.CheckHost(s, address)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return proxy.NewTransport(p.agent, account, kind+" "+to.Host, to), to, nil
+}
+
+// starting is the agent, started when none runs.
+type starting struct{ *client.Client }
+
+// again asks a question once more if the agent had to be started.
+func again[T any](ctx context.Context, s starting, question func() (T, error)) (T, error) {
+	v, err := question()
+	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Kind != auth.KindNotRunning {
+		return v, err
+	}
+	if err := s.EnsureRunning(ctx); err != nil {
+		return v, err
+	}
+	return question()
+}
+
+func (s starting) account(ctx context.Context, name string) (auth.Snapshot, error) {
+	return again(ctx, s, func() (auth.Snapshot, error) { return s.Client.Account(ctx, name) })
+}
+
+// RequestToken is that of the agent's client.
+func (s starting) RequestToken(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
+	return again(ctx, s, func() (auth.Token, error) { return s.Client.RequestToken(ctx, name, r) })
+}
+
+// Refresh is that of the agent's client.
+func (s starting) Refresh(ctx context.Context, name, program string) (auth.Snapshot, error) {
+	return again(ctx, s, func() (auth.Snapshot, error) { return s.Client.Refresh(ctx, name, program) })
+}
