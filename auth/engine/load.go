@@ -131,6 +131,9 @@ func (a *account) dropFoundLocked(id string) {
 func (a *account) cannotLoad(err error) {
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
+	if a.storeErr == nil { // once, not at each try
+		a.m.log.Warn("a stored session cannot be loaded for now", "account", a.name, "error", err)
+	}
 	a.storeErr = err
 	a.retry = retry{at: a.clock.Now().Add(pollInterval)}
 	a.failFlightLocked(keychainError(err))

@@ -285,6 +285,9 @@ func (b *bench) check(sid string, before int) outcome {
 		_, alive := b.server.Refreshes(sid)
 		snap, aerr := b.client.Account(b.t.Context(), "work")
 		b.must(aerr)
+		if e, ok := errors.AsType[*auth.Error](err); ok && e.Kind == auth.KindKeychain {
+			return false // that is no verdict on the session: the agent asks the keychain again
+		}
 		return !b.pending() && snap.State != auth.Refreshing && (alive || err != nil)
 	})
 	if b.strict && made > before && !saved && reason(err) == auth.ByRotationLost {
@@ -694,7 +697,8 @@ func (b *bench) until(what func() bool) {
 	b.t.Helper()
 	for end := time.Now().Add(30 * time.Second); !what(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			b.t.Fatal("it never came to that")
+			log, _ := os.ReadFile(b.said)
+			b.t.Fatalf("it never came to that\n%s", log)
 		}
 	}
 }
