@@ -24,13 +24,23 @@ type SignInStarted struct {
 	Browser   []string  `json:"browser,omitempty"` // to open URL with, and its arguments; none means the person's usual one
 }
 
-// A TokenRequest asks for an access token.
+// A TokenRequest asks for an access token, or for the ID token.
 type TokenRequest struct {
 	MinValid time.Duration // how long it must still be valid; below zero: [DefaultMinValid]
 	Best     bool          // what is valid for less is better than nothing
 	MaxWait  time.Duration // for a refresh; 0: [DefaultMaxWait]
 	Program  string        // the caller, for the log
+	Exchange *Exchange     // nil: the session's own token
+	ID       bool          // the ID token (OpenID Connect) instead; MinValid holds for both
 	Proof    *ProofRequest // nil: none is wanted
+}
+
+// An Exchange asks for a token with less power, in place of the session's own
+// (RFC 8693 section 2.1). The zero value asks for another of the same power.
+type Exchange struct {
+	Audience []string `json:"audience,omitempty"` // whom it is for, by names that the server knows
+	Resource []string `json:"resource,omitempty"` // whom it is for, by addresses
+	Scope    []string `json:"scope,omitempty"`    // what it is good for; none: as the server decides
 }
 
 // A ProofRequest asks for a proof that goes with a token which is bound to a
@@ -48,14 +58,24 @@ const AnyValidity = time.Duration(-1)
 // may take longer, and goes on.
 const DefaultMaxWait = 10 * time.Second
 
-// Token is an access token on its way to the program that asked for it.
+// Token is an access token, or the ID token, on its way to the program that
+// asked for it.
 type Token struct {
 	AccessToken Secret
-	TokenType   string
+	IDToken     Secret        // zero: the request was for the access token
+	TokenType   string        // of an access token
 	ExpiresAt   time.Time     // zero: unknown
 	ExpiresIn   time.Duration // what that means now, by the same clock
 	Scope       []string
 	Proof       Secret // zero: none was asked for
+}
+
+// Value is the token that was asked for.
+func (t Token) Value() Secret {
+	if t.IDToken.IsZero() {
+		return t.AccessToken
+	}
+	return t.IDToken
 }
 
 // SignOutResult says honestly what a sign-out reached.

@@ -582,7 +582,7 @@ func (s *Server) token(r *http.Request, name string) (any, error) {
 		return nil, err
 	}
 	t, err := s.Engine.Token(r.Context(), name, auth.TokenRequest{
-		MinValid: time.Duration(in.MinValid), Best: in.Best, MaxWait: time.Duration(in.MaxWait), Program: program(r), Proof: in.DPoP,
+		MinValid: time.Duration(in.MinValid), Best: in.Best, MaxWait: time.Duration(in.MaxWait), Program: program(r), Proof: in.DPoP, ID: in.ID, Exchange: in.Exchange,
 	})
 	if err != nil {
 		return nil, err

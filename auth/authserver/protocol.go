@@ -124,7 +124,7 @@ func (s *Server) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 		"device_authorization_endpoint":         u + "/device_authorization",
 		"response_types_supported":              []string{"code"},
 		"response_modes_supported":              []string{"query"},
-		"grant_types_supported":                 []string{grantCode, grantRefresh, grantDevice},
+		"grant_types_supported":                 []string{grantCode, grantRefresh, grantDevice, grantTrade},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"ES256"},
 		"scopes_supported":                      []string{"openid", "profile", "email", "offline_access"},

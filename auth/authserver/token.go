@@ -17,7 +17,8 @@ import (
 const (
 	grantCode    = "authorization_code"
 	grantRefresh = "refresh_token"
-	grantDevice  = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628 section 3.4
+	grantTrade   = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693
+	grantDevice  = "urn:ietf:params:oauth:grant-type:device_code"    // RFC 8628 section 3.4
 )
 
 // The exact words of the session model.
@@ -79,6 +80,8 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		answer, err = s.refresh(client, f, graceOf(r.Context(), s.cfg.Grace))
 	case grant == grantDevice:
 		answer, err = s.poll(client, f)
+	case grant == grantTrade:
+		answer, err = s.trade(client, f)
 	case grant == "":
 		err = badRequest("invalid_request", "grant_type is missing.")
 	default:
@@ -95,7 +98,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 
 // grantName keeps what a stranger wrote out of logs and counters.
 func grantName(grant string) string {
-	if slices.Contains([]string{grantCode, grantRefresh, grantDevice}, grant) {
+	if slices.Contains([]string{grantCode, grantRefresh, grantDevice, grantTrade}, grant) {
 		return grant
 	}
 	return "other"
@@ -203,6 +206,46 @@ func (s *Server) refresh(client *Client, f url.Values, grace time.Duration) ([]b
 		return nil, err
 	}
 	return answer, nil
+}
+
+// trade gives another access token for an access token, for this server's API,
+// with no wider scope and no longer life (RFC 8693 section 2). The session is as
+// it was: nothing is rotated or counted.
+func (s *Server) trade(client *Client, f url.Values) ([]byte, error) {
+	const accessToken = "urn:ietf:params:oauth:token-type:access_token"
+	t, err := s.parse(f.Get("subject_token"))
+	now := s.now()
+	switch {
+	case f.Get("subject_token_type") != accessToken || f.Has("requested_token_type") && f.Get("requested_token_type") != accessToken:
+		return nil, badRequest("invalid_request", "Only access tokens are exchanged here, for access tokens.")
+	case err != nil || t.Type != typeAccess || t.ClientID != client.ID || !now.Before(t.ExpiresAt.Time):
+		return nil, badRequest("invalid_request", "The subject_token is not an access token that is valid here.")
+	}
+	for _, target := range slices.Concat(f["audience"], f["resource"]) {
+		if target != s.apiAudience() {
+			return nil, badRequest("invalid_target", "No such API is known here.") // section 2.2.2
+		}
+	}
+	scope := t.Scope
+	if f.Has("scope") {
+		scope = f.Get("scope")
+	}
+	for one := range strings.SplitSeq(scope, " ") {
+		if !slices.Contains(strings.Fields(t.Scope), one) {
+			return nil, badRequest("invalid_scope", "The subject_token has no such scope.")
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.sessions[t.Session]; v == nil || v.revoked[t.ID] {
+		return nil, badRequest("invalid_request", "The subject_token was revoked.")
+	}
+	iat, exp := now.Truncate(time.Second), t.ExpiresAt.Time
+	access, err := s.signLocked(typAccess, tokenClaims{registered(s.cfg.Issuer, t.Subject, s.apiAudience(), iat, exp), typeAccess, client.ID, scope, t.Session})
+	if err != nil {
+		return nil, fmt.Errorf("sign access token: %w", err)
+	}
+	return json.Marshal(map[string]any{"access_token": access, "issued_token_type": accessToken, "token_type": "Bearer", "expires_in": int64(exp.Sub(iat) / time.Second), "scope": scope})
 }
 
 // issueLocked makes the session's next tokens and rotates to them. scope is

@@ -7,6 +7,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/engine/clock"
+	"curfew/auth/engine/exchange"
 	"curfew/auth/engine/journal"
 	"curfew/auth/oauth"
 	"curfew/keystore"
@@ -36,7 +37,9 @@ type account struct {
 	facts   facts
 	use     use // written by callers that ask for a token
 	access  auth.Secret
-	unsaved *unsaved // an answer that could not be made durable yet
+	id      auth.Secret      // the last ID token that came; zero: none did
+	traded  *exchange.Tokens // that access was traded for; replaced with each session
+	unsaved *unsaved         // an answer that could not be made durable yet
 
 	sent     bool    // a request of the open cycle may have left the machine
 	flight   *flight // a refresh that is wanted or under way
@@ -81,7 +84,7 @@ func (m *Manager) newAccount(c auth.Account) (*account, error) {
 	if err != nil {
 		return nil, auth.Fail(auth.KindBadRequest, auth.Words(err.Error()), auth.Say("hint_providers")).Because(err)
 	}
-	return &account{m: m, name: c.Name, clock: own, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, server: server{client, bindingOf(c), false, c.RevocationReach}, loading: true}, nil
+	return &account{m: m, name: c.Name, clock: own, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, traded: new(exchange.Tokens), server: server{client, bindingOf(c), false, c.RevocationReach}, loading: true}, nil
 }
 
 func (m *Manager) clientConfig(c auth.Account, own *clock.Clock) oauth.Config {
@@ -487,8 +490,8 @@ func (a *account) recordEndLocked(rec keystore.Record, reason auth.Reason) {
 	a.m.journal.Ended(past)
 	a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: kind, Count: rec.Used, Text: auth.EndText(reason)})
 	a.dropUnsavedLocked()
-	a.rec, a.access, a.facts, a.use = nil, auth.Secret{}, facts{}, use{}
-	a.retry, a.storeErr, a.dirty = retry{}, nil, false
+	a.rec, a.access, a.id, a.facts, a.use = nil, auth.Secret{}, auth.Secret{}, facts{}, use{}
+	a.retry, a.storeErr, a.dirty, a.traded = retry{}, nil, false, new(exchange.Tokens)
 	a.failFlightLocked(endedError(a.name, reason))
 	close(a.m.sessionEnded) // what waited for that goes on
 	a.m.sessionEnded = make(chan struct{})

@@ -40,7 +40,7 @@ type unsaved struct {
 	secret, access []byte
 	meta           []byte // facts, encoded once: Commit wants the same again
 	facts          facts
-	token          auth.Secret
+	token, id      auth.Secret
 	late           bool // useless, because it had been lost for long: no fault of the server's
 	tries          int
 	at             time.Time // when to try again
@@ -303,18 +303,20 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	default:
 		f.Useless = useless{}
 	}
-	u := &unsaved{facts: f}
+	u := &unsaved{facts: f, id: a.id}
 	if !g.RefreshToken.IsZero() {
 		u.secret = pack(g.RefreshToken, g.Key)
 	}
 	if bad == nil {
 		u.token = g.AccessToken
-		u.access = []byte(g.AccessToken.Reveal())
+		if !g.IDToken.IsZero() {
+			u.id = g.IDToken
+		}
 	} else {
 		u.facts.AccessExpiresAt, u.facts.AccessLifetime, u.facts.TokenType = a.facts.AccessExpiresAt, a.facts.AccessLifetime, a.facts.TokenType
 		u.token = a.access
-		u.access = []byte(a.access.Reveal())
 	}
+	u.access = tokensToKeep(u.token, u.id)
 	a.m.mu.Lock()
 	u.late = bad != nil && resumed && f.Useless.Count == 1 && !a.sessionLocked().AccessGood(now)
 	a.use.LastActivity = now
@@ -402,7 +404,7 @@ func (a *account) save(ctx context.Context) error {
 	clear(u.secret)
 	clear(u.access)
 	used := rec.Used
-	a.rec, a.facts, a.access, a.unsaved = &rec, u.facts, u.token, nil
+	a.rec, a.facts, a.access, a.id, a.unsaved = &rec, u.facts, u.token, u.id, nil
 	a.retry, a.storeErr, a.dirty, a.forecastAt = retry{}, nil, false, time.Time{}
 	a.learnReachLocked(reachGrant)
 	program := ""

@@ -203,6 +203,19 @@ func signInError(account string, err error) *auth.Error {
 	}
 }
 
+// exchangeError says why a token could not be exchanged. It says nothing of the
+// session.
+func exchangeError(account string, err error) *auth.Error {
+	e, ok := errors.AsType[*oauth.Error](err)
+	switch {
+	case !ok: // not waited for
+		return auth.Fail(auth.KindUnavailable, auth.Say("exchange_failed", account, err), auth.Say("hint_retry")).Because(err)
+	case isTransient(err):
+		return auth.Fail(auth.KindUnavailable, auth.Say("exchange_failed", account, failureText(e)), auth.Say("hint_retry")).Because(err)
+	}
+	return auth.Fail(auth.KindRefused, auth.Say("exchange_failed", account, failureText(e)), auth.Say("hint_exchange")).Because(err)
+}
+
 // keychainFaults are what can be wrong with the keychain, and what helps.
 var keychainFaults = []struct {
 	err           error

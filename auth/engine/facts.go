@@ -45,26 +45,44 @@ func (f facts) origin(key dpop.Key) oauth.Origin {
 }
 
 // pack joins what the keychain keeps of a session: its token, and the key that
-// the token is bound to. No token has a line break.
+// the token is bound to.
 func pack(token auth.Secret, key dpop.Key) []byte {
-	if key.IsZero() {
-		return []byte(token.Reveal())
+	return join(token, key.Secret())
+}
+
+// join is a secret, and on a second line the one that goes with it, if there is
+// one. No secret has a line break.
+func join(first, second auth.Secret) []byte {
+	if second.IsZero() {
+		return []byte(first.Reveal())
 	}
-	return []byte(token.Reveal() + "\n" + key.Secret().Reveal())
+	return []byte(first.Reveal() + "\n" + second.Reveal())
+}
+
+// tokensToKeep are the access token and the ID token, or the first alone where
+// both are more than the store keeps.
+func tokensToKeep(access, id auth.Secret) []byte {
+	if both := join(access, id); len(both) <= keystore.MaxSecret {
+		return both
+	}
+	return join(access, auth.Secret{})
+}
+
+// split is the reverse of join, and clears its argument.
+func split(joined []byte) (first, second auth.Secret) {
+	defer clear(joined)
+	one, two, _ := strings.Cut(string(joined), "\n")
+	return auth.NewSecret(one), auth.NewSecret(two)
 }
 
 // unpack is the reverse of pack, and clears its argument.
 func unpack(secret []byte) (auth.Secret, dpop.Key) {
-	defer clear(secret)
-	token, text, bound := strings.Cut(string(secret), "\n")
-	if !bound {
-		return auth.NewSecret(token), dpop.Key{}
-	}
-	key, err := dpop.ReadKey(text)
-	if err != nil { // the store has authenticated it, so nobody else wrote this
+	token, text := split(secret)
+	key, err := dpop.ReadKey(text.Reveal())
+	if err != nil { // there is none: the store has authenticated it, so nobody else wrote this
 		key = dpop.Key{}
 	}
-	return auth.NewSecret(token), key
+	return token, key
 }
 
 // factsVersion is the format of facts. It grows when an older program would

@@ -53,15 +53,15 @@ func (a *account) load(ctx context.Context) {
 	} else if err != nil {
 		m.log.Error("the facts of a session cannot be read", "account", a.name, "error", err)
 	}
-	read := m.store.Access
-	if facts.NoRefresh {
-		read = m.store.Secret
+	kept, err := m.store.Access(ctx, rec.ID)
+	token, id := split(kept)
+	if err == nil && facts.NoRefresh {
+		kept, err = m.store.Secret(ctx, rec.ID)
+		token, _ = unpack(kept)
 	}
-	access, err := read(ctx, rec.ID)
 	if err != nil {
 		m.log.Warn("the kept access token cannot be read", "account", a.name, "error", err)
 	}
-	token, _ := unpack(access)
 	m.mu.Lock()
 	if facts.Bound != a.server.bound {
 		m.mu.Unlock()
@@ -75,7 +75,7 @@ func (a *account) load(ctx context.Context) {
 		m.retireLocked(*a.rec, endReplaced)
 	}
 	a.dropUnsavedLocked()
-	a.rec, a.facts, a.use, a.access = &rec, facts, facts.Use, token
+	a.rec, a.facts, a.use, a.access, a.id = &rec, facts, facts.Use, token, id
 	a.forgetFutureLocked(a.clock.Now())
 	a.retry, a.storeErr, a.sent = retry{}, nil, false
 	if rec.Pending { // the agent died in a cycle: its request may have left and been answered

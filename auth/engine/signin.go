@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/exchange"
 	"curfew/auth/oauth"
 	"curfew/keystore"
 )
@@ -264,7 +265,7 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	meta := f.encode(u)
 	m.mu.Unlock()
 	rec, err := m.store.Create(context.WithoutCancel(ctx), a.name, now,
-		pack(secret, g.Key), []byte(g.AccessToken.Reveal()), meta)
+		pack(secret, g.Key), tokensToKeep(g.AccessToken, g.IDToken), meta)
 	if err != nil {
 		a.revokeGrant(g)
 		return keychainError(err)
@@ -280,7 +281,8 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 		words = auth.Say("event_replaced", words, a.facts.Identity.Display)
 	}
 	a.dropUnsavedLocked()
-	a.rec, a.facts, a.use, a.access, a.found = &rec, f, u, g.AccessToken, nil
+	a.traded = new(exchange.Tokens)
+	a.rec, a.facts, a.use, a.access, a.id, a.found = &rec, f, u, g.AccessToken, g.IDToken, nil
 	a.retry, a.storeErr, a.dirty, a.noted, a.forecastAt = retry{}, nil, false, now, time.Time{}
 	a.failFlightLocked(nil) // callers that waited for a refresh get the new token
 	if old != nil {

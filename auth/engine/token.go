@@ -8,6 +8,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/engine/clock"
+	"curfew/auth/engine/exchange"
 	"curfew/auth/oauth"
 	"curfew/auth/oauth/dpop"
 )
@@ -20,10 +21,39 @@ func (m *Manager) Token(ctx context.Context, name string, r auth.TokenRequest) (
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.MaxWait, auth.DefaultMaxWait))
 	defer cancel()
 	t, err := m.awaitToken(ctx, name, r)
+	switch {
+	case err != nil:
+	case r.ID:
+		return m.idToken(name, r)
+	case r.Exchange != nil:
+		t, err = m.exchange(ctx, name, r)
+	}
 	if err == nil && r.Proof != nil {
 		err = m.prove(ctx, name, &t, *r.Proof)
 	}
 	return t, err
+}
+
+// idToken returns the ID token of the last answer that had one. It costs no
+// refresh of its own: some servers give ID tokens that live for two minutes.
+func (m *Manager) idToken(name string, r auth.TokenRequest) (auth.Token, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, err := m.accountLocked(name)
+	if err != nil {
+		return auth.Token{}, err
+	}
+	end := oauth.IDTokenEnd(a.id)
+	left := end.Sub(a.clock.Now())
+	switch {
+	case a.id.IsZero():
+		return auth.Token{}, auth.Fail(auth.KindRefused, auth.Say("id_token_none", name), auth.Say("hint_id_token_none", name))
+	case left <= 0:
+		return auth.Token{}, auth.Fail(auth.KindUnavailable, auth.Say("id_token_expired", name), auth.Say("hint_id_token", name))
+	case left < r.MinValid && !r.Best:
+		return auth.Token{}, auth.Fail(auth.KindUnavailable, auth.Say("id_token_short", name, auth.SpanText(left)), auth.Say("hint_id_token", name))
+	}
+	return auth.Token{IDToken: a.id, ExpiresAt: end, ExpiresIn: left}, nil
 }
 
 // awaitToken returns the token of a request, after a refresh if it takes one.
@@ -40,27 +70,80 @@ func (m *Manager) awaitToken(ctx context.Context, name string, r auth.TokenReque
 	}
 }
 
-// prove adds a proof for one request with t, which must be bound to a key.
-func (m *Manager) prove(ctx context.Context, name string, t *auth.Token, p auth.ProofRequest) error {
-	var id string
-	var now time.Time
+// exchange trades the session's access token for another. That is not a
+// refresh, and costs none.
+func (m *Manager) exchange(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
+	var a *account
+	m.locked(func() { a = m.accounts[name] })
+	if a == nil {
+		return auth.Token{}, notSignedIn(name, "")
+	}
+	server, err := a.dial(ctx)
+	if err != nil {
+		return auth.Token{}, keychainError(err)
+	}
+	key, err := m.key(ctx, name)
+	if err != nil {
+		return auth.Token{}, err
+	}
+	var access auth.Secret // with kept, of one session
+	var kept *exchange.Tokens
+	var from oauth.Origin
 	m.locked(func() {
-		if a := m.accounts[name]; a != nil && a.rec != nil && a.facts.TokenType == dpop.TokenType {
-			id, now = a.rec.ID, a.clock.Now()
+		switch {
+		case a.rec == nil || a.leaving > 0:
+			err = a.noSessionErrorLocked()
+		case server.bound != a.facts.Bound:
+			err = bindingError(name)
+		default:
+			access, kept, from = a.access, a.traded, a.facts.origin(key)
 		}
 	})
-	var key dpop.Key
-	if id != "" {
-		secret, err := m.store.Secret(ctx, id)
-		if err != nil {
-			return keychainError(err)
+	if err != nil {
+		return auth.Token{}, err
+	}
+	g, traded, err := kept.Get(ctx, *r.Exchange, r.MinValid, a.clock.Now, func() (oauth.Grant, error) {
+		return server.Exchange(ctx, exchange.Form(*r.Exchange, access), r.Exchange.Scope, from)
+	})
+	if err != nil {
+		return auth.Token{}, exchangeError(name, err)
+	}
+	now := a.clock.Now()
+	if traded {
+		m.journal.Add(auth.Event{At: now, Account: name, Kind: auth.EventToken, Program: r.Program, Text: auth.Say("event_exchanged", cmp.Or(r.Program, "curfew"))})
+	}
+	return auth.Token{AccessToken: g.AccessToken, TokenType: g.TokenType, ExpiresAt: g.ExpiresAt, ExpiresIn: max(0, g.ExpiresAt.Sub(now)), Scope: g.Scope}, nil
+}
+
+// key is the key that the account's tokens are bound to, or zero.
+func (m *Manager) key(ctx context.Context, name string) (dpop.Key, error) {
+	var id string
+	m.locked(func() {
+		if a := m.accounts[name]; a != nil && a.rec != nil && a.facts.TokenType == dpop.TokenType {
+			id = a.rec.ID
 		}
-		_, key = unpack(secret)
+	})
+	if id == "" {
+		return dpop.Key{}, nil
+	}
+	secret, err := m.store.Secret(ctx, id)
+	if err != nil {
+		return dpop.Key{}, keychainError(err)
+	}
+	_, key := unpack(secret)
+	return key, nil
+}
+
+// prove adds a proof for one request with t, which must be bound to a key.
+func (m *Manager) prove(ctx context.Context, name string, t *auth.Token, p auth.ProofRequest) error {
+	key, err := m.key(ctx, name)
+	if err != nil {
+		return err
 	}
 	if key.IsZero() {
 		return auth.Fail(auth.KindBadRequest, auth.Say("token_not_bound", name), auth.Say("hint_dpop", name, name))
 	}
-	proof, err := key.Proof(dpop.Request{Method: p.Method, URL: p.URL, Nonce: p.Nonce, AccessToken: t.AccessToken}, now)
+	proof, err := key.Proof(dpop.Request{Method: p.Method, URL: p.URL, Nonce: p.Nonce, AccessToken: t.AccessToken}, m.clock.Now())
 	if err != nil {
 		return auth.Fail(auth.KindBadRequest, auth.Say("no_proof", err), auth.Say("hint_url")).Because(err)
 	}

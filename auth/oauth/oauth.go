@@ -93,6 +93,7 @@ type Grant struct {
 	ExpiresAt    time.Time     // by the clock of ReceivedAt; before it where a server repeated an old answer; zero if unknown
 	Scope        []string      // as granted; nil: as asked (RFC 6749 section 5.1)
 	Identity     Identity      // zero where no ID token came
+	IDToken      auth.Secret   // that Identity is from; zero: none came that could be verified
 	Endpoints    Endpoints     // that gave it, and that take it back
 	Bounds       auth.Bounds
 }

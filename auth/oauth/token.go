@@ -36,7 +36,9 @@ type answer struct {
 // An error may come with a grant that holds the refresh token alone: the old
 // one may be spent, so the new one must be saved whatever else is wrong.
 func (c *Client) requestTokens(ctx context.Context, op string, m *metadata, form url.Values, key dpop.Key) (answer, *Error) {
-	c.addResource(form)
+	if op != tokenExchange { // which says itself what its token is for
+		c.addResource(form)
+	}
 	r, failed := c.post(ctx, op, m, m.token, form, key)
 	if failed == nil && c.wantsNonce(r) && !key.IsZero() { // it has looked at nothing else
 		r, failed = c.post(ctx, op, m, m.token, form, key)
@@ -296,7 +298,7 @@ func (c *Client) finishSignIn(ctx context.Context, op string, m *metadata, a ans
 		})
 		switch {
 		case failed == nil:
-			grant.Identity = identity
+			grant.Identity, grant.IDToken = identity, a.idToken
 		case asked:
 			return grant.rotatedOnly(), failed
 		default:
@@ -354,7 +356,7 @@ func (c *Client) Refresh(ctx context.Context, rt auth.Secret, from Origin) (Gran
 	})
 	switch {
 	case failed == nil:
-		grant.Identity = identity
+		grant.Identity, grant.IDToken = identity, a.idToken
 		return grant, nil
 	case errors.Is(failed, ErrSubjectChanged):
 		return grant, failed
@@ -372,6 +374,32 @@ func (c *Client) refreshAt(ctx context.Context, m *metadata, rt auth.Secret, fro
 	}
 	c.warmKeys(ctx, m)
 	return c.requestTokens(ctx, "refresh", m, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {rt.Reveal()}}, from.Key)
+}
+
+const tokenExchange = "token exchange"
+
+// Exchange trades a session's access token, which form has, for another (RFC
+// 8693). The refresh token is not sent.
+func (c *Client) Exchange(ctx context.Context, form url.Values, scope []string, from Origin) (Grant, error) {
+	m, failed := c.discover(ctx)
+	if failed == nil && !from.allows(m, m.token) {
+		failed = &Error{Op: tokenExchange, Server: hostOf(m.token), Class: HeldBack, Err: errElsewhere(m, m.token)}
+	}
+	if failed != nil {
+		return Grant{}, failed
+	}
+	form.Set("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange")
+	if len(scope) > 0 {
+		form.Set("scope", c.joinScopes(scope))
+	}
+	a, failed := c.requestTokens(ctx, tokenExchange, m, form, from.Key)
+	if failed == nil {
+		return a.grant, nil
+	}
+	if failed.Class == Dead { // the access token, or the request: the session is not asked about
+		failed.Class = HeldBack
+	}
+	return Grant{}, failed
 }
 
 // allows reports whether a session's refresh token may go to an endpoint that
@@ -428,6 +456,13 @@ func tokenLife(g Grant, serverTime time.Time, most time.Duration) (issued time.D
 		return 0, time.Time{}
 	}
 	return issued, g.ReceivedAt.Add(left)
+}
+
+// IDTokenEnd is when an ID token expires, by its server's clock. It is the zero
+// time for what is not an ID token.
+func IDTokenEnd(token auth.Secret) time.Time {
+	end, _ := unverifiedClaims(token).unixTime("exp")
+	return end
 }
 
 // unverifiedClaims returns the claims of a token that is a JWT, nil of any

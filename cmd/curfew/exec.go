@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +17,8 @@ import (
 func (p *program) execCommand() *cobra.Command {
 	life := terminal.NotGiven
 	var variables []string
+	var exchange func() *auth.Exchange
+	id := false
 	cmd := &cobra.Command{
 		Use:   "exec NAME [--env VARIABLE]... -- COMMAND...",
 		Short: "Run a command that can read an access token",
@@ -53,10 +54,12 @@ the environment, where your other programs can see it too.`,
 		},
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.exec(cmd.Context(), args[0], args[1:], life.Duration(), variables)
+			return p.exec(cmd.Context(), args[0], args[1:], auth.TokenRequest{MinValid: life.Duration(), ID: id, Exchange: exchange()}, variables)
 		},
 	}
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be valid (default 60s)")
+	exchange = exchangeFlags(cmd)
+	cmd.Flags().BoolVar(&id, "id", false, "hand out the ID token instead of the access token")
 	cmd.Flags().StringArrayVar(&variables, "env", nil, "put the token into this `VARIABLE` of the environment too")
 	return cmd
 }
@@ -71,18 +74,17 @@ func isVariable(name string) bool {
 	return name != ""
 }
 
-func (p *program) exec(ctx context.Context, name string, command []string, minValid time.Duration, variables []string) error {
+func (p *program) exec(ctx context.Context, name string, command []string, r auth.TokenRequest, variables []string) error {
 	path, err := exec.LookPath(command[0])
 	if err != nil {
 		return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("there is no command %q", command[0]), Hint: "give a path, or put its directory in PATH"}
 	}
-	t, err := ask(ctx, p, func() (auth.Token, error) {
-		return p.client.Token(ctx, name, minValid, filepath.Base(path))
-	})
+	r.Program = filepath.Base(path)
+	t, err := ask(ctx, p, func() (auth.Token, error) { return p.client.RequestToken(ctx, name, r) })
 	if err != nil {
 		return err
 	}
-	token := t.AccessToken.Reveal()
+	token := t.Value().Reveal()
 	args, tokenFile, done, err := heldFor(command, token)
 	defer done()
 	if err != nil {

@@ -33,8 +33,10 @@ under hosts in config.toml. A host that no account lists gets no token.`,
 	}
 	for _, tool := range tools.Names() {
 		var account string
+		var id bool
+		var exchange func() *auth.Exchange
 		sub := &cobra.Command{
-			Use:   tool + " [--account NAME] [ARGUMENT]...",
+			Use:   tool + " [--account NAME] [OPTION]... [ARGUMENT]...",
 			Short: "Answer " + tool,
 			RunE: func(cmd *cobra.Command, args []string) error {
 				if account != "" {
@@ -43,7 +45,7 @@ under hosts in config.toml. A host that no account lists gets no token.`,
 					}
 				}
 				err := tools.Help(cmd.Context(), starting{p}, tool, tools.Call{
-					Account: account, Args: args, Stdin: p.stdin, Stdout: p.stdout, Env: os.Getenv,
+					Account: account, ID: id, Exchange: exchange(), Args: args, Stdin: p.stdin, Stdout: p.stdout, Env: os.Getenv,
 				})
 				if err != nil && tools.Hides(tool) {
 					p.tellPerson(err)
@@ -54,6 +56,8 @@ under hosts in config.toml. A host that no account lists gets no token.`,
 		}
 		sub.Flags().SetInterspersed(false) // what follows is the tool's own
 		sub.Flags().StringVar(&account, "account", "", "this account `NAME`, if the host does not choose one")
+		exchange = exchangeFlags(sub)
+		sub.Flags().BoolVar(&id, "id", false, "answer with the ID token instead of the access token")
 		cmd.AddCommand(sub)
 	}
 	return cmd

@@ -17,9 +17,9 @@ import (
 func (p *program) setupCommand() *cobra.Command {
 	var account string
 	var hosts []string
-	var write, undo bool
+	var write, undo, id bool
 	cmd := &cobra.Command{
-		Use:   "setup [TOOL] [--account NAME] [--host HOST]... [--write | --undo]",
+		Use:   "setup [TOOL] [--account NAME] [--host HOST]... [--id] [--write | --undo]",
 		Short: "Show how to tell git, kubectl, docker and others to use an account",
 		Long: `Show which tools are on this machine, or how to tell one of them to use an
 account.
@@ -36,7 +36,7 @@ puts that back. A host that is new to the account is added to its hosts.`,
 			if write && undo {
 				return usage(cmd, "--write and --undo exclude each other")
 			}
-			if len(args) == 0 && (write || undo || account != "" || len(hosts) > 0) {
+			if len(args) == 0 && (write || undo || id || account != "" || len(hosts) > 0) {
 				return usage(cmd, "missing tool")
 			}
 			return nil
@@ -63,7 +63,7 @@ puts that back. A host that is new to the account is added to its hosts.`,
 			if len(all) == 0 {
 				all = s.Hosts
 			}
-			plan, err := tools.NewPlan(args[0], s.Name, all)
+			plan, err := tools.NewPlan(args[0], s.Name, all, id)
 			if err != nil {
 				return err
 			}
@@ -72,6 +72,7 @@ puts that back. A host that is new to the account is added to its hosts.`,
 	}
 	cmd.Flags().StringVar(&account, "account", "", "the tool gets the tokens of the account `NAME`")
 	cmd.Flags().StringArrayVar(&hosts, "host", nil, "only for this `HOST` (default: all hosts of the account)")
+	cmd.Flags().BoolVar(&id, "id", false, "the tool gets the ID token instead of the access token")
 	cmd.Flags().BoolVar(&write, "write", false, "change the tool's configuration")
 	cmd.Flags().BoolVar(&undo, "undo", false, "put back what --write changed")
 	cmd.RegisterFlagCompletionFunc("account", func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
@@ -96,6 +97,9 @@ func (p *program) setup(ctx context.Context, plan tools.Plan, s auth.Snapshot, w
 			if !slices.Contains(s.Hosts, host) {
 				command.WriteString(" --host " + host)
 			}
+		}
+		if plan.ID {
+			command.WriteString(" --id")
 		}
 		p.hint("have it done: %s --write", command.String())
 		_, err = p.stdout.Write([]byte(text))

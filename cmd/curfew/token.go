@@ -17,8 +17,9 @@ import (
 )
 
 func (p *program) tokenCommand() *cobra.Command {
-	life, wait, best := terminal.NotGiven, terminal.NotGiven, false
+	life, wait, best, id := terminal.NotGiven, terminal.NotGiven, false, false
 	var method, nonce string
+	var exchange func() *auth.Exchange
 	cmd := &cobra.Command{
 		Use:   "token NAME",
 		Short: "Print an access token, nothing else",
@@ -26,6 +27,8 @@ func (p *program) tokenCommand() *cobra.Command {
   curfew exec work -- curl -H @{header_file} https://api.example.com/me`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case id && (method != "" || exchange() != nil):
+				return usage(cmd, "--id and an option for another access token exclude each other")
 			case method == "":
 				return oneName(cmd, args)
 			case len(args) != 2:
@@ -35,7 +38,7 @@ func (p *program) tokenCommand() *cobra.Command {
 		},
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r := auth.TokenRequest{MinValid: life.Duration(), Best: best, MaxWait: max(0, wait.Duration()), Program: caller()}
+			r := auth.TokenRequest{MinValid: life.Duration(), Best: best, MaxWait: max(0, wait.Duration()), Program: caller(), ID: id, Exchange: exchange()}
 			if method != "" {
 				r.Proof = &auth.ProofRequest{Method: method, URL: args[1], Nonce: nonce}
 			}
@@ -46,11 +49,28 @@ func (p *program) tokenCommand() *cobra.Command {
 	cmd.Flags().StringVar(&nonce, "nonce", "", "the `NONCE` that the API's DPoP-Nonce header asked for")
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be valid (default 60s)")
 	cmd.Flags().BoolVar(&best, "best", false, "accept a token that is valid for less than --min-valid")
+	cmd.Flags().BoolVar(&id, "id", false, "print the ID token of the last sign-in or refresh that brought one; it costs no refresh")
+	exchange = exchangeFlags(cmd)
 	cmd.Flags().Var(&wait, "max-wait", "how long to wait for a refresh (default 10s)")
 	return p.addJSON(cmd)
 }
 
-// token prints an access token.
+// exchangeFlags adds the options for a token with less power. The function that
+// it returns gives what was asked for; nil means nothing was.
+func exchangeFlags(cmd *cobra.Command) func() *auth.Exchange {
+	var e auth.Exchange
+	cmd.Flags().StringArrayVar(&e.Audience, "audience", nil, "exchange the token for one that only the program called `NAME` takes (RFC 8693); it costs no refresh")
+	cmd.Flags().StringArrayVar(&e.Resource, "resource", nil, "exchange the token for one that only the API at this `URI` takes")
+	cmd.Flags().StringArrayVar(&e.Scope, "scope", nil, "exchange the token for one with this `SCOPE` only")
+	return func() *auth.Exchange {
+		if len(e.Audience)+len(e.Resource)+len(e.Scope) == 0 {
+			return nil
+		}
+		return &e
+	}
+}
+
+// token prints an access token, or the ID token.
 func (p *program) token(ctx context.Context, name string, r auth.TokenRequest) error {
 	t, err := ask(ctx, p, func() (auth.Token, error) { return p.client.RequestToken(ctx, name, r) })
 	if err != nil {
@@ -59,7 +79,7 @@ func (p *program) token(ctx context.Context, name string, r auth.TokenRequest) e
 	if p.json {
 		return p.printJSON(client.NewTokenAnswer(t), false)
 	}
-	if _, err = fmt.Fprintln(p.stdout, t.AccessToken.Reveal()); err == nil && !t.Proof.IsZero() {
+	if _, err = fmt.Fprintln(p.stdout, t.Value().Reveal()); err == nil && !t.Proof.IsZero() {
 		_, err = fmt.Fprintln(p.stdout, t.Proof.Reveal())
 	}
 	return err

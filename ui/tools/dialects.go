@@ -25,9 +25,9 @@ var dialects = map[string]dialect{
 	"kubectl":   {read: readKubectl, answer: answerKubectl},
 	"mail":      {read: readMail, answer: answerMail, hides: true},
 	"netrc":     {read: readNetrc, answer: answerNetrc, denies: true},
-	"npm":       {read: readNothing, answer: func(g grant) string { return "Bearer " + g.AccessToken.Reveal() + "\n" }, hides: true},
+	"npm":       {read: readNothing, answer: func(g grant) string { return "Bearer " + g.Value().Reveal() + "\n" }, hides: true},
 	"pip":       {read: readKeyring, answer: answerKeyring, denies: true},
-	"terraform": {read: readTerraform, answer: func(g grant) string { return line(map[string]string{"token": g.AccessToken.Reveal()}) }, foreign: "{}\n", hides: true},
+	"terraform": {read: readTerraform, answer: func(g grant) string { return line(map[string]string{"token": g.Value().Reveal()}) }, foreign: "{}\n", hides: true},
 }
 
 // badRequest is what a tool gets that does not speak its own protocol.
@@ -114,7 +114,7 @@ func readGit(in *input) (question, error) {
 }
 
 func answerGit(g grant) string {
-	text := fmt.Sprintf("username=%s\npassword=%s\n", userName(g), g.AccessToken.Reveal())
+	text := fmt.Sprintf("username=%s\npassword=%s\n", userName(g), g.Value().Reveal())
 	if !g.ExpiresAt.IsZero() {
 		text += fmt.Sprintf("password_expiry_utc=%d\n", g.ExpiresAt.Unix())
 	}
@@ -144,7 +144,7 @@ func answerDocker(g grant) string {
 	if g.account.Provider == "google" {
 		user = "oauth2accesstoken"
 	}
-	return line(struct{ ServerURL, Username, Secret string }{g.more["server"], user, g.AccessToken.Reveal()})
+	return line(struct{ ServerURL, Username, Secret string }{g.more["server"], user, g.Value().Reveal()})
 }
 
 // readKubectl reads the ExecCredential in kubectl's environment, which names
@@ -173,7 +173,7 @@ func answerKubectl(g grant) string {
 		APIVersion string `json:"apiVersion"`
 		Kind       string `json:"kind"`
 		Status     status `json:"status"`
-	}{g.more["version"], "ExecCredential", status{g.AccessToken.Reveal(), g.until()}})
+	}{g.more["version"], "ExecCredential", status{g.Value().Reveal(), g.until()}})
 }
 
 // readGo: see `go help goauth`. Before its first request Go names no URL.
@@ -189,7 +189,7 @@ func answerGo(g grant) string {
 	if err != nil {
 		return ""
 	}
-	return u.Scheme + "://" + u.Host + "\n\nAuthorization: Bearer " + g.AccessToken.Reveal() + "\n\n"
+	return u.Scheme + "://" + u.Host + "\n\nAuthorization: Bearer " + g.Value().Reveal() + "\n\n"
 }
 
 // readCargo: https://doc.rust-lang.org/cargo/reference/credential-provider-protocol.html.
@@ -218,7 +218,7 @@ func answerCargo(g grant) string {
 		Expiration  int64  `json:"expiration,omitempty"`
 		Independent bool   `json:"operation_independent"`
 	}
-	answer := ok{"get", "Bearer " + g.AccessToken.Reveal(), "never", 0, true}
+	answer := ok{"get", "Bearer " + g.Value().Reveal(), "never", 0, true}
 	if end := g.until(); !end.IsZero() {
 		answer.Cache, answer.Expiration = "expires", end.Unix()
 	}
@@ -259,9 +259,9 @@ func readKeyring(in *input) (question, error) {
 
 func answerKeyring(g grant) string {
 	if g.more["mode"] == "creds" {
-		return userName(g) + "\n" + g.AccessToken.Reveal() + "\n"
+		return userName(g) + "\n" + g.Value().Reveal() + "\n"
 	}
-	return g.AccessToken.Reveal() + "\n"
+	return g.Value().Reveal() + "\n"
 }
 
 // readTerraform: the protocol of Terraform's and OpenTofu's credentials helpers.
@@ -276,7 +276,7 @@ func readTerraform(in *input) (question, error) {
 // https://google.aip.dev/auth/4117.
 func readGoogle(in *input) (question, error) {
 	kind := in.env("GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE")
-	return question{more: map[string]string{"type": cmp.Or(kind, "urn:ietf:params:oauth:token-type:jwt")}}, nil
+	return question{id: kind == "urn:ietf:params:oauth:token-type:id_token", more: map[string]string{"type": cmp.Or(kind, "urn:ietf:params:oauth:token-type:jwt")}}, nil
 }
 
 func answerGoogle(g grant) string {
@@ -286,7 +286,7 @@ func answerGoogle(g grant) string {
 		Type    string `json:"token_type"`
 		Token   string `json:"id_token"`
 		Expires int64  `json:"expiration_time"`
-	}{1, true, g.more["type"], g.AccessToken.Reveal(), max(0, g.until().Unix())})
+	}{1, true, g.more["type"], g.Value().Reveal(), max(0, g.until().Unix())})
 }
 
 func refuseGoogle(_ question, e *auth.Error) string {
@@ -314,7 +314,7 @@ func readBazel(in *input) (question, error) {
 }
 
 func answerBazel(g grant) string {
-	return line(bazelAnswer{map[string][]string{"Authorization": {"Bearer " + g.AccessToken.Reveal()}}, g.until()})
+	return line(bazelAnswer{map[string][]string{"Authorization": {"Bearer " + g.Value().Reveal()}}, g.until()})
 }
 
 // readMail: most mail programs want the token alone. The others name a SASL
@@ -331,7 +331,7 @@ func readMail(in *input) (question, error) {
 
 // answerMail: RFC 7628 section 3.1, and Google's older XOAUTH2.
 func answerMail(g grant) string {
-	token := g.AccessToken.Reveal()
+	token := g.Value().Reveal()
 	response := "auth=Bearer " + token + "\x01\x01"
 	switch g.more["mechanism"] {
 	case "xoauth2":
@@ -355,7 +355,7 @@ func readNetrc(in *input) (question, error) {
 
 func answerNetrc(g grant) string {
 	host, _, _ := strings.Cut(g.more["host"], ":") // .netrc knows no ports
-	return fmt.Sprintf("machine %s login %s password %s\n", host, userName(g), g.AccessToken.Reveal())
+	return fmt.Sprintf("machine %s login %s password %s\n", host, userName(g), g.Value().Reveal())
 }
 
 func readNothing(*input) (question, error) { return question{}, nil }

@@ -22,17 +22,21 @@ type Plan struct {
 	Tool    Tool
 	Account string
 	Hosts   []string
+	ID      bool   // the tool gets the ID token
 	Curfew  string // how to start curfew
 	Home    string
 }
 
 // NewPlan looks at this machine for the rest of a plan.
-func NewPlan(tool, account string, hosts []string) (Plan, error) {
+func NewPlan(tool, account string, hosts []string, id bool) (Plan, error) {
 	i := slices.IndexFunc(table, func(t Tool) bool { return t.Name == tool })
 	if i < 0 {
 		return Plan{}, usage(fmt.Sprintf("there is no tool %q", tool), "see: curfew setup")
 	}
-	p := Plan{Tool: table[i], Account: account, Hosts: hosts, Curfew: "curfew"}
+	if t := table[i]; id && !strings.Contains(strings.Join(append(t.Commands, t.Text), " "), "{id") {
+		return Plan{}, usage(tool+" takes access tokens only", "leave --id out")
+	}
+	p := Plan{Tool: table[i], Account: account, Hosts: hosts, ID: id, Curfew: "curfew"}
 	self, err := os.Executable()
 	if err == nil {
 		p.Home, err = os.UserHomeDir()
@@ -68,7 +72,11 @@ func (p Plan) fill(text, host string) string {
 	if u, err := url.Parse("http://" + host); err == nil && isLoopback(u) {
 		scheme = "http"
 	}
-	return strings.NewReplacer("{curfew}", p.Curfew, "{account}", p.Account, "{host}", host, "{url}", scheme+"://"+host, "{link}", p.link()).Replace(text)
+	comma, space := "", ""
+	if p.ID {
+		comma, space = "--id,", "--id "
+	}
+	return strings.NewReplacer("{id,}", comma, "{id }", space, "{curfew}", p.Curfew, "{account}", p.Account, "{host}", host, "{url}", scheme+"://"+host, "{link}", p.link()).Replace(text)
 }
 
 // each fills in a text, once or for each host.

@@ -23,7 +23,7 @@ func profile(t *testing.T) string {
 
 func plan(t *testing.T, tool string, hosts ...string) Plan {
 	t.Helper()
-	p, err := NewPlan(tool, "work", hosts)
+	p, err := NewPlan(tool, "work", hosts, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ package tools
 //	{host}     is a host of the account; what names it is there for each of them
 //	{url}      is the address of that host: https, or http on this machine
 //	{link}     is the path of the link
+//	{id,}      is the option for the ID token, if that is wanted, and a comma; {id } is that and a space
 //
 // A file is a path from the home directory, or begins with a variable of the
 // environment, which must be set. The first that can be made out is the one.
@@ -44,13 +45,13 @@ var table = []Tool{
 		Name: "kubectl", Programs: []string{"kubectl"},
 		Files: []string{"$KUBECONFIG", ".kube/config"},
 		Commands: []string{
-			`kubectl config set-credentials curfew-{account} --exec-api-version=client.authentication.k8s.io/v1beta1 "--exec-command={curfew}" --exec-arg=helper,kubectl,--account,{account}`,
+			`kubectl config set-credentials curfew-{account} --exec-api-version=client.authentication.k8s.io/v1beta1 "--exec-command={curfew}" --exec-arg=helper,kubectl,{id,}--account,{account}`,
 			`kubectl config set-context --current --user=curfew-{account}`,
 		},
 		Probe: `kubectl config current-context`,
 		Fresh: []string{
 			`kubectl config set-cluster curfew-{account} --server=https://{host}`,
-			`kubectl config set-credentials curfew-{account} --exec-api-version=client.authentication.k8s.io/v1beta1 "--exec-command={curfew}" --exec-arg=helper,kubectl,--account,{account}`,
+			`kubectl config set-credentials curfew-{account} --exec-api-version=client.authentication.k8s.io/v1beta1 "--exec-command={curfew}" --exec-arg=helper,kubectl,{id,}--account,{account}`,
 			`kubectl config set-context curfew-{account} --cluster=curfew-{account} --user=curfew-{account}`,
 			`kubectl config use-context curfew-{account}`,
 		},
@@ -101,12 +102,12 @@ var table = []Tool{
 	},
 	{
 		Name: "aws", Programs: []string{"aws"},
-		Text: "{curfew} exec {account} -- sh -c 'AWS_WEB_IDENTITY_TOKEN_FILE=$CURFEW_ACCESS_TOKEN_FILE exec aws s3 ls'\n",
+		Text: "{curfew} exec {id }{account} -- sh -c 'AWS_WEB_IDENTITY_TOKEN_FILE=$CURFEW_ACCESS_TOKEN_FILE exec aws s3 ls'\n",
 		Note: "AWS wants a token with its own audience; AWS_ROLE_ARN says for which role",
 	},
 	{
 		Name: "google", Programs: []string{"gcloud"},
-		Text: "{\"credential_source\": {\"executable\": {\"command\": \"{curfew} helper google --account {account}\"}}}\n",
+		Text: "{\"credential_source\": {\"executable\": {\"command\": \"{curfew} helper google {id }--account {account}\"}}}\n",
 		Note: "this goes into the file that gcloud iam workload-identity-pools create-cred-config makes; set GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1",
 	},
 	{

@@ -34,11 +34,13 @@ type Agent interface {
 
 // A Call is one run of a helper, as a tool starts it.
 type Call struct {
-	Account string   // that the tool's configuration names; "": the host chooses
-	Args    []string // that the tool adds
-	Stdin   io.Reader
-	Stdout  io.Writer
-	Env     func(string) string
+	Account  string         // that the tool's configuration names; "": the host chooses
+	ID       bool           // the ID token is wanted
+	Exchange *auth.Exchange // a token with less power is wanted; nil: not
+	Args     []string       // that the tool adds
+	Stdin    io.Reader
+	Stdout   io.Writer
+	Env      func(string) string
 }
 
 // Names lists the tools that there is a helper for.
@@ -82,6 +84,7 @@ const maxInput = 64 << 10
 type question struct {
 	address string            // the URL or the host; "": the protocol names none
 	user    string            // that the tool wants to be called
+	id      bool              // it wants the ID token
 	more    map[string]string // what the answer repeats
 }
 
@@ -117,7 +120,8 @@ func Help(ctx context.Context, agent Agent, name string, c Call) error {
 	}
 	var g grant
 	if err == nil {
-		g, err = get(ctx, agent, name, c.Account, q)
+		q.id = q.id || c.ID
+		g, err = get(ctx, agent, name, c.Account, q, c.Exchange)
 	}
 	return d.reply(c.Stdout, q, g, err)
 }
@@ -146,7 +150,7 @@ func (d dialect) reply(w io.Writer, q question, g grant, err error) error {
 }
 
 // get finds the account of a question and fetches its token.
-func get(ctx context.Context, agent Agent, tool, named string, q question) (grant, error) {
+func get(ctx context.Context, agent Agent, tool, named string, q question, e *auth.Exchange) (grant, error) {
 	g := grant{question: q, account: auth.Snapshot{Name: named}}
 	if q.address != "" || named == "" {
 		all, err := agent.Accounts(ctx)
@@ -158,8 +162,8 @@ func get(ctx context.Context, agent Agent, tool, named string, q question) (gran
 		}
 	}
 	var err error
-	g.Token, err = agent.RequestToken(ctx, g.account.Name, auth.TokenRequest{MinValid: auth.AnyValidity, Program: tool})
-	if err == nil && !fitsLine(g.AccessToken.Reveal()) {
+	g.Token, err = agent.RequestToken(ctx, g.account.Name, auth.TokenRequest{MinValid: auth.AnyValidity, Program: tool, ID: q.id, Exchange: e})
+	if err == nil && !fitsLine(g.Value().Reveal()) {
 		err = &auth.Error{Kind: auth.KindFailed, Message: fmt.Sprintf("the token of %s has characters that tools cannot take", g.account.Name)}
 	}
 	return g, err

@@ -201,7 +201,7 @@ func (c *Client) Token(ctx context.Context, name string, minValid time.Duration,
 	return c.RequestToken(ctx, name, auth.TokenRequest{MinValid: minValid, Program: program})
 }
 
-// RequestToken returns an access token.
+// RequestToken returns an access token, or the ID token.
 func (c *Client) RequestToken(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
 	in := map[string]any{} // what is left out is as the agent does by default
 	if r.MinValid >= 0 {
@@ -212,6 +212,12 @@ func (c *Client) RequestToken(ctx context.Context, name string, r auth.TokenRequ
 	}
 	if r.MaxWait > 0 {
 		in["max_wait"] = Span(r.MaxWait)
+	}
+	if r.Exchange != nil {
+		in["exchange"] = r.Exchange
+	}
+	if r.ID {
+		in["id"] = true
 	}
 	if r.Proof != nil {
 		in["dpop"] = r.Proof

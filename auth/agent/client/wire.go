@@ -43,7 +43,9 @@ type TokenRequest struct {
 	Best     bool `json:"best,omitempty"`
 	MaxWait  Span `json:"max_wait,omitempty"` // 0: the agent's default
 
-	DPoP *auth.ProofRequest `json:"dpop,omitempty"`
+	DPoP     *auth.ProofRequest `json:"dpop,omitempty"`
+	Exchange *auth.Exchange     `json:"exchange,omitempty"` // for another token, with less power
+	ID       bool               `json:"id,omitempty"`       // the ID token instead
 }
 
 // Span is a duration: a JSON number of seconds, or a string as
@@ -78,8 +80,9 @@ func (m *Span) UnmarshalJSON(b []byte) error {
 // TokenAnswer is the one answer that carries a secret: that of POST .../token
 // and of `curfew token --json`. Never log it.
 type TokenAnswer struct {
-	AccessToken string    `json:"access_token"`
-	TokenType   string    `json:"token_type"`
+	AccessToken string    `json:"access_token,omitempty"`
+	IDToken     string    `json:"id_token,omitempty"` // in place of the access token, if that was asked for
+	TokenType   string    `json:"token_type,omitempty"`
 	ExpiresAt   time.Time `json:"expires_at,omitzero"`
 	ExpiresIn   int64     `json:"expires_in"`      // whole seconds, as of the answer
 	Scope       string    `json:"scope,omitempty"` // space separated, as in RFC 6749 section 5.1
@@ -90,6 +93,7 @@ type TokenAnswer struct {
 func NewTokenAnswer(t auth.Token) TokenAnswer {
 	return TokenAnswer{
 		AccessToken: t.AccessToken.Reveal(),
+		IDToken:     t.IDToken.Reveal(),
 		TokenType:   t.TokenType,
 		ExpiresAt:   t.ExpiresAt.UTC().Truncate(time.Second),
 		ExpiresIn:   int64(t.ExpiresIn / time.Second),
@@ -101,6 +105,7 @@ func NewTokenAnswer(t auth.Token) TokenAnswer {
 func (a TokenAnswer) token() auth.Token {
 	return auth.Token{
 		AccessToken: auth.NewSecret(a.AccessToken),
+		IDToken:     auth.NewSecret(a.IDToken),
 		TokenType:   a.TokenType,
 		ExpiresAt:   a.ExpiresAt,
 		ExpiresIn:   time.Duration(a.ExpiresIn) * time.Second,
