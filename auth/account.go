@@ -42,6 +42,8 @@ type Account struct {
 	Proxy                 string            `toml:"proxy,omitempty" json:"proxy,omitempty"`
 	Browser               []string          `toml:"browser,omitempty" json:"browser,omitempty"`
 	Hosts                 []string          `toml:"hosts,omitempty" json:"hosts,omitempty"`
+	TokenFile             string            `toml:"token_file,omitempty" json:"token_file,omitempty"`
+	IDTokenFile           string            `toml:"id_token_file,omitempty" json:"id_token_file,omitempty"`
 }
 
 // Kind of a setting: what its value looks like, and how it is checked.
@@ -112,6 +114,8 @@ var keys = []Key{
 	{Name: "proxy", Kind: KeyOther, Arg: "URL", More: true, Help: "the proxy for this account, or none"},
 	{Name: "browser", Kind: KeyList, Arg: "WORD", More: true, Help: "the browser to open and its arguments, one word each"},
 	{Name: "hosts", Kind: KeyList, Arg: "HOST", More: true, Help: "a host whose tools get this account's tokens"},
+	{Name: "token_file", Kind: KeyFile, Arg: "FILE", More: true, Help: "keep a valid access token in this file, which counts as use around the clock"},
+	{Name: "id_token_file", Kind: KeyFile, Arg: "FILE", More: true, Help: "keep the ID token in this file, as long as it is valid"},
 }
 
 // Setting returns a pointer to the setting of a called key. The settings are of

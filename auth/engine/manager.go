@@ -518,7 +518,7 @@ func (m *Manager) KeychainStatus(ctx context.Context) error {
 
 // sameServer reports whether a and b are the same to the server.
 func sameServer(a, b auth.Account) bool {
-	a.Refresh = b.Refresh
+	a.Refresh, a.Hosts, a.TokenFile, a.IDTokenFile = b.Refresh, b.Hosts, b.TokenFile, b.IDTokenFile
 	return auth.SameAccount(a, b)
 }
 

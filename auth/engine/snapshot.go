@@ -64,6 +64,8 @@ func (a *account) snapshotLocked() auth.Snapshot {
 		Name:         a.name,
 		Provider:     providerName(a.config),
 		Hosts:        a.config.Hosts,
+		TokenFile:    a.config.TokenFile,
+		IDTokenFile:  a.config.IDTokenFile,
 		MaxRefreshes: a.m.limits.MaxRefreshes,
 		MaxAge:       seconds(a.m.limits.MaxAge),
 		MaxIdle:      seconds(a.m.limits.MaxIdle),

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"curfew/auth/agent/client"
+	"curfew/auth/agent/tokenfile"
 	"curfew/auth/oauth"
 
 	"curfew/auth/config"
@@ -124,14 +125,16 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	}
 	starting, started := context.WithTimeout(ctx, startPatience)
 	defer started()
+	patient := loading{manager, func(names ...string) { manager.Ready(starting, names...) }}
+	files := tokenfile.New(tokenfile.Config{Engine: patient, StateDir: stateDir, Logger: log, Now: machine.Now})
 	server := agent.NewServer(agent.Config{
 		Register:  manager.Register,
-		Engine:    loading{manager, func(names ...string) { manager.Ready(starting, names...) }},
+		Engine:    patient,
 		File:      config.File(configPath),
 		Version:   assets.Version,
 		Providers: oauth.Listing,
 		Doctor: func(ctx context.Context) []client.Check {
-			return append([]client.Check{checkConfig(configPath)}, agentChecks(ctx, manager, stateDir, memory)...)
+			return slices.Concat([]client.Check{checkConfig(configPath)}, agentChecks(ctx, manager, stateDir, memory), fileChecks(files.Problems()))
 		},
 		Session: (&session{log: log, moved: manager.RetryKeychain}).offer,
 		Logger:  log,
@@ -143,6 +146,10 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	group.Go(func() error {
 		manager.Begun(running)
 		return server.Run(running, listener)
+	})
+	group.Go(func() error {
+		manager.Begun(running)
+		return files.Run(running)
 	})
 	group.Go(func() error { return reloadOnHangup(running, log, manager, server, configPath) })
 	group.Go(func() error { return warnOfKeychain(running, log, manager) })
@@ -276,6 +283,15 @@ func checkConfig(path string) client.Check {
 		return c
 	}
 	return client.Check{Name: "config", OK: true, Message: fmt.Sprintf("%s; accounts: %d", path, len(s.Accounts))}
+}
+
+// fileChecks says which token files are not there.
+func fileChecks(problems []string) []client.Check {
+	var checks []client.Check
+	for _, problem := range problems {
+		checks = append(checks, client.Check{Name: "token file", Message: problem, Hint: "see token_file of the account in config.toml"})
+	}
+	return checks
 }
 
 // agentChecks is what `curfew doctor` cannot see from outside.
