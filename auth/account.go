@@ -42,8 +42,11 @@ type Account struct {
 	Proxy                 string            `toml:"proxy,omitempty" json:"proxy,omitempty"`
 	Browser               []string          `toml:"browser,omitempty" json:"browser,omitempty"`
 	Hosts                 []string          `toml:"hosts,omitempty" json:"hosts,omitempty"`
+	Directories           []string          `toml:"directories,omitempty" json:"directories,omitempty"`
 	TokenFile             string            `toml:"token_file,omitempty" json:"token_file,omitempty"`
 	IDTokenFile           string            `toml:"id_token_file,omitempty" json:"id_token_file,omitempty"`
+	OnEnded               []string          `toml:"on_ended,omitempty" json:"on_ended,omitempty"`
+	OnRefreshed           []string          `toml:"on_refreshed,omitempty" json:"on_refreshed,omitempty"`
 }
 
 // Kind of a setting: what its value looks like, and how it is checked.
@@ -80,6 +83,8 @@ func (k Key) Flag() string {
 		return "dead-code"
 	case "hosts":
 		return "host"
+	case "directories":
+		return "directory"
 	}
 	return strings.ReplaceAll(k.Name, "_", "-")
 }
@@ -114,8 +119,11 @@ var keys = []Key{
 	{Name: "proxy", Kind: KeyOther, Arg: "URL", More: true, Help: "the proxy for this account, or none"},
 	{Name: "browser", Kind: KeyList, Arg: "WORD", More: true, Help: "the browser to open and its arguments, one word each"},
 	{Name: "hosts", Kind: KeyList, Arg: "HOST", More: true, Help: "a host whose tools get this account's tokens"},
+	{Name: "directories", Kind: KeyList, Arg: "FOLDER", More: true, Help: "a folder in which this is the account for commands that name none"},
 	{Name: "token_file", Kind: KeyFile, Arg: "FILE", More: true, Help: "keep a valid access token in this file, which counts as use around the clock"},
 	{Name: "id_token_file", Kind: KeyFile, Arg: "FILE", More: true, Help: "keep the ID token in this file, as long as it is valid"},
+	{Name: "on_ended", Kind: KeyList, Arg: "WORD", More: true, Help: "a command to run when the session has ended, and its arguments, one word each"},
+	{Name: "on_refreshed", Kind: KeyList, Arg: "WORD", More: true, Help: "a command to run after a refresh, and its arguments, one word each"},
 }
 
 // Setting returns a pointer to the setting of a called key. The settings are of

@@ -29,8 +29,9 @@ type Snapshot struct {
 
 	Hosts []string `json:"hosts,omitempty"` // whose tools get this account's tokens
 
-	TokenFile   string `json:"token_file,omitempty"`    // where its access token is kept for programs
-	IDTokenFile string `json:"id_token_file,omitempty"` // and its ID token
+	Directories []string `json:"directories,omitempty"`   // where commands that name no account mean this one
+	TokenFile   string   `json:"token_file,omitempty"`    // where its access token is kept for programs
+	IDTokenFile string   `json:"id_token_file,omitempty"` // and its ID token
 
 	State   State  `json:"state"`
 	Reason  Reason `json:"reason"`  // why the session ended; empty unless State is Ended

@@ -70,12 +70,13 @@ func checkAccount(a auth.Account) problem {
 // checks are for settings whose kind alone does not say what is right. Each
 // takes one text, or one item of a list, that is not empty.
 var checks = map[string]func(string) problem{
-	"provider":   checkProvider,
-	"redirect":   checkRedirect,
-	"proxy":      checkProxy,
-	"resource":   checkResource,
-	"dead_codes": checkCode,
-	"hosts":      checkHost,
+	"provider":    checkProvider,
+	"redirect":    checkRedirect,
+	"proxy":       checkProxy,
+	"resource":    checkResource,
+	"dead_codes":  checkCode,
+	"hosts":       checkHost,
+	"directories": checkDirectory,
 }
 
 // checkSetting checks one setting by its kind; an empty one is right.
@@ -230,6 +231,13 @@ func checkCode(value string) problem {
 		return problem{}
 	}
 	return problem{message: auth.Say("bad_code", value), hint: auth.Say("hint_code")}
+}
+
+func checkDirectory(value string) problem {
+	if filepath.IsAbs(value) {
+		return problem{}
+	}
+	return problem{message: auth.Say("not_absolute", "directories", value), hint: auth.Say("hint_absolute")}
 }
 
 func checkHost(value string) problem {

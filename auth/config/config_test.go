@@ -485,6 +485,9 @@ ca_file = "/etc/ssl/corp.pem"
 proxy = "http://proxy.example.com:3128"
 browser = ["firefox", "-P", "work", "a b"]
 hosts = ["git.example.com", "localhost:8443", "[::1]:80"]
+directories = ["/home/ann/work"]
+on_ended = ["notify-send", "Curfew", "{account}: {message}"]
+on_refreshed = ["true"]
 token_file = "/run/user/1000/curfew/work.token"
 id_token_file = "/run/user/1000/curfew/work.id"
 `

@@ -518,7 +518,8 @@ func (m *Manager) KeychainStatus(ctx context.Context) error {
 
 // sameServer reports whether a and b are the same to the server.
 func sameServer(a, b auth.Account) bool {
-	a.Refresh, a.Hosts, a.TokenFile, a.IDTokenFile = b.Refresh, b.Hosts, b.TokenFile, b.IDTokenFile
+	a.Refresh, a.Hosts, a.Directories, a.TokenFile, a.IDTokenFile = b.Refresh, b.Hosts, b.Directories, b.TokenFile, b.IDTokenFile
+	a.OnEnded, a.OnRefreshed = b.OnEnded, b.OnRefreshed
 	return auth.SameAccount(a, b)
 }
 

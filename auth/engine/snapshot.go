@@ -64,6 +64,7 @@ func (a *account) snapshotLocked() auth.Snapshot {
 		Name:         a.name,
 		Provider:     providerName(a.config),
 		Hosts:        a.config.Hosts,
+		Directories:  a.config.Directories,
 		TokenFile:    a.config.TokenFile,
 		IDTokenFile:  a.config.IDTokenFile,
 		MaxRefreshes: a.m.limits.MaxRefreshes,

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"curfew/auth/agent/client"
+	"curfew/auth/agent/hooks"
 	"curfew/auth/agent/tokenfile"
 	"curfew/auth/oauth"
 
@@ -151,6 +152,10 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 		manager.Begun(running)
 		return files.Run(running)
 	})
+	group.Go(func() error {
+		manager.Begun(running)
+		return hooks.Run(running, hooks.Config{Watch: patient.Watch, Command: hookIn(configPath), Logger: log})
+	})
 	group.Go(func() error { return reloadOnHangup(running, log, manager, server, configPath) })
 	group.Go(func() error { return warnOfKeychain(running, log, manager) })
 	group.Go(func() error { return watchResume(running, log, manager.Wake) })
@@ -283,6 +288,19 @@ func checkConfig(path string) client.Check {
 		return c
 	}
 	return client.Check{Name: "config", OK: true, Message: fmt.Sprintf("%s; accounts: %d", path, len(s.Accounts))}
+}
+
+// hookIn reads the commands of hooks from config.toml.
+func hookIn(path string) func(account, hook string) ([]string, error) {
+	return func(account, hook string) ([]string, error) {
+		settings, err := config.Load(path)
+		for _, a := range settings.Accounts {
+			if words, ok := auth.Setting(&a, hook).(*[]string); ok && a.Name == account {
+				return *words, nil
+			}
+		}
+		return nil, err
+	}
 }
 
 // fileChecks says which token files are not there.

@@ -20,7 +20,7 @@ func (p *program) execCommand() *cobra.Command {
 	var exchange func() *auth.Exchange
 	id := false
 	cmd := &cobra.Command{
-		Use:   "exec NAME [--env VARIABLE]... -- COMMAND...",
+		Use:   "exec [NAME] [--env VARIABLE]... -- COMMAND...",
 		Short: "Run a command that can read an access token",
 		Long: `Run a command with an access token that it reads from a file. The token is never
 in the arguments, which everybody on this computer can see. It is in the
@@ -33,7 +33,8 @@ environment only if you ask for that.
   {bearer}                   in the arguments: a file that holds "Bearer TOKEN"
 
 On Linux and Windows the files can be read again and again, elsewhere once. They
-are gone when the command has ended.
+are gone when the command has ended. Without NAME the account is that of this folder:
+see curfew token.
 
 With --env the command and all that it starts have the token in a variable of
 the environment, where your other programs can see it too.`,
@@ -42,7 +43,8 @@ the environment, where your other programs can see it too.`,
   curfew exec work --env NPM_TOKEN -- npm install
   curfew exec work -- sh -c 'gh auth login --with-token < "$CURFEW_ACCESS_TOKEN_FILE"'`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if dash := cmd.ArgsLenAtDash(); len(args) < 2 || dash != 1 {
+			dash := cmd.ArgsLenAtDash()
+			if dash < 0 || dash > 1 || len(args) == dash {
 				return &auth.Error{Kind: auth.KindBadRequest, Message: "expected an account name, then --, then a command", Hint: "usage: curfew exec NAME -- COMMAND"}
 			}
 			for _, name := range variables {
@@ -50,11 +52,16 @@ the environment, where your other programs can see it too.`,
 					return usage(cmd, "%q cannot be the name of a variable", name)
 				}
 			}
-			return auth.CheckName(args[0])
+			return optionalName(cmd, args[:dash])
 		},
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.exec(cmd.Context(), args[0], args[1:], auth.TokenRequest{MinValid: life.Duration(), ID: id, Exchange: exchange()}, variables)
+			dash := cmd.ArgsLenAtDash()
+			name, err := p.nameOrHere(cmd.Context(), args[:dash], "")
+			if err != nil {
+				return err
+			}
+			return p.exec(cmd.Context(), name, args[dash:], auth.TokenRequest{MinValid: life.Duration(), ID: id, Exchange: exchange()}, variables)
 		},
 	}
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be valid (default 60s)")

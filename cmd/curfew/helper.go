@@ -45,7 +45,7 @@ under hosts in config.toml. A host that no account lists gets no token.`,
 					}
 				}
 				err := tools.Help(cmd.Context(), starting{p}, tool, tools.Call{
-					Account: account, ID: id, Exchange: exchange(), Args: args, Stdin: p.stdin, Stdout: p.stdout, Env: os.Getenv,
+					Account: account, ID: id, Exchange: exchange(), Dir: folder(), Args: args, Stdin: p.stdin, Stdout: p.stdout, Env: os.Getenv,
 				})
 				if err != nil && tools.Hides(tool) {
 					p.tellPerson(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,15 +15,22 @@ import (
 	"curfew/auth"
 	"curfew/ui/status"
 	"curfew/ui/terminal"
+	"curfew/ui/tools"
 )
 
 func (p *program) tokenCommand() *cobra.Command {
 	life, wait, best, id := terminal.NotGiven, terminal.NotGiven, false, false
 	var method, nonce string
+	var host string
 	var exchange func() *auth.Exchange
 	cmd := &cobra.Command{
-		Use:   "token NAME",
+		Use:   "token [NAME]",
 		Short: "Print an access token, nothing else",
+		Long: `Print an access token, nothing else.
+
+Without NAME it is that of the account that lists this folder, or one above it,
+under directories in config.toml, or else that of the only account. A line on
+standard error says which account that is, and why.`,
 		Example: `  curfew token work --min-valid 10m
   curfew exec work -- curl -H @{header_file} https://api.example.com/me`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -30,19 +38,25 @@ func (p *program) tokenCommand() *cobra.Command {
 			case id && (method != "" || exchange() != nil):
 				return usage(cmd, "--id and an option for another access token exclude each other")
 			case method == "":
-				return oneName(cmd, args)
-			case len(args) != 2:
+				return optionalName(cmd, args)
+			case len(args) == 0 || len(args) > 2:
 				return usage(cmd, "--dpop takes a method and an address: curfew token NAME --dpop GET https://api.example.com/me")
 			}
-			return auth.CheckName(args[0])
+			return optionalName(cmd, args[:len(args)-1])
 		},
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := auth.TokenRequest{MinValid: life.Duration(), Best: best, MaxWait: max(0, wait.Duration()), Program: caller(), ID: id, Exchange: exchange()}
 			if method != "" {
-				r.Proof = &auth.ProofRequest{Method: method, URL: args[1], Nonce: nonce}
+				last := len(args) - 1
+				r.Proof = &auth.ProofRequest{Method: method, URL: args[last], Nonce: nonce}
+				args = args[:last]
 			}
-			return p.token(cmd.Context(), args[0], r)
+			name, err := p.nameOrHere(cmd.Context(), args, host)
+			if err != nil {
+				return err
+			}
+			return p.token(cmd.Context(), name, r)
 		},
 	}
 	cmd.Flags().StringVar(&method, "dpop", "", "print a second line: the proof for a request with this `METHOD` to the address after it, where tokens are bound to a key")
@@ -50,9 +64,42 @@ func (p *program) tokenCommand() *cobra.Command {
 	cmd.Flags().Var(&life, "min-valid", "how long the token must still be valid (default 60s)")
 	cmd.Flags().BoolVar(&best, "best", false, "accept a token that is valid for less than --min-valid")
 	cmd.Flags().BoolVar(&id, "id", false, "print the ID token of the last sign-in or refresh that brought one; it costs no refresh")
+	cmd.Flags().StringVar(&host, "host", "", "without NAME: that of the account that lists this `HOST`")
 	exchange = exchangeFlags(cmd)
 	cmd.Flags().Var(&wait, "max-wait", "how long to wait for a refresh (default 10s)")
 	return p.addJSON(cmd)
+}
+
+// nameOrHere is the account that args name, or else the one for this folder or
+// for host, which it says.
+func (p *program) nameOrHere(ctx context.Context, args []string, host string) (string, error) {
+	if len(args) > 0 && host == "" {
+		return args[0], nil
+	}
+	all, err := starting{p}.Accounts(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(args) > 0 {
+		all = slices.DeleteFunc(all, func(s auth.Snapshot) bool { return s.Name != args[0] })
+	}
+	s, why, err := tools.Here(all, host, folder())
+	if err != nil {
+		return "", err
+	}
+	if len(args) == 0 {
+		p.note("using %s: %s", s.Name, why)
+	}
+	return s.Name, nil
+}
+
+// folder is the one that this runs in, or "".
+func folder() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	return dir
 }
 
 // exchangeFlags adds the options for a token with less power. The function that

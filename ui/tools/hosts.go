@@ -4,8 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"curfew/auth"
@@ -52,11 +56,68 @@ func bound(a auth.Snapshot, host, scheme string) bool {
 	return false
 }
 
-// choose returns the account that an address gets its tokens from. One that the
+// Here returns the account that a command means which names none, and why: the
+// one whose hosts have host, where one is given; else the one whose directories
+// dir is in; else the only one. The rules are a person's own (config.toml),
+// never those of a directory, which may come from somebody else.
+func Here(all []auth.Snapshot, host, dir string) (s auth.Snapshot, why string, err error) {
+	if host != "" {
+		s, err = choose(all, "", host, dir)
+		if errors.Is(err, errForeign) {
+			err = &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("%s is not a host of any account", host), Hint: "add it to hosts in the account's table of config.toml"}
+		}
+		return s, host + " is one of its hosts", err
+	}
+	near, entry := nearest(all, dir)
+	switch {
+	case len(near) == 1:
+		return near[0], "this folder is in " + entry, nil
+	case len(near) > 1:
+		return s, "", &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("%s is a folder of more than one account: %s", entry, names(near)), Hint: "name one of them, or list the folder in one account only"}
+	case len(all) == 1:
+		return all[0], "it is the only account", nil
+	case len(all) == 0:
+		return s, "", &auth.Error{Kind: auth.KindBadRequest, Message: "there is no account yet", Hint: "add one: curfew add NAME"}
+	}
+	return s, "", &auth.Error{Kind: auth.KindBadRequest, Message: "missing account name",
+		Hint: "name one of them: " + names(all) + "; or list this folder under directories in the account's table of config.toml"}
+}
+
+// nearest returns the accounts that list the nearest folder above dir, or dir
+// itself, and that folder. Links and the spelling of names do not matter.
+func nearest(all []auth.Snapshot, dir string) (near []auth.Snapshot, entry string) {
+	entries := map[string]fs.FileInfo{}
+	for _, a := range all {
+		for _, d := range a.Directories {
+			if fi, err := os.Stat(d); err == nil {
+				entries[d] = fi
+			}
+		}
+	}
+	for up := ""; len(entries) > 0 && dir != up && filepath.IsAbs(dir); up, dir = dir, filepath.Dir(dir) {
+		here, err := os.Stat(dir)
+		for _, a := range all {
+			i := slices.IndexFunc(a.Directories, func(d string) bool { return err == nil && entries[d] != nil && os.SameFile(here, entries[d]) })
+			if i >= 0 {
+				near, entry = append(near, a), a.Directories[i]
+			}
+		}
+		if len(near) > 0 {
+			return near, entry
+		}
+	}
+	return nil, ""
+}
+
+// choose returns the account that an address gets its tokens from. Where more
+// than one lists it, the folder decides. One that the
 // tool's configuration names must list the host like any other: the
 // configuration may be that of a repository or of a cluster.
-func choose(all []auth.Snapshot, named, address string) (auth.Snapshot, error) {
+func choose(all []auth.Snapshot, named, address, dir string) (auth.Snapshot, error) {
 	if address == "" {
+		if near, _ := nearest(all, dir); len(near) == 1 {
+			return near[0], nil
+		}
 		if len(all) == 1 {
 			return all[0], nil
 		}
@@ -75,6 +136,9 @@ func choose(all []auth.Snapshot, named, address string) (auth.Snapshot, error) {
 		if bound(a, host, scheme) && (named == "" || a.Name == named) {
 			mine = append(mine, a)
 		}
+	}
+	if near, _ := nearest(mine, dir); len(mine) > 1 && len(near) == 1 {
+		mine = near
 	}
 	shown := strings.TrimSuffix(strings.Replace(host, " ", ":", 1), ":"+defaultPorts[scheme])
 	switch {
@@ -101,7 +165,7 @@ func choose(all []auth.Snapshot, named, address string) (auth.Snapshot, error) {
 // CheckHost says why the tokens of an account must not go to an address: its
 // host is not one of the account's, or the connection is not encrypted.
 func CheckHost(a auth.Snapshot, address string) error {
-	_, err := choose([]auth.Snapshot{a}, a.Name, address)
+	_, err := choose([]auth.Snapshot{a}, a.Name, address, "")
 	if errors.Is(err, errForeign) {
 		return usage(fmt.Sprintf("%q is not a web address", address), "it starts with https://")
 	}

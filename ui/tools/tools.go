@@ -38,6 +38,7 @@ type Call struct {
 	ID       bool           // the ID token is wanted
 	Exchange *auth.Exchange // a token with less power is wanted; nil: not
 	Args     []string       // that the tool adds
+	Dir      string         // that it runs in
 	Stdin    io.Reader
 	Stdout   io.Writer
 	Env      func(string) string
@@ -121,7 +122,7 @@ func Help(ctx context.Context, agent Agent, name string, c Call) error {
 	var g grant
 	if err == nil {
 		q.id = q.id || c.ID
-		g, err = get(ctx, agent, name, c.Account, q, c.Exchange)
+		g, err = get(ctx, agent, name, c, q)
 	}
 	return d.reply(c.Stdout, q, g, err)
 }
@@ -150,19 +151,19 @@ func (d dialect) reply(w io.Writer, q question, g grant, err error) error {
 }
 
 // get finds the account of a question and fetches its token.
-func get(ctx context.Context, agent Agent, tool, named string, q question, e *auth.Exchange) (grant, error) {
-	g := grant{question: q, account: auth.Snapshot{Name: named}}
-	if q.address != "" || named == "" {
+func get(ctx context.Context, agent Agent, tool string, c Call, q question) (grant, error) {
+	g := grant{question: q, account: auth.Snapshot{Name: c.Account}}
+	if q.address != "" || c.Account == "" {
 		all, err := agent.Accounts(ctx)
 		if err == nil {
-			g.account, err = choose(all, named, q.address)
+			g.account, err = choose(all, c.Account, q.address, c.Dir)
 		}
 		if err != nil {
 			return g, err
 		}
 	}
 	var err error
-	g.Token, err = agent.RequestToken(ctx, g.account.Name, auth.TokenRequest{MinValid: auth.AnyValidity, Program: tool, ID: q.id, Exchange: e})
+	g.Token, err = agent.RequestToken(ctx, g.account.Name, auth.TokenRequest{MinValid: auth.AnyValidity, Program: tool, ID: q.id, Exchange: c.Exchange})
 	if err == nil && !fitsLine(g.Value().Reveal()) {
 		err = &auth.Error{Kind: auth.KindFailed, Message: fmt.Sprintf("the token of %s has characters that tools cannot take", g.account.Name)}
 	}

@@ -95,7 +95,7 @@ func TestHosts(t *testing.T) {
 		{code: terminal.Usage},
 	} {
 		all, _ := usual().Accounts(context.Background())
-		got, err := choose(all, test.named, test.address)
+		got, err := choose(all, test.named, test.address, "")
 		if errors.Is(err, errForeign) {
 			err = nil
 		}
