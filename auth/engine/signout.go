@@ -285,7 +285,7 @@ func (c *closing) revoke(ctx context.Context) error {
 		return oauth.ErrNoRevocation
 	}
 	if p, err := oauth.LookupProvider(r.facts.Bound.Provider); err == nil {
-		c.url = p.RemoveAccessURL
+		c.url = p.AccessPage(r.facts.Identity.Issuer)
 	}
 	secret, err := m.store.Secret(ctx, rec.ID)
 	if err != nil {

@@ -32,6 +32,8 @@ type Provider struct {
 	DeviceEndpoint        string `toml:"device_endpoint"`
 	UserinfoEndpoint      string `toml:"userinfo_endpoint"`
 
+	RemoveAccessPath string `toml:"remove_access_path"` // below the issuer, where each server has its own page for that
+
 	ClientAuth           string            `toml:"client_auth"`            // "basic" or "post" for a client secret; empty: as discovery says
 	PKCE                 string            `toml:"pkce"`                   // "never" where a code_verifier is refused
 	RedirectHosts        []string          `toml:"redirect_hosts"`         // loopback hosts that it accepts; empty: any
@@ -150,6 +152,15 @@ func (p Provider) issuer(typed string) string {
 		return typed
 	}
 	return strings.Replace(p.IssuerForm, "{}", strings.TrimRight(typed, "/"), 1)
+}
+
+// AccessPage is where a person removes the access that an issuer has given, ""
+// if nobody knows.
+func (p Provider) AccessPage(issuer string) string {
+	if p.RemoveAccessPath == "" || issuer == "" {
+		return p.RemoveAccessURL
+	}
+	return strings.TrimRight(issuer, "/") + p.RemoveAccessPath
 }
 
 // IssuerAt returns the issuer that typed means at the provider called name.

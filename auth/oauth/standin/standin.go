@@ -43,6 +43,7 @@ type StandIn struct {
 	Request  map[string]string // what the request must have to get a refresh token
 	Redirect string            // how the redirect URI must begin
 	Device   bool              // the sign-in is the device's
+	Devices  bool              // its discovery names an endpoint for devices, too
 
 	Shape    func(doc map[string]any, refresh bool) any // the answer as it is written
 	Form     bool                                       // answers are forms, without Accept: application/json
@@ -60,7 +61,7 @@ type StandIn struct {
 
 // StandIns are those of all presets.
 var StandIns = []StandIn{
-	{Name: "google", Secret: true, Scope: "openid email profile", Request: map[string]string{"access_type": "offline"}, Redirect: "http://127.0.0.1:",
+	{Name: "google", Devices: true, Secret: true, Scope: "openid email profile", Request: map[string]string{"access_type": "offline"}, Redirect: "http://127.0.0.1:",
 		Keeps: true, Want: "ann@example.com", Life: 3599 * time.Second, Tokens: map[string]any{"expires_in": 3599}, Revokes: true},
 	{Name: "github", Secret: true, NoOpenID: true, Scope: "read:user offline_access", Redirect: "http://127.0.0.1:", Form: true, Rotated: true,
 		Dead: func() (int, any) {
@@ -71,9 +72,9 @@ var StandIns = []StandIn{
 	{Name: "github-app", Secret: true, NoOpenID: true, Redirect: "http://127.0.0.1:", Form: true, Rotated: true,
 		Dead:     func() (int, any) { return 200, map[string]any{"error": "bad_refresh_token"} },
 		Userinfo: map[string]any{"login": "ann"}, Want: "ann", Life: 8 * time.Hour, Tokens: map[string]any{"expires_in": 28800, "scope": ""}},
-	{Name: "microsoft", Typed: "contoso.com", Issuer: "https://login.microsoftonline.com/contoso.com/v2.0", Scope: "openid profile email offline_access",
+	{Name: "microsoft", Devices: true, Typed: "contoso.com", Issuer: "https://login.microsoftonline.com/contoso.com/v2.0", Scope: "openid profile email offline_access",
 		Redirect: "http://localhost:", Keeps: true, Want: "ann@example.com", Life: 75 * time.Minute, Tokens: map[string]any{"expires_in": 4500, "ext_expires_in": 4500}},
-	{Name: "gitlab", Scope: "openid profile email", Redirect: "http://127.0.0.1:", Rotated: true, Want: "ann@example.com", Life: 2 * time.Hour,
+	{Name: "gitlab", Devices: true, Scope: "openid profile email", Redirect: "http://127.0.0.1:", Rotated: true, Want: "ann@example.com", Life: 2 * time.Hour,
 		Tokens: map[string]any{"expires_in": 7200, "created_at": 1700000000}, Revokes: true},
 	{Name: "gitea", Typed: "gitea.example.com", Issuer: "https://gitea.example.com", Scope: "openid profile email read:user", Redirect: "http://127.0.0.1:", Rotated: true,
 		Dead: func() (int, any) {
@@ -85,14 +86,14 @@ var StandIns = []StandIn{
 			return 400, map[string]any{"error": "unauthorized_client", "error_description": "unable to parse refresh token"}
 		},
 		Want: "ann@example.com", Life: time.Hour, Tokens: map[string]any{"expires_in": 3600, "token_type": "bearer", "scope": nil}},
-	{Name: "keycloak", Typed: "id.example.com/realms/main", Issuer: "https://id.example.com/realms/main", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:",
+	{Name: "keycloak", Devices: true, Typed: "id.example.com/realms/main", Issuer: "https://id.example.com/realms/main", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:",
 		Keeps: true, Want: "ann@example.com", Life: 5 * time.Minute, Tokens: map[string]any{"expires_in": 300, "refresh_expires_in": 0, "not-before-policy": 0}, Revokes: true,
 		Dead: func() (int, any) {
 			return 400, map[string]any{"error": "invalid_grant", "error_description": "Session not active"}
 		}},
-	{Name: "okta", Typed: "dev-1.okta.com", Issuer: "https://dev-1.okta.com/oauth2/default", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:47813/callback",
+	{Name: "okta", Devices: true, Typed: "dev-1.okta.com", Issuer: "https://dev-1.okta.com/oauth2/default", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:47813/callback",
 		Rotated: true, Want: "ann@example.com", Life: time.Hour, Tokens: map[string]any{"expires_in": 3600}, Revokes: true},
-	{Name: "auth0", Typed: "example.eu.auth0.com", Issuer: "https://example.eu.auth0.com/", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:47813/callback",
+	{Name: "auth0", Devices: true, Typed: "example.eu.auth0.com", Issuer: "https://example.eu.auth0.com/", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:47813/callback",
 		Rotated: true, Want: "ann@example.com", Life: 24 * time.Hour, Tokens: map[string]any{"expires_in": 86400}, Revokes: true,
 		Dead: func() (int, any) {
 			return 403, map[string]any{"error": "invalid_grant", "error_description": "Unknown or invalid refresh token."}
@@ -144,14 +145,14 @@ var StandIns = []StandIn{
 		Dead: func() (int, any) {
 			return 400, map[string]any{"message": "Bad Request", "errors": []any{map[string]any{"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}}}
 		}},
-	{Name: "dex", Typed: "dex.example.com", Issuer: "https://dex.example.com", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:", Rotated: true, Want: "ann@example.com", Life: 24 * time.Hour,
+	{Name: "dex", Devices: true, Typed: "dex.example.com", Issuer: "https://dex.example.com", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:", Rotated: true, Want: "ann@example.com", Life: 24 * time.Hour,
 		Tokens: map[string]any{"expires_in": 86399, "token_type": "bearer", "scope": nil},
 		Dead: func() (int, any) {
 			return 400, map[string]any{"error": "invalid_request", "error_description": "Refresh token is invalid or has already been claimed by another client."}
 		}},
-	{Name: "zitadel", Typed: "example.zitadel.cloud", Issuer: "https://example.zitadel.cloud", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:", Rotated: true, Want: "ann@example.com", Life: 12 * time.Hour,
+	{Name: "zitadel", Devices: true, Typed: "example.zitadel.cloud", Issuer: "https://example.zitadel.cloud", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:", Rotated: true, Want: "ann@example.com", Life: 12 * time.Hour,
 		Tokens: map[string]any{"expires_in": 43199}, Revokes: true, Dead: func() (int, any) { return 400, map[string]any{"error": "invalid_grant"} }},
-	{Name: "authentik", Typed: "auth.example.com/application/o/curfew", Issuer: "https://auth.example.com/application/o/curfew/", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:",
+	{Name: "authentik", Devices: true, Typed: "auth.example.com/application/o/curfew", Issuer: "https://auth.example.com/application/o/curfew/", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:",
 		Rotated: true, Want: "ann@example.com", Life: time.Hour, Tokens: map[string]any{"expires_in": 3600}, Revokes: true},
 	{Name: "spotify", NoOpenID: true, Redirect: "http://127.0.0.1:", Rotated: true, Life: time.Hour, Tokens: map[string]any{"expires_in": 3600, "scope": ""},
 		Userinfo: map[string]any{"id": "x1y2", "display_name": "Ann", "type": "user"}, Want: "Ann",
@@ -275,9 +276,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// OffersDevices reports whether a sign-in on another device is possible.
+func (s *Server) OffersDevices() bool { return s.deviceAddress() != "" }
+
+// NeedsSecret reports whether a client secret is asked for.
+func (s *Server) NeedsSecret() bool { return s.preset.Secret == "required" }
+
+// FixedPort is the port that the redirect URI always has, "" if any will do.
+func (s *Server) FixedPort() string {
+	u, err := url.Parse(s.preset.Redirect)
+	if err != nil {
+		return ""
+	}
+	return u.Port()
+}
+
 // deviceAddress is the device authorization endpoint, "" if there is none.
 func (s *Server) deviceAddress() string {
-	if s.preset.DeviceEndpoint == "" && s.Device {
+	if s.preset.DeviceEndpoint == "" && (s.Device || s.Devices) {
 		return s.issuerHere() + "/device"
 	}
 	return s.preset.DeviceEndpoint
@@ -296,6 +312,9 @@ func (s *Server) discovery(w http.ResponseWriter, issuer string) {
 		"scopes_supported": strings.Fields(s.Scope), "id_token_signing_alg_values_supported": []string{"ES256"}}
 	if s.Revokes {
 		doc["revocation_endpoint"] = issuer + "/revoke"
+	}
+	if address := s.deviceAddress(); address != "" {
+		doc["device_authorization_endpoint"] = address
 	}
 	writeJSON(w, 200, doc)
 }
@@ -402,10 +421,18 @@ func (s *Server) moody(doc map[string]any) {
 
 func (s *Server) deviceEndpoint(w http.ResponseWriter, r *http.Request) {
 	parameter := cmp.Or(s.preset.DeviceScopeParameter, "scope")
-	if r.PostForm.Get("client_id") != ClientID || r.PostForm.Get(parameter) != s.Scope {
+	if r.PostForm.Get("client_id") != ClientID {
+		s.write(w, r, 401, map[string]any{"error": "invalid_client"})
+		return
+	}
+	if r.PostForm.Get(parameter) != s.Scope {
 		s.t.Errorf("device request %v, want %s %q", r.PostForm, parameter, s.Scope)
 	}
-	writeJSON(w, 200, map[string]any{"device_code": "dc", "user_code": "ABCD-EFGH", "verification_uri": "https://" + s.Hosts()[0] + "/activate", "expires_in": 1800, "interval": 1})
+	where := "verification_uri"
+	if s.Name == "google" {
+		where = "verification_url" // as before RFC 8628
+	}
+	s.write(w, r, 200, map[string]any{"device_code": "dc", "user_code": "ABCD-EFGH", where: "https://" + s.Hosts()[0] + "/activate", "expires_in": 1800, "interval": 1})
 }
 
 // write answers as GitHub does: a form, but for clients that ask for JSON.
