@@ -8,6 +8,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/engine/clock"
 	"curfew/auth/engine/exchange"
+	"curfew/auth/engine/failure"
 	"curfew/auth/engine/journal"
 	"curfew/auth/oauth"
 	"curfew/keystore"
@@ -221,11 +222,11 @@ func (a *account) step(ctx context.Context) (did bool, t clock.Reading) {
 		a.asked = now
 		op = a.askTime
 	case suspect:
-		a.failFlightLocked(suspectError())
+		a.failFlightLocked(failure.Suspect())
 	case ended != "":
 		op = func(ctx context.Context) { a.end(ctx, ended) }
 	case a.unsaved != nil:
-		a.failFlightLocked(keychainError(a.storeErr))
+		a.failFlightLocked(failure.Keychain(a.storeErr))
 	case isKeychainTransient(a.storeErr) && !now.Before(a.storeAt):
 		op = a.lookForKeychain
 	case a.refreshDueLocked(now):
@@ -314,7 +315,7 @@ func (a *account) close(ctx context.Context) {
 		a.m.mu.Lock()
 	}
 	a.gone = true
-	a.failFlightLocked(shuttingDown())
+	a.failFlightLocked(failure.ShuttingDown())
 	unsaved := a.dirty && a.rec != nil
 	a.m.mu.Unlock()
 	if unsaved {
@@ -492,7 +493,7 @@ func (a *account) recordEndLocked(rec keystore.Record, reason auth.Reason) {
 	a.dropUnsavedLocked()
 	a.rec, a.access, a.id, a.facts, a.use = nil, auth.Secret{}, auth.Secret{}, facts{}, use{}
 	a.retry, a.storeErr, a.dirty, a.traded = retry{}, nil, false, new(exchange.Tokens)
-	a.failFlightLocked(endedError(a.name, reason))
+	a.failFlightLocked(failure.Ended(a.name, reason))
 	close(a.m.sessionEnded) // what waited for that goes on
 	a.m.sessionEnded = make(chan struct{})
 	a.m.publishLocked()

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"curfew/auth"
+	"curfew/auth/engine/failure"
 	"curfew/auth/oauth"
 	"curfew/keystore"
 )
@@ -21,7 +22,7 @@ func (m *Manager) clientSecret(ctx context.Context, account string) (auth.Secret
 		m.log.Error("a client secret cannot be used", "account", account, "error", err)
 		wrong = "client_secret_damaged"
 	case err != nil:
-		return auth.Secret{}, keychainError(err)
+		return auth.Secret{}, failure.Keychain(err)
 	default:
 		defer clear(b)
 		return auth.NewSecret(string(b)), nil
@@ -46,7 +47,7 @@ func (m *Manager) SetClientSecret(ctx context.Context, name string, secret auth.
 		}
 	}
 	if err := keep(ctx, clientSecretName(name)); err != nil {
-		return keychainError(err)
+		return failure.Keychain(err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/engine/clock"
+	"curfew/auth/engine/failure"
 	"curfew/auth/oauth"
 	"curfew/auth/oauth/dpop"
 	"curfew/keystore"
@@ -132,7 +133,7 @@ func (a *account) cycle(ctx context.Context) error {
 	}
 	for {
 		if reason := a.over(); reason != "" { // the machine slept between two tries
-			return endedError(a.name, reason)
+			return failure.Ended(a.name, reason)
 		}
 		grant, err := c.post(ctx)
 		if err == nil {
@@ -141,7 +142,7 @@ func (a *account) cycle(ctx context.Context) error {
 		if errors.Is(err, oauth.ErrSubjectChanged) {
 			a.end(ctx, auth.BySubjectChanged)
 			a.revokeGrant(grant)
-			return endedError(a.name, auth.BySubjectChanged)
+			return failure.Ended(a.name, auth.BySubjectChanged)
 		}
 		e, ok := errors.AsType[*oauth.Error](err)
 		if !ok {
@@ -160,7 +161,7 @@ func (c *cycle) open(ctx context.Context) (err error) {
 		return a.storeFailed(err)
 	}
 	if c.server.bound != a.facts.Bound { // never to a server that did not give it
-		return a.storeFailed(bindingError(a.name))
+		return a.storeFailed(failure.Binding(a.name))
 	}
 	a.m.mu.Lock()
 	if !a.retry.useless {
@@ -187,7 +188,7 @@ func (c *cycle) reserve(ctx context.Context) error {
 	left := a.sessionLocked().Left(m.limits)
 	m.mu.Unlock()
 	if left == 0 {
-		return endedError(a.name, auth.ByRefreshes)
+		return failure.Ended(a.name, auth.ByRefreshes)
 	}
 	if c.last != nil && c.last.Class == oauth.NotSent {
 		// The last try did not reach the server. Look before counting.
@@ -242,7 +243,7 @@ func (c *cycle) failed(ctx context.Context, grant oauth.Grant, e *oauth.Error) (
 			a.m.locked(func() { a.learnReachLocked(reachClient) })
 			reason := a.deathReason(e)
 			a.end(ctx, reason)
-			return false, endedError(a.name, reason)
+			return false, failure.Ended(a.name, reason)
 		}
 		if c.confirmed = true; sleep(ctx, confirmDelay) {
 			return true, nil
@@ -293,13 +294,13 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	f.OutcomeUnknown = false
 	f.Clock = a.clock.Anchor()
 	if bad == nil && !f.AccessExpiresAt.IsZero() && !now.Before(f.AccessExpiresAt) {
-		bad = protocolError("its access token has already expired")
+		bad = failure.Protocol("its access token has already expired")
 	}
 	switch {
 	case bad != nil:
-		f.Useless = useless{f.Useless.Count + 1, reasonOf(bad).Message}
+		f.Useless = useless{f.Useless.Count + 1, failure.Reason(bad).Message}
 	case f.AccessExpiresAt.IsZero(): // waiting callers get it; for later ones it counts as expired
-		f.Useless = useless{f.Useless.Count + 1, errNoLifetime.Error()}
+		f.Useless = useless{f.Useless.Count + 1, failure.NoLifetime.Error()}
 	default:
 		f.Useless = useless{}
 	}
@@ -367,21 +368,8 @@ func (u useless) delay() time.Duration {
 func (m *Manager) afterUseless(f facts) retry {
 	return retry{
 		at: f.LastRefreshAt.Add(m.spread(f.Useless.delay())), last: f.LastRefreshAt, tries: f.Useless.Count,
-		err: protocolError(f.Useless.Why), useless: true,
+		err: failure.Protocol(f.Useless.Why), useless: true,
 	}
-}
-
-// errNoLifetime breaks no rule (RFC 6749 section 5.1 only recommends
-// expires_in), but a token that counts as expired at once costs a refresh.
-var errNoLifetime = errors.New("it does not say how long its access token lives")
-
-// protocolError says what is wrong with an answer of the server.
-func protocolError(why string) *oauth.Error {
-	err := errors.New(why)
-	if why == errNoLifetime.Error() {
-		err = errNoLifetime
-	}
-	return &oauth.Error{Op: "refresh", Class: oauth.Protocol, Err: err}
 }
 
 // save commits the unsaved answer and publishes it.
@@ -399,7 +387,7 @@ func (a *account) save(ctx context.Context) error {
 		a.storeErr = err
 		a.m.log.Error("a refreshed session cannot be saved yet; trying again", "account", a.name, "error", err)
 		a.m.publishLocked()
-		return keychainError(err)
+		return failure.Keychain(err)
 	}
 	clear(u.secret)
 	clear(u.access)
@@ -419,7 +407,7 @@ func (a *account) save(ctx context.Context) error {
 	a.m.journal.Add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventRefresh, Program: program, Count: used, Text: words})
 	if a.facts.Useless.Count > 0 && !u.late {
 		a.retry = a.m.afterUseless(a.facts)
-		a.m.journal.Add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventError, Text: failureText(a.retry.err)})
+		a.m.journal.Add(auth.Event{At: a.facts.LastRefreshAt, Account: a.name, Kind: auth.EventError, Text: failure.Text(a.retry.err)})
 	}
 	a.m.publishLocked()
 	return nil
@@ -462,7 +450,7 @@ func (a *account) failed(ctx context.Context, e *oauth.Error, unsent bool) error
 	r := &a.retry
 	if r.err == nil || r.err.Class != e.Class {
 		r.tries = 0
-		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventError, Text: failureText(e)})
+		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventError, Text: failure.Text(e)})
 	}
 	r.tries++
 	r.err, r.last, r.useless = e, now, false
@@ -499,7 +487,7 @@ func (a *account) storeFailed(err error) error {
 	if a.retry.at.Before(a.storeAt) { // else something bars it for longer
 		a.retry.at = a.storeAt
 	}
-	return keychainError(err)
+	return failure.Keychain(err)
 }
 
 // recordFailed notes that the session's own record failed. A damaged one
@@ -510,7 +498,7 @@ func (a *account) recordFailed(ctx context.Context, err error) error {
 	}
 	a.m.log.Error("the stored session is damaged and is closed", "account", a.name, "error", err)
 	a.end(ctx, auth.ByTampering)
-	return endedError(a.name, auth.ByTampering)
+	return failure.Ended(a.name, auth.ByTampering)
 }
 
 // damaged reports whether the store's verdict on a session is final. It means

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"curfew/auth/engine/failure"
 	"curfew/keystore"
 )
 
@@ -25,7 +26,7 @@ func TestKeychainWords(t *testing.T) {
 		{keystore.ErrTooBig, "", false},
 	} {
 		err := fmt.Errorf("cannot read a keychain item: %w", tt.err)
-		e := keychainError(err)
+		e := failure.Keychain(err)
 		words := e.Text().Sentence().Message
 		if tt.want != "" && words != tt.want || said[words] || e.Hint == "" {
 			t.Errorf("%v: %q, hint %q", tt.err, words, e.Hint)

@@ -59,6 +59,10 @@ func TestIDToken(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		_, err = w.idToken(-1)
 		w.wantError(err, auth.KindUnavailable, "")
+		best := patient(-1, "test")
+		best.ID, best.Best = true, true
+		_, err = w.m.Token(t.Context(), "work", best)
+		w.wantError(err, auth.KindUnavailable, "")
 		if w.net.refreshes() > spent+1 {
 			t.Errorf("%d refreshes for an ID token that has expired", w.net.refreshes()-spent)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/failure"
 	"curfew/auth/engine/journal"
 	"curfew/keystore"
 )
@@ -65,7 +66,7 @@ func (a *account) load(ctx context.Context) {
 	m.mu.Lock()
 	if facts.Bound != a.server.bound {
 		m.mu.Unlock()
-		a.cannotLoad(bindingError(a.name))
+		a.cannotLoad(failure.Binding(a.name))
 		return
 	}
 	defer m.mu.Unlock()
@@ -136,7 +137,7 @@ func (a *account) cannotLoad(err error) {
 	}
 	a.storeErr = err
 	a.retry = retry{at: a.clock.Now().Add(pollInterval)}
-	a.failFlightLocked(keychainError(err))
+	a.failFlightLocked(failure.Keychain(err))
 	a.m.publishLocked()
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/engine/clock"
+	"curfew/auth/engine/failure"
 	"curfew/auth/engine/journal"
 	"curfew/auth/oauth"
 	"curfew/keystore"
@@ -343,7 +344,7 @@ func (m *Manager) Register(ctx context.Context, c auth.Account) (auth.Account, a
 		if isTransient(err) {
 			kind, hint = auth.KindUnavailable, auth.Say("hint_check_network", c.Name)
 		}
-		return c, auth.Secret{}, auth.Fail(kind, failureText(e), hint).Because(err)
+		return c, auth.Secret{}, auth.Fail(kind, failure.Text(e), hint).Because(err)
 	} else if err != nil {
 		return c, auth.Secret{}, err
 	}
@@ -365,7 +366,7 @@ func (m *Manager) CheckAccount(ctx context.Context, c auth.Account) error {
 	defer cancel()
 	err = client.Check(ctx)
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
-		return auth.Fail(auth.KindBadRequest, failureText(e), auth.Say("hint_check_account", c.Name)).Because(err)
+		return auth.Fail(auth.KindBadRequest, failure.Text(e), auth.Say("hint_check_account", c.Name)).Because(err)
 	}
 	return err
 }
@@ -499,7 +500,7 @@ func (m *Manager) Wake() {
 // OS. It then retries what waited for that.
 func (m *Manager) UnlockKeychain(ctx context.Context) error {
 	if err := m.store.Unlock(ctx); err != nil {
-		return keychainError(err)
+		return failure.Keychain(err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -511,7 +512,7 @@ func (m *Manager) UnlockKeychain(ctx context.Context) error {
 // never prompts.
 func (m *Manager) KeychainStatus(ctx context.Context) error {
 	if err := m.store.Status(ctx); err != nil {
-		return keychainError(err)
+		return failure.Keychain(err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/engine/exchange"
+	"curfew/auth/engine/failure"
 	"curfew/auth/oauth"
 	"curfew/keystore"
 )
@@ -53,7 +54,7 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 	m.mu.Lock()
 	a, err := m.accountLocked(name)
 	if err == nil && m.running == nil {
-		err = shuttingDown()
+		err = failure.ShuttingDown()
 	}
 	if err != nil {
 		m.mu.Unlock()
@@ -123,10 +124,10 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 func (m *Manager) openSignIn(ctx context.Context, a *account, s *signIn, r auth.SignInRequest, loginHint string) (waiter, error) {
 	if err := m.store.Status(ctx); errors.Is(err, keystore.ErrLocked) || errors.Is(err, keystore.ErrNoCollection) || errors.Is(err, keystore.ErrDenied) {
 		if err := m.store.Unlock(ctx); err != nil { // a person is there: ask
-			return nil, keychainError(err)
+			return nil, failure.Keychain(err)
 		}
 	} else if err != nil {
-		return nil, keychainError(err)
+		return nil, failure.Keychain(err)
 	}
 	client, err := a.dial(ctx)
 	if err != nil {
@@ -207,7 +208,7 @@ func (m *Manager) completeSignIn(ctx context.Context, a *account, s *signIn, wai
 	m.mu.Unlock()
 	if !queued {
 		a.revokeGrant(grant)
-		return shuttingDown()
+		return failure.ShuttingDown()
 	}
 	return <-done
 }
@@ -221,7 +222,7 @@ func (m *Manager) finishSignIn(a *account, s *signIn, err error) error {
 		m.publishLocked()
 		return nil
 	}
-	e := signInError(a.name, err)
+	e := failure.SignIn(a.name, err)
 	m.log.Info("sign-in failed", "account", a.name, "error", err)
 	s.view.Phase, s.view.Error = auth.PhaseFailed, e.Kind
 	s.view.Text = e.Text().Sentence()
@@ -268,7 +269,7 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 		pack(secret, g.Key), tokensToKeep(g.AccessToken, g.IDToken), meta)
 	if err != nil {
 		a.revokeGrant(g)
-		return keychainError(err)
+		return failure.Keychain(err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

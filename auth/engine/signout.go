@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/failure"
 	"curfew/auth/engine/journal"
 	"curfew/auth/oauth"
 	"curfew/keystore"
@@ -69,13 +70,13 @@ func (m *Manager) leave(name string, remove bool, done chan<- signedOut) (*accou
 		done <- o
 	})
 	if !queued {
-		return nil, shuttingDown()
+		return nil, failure.ShuttingDown()
 	}
 	a.leaving++
 	if remove {
 		a.removed = new(a.config)
 	}
-	a.failFlightLocked(notSignedIn(a.name, auth.ByUser))
+	a.failFlightLocked(failure.NotSignedIn(a.name, auth.ByUser))
 	if a.interrupt != nil {
 		a.interrupt()
 	}
@@ -182,7 +183,7 @@ func (c *closing) result() auth.SignOutResult {
 	default:
 		why := auth.Words(c.err.Error())
 		if e, ok := errors.AsType[*oauth.Error](c.err); ok {
-			why = reasonOf(e)
+			why = failure.Reason(e)
 		}
 		r.Text = auth.Say("sign_out_not_revoked", why)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/engine/clock"
+	"curfew/auth/engine/failure"
 	"curfew/auth/oauth"
 	"curfew/keystore"
 )
@@ -149,10 +150,10 @@ func (a *account) describeSessionLocked(v *auth.Snapshot, f auth.Facts, now time
 	case a.unsaved != nil:
 		v.Warn(auth.Say("warning_unsaved"))
 	case a.storeErr != nil:
-		v.Warn(keychainError(a.storeErr).Text().Sentence())
+		v.Warn(failure.Keychain(a.storeErr).Text().Sentence())
 	}
 	if a.triesAgainLocked(now) || f.Held && a.retry.err != nil {
-		v.Warn(failureText(a.retry.err).Sentence())
+		v.Warn(failure.Text(a.retry.err).Sentence())
 	}
 }
 
@@ -176,13 +177,13 @@ func (a *account) messageLocked(v auth.Snapshot, now time.Time) auth.Text {
 		return a.failureErrorLocked().Text().Sentence()
 	case auth.Held:
 		if a.retry.err == nil {
-			return keychainError(a.storeErr).Text().Sentence()
+			return failure.Keychain(a.storeErr).Text().Sentence()
 		}
 		return a.failureErrorLocked().Text().Sentence()
 	case auth.Locked:
-		return keychainError(a.storeErr).Text().Sentence()
+		return failure.Keychain(a.storeErr).Text().Sentence()
 	case auth.Suspect:
-		return suspectError().Text().Sentence()
+		return failure.Suspect().Text().Sentence()
 	case auth.Ended:
 		return auth.EndText(v.Reason)
 	}

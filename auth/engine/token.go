@@ -9,6 +9,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/engine/clock"
 	"curfew/auth/engine/exchange"
+	"curfew/auth/engine/failure"
 	"curfew/auth/oauth"
 	"curfew/auth/oauth/dpop"
 )
@@ -76,11 +77,11 @@ func (m *Manager) exchange(ctx context.Context, name string, r auth.TokenRequest
 	var a *account
 	m.locked(func() { a = m.accounts[name] })
 	if a == nil {
-		return auth.Token{}, notSignedIn(name, "")
+		return auth.Token{}, failure.NotSignedIn(name, "")
 	}
 	server, err := a.dial(ctx)
 	if err != nil {
-		return auth.Token{}, keychainError(err)
+		return auth.Token{}, failure.Keychain(err)
 	}
 	key, err := m.key(ctx, name)
 	if err != nil {
@@ -94,7 +95,7 @@ func (m *Manager) exchange(ctx context.Context, name string, r auth.TokenRequest
 		case a.rec == nil || a.leaving > 0:
 			err = a.noSessionErrorLocked()
 		case server.bound != a.facts.Bound:
-			err = bindingError(name)
+			err = failure.Binding(name)
 		default:
 			access, kept, from = a.access, a.traded, a.facts.origin(key)
 		}
@@ -106,7 +107,7 @@ func (m *Manager) exchange(ctx context.Context, name string, r auth.TokenRequest
 		return server.Exchange(ctx, exchange.Form(*r.Exchange, access), r.Exchange.Scope, from)
 	})
 	if err != nil {
-		return auth.Token{}, exchangeError(name, err)
+		return auth.Token{}, failure.Exchange(name, err, isTransient(err))
 	}
 	now := a.clock.Now()
 	if traded {
@@ -128,7 +129,7 @@ func (m *Manager) key(ctx context.Context, name string) (dpop.Key, error) {
 	}
 	secret, err := m.store.Secret(ctx, id)
 	if err != nil {
-		return dpop.Key{}, keychainError(err)
+		return dpop.Key{}, failure.Keychain(err)
 	}
 	_, key := unpack(secret)
 	return key, nil
@@ -213,7 +214,7 @@ func (a *account) tokenOrFlightLocked(r auth.TokenRequest, waited bool) (auth.To
 	case waited: // a refresh has just worked, but its token has expired or has no known lifetime
 		return auth.Token{}, nil, auth.Fail(auth.KindUnavailable, auth.Say("token_useless", name), auth.Say("hint_lifetime"))
 	case s.Exhausted(m.limits):
-		return auth.Token{}, nil, endedError(name, s.Spent())
+		return auth.Token{}, nil, failure.Ended(name, s.Spent())
 	case a.flight == nil && a.retryBarsLocked(now):
 		return auth.Token{}, nil, a.failureErrorLocked()
 	}
@@ -226,19 +227,19 @@ func (a *account) tokenOrFlightLocked(r auth.TokenRequest, waited bool) (auth.To
 func (a *account) checkServableLocked(t clock.Reading) (unread bool, err error) {
 	switch {
 	case a.m.running == nil:
-		return false, shuttingDown()
+		return false, failure.ShuttingDown()
 	case a.leaving > 0:
-		return false, notSignedIn(a.name, auth.ByUser)
+		return false, failure.NotSignedIn(a.name, auth.ByUser)
 	case a.loading || a.rec == nil && len(a.found) > 0:
 		a.retry.at = time.Time{} // look at the keychain again
 		return true, nil
 	case a.rec == nil:
 		return false, a.noSessionErrorLocked()
 	case a.suspectLocked(t):
-		return false, suspectError()
+		return false, failure.Suspect()
 	}
 	if over := a.sessionLocked().Over(a.m.limits, t.Now); over != "" {
-		return false, endedError(a.name, over)
+		return false, failure.Ended(a.name, over)
 	}
 	return false, nil
 }
@@ -317,7 +318,7 @@ func (m *Manager) wantRefresh(name, program string) (*flight, error) {
 	case a.facts.NoRefresh:
 		return nil, auth.Fail(auth.KindRefused, auth.Say("cannot_renew", name), auth.Say("hint_login_force", name))
 	case a.sessionLocked().Exhausted(m.limits):
-		return nil, endedError(name, auth.ByRefreshes)
+		return nil, failure.Ended(name, auth.ByRefreshes)
 	case a.flight == nil && a.retry.throttles() && t.Now.Before(a.retry.at):
 		return nil, a.failureErrorLocked()
 	}
@@ -327,7 +328,7 @@ func (m *Manager) wantRefresh(name, program string) (*flight, error) {
 // joinLocked joins the refresh under way, or asks for one.
 func (a *account) joinLocked(program string) *flight {
 	if a.gone {
-		f := &flight{done: make(chan struct{}), err: shuttingDown()}
+		f := &flight{done: make(chan struct{}), err: failure.ShuttingDown()}
 		close(f.done)
 		return f
 	}
