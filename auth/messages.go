@@ -45,7 +45,7 @@ var messages = map[string]string{
 
 	// when a refresh comes, and why
 	"next_none_left":        "no refreshes left",
-	"next_no_refresh":       "never: there is no refresh token",
+	"next_no_refresh":       "not possible without a refresh token",
 	"next_on_demand":        "when a tool asks",
 	"next_on_demand_why":    "when a tool asks: %s",
 	"next_not_again":        "not again: the session ends first",
@@ -71,7 +71,7 @@ var messages = map[string]string{
 	"warning_provider_ends": "The provider ends this sign-in %s. Signing in again starts a new one.",
 	"warning_server_sooner": "The provider ends this sign-in %s, before its %d days have passed.",
 	"warning_idle":          "This sign-in ends %s if nothing uses it until then.",
-	"warning_no_refresh":    "The server gave no refresh token, so this sign-in cannot be renewed and ends with its access token. The scope offline_access may change that, or a setting of the client at the provider.",
+	"warning_no_refresh":    "The server gave no refresh token, so Curfew cannot renew this sign-in. It ends with its access token; then sign in again. To sign in less often, add the scope offline_access, or allow refresh tokens at the provider.",
 	"warning_no_lifetime":   "The server does not say how long its access tokens live, so each request for one uses a refresh. Set access_lifetime for this account, for example \"1h\".",
 	"warning_memory":        "Kept in memory only: this session ends when the agent stops.",
 	"warning_unsaved":       "The refreshed session is not saved yet; Curfew keeps trying. Do not shut down.",
@@ -293,6 +293,21 @@ var messages = map[string]string{
 	"redirect_more":         "redirect %q has more than a host, a port and a path",
 	"redirect_port":         "redirect %q has no usable port",
 	"hint_redirect":         "the default is http://127.0.0.1/callback; a port is added when it has none",
+
+	// what somebody does who looks at a window or a menu, in the place of a command
+	"do_sign_in":        "choose Sign in",
+	"do_sign_in_again":  "choose Sign in again",
+	"do_useless":        "each try costs a refresh, so the next waits %s; look at the provider, or choose Sign in again",
+	"do_check_client":   "check the client ID and the scopes in Edit account, or choose Sign in again",
+	"do_old_values":     "put the old values back in Edit account, or choose Sign in again",
+	"do_refresh":        "choose Refresh now, which uses a refresh",
+	"do_sign_out_first": "choose Sign out first",
+	"do_add_account":    "choose Add account",
+	"do_edit":           "check the settings in Edit account",
+	"do_client_secret":  "paste it again in Edit account",
+	"do_unlock":         "unlock it (log in to the desktop, or open its password manager) and try again; nothing is lost",
+	"do_keychain_new":   "try again: the keychain then asks for the password of a new one",
+	"do_keychain_allow": "try again, and allow Curfew in the prompt of the keychain; nothing is lost",
 
 	// the agent and its socket
 	"agent_not_running":      "the agent is not running",

@@ -72,7 +72,8 @@ func TestMessages(t *testing.T) {
 	}
 	formats := map[string]string{}
 	for id, format := range messages {
-		if !all[id] && !said[id] {
+		screen := strings.HasPrefix(id, "do_") // which ui/status says, and its tests look after
+		if !all[id] && !said[id] && !screen {
 			t.Errorf("nobody says %q", id)
 		}
 		if other, twice := formats[format]; twice && id < other && strings.Trim(format, "%s:; ") != "" {

@@ -144,7 +144,7 @@ func live(s auth.Snapshot) bool {
 
 // spent reports whether a session works and has no refresh left. Then only a new
 // sign-in helps, so it needs no --force.
-func spent(s auth.Snapshot) bool { return live(s) && s.RefreshesLeft == 0 }
+func spent(s auth.Snapshot) bool { return live(s) && s.RefreshesLeft == 0 && !s.NoRefresh }
 
 // subjectSuffix is " as USER", where the server said who signed in.
 func subjectSuffix(s auth.Snapshot) string {

@@ -184,6 +184,20 @@ func Situations(now time.Time) []Situation {
 		s.EndsAt, s.LimitedBy = now.Add(5*day), auth.LimitServer
 		s.Forecast = auth.ForecastView{EndsAt: s.EndsAt, By: auth.LimitServer, RefreshesPer1d: .86, HistoryDays: 7}
 	})
+	alone := func(name, caption string, left time.Duration) {
+		one(name, caption, func(s *auth.Snapshot) {
+			s.Name, s.Provider, s.Subject = "Hugging Face", "huggingface", "alice"
+			s.SignedInAt, s.EndsAt, s.AgeLeft = now.Add(left-8*time.Hour), now.Add(left), int64(left/time.Second)
+			s.NoRefresh, s.RefreshesUsed, s.RefreshesLeft, s.LastRefreshAt = true, 0, 0, time.Time{}
+			s.AccessExpiresAt, s.AccessLeft, s.AccessLifetime = s.EndsAt, s.AgeLeft, 8*3600
+			s.LimitedBy, s.Forecast = auth.LimitServer, auth.ForecastView{EndsAt: s.EndsAt, By: auth.LimitServer}
+			s.TookTokens = s.TookTokens[:1]
+			s.Plan(time.Time{}, auth.Say("next_no_refresh"))
+			s.Warn(auth.Say("warning_no_refresh"))
+		})
+	}
+	alone("no-refresh-token", "the server gave no refresh token: the session ends with its one token", 5*time.Hour+12*time.Minute)
+	alone("no-refresh-token-soon", "the same, forty minutes before the end", 40*time.Minute)
 
 	all = append(all, Situation{Name: "signed-out", Caption: "never signed in", Accounts: []auth.Snapshot{Fresh()}})
 	signingIn := func(name, caption string, phase auth.Phase) {
@@ -196,8 +210,10 @@ func Situations(now time.Time) []Situation {
 	signingIn("sign-in-browser", "a first sign-in waits for the person in the browser", auth.PhaseBrowser)
 	signingIn("sign-in-exchange", "a first sign-in fetches the tokens", auth.PhaseExchange)
 	failed := Fresh()
-	failed.SignIn = &auth.SignInView{Flow: "flow", Phase: auth.PhaseFailed, Text: auth.Words("You said no in the browser."), Error: auth.KindRefused}
+	refusal := auth.Say("both", auth.Say("consent_denied", "access_denied").Sentence(), auth.Say("hint_login_again", failed.Name).Sentence())
+	failed.SignIn = &auth.SignInView{Flow: "flow", Phase: auth.PhaseFailed, Text: refusal, Error: auth.KindRefused}
 	all = append(all, Situation{Name: "sign-in-failed", Caption: "the first sign-in has failed", Accounts: []auth.Snapshot{failed}})
+	one("sign-in-again-failed", "a sign-in that was to replace a live session has failed", func(s *auth.Snapshot) { s.SignIn = failed.SignIn })
 	one("sign-in-again", "a sign-in that is to replace a live session", func(s *auth.Snapshot) {
 		s.SignIn = &auth.SignInView{Flow: "flow", Phase: auth.PhaseBrowser}
 	})

@@ -3,6 +3,7 @@ package status
 import (
 	"cmp"
 	"errors"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -34,6 +35,35 @@ func ClientIDComplaint(id string) string {
 		return Tr("The provider gave you a client ID; paste it here.")
 	case strings.ContainsFunc(id, func(r rune) bool { return r <= 0x20 || r > 0x7e }):
 		return Tr("A client ID has no spaces and no special characters. Was it copied whole?")
+	}
+	return ""
+}
+
+// SettingComplaint says what is wrong with the text of a setting of an account, as
+// far as that can be known without its server; "" is nothing.
+func SettingComplaint(k auth.Key, text string) string {
+	var a auth.Account
+	err := auth.SetSetting(&a, k.Name, text)
+	switch {
+	case k.Name == "client_id":
+		return ClientIDComplaint(text)
+	case text == "":
+	case err != nil:
+		return sentence(err.Error())
+	case k.Kind == auth.KeyURL:
+		u, err := url.Parse(text)
+		if err == nil && u.Scheme == "http" { // for a server on this computer
+			if ip := net.ParseIP(u.Hostname()); ip.IsLoopback() {
+				return ""
+			}
+		}
+		if err != nil || u.Scheme != "https" || u.Host == "" {
+			return Tr("Enter a web address that starts with https://.")
+		}
+	case k.Kind == auth.KeySpan:
+		if _, err := auth.ParseSpan(text); err != nil {
+			return Tr("A time span, for example 45m, 8h or 30d.")
+		}
 	}
 	return ""
 }

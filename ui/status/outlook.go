@@ -62,7 +62,7 @@ func refreshCount(s auth.Snapshot) Count {
 		left = 0
 	}
 	if s.NoRefresh {
-		return Count{Limit: auth.LimitRefreshes, Value: Tr("–"), What: Tr("cannot be renewed")}
+		return Count{Limit: auth.LimitRefreshes, Value: Tr("no"), What: Tr("refresh token")}
 	}
 	return Count{Limit: auth.LimitRefreshes, Value: strconv.Itoa(left), What: Trn(most, "of %d refresh left", "of %d refreshes left", most),
 		Left: left, Of: most, Fraction: float64(left) / float64(most)}

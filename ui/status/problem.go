@@ -18,7 +18,8 @@ type Problem struct {
 }
 
 // Explain puts an error into words. An [*auth.Error] keeps its message and its
-// hint. If it has none, those of its kind are used.
+// hint, for somebody who looks at a window or a menu. If it has none, those of its
+// kind are used.
 func Explain(err error) Problem {
 	e, ok := errors.AsType[*auth.Error](err)
 	if !ok {
@@ -30,7 +31,7 @@ func Explain(err error) Problem {
 	message, hint := kindWords(e.Kind)
 	return Problem{
 		Message: cmp.Or(translateSentence(e.Text()), message),
-		Hint:    cmp.Or(advice(e.HintText()), hint),
+		Hint:    cmp.Or(advice(button(e.HintText(), false)), hint),
 	}
 }
 
@@ -61,5 +62,5 @@ func kindWords(k auth.Kind) (message, hint string) {
 	case auth.KindNotRunning:
 		return Tr("The Curfew agent is not running."), Tr("Start it with: curfew agent")
 	}
-	return Tr("Something went wrong."), Tr("See why with: curfew log")
+	return Tr("Something went wrong."), Tr("The history of the account may say more.")
 }

@@ -180,8 +180,8 @@ func Brief(s auth.Snapshot, now time.Time) string {
 	left, _ := refreshes(s)
 	count := Tr("%d left", left)
 	switch {
-	case s.NoRefresh:
-		count = Tr("cannot be renewed")
+	case s.NoRefresh && !LastsUntil(s).IsZero(): // there is nothing to count
+		return Tr("until %s", DayOrTime(LastsUntil(s), now))
 	case left == 0:
 		count = Tr("none left")
 	}
@@ -346,8 +346,11 @@ func IconText(all []auth.Snapshot, now time.Time) string {
 	if access, ok := accessLeft(*least, now); ok && left == 0 {
 		end, known = access, true // this is the last token
 	}
-	if !known {
+	switch {
+	case !known:
 		return strconv.Itoa(left)
+	case least.NoRefresh: // nothing to count
+		return Coarse(end)
 	}
 	return Tr("%d · %s", left, Coarse(end))
 }

@@ -426,6 +426,7 @@ func TestIconText(t *testing.T) {
 		{"a locked session is unknown", []auth.Snapshot{live(func(s *auth.Snapshot) { s.State = auth.Locked })}, ""},
 		{"an ended session has nothing left", []auth.Snapshot{{State: auth.Ended, Reason: auth.ByAge}, full}, "14 · 23 d"},
 		{"no end known", []auth.Snapshot{{State: auth.Active, RefreshesLeft: 14, MaxRefreshes: 20}}, "14"},
+		{"no refresh token", []auth.Snapshot{live(func(s *auth.Snapshot) { s.NoRefresh, s.RefreshesLeft = true, 0 })}, "41 min"},
 	} {
 		if got := IconText(tt.all, now); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
@@ -450,7 +451,7 @@ func TestExplain(t *testing.T) {
 		{"unavailable", &auth.Error{Kind: auth.KindUnavailable}, Problem{"The server cannot be reached or asks to wait.", "Nothing is lost; Curfew tries again automatically."}},
 		{"refused", &auth.Error{Kind: auth.KindRefused}, Problem{"The server refused.", "Check the account's settings, or ask whoever runs the server."}},
 		{"keychain", &auth.Error{Kind: auth.KindKeychain}, Problem{"The keychain is locked or does not answer.", "Unlock the keychain and try again."}},
-		{"failed", &auth.Error{Kind: auth.KindFailed}, Problem{"Something went wrong.", "See why with: curfew log"}},
+		{"failed", &auth.Error{Kind: auth.KindFailed}, Problem{"Something went wrong.", "The history of the account may say more."}},
 		{"plain", errors.New("no browser found"), Problem{"No browser found.", ""}},
 		{"nil", nil, Problem{"Something went wrong.", ""}},
 	} {

@@ -231,6 +231,9 @@ func endsSoon(a auth.Snapshot, now time.Time) Notice {
 
 // gained says what a new sign-in brings.
 func gained(a auth.Snapshot) string {
+	if a.NoRefresh {
+		return status.Tr("The server gave no refresh token, so Curfew cannot renew it.")
+	}
 	l := status.LimitsOf(a)
 	return status.Trn(l.MaxRefreshes, "A new sign-in gives you %d refresh and %s.", "A new sign-in gives you %d refreshes and %s.", l.MaxRefreshes, status.Days(l.MaxAge))
 }

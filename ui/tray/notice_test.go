@@ -145,6 +145,7 @@ func TestNoticeWords(t *testing.T) {
 		{fewLeft(live("Work", left(5), used), now), "Work: 5 refreshes left", "At this pace they last until Tue 24 Nov, 14:30. A new sign-in gives you 20 refreshes and 30 days."},
 		{fewLeft(live("Work", left(0)), now), "Work: last token, until 15:11", "No refreshes are left. Sign in before then (today, 15:11), and your tools notice nothing."},
 		{endsSoon(live("Work", func(s *auth.Snapshot) { s.EndsAt = now.Add(time.Hour) }), now), "Work: 1 h left", "The session ends today, 15:30. Sign in before then, and your tools notice nothing. A new sign-in gives you 20 refreshes and 30 days."},
+		{endsSoon(live("Work", func(s *auth.Snapshot) { s.NoRefresh, s.EndsAt = true, now.Add(time.Hour) }), now), "Work: 1 h left", "The session ends today, 15:30. Sign in before then, and your tools notice nothing. The server gave no refresh token, so Curfew cannot renew it."},
 		{endNotice(live("Work", ended(auth.ByRefreshes), took)), "Work: session ended", "All 20 refreshes are used. curl and git: no tokens until you sign in again."},
 		{endNotice(live("Work", ended(auth.ByRevocation))), "Work: session ended", "The server ended the session. Programs get no tokens until you sign in again."},
 	} {

@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write testdata again, from what the men
 // stateOf is what the tray knows in situation s.
 func stateOf(s shots.Situation) State {
 	agent := map[shots.Agent]AgentState{shots.Up: Connected, shots.Starting: Starting, shots.Gone: Gone}
-	state := State{Accounts: s.Accounts, Agent: agent[s.Agent]}
+	state := State{Accounts: status.ForScreen(s.Accounts), Agent: agent[s.Agent]}
 	if s.Agent == shots.Gone {
 		state.Trouble = status.Explain(shots.ErrGone)
 	}

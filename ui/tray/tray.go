@@ -277,7 +277,7 @@ func (t *Tray) watch(ctx context.Context, updates chan<- func(*State)) {
 		if err == nil {
 			err = t.Agent.Watch(ctx, func(all []auth.Snapshot) {
 				wait = retryLeast
-				send(func(s *State) { s.Accounts, s.Agent = all, Connected })
+				send(func(s *State) { s.Accounts, s.Agent = status.ForScreen(all), Connected })
 			})
 		}
 		if ctx.Err() != nil {

@@ -59,9 +59,11 @@ func (h *hero) render(v *View, s auth.Snapshot, words status.View, events []auth
 }
 
 // countColor is the colour of a countdown: green refreshes and blue days, until
-// few are left.
+// few are left. Where there is nothing to count, it is that of a side note.
 func countColor(s auth.Snapshot, c status.Count, now time.Time) fyne.ThemeColorName {
 	switch age := c.Limit == auth.LimitAge; {
+	case !age && s.NoRefresh:
+		return colorDim
 	case age && c.Fraction == 0 && c.Of > 0, !age && c.Fraction == 0:
 		return colorBad
 	case age && status.FewDays(s, now), !age && status.FewRefreshes(s):

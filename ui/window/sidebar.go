@@ -268,7 +268,11 @@ func (r *accountRow) set(s auth.Snapshot, selected, focused bool) {
 	v := r.list.view
 	words := status.Describe(s, v.now)
 	r.name = s.Name
-	r.ring.set(words.Refreshes.Fraction, v.fresh(s, countColor(s, words.Refreshes, v.now)))
+	count := words.Refreshes
+	if s.NoRefresh {
+		count = words.Age // there are none
+	}
+	r.ring.set(count.Fraction, v.fresh(s, countColor(s, count, v.now)))
 	r.title.say(words.Name)
 	color := map[status.Urgency]fyne.ThemeColorName{status.Over: colorBad, status.Attention: colorWarn, status.Soon: colorWarn}[words.Urgency]
 	r.line.set(status.Brief(s, v.now), cmp.Or(color, colorDim))

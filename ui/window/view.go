@@ -398,9 +398,9 @@ func (v *View) Go(w Wish) {
 func (v *View) Show(snaps []auth.Snapshot, now time.Time) {
 	first := !v.loaded
 	v.loaded, v.down = true, nil
-	v.snaps, v.now = status.Sort(snaps, now), now
+	v.snaps, v.now = status.Sort(status.ForScreen(snaps), now), now
 	v.keepSelection()
-	for _, s := range snaps {
+	for _, s := range v.snaps {
 		v.follow(s)
 	}
 	v.render()
