@@ -60,8 +60,11 @@ func (b *button) AccessibilityLabel() string { return cmp.Or(b.name, b.Text) }
 
 // AccessibilityLabel says what is asked for, and what was answered.
 func (e *entry) AccessibilityLabel() string {
-	if e.Text == "" {
+	switch {
+	case e.Text == "":
 		return named(e.name, e.PlaceHolder)
+	case e.Password: // nobody reads it aloud
+		return e.name
 	}
 	return named(e.name, e.Text)
 }

@@ -59,8 +59,9 @@ type flow struct {
 	url     *url.URL
 	code    string // device sign-in: what to type
 	expires time.Time
-	openErr error // the browser did not open
-	seen    bool  // a snapshot has shown it
+	opened  time.Time // when the browser was asked to open it
+	openErr error     // the browser did not open
+	seen    bool      // a snapshot has shown it
 }
 
 // fingerprint changes when there may be new events.
@@ -96,6 +97,9 @@ func failure(err error) *note {
 	p := status.Explain(err)
 	// A hint may end in a command to type, so it gets a capital and no full stop.
 	hint := []rune(p.Hint)
+	if kindOf(err) == auth.KindNotRunning {
+		hint = []rune(tr("Choose Start the agent."))
+	}
 	if len(hint) > 0 {
 		hint[0] = unicode.ToUpper(hint[0])
 	}
@@ -143,7 +147,7 @@ func (v *View) signIn(name string, device bool) {
 		}
 		opened := v.Open(page, started.Browser...)
 		return func(l *local) {
-			l.flow = &flow{id: started.Flow, url: page, code: started.UserCode, expires: started.ExpiresAt, openErr: opened}
+			l.flow = &flow{id: started.Flow, url: page, code: started.UserCode, expires: started.ExpiresAt, opened: v.Now(), openErr: opened}
 			if s, ok := v.snapshot(name); ok {
 				v.follow(s) // it may have ended before the answer came
 			}
@@ -153,6 +157,9 @@ func (v *View) signIn(name string, device bool) {
 		}, nil
 	})
 }
+
+// pressedTwice is how long after one press another may be meant for the same button.
+const pressedTwice = 2 * time.Second
 
 // webPage parses an address that is about to be handed to the desktop, which
 // would run other things than browsers for other schemes.
@@ -176,9 +183,13 @@ func (v *View) visit(page *url.URL, failed func()) {
 }
 
 // openAgain opens the page of the running sign-in. One in this browser gets
-// another start page, as each works once.
+// another start page, as each works once. Its button is under the finger that has
+// just pressed Enter, so a second press right after the first does nothing.
 func (v *View) openAgain(name string) {
 	l := v.local(name)
+	if f := l.flow; f != nil && f.openErr == nil && v.Now().Sub(f.opened) < pressedTwice {
+		return
+	}
 	if l.flow == nil || l.flow.code == "" {
 		v.signIn(name, false)
 		return
@@ -188,7 +199,7 @@ func (v *View) openAgain(name string) {
 		err := v.Open(page)
 		return func() {
 			if f := v.local(name).flow; f != nil {
-				f.openErr = err
+				f.opened, f.openErr = v.Now(), err
 			}
 			v.render()
 		}
@@ -320,7 +331,7 @@ func (v *View) refreshNow(name string) {
 		return func(l *local) {
 			if i := slices.IndexFunc(v.snaps, func(o auth.Snapshot) bool { return o.Name == s.Name }); i >= 0 {
 				v.snaps = slices.Clone(v.snaps)
-				v.snaps[i] = s
+				v.snaps[i] = status.ForScreen([]auth.Snapshot{s})[0]
 			}
 			l.note = &note{tone: colorOK, words: tr("Refreshed: %s.", status.Short(s, v.Now())), until: v.now.Add(8 * time.Second)}
 			v.fetchEvents()

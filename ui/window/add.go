@@ -71,7 +71,7 @@ func newAddPage(v *View) *addPage {
 	p.demo = newButton(v, tr("Try the demo account"), p.tryDemo)
 	looking := newLine(tr("Just looking?"), theme.SizeNameCaptionText, colorDim)
 	p.justLooking = row(0, looking, link(p.demo))
-	p.choosing = column(gapUsual, p.search.root, p.tiles, p.nothing, newCard(rowOf(gapUsual, other, other, p.goOther)), p.justLooking)
+	p.choosing = column(gapUsual, column(gapSmall, p.search.root, p.justLooking), p.tiles, p.nothing, newCard(rowOf(gapUsual, other, other, p.goOther)))
 
 	ask := func(label, hint, example string) *field { return newField(v, label, hint, example, p.submit) }
 	p.issuer = ask(tr("Issuer address"), "", "")
@@ -80,19 +80,8 @@ func newAddPage(v *View) *addPage {
 	p.secret.entry.Password = true
 	p.name = ask(tr("Call it"), tr("Tools ask for tokens by this name."), tr("work"))
 	p.asks = ask(tr("Scopes"), tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones."), "openid offline_access")
-	for f, check := range map[*field]func() string{
-		p.client: func() string { return status.ClientIDComplaint(p.typed().ClientID) },
-		p.name:   func() string { return p.checkName() },
-	} {
-		f.entry.OnChanged = func(text string) {
-			f.complain("")
-			if complaint := check(); complaint != "" && text != "" {
-				f.complain(complaint)
-			} else if text != "" {
-				f.praise(tr("Looks right."))
-			}
-		}
-	}
+	p.client.checks(status.ClientIDComplaint)
+	p.name.checks(func(string) string { return p.checkName() })
 	p.asks.root.Hide()
 	p.may = newPara("", theme.SizeNameText, colorInk)
 	p.change = newButton(v, tr("Change"), func() {

@@ -26,6 +26,7 @@ type editPage struct {
 	saving       bool
 	keys         []auth.Key
 	fields       map[string]*field
+	secret       *field // to replace the one in the keychain
 	more         *panel // what few people need
 	modes        []*text
 	costs        map[auth.Mode]auth.ModeForecast // nil: nobody can know them yet
@@ -44,6 +45,12 @@ func newEditPage(v *View) *editPage {
 			more.Add(f.root)
 		} else {
 			usual.Add(f.root)
+		}
+		if k.Name == secretKey {
+			p.secret = newField(v, tr("New client secret"), "", "", p.submit)
+			p.secret.entry.Password = true
+			f.root.Add(p.secret.root)
+			f.input.(*check).OnChanged = func(bool) { f.complain(""); p.askSecret(); v.render() }
 		}
 	}
 	for range len(modes) + 1 {
@@ -71,6 +78,18 @@ var modes = []auth.Mode{auth.InUse, auth.OnDemand, auth.Always}
 
 const refreshKey = "refresh"
 
+// secretKey is the setting of an account that says that it has a client secret.
+const secretKey = "client_secret_keychain"
+
+// askSecret says what a client secret is asked for. None is ever shown.
+func (p *editPage) askSecret() {
+	p.secret.hint = tr("Paste it here. It is kept in the keychain.")
+	if p.before.ClientSecretKeychain {
+		p.secret.hint = tr("Paste another to replace the one in the keychain, or leave this empty.")
+	}
+	p.secret.complain("")
+}
+
 // load asks what each mode would cost.
 func (p *editPage) load(name string) {
 	v := p.view
@@ -86,6 +105,12 @@ func (p *editPage) load(name string) {
 // newSettingField returns the field of a setting, by the kind that it is of.
 func newSettingField(v *View, k auth.Key, submit func()) *field {
 	name, help := status.Setting(k.Name), status.Sentence(k.Help)
+	switch k.Name { // where config.toml needs other words
+	case "provider":
+		help = tr("A provider that Curfew knows, for example spotify. Empty for any other server.")
+	case secretKey:
+		name, help = tr("The client has a secret"), tr("It is kept in the keychain.")
+	}
 	switch k.Kind {
 	case auth.KeySwitch:
 		c := newCheck(v, name, nil)
@@ -102,7 +127,11 @@ func newSettingField(v *View, k auth.Key, submit func()) *field {
 		f.values = append([]string{""}, k.Options...)
 		return f
 	}
-	return newField(v, name, help, "", submit)
+	f := newField(v, name, help, "", submit)
+	if k.Name == "client_id" || k.Kind == auth.KeyURL || k.Kind == auth.KeySpan || k.Kind == auth.KeyMap {
+		f.checks(func(text string) string { return status.SettingComplaint(k, text) })
+	}
+	return f
 }
 
 // fill starts with what a says.
@@ -112,6 +141,8 @@ func (p *editPage) fill(a auth.Account) {
 		f.set(auth.SettingText(a, name))
 		f.complain("")
 	}
+	p.secret.set("")
+	p.askSecret()
 	p.load(a.Name)
 	p.view.show(p.more, false)
 	p.view.focus(p.fields[p.keys[0].Name].input)
@@ -124,6 +155,7 @@ func (p *editPage) render() {
 	s, _ := v.snapshot(p.before.Name)
 	p.title.say(tr("Edit %s", status.Name(auth.Snapshot{Name: p.before.Name})))
 	v.show(p.open, !p.more.Visible())
+	v.show(p.secret.root, p.fields[secretKey].input.(*check).Checked)
 	for i, m := range modes {
 		name, meaning := status.Mode(m)
 		if f, ok := p.costs[m]; ok {
@@ -174,22 +206,38 @@ func (p *editPage) submit() {
 	if p.saving || !v.usable() || err != nil {
 		return
 	}
+	secret := ""
+	if a.ClientSecretKeychain {
+		secret = strings.TrimSpace(p.secret.value())
+		if secret == "" && !p.before.ClientSecretKeychain {
+			p.secret.complain(tr("Paste the client secret here."))
+			v.focus(p.secret.input)
+			return
+		}
+	}
 	p.saving, p.note = true, nil
 	v.render()
 	before := p.before
 	v.background(func(ctx context.Context) func() {
 		err := v.Agent.Edit(ctx, before, a)
+		edited := err == nil
+		if edited && secret != "" {
+			err = v.Agent.PutClientSecret(ctx, a.Name, secret)
+		}
 		var snaps []auth.Snapshot
 		if err == nil {
 			snaps, err = v.Agent.Accounts(ctx)
 		}
 		return func() {
 			p := v.edits // another one since, if the window was built again
-			p.saving = false
+			if p.saving = false; edited {
+				p.before = a
+			}
 			if err != nil {
 				p.refused(err)
 				return
 			}
+			p.secret.set("")
 			v.Show(snaps, v.Now())
 			v.Select(a.Name)
 			if s, _ := v.snapshot(a.Name); status.HasSession(s) {
@@ -231,6 +279,8 @@ func (p *editPage) resume(old *editPage) {
 	for name, f := range p.fields {
 		f.set(old.fields[name].value())
 	}
+	p.secret.set(old.secret.value())
+	p.askSecret()
 	p.more.Hidden = old.more.Hidden
 }
 
@@ -330,8 +380,19 @@ func (f *field) complain(words string) {
 	}
 }
 
-// praise says that the answer is a good one.
-func (f *field) praise(words string) { f.become(words, colorOK) }
+// checks has the field say, while somebody types, what is wrong with the answer or
+// that it looks right.
+func (f *field) checks(complaint func(text string) string) {
+	f.entry.OnChanged = func(text string) {
+		words := ""
+		if text = strings.TrimSpace(text); text != "" {
+			words = complaint(text)
+		}
+		if f.complain(words); words == "" && text != "" {
+			f.become(tr("Looks right."), colorOK)
+		}
+	}
+}
 
 func (f *field) become(words string, color fyne.ThemeColorName) {
 	f.below.set(words, color)

@@ -380,6 +380,24 @@ func (s surveyed) faint(p palette) (faults []string) {
 	return faults
 }
 
+// TestNoCommands goes over every state and finds command lines: a window names its
+// buttons. Only the line to copy for a tool is one.
+func TestNoCommands(t *testing.T) {
+	l := look{Dark, usual, 1, ""}
+	dress(t, l)
+	command := regexp.MustCompile("`curfew|^curfew |: curfew [a-z]")
+	for _, s := range states() {
+		t.Run(s.name, func(t *testing.T) {
+			v := s.set(t, l)
+			for _, words := range texts(v) {
+				if command.MatchString(words) && words != v.account.exec.words {
+					t.Errorf("%q", words)
+				}
+			}
+		})
+	}
+}
+
 // The facts that are said in more than one place, and how.
 var facts = map[string]*regexp.Regexp{
 	"refreshes left": regexp.MustCompile(`(\d+) of \d+ refresh|^(\d+) left|, (\d+) left$|uses 1 of (\d+) left`),

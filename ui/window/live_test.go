@@ -306,6 +306,41 @@ func TestSignInThatFailsSaysWhy(t *testing.T) {
 	})
 }
 
+// TestSignInThatFailedNamesTheButton: the agent's advice about a failed sign-in
+// names a command, and the window its button.
+func TestSignInThatFailedNamesTheButton(t *testing.T) {
+	failed := fresh()
+	failed.SignIn = &auth.SignInView{Flow: "flow", Phase: auth.PhaseFailed, Error: auth.KindRefused,
+		Text: auth.Say("both", auth.Say("consent_denied", "access_denied").Sentence(), auth.Say("hint_login_again", failed.Name).Sentence())}
+	live(t, newFakeAgent(failed), func(s *stage) {
+		s.reads("The last sign-in failed: Consent was denied (access_denied). Choose Sign in.", "[Sign in]")
+		s.readsNot("curfew login")
+	})
+}
+
+// TestEnterTwice: who presses Enter twice on the button that adds an account and
+// signs in gets one page, and nothing is cancelled.
+func TestEnterTwice(t *testing.T) {
+	agent := newFakeAgent()
+	live(t, agent, func(s *stage) {
+		s.add.choose(s.add.preset("spotify"))
+		s.add.client.entry.SetText("5f1d0e7c")
+		s.focus(s.add.save)
+		s.key(fyne.KeyReturn, fyne.KeyReturn, fyne.KeySpace)
+		s.reads("Signing in to spotify")
+		s.calls("sign-in", 1)
+		s.calls("cancel", 0)
+		if len(s.opened) != 1 {
+			t.Errorf("opened %q", s.opened)
+		}
+		s.pass(pressedTwice)
+		s.key(fyne.KeyReturn)
+		s.calls("sign-in", 2)
+		s.key(fyne.KeyReturn) // of this one, too
+		s.calls("sign-in", 2)
+	})
+}
+
 func TestSignInThatCannotStartSaysWhatToDo(t *testing.T) {
 	agent := newFakeAgent(spotify())
 	agent.fail["sign-in"] = &auth.Error{Kind: auth.KindUnavailable, Message: "id.example.com cannot be reached", Hint: "check the network"}
@@ -829,10 +864,88 @@ func TestEditHasEverySetting(t *testing.T) {
 			s.edits.fields[k.Name].set(text)
 			auth.SetSetting(&want, k.Name, text)
 		}
+		s.edits.secret.set("s3cret")
 		s.tap(s.edits.save)
 		if got := s.agent.accounts; len(got) != 1 || !auth.SameAccount(got[0], want) {
 			t.Errorf("put %+v, want %+v", got, want)
 		}
+	})
+}
+
+// TestEditChecksWhileTyping: what is wrong with a setting is said while it is typed.
+func TestEditChecksWhileTyping(t *testing.T) {
+	live(t, newFakeAgent(fresh()), func(s *stage) {
+		s.edit(fresh().Name)
+		s.settle()
+		s.tap(s.edits.open)
+		for _, c := range []struct{ key, wrong, complaint, right string }{
+			{"client_id", "two words", "A client ID has no spaces", "5f1d0e7c"},
+			{"issuer", "id.example.com", "Enter a web address that starts with https://.", "https://id.example.com"},
+			{"token_endpoint", "http://id.example.com", "Enter a web address that starts with https://.", "http://127.0.0.1:9000/token"},
+			{"authorize", "nothing", "is not of the form name=value", "audience=api"},
+			{"access_lifetime", "an hour", "A time span, for example 45m, 8h or 30d.", "8h"},
+		} {
+			s.readsNot(c.complaint, "Looks right.")
+			f := s.edits.fields[c.key]
+			f.entry.SetText(c.wrong)
+			s.reads(c.complaint)
+			f.entry.SetText(c.right)
+			s.readsNot(c.complaint)
+			s.reads("Looks right.")
+			f.complain("")
+		}
+	})
+}
+
+// TestEditClientSecret: a client secret can be replaced, and is never shown.
+func TestEditClientSecret(t *testing.T) {
+	agent := newFakeAgent(fresh())
+	name := fresh().Name
+	agent.accounts = []auth.Account{{Name: name, Issuer: "https://id.example.com", ClientID: "desktop"}}
+	live(t, agent, func(s *stage) {
+		open := func() {
+			s.edit(name)
+			s.settle()
+		}
+		open()
+		s.readsNot("New client secret")
+		uses := s.edits.fields[secretKey].input.(*check)
+		uses.SetChecked(true)
+		s.reads("New client secret", "Paste it here. It is kept in the keychain.")
+		s.tap(s.edits.save)
+		s.reads("Paste the client secret here.")
+		if s.window.Canvas().Focused() != s.edits.secret.input {
+			t.Error("the focus is not on the secret")
+		}
+		s.calls("put", 0)
+
+		agent.fail["put-secret"] = &auth.Error{Kind: auth.KindKeychain, Message: "the keychain is locked"}
+		s.edits.secret.set(" s3cret ")
+		s.Refit() // a larger text takes nothing away
+		s.tap(s.edits.save)
+		s.reads("The keychain is locked.", "Edit "+name)
+		s.calls("sign-in", 0)
+		delete(agent.fail, "put-secret")
+		s.tap(s.edits.save)
+		if got := agent.took("put-secret"); len(got) != 2 || got[1] != "put-secret "+name+" s3cret" {
+			t.Errorf("kept %q", got)
+		}
+		s.calls("sign-in", 1)
+		s.tap(s.account.signIn.stop)
+
+		open()
+		s.reads("Paste another to replace the one in the keychain")
+		entry := s.edits.secret.entry
+		if entry.Text != "" || !entry.Password {
+			t.Errorf("the field holds %q", entry.Text)
+		}
+		entry.SetText("typed")
+		if got := entry.AccessibilityLabel(); strings.Contains(got, "typed") {
+			t.Errorf("a screen reader says %q", got)
+		}
+		entry.SetText("")
+		s.tap(s.edits.save) // as it was
+		s.calls("put-secret", 2)
 	})
 }
 
