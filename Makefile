@@ -113,6 +113,11 @@ DESKTOP := cd cmd/curfew-demo && ../../.ci/headless-desktop ../../build/desktop.
 test-desktop: setup-desktop build build/desktop.test ## test panels, open menus and Wayland with a mouse; pictures in build/desktop/
 	$(DESKTOP) '^TestDesktop'
 
+.PHONY: walks
+walks: setup-desktop build build/desktop.test ## walk through Curfew as people do, by keyboard alone; a picture of each step in build/walks/
+	rm -rf build/walks
+	$(DESKTOP) '^TestWalk' -walks "$$PWD/build/walks"
+
 # Windows and icons are drawn without a display. A panel draws the menus, so these
 # need a desktop, which runs at the same time. A caption is next to each picture.
 SHOTS = $(CURDIR)/build/shots
