@@ -116,7 +116,7 @@ test-desktop: setup-desktop build build/desktop.test ## test panels, open menus 
 .PHONY: walks
 walks: setup-desktop build build/desktop.test ## walk through Curfew as people do, by keyboard alone; a picture of each step in build/walks/
 	rm -rf build/walks
-	$(DESKTOP) '^TestWalk' -walks "$$PWD/build/walks"
+	$(DESKTOP) '^TestWalk' -walks $(CURDIR)/build/walks
 
 # Windows and icons are drawn without a display. A panel draws the menus, so these
 # need a desktop, which runs at the same time. A caption is next to each picture.

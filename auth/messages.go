@@ -47,7 +47,7 @@ var messages = map[string]string{
 	"next_none_left":        "no refreshes left",
 	"next_no_refresh":       "not possible without a refresh token",
 	"next_on_demand":        "when a tool asks",
-	"next_on_demand_why":    "when a tool asks: %s",
+	"next_on_demand_why":    "when a tool asks (%s)",
 	"next_not_again":        "not again: the session ends first",
 	"next_always":           "always kept fresh",
 	"next_in_use":           "in use",

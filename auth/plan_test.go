@@ -71,7 +71,7 @@ func TestPlan(t *testing.T) {
 		{"always, hours after expiry", planAt(9*time.Hour, always), false, 0, "when a tool asks"},
 		{"always, none left", planAt(due, func(in *PlanInput) { always(in); in.RefreshesLeft = 0 }), false, 0, "no refreshes left"},
 		{"always, expiry unknown", planAt(due, func(in *PlanInput) { always(in); in.AccessExpiresAt = time.Time{}; in.AccessLifetime = 0 }), false, 0,
-			"when a tool asks: how long the token lives is not known"},
+			"when a tool asks (how long the token lives is not known)"},
 		{"always, refreshed less than half a lifetime ago", planAt(due, func(in *PlanInput) { always(in); in.LastRefreshAt = planEpoch.Add(7 * m) }), false,
 			14*m + 30*time.Second, "always kept fresh"},
 		{"always, half a lifetime after the refresh is too late", planAt(due, func(in *PlanInput) { always(in); in.LastRefreshAt = planEpoch.Add(8 * m) }), false, 0,
@@ -89,17 +89,17 @@ func TestPlan(t *testing.T) {
 
 		{"in-use, used a moment ago", planAt(due, usedAt(m, due-m)), true, due, "in use"},
 		{"in-use, it will be due", planAt(9*m, usedAt(8*m)), false, due, "in use"},
-		{"in-use, nobody asked since the sign-in", planAt(due, nil), false, 0, "when a tool asks: not in use"},
-		{"in-use, the only request is the one that refreshed", planAt(due, usedAt(0)), false, 0, "when a tool asks: not in use"},
-		{"in-use, silent for half the life", planAt(due, usedAt(0, 6*m)), false, 0, "when a tool asks: not in use"},
+		{"in-use, nobody asked since the sign-in", planAt(due, nil), false, 0, "when a tool asks (not in use)"},
+		{"in-use, the only request is the one that refreshed", planAt(due, usedAt(0)), false, 0, "when a tool asks (not in use)"},
+		{"in-use, silent for half the life", planAt(due, usedAt(0, 6*m)), false, 0, "when a tool asks (not in use)"},
 		{"in-use, silent for almost half the life", planAt(due, usedAt(0, 6*m+time.Second)), true, due, "in use"},
 		{"in-use, a long silence, refreshes to waste", planAt(hourDue, hourly(10)), true, hourDue, "in use"},
-		{"in-use, a long silence, none to waste", planAt(hourDue, hourly(9)), false, 0, "when a tool asks: not in use"},
+		{"in-use, a long silence, none to waste", planAt(hourDue, hourly(9)), false, 0, "when a tool asks (not in use)"},
 		{"in-use, awake again after a night", planAt(10*time.Hour, usedAt(due-m)), false, 0, "when a tool asks"},
 		{"in-use, the last but one is kept for a caller", planAt(due, func(in *PlanInput) {
 			usedAt(due - m)(in)
 			in.RefreshesLeft = 5 // one life in a week of 30 days: 4.3 are needed
-		}), false, 0, "when a tool asks: every refresh left is needed for that"},
+		}), false, 0, "when a tool asks (every refresh left is needed for that)"},
 		{"in-use, at the end nothing is needed any more", planAt(30*24*time.Hour-20*m, func(in *PlanInput) {
 			in.LastRefreshAt = in.Now.Add(-due)
 			in.AccessExpiresAt = in.Now.Add(90 * time.Second)
@@ -113,11 +113,11 @@ func TestPlan(t *testing.T) {
 			in.AccessLifetime, in.AccessExpiresAt = 3*24*time.Hour, planEpoch.Add(3*24*time.Hour)
 			in.ServerIdle = week
 		}), true, 3*24*time.Hour - 90*time.Second, "the provider ends a sign-in that is not used"},
-		{"the provider's idle rule, not to be kept with short tokens", planAt(due, func(in *PlanInput) { in.ServerIdle = week }), false, 0, "when a tool asks: not in use"},
+		{"the provider's idle rule, not to be kept with short tokens", planAt(due, func(in *PlanInput) { in.ServerIdle = week }), false, 0, "when a tool asks (not in use)"},
 		{"the provider's idle rule keeps its share", planAt(due, func(in *PlanInput) {
 			usedAt(due - m)(in)
 			in.ServerIdle = 24 * time.Hour // 29 more days, 20 refreshes
-		}), false, 0, "when a tool asks: every refresh left is needed for that"},
+		}), false, 0, "when a tool asks (every refresh left is needed for that)"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -241,6 +241,8 @@ func Situations(now time.Time) []Situation {
 				spend(s, now, 30*day, 17)
 			case auth.ByRefreshes:
 				spend(s, now, 12*day, 20)
+			case auth.ByToken:
+				s.SignedInAt, s.RefreshesUsed = now.Add(-8*time.Hour), 0
 			}
 			over(s, now, e.reason)
 		})

@@ -27,6 +27,7 @@ type View struct {
 	Subject string  // who is signed in; may be empty
 	Title   string  // two or three words: "Signed in", "Keychain locked"
 	Detail  string  // one or two sentences; what it means and what to do
+	Advice  string  // what helps a session that has stopped, unless Detail says it; may be empty
 	Urgency Urgency // which colour, and what comes first
 
 	Action      Action
@@ -77,12 +78,13 @@ func Describe(s auth.Snapshot, now time.Time) View {
 		NextRefresh: nextRefresh(s, now),
 		LastUsed:    lastUsed(s, now),
 	}
+	if v.Urgency == Attention {
+		v.Advice = stoppedAdvice(s)
+	}
 	v.Lead, v.Other = hero(s, now)
 	v.Action, v.ActionLabel = action(s)
-	for _, taker := range s.TookTokens[:min(len(s.TookTokens), takersShown)] {
-		if name := Clip(taker.Program, nameRunes); name != "" {
-			v.Takers = append(v.Takers, Taker{name, Ago(taker.At, now)})
-		}
+	for _, taker := range tools(s)[:min(len(tools(s)), takersShown)] {
+		v.Takers = append(v.Takers, Taker{Clip(taker.Program, nameRunes), Ago(taker.At, now)})
 	}
 	if !HasSession(s) && !s.SignedInAt.IsZero() {
 		v.Past = Past{SignedIn: When(s.SignedInAt, now), Ended: When(s.EndedAt, now), Spent: spent(s)}
@@ -108,6 +110,15 @@ func Describe(s auth.Snapshot, now time.Time) View {
 // ourPrograms are the names of Curfew's own front ends in the list of takers.
 var ourPrograms = []string{"curfew-tray", "curfew-window"}
 
+// IsTool reports whether a program is a tool. One of our own, with which a person
+// copies a token, is none.
+func IsTool(program string) bool { return program != "" && !slices.Contains(ourPrograms, program) }
+
+// tools are the tools that took tokens, the latest first.
+func tools(s auth.Snapshot) []auth.Taker {
+	return slices.DeleteFunc(slices.Clone(s.TookTokens), func(t auth.Taker) bool { return !IsTool(t.Program) || Clip(t.Program, nameRunes) == "" })
+}
+
 // lastUsed says when a tool took the last token. A sign-in does not count, nor
 // does a token that a person copied.
 func lastUsed(s auth.Snapshot, now time.Time) string {
@@ -123,10 +134,8 @@ func lastUsed(s auth.Snapshot, now time.Time) string {
 // and git" or "curl, git and more". It is "" if there are none.
 func Tools(s auth.Snapshot, n int) string {
 	var names []string
-	for _, taker := range s.TookTokens {
-		if name := Clip(taker.Program, nameRunes); name != "" && !slices.Contains(ourPrograms, taker.Program) {
-			names = append(names, name)
-		}
+	for _, taker := range tools(s) {
+		names = append(names, Clip(taker.Program, nameRunes))
 	}
 	switch more := len(names) > n; {
 	case len(names) == 0:
@@ -142,8 +151,8 @@ func Tools(s auth.Snapshot, n int) string {
 
 // Loss says what is lost without a session: who gets no tokens.
 func Loss(s auth.Snapshot) string {
-	if tools := Tools(s, 2); tools != "" {
-		return Trn(len(s.TookTokens), "%s gets no tokens until you sign in again.", "%s get no tokens until you sign in again.", tools)
+	if names := Tools(s, 2); names != "" {
+		return Trn(len(tools(s)), "%s gets no tokens until you sign in again.", "%s get no tokens until you sign in again.", names)
 	}
 	return Tr("Programs get no tokens until you sign in again.")
 }
@@ -155,6 +164,9 @@ func WhyEnded(s auth.Snapshot) string { return sentence(whyEnded(s)) }
 func spent(s auth.Snapshot) string {
 	_, most := refreshes(s)
 	used := max(s.RefreshesUsed, 0)
+	if s.Reason == auth.ByToken { // it had none
+		return ""
+	}
 	if serversLimit(s) {
 		return Trn(used, "%d refresh, the server's limit", "%d refreshes, the server's limit", used)
 	}
@@ -199,6 +211,8 @@ func action(s auth.Snapshot) (Action, string) {
 	case s.State == auth.Locked: // a sign-in could not be kept
 		return Unlock, Tr("Unlock")
 	case s.State == auth.Suspect: // nor be dated
+		return NoAction, ""
+	case !HasSession(s) && s.State != auth.SignedOut && s.State != auth.Ended: // unknown here
 		return NoAction, ""
 	}
 	return SignIn, SignInLabel(s)
@@ -322,6 +336,19 @@ func stateDetail(s auth.Snapshot, now time.Time) string {
 	return Tr("The agent is newer than this program. Restart Curfew to bring both to one version.")
 }
 
+// stoppedAdvice is what helps a session that needs a person, besides its button.
+func stoppedAdvice(s auth.Snapshot) string {
+	switch {
+	case s.Message == "": // the words for the state have it
+		return ""
+	case s.State == auth.Held:
+		return Tr("Sign in again, or check the account's settings.")
+	case s.State == auth.Suspect:
+		return Tr("Set the time, and Curfew continues.")
+	}
+	return Tr("Once it is unlocked, Curfew continues.")
+}
+
 func accessWords(s auth.Snapshot, now time.Time) string {
 	left, known := accessLeft(s, now)
 	switch {
@@ -381,10 +408,14 @@ func nextRefresh(s auth.Snapshot, now time.Time) string {
 	case s.Paused && !s.NoRefresh:
 		return Tr("paused; when a tool asks")
 	}
-	if why := Clip(Translate(s.NextText()), 2*nameRunes); why != "" && s.State != auth.Waiting {
+	at, why := When(s.NextRefreshAt, now), Clip(Translate(s.NextText()), 2*nameRunes)
+	switch {
+	case at != "" && why != "" && s.State != auth.Waiting:
+		return Tr("%s (%s)", at, why)
+	case why != "" && s.State != auth.Waiting:
 		return why
 	}
-	return cmp.Or(When(s.NextRefreshAt, now), Tr("when a tool asks"))
+	return cmp.Or(at, Tr("when a tool asks"))
 }
 
 // Event returns what happened in words, and what of them stays in one piece: the

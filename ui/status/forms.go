@@ -105,6 +105,11 @@ func Scopes(scopes, usual []string) string {
 	return cmp.Or(strings.Join(words, ", "), Tr("do what the registered app may"))
 }
 
+// ExecLine is a command that gives a tool an access token of an account, to copy.
+func ExecLine(account string) string {
+	return "curfew exec " + account + " -- curl -H @{header_file} URL"
+}
+
 // DaysTyped says a span as a number of days, or as config.toml does when it is
 // none; nothing for none.
 func DaysTyped(d time.Duration) string {

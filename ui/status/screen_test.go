@@ -67,3 +67,34 @@ func TestButtonsForCommands(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnProgramsAreNoTools: who copies a token in the window or the tray has not
+// let a tool use it.
+func TestOwnProgramsAreNoTools(t *testing.T) {
+	copied := live(took("curfew-window", "curfew-tray"), ended(auth.ByAge))
+	if v := Describe(copied, now); len(v.Takers) > 0 || v.LastUsed != "not yet" || Loss(copied) != "Programs get no tokens until you sign in again." {
+		t.Errorf("takers %v, last used %q, %q", v.Takers, v.LastUsed, Loss(copied))
+	}
+	used := live(took("curfew-window", "curl"))
+	if v := Describe(used, now); len(v.Takers) != 1 || v.Takers[0].Name != "curl" || Loss(used) != "curl gets no tokens until you sign in again." {
+		t.Errorf("takers %v, %q", v.Takers, Loss(used))
+	}
+}
+
+// TestAdvice: a session that has stopped says what helps, once.
+func TestAdvice(t *testing.T) {
+	said := func(s *auth.Snapshot) { s.Say(auth.Say("server_refused", "invalid_client").Sentence()) }
+	for _, tt := range []struct {
+		s    auth.Snapshot
+		want string
+	}{
+		{live(), ""}, {live(ended(auth.ByAge)), ""}, {live(in(auth.Held)), ""},
+		{live(in(auth.Held), said), "Sign in again, or check the account's settings."},
+		{live(in(auth.Locked), said), "Once it is unlocked, Curfew continues."},
+		{live(in(auth.Suspect), said), "Set the time, and Curfew continues."},
+	} {
+		if got := Describe(tt.s, now).Advice; got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.s.State, got, tt.want)
+		}
+	}
+}

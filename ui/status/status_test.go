@@ -147,7 +147,7 @@ func TestWords(t *testing.T) {
 		{"ended by the user", live(ended(auth.ByUser)), "signed out", "Signed out", "You signed out. Sign in whenever you need tokens.", Calm, "Sign in"},
 		{"ended, reason of a newer agent", live(ended("eclipse")), "sign in again: the session has ended", "Session ended", "Sign in again: the session has ended.", Over, "Sign in again"},
 		{"state of a newer agent", live(in("dreaming")), "unknown state: update Curfew", "Unknown state",
-			"The agent is newer than this program. Restart Curfew to bring both to one version.", Calm, "Sign in"},
+			"The agent is newer than this program. Restart Curfew to bring both to one version.", Calm, ""},
 
 		{"fresh", live(used(0), endsIn(30*day)), "20 of 20 refreshes, 30 d left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},
 		{"six left", live(used(14)), "6 of 20 refreshes, 23 d left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},

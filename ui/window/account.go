@@ -2,13 +2,13 @@ package window
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"curfew/auth"
 	"curfew/ui/status"
@@ -74,10 +74,10 @@ func newAccountPage(v *View) *accountPage {
 	p.tools = newCard(column(gapSmall, heading(tr("Took tokens")), p.takers.root))
 	p.exec = newPara("", theme.SizeNameText, colorInk)
 	copied := newButton(v, tr("Copy"), func() {
-		v.copyText(p.exec.words, tr("Copied. Put your command in the place of the last word."))
+		v.copyText(p.exec.words, tr("Copied. Put the address of your API in the place of URL."))
 	})
 	p.first = newCard(column(gapSmall, heading(tr("Now let a tool use it")),
-		newPara(tr("In a terminal. The command finds the access token in the file that CURFEW_ACCESS_TOKEN_FILE names."), theme.SizeNameCaptionText, colorDim),
+		newPara(tr("Run this in a terminal, with the address of your API in the place of URL. Any other command works, too."), theme.SizeNameCaptionText, colorDim),
 		rowOf(gapSmall, p.exec, p.exec, copied)))
 	p.recent = newTimeline(v, recentEvents)
 	p.all = newButton(v, tr("Show all"), func() { v.turn(PageLog) })
@@ -192,10 +192,16 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	p.next.say(tr("Next refresh: %s", words.NextRefresh))
 	v.show(p.tools, session && len(words.Takers) > 0)
 	p.takers.set(words.Takers)
-	v.show(p.first, session && len(words.Takers) == 0)
-	p.exec.say(tr("curfew exec %s -- COMMAND", s.Name))
+	v.show(p.first, session && !used(s, l.events))
+	p.exec.say(status.ExecLine(s.Name))
 	v.show(p.history, session || len(l.events) > 0)
 	p.recent.set(withoutTokens(l.events, len(words.Takers) > 0), now)
+}
+
+// used reports whether a tool has taken a token, in this session or before.
+func used(s auth.Snapshot, events []auth.Event) bool {
+	return slices.ContainsFunc(s.TookTokens, func(t auth.Taker) bool { return status.IsTool(t.Program) }) ||
+		slices.ContainsFunc(events, func(e auth.Event) bool { return e.Kind == auth.EventToken && status.IsTool(e.Program) })
 }
 
 // head shows what is to be done first as a button, bright unless a sign-in is
@@ -205,10 +211,7 @@ func (p *accountPage) head(s auth.Snapshot, l *local, signing, usable bool) {
 	p.view.show(p.primary, first != nil)
 	if first != nil {
 		p.primary.OnTapped = func() { first.do(p.view.selected) }
-		p.primary.become(widget.HighImportance)
-		if signing {
-			p.primary.become(widget.MediumImportance)
-		}
+		p.primary.become(importance(!signing))
 		p.primary.set(busyWords(l, first.words), usable)
 	}
 	p.view.show(p.more, len(rest) > 0 && status.HasSession(s)) // without one it is next to the button below
@@ -260,7 +263,7 @@ func stateNote(s auth.Snapshot, words status.View, signing bool) *note {
 	case words.Urgency <= status.Soon && s.State != auth.Waiting && s.State != auth.Ended:
 		return nil // the countdowns say it
 	}
-	return &note{tone: toneOf(s, words), words: words.Detail}
+	return &note{tone: toneOf(s, words), words: words.Detail, hint: words.Advice}
 }
 
 func warningNote(words status.View) *note {

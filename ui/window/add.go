@@ -101,6 +101,8 @@ func newAddPage(v *View) *addPage {
 	head := column(2, p.title, p.sub)
 	p.root = v.newPage(aligned(top, rowOf(gapUsual, head, head, p.back)), column(gapUsual, p.result.root, p.choosing, p.asking))
 	p.scroll = v.bodies[len(v.bodies)-1].scroll
+	slices.Reverse(p.root.Objects) // the first Tab goes to the first step
+	p.root.Layout = reversed{p.root.Layout}
 	p.setProviders(v.Providers)
 	return p
 }
@@ -188,8 +190,8 @@ func (p *addPage) begin() {
 	}
 	p.view.show(p.asks.root, false)
 	p.scroll.ScrollToTop()
-	p.view.focus(p.search.entry)
 	p.view.render()
+	p.view.focus(p.search.entry) // which is on screen now
 }
 
 // leave goes back to the question where to sign in, and reports whether that
@@ -220,6 +222,9 @@ func (p *addPage) choose(o auth.Provider) {
 	p.scroll.ScrollToTop()
 	p.view.focus(nil)
 	p.view.render()
+	if o.IssuerAsk != "" && address != "" { // who has the address has been there
+		p.view.focus(p.client.input)
+	}
 }
 
 // show builds the steps of connecting to o: those of its guide, and the fields
@@ -319,11 +324,12 @@ func (p *addPage) render() {
 		short, _, _ := strings.Cut(p.chosen.Title, " (")
 		title, who = tr("Connect %s", p.chosen.Title), tr("Sign in with %s", short)
 	}
-	p.title.say(title)
 	about := tr("Register Curfew there once. It takes a few minutes.")
 	if p.chosen.Unavailable != "" {
+		title = tr("%s cannot be used", p.chosen.Title)
 		about = status.Sentence(p.chosen.Unavailable) + "."
 	}
+	p.title.say(title)
 	p.sub.say(about)
 	p.may.say(status.Scopes(p.typed().Scopes, p.chosen.Scopes))
 	v.show(p.change, !p.asks.root.Visible())
@@ -348,13 +354,14 @@ func (p *addPage) renderChoice() {
 	v.show(p.nothing, !found && len(p.providers) > 0 && host == "")
 	p.nothing.say(tr("Curfew knows no provider of this name. If it speaks OpenID Connect, enter its address."))
 	other, words := tr("With OpenID Connect. You need its address and a client ID."), tr("Enter address")
+	p.goOther.become(importance(host != ""))
 	if host != "" {
 		other, words = tr("Sign in at %s. You need a client ID.", status.Clip(host, 60)), tr("Continue")
 	}
 	p.other.say(other)
 	p.goOther.set(words, true)
 	_, there := v.snapshot(DemoAccount)
-	v.show(p.justLooking, v.Demo != nil && !there)
+	v.show(p.justLooking, v.Demo != nil && !there && p.search.entry.Text == "")
 	p.demo.set(tr("Try the demo account"), v.usable() && !p.saving)
 }
 

@@ -41,7 +41,7 @@ var span = regexp.MustCompile(`^(\d+ (d|h|min|s) ?)+$`)
 func TestNoEnglishIsLeft(t *testing.T) {
 	same := []string{"Curfew", "Client-ID", "Scopes", "Name", "Deutsch", "English"}
 	data := []string{"Spotify", "Work (Entra)", "Gitea", "Notes", "Offline", "Held", "Locked", "Suspect", "alice", "spotify", "gitea", "https://", "openid", "Curfew 1.0", "Accounts and limits are in", "Ü", "curl", "backup.sh", "old", "36h",
-		"account", "git", "acme", "two words", "WDJB-MJHT", "http://", "music", "5f1d"}
+		"account", "curfew exec", "git", "acme", "two words", "WDJB-MJHT", "http://", "music", "5f1d"}
 	for _, o := range oauth.Listing() {
 		data = append(append(data, o.Name, o.Title, o.IssuerExample), o.MoreScopes...)
 	}

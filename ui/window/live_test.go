@@ -265,6 +265,9 @@ func TestSignInOpensTheBrowserOnceAndSaysHowItEnded(t *testing.T) {
 		s.reads("Signing in to Notes", "Sign in on the page in your browser…", "The page waits for 5:00")
 		s.pass(3 * time.Second)
 		s.reads("The page waits for 4:57")
+		if b := s.account.signIn.open; b.Importance == widget.HighImportance {
+			t.Error("a button is brighter than the page in the browser")
+		}
 
 		s.tap(s.account.signIn.open)
 		if len(s.opened) != 2 {
@@ -869,6 +872,56 @@ func TestEditHasEverySetting(t *testing.T) {
 		if got := s.agent.accounts; len(got) != 1 || !auth.SameAccount(got[0], want) {
 			t.Errorf("put %+v, want %+v", got, want)
 		}
+	})
+}
+
+// TestFirstTab: on the page of a provider the first Tab goes to the first step. Who
+// has pasted an address goes on with the client ID.
+func TestFirstTab(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.turn(PageAdd)
+		s.add.choose(s.add.preset("spotify"))
+		s.key(fyne.KeyTab)
+		if b, ok := s.window.Canvas().Focused().(*button); !ok || b.Text != "Open developer.spotify.com" {
+			t.Errorf("the first Tab goes to %+v", s.window.Canvas().Focused())
+		}
+		s.key(fyne.KeyEscape)
+		s.add.search.entry.SetText("https://id.example.com/realms/main")
+		if s.add.goOther.Importance != widget.HighImportance {
+			t.Error("of what there is to do, nothing is bright")
+		}
+		s.readsNot("Just looking?")
+		s.key(fyne.KeyReturn)
+		if s.window.Canvas().Focused() != s.add.client.input || s.add.issuer.value() != "https://id.example.com/realms/main" {
+			t.Errorf("the focus is on %+v", s.window.Canvas().Focused())
+		}
+	})
+}
+
+// TestFirstTool: the line for a first tool stays until a tool has taken a token. One
+// that a person copied is none, and another session does not bring the line back.
+func TestFirstTool(t *testing.T) {
+	account := spotify()
+	account.TookTokens = nil
+	agent := newFakeAgent(account)
+	agent.events = nil
+	live(t, agent, func(s *stage) {
+		s.reads("Now let a tool use it", "curfew exec Spotify -- curl")
+		copied := []auth.Taker{{Program: Program, At: noon}}
+		agent.edit("Spotify", func(a *auth.Snapshot) { a.TookTokens = copied })
+		s.settle()
+		s.reads("Now let a tool use it")
+		s.readsNot("Took tokens")
+		agent.edit("Spotify", func(a *auth.Snapshot) { a.TookTokens = append(copied, auth.Taker{Program: "git", At: noon}) })
+		s.settle()
+		s.reads("Took tokens", "git")
+		s.readsNot("Now let a tool use it")
+		agent.change(func() {
+			agent.events = map[string][]auth.Event{"Spotify": {{At: noon, Kind: auth.EventToken, Program: "git"}}}
+			agent.snaps[0].TookTokens, agent.snaps[0].SignedInAt = nil, noon
+		})
+		s.settle()
+		s.readsNot("Now let a tool use it")
 	})
 }
 

@@ -3,6 +3,7 @@ package window
 import (
 	"image/color"
 	"math"
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -103,6 +104,14 @@ func newButton(v *View, words string, tapped func()) *button {
 func (b *button) primary() *button { b.Importance = widget.HighImportance; return b }
 func (b *button) quiet() *button   { b.Importance = widget.LowImportance; return b }
 func (b *button) danger() *button  { b.Importance = widget.DangerImportance; return b }
+
+// importance is that of a button which is the thing to do now, or is not.
+func importance(now bool) widget.Importance {
+	if now {
+		return widget.HighImportance
+	}
+	return widget.MediumImportance
+}
 
 // become gives the button another importance.
 func (b *button) become(i widget.Importance) {
@@ -869,4 +878,15 @@ func (l *stackLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		o.Move(fyne.NewPos(0, y))
 		y += height + l.gap
 	}
+}
+
+// reversed lays out objects from the last to the first.
+type reversed struct{ of fyne.Layout }
+
+func (r reversed) MinSize(objects []fyne.CanvasObject) fyne.Size { return r.of.MinSize(objects) }
+
+func (r reversed) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	objects = slices.Clone(objects)
+	slices.Reverse(objects)
+	r.of.Layout(objects, size)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
 
@@ -142,7 +143,18 @@ func shotList() []shot {
 		}, fresh())
 	}
 	edit("edit", "the settings of an account", func(s *screen) {})
-	edit("edit-more", "the settings that few people need", func(s *screen) { s.edits.open.OnTapped() })
+	edit("edit-more", "the settings that few people need", func(s *screen) {
+		s.edits.open.OnTapped()
+		s.scrollOf(s.edits.save).ScrollToBottom()
+	})
+	edit("edit-secret", "a client secret, being replaced", func(s *screen) {
+		s.edits.before.ClientSecretKeychain = true
+		s.edits.fields[secretKey].input.(*check).SetChecked(true)
+		s.edits.fields["client_id"].entry.SetText("two words")
+		s.edits.fields["issuer"].entry.SetText("https://id.example.com")
+		s.edits.secret.entry.SetText("s3cret")
+		s.scrollOf(s.edits.save).ScrollToOffset(fyne.NewPos(0, 120))
+	})
 	settings := func(name, caption string, set func(s *screen, p *settingsPage), snaps ...auth.Snapshot) {
 		page(name, caption, PageSettings, func(s *screen) {
 			s.settings.heard(auth.General{Limits: auth.BuiltIn, Warnings: auth.WarnFew})
@@ -304,9 +316,12 @@ func TestPictures(t *testing.T) {
 }
 
 // settingsScroll is what the settings are scrolled in.
-func (s *screen) settingsScroll() *container.Scroll {
+func (s *screen) settingsScroll() *container.Scroll { return s.scrollOf(s.settings.limits.save) }
+
+// scrollOf is what scrolls o.
+func (s *screen) scrollOf(o fyne.CanvasObject) *container.Scroll {
 	for _, b := range s.bodies {
-		if b.scroll != nil && inside(s.settings.limits.save, b.content) {
+		if b.scroll != nil && inside(o, b.content) {
 			return b.scroll
 		}
 	}

@@ -31,7 +31,7 @@ func newSignInPanel(v *View) *signInPanel {
 		expires: newLine("", theme.SizeNameCaptionText, colorDim),
 	}
 	p.steps = [3]*stepLine{newStepLine(tr("Sign in on the page in your browser")), newStepLine(tr("Curfew fetches the tokens and checks them")), newStepLine(tr("The session is saved in the keychain"))}
-	p.open = newButton(v, tr("Open again"), func() { v.openAgain(name()) }).primary()
+	p.open = newButton(v, tr("Open again"), func() { v.openAgain(name()) })
 	p.link = newButton(v, tr("Copy link"), func() { v.copyLink(name()) })
 	p.stop = newButton(v, tr("Cancel"), func() { v.cancelSignIn(name()) })
 	steps := column(8, p.steps[0].root, p.steps[1].root, p.steps[2].root)
@@ -84,6 +84,9 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 	waiting := !asking && v.usable() && phase == auth.PhaseBrowser
 	p.open.set(tr("Open again"), waiting)
 	p.link.set(tr("Copy link"), waiting && f != nil)
+	// What is to be done is on the page. Bright is what leads there if none is open.
+	p.open.become(importance(waiting && f == nil))
+	p.link.become(importance(waiting && failed != ""))
 	stop := tr("Cancel")
 	if l.busy == busyCancel {
 		stop = tr("Cancelling…")
@@ -172,6 +175,7 @@ func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	p.failed.say(failed)
 	v.show(p.failed, failed != "")
 	p.detail.say(detail)
+	v.show(p.how, words.Action == status.SignIn)
 	p.how.say(tr("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background.") + " " + status.Limits(status.LimitsOf(s)))
 	v.show(p.browser, words.Action == status.SignIn)
 	v.show(p.other, words.Action == status.SignIn)
@@ -247,10 +251,11 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 		names = append(names, t.Name)
 	}
 	p.took.set(strings.Join(names, ", "))
-	for _, f := range []*fact{p.lived, p.took} {
+	for _, f := range []*fact{p.lived, p.spent, p.took} {
 		v.show(f.root, f.value.words != "")
 	}
 	track, ok := runwayOf(s, v.local(s.Name).events, v.now)
+	ok = ok && s.Reason != auth.ByToken // of some hours it shows nothing
 	v.show(p.runway, ok)
 	track.color = colorDim // it is the past
 	p.runway.set(track)
