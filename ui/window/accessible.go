@@ -3,6 +3,7 @@ package window
 import (
 	"cmp"
 	"strings"
+	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 )
@@ -64,7 +65,7 @@ func (e *entry) AccessibilityLabel() string {
 	case e.Text == "":
 		return named(e.name, e.PlaceHolder)
 	case e.Password: // nobody reads it aloud
-		return e.name
+		return named(e.name, strings.Repeat("•", utf8.RuneCountInString(e.Text)))
 	}
 	return named(e.name, e.Text)
 }
