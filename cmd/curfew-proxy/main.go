@@ -1,7 +1,7 @@
 // Command curfew-proxy adds access tokens to the requests of programs that never
-// see them. `curfew proxy` and `curfew mcp` become it.
+// see them. `curfew proxy`, `curfew mcp` and `curfew helper oidc-agent` become it.
 //
-// It is a client of the agent, and holds a token only while a request needs it.
+// It is a client of the agent and holds a token only while a request needs it.
 package main
 
 import (
@@ -59,7 +59,9 @@ func (p *program) root() *cobra.Command {
 	}
 	root.SetVersionTemplate("curfew-proxy {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
-	root.AddCommand(p.proxyCommand(), p.mcpCommand())
+	helper := &cobra.Command{Use: "helper", Short: "Answer a tool that asks for credentials", Args: cobra.NoArgs}
+	helper.AddCommand(p.oidcAgentCommand())
+	root.AddCommand(p.proxyCommand(), p.mcpCommand(), helper)
 	return root
 }
 

@@ -60,6 +60,7 @@ under hosts in config.toml. A host that no account lists gets no token.`,
 		sub.Flags().BoolVar(&id, "id", false, "answer with the ID token instead of the access token")
 		cmd.AddCommand(sub)
 	}
+	cmd.AddCommand(become("oidc-agent", "Answer oidc-token in the place of oidc-agent", "curfew-proxy", "helper", "oidc-agent"))
 	return cmd
 }
 
