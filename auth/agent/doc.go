@@ -19,7 +19,7 @@
 //	DELETE /v1/accounts/{name}/client-secret   deletes it there, whether or not the account exists
 //	POST   /v1/accounts/{name}/sign-in   {force, device}: the URL to open
 //	DELETE /v1/accounts/{name}/sign-in   cancel the running sign-in
-//	POST   /v1/accounts/{name}/token     {min_valid}: seconds, or "90s"
+//	POST   /v1/accounts/{name}/token     {min_valid, best, id, exchange}: docs/api.md has all fields
 //	POST   /v1/accounts/{name}/refresh   spend one refresh now
 //	POST   /v1/accounts/{name}/sign-out
 //	GET    /v1/accounts/{name}/events?n=100, /v1/events?n=100

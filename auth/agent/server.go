@@ -172,7 +172,9 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("POST /v1/unlock", func(r *http.Request) (any, error) { return nil, s.Engine.UnlockKeychain(r.Context()) })
 	handle("GET /v1/providers", func(*http.Request) (any, error) { return s.Providers(), nil })
 	handle("GET /v1/doctor", func(r *http.Request) (any, error) { return s.Doctor(r.Context()), nil })
-	handle("GET /v1/version", func(*http.Request) (any, error) { return client.Version{Version: s.Version, PID: os.Getpid()}, nil })
+	handle("GET /v1/version", func(*http.Request) (any, error) {
+		return client.Version{Version: s.Version, PID: os.Getpid(), API: client.API}, nil
+	})
 	mux.HandleFunc("GET /v1/watch", func(w http.ResponseWriter, r *http.Request) { s.watch(stop, w, r) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusNotFound, auth.Fail(auth.KindBadRequest, auth.Say("agent_has_no", r.Method+" "+r.URL.Path), auth.Say("hint_same_version")))

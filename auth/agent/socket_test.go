@@ -499,6 +499,37 @@ func TestBurst(t *testing.T) {
 	t.Logf("the slowest took %v", time.Duration(slowest.Load()))
 }
 
+// A thousand clients that hold their connection and say nothing do not slow
+// down the others.
+func TestIdleClients(t *testing.T) {
+	c, _ := serve(t, newEngine("work"))
+	for range 1000 {
+		conn, err := client.DialPatiently(t.Context(), c.Socket())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	const most = 20 * time.Millisecond
+	var p99 time.Duration
+	for range 5 { // the machine may be busy with something else
+		var took []time.Duration
+		for range 1000 {
+			at := time.Now()
+			if _, err := c.Token(t.Context(), "work", -1, "x"); err != nil {
+				t.Fatal(err)
+			}
+			took = append(took, time.Since(at))
+		}
+		slices.Sort(took)
+		if p99 = took[len(took)*99/100]; p99 < most {
+			t.Logf("p99 %v, median %v", p99, took[len(took)/2])
+			return
+		}
+	}
+	t.Errorf("p99 is %v with 1000 idle clients; want less than %v", p99, most)
+}
+
 // An agent with few file descriptors serves some, then the rest.
 func TestFewDescriptors(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "agent.sock")

@@ -145,6 +145,9 @@ func TestScripts(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			w := &world{session: kctest.New(t)}
+			if strings.HasSuffix(file, "/forward.txtar") {
+				kctest.Need(t, "ssh", "sshd", "curl")
+			}
 			testscript.Run(t, testscript.Params{
 				Files:               []string{file},
 				RequireExplicitExec: true,
@@ -182,6 +185,9 @@ func (w *world) setUp(env *testscript.Env) error {
 	env.Setenv("STATE", filepath.Join(os.Getenv("XDG_STATE_HOME"), "curfew"))
 	env.Setenv("RUN", filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "curfew"))
 	env.Setenv("TZ", "UTC")
+	if path, err := exec.LookPath("curfew"); err == nil {
+		env.Setenv("CURFEW", path)
+	}
 	env.Setenv("BROWSER", "browser")
 	env.Defer(func() { endAgent(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "curfew", "agent.sock"), syscall.SIGTERM) })
 	return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"curfew/assets"
+	"curfew/auth/agent/client"
 )
 
 // build is what `curfew version --json` prints. Commit and Date are "" in a
@@ -14,6 +15,7 @@ import (
 // changes which are in no commit.
 type build struct {
 	Version  string `json:"version"`
+	API      int    `json:"api"` // the version of what --json prints
 	Commit   string `json:"commit"`
 	Date     string `json:"date"`
 	Modified bool   `json:"modified"`
@@ -26,7 +28,7 @@ type build struct {
 // newBuild reads what the go command left in a program.
 func newBuild(settings []debug.BuildSetting) build {
 	b := build{
-		Version: assets.Version, Go: runtime.Version(),
+		Version: assets.Version, API: client.API, Go: runtime.Version(),
 		OS: runtime.GOOS, Arch: runtime.GOARCH, Platform: runtime.GOOS + "/" + runtime.GOARCH,
 	}
 	for _, s := range settings {

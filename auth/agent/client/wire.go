@@ -24,10 +24,15 @@ const (
 	MaxBus        = 1 << 10 // bytes of a BusHeader
 )
 
+// API is the version of the local API and of what --json prints. docs/api.md
+// describes it. Within a version fields are only added.
+const API = 1
+
 // Version answers GET /v1/version.
 type Version struct {
 	Version string `json:"version"`
 	PID     int    `json:"pid"`
+	API     int    `json:"api"`
 }
 
 // A Check is one line of `curfew doctor`.
