@@ -109,7 +109,7 @@ func newRoad(t *testing.T, in standin.StandIn) *road {
 		r.not[name] = "its documentation names none"
 	}
 	if in.Name == "dex" {
-		r.not["revoke"] = "it has no way to revoke and no page for it, which the sign-out says"
+		r.not["revoke"] = noWay
 	}
 	if !s.OffersDevices() {
 		r.not["device"] = "it has none"
@@ -388,8 +388,9 @@ func (r *road) isDead(err error) string {
 
 // client signs in without the agent, whose tokens nobody sees.
 func (r *road) client() (*oauth.Client, oauth.Grant, string) {
-	config := oauth.Config{Issuer: r.real.Issuer, ClientID: r.id, ClientSecret: auth.NewSecret(r.secret), Scopes: r.values("--scope"), Resource: r.values("--resource")}
-	for flag, field := range map[string]*string{"--dpop": &config.DPoP, "--client-auth": &config.ClientAuth} {
+	config := oauth.Config{ClientID: r.id, ClientSecret: auth.NewSecret(r.secret), Scopes: r.values("--scope"), Resource: r.values("--resource")}
+	for flag, field := range map[string]*string{"--dpop": &config.DPoP, "--client-auth": &config.ClientAuth, "--issuer": &config.Issuer,
+		"--authorization-endpoint": &config.AuthorizationEndpoint, "--token-endpoint": &config.TokenEndpoint, "--revocation-endpoint": &config.RevocationEndpoint} {
 		*field = strings.Join(r.values(flag), "")
 	}
 	c, err := oauth.New(config)
@@ -450,13 +451,17 @@ func (r *road) revoke() string {
 }
 
 func (r *road) deny() string {
-	person := r.browser()
+	person, flags := r.browser(), []string(nil)
 	person.Deny = true
+	if r.name == "better-auth" { // it asks once, but for this
+		flags = []string{"--prompt", "consent"}
+	}
 	if r.stand != nil {
 		r.stand.Feel(standin.Mood{Deny: true})
 		defer r.stand.Feel(standin.Mood{})
 	}
-	if said, code := r.login("x", person); code != 5 {
+	r.add("no", r.id, flags...)
+	if said, code := r.login("no", person); code != 5 {
 		return fmt.Sprintf("exit code %d: %s", code, said)
 	}
 	return ""
@@ -532,6 +537,10 @@ func realPeers(t *testing.T, keep func(*road)) {
 		{"no refresh token", nil, nil, map[string]string{"no refresh token": "", "3 refreshes": noRenewal, "background refresh": noRenewal, "dead token": noRenewal}},
 		{"JWT for a resource", nil, []string{"--resource", "urn:api"}, map[string]string{"DPoP": "", "device": ""}},
 		{"Doorkeeper", func(t testing.TB) peers.Server { return peers.Doorkeeper(t, brief) }, nil, nil},
+		{"django-oauth-toolkit", func(t testing.TB) peers.Server { return peers.DjangoOAuthToolkit(t, brief) }, []string{"--revocation-endpoint", "$ISSUER/revoke_token/"}, nil},
+		{"better-auth", func(t testing.TB) peers.Server { return peers.BetterAuth(t, brief) }, nil, map[string]string{"DPoP": ""}},
+		{"oauth2orize", func(t testing.TB) peers.Server { return peers.OAuth2orize(t, brief) },
+			[]string{"--authorization-endpoint", "$ISSUER/authorize", "--token-endpoint", "$ISSUER/token"}, map[string]string{"revoke": noWay}},
 	} {
 		if configuration := p.name; p.server == nil {
 			start()
@@ -542,10 +551,15 @@ func realPeers(t *testing.T, keep func(*road)) {
 			t.Parallel()
 			real := p.server(t)
 			r := &road{t: t, name: p.name, real: real, id: real.ClientID, secret: real.ClientSecret, cells: map[string]string{},
-				flags:   []string{"--issuer", real.Issuer, "--scope", "openid", "--scope", "offline_access", "--scope", "email"},
+				flags:   []string{"--scope", "openid", "--scope", "offline_access", "--scope", "email"},
 				not:     map[string]string{"no lifetime": "it always names one", "no refresh token": "it always gives one", "PAR": "it does not require it", "DPoP": "it has none", "device": "it has none"},
 				browser: func() *robot.Browser { return &robot.Browser{User: peers.User, Password: peers.Password} }}
-			r.flags = append(r.flags, p.flags...)
+			if !slices.Contains(p.flags, "--token-endpoint") {
+				r.flags = append(r.flags, "--issuer", real.Issuer)
+			}
+			for _, flag := range p.flags {
+				r.flags = append(r.flags, strings.Replace(flag, "$ISSUER", real.Issuer, 1))
+			}
 			maps.Copy(r.not, p.not)
 			if r.secret != "" {
 				r.flags = append(r.flags, "--client-secret-stdin")
@@ -559,6 +573,8 @@ func realPeers(t *testing.T, keep func(*road)) {
 
 // brief is how long access tokens of real servers live.
 const brief = 15 * time.Second
+
+const noWay = "it has no way to revoke and no page for it, which the sign-out says"
 
 const noRenewal = "it gives no refresh token to such clients"
 

@@ -27,7 +27,7 @@ import (
 	"time"
 )
 
-//go:embed doorkeeper oidc-provider
+//go:embed better-auth doorkeeper django-oauth-toolkit oauth2orize oidc-provider
 var files embed.FS
 
 // A Server is a running one, and its client.
@@ -227,4 +227,33 @@ func Doorkeeper(t testing.TB, ttl time.Duration, env ...string) Server {
 	cmd.Env = slices.Concat(os.Environ(), []string{"PORT=" + port, "PEER_DIR=" + dir, "TTL=" + seconds(ttl)}, env)
 	Run(t, cmd, func(line string) bool { return strings.Contains(line, "Use Ctrl-C to stop") })
 	return Server{Issuer: "http://127.0.0.1:" + port, ClientID: "curfew"}
+}
+
+// DjangoOAuthToolkit starts Debian's django-oauth-toolkit.
+func DjangoOAuthToolkit(t testing.TB, ttl time.Duration) Server {
+	t.Helper()
+	const python = "/usr/bin/python3" // Debian's, which has Debian's packages
+	if err := exec.CommandContext(t.Context(), python, "-c", "import oauth2_provider").Run(); err != nil {
+		Missing(t, "django-oauth-toolkit is not installed; `.ci/setup peers` installs it on Debian")
+	}
+	port, dir := freePort(t), t.TempDir()
+	unpack(t, "django-oauth-toolkit", dir)
+	cmd := exec.CommandContext(t.Context(), python, filepath.Join(dir, "peer.py"))
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "PORT="+port, "PEER_DIR="+dir, "TTL="+seconds(ttl))
+	Run(t, cmd, func(line string) bool { return line == "ready" })
+	return Server{Issuer: "http://127.0.0.1:" + port + "/o", ClientID: "curfew"}
+}
+
+// OAuth2orize starts npm's oauth2orize. It has no discovery: its endpoints are
+// /authorize and /token below its issuer.
+func OAuth2orize(t testing.TB, ttl time.Duration) Server {
+	t.Helper()
+	return node(t, "oauth2orize", ttl)["oauth2orize"]
+}
+
+// BetterAuth starts npm's better-auth.
+func BetterAuth(t testing.TB, ttl time.Duration) Server {
+	t.Helper()
+	return node(t, "better-auth", ttl)["better-auth"]
 }
