@@ -76,10 +76,23 @@ var toolRuns = []struct {
 	{"rclone", "~rclone", ``, ``, `rclone cat --config= --retries 1 --webdav-url http://$HOST/dav --webdav-bearer-token-command "curfew token $ACCOUNT" :webdav:file`},
 	{"aws", "?~aws", ``, ``, `curfew exec $ACCOUNT -- env AWS_MAX_ATTEMPTS=1 aws --no-sign-request --region x --endpoint-url http://$HOST/ sts assume-role-with-web-identity ` +
 		`--role-arn arn:aws:iam::123456789012:role/a --role-session-name abc --web-identity-token file://{token_file}`},
+	{"boto3", "~/usr/bin/python3", "cat >sessions.py <<'END'\n" + twoSessions + "END\n", ``, `curfew exec $ACCOUNT -- sh -c 'AWS_WEB_IDENTITY_TOKEN_FILE=$CURFEW_ACCESS_TOKEN_FILE AWS_ROLE_ARN=arn:aws:iam::123456789012:role/a /usr/bin/python3 sessions.py'`},
 	{"msmtp", "~msmtp", ``, ``, `echo | msmtp --host=127.0.0.1 --port=$SMTP --tls=off --auth=oauthbearer --user=me --passwordeval="curfew token $ACCOUNT" --from=a@b.example a@b.example`},
 	{"getmail", "~getmail", `mkdir -p mail/cur mail/new mail/tmp && printf '%s\n' "[retriever]" "type = SimpleIMAPRetriever" "server = 127.0.0.1" "port = $IMAP" "username = me" \
 		"use_xoauth2 = True" "password_command = (\"curfew\", \"helper\", \"mail\", \"--account\", \"$ACCOUNT\")" "[destination]" "type = Maildir" "path = $HOME/mail/" >getmailrc`, ``, `script -qec "getmail --getmaildir=$HOME --rcfile=getmailrc" /dev/null`},
 }
+
+// twoSessions has boto3 read the token twice in one process. Older versions know
+// no variable for the address of AWS's token service.
+const twoSessions = `import os, boto3, botocore.session
+create = botocore.session.Session.create_client
+def local(self, *args, **named):
+    named["endpoint_url"], named["region_name"] = "http://" + os.environ["HOST"], "x"
+    return create(self, *args, **named)
+botocore.session.Session.create_client = local
+for _ in range(2):
+    assert boto3.Session().get_credentials().get_frozen_credentials().access_key == "AKIA"
+`
 
 var toolsTable = flag.Bool("tools", false, "run every tool, also after an expiry and all at once, and print a table")
 
@@ -560,7 +573,8 @@ func (w *shop) serve(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == "POST" { // of AWS
-		io.WriteString(rw, `<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult/></AssumeRoleWithWebIdentityResponse>`)
+		io.WriteString(rw, `<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>AKIA</AccessKeyId><SecretAccessKey>x</SecretAccessKey>`+
+			`<SessionToken>x</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`)
 		return
 	}
 	for _, page := range pages {

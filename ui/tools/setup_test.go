@@ -161,3 +161,19 @@ func TestTable(t *testing.T) {
 		}
 	}
 }
+
+// TestSetupID: with --id, and only then, a tool asks for the ID token.
+func TestSetupID(t *testing.T) {
+	for _, id := range []bool{true, false} {
+		for _, tool := range []string{"kubectl", "google", "aws"} {
+			p, err := NewPlan(tool, "work", nil, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := strings.Join(p.each(append(p.Tool.Commands, p.Tool.Text)...), "\n")
+			if strings.Contains(text, "--id") != id || strings.Contains(text, "{id") {
+				t.Errorf("%s, %t: %s", tool, id, text)
+			}
+		}
+	}
+}

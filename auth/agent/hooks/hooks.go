@@ -125,6 +125,9 @@ func (c Config) start(ctx context.Context, command []string, h happened) error {
 	}
 	cmd := exec.CommandContext(limited, command[0], args...)
 	cmd.Env = env
+	if home, err := os.UserHomeDir(); err == nil {
+		cmd.Dir = home
+	}
 	cmd.WaitDelay = time.Second // what it started may hold its streams
 	group(cmd)
 	err := cmd.Run()
