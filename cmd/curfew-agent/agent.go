@@ -160,9 +160,16 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	group.Go(func() error { return warnOfKeychain(running, log, manager) })
 	group.Go(func() error { return watchResume(running, log, manager.Wake) })
 	if self, err := os.Executable(); err == nil && !memory { // what is in memory only would not outlive a restart
-		group.Go(func() error { return watchProgram(running, log, self, settleTime, manager.Snapshots) })
+		group.Go(func() error {
+			return agent.WatchProgram(running, log, self, agent.SettleTime, func() bool { return busy(manager.Snapshots()) })
+		})
 	}
 	return group.Wait()
+}
+
+// busy reports whether a request is out that a restart would cut off.
+func busy(all []auth.Snapshot) bool {
+	return slices.ContainsFunc(all, func(s auth.Snapshot) bool { return s.State == auth.SigningIn || s.State == auth.Refreshing })
 }
 
 // startPatience is how long after the start somebody may wait for sessions to

@@ -87,8 +87,8 @@ only: sessions are lost when the agent stops.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			self, _ := os.Executable() // before an upgrade renames it
 			err := runAgent(cmd.Context(), stderr, o)
-			if errors.Is(err, errUpgraded) {
-				return becomeNew(self)
+			if errors.Is(err, agent.ErrUpgraded) {
+				return agent.Become(self)
 			}
 			if o.background && errors.Is(err, agent.ErrRunning) {
 				return nil // an agent runs, which is all that was wanted

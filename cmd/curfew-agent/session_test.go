@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/agent"
 )
 
 // TestSession: an agent without a live D-Bus session follows to that of a
@@ -76,12 +77,12 @@ func TestUpgrade(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() {
-		ended <- watchProgram(ctx, slog.New(slog.DiscardHandler), path, 5*time.Millisecond, accounts)
+		ended <- agent.WatchProgram(ctx, slog.New(slog.DiscardHandler), path, 5*time.Millisecond, func() bool { return busy(accounts()) })
 	}()
 	for tick := time.NewTicker(20 * time.Millisecond); ; { // the watch may not be there yet
 		select {
 		case err := <-ended:
-			if !errors.Is(err, errUpgraded) || asked.Load() < 3 {
+			if !errors.Is(err, agent.ErrUpgraded) || asked.Load() < 3 {
 				t.Errorf("it ended with %v after %d looks at what is under way", err, asked.Load())
 			}
 			return

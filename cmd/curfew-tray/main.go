@@ -110,27 +110,48 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	defer first.release()
 	ctx, end := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer end()
 	wg.Go(func() { first.serve(ctx, end) })
+	self, _ := os.Executable() // before an upgrade renames it
+	upgraded := false
+	wg.Go(func() {
+		err := agent.WatchProgram(ctx, logger, self, agent.SettleTime, func() bool { return false })
+		if upgraded = errors.Is(err, agent.ErrUpgraded); upgraded {
+			end()
+		}
+	})
 
 	a := &app{client: client, tone: assets.Tone(*tone), told: openMemory(logger), knocks: first.knocks, stderr: stderr, logger: logger}
+	err = a.stay(ctx, panel)
+	end()
+	wg.Wait()
+	switch {
+	case upgraded && first.successor == nil:
+		return fail(stderr, exitFailed, agent.Become(self), "start curfew-tray again")
+	case err != nil:
+		return fail(stderr, exitFailed, err, "start curfew-tray again once the desktop is there")
+	}
+	return exitOK
+}
+
+// stay shows the icon in one desktop after the other, until ctx ends or the person
+// chooses Quit. It closes the panel.
+func (a *app) stay(ctx context.Context, panel panel) error {
 	for {
 		err := a.live(ctx, panel)
 		panel.Close()
 		switch {
-		case ctx.Err() != nil, err == nil:
-			return exitOK
+		case ctx.Err() != nil:
+			return nil
 		case !errors.Is(err, errBusGone):
-			return fail(stderr, exitFailed, err, "start curfew-tray again once the desktop is there")
+			return err
 		}
 		// The desktop ended, or only its bus did: the icon is there again when
 		// one comes. At the next login a second tray may take over before.
-		logger.Warn("no icon until there is a D-Bus session again", "err", err)
+		a.logger.Warn("no icon until there is a D-Bus session again", "err", err)
 		if panel = awaitPanel(ctx); panel == nil {
-			return exitOK
+			return nil
 		}
-		logger.Info("a D-Bus session is there again")
+		a.logger.Info("a D-Bus session is there again")
 	}
 }
 
