@@ -184,6 +184,9 @@ func (c *closing) result() auth.SignOutResult {
 		why := auth.Words(c.err.Error())
 		if e, ok := errors.AsType[*oauth.Error](c.err); ok {
 			why = failure.Reason(e)
+			if failure.RefusesClient(e) {
+				why = auth.Say("revoking_wants_secret")
+			}
 		}
 		r.Text = auth.Say("sign_out_not_revoked", why)
 	}

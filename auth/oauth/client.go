@@ -96,6 +96,9 @@ func New(c Config) (*Client, error) {
 		if c.AuthorizationEndpoint == "" || c.TokenEndpoint == "" {
 			return nil, errors.New("issuer is missing: give the issuer's address, or both authorization_endpoint and token_endpoint")
 		}
+		if c.Provider == "oidc" { // a server without discovery and keys knows neither openid nor offline_access
+			provider.Scopes = nil
+		}
 	}
 	redirect, err := parseRedirect(cmp.Or(c.Redirect, provider.Redirect))
 	if err != nil {

@@ -233,6 +233,13 @@ func TestDefaultScopes(t *testing.T) {
 			t.Errorf("%v: asked for %q", test.supported, got)
 		}
 	}
+	c, err := New(Config{AuthorizationEndpoint: fakeIssuer + "/a", TokenEndpoint: fakeIssuer + "/t", ClientID: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if scopes := c.wantedScopes(); len(scopes) > 0 { // a plain OAuth server knows neither
+		t.Errorf("without an issuer: asked for %q", scopes)
+	}
 }
 
 func TestSpotify(t *testing.T) {

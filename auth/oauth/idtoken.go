@@ -109,7 +109,7 @@ func (c *Client) checkClaims(m *metadata, claims object, alg string, check idTok
 	azp := claims.oneOrMany("azp")
 	switch {
 	case iss != issuer:
-		return errors.New("it is of another issuer")
+		return fmt.Errorf("it is of the issuer “%s”; if that is yours, set it as the issuer", clean(iss))
 	case !slices.Contains(claims.oneOrMany("aud"), c.config.ClientID):
 		return errors.New("it is for another client")
 	case len(azp) > 1 || len(azp) == 1 && azp[0] != "" && azp[0] != c.config.ClientID:

@@ -137,6 +137,7 @@ type Error struct {
 	Description string        // error_description, made printable, at most 200 characters
 	Status      int           // HTTP status, 0 without an answer
 	RetryAfter  time.Duration // as the server asks, 1 s to 15 min; 0 if it does not say
+	Forced      bool          // the server was asked to ask for credentials again
 	Err         error
 
 	movedTo *url.URL // of a redirect

@@ -346,7 +346,7 @@ func (f *Flow) readAnswer(values url.Values) (auth.Secret, error) {
 		}
 		code, words := values.Get("error"), values.Get("error_description")
 		e := &Error{Op: "sign-in", Server: server, Class: f.client.codeClass(code, words),
-			Code: cleanCode(code), Description: clean(words)}
+			Code: cleanCode(code), Description: clean(words), Forced: f.options.ForceLogin}
 		if e.Class == Dead { // there is no token yet that could be
 			e.Class = HeldBack
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"curfew/auth"
 	"curfew/auth/oauth"
@@ -160,6 +161,10 @@ func SignIn(account string, err error) *auth.Error {
 			hint = auth.Say("hint_check_scopes", account)
 		case e.Code == "invalid_client" && e.Op != "sign-in": // the token endpoint has checked the secret
 			hint = auth.Say("hint_check_secret", account)
+		case strings.Contains(e.Code+e.Description, "dpop") || strings.Contains(e.Description, "DPoP"):
+			hint = auth.Say("hint_bound_tokens", account)
+		case e.Forced:
+			hint = auth.Say("hint_check_prompt", account)
 		case e.Code != "" && e.Code != "invalid_grant":
 			hint = auth.Say("hint_check_redirect", account)
 		}
