@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"curfew/auth"
 	"curfew/auth/engine/failure"
@@ -59,4 +60,38 @@ func (m *Manager) SetClientSecret(ctx context.Context, name string, secret auth.
 		a.poke()
 	}
 	return nil
+}
+
+func registrationName(account string) string { return "registration/" + account }
+
+// keepRegistration keeps in the keychain how the client that a server made for an
+// account can be deleted.
+func (m *Manager) keepRegistration(ctx context.Context, name string, at oauth.Management) error {
+	if at.URI == "" {
+		return m.store.DeleteSecret(ctx, registrationName(name))
+	}
+	return m.store.PutSecret(ctx, registrationName(name), []byte(at.URI+"\n"+at.Token.Reveal()))
+}
+
+// unregister deletes the client that a server has made for a removed account, if
+// it has. It tries once: a client without sessions is worth nothing to anybody.
+func (m *Manager) unregister(ctx context.Context, name string, c auth.Account) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkLimit)
+	defer cancel()
+	b, err := m.store.GetSecret(ctx, registrationName(name))
+	if err != nil { // there is none, for most
+		return
+	}
+	defer clear(b)
+	uri, token, _ := strings.Cut(string(b), "\n")
+	client, err := m.newClient(m.clientConfig(c, m.clock.Another()))
+	if err == nil {
+		err = client.Unregister(ctx, oauth.Management{URI: uri, Token: auth.NewSecret(token)})
+	}
+	if err != nil {
+		m.log.Warn("the client that the server made for a removed account stays there", "account", name, "error", err)
+	}
+	if err := m.store.DeleteSecret(ctx, registrationName(name)); err != nil {
+		m.log.Warn("the key to a registration stays in the keychain", "account", name, "error", err)
+	}
 }

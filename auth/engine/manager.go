@@ -348,6 +348,9 @@ func (m *Manager) Register(ctx context.Context, c auth.Account) (auth.Account, a
 	} else if err != nil {
 		return c, auth.Secret{}, err
 	}
+	if err := m.keepRegistration(ctx, c.Name, made.Manage); err != nil {
+		m.log.Warn("a registration cannot be deleted later", "account", c.Name, "error", err)
+	}
 	c.ClientID, c.ClientSecretKeychain = made.ClientID, !made.Secret.IsZero()
 	if made.ClientAuth != "" {
 		c.ClientAuth = made.ClientAuth

@@ -335,8 +335,10 @@ func (m *Manager) RemoveAccount(ctx context.Context, name string) (auth.SignOutR
 		return res, err
 	}
 	closing := false
+	var config auth.Account
 	m.locked(func() {
 		if a := m.accounts[name]; a != nil {
+			config = a.config
 			a.signIn.abandonLocked()
 			a.stop()
 			delete(m.accounts, name)
@@ -346,6 +348,7 @@ func (m *Manager) RemoveAccount(ctx context.Context, name string) (auth.SignOutR
 		closing = closing || m.closing[name] > 0
 		m.publishLocked()
 	})
+	m.unregister(ctx, name, config)
 	if !closing {
 		m.forgetSecret(ctx, name)
 	}

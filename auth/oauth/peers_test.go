@@ -166,7 +166,19 @@ func TestPeerOIDCProvider(t *testing.T) {
 		if err != nil || made.ClientID == "" || !made.Secret.IsZero() {
 			t.Fatalf("%+v, %v", made, err)
 		}
-		peerLife(t, client("plain", func(c *Config) { c.ClientID = made.ClientID }), "alice", true)
+		registered := client("plain", func(c *Config) { c.ClientID = made.ClientID })
+		peerLife(t, registered, "alice", true)
+		if err := registered.Unregister(t.Context(), made.Manage); err != nil || made.Manage.URI == "" {
+			t.Error(err)
+		}
+		flow, err := registered.StartSignIn(t.Context(), SignInOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer flow.Close()
+		if page, err := alice().Visit(t.Context(), flow.URL); page.Status != http.StatusBadRequest {
+			t.Errorf("a deleted client gets to %s: %v", page.Text, err)
+		}
 	})
 	t.Run("denied", func(t *testing.T) {
 		person := alice()

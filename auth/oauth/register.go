@@ -18,6 +18,14 @@ type Registered struct {
 	ClientID   string
 	Secret     auth.Secret
 	ClientAuth string // how the secret is sent; empty: as discovery says
+	Manage     Management
+}
+
+// Management is how a registered client can be deleted (RFC 7592). The zero value
+// is that of a server without a way.
+type Management struct {
+	URI   string
+	Token auth.Secret
 }
 
 // Register asks the server for a new client (RFC 7591). The client ID of
@@ -75,5 +83,29 @@ func (c *Client) Register(ctx context.Context) (Registered, error) {
 	if !validToken(made.ClientID) || secret != "" && !validToken(secret) {
 		return Registered{}, &Error{Op: op, Server: server, Class: Protocol, Status: r.status, Err: fmt.Errorf("%s answered without a usable client_id", server)}
 	}
+	uri, _ := o.str("registration_client_uri")
+	token, _ := o.str("registration_access_token")
+	if _, err := parseURL(uri); err == nil && hostOf(uri) == server && validToken(token) {
+		made.Manage = Management{uri, auth.NewSecret(token)}
+	}
 	return made, nil
+}
+
+// Unregister deletes a client that the server has made (RFC 7592 section 2.3). One
+// that is gone already is no error. Errors are of type *Error.
+func (c *Client) Unregister(ctx context.Context, at Management) error {
+	const op = "deleting the registration"
+	req, err := http.NewRequest(http.MethodDelete, at.URI, nil)
+	if err != nil {
+		return &Error{Op: op, Class: HeldBack, Err: errors.New("the registration's address cannot be parsed")}
+	}
+	req.Header.Set("Authorization", "Bearer "+at.Token.Reveal())
+	r, failed := c.send(ctx, op, req, tokenLimit)
+	switch {
+	case failed != nil:
+		return failed
+	case r.ok(), r.status == http.StatusUnauthorized, r.status == http.StatusNotFound:
+		return nil
+	}
+	return c.refusal(op, hostOf(at.URI), r)
 }

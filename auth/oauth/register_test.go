@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"curfew/auth"
 )
 
 // A server is asked for a public client. A secret that it insists on is used,
@@ -23,6 +25,7 @@ func TestRegister(t *testing.T) {
 		{"a secret for nothing", `{"client_id":"c1","client_secret":"s","token_endpoint_auth_method":"none"}`, 201, Registered{ClientID: "c1"}, "", ""},
 		{"a secret in the body", `{"client_id":"c1","client_secret":"s","token_endpoint_auth_method":"client_secret_post"}`, 200, Registered{ClientID: "c1", ClientAuth: "post"}, "s", ""},
 		{"a secret", `{"client_id":"c1","client_secret":"s"}`, 201, Registered{ClientID: "c1"}, "s", ""},
+		{"management elsewhere", `{"client_id":"c1","registration_client_uri":"https://evil.test/reg/c1","registration_access_token":"t"}`, 201, Registered{ClientID: "c1"}, "", ""},
 		{"refused", `{"error":"invalid_redirect_uri","error_description":"no loopback"}`, 400, Registered{}, "", "no loopback"},
 		{"needs a token", `{"error":"invalid_token"}`, 401, Registered{}, "", "invalid_token"},
 		{"no ID", `{"client_secret":"s3cret"}`, 201, Registered{}, "", "client_id"},
@@ -68,5 +71,25 @@ func TestRegister(t *testing.T) {
 				t.Errorf("asked for %v", wish)
 			}
 		})
+	}
+}
+
+// A client that was made can be deleted. One that is gone is no error.
+func TestUnregister(t *testing.T) {
+	for status, ok := range map[int]bool{204: true, 200: true, 401: true, 404: true, 403: false, 405: false, 500: false} {
+		var asked string
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = r.Method + " " + r.URL.Path + " " + r.Header.Get("Authorization")
+			w.WriteHeader(status)
+		}))
+		client, err := New(Config{Issuer: s.URL, ClientID: "c1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = client.Unregister(t.Context(), Management{s.URL + "/reg/c1", auth.NewSecret("t0ken")})
+		if (err == nil) != ok || asked != "DELETE /reg/c1 Bearer t0ken" || err != nil && strings.Contains(err.Error(), "t0ken") {
+			t.Errorf("%d: %q, %v", status, asked, err)
+		}
+		s.Close()
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"io"
 	"maps"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -514,6 +516,91 @@ func (r *road) noLifetime() string {
 		return "not said: " + said
 	}
 	return ""
+}
+
+// TestAddInTerminal: in a terminal `curfew add` asks, completes the provider's
+// name, and shows how to register there. What it adds can sign in.
+func TestAddInTerminal(t *testing.T) {
+	peers.Need(t, "script")
+	i := slices.IndexFunc(standin.StandIns, func(in standin.StandIn) bool { return in.Name == "gitlab" })
+	r := newRoad(t, standin.StandIns[i])
+	c := exec.Command("script", "-qec", "curfew add", "/dev/null")
+	c.Env, c.Dir = append(r.env, "TERM=xterm"), r.dir
+	keyboard, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	screen, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Process.Kill()
+	overdue := time.AfterFunc(time.Minute, func() { c.Process.Kill() })
+	defer overdue.Stop()
+	var shown strings.Builder
+	buffer := make([]byte, 4096)
+	for _, turn := range []struct{ prompt, typed string }{
+		{"Provider", "nonsense\r"}, {"there is no provider", "gitl\t\r"}, {"Address", "\r"}, {"Client ID", standin.ClientID + "\r"}, {"Scopes", "\r"}, {"Name of the account", "work\r"},
+	} {
+		seen := shown.Len()
+		for !strings.Contains(shown.String()[max(0, seen-200):], turn.prompt) {
+			n, err := screen.Read(buffer)
+			if err != nil {
+				t.Fatalf("%v, before %q:\n%s", err, turn.prompt, &shown)
+			}
+			shown.Write(buffer[:n])
+		}
+		if _, err := io.WriteString(keyboard, turn.typed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rest, _ := io.ReadAll(screen)
+	shown.Write(rest)
+	if err := c.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &shown)
+	}
+	for _, want := range []string{"Register an application at https://gitlab.com", "http://127.0.0.1/callback", "sign in with: curfew login work"} {
+		if !strings.Contains(shown.String(), want) {
+			t.Errorf("%q is not shown:\n%s", want, &shown)
+		}
+	}
+	if said, code := r.login("work", nil); code != 0 {
+		t.Error(said)
+	}
+	if token, wrong := r.tokenOf("work"); token != "at-1" {
+		t.Error(wrong)
+	}
+}
+
+// TestRegisteredClient: the client that a server makes for an account goes with it.
+func TestRegisteredClient(t *testing.T) {
+	var asked []string
+	mux := http.NewServeMux()
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	answer := func(pattern, body string) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.Method+" "+r.URL.Path+" "+r.Header.Get("Authorization"))
+			w.Header().Set("Content-Type", "application/json")
+			io.WriteString(w, strings.ReplaceAll(body, "URL", s.URL))
+		})
+	}
+	answer("GET /.well-known/openid-configuration", `{"issuer":"URL","authorization_endpoint":"URL/auth","token_endpoint":"URL/token","registration_endpoint":"URL/reg"}`)
+	answer("POST /reg", `{"client_id":"c1","registration_client_uri":"URL/reg/c1","registration_access_token":"t0ken"}`)
+	answer("DELETE /reg/c1", "{}")
+	r := &road{t: t}
+	r.start()
+	for _, args := range [][]string{{"add", "x", "--issuer", s.URL, "--register"}, {"remove", "x"}} {
+		if out, errs, code := r.run("", args...); code != 0 {
+			t.Fatalf("curfew %v: %d\n%s\n%s", args, code, out, errs)
+		}
+	}
+	if last := asked[len(asked)-1]; last != "DELETE /reg/c1 Bearer t0ken" {
+		t.Errorf("asked for %q", asked)
+	}
 }
 
 // realPeers goes the road to each server of others.
