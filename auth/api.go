@@ -41,6 +41,15 @@ type Exchange struct {
 	Audience []string `json:"audience,omitempty"` // whom it is for, by names that the server knows
 	Resource []string `json:"resource,omitempty"` // whom it is for, by addresses
 	Scope    []string `json:"scope,omitempty"`    // what it is good for; none: as the server decides
+	Refresh  bool     `json:"refresh,omitempty"`  // with a refresh, which is counted (RFC 8707), in place of an exchange
+}
+
+// Check refuses what no refresh can ask for. Its error is an [*Error].
+func (e Exchange) Check() error {
+	if e.Refresh && (len(e.Audience) > 0 || len(e.Resource)+len(e.Scope) == 0) {
+		return Fail(KindBadRequest, Say("refresh_for_what"), Say("hint_refresh_for_what"))
+	}
+	return nil
 }
 
 // A ProofRequest asks for a proof that goes with a token which is bound to a

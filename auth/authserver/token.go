@@ -190,6 +190,9 @@ func (s *Server) refresh(client *Client, f url.Values, grace time.Duration) ([]b
 	if v.count >= max(0, s.cfg.MaxRefreshes) {
 		return nil, badRequest("invalid_grant", MessageRefreshes)
 	}
+	if f.Has("resource") && f.Get("resource") != s.apiAudience() {
+		return nil, badRequest("invalid_target", "No such API is known here.") // RFC 8707 section 2
+	}
 	scope := v.scope
 	if f.Has("scope") {
 		scope = f.Get("scope")

@@ -25,6 +25,10 @@ type flight struct {
 	err     error
 	again   bool   // it brought no token, but another may: waiting callers ask again
 	program string // who asked first; "" when nobody did
+
+	asks    *auth.Exchange // for another token than the session's own; nil: for that
+	other   oauth.Grant    // that token
+	refused *auth.Error    // or why there is none
 }
 
 // retry is where a failed refresh stands.
@@ -169,6 +173,9 @@ func (c *cycle) open(ctx context.Context) (err error) {
 	}
 	a.m.mu.Unlock()
 	if c.resumed = a.rec.Pending; !c.resumed {
+		if err := c.aim(ctx); err != nil {
+			return err
+		}
 		if err := c.reserve(ctx); err != nil {
 			return err
 		}
@@ -211,7 +218,11 @@ func (c *cycle) post(ctx context.Context) (oauth.Grant, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLimit)
 	defer cancel()
 	c.tries++
-	return c.server.Refresh(ctx, c.token, c.a.facts.origin(c.key))
+	from := c.a.facts.origin(c.key)
+	if asks := c.a.facts.For; asks != nil {
+		from.Resource, from.Scope = asks.Resource, asks.Scope
+	}
+	return c.server.Refresh(ctx, c.token, from)
 }
 
 // late reports whether a server may still be busy with a request that nobody
@@ -231,6 +242,9 @@ func (c *cycle) failed(ctx context.Context, grant oauth.Grant, e *oauth.Error) (
 	if ambiguous := e.Class == oauth.Unknown || e.Status >= 500; ambiguous && !a.facts.OutcomeUnknown {
 		a.m.locked(func() { a.facts.OutcomeUnknown = true }) // a gateway's 503 may hide a refresh
 		a.note(context.WithoutCancel(ctx))
+	}
+	if a.facts.For != nil && (e.Class == oauth.HeldBack || e.Class == oauth.Dead) {
+		return false, c.refuse(ctx, e)
 	}
 	switch e.Class {
 	case oauth.Unknown:
@@ -288,9 +302,9 @@ func (a *account) deathReason(e *oauth.Error) auth.Reason {
 // refresh, unless answers before this one were useless too.
 func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, resumed bool) error {
 	now := a.clock.Now()
-	f := a.facts
+	f, asked := a.facts, a.facts.For
 	f.apply(g)
-	f.LastRefreshAt = now
+	f.For, f.LastRefreshAt = nil, now
 	f.OutcomeUnknown = false
 	f.Clock = a.clock.Anchor()
 	if bad == nil && !f.AccessExpiresAt.IsZero() && !now.Before(f.AccessExpiresAt) {
@@ -299,6 +313,7 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	switch {
 	case bad != nil:
 		f.Useless = useless{f.Useless.Count + 1, failure.Reason(bad).Message}
+	case asked != nil:
 	case f.AccessExpiresAt.IsZero(): // waiting callers get it; for later ones it counts as expired
 		f.Useless = useless{f.Useless.Count + 1, failure.NoLifetime.Error()}
 	default:
@@ -308,14 +323,12 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	if !g.RefreshToken.IsZero() {
 		u.secret = pack(g.RefreshToken, g.Key)
 	}
-	if bad == nil {
-		u.token = g.AccessToken
-		if !g.IDToken.IsZero() {
-			u.id = g.IDToken
-		}
-	} else {
+	if bad == nil && !g.IDToken.IsZero() {
+		u.id = g.IDToken
+	}
+	if u.token = g.AccessToken; bad != nil || asked != nil {
 		u.facts.AccessExpiresAt, u.facts.AccessLifetime, u.facts.TokenType = a.facts.AccessExpiresAt, a.facts.AccessLifetime, a.facts.TokenType
-		u.token = a.access
+		u.facts.Scope, u.token = a.facts.Scope, a.access
 	}
 	u.access = tokensToKeep(u.token, u.id)
 	a.m.mu.Lock()
@@ -327,11 +340,12 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	if err := a.save(ctx); err != nil {
 		return err
 	}
-	if bad == nil {
-		return nil
-	}
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
+	if bad == nil {
+		a.deliverLocked(asked, g)
+		return nil
+	}
 	if !u.late {
 		return a.failureErrorLocked()
 	}

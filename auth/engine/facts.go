@@ -36,6 +36,7 @@ type facts struct {
 	NoRefresh       bool            `json:"no_refresh,omitempty"` // the session's secret is its access token
 	TokenType       string          `json:"token_type,omitempty"` // empty: Bearer
 	Warned          []string        `json:"warned,omitempty"`     // the warnings given, by id
+	For             *auth.Exchange  `json:"for,omitempty"`        // what the open cycle asks for; nil: the session's own token
 	Removed         *auth.Account   `json:"removed,omitempty"`    // the account's configuration, when it was removed
 }
 

@@ -79,6 +79,9 @@ func (a *account) load(ctx context.Context) {
 	a.rec, a.facts, a.use, a.access, a.id = &rec, facts, facts.Use, token, id
 	a.forgetFutureLocked(a.clock.Now())
 	a.retry, a.storeErr, a.sent = retry{}, nil, false
+	if !rec.Pending {
+		a.facts.For = nil
+	}
 	if rec.Pending { // the agent died in a cycle: its request may have left and been answered
 		a.sent, a.facts.OutcomeUnknown = true, true
 	} else if facts.Useless.Count > 0 {

@@ -21,6 +21,12 @@ func (m *Manager) Token(ctx context.Context, name string, r auth.TokenRequest) (
 	r.Program = auth.Clip(r.Program, auth.MaxProgram)
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.MaxWait, auth.DefaultMaxWait))
 	defer cancel()
+	if r.Exchange != nil && r.Exchange.Refresh { // which needs no other token
+		if err := r.Exchange.Check(); err != nil {
+			return auth.Token{}, err
+		}
+		return m.exchange(ctx, name, r)
+	}
 	t, err := m.awaitToken(ctx, name, r)
 	switch {
 	case err != nil:
@@ -74,10 +80,9 @@ func (m *Manager) awaitToken(ctx context.Context, name string, r auth.TokenReque
 // exchange trades the session's access token for another. That is not a
 // refresh, and costs none.
 func (m *Manager) exchange(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
-	var a *account
-	m.locked(func() { a = m.accounts[name] })
-	if a == nil {
-		return auth.Token{}, failure.NotSignedIn(name, "")
+	a, err := m.loaded(ctx, name)
+	if err != nil {
+		return auth.Token{}, err
 	}
 	server, err := a.dial(ctx)
 	if err != nil {
@@ -104,16 +109,50 @@ func (m *Manager) exchange(ctx context.Context, name string, r auth.TokenRequest
 		return auth.Token{}, err
 	}
 	g, traded, err := kept.Get(ctx, *r.Exchange, r.MinValid, a.clock.Now, func() (oauth.Grant, error) {
+		if r.Exchange.Refresh {
+			return m.refreshFor(ctx, name, r.Program, r.Exchange)
+		}
 		return server.Exchange(ctx, exchange.Form(*r.Exchange, access), r.Exchange.Scope, from)
 	})
 	if err != nil {
 		return auth.Token{}, failure.Exchange(name, err, isTransient(err))
 	}
 	now := a.clock.Now()
-	if traded {
+	left := max(0, g.ExpiresAt.Sub(now))
+	if left < r.MinValid && !r.Best {
+		return auth.Token{}, auth.Fail(auth.KindUnavailable, auth.Say("exchange_short", name, auth.SpanText(left)), auth.Say("hint_less_valid"))
+	}
+	m.locked(func() {
+		a.use.recordTaker(r.Program, now)
+		a.dirty = true
+	})
+	if traded && !r.Exchange.Refresh { // else the log has the refresh
 		m.journal.Add(auth.Event{At: now, Account: name, Kind: auth.EventToken, Program: r.Program, Text: auth.Say("event_exchanged", cmp.Or(r.Program, "curfew"))})
 	}
-	return auth.Token{AccessToken: g.AccessToken, TokenType: g.TokenType, ExpiresAt: g.ExpiresAt, ExpiresIn: max(0, g.ExpiresAt.Sub(now)), Scope: g.Scope}, nil
+	return auth.Token{AccessToken: g.AccessToken, TokenType: g.TokenType, ExpiresAt: g.ExpiresAt, ExpiresIn: left, Scope: g.Scope}, nil
+}
+
+// loaded returns the account when its session has been read, or says why nothing
+// can be asked of that.
+func (m *Manager) loaded(ctx context.Context, name string) (a *account, err error) {
+	for {
+		var f *flight
+		m.locked(func() {
+			if a, err = m.accountLocked(name); err != nil {
+				return
+			}
+			var unread bool
+			if unread, err = a.checkServableLocked(a.readLocked()); unread {
+				f = a.joinLocked("", nil)
+			}
+		})
+		if err != nil || f == nil {
+			return a, err
+		}
+		if err := f.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // key is the key that the account's tokens are bound to, or zero.
@@ -194,7 +233,7 @@ func (a *account) tokenOrFlightLocked(r auth.TokenRequest, waited bool) (auth.To
 	case err != nil:
 		return auth.Token{}, nil, err
 	case unread:
-		return auth.Token{}, a.joinLocked(program), nil
+		return auth.Token{}, a.joinLocked(program, nil), nil
 	}
 	s := a.sessionLocked()
 	end, _ := s.EndsAt(m.limits)
@@ -218,7 +257,7 @@ func (a *account) tokenOrFlightLocked(r auth.TokenRequest, waited bool) (auth.To
 	case a.flight == nil && a.retryBarsLocked(now):
 		return auth.Token{}, nil, a.failureErrorLocked()
 	}
-	return auth.Token{}, a.joinLocked(program), nil
+	return auth.Token{}, a.joinLocked(program, nil), nil
 }
 
 // checkServableLocked says why nothing can be asked of the account's session at
@@ -288,7 +327,7 @@ func (a *account) serveLocked(program string, now time.Time) auth.Token {
 // token that it brings has expired already. Errors are of type *Error.
 func (m *Manager) Refresh(ctx context.Context, name, program string) (auth.Snapshot, error) {
 	for {
-		f, err := m.wantRefresh(name, auth.Clip(program, auth.MaxProgram))
+		f, err := m.wantRefresh(name, auth.Clip(program, auth.MaxProgram), nil)
 		if err == nil {
 			err = f.wait(ctx)
 		}
@@ -301,7 +340,9 @@ func (m *Manager) Refresh(ctx context.Context, name, program string) (auth.Snaps
 	}
 }
 
-func (m *Manager) wantRefresh(name, program string) (*flight, error) {
+// wantRefresh joins the refresh under way, or asks for one that asks for a token
+// of the session's own (nil) or another.
+func (m *Manager) wantRefresh(name, program string, asks *auth.Exchange) (*flight, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a, err := m.accountLocked(name)
@@ -322,18 +363,18 @@ func (m *Manager) wantRefresh(name, program string) (*flight, error) {
 	case a.flight == nil && a.retry.throttles() && t.Now.Before(a.retry.at):
 		return nil, a.failureErrorLocked()
 	}
-	return a.joinLocked(program), nil
+	return a.joinLocked(program, asks), nil
 }
 
 // joinLocked joins the refresh under way, or asks for one.
-func (a *account) joinLocked(program string) *flight {
+func (a *account) joinLocked(program string, asks *auth.Exchange) *flight {
 	if a.gone {
 		f := &flight{done: make(chan struct{}), err: failure.ShuttingDown()}
 		close(f.done)
 		return f
 	}
 	if a.flight == nil {
-		a.flight = &flight{done: make(chan struct{}), program: program}
+		a.flight = &flight{done: make(chan struct{}), program: program, asks: asks}
 	}
 	a.poke()
 	return a.flight

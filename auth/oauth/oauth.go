@@ -79,6 +79,8 @@ type Origin struct {
 	Identity
 	Endpoints
 	Key       dpop.Key // that the token is bound to; zero: none
+	Resource  []string // what a refresh asks for (RFC 8707); none: as configured
+	Scope     []string // none: all that was granted
 	NoRefresh bool     // its token is an access token: there is no other
 }
 

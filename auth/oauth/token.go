@@ -77,7 +77,7 @@ func (c *Client) wantsNonce(r *reply) bool {
 
 // addResource names what the tokens are for (RFC 8707 section 2).
 func (c *Client) addResource(form url.Values) {
-	if len(c.config.Resource) > 0 {
+	if len(c.config.Resource) > 0 && !form.Has("resource") {
 		form["resource"] = c.config.Resource
 	}
 }
@@ -373,7 +373,14 @@ func (c *Client) refreshAt(ctx context.Context, m *metadata, rt auth.Secret, fro
 		return answer{}, &Error{Op: "refresh", Server: hostOf(m.token), Class: HeldBack, Err: errElsewhere(m, m.token)}
 	}
 	c.warmKeys(ctx, m)
-	return c.requestTokens(ctx, "refresh", m, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {rt.Reveal()}}, from.Key)
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {rt.Reveal()}}
+	if len(from.Resource) > 0 {
+		form["resource"] = from.Resource
+	}
+	if len(from.Scope) > 0 {
+		form.Set("scope", c.joinScopes(from.Scope))
+	}
+	return c.requestTokens(ctx, "refresh", m, form, from.Key)
 }
 
 const tokenExchange = "token exchange"

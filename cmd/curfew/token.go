@@ -109,8 +109,9 @@ func exchangeFlags(cmd *cobra.Command) func() *auth.Exchange {
 	cmd.Flags().StringArrayVar(&e.Audience, "audience", nil, "exchange the token for one that only the program called `NAME` takes (RFC 8693); it costs no refresh")
 	cmd.Flags().StringArrayVar(&e.Resource, "resource", nil, "exchange the token for one that only the API at this `URI` takes")
 	cmd.Flags().StringArrayVar(&e.Scope, "scope", nil, "exchange the token for one with this `SCOPE` only")
+	cmd.Flags().BoolVar(&e.Refresh, "by-refresh", false, "get it with a refresh (RFC 8707), which is counted, from a server that exchanges no tokens")
 	return func() *auth.Exchange {
-		if len(e.Audience)+len(e.Resource)+len(e.Scope) == 0 {
+		if !e.Refresh && len(e.Audience)+len(e.Resource)+len(e.Scope) == 0 {
 			return nil
 		}
 		return &e

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,8 +44,9 @@ type Tokens struct {
 
 // token is what one request got.
 type token struct {
-	busy     chan struct{} // of capacity 1: held by who trades
-	grant    oauth.Grant
+	grant oauth.Grant // guarded by Tokens.mu
+
+	busy     chan struct{} // of capacity 1: held by who trades, for what follows
 	err      error
 	failedAt time.Time
 }
@@ -63,18 +65,46 @@ func (k *Tokens) Get(ctx context.Context, r auth.Exchange, minValid time.Duratio
 		return oauth.Grant{}, false, ctx.Err()
 	}
 	at := now()
+	var held oauth.Grant
+	k.locked(func() { held = t.grant })
+	if r.Refresh { // which costs one: not before half of the token's life is over
+		minValid = min(minValid, held.ExpiresIn/2)
+	}
 	switch {
 	case t.err != nil && at.Sub(t.failedAt).Abs() < failureHeld:
 		return oauth.Grant{}, false, t.err
-	case !t.grant.AccessToken.IsZero() && auth.Serve(t.grant.ExpiresAt, t.grant.ExpiresIn, minValid, at) == auth.ServeToken:
-		return t.grant, false, nil
+	case !held.AccessToken.IsZero() && auth.Serve(held.ExpiresAt, held.ExpiresIn, minValid, at) == auth.ServeToken:
+		return held, false, nil
 	}
-	if t.grant, t.err = trade(); errors.Is(t.err, context.Canceled) { // of this caller alone
-		t.failedAt = time.Time{}
-	} else {
-		t.failedAt = now()
+	if g, t.err = trade(); t.err != nil {
+		if t.failedAt = now(); errors.Is(t.err, context.Canceled) { // of this caller alone
+			t.failedAt = time.Time{}
+		}
+		return oauth.Grant{}, false, t.err
 	}
-	return t.grant, t.err == nil, t.err
+	k.locked(func() { t.grant = g })
+	return g, true, nil
+}
+
+// Put keeps a token for r that nobody may be waiting for any more.
+func (k *Tokens) Put(r auth.Exchange, g oauth.Grant) {
+	if t, err := k.token(r); err == nil {
+		k.locked(func() { t.grant = g })
+	}
+}
+
+func (k *Tokens) locked(f func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f()
+}
+
+// Same reports whether two requests ask for the same; nil is none.
+func Same(r, o *auth.Exchange) bool {
+	if r == nil || o == nil {
+		return r == o
+	}
+	return r.Refresh == o.Refresh && slices.Equal(r.Audience, o.Audience) && slices.Equal(r.Resource, o.Resource) && slices.Equal(r.Scope, o.Scope)
 }
 
 // token finds the place of a request's token.

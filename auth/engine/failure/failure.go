@@ -181,6 +181,9 @@ func SignIn(account string, err error) *auth.Error {
 // Exchange says why a token could not be exchanged. It says nothing of the
 // session.
 func Exchange(account string, err error, transient bool) *auth.Error {
+	if e, ok := errors.AsType[*auth.Error](err); ok { // of a refresh
+		return e
+	}
 	e, ok := errors.AsType[*oauth.Error](err)
 	switch {
 	case !ok: // not waited for
