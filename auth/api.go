@@ -30,6 +30,7 @@ type TokenRequest struct {
 	Best     bool          // what is valid for less is better than nothing
 	MaxWait  time.Duration // for a refresh; 0: [DefaultMaxWait]
 	Program  string        // the caller, for the log
+	Caller   func() Caller // finds out more about it, while it waits; nil: there is no more
 	Exchange *Exchange     // nil: the session's own token
 	ID       bool          // the ID token (OpenID Connect) instead; MinValid holds for both
 	Proof    *ProofRequest // nil: none is wanted

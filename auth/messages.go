@@ -81,6 +81,8 @@ var messages = map[string]string{
 	"event_refreshed_for":   "refreshed for %s, %d left",
 	"event_token":           "token for %s",
 	"event_exchanged":       "token for %s, exchanged for one with less power",
+	"event_token_claimed":   "token for %s, which calls itself %s",
+	"event_tokens_unlisted": "%d more requests for tokens, too many to list",
 	"event_token_unknown":   "token for a program",
 	"event_sign_in":         "signed in",
 	"event_sign_in_as":      "signed in as %s",

@@ -213,7 +213,8 @@ type Event struct {
 	Account string    `json:"account"`
 	Kind    EventKind `json:"kind"`
 	Program string    `json:"program,omitempty"` // who asked, where somebody did
-	Count   int       `json:"count,omitempty"`   // refreshes used after a refresh
+	Caller  *Caller   `json:"caller,omitempty"`  // what is known of it
+	Count   int       `json:"count,omitempty"`   // refreshes used after a refresh; of a token, if that refresh was made for it
 	Text
 }
 

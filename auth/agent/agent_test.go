@@ -30,6 +30,7 @@ type engine struct {
 	snaps    map[string]auth.Snapshot
 	accounts map[string]auth.Account
 	programs []string
+	callers  []auth.Caller
 	minValid []time.Duration
 	asked    auth.TokenRequest // the last
 	watchers []chan []auth.Snapshot
@@ -150,6 +151,7 @@ func (e *engine) Token(ctx context.Context, name string, r auth.TokenRequest) (a
 		panic("planted")
 	}
 	e.programs = append(e.programs, r.Program)
+	e.callers = append(e.callers, r.Caller())
 	e.minValid = append(e.minValid, r.MinValid)
 	e.asked = r
 	return auth.Token{
@@ -284,12 +286,12 @@ func TestClientAndServer(t *testing.T) {
 	if want := []time.Duration{90 * time.Second, -1, -1}; !slices.Equal(e.minValid, want) {
 		t.Errorf("min_valid: %v, want %v", e.minValid, want)
 	}
-	if e.programs[0] != "git [31m push" {
-		t.Errorf("program: %q", e.programs[0])
-	}
+	// What the program says of itself is a claim.
 	self, _ := os.Executable()
-	if want := auth.Clip(filepath.Base(self), auth.MaxProgram); e.programs[1] != want {
-		t.Errorf("program by the kernel: %q, want %q", e.programs[1], want)
+	for i, claim := range []string{"git [31m push", ""} {
+		if who := e.callers[i]; e.programs[i] != filepath.Base(self) || who.Executable != self || len(who.Parents) == 0 || who.Claimed != claim {
+			t.Errorf("it is called %q: %+v", e.programs[i], who)
+		}
 	}
 	e.mu.Unlock()
 

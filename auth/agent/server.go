@@ -303,16 +303,17 @@ func named(h func(r *http.Request, name string) (any, error)) func(*http.Request
 	}
 }
 
-// program names the caller by what it says of itself, or else by what the
-// kernel says.
-func program(r *http.Request) string {
-	if p, err := url.PathUnescape(r.Header.Get(client.ProgramHeader)); err == nil {
-		if p = auth.Clip(p, auth.MaxProgram); p != "" {
-			return p
-		}
+// callerOf is the program that made a request: what it says of itself, and what
+// the kernel says, with what led to it if that is wanted. That takes longer.
+func callerOf(r *http.Request, deep bool) auth.Caller {
+	var who auth.Caller
+	if c, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+		who = whoIs(c, deep)
 	}
-	c, _ := r.Context().Value(connKey{}).(net.Conn)
-	return programOf(c)
+	if p, err := url.PathUnescape(r.Header.Get(client.ProgramHeader)); err == nil {
+		who.Claimed = auth.Clip(p, auth.MaxProgram)
+	}
+	return who
 }
 
 func (s *Server) accounts(*http.Request) (any, error) {
@@ -584,7 +585,8 @@ func (s *Server) token(r *http.Request, name string) (any, error) {
 		return nil, err
 	}
 	t, err := s.Engine.Token(r.Context(), name, auth.TokenRequest{
-		MinValid: time.Duration(in.MinValid), Best: in.Best, MaxWait: time.Duration(in.MaxWait), Program: program(r), Proof: in.DPoP, ID: in.ID, Exchange: in.Exchange,
+		MinValid: time.Duration(in.MinValid), Best: in.Best, MaxWait: time.Duration(in.MaxWait), Proof: in.DPoP, ID: in.ID, Exchange: in.Exchange,
+		Program: callerOf(r, false).Name(), Caller: func() auth.Caller { return callerOf(r, true) },
 	})
 	if err != nil {
 		return nil, err
@@ -593,7 +595,7 @@ func (s *Server) token(r *http.Request, name string) (any, error) {
 }
 
 func (s *Server) refresh(r *http.Request, name string) (any, error) {
-	return s.Engine.Refresh(r.Context(), name, program(r))
+	return s.Engine.Refresh(r.Context(), name, callerOf(r, false).Name())
 }
 
 func (s *Server) signOut(r *http.Request, name string) (any, error) {

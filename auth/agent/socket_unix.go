@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"curfew/auth"
+	"curfew/auth/agent/caller"
 	"curfew/auth/agent/client"
 )
 
@@ -285,10 +286,10 @@ func (c *conn) Close() error {
 	return c.UnixConn.Close()
 }
 
-// programOf names the program at the other end, "" when not known.
-func programOf(c net.Conn) string {
-	if c, ok := c.(*conn); ok && c.peer.PID != 0 {
-		return auth.Clip(processName(c.peer.PID), auth.MaxProgram)
+// whoIs says which program is at the other end, and if it shall, what led to it.
+func whoIs(c net.Conn, deep bool) auth.Caller {
+	if c, ok := c.(*conn); ok {
+		return caller.Of(c.UnixConn, deep)
 	}
-	return ""
+	return auth.Caller{}
 }

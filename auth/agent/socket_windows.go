@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 
+	"curfew/auth"
 	"curfew/auth/agent/client"
 
 	winio "github.com/Microsoft/go-winio"
@@ -35,7 +36,7 @@ func Listen(_ context.Context, pipe string) (net.Listener, error) {
 	return l, err
 }
 
-func programOf(net.Conn) string { return "" }
+func whoIs(net.Conn, bool) auth.Caller { return auth.Caller{} }
 
 // note: a pipe has as many instances as are asked for.
 func note(net.Conn, http.ConnState) {}

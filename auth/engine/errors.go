@@ -39,11 +39,3 @@ func (a *account) failureErrorLocked() *auth.Error {
 	}
 	return auth.Fail(auth.KindUnavailable, words, hint).Because(e)
 }
-
-// tokenText says which program got a token.
-func tokenText(program string) auth.Text {
-	if program == "" {
-		return auth.Say("event_token_unknown")
-	}
-	return auth.Say("event_token", program)
-}

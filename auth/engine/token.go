@@ -127,7 +127,7 @@ func (m *Manager) exchange(ctx context.Context, name string, r auth.TokenRequest
 		a.dirty = true
 	})
 	if traded && !r.Exchange.Refresh { // else the log has the refresh
-		m.journal.Add(auth.Event{At: now, Account: name, Kind: auth.EventToken, Program: r.Program, Text: auth.Say("event_exchanged", cmp.Or(r.Program, "curfew"))})
+		m.journal.AddToken(auth.Event{At: now, Account: name, Kind: auth.EventToken, Program: r.Program, Text: auth.Say("event_exchanged", cmp.Or(r.Program, "curfew"))}, r.Caller)
 	}
 	return auth.Token{AccessToken: g.AccessToken, TokenType: g.TokenType, ExpiresAt: g.ExpiresAt, ExpiresIn: left, Scope: g.Scope}, nil
 }
@@ -198,7 +198,7 @@ func (m *Manager) bestOr(name string, r auth.TokenRequest, err error) (auth.Toke
 	if a := m.accounts[name]; a != nil && r.Best {
 		t := a.readLocked()
 		if unread, refused := a.checkServableLocked(t); refused == nil && !unread && a.sessionLocked().AccessGood(t.Now) {
-			return a.serveLocked(r.Program, t.Now), nil
+			return a.serveLocked(r, t.Now, false), nil
 		}
 	}
 	return auth.Token{}, err
@@ -243,7 +243,7 @@ func (a *account) tokenOrFlightLocked(r auth.TokenRequest, waited bool) (auth.To
 	}
 	switch serving := auth.Serve(s.AccessExpiresAt, fresh, minValid, now); {
 	case serving == auth.ServeToken, waited && (s.AccessExpiresAt.IsZero() || s.AccessGood(now)):
-		return a.serveLocked(program, now), nil, nil
+		return a.serveLocked(r, now, waited), nil, nil
 	case serving == auth.ServeImpossible:
 		return auth.Token{}, nil, auth.Fail(auth.KindBadRequest,
 			auth.Say("token_too_short", name, auth.SpanText(fresh), auth.SpanText(minValid)), auth.Say("hint_less_valid"))
@@ -304,12 +304,16 @@ func (r retry) throttles() bool {
 	return r.err != nil && r.err.Class == oauth.Throttled && (r.err.Status != http.StatusServiceUnavailable || r.err.RetryAfter > 0)
 }
 
-// serveLocked hands the token out and remembers who took it.
-func (a *account) serveLocked(program string, now time.Time) auth.Token {
-	news := a.use.LastUsedBy != program || a.m.journal.TokenIsNews(a.name, program, now)
-	a.use.recordTaker(program, now)
-	if news {
-		a.m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventToken, Program: program, Text: tokenText(program)})
+// serveLocked hands the token out, of a refresh that was made for it or not, and
+// remembers who took it.
+func (a *account) serveLocked(r auth.TokenRequest, now time.Time, refreshed bool) auth.Token {
+	e := auth.Event{At: now, Account: a.name, Kind: auth.EventToken, Program: r.Program}
+	if refreshed {
+		e.Count = a.rec.Used
+	}
+	other := a.use.LastUsedBy != r.Program
+	a.use.recordTaker(r.Program, now)
+	if a.m.journal.AddToken(e, r.Caller) || other {
 		a.m.publishLocked()
 	}
 	a.dirty = true

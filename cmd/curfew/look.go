@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -298,6 +300,7 @@ func (p *program) logCommand() *cobra.Command {
 	}
 	cmd.Flags().IntVarP(&n, "lines", "n", 50, "print the `N` newest events")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "keep running and print new events")
+	cmd.Flags().BoolVarP(&p.long, "long", "l", false, "add what the system says of programs: their files, what started them, their terminal")
 	return p.addJSON(cmd)
 }
 
@@ -370,11 +373,35 @@ func (p *program) printEvents(events []auth.Event, all bool) error {
 			line += "  " + e.Account
 		}
 		line += "  " + e.Message
+		if p.long && e.Kind == auth.EventToken && e.Program != "" {
+			line += "  (" + strings.Join(details(e), "; ") + ")"
+		}
 		if err := p.say("%s", line); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// details say where a token came from, and who got it.
+func details(e auth.Event) []string {
+	parts := []string{"cached"}
+	if e.Count > 0 {
+		parts[0] = fmt.Sprintf("refresh %d", e.Count)
+	}
+	if c := e.Caller; c != nil && c.Executable != "" {
+		parts = append(parts, c.Executable)
+		if len(c.Parents) > 0 {
+			parts = append(parts, "started by "+strings.Join(c.Parents, ", "))
+		}
+		if c.Terminal != "" {
+			parts = append(parts, "terminal "+c.Terminal)
+		}
+		if c.Container != "" {
+			parts = append(parts, "in "+c.Container)
+		}
+	}
+	return parts
 }
 
 // page is where answers are read.

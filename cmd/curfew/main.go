@@ -58,7 +58,7 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	client         *client.Client
-	json           bool
+	json, long     bool
 	format         string // of curfew status, for bars and prompts
 }
 

@@ -35,7 +35,8 @@ type Journal struct {
 	events []auth.Event // the newest, oldest first
 	pasts  map[string]Past
 	reach  map[string]string    // how far revocation reaches at a server, as far as it was learned
-	told   map[string]time.Time // account and program: last EventToken
+	told   map[string]time.Time // account, program and what it got: its last line
+	quotas map[string]*quota    // of each account
 	lines  []byte               // of events that are not in the file yet
 	stale  bool                 // pasts or reach hold more than their files
 
@@ -71,7 +72,7 @@ const (
 
 // Open reads what there is in dir, and makes it; dir "" keeps all in memory.
 func Open(dir string, log *slog.Logger) (*Journal, error) {
-	j := &Journal{log: log, wake: make(chan struct{}, 1), pasts: map[string]Past{}, reach: map[string]string{}, told: map[string]time.Time{}}
+	j := &Journal{log: log, wake: make(chan struct{}, 1), pasts: map[string]Past{}, reach: map[string]string{}, told: map[string]time.Time{}, quotas: map[string]*quota{}}
 	if dir == "" {
 		return j, nil
 	}
@@ -156,17 +157,39 @@ func (j *Journal) readEvents(name string) {
 	j.trim()
 }
 
+// trim drops the oldest events when there are too many: first of tokens, while
+// they are more than half, so that programs which ask often push out nothing else.
 func (j *Journal) trim() {
-	if n := len(j.events) - eventsKept; n > 0 {
-		j.events = slices.Delete(j.events, 0, n)
+	over := len(j.events) - eventsKept
+	if over <= 0 {
+		return
 	}
+	tokens := 0
+	for _, e := range j.events {
+		if e.Kind == auth.EventToken {
+			tokens++
+		}
+	}
+	j.events = slices.DeleteFunc(j.events, func(e auth.Event) bool {
+		drop := over > 0 && tokens > eventsKept/2 && e.Kind == auth.EventToken
+		if drop {
+			over--
+			tokens--
+		}
+		return drop
+	})
+	j.events = slices.Delete(j.events, 0, over)
 }
 
 // Add notes an event. A full disk costs the line, not the session.
 func (j *Journal) Add(e auth.Event) {
-	e.At = e.At.UTC().Truncate(time.Second)
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.addLocked(e)
+}
+
+func (j *Journal) addLocked(e auth.Event) {
+	e.At = e.At.UTC().Truncate(time.Second)
 	j.events = append(j.events, e)
 	j.trim()
 	line, err := json.Marshal(e)
@@ -271,19 +294,57 @@ func (j *Journal) Last(account string, n int) []auth.Event {
 	return out
 }
 
-// TokenIsNews reports whether a token for program is worth a line: the first,
-// and then one a minute at most.
-func (j *Journal) TokenIsNews(account, program string, now time.Time) bool {
+// A quota is how many lines about tokens an account may still have: many at once,
+// and then one a minute. Names are easy to invent.
+type quota struct {
+	left     int
+	at       time.Time // when the next one comes
+	unlisted int       // requests that got no line
+}
+
+// tokenBurst is how many programs that ask for the first time get a line at once.
+const tokenBurst = 60
+
+// AddToken notes that a program got a token, if that is worth a line: the first,
+// and then one a minute at most. It reports whether it did. who, which may be nil,
+// finds out more about the program.
+func (j *Journal) AddToken(e auth.Event, who func() auth.Caller) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	key := account + "\x00" + program
-	if t, ok := j.told[key]; ok && now.Sub(t) < time.Minute {
+	key := e.Account + "\x00" + e.Program + "\x00" + e.ID
+	if t, ok := j.told[key]; ok && e.At.Sub(t) < time.Minute {
 		return false
 	}
 	if len(j.told) > eventsKept {
 		clear(j.told)
 	}
-	j.told[key] = now
+	j.told[key] = e.At
+	q := j.quotas[e.Account]
+	if q == nil {
+		q = &quota{left: tokenBurst, at: e.At}
+		j.quotas[e.Account] = q
+	}
+	if minutes := int(e.At.Sub(q.at) / time.Minute); minutes > 0 {
+		q.left, q.at = min(tokenBurst, q.left+minutes), q.at.Add(time.Duration(minutes)*time.Minute)
+	}
+	if q.left == 0 {
+		q.unlisted++
+		return false
+	}
+	q.left--
+	if q.unlisted > 0 {
+		j.addLocked(auth.Event{At: e.At, Account: e.Account, Kind: auth.EventToken, Text: auth.Say("event_tokens_unlisted", q.unlisted)})
+		q.unlisted = 0
+	}
+	var caller auth.Caller
+	if who != nil {
+		caller = who()
+		e.Caller = &caller
+	}
+	if e.ID == "" {
+		e.Text = auth.TokenText(e.Program, caller)
+	}
+	j.addLocked(e)
 	return true
 }
 

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -99,5 +100,75 @@ func TestNewerFormat(t *testing.T) {
 	}
 	if b, err := os.ReadFile(filepath.Join(dir, formatFile)); string(b) != "2\n" {
 		t.Errorf("its format is now %q: %v", b, err)
+	}
+}
+
+// Programs that call themselves something else each time push out nothing that
+// is older, and what they did can still be seen. After a while they get lines
+// again.
+func TestInventedNames(t *testing.T) {
+	dir := t.TempDir()
+	j, err := Open(dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Unix(1800000000, 0)
+	for i := range eventsKept/2 - 10 {
+		j.Add(auth.Event{At: start, Account: "a", Kind: auth.EventRefresh, Count: i})
+	}
+	asks := func(from, to int, at time.Time) (lines int) {
+		for i := range to - from {
+			if j.AddToken(auth.Event{At: at, Account: "a", Kind: auth.EventToken, Program: fmt.Sprint("name-", from+i)}, nil) {
+				lines++
+			}
+		}
+		return lines
+	}
+	if n := asks(0, 12000, start); n != tokenBurst {
+		t.Errorf("%d lines for 12000 names", n)
+	}
+	if n := asks(0, 1, start.Add(30*time.Second)); n != 0 {
+		t.Errorf("%d lines more after half a minute", n)
+	}
+	if n := asks(12000, 24000, start.Add(time.Minute)); n != 1 {
+		t.Errorf("%d lines more after a minute", n)
+	}
+	for minute := range 3 * eventsKept { // for two days
+		asks(24000, 24003, start.Add(time.Duration(minute+2)*time.Minute))
+	}
+	j.Close()
+	if j, err = Open(dir, slog.New(slog.NewTextHandler(t.Output(), nil))); err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	refreshes, unlisted := 0, false
+	for _, e := range j.Last("a", 2*eventsKept) {
+		if e.Kind == auth.EventRefresh {
+			refreshes++
+		}
+		unlisted = unlisted || e.ID == "event_tokens_unlisted"
+	}
+	if refreshes != eventsKept/2-10 || !unlisted {
+		t.Errorf("%d refreshes are left of %d; unlisted ones are said: %v", refreshes, eventsKept/2-10, unlisted)
+	}
+}
+
+// A line says more about the program only when there is a line.
+func TestCallerOfLine(t *testing.T) {
+	j, err := Open("", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	who := func() auth.Caller {
+		asked++
+		return auth.Caller{Claimed: "git", Executable: "/usr/bin/curl"}
+	}
+	for range 3 {
+		j.AddToken(auth.Event{At: time.Unix(1800000000, 0), Account: "a", Kind: auth.EventToken, Program: "curl"}, who)
+	}
+	events := j.Last("a", 10)
+	if asked != 1 || len(events) != 1 || events[0].Message != "token for curl, which calls itself git" || events[0].Caller.Executable != "/usr/bin/curl" {
+		t.Errorf("asked %d times: %+v", asked, events)
 	}
 }

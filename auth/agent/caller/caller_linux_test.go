@@ -1,0 +1,136 @@
+package caller
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"curfew/auth"
+)
+
+// TestMain lets this program connect to a socket: CALL=path.
+func TestMain(m *testing.M) {
+	if socket := os.Getenv("CALL"); socket != "" {
+		c, err := net.Dial("unix", socket)
+		if err != nil {
+			os.Exit(1)
+		}
+		bufio.NewReader(c).ReadString('\n') // until the test has seen it
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// call runs a command that connects, and returns what is found out about it.
+// before is called when it has connected.
+func call(t *testing.T, before func(*exec.Cmd), command ...string) auth.Caller {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
+	cmd.Env = append(os.Environ(), "CALL="+socket)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	c, err := l.AcceptUnix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if before != nil {
+		before(cmd)
+	}
+	return Of(c, true)
+}
+
+func self(t *testing.T) string {
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestOf(t *testing.T) {
+	me := self(t)
+	sh, err := filepath.EvalSymlinks("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := call(t, nil, "/bin/sh", "-c", me+"; exit")
+	if got.Executable != me || len(got.Parents) < 2 || got.Parents[0] != sh || got.Parents[1] != me || got.Container != "" || got.Claimed != "" {
+		t.Errorf("%+v, want %s from %s from this test", got, me, sh)
+	}
+}
+
+// TestEnded: the number of a process that has ended may be another's now, so
+// nothing is proven.
+func TestEnded(t *testing.T) {
+	got := call(t, func(c *exec.Cmd) {
+		c.Process.Kill()
+		c.Wait()
+	}, self(t))
+	if got.Executable != "" || got.Parents != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestTerminal(t *testing.T) {
+	if _, err := exec.LookPath("script"); err != nil {
+		t.Skip("script is not installed")
+	}
+	got := call(t, nil, "script", "-qec", self(t), "/dev/null")
+	if !strings.HasPrefix(got.Terminal, "pts/") || !slices.ContainsFunc(got.Parents, func(p string) bool { return filepath.Base(p) == "script" }) {
+		t.Errorf("%+v", got)
+	}
+	for device, want := range map[uint64]string{0: "", 0x8803: "pts/3", 0x108800: "pts/256", 0x0401: "tty1", 0x0501: "5:1"} {
+		if got := terminal(device); got != want {
+			t.Errorf("%#x is %s, want %s", device, got, want)
+		}
+	}
+}
+
+func TestContainer(t *testing.T) {
+	if exec.Command("unshare", "-rm", "true").Run() != nil {
+		t.Skip("no namespaces here")
+	}
+	if got := call(t, nil, "unshare", "-rm", self(t)); got.Container == "" || got.Executable != self(t) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func BenchmarkOf(b *testing.B) {
+	socket := filepath.Join(b.TempDir(), "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	there, err := net.Dial("unix", socket)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer there.Close()
+	c, err := l.AcceptUnix()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, deep := range []bool{false, true} {
+		b.Run(fmt.Sprint("deep=", deep), func(b *testing.B) {
+			for b.Loop() {
+				Of(c, deep)
+			}
+		})
+	}
+}
