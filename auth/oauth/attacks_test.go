@@ -16,7 +16,8 @@ import (
 
 // TestAttacks has a row for each attack on the loopback redirect (A) and for
 // each thing that a hostile or broken server does (B), under its number. Tables
-// with several rows have the number before the name of each of their cases.
+// with several rows have the number before the name of each of their cases. B6 is
+// next to the plan, in package auth.
 func TestAttacks(t *testing.T) {
 	for _, row := range []struct {
 		name  string
