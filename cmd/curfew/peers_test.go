@@ -391,7 +391,7 @@ func (r *road) isDead(err error) string {
 // client signs in without the agent, whose tokens nobody sees.
 func (r *road) client() (*oauth.Client, oauth.Grant, string) {
 	config := oauth.Config{ClientID: r.id, ClientSecret: auth.NewSecret(r.secret), Scopes: r.values("--scope"), Resource: r.values("--resource")}
-	for flag, field := range map[string]*string{"--dpop": &config.DPoP, "--client-auth": &config.ClientAuth, "--issuer": &config.Issuer,
+	for flag, field := range map[string]*string{"--dpop": &config.DPoP, "--client-auth": &config.ClientAuth, "--issuer": &config.Issuer, "--redirect": &config.Redirect,
 		"--authorization-endpoint": &config.AuthorizationEndpoint, "--token-endpoint": &config.TokenEndpoint, "--revocation-endpoint": &config.RevocationEndpoint} {
 		*field = strings.Join(r.values(flag), "")
 	}
@@ -609,7 +609,7 @@ func realPeers(t *testing.T, keep func(*road)) {
 	start := sync.OnceFunc(func() { oidcProvider = peers.OIDCProvider(t, brief) })
 	for _, p := range []struct {
 		name   string
-		server func(testing.TB) peers.Server
+		server func(*road) peers.Server
 		flags  []string
 		not    map[string]string // further steps that cannot be; "" for one that can
 	}{
@@ -623,24 +623,27 @@ func realPeers(t *testing.T, keep func(*road)) {
 		{"EdDSA", nil, nil, map[string]string{"DPoP": "", "device": ""}},
 		{"no refresh token", nil, nil, map[string]string{"no refresh token": "", "3 refreshes": noRenewal, "background refresh": noRenewal, "dead token": noRenewal}},
 		{"JWT for a resource", nil, []string{"--resource", "urn:api"}, map[string]string{"DPoP": "", "device": ""}},
-		{"Doorkeeper", func(t testing.TB) peers.Server { return peers.Doorkeeper(t, brief) }, nil, nil},
-		{"django-oauth-toolkit", func(t testing.TB) peers.Server { return peers.DjangoOAuthToolkit(t, brief) }, []string{"--revocation-endpoint", "$ISSUER/revoke_token/"}, nil},
-		{"better-auth", func(t testing.TB) peers.Server { return peers.BetterAuth(t, brief) }, nil, map[string]string{"DPoP": ""}},
-		{"oauth2orize", func(t testing.TB) peers.Server { return peers.OAuth2orize(t, brief) },
+		{"Doorkeeper", func(r *road) peers.Server { return peers.Doorkeeper(r.t, brief) }, nil, nil},
+		{"django-oauth-toolkit", func(r *road) peers.Server { return peers.DjangoOAuthToolkit(r.t, brief) }, []string{"--revocation-endpoint", "$ISSUER/revoke_token/"}, nil},
+		{"glewlwyd", glewlwyd, nil, map[string]string{"DPoP": "", "deny": scripted, "device": scripted,
+			"dead token": "it answers 400 without a word, which ends no session", "revoke": "it revokes nothing for public clients, which the sign-out says"}},
+		{"better-auth", func(r *road) peers.Server { return peers.BetterAuth(r.t, brief) }, nil, map[string]string{"DPoP": ""}},
+		{"oauth2orize", func(r *road) peers.Server { return peers.OAuth2orize(r.t, brief) },
 			[]string{"--authorization-endpoint", "$ISSUER/authorize", "--token-endpoint", "$ISSUER/token"}, map[string]string{"revoke": noWay}},
 	} {
 		if configuration := p.name; p.server == nil {
 			start()
-			p.server = func(testing.TB) peers.Server { return oidcProvider[configuration] }
+			p.server = func(*road) peers.Server { return oidcProvider[configuration] }
 			p.name = "oidc-provider, " + configuration
 		}
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			real := p.server(t)
-			r := &road{t: t, name: p.name, real: real, id: real.ClientID, secret: real.ClientSecret, cells: map[string]string{},
+			r := &road{t: t, name: p.name, cells: map[string]string{},
 				flags:   []string{"--scope", "openid", "--scope", "offline_access", "--scope", "email"},
 				not:     map[string]string{"no lifetime": "it always names one", "no refresh token": "it always gives one", "PAR": "it does not require it", "DPoP": "it has none", "device": "it has none"},
 				browser: func() *robot.Browser { return &robot.Browser{User: peers.User, Password: peers.Password} }}
+			real := p.server(r)
+			r.real, r.id, r.secret = real, real.ClientID, real.ClientSecret
 			if !slices.Contains(p.flags, "--token-endpoint") {
 				r.flags = append(r.flags, "--issuer", real.Issuer)
 			}
@@ -660,6 +663,17 @@ func realPeers(t *testing.T, keep func(*road)) {
 
 // brief is how long access tokens of real servers live.
 const brief = 15 * time.Second
+
+const scripted = "a script of its pages does that"
+
+// glewlwyd compares redirect URIs with their port.
+func glewlwyd(r *road) peers.Server {
+	redirect := "http://127.0.0.1:" + freePort(r.t) + "/callback"
+	server, pages := peers.Glewlwyd(r.t, brief, redirect)
+	r.flags = append(r.flags, "--redirect", redirect)
+	r.browser = func() *robot.Browser { return &robot.Browser{Transport: pages} }
+	return server
+}
 
 const noWay = "it has no way to revoke and no page for it, which the sign-out says"
 
