@@ -262,7 +262,7 @@ func TestWalkKeyboard(t *testing.T) {
 	w.take("The refresh mode")
 	w.keys("o")
 	w.take("A letter chooses: On demand")
-	w.keys("Tab", "Tab")
+	w.keys("Tab", "Tab", "Tab")
 	w.press("Save")
 	check(t, until(t.Context(), 10*time.Second, "the mode to be saved", func() bool {
 		a, err := w.client.Config(t.Context(), demoAccount)

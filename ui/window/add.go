@@ -42,7 +42,7 @@ type addPage struct {
 
 	chosen                             *auth.Provider // nil: none yet
 	suggested                          string         // the name that nobody typed
-	asking                             *fyne.Container
+	asking, foot                       *fyne.Container
 	advice                             *panel // what to know before
 	steps                              *fyne.Container
 	issuer, client, secret, name, asks *field
@@ -96,13 +96,11 @@ func newAddPage(v *View) *addPage {
 	may := column(4, newLine(tr("It may"), sizeSmall, colorInk).strong(), p.may)
 	calm := newPara(tr("Your browser opens. Curfew never sees your password."), theme.SizeNameCaptionText, colorDim)
 	p.asking = column(gapUsual, p.advice, newCard(p.steps),
-		newCard(column(gapUsual, p.name.root, aligned(top, rowOf(gapSmall, may, may, link(p.change))), p.asks.root)),
-		buttons(p.save, p.cancel), calm)
+		newCard(column(gapUsual, p.name.root, aligned(top, rowOf(gapSmall, may, may, link(p.change))), p.asks.root)))
 	head := column(2, p.title, p.sub)
-	p.root = v.newPage(aligned(top, rowOf(gapUsual, head, head, p.back)), column(gapUsual, p.result.root, p.choosing, p.asking))
+	p.foot = newFoot(calm, p.cancel, p.save)
+	p.root = v.newForm(aligned(top, rowOf(gapUsual, head, head, p.back)), column(gapUsual, p.result.root, p.choosing, p.asking), p.foot)
 	p.scroll = v.bodies[len(v.bodies)-1].scroll
-	slices.Reverse(p.root.Objects) // the first Tab goes to the first step
-	p.root.Layout = reversed{p.root.Layout}
 	p.setProviders(v.Providers)
 	return p
 }
@@ -314,6 +312,7 @@ func (p *addPage) render() {
 	p.result.set(p.note)
 	v.show(p.choosing, p.chosen == nil)
 	v.show(p.asking, p.chosen != nil && p.chosen.Unavailable == "")
+	v.show(p.foot, p.asking.Visible())
 	v.show(p.back, p.chosen != nil || len(v.snaps) > 0)
 	if p.chosen == nil {
 		p.renderChoice()

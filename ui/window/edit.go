@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 
 	"curfew/auth"
@@ -49,6 +50,7 @@ func newEditPage(v *View) *editPage {
 		if k.Name == secretKey {
 			p.secret = newField(v, tr("New client secret"), "", "", p.submit)
 			p.secret.entry.Password = true
+			p.secret.root = container.New(paddings(gapSmall, 0, 0, 0), p.secret.root)
 			f.root.Add(p.secret.root)
 			f.input.(*check).OnChanged = func(bool) { f.complain(""); p.askSecret(); v.render() }
 		}
@@ -68,7 +70,7 @@ func newEditPage(v *View) *editPage {
 	})
 	p.save = newButton(v, "", p.submit).primary()
 	p.cancel = newButton(v, tr("Cancel"), v.escape)
-	p.root = v.newPage(p.title, column(gapUsual, p.result.root, newCard(usual), buttons(p.open), p.more, buttons(p.save, p.cancel)))
+	p.root = v.newForm(p.title, column(gapUsual, p.result.root, newCard(usual), buttons(p.open), p.more), newFoot(newPara("", sizeSmall, colorDim), p.cancel, p.save))
 	return p
 }
 
@@ -109,7 +111,7 @@ func newSettingField(v *View, k auth.Key, submit func()) *field {
 	case "provider":
 		help = tr("A provider that Curfew knows, for example spotify. Empty for any other server.")
 	case secretKey:
-		name, help = tr("The client has a secret"), tr("It is kept in the keychain.")
+		name, help = tr("The client has a secret"), ""
 	}
 	switch k.Kind {
 	case auth.KeySwitch:

@@ -82,6 +82,8 @@ var (
 	wide    = fyne.NewSize(1400, 900)
 	large   = fyne.NewSize(1200, 860)
 	largest = fyne.NewSize(1440, 1040)
+
+	screenful = fyne.NewSize(1920, 1080)
 )
 
 // costs is a forecast of what each refresh mode would cost.

@@ -267,7 +267,7 @@ func encode(w io.Writer, c fyne.Canvas) error { return png.Encode(w, c.Capture()
 // finds no words that are clipped, overlap, are lost or can hardly be read.
 func TestLayout(t *testing.T) {
 	for _, l := range []look{
-		{Dark, usual, 1, ""}, {Light, small, 1, ""}, {Light, usual, 1, "de"}, {Dark, small, 1, "de"}, {Dark, large, 1.5, "de"}, {Dark, largest, 2, ""},
+		{Dark, usual, 1, ""}, {Light, small, 1, ""}, {Light, usual, 1, "de"}, {Dark, small, 1, "de"}, {Dark, usual, 1, "fr"}, {Light, fyne.NewSize(sidesFrom, 600), 1, "fr"}, {Light, fyne.NewSize(sidesFrom, 600), 1, "de"}, {Light, fyne.NewSize(sidesFrom, 600), 1, ""}, {Dark, large, 1.5, "de"}, {Dark, largest, 2, ""},
 	} {
 		t.Run(fmt.Sprintf("%.0fx%.0f text %g %s", l.size.Width, l.size.Height, l.text, l.language), func(t *testing.T) {
 			dress(t, l)

@@ -3,7 +3,6 @@ package window
 import (
 	"image/color"
 	"math"
-	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -125,6 +124,7 @@ func (b *button) become(i widget.Importance) {
 func (b *button) set(words string, usable bool) {
 	if b.Text != words {
 		b.SetText(words)
+		b.view.moved = true // it may be wider than before
 	}
 	enable(b, usable)
 }
@@ -800,6 +800,31 @@ func (v *View) newPage(head, content fyne.CanvasObject) *fyne.Container {
 		container.New(columnLayout{}, head), scroll)
 }
 
+// newForm is a page with the buttons that end it at its foot, in sight all the
+// time. Its head is the last that Tab comes to.
+func (v *View) newForm(head, content fyne.CanvasObject, foot *fyne.Container) *fyne.Container {
+	page := v.newPage(head, content)
+	v.heads = append(v.heads, foot)
+	page.Objects = []fyne.CanvasObject{page.Objects[1], container.New(columnLayout{}, container.New(paddings(0, 0, gapUsual, 0), foot)), page.Objects[0]}
+	page.Layout = headLast{page.Layout}
+	return page
+}
+
+// newFoot puts buttons at the trailing end of the foot of a form, after words.
+func newFoot(words fyne.CanvasObject, buttons ...fyne.CanvasObject) *fyne.Container {
+	return container.New(&asideLayout{gap: gapSmall, least: func() float32 { return em(190) }}, append([]fyne.CanvasObject{words}, buttons...)...)
+}
+
+// headLast lays out objects from above to below, the last of them first.
+type headLast struct{ of fyne.Layout }
+
+func (l headLast) MinSize(objects []fyne.CanvasObject) fyne.Size { return l.of.MinSize(objects) }
+
+func (l headLast) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	last := len(objects) - 1
+	l.of.Layout(append([]fyne.CanvasObject{objects[last]}, objects[:last]...), size)
+}
+
 // shares puts objects next to each other at the same width, or as near to that
 // as what they need allows; what is hidden leaves its width to the others.
 func shares(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
@@ -878,15 +903,4 @@ func (l *stackLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		o.Move(fyne.NewPos(0, y))
 		y += height + l.gap
 	}
-}
-
-// reversed lays out objects from the last to the first.
-type reversed struct{ of fyne.Layout }
-
-func (r reversed) MinSize(objects []fyne.CanvasObject) fyne.Size { return r.of.MinSize(objects) }
-
-func (r reversed) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	objects = slices.Clone(objects)
-	slices.Reverse(objects)
-	r.of.Layout(objects, size)
 }

@@ -145,7 +145,7 @@ func shotList() []shot {
 	edit("edit", "the settings of an account", func(s *screen) {})
 	edit("edit-more", "the settings that few people need", func(s *screen) {
 		s.edits.open.OnTapped()
-		s.scrollOf(s.edits.save).ScrollToBottom()
+		s.scrollOf(s.edits.open).ScrollToBottom()
 	})
 	edit("edit-secret", "a client secret, being replaced", func(s *screen) {
 		s.edits.before.ClientSecretKeychain = true
@@ -153,7 +153,7 @@ func shotList() []shot {
 		s.edits.fields["client_id"].entry.SetText("two words")
 		s.edits.fields["issuer"].entry.SetText("https://id.example.com")
 		s.edits.secret.entry.SetText("s3cret")
-		s.scrollOf(s.edits.save).ScrollToOffset(fyne.NewPos(0, 120))
+		s.scrollOf(s.edits.open).ScrollToOffset(fyne.NewPos(0, 120))
 	})
 	settings := func(name, caption string, set func(s *screen, p *settingsPage), snaps ...auth.Snapshot) {
 		page(name, caption, PageSettings, func(s *screen) {
@@ -231,6 +231,9 @@ var views = []struct {
 	{"window, dark", "dark", look{Dark, usual, 1, ""}, true},
 	{"window, light", "light", look{Light, usual, 1, ""}, true},
 	{"window, German", "light, German", look{Light, usual, 1, "de"}, true},
+	{"window, French", "dark, French", look{Dark, usual, 1, "fr"}, true},
+	{"window, 600 px", "light, where the side begins", look{Light, fyne.NewSize(sidesFrom, 600), 1, ""}, false},
+	{"window, 1920 px", "dark, French, the whole screen", look{Dark, screenful, 1, "fr"}, false},
 	{"window, least size", "light, the least window", look{Light, small, 1, ""}, false},
 	{"window, least size, German", "dark, German, the least window", look{Dark, small, 1, "de"}, false},
 	{"window, large", "dark, a large window", look{Dark, wide, 1, ""}, false},

@@ -536,6 +536,7 @@ func (v *View) renderLink() {
 			}
 			n.label, n.act = tr("Start the agent"), v.startAgent
 		}
+		v.link.named.become(importance(v.page == PageAccount)) // where nothing else can be done
 		v.link.set(n)
 	default:
 		v.link.set(nil)
