@@ -49,6 +49,7 @@ func newSidebar(v *View) *sidebar {
 	s.shortAdd = newButton(v, "", s.add.OnTapped)
 	s.shortAdd.Icon, s.shortAdd.name = theme.ContentAddIcon(), s.add.Text
 	s.which = newChoice(v, nil, nil)
+	s.which.PlaceHolder = tr("No accounts yet")
 	s.which.name = tr("Account")
 	s.which.OnChanged = func(string) {
 		if at := s.which.SelectedIndex(); at >= 0 && at < len(v.snaps) {
