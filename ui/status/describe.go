@@ -427,6 +427,14 @@ func Event(e auth.Event) (words, tail string) {
 
 // eventWords is the engine's sentence for an event, or one of ours.
 func eventWords(e auth.Event) string {
+	if slices.Contains(ourPrograms, e.Program) { // a person did it, there
+		switch {
+		case e.Text.ID == "event_token":
+			return Tr("token copied")
+		case e.Text.ID == "event_refreshed_for" && len(e.Text.Args) == 2:
+			return Translate(auth.Say("event_refreshed", e.Text.Args[1]))
+		}
+	}
 	if words := Clip(Translate(e.Text), 200); words != "" {
 		return words
 	}

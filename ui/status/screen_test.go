@@ -81,6 +81,19 @@ func TestOwnProgramsAreNoTools(t *testing.T) {
 	}
 }
 
+// TestOwnEvents: what a person did in the window or the tray names neither.
+func TestOwnEvents(t *testing.T) {
+	for text, want := range map[*auth.Event]string{
+		{Kind: auth.EventToken, Program: "curfew-window", Text: auth.Say("event_token", "curfew-window")}:           "token copied",
+		{Kind: auth.EventRefresh, Program: "curfew-tray", Text: auth.Say("event_refreshed_for", "curfew-tray", 13)}: "refreshed, 13 left",
+		{Kind: auth.EventRefresh, Program: "git", Text: auth.Say("event_refreshed_for", "git", 13)}:                 "refreshed for git, 13 left",
+	} {
+		if got, _ := Event(*text); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // TestAdvice: a session that has stopped says what helps, once.
 func TestAdvice(t *testing.T) {
 	said := func(s *auth.Snapshot) { s.Say(auth.Say("server_refused", "invalid_client").Sentence()) }

@@ -56,7 +56,7 @@ const anyServer = "oidc"
 
 func newAddPage(v *View) *addPage {
 	p := &addPage{view: v, result: newBar(v)}
-	p.title = newLine("", theme.SizeNameHeadingText, colorInk).strong()
+	p.title = newPara("", theme.SizeNameHeadingText, colorInk).strong()
 	p.sub = newPara("", sizeSmall, colorDim)
 	p.back = newButton(v, tr("Back"), v.escape)
 
@@ -70,7 +70,7 @@ func newAddPage(v *View) *addPage {
 	other := column(2, newLine(tr("Another server"), theme.SizeNameText, colorInk).strong(), p.other)
 	p.demo = newButton(v, tr("Try the demo account"), p.tryDemo)
 	looking := newLine(tr("Just looking?"), theme.SizeNameCaptionText, colorDim)
-	p.justLooking = row(0, looking, link(p.demo))
+	p.justLooking = row(gapSmall/2, looking, link(p.demo))
 	p.choosing = column(gapUsual, column(gapSmall, p.search.root, p.justLooking), p.tiles, p.nothing, newCard(rowOf(gapUsual, other, other, p.goOther)))
 
 	ask := func(label, hint, example string) *field { return newField(v, label, hint, example, p.submit) }

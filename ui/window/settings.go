@@ -260,7 +260,7 @@ func newLimitSettings(v *View, page *settingsPage) *limitSettings {
 	}
 	l.age = field(tr("Days"), tr("At most %d.", int(auth.BuiltIn.MaxAge/day)), strconv.Itoa(int(auth.BuiltIn.MaxAge/day)))
 	l.refreshes = field(tr("Refreshes"), tr("At most %d.", auth.BuiltIn.MaxRefreshes), strconv.Itoa(auth.BuiltIn.MaxRefreshes))
-	l.idle = field(tr("Days without use"), tr("Empty: this ends no session."), tr("no limit"))
+	l.idle = field(tr("Days unused"), tr("Empty: this ends no session."), tr("no limit"))
 	l.meaning = newPara("", sizeSmall, colorInk)
 	l.over, l.spent = newPara("", sizeSmall, colorWarn), newPara("", sizeSmall, colorWarn)
 	l.save = newButton(v, tr("Save"), l.submit)
