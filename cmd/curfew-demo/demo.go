@@ -302,19 +302,33 @@ func (d *demo) close(ctx context.Context) error {
 }
 
 // endWindows ends the windows that the tray or a command opened, and waits
-// until they are gone: they write to the profile.
+// until they are gone: they write to the profile. What does not end is killed.
 func (d *demo) endWindows(ctx context.Context) error {
 	asked := map[int]bool{}
-	return until(ctx, 20*time.Second, "the window to end", func() bool {
-		living := d.inhabitants()
+	var living []int
+	err := until(ctx, 20*time.Second, "the window to end", func() bool {
+		living = d.inhabitants()
 		for _, pid := range living {
-			if p, err := os.FindProcess(pid); err == nil && !asked[pid] { // also one that is just starting
+			if !asked[pid] { // also one that is just starting
 				asked[pid] = true
-				p.Signal(os.Interrupt) // fails when it has ended meanwhile
+				signalTo(pid, os.Interrupt)
 			}
 		}
 		return len(living) == 0
 	})
+	for _, pid := range living {
+		name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		err = errors.Join(err, fmt.Errorf("process %d is killed: %s", pid, strings.ReplaceAll(string(name), "\x00", " ")))
+		signalTo(pid, os.Kill)
+	}
+	return err
+}
+
+// signalTo sends a signal to a process that may have ended meanwhile.
+func signalTo(pid int, s os.Signal) {
+	if p, err := os.FindProcess(pid); err == nil {
+		_ = p.Signal(s)
+	}
 }
 
 // inhabitants finds the programs that run in the demo's environment. Windows
