@@ -243,7 +243,7 @@ func (c *cycle) failed(ctx context.Context, grant oauth.Grant, e *oauth.Error) (
 		a.m.locked(func() { a.facts.OutcomeUnknown = true }) // a gateway's 503 may hide a refresh
 		a.note(context.WithoutCancel(ctx))
 	}
-	if a.facts.For != nil && (e.Class == oauth.HeldBack || e.Class == oauth.Dead) {
+	if a.facts.namesAnother() && (e.Class == oauth.HeldBack || e.Class == oauth.Dead) {
 		return false, c.refuse(ctx, e)
 	}
 	switch e.Class {

@@ -131,6 +131,10 @@ type life struct {
 	watch  *watcher
 	tally  tally
 	killed *death // set aside; nil: the agent lives
+
+	// repeats: the server rotated and did not say to what. It repeats that answer
+	// to the next request, whatever that asks for.
+	repeats bool
 }
 
 // simFaults are what a life's network and server do wrong, each for a while.
@@ -246,6 +250,8 @@ func (l *life) something() {
 		l.signOut()
 	case p < 198:
 		l.signInAmid()
+	case p < 199:
+		l.askForAnother()
 	default:
 		if _, err := l.m.Refresh(l.t.Context(), "work", "sim"); err == nil {
 			l.watch.alive()
@@ -260,6 +266,28 @@ func (l *life) something() {
 	}
 }
 
+// askForAnother spends a refresh on a token that is not the session's own,
+// perhaps with a fault or a crash amid it.
+func (l *life) askForAnother() {
+	l.ask()
+	crash := l.rng.IntN(2) == 0
+	if fault := simFaults[l.rng.IntN(len(simFaults))]; l.rng.IntN(2) == 0 && !strings.Contains(fault, "no-refresh-token") {
+		l.faults.Set(fault)
+	}
+	if crash {
+		l.crashSoon()
+	}
+	if tok, err := l.byRefresh(fewer, -1); err == nil && !l.repeats && readClaims(tok.AccessToken.Reveal()).Scope != "openid" {
+		l.t.Error("a token for another resource is the session's own")
+	}
+	l.pass(time.Minute) // a server that has ended the session is heard twice
+	l.while(20 * time.Minute)
+	if crash {
+		l.crashNow()
+	}
+	l.faults.Set("")
+}
+
 // setFault makes the server do something wrong.
 func (l *life) setFault() {
 	fault := simFaults[l.rng.IntN(len(simFaults))]
@@ -269,6 +297,7 @@ func (l *life) setFault() {
 	if err := l.faults.Set(fault); err != nil {
 		l.t.Fatal(err)
 	}
+	l.repeats = l.repeats || strings.Contains(fault, "no-refresh-token")
 }
 
 // sleepAndWake suspends the machine: the timers stand, the clocks do not.
@@ -472,6 +501,7 @@ type watcher struct {
 // claims are those of all tokens of authserver.
 type claims struct {
 	Sid          string `json:"sid"`
+	Scope        string `json:"scope"`
 	RefreshCount int    `json:"refreshCount"`
 	Iat          int64  `json:"iat"`
 	Exp          int64  `json:"exp"`
@@ -654,6 +684,8 @@ func (w *watcher) served(tok auth.Token, before claims) {
 		w.t.Error("a token of an ended session was served")
 	case known && w.now().Sub(begun) > 30*aDay+clock.Tolerance:
 		w.t.Errorf("a token was served at an age of %v", w.now().Sub(begun))
+	case !w.repeats && !strings.Contains(c.Scope, "offline_access"):
+		w.t.Error("a token that was got for another resource was served as the session's own")
 	case !time.Unix(c.Exp, 0).After(w.now()):
 		w.t.Errorf("a token was served at %v that expired at %v", w.now(), time.Unix(c.Exp, 0))
 	case c.Sid == before.Sid && c.Iat < before.Iat:

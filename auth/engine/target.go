@@ -57,9 +57,14 @@ func (c *cycle) aim(ctx context.Context) error {
 	return nil
 }
 
+// namesAnother reports whether the open cycle asks for something that a server
+// can refuse and still know the session.
+func (f facts) namesAnother() bool { return f.For != nil && len(f.For.Resource)+len(f.For.Scope) > 0 }
+
 // refuse ends what the cycle asks for that is not the session's own token. It
 // says nothing about the session: the cycle stays open, and goes on with what
-// every refresh asks for.
+// every refresh asks for. If an answer may have been lost before, the server may
+// repeat that. So what comes then is nobody's.
 func (c *cycle) refuse(ctx context.Context, e *oauth.Error) error {
 	a := c.a
 	a.m.locked(func() {
@@ -69,7 +74,9 @@ func (c *cycle) refuse(ctx context.Context, e *oauth.Error) error {
 				f.refused = failure.Exchange(a.name, e, false)
 			}
 		}
-		a.facts.For = nil
+		if a.facts.For = nil; a.facts.OutcomeUnknown {
+			a.facts.For = &auth.Exchange{Refresh: true}
+		}
 	})
 	a.note(context.WithoutCancel(ctx))
 	return nil

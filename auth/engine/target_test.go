@@ -106,6 +106,22 @@ func TestRefreshForAnotherRefused(t *testing.T) {
 			}
 		})
 	}
+	// An answer that was lost before the refusal may come again. It is not the
+	// session's own token either.
+	play(t, nil, func(t *testing.T, w *world) {
+		w.signIn()
+		time.Sleep(7 * time.Minute)
+		must(t, w.faults.Set("refresh:502-after-rotate*1,refresh:400;error=invalid_target*1"))
+		_, err := w.byRefresh(fewer, -1)
+		w.wantError(err, auth.KindRefused, "")
+		time.Sleep(2 * time.Second)
+		for range 2 { // now, and when the token of the sign-in has expired
+			if token := w.mustToken(); len(token.Scope) != 2 {
+				t.Errorf("the session's own token has the scopes %q", token.Scope)
+			}
+			time.Sleep(8 * time.Minute)
+		}
+	})
 	// A session that is dead ends all the same.
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
