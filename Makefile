@@ -58,7 +58,7 @@ peers: setup-test ## sign in, renew, revoke at every provider's stand-in and at 
 .PHONY: tools
 tools: setup-test ## run git, kubectl and others with tokens of Curfew: signed in and out, after an expiry, all at once
 	@.ci/setup tools
-	go test ./cmd/curfew -run '^TestTools$$' -count=1 -v -args -tools | grep -vE '^=== |^ *time=|level='
+	go test ./cmd/curfew -run '^TestTools' -count=1 -v -args -tools | grep -vE '^=== |^ *time=|level='
 
 .PHONY: limits
 limits: ## show that limits and sessions survive outages, changed clocks, suspend and restored files

@@ -264,6 +264,12 @@ func writeAccount(page terminal.Page, s auth.Snapshot, at time.Time) error {
 		t.Row("  refreshes", v.Refreshes.Value+" "+v.Refreshes.What)
 		t.Row("  session", v.Age.Value+" "+v.Age.What)
 		t.Row("  access token", v.AccessToken)
+		if s.TokenFile != "" {
+			t.Row("  token file", s.TokenFile)
+		}
+		if s.IDTokenFile != "" {
+			t.Row("  ID token file", s.IDTokenFile)
+		}
 		t.Row("  next refresh", v.NextRefresh)
 		t.Row("  last used", v.LastUsed)
 		if o := v.Outlook; o.Until != "" {

@@ -132,6 +132,54 @@ func TestTools(t *testing.T) {
 	w.canary(t)
 }
 
+// TestToolsFiles: programs that can only read a file have a valid token, also
+// after a refresh.
+func TestToolsFiles(t *testing.T) {
+	kctest.Need(t, "curl")
+	w := newShop(t)
+	token := w.home("", "work") + "/run/token"
+	config := filepath.Join(w.dir, "config", "curfew", "config.toml")
+	b, err := os.ReadFile(config)
+	if err == nil {
+		err = os.WriteFile(config, []byte(strings.Replace(string(b), "[account.work]\n", fmt.Sprintf("[account.work]\ntoken_file = %q\n", token), 1)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.agent.Process.Signal(syscall.SIGHUP)
+	runs := map[string]string{
+		"curl": `curl -sSf -H "Authorization: Bearer $(cat run/token)" http://$HOST/api`,
+	}
+	if *toolsTable {
+		runs["boto3"] = "cat >sessions.py <<'END'\n" + twoSessions + "END\nAWS_WEB_IDENTITY_TOKEN_FILE=run/token AWS_ROLE_ARN=arn:aws:iam::123456789012:role/a /usr/bin/python3 sessions.py"
+		runs["kubectl"] = `export KUBECONFIG=$PWD/kube:$PWD/users
+			printf 'apiVersion: v1\nkind: Config\nusers:\n- name: work\n  user:\n    tokenFile: %s/run/token\n' $PWD >users
+			kubectl config set-cluster shop --server=https://$TLSHOST --certificate-authority=$SSL_CERT_FILE
+			kubectl config set-context shop --cluster=shop --user=work && kubectl config use-context shop
+			kubectl get --raw /api`
+	}
+	before := ""
+	for range 2 {
+		for text := before; text == before || text == ""; time.Sleep(10 * time.Millisecond) { // no event reports a new file
+			b, _ := os.ReadFile(token)
+			text = string(b)
+		}
+		b, err := os.ReadFile(token)
+		if before = string(b); err != nil {
+			t.Fatal(err)
+		}
+		for name, run := range runs {
+			served := w.count()["work"]
+			if out, err := w.shell(t, "", "work", run); err != nil || w.count()["work"] == served || !w.tokens["work"][before] {
+				t.Errorf("%s: %v, %d requests with a token\n%s", name, err, w.count()["work"]-served, out)
+			}
+		}
+		if out, err := w.shell(t, "", "work", "curfew refresh work"); err != nil {
+			t.Fatal(err, out)
+		}
+	}
+}
+
 // canary looks for a token in every file that the tools and Curfew have written.
 func (w *shop) canary(t *testing.T) {
 	files := 0
@@ -225,6 +273,7 @@ func (w *shop) allAtOnce(t *testing.T, ran []string) map[string]string {
 type shop struct {
 	dir     string
 	env     []string
+	agent   *exec.Cmd
 	vars    map[string][]string // of each account
 	issuers map[string]*authserver.Server
 	mcp     http.Handler // behind /mcp, if there is one
@@ -324,6 +373,7 @@ func (w *shop) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Process.Signal(syscall.SIGTERM); c.Wait() })
+	w.agent = c
 }
 
 // prepare makes a home directory for each account, and configures it.
