@@ -84,8 +84,7 @@ func TestDocumented(t *testing.T) {
 // fields are the names that a struct's fields have in JSON.
 func fields(t reflect.Type) []string {
 	var names []string
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case name == "-":

@@ -315,7 +315,7 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 		f.Useless = useless{f.Useless.Count + 1, failure.Reason(bad).Message}
 	case asked != nil:
 	case f.AccessExpiresAt.IsZero(): // waiting callers get it; for later ones it counts as expired
-		f.Useless = useless{f.Useless.Count + 1, failure.NoLifetime.Error()}
+		f.Useless = useless{f.Useless.Count + 1, failure.ErrNoLifetime.Error()}
 	default:
 		f.Useless = useless{}
 	}

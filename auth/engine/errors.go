@@ -30,7 +30,7 @@ func (a *account) failureErrorLocked() *auth.Error {
 	hint := auth.Say("hint_retry")
 	in := a.retry.at.Sub(a.clock.Now())
 	switch {
-	case a.retry.useless && in > 0 && errors.Is(e, failure.NoLifetime):
+	case a.retry.useless && in > 0 && errors.Is(e, failure.ErrNoLifetime):
 		hint = auth.Say("hint_set_lifetime", auth.SpanText(in), a.name)
 	case a.retry.useless && in > 0:
 		hint = auth.Say("hint_useless", auth.SpanText(in), a.name)

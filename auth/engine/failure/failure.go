@@ -72,7 +72,7 @@ func Text(e *oauth.Error) auth.Text {
 	case oauth.Throttled:
 		return auth.Say("server_throttles")
 	case oauth.Protocol:
-		if errors.Is(e, NoLifetime) {
+		if errors.Is(e, ErrNoLifetime) {
 			return auth.Say("server_no_lifetime")
 		}
 		return auth.Say("server_protocol", Reason(e))
@@ -227,15 +227,15 @@ func Keychain(err error) *auth.Error {
 	return auth.Fail(auth.KindFailed, message, hint).Because(err)
 }
 
-// NoLifetime breaks no rule (RFC 6749 section 5.1 only recommends
+// ErrNoLifetime breaks no rule (RFC 6749 section 5.1 only recommends
 // expires_in), but a token that counts as expired at once costs a refresh.
-var NoLifetime = errors.New("it does not say how long its access token lives")
+var ErrNoLifetime = errors.New("it does not say how long its access token lives")
 
 // Protocol says what is wrong with an answer of the server.
 func Protocol(why string) *oauth.Error {
 	err := errors.New(why)
-	if why == NoLifetime.Error() {
-		err = NoLifetime
+	if why == ErrNoLifetime.Error() {
+		err = ErrNoLifetime
 	}
 	return &oauth.Error{Op: "refresh", Class: oauth.Protocol, Err: err}
 }
