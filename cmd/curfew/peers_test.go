@@ -628,6 +628,7 @@ func realPeers(t *testing.T, keep func(*road)) {
 		{"glewlwyd", glewlwyd, nil, map[string]string{"DPoP": "", "deny": scripted, "device": scripted,
 			"dead token": "it answers 400 without a word, which ends no session", "revoke": "it revokes nothing for public clients, which the sign-out says"}},
 		{"better-auth", func(r *road) peers.Server { return peers.BetterAuth(r.t, brief) }, nil, map[string]string{"DPoP": ""}},
+		{"zitadel-oidc", func(r *road) peers.Server { return peers.Zitadel(r.t, brief) }, nil, map[string]string{"deny": "its page has no button for that", "device": "it wants another client for that"}},
 		{"oauth2orize", func(r *road) peers.Server { return peers.OAuth2orize(r.t, brief) },
 			[]string{"--authorization-endpoint", "$ISSUER/authorize", "--token-endpoint", "$ISSUER/token"}, map[string]string{"revoke": noWay}},
 	} {
@@ -639,9 +640,11 @@ func realPeers(t *testing.T, keep func(*road)) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			r := &road{t: t, name: p.name, cells: map[string]string{},
-				flags:   []string{"--scope", "openid", "--scope", "offline_access", "--scope", "email"},
-				not:     map[string]string{"no lifetime": "it always names one", "no refresh token": "it always gives one", "PAR": "it does not require it", "DPoP": "it has none", "device": "it has none"},
-				browser: func() *robot.Browser { return &robot.Browser{User: peers.User, Password: peers.Password} }}
+				flags: []string{"--scope", "openid", "--scope", "offline_access", "--scope", "email"},
+				not:   map[string]string{"no lifetime": "it always names one", "no refresh token": "it always gives one", "PAR": "it does not require it", "DPoP": "it has none", "device": "it has none"},
+				browser: func() *robot.Browser {
+					return &robot.Browser{User: peers.User, Password: peers.Password, Fields: map[string]string{"password": peers.Password}} // zitadel-oidc shows it
+				}}
 			real := p.server(r)
 			r.real, r.id, r.secret = real, real.ClientID, real.ClientSecret
 			if !slices.Contains(p.flags, "--token-endpoint") {

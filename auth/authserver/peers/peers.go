@@ -27,7 +27,7 @@ import (
 	"time"
 )
 
-//go:embed better-auth doorkeeper django-oauth-toolkit oauth2orize oidc-provider
+//go:embed better-auth doorkeeper django-oauth-toolkit oauth2orize oidc-provider zitadel
 var files embed.FS
 
 // A Server is a running one, and its client.
@@ -117,7 +117,8 @@ func Run(t testing.TB, cmd *exec.Cmd, ready func(line string) bool) {
 	}
 }
 
-// unpack writes the files of a peer into a folder.
+// unpack writes the files of a peer into a folder. Those of a Go program have a
+// .txt behind their names here, or they would be part of this module.
 func unpack(t testing.TB, peer, dir string) {
 	t.Helper()
 	sub, err := fs.Sub(files, peer)
@@ -127,14 +128,20 @@ func unpack(t testing.TB, peer, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"main.go", "go.mod", "go.sum"} {
+		err := os.Rename(filepath.Join(dir, name+".txt"), filepath.Join(dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
 }
 
-// installed returns a folder with a peer of npm and what it needs. There is one
-// for each state of its files. It is made next to its place and renamed, so that
-// it is whole or not there.
-func installed(t testing.TB, peer string) string {
+// installed returns a folder with a peer, in which a command has got what it
+// needs. There is one for each state of its files. It is made next to its place
+// and renamed, so that it is whole or not there.
+func installed(t testing.TB, peer, program string, args ...string) string {
 	t.Helper()
-	npm := Need(t, "npm")
+	program = Need(t, program)
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = t.TempDir()
@@ -164,10 +171,10 @@ func installed(t testing.TB, peer string) string {
 	}
 	defer os.RemoveAll(making)
 	unpack(t, peer, making)
-	install := exec.CommandContext(t.Context(), npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	install := exec.CommandContext(t.Context(), program, args...)
 	install.Dir = making
 	if out, err := install.CombinedOutput(); err != nil {
-		Missing(t, "npm ci: %v\n%s", err, out)
+		Missing(t, "%s for %s: %v\n%s", program, peer, err, out)
 	}
 	if err := os.Rename(making, dir); err != nil && !errors.Is(err, os.ErrExist) {
 		if _, gone := os.Stat(dir); gone != nil { // another test run was faster otherwise
@@ -180,8 +187,13 @@ func installed(t testing.TB, peer string) string {
 // node runs the server of a peer of npm, and returns what it says of itself.
 func node(t testing.TB, peer string, ttl time.Duration) map[string]Server {
 	t.Helper()
-	program, dir := Need(t, "node"), installed(t, peer)
-	cmd := exec.CommandContext(t.Context(), program, "server.mjs")
+	dir := installed(t, peer, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	return says(t, exec.CommandContext(t.Context(), Need(t, "node"), "server.mjs"), dir, ttl)
+}
+
+// says runs a server that says in a line of JSON what it is.
+func says(t testing.TB, cmd *exec.Cmd, dir string, ttl time.Duration) map[string]Server {
+	t.Helper()
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "NODE_NO_WARNINGS=1", "TTL="+seconds(ttl))
 	var servers map[string]Server
@@ -256,4 +268,11 @@ func OAuth2orize(t testing.TB, ttl time.Duration) Server {
 func BetterAuth(t testing.TB, ttl time.Duration) Server {
 	t.Helper()
 	return node(t, "better-auth", ttl)["better-auth"]
+}
+
+// Zitadel builds and starts the example of the library that Zitadel is made with.
+func Zitadel(t testing.TB, ttl time.Duration) Server {
+	t.Helper()
+	dir := installed(t, "zitadel", "go", "build", "-o", "server", ".")
+	return says(t, exec.CommandContext(t.Context(), filepath.Join(dir, "server")), dir, ttl)["zitadel"]
 }
