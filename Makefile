@@ -53,7 +53,7 @@ sim: ## play 1000 lives of 72 h with every fault; SEEDS=n plays n, SEED=n replay
 .PHONY: peers
 peers: setup-test ## sign in, renew, revoke at every provider's stand-in and at servers that others wrote; prints a table
 	@.ci/setup peers
-	go test ./cmd/curfew -run '^TestProviders$$' -count=1 -parallel 12 -v -args -peers | grep -vE '^=== |^ *--- PASS: '
+	go test ./cmd/curfew -run '^TestProviders$$' -count=1 -parallel 12 -timeout 30m -v -args -peers | grep -vE '^=== |^ *--- PASS: '
 
 .PHONY: tools
 tools: setup-test ## run git, kubectl and others with tokens of Curfew: signed in and out, after an expiry, all at once

@@ -629,6 +629,7 @@ func realPeers(t *testing.T, keep func(*road)) {
 			"dead token": "it answers 400 without a word, which ends no session", "revoke": "it revokes nothing for public clients, which the sign-out says"}},
 		{"better-auth", func(r *road) peers.Server { return peers.BetterAuth(r.t, brief) }, nil, map[string]string{"DPoP": ""}},
 		{"zitadel-oidc", func(r *road) peers.Server { return peers.Zitadel(r.t, brief) }, nil, map[string]string{"deny": "its page has no button for that", "device": "it wants another client for that"}},
+		{"dex 2.45", dex, nil, map[string]string{"revoke": noWay, "device": "", "deny": "its page says so, and never sends the browser back"}},
 		{"oauth2orize", func(r *road) peers.Server { return peers.OAuth2orize(r.t, brief) },
 			[]string{"--authorization-endpoint", "$ISSUER/authorize", "--token-endpoint", "$ISSUER/token"}, map[string]string{"revoke": noWay}},
 	} {
@@ -668,6 +669,14 @@ func realPeers(t *testing.T, keep func(*road)) {
 const brief = 15 * time.Second
 
 const scripted = "a script of its pages does that"
+
+// dex calls people by their addresses.
+func dex(r *road) peers.Server {
+	r.browser = func() *robot.Browser {
+		return &robot.Browser{User: peers.User + "@example.test", Password: peers.Password}
+	}
+	return peers.Dex(r.t, brief)
+}
 
 // glewlwyd compares redirect URIs with their port.
 func glewlwyd(r *road) peers.Server {
@@ -736,4 +745,5 @@ func printPeers(roads []*road) {
 	for i, reason := range reasons {
 		fmt.Printf("(%d) %s\n", i+1, reason)
 	}
+	fmt.Println("not run: hydra, which takes minutes to build and wants a program for its sign-in pages; lemonldap-ng, which wants 95 packages and a web server")
 }

@@ -1,5 +1,5 @@
 // Package peers starts authorization servers that others wrote, for tests. They
-// come from Debian, and from npm once for each state of the files here. A missing
+// come from Debian, from npm and from Go. A missing
 // one skips the test with the reason, or fails it when CI or CURFEW_TEST_ALL is
 // set.
 //
@@ -27,7 +27,7 @@ import (
 	"time"
 )
 
-//go:embed better-auth doorkeeper django-oauth-toolkit oauth2orize oidc-provider zitadel
+//go:embed better-auth dex doorkeeper django-oauth-toolkit oauth2orize oidc-provider zitadel
 var files embed.FS
 
 // A Server is a running one, and its client.
@@ -275,4 +275,29 @@ func Zitadel(t testing.TB, ttl time.Duration) Server {
 	t.Helper()
 	dir := installed(t, "zitadel", "go", "build", "-o", "server", ".")
 	return says(t, exec.CommandContext(t.Context(), filepath.Join(dir, "server")), dir, ttl)["zitadel"]
+}
+
+// Dex builds and starts dex, which takes minutes the first time.
+func Dex(t testing.TB, ttl time.Duration) Server {
+	t.Helper()
+	dir := installed(t, "dex", "go", "build", "-o", "server", "github.com/dexidp/dex/cmd/dex")
+	template, err := os.ReadFile(filepath.Join(dir, "config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, config := freePort(t), filepath.Join(t.TempDir(), "config.yaml")
+	filled := os.Expand(string(template), func(name string) string {
+		switch name {
+		case "PORT":
+			return port
+		case "TTL":
+			return seconds(ttl)
+		}
+		return "$" + name // of a hash
+	})
+	if err := os.WriteFile(config, []byte(filled), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	Run(t, exec.CommandContext(t.Context(), filepath.Join(dir, "server"), "serve", config), func(line string) bool { return strings.Contains(line, "listening on") })
+	return Server{Issuer: "http://127.0.0.1:" + port + "/dex", ClientID: "curfew"}
 }
