@@ -55,7 +55,7 @@ func TestDocumented(t *testing.T) {
 		"Snapshot": {auth.Snapshot{}, auth.ForecastView{}, auth.SignInView{}, auth.Taker{}, auth.EndedLimits{}},
 		"Sign-in":  {auth.SignInRequest{}, auth.SignInStarted{}},
 		"Sign-out": {auth.SignOutResult{}},
-		"Event":    {auth.Event{}},
+		"Event":    {auth.Event{}, auth.Caller{}},
 		"Forecast": {auth.ModeForecast{}, struct{ auth.ForecastReport }{}},
 		"Check":    {client.Check{}},
 		"Version":  {client.Version{}},

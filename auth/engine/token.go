@@ -122,12 +122,19 @@ func (m *Manager) exchange(ctx context.Context, name string, r auth.TokenRequest
 	if left < r.MinValid && !r.Best {
 		return auth.Token{}, auth.Fail(auth.KindUnavailable, auth.Say("exchange_short", name, auth.SpanText(left)), auth.Say("hint_less_valid"))
 	}
+	e := auth.Event{At: now, Account: name, Kind: auth.EventToken, Program: r.Program}
+	if !r.Exchange.Refresh {
+		e.Text = auth.Say("event_exchanged", cmp.Or(r.Program, "curfew"))
+	}
 	m.locked(func() {
 		a.use.recordTaker(r.Program, now)
 		a.dirty = true
+		if traded && r.Exchange.Refresh && a.rec != nil {
+			e.Count = a.rec.Used
+		}
 	})
-	if traded && !r.Exchange.Refresh { // else the log has the refresh
-		m.journal.AddToken(auth.Event{At: now, Account: name, Kind: auth.EventToken, Program: r.Program, Text: auth.Say("event_exchanged", cmp.Or(r.Program, "curfew"))}, r.Caller)
+	if traded || r.Exchange.Refresh { // else the session's own token has its line
+		m.journal.AddToken(e, r.Caller)
 	}
 	return auth.Token{AccessToken: g.AccessToken, TokenType: g.TokenType, ExpiresAt: g.ExpiresAt, ExpiresIn: left, Scope: g.Scope}, nil
 }
