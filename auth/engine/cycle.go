@@ -10,6 +10,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/engine/clock"
 	"curfew/auth/engine/failure"
+	"curfew/auth/engine/pair"
 	"curfew/auth/oauth"
 	"curfew/auth/oauth/dpop"
 	"curfew/keystore"
@@ -184,7 +185,7 @@ func (c *cycle) open(ctx context.Context) (err error) {
 	if err != nil {
 		return a.recordFailed(ctx, err)
 	}
-	c.token, c.key = unpack(secret)
+	c.token, c.key = pair.Unpack(secret)
 	return nil
 }
 
@@ -321,7 +322,7 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 	}
 	u := &unsaved{facts: f, id: a.id}
 	if !g.RefreshToken.IsZero() {
-		u.secret = pack(g.RefreshToken, g.Key)
+		u.secret = pair.Pack(g.RefreshToken, g.Key)
 	}
 	if bad == nil && !g.IDToken.IsZero() {
 		u.id = g.IDToken
@@ -330,7 +331,7 @@ func (a *account) renew(ctx context.Context, g oauth.Grant, bad *oauth.Error, re
 		u.facts.AccessExpiresAt, u.facts.AccessLifetime, u.facts.TokenType = a.facts.AccessExpiresAt, a.facts.AccessLifetime, a.facts.TokenType
 		u.facts.Scope, u.token = a.facts.Scope, a.access
 	}
-	u.access = tokensToKeep(u.token, u.id)
+	u.access = pair.Tokens(u.token, u.id)
 	a.m.mu.Lock()
 	u.late = bad != nil && resumed && f.Useless.Count == 1 && !a.sessionLocked().AccessGood(now)
 	a.use.LastActivity = now
@@ -437,7 +438,7 @@ func (a *account) dropUnsavedLocked() {
 		return
 	}
 	r := revocation{account: a.name, facts: u.facts}
-	r.token, _ = unpack(u.secret)
+	r.token, _ = pair.Unpack(u.secret)
 	clear(u.access)
 	a.m.giveBackLocked(r)
 }

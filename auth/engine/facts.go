@@ -45,47 +45,6 @@ func (f facts) origin(key dpop.Key) oauth.Origin {
 	return oauth.Origin{Identity: f.Identity, Endpoints: f.Endpoints, NoRefresh: f.NoRefresh, Key: key}
 }
 
-// pack joins what the keychain keeps of a session: its token, and the key that
-// the token is bound to.
-func pack(token auth.Secret, key dpop.Key) []byte {
-	return join(token, key.Secret())
-}
-
-// join is a secret, and on a second line the one that goes with it, if there is
-// one. No secret has a line break.
-func join(first, second auth.Secret) []byte {
-	if second.IsZero() {
-		return []byte(first.Reveal())
-	}
-	return []byte(first.Reveal() + "\n" + second.Reveal())
-}
-
-// tokensToKeep are the access token and the ID token, or the first alone where
-// both are more than the store keeps.
-func tokensToKeep(access, id auth.Secret) []byte {
-	if both := join(access, id); len(both) <= keystore.MaxSecret {
-		return both
-	}
-	return join(access, auth.Secret{})
-}
-
-// split is the reverse of join, and clears its argument.
-func split(joined []byte) (first, second auth.Secret) {
-	defer clear(joined)
-	one, two, _ := strings.Cut(string(joined), "\n")
-	return auth.NewSecret(one), auth.NewSecret(two)
-}
-
-// unpack is the reverse of pack, and clears its argument.
-func unpack(secret []byte) (auth.Secret, dpop.Key) {
-	token, text := split(secret)
-	key, err := dpop.ReadKey(text.Reveal())
-	if err != nil { // there is none: the store has authenticated it, so nobody else wrote this
-		key = dpop.Key{}
-	}
-	return token, key
-}
-
 // factsVersion is the format of facts. It grows when an older program would
 // misread what a newer one keeps, not when it may overlook it.
 const factsVersion = 1

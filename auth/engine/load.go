@@ -10,6 +10,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/engine/failure"
 	"curfew/auth/engine/journal"
+	"curfew/auth/engine/pair"
 	"curfew/keystore"
 )
 
@@ -55,10 +56,10 @@ func (a *account) load(ctx context.Context) {
 		m.log.Error("the facts of a session cannot be read", "account", a.name, "error", err)
 	}
 	kept, err := m.store.Access(ctx, rec.ID)
-	token, id := split(kept)
+	token, id := pair.Split(kept)
 	if err == nil && facts.NoRefresh {
 		kept, err = m.store.Secret(ctx, rec.ID)
-		token, _ = unpack(kept)
+		token, _ = pair.Unpack(kept)
 	}
 	if err != nil {
 		m.log.Warn("the kept access token cannot be read", "account", a.name, "error", err)

@@ -183,7 +183,7 @@ var mutants = []mutant{
 	{"a session without a refresh token has refreshes", "auth/session.go",
 		"	if s.NoRefresh {\n		return 0\n	}\n", "",
 		"./auth/engine", "TestNoRefreshToken"},
-	{"the key of a session is not kept", "auth/engine/facts.go",
+	{"the key of a session is not kept", "auth/engine/pair/pair.go",
 		"return join(token, key.Secret())", "return join(token, auth.Secret{})",
 		"./auth/engine", "TestDPoP"},
 	{"an ID token that has expired is handed out", "auth/engine/token.go",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/pair"
 	"curfew/auth/oauth"
 	"curfew/auth/oauth/dpop"
 )
@@ -134,7 +135,7 @@ func (m *Manager) othersAt(ctx context.Context, r revocation) (bool, error) {
 
 // holds reports whether token is the one in secret, which it clears.
 func holds(secret []byte, token auth.Secret) bool {
-	mine, _ := unpack(secret)
+	mine, _ := pair.Unpack(secret)
 	return mine.Reveal() == token.Reveal()
 }
 

@@ -9,6 +9,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/engine/exchange"
 	"curfew/auth/engine/failure"
+	"curfew/auth/engine/pair"
 	"curfew/auth/oauth"
 	"curfew/keystore"
 )
@@ -266,7 +267,7 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	meta := f.encode(u)
 	m.mu.Unlock()
 	rec, err := m.store.Create(context.WithoutCancel(ctx), a.name, now,
-		pack(secret, g.Key), tokensToKeep(g.AccessToken, g.IDToken), meta)
+		pair.Pack(secret, g.Key), pair.Tokens(g.AccessToken, g.IDToken), meta)
 	if err != nil {
 		a.revokeGrant(g)
 		return failure.Keychain(err)

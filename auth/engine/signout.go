@@ -10,6 +10,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/engine/failure"
 	"curfew/auth/engine/journal"
+	"curfew/auth/engine/pair"
 	"curfew/auth/oauth"
 	"curfew/keystore"
 )
@@ -295,7 +296,7 @@ func (c *closing) revoke(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.token, _ = unpack(secret)
+	r.token, _ = pair.Unpack(secret)
 	return m.attempt(ctx, r)
 }
 

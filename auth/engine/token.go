@@ -10,6 +10,7 @@ import (
 	"curfew/auth/engine/clock"
 	"curfew/auth/engine/exchange"
 	"curfew/auth/engine/failure"
+	"curfew/auth/engine/pair"
 	"curfew/auth/oauth"
 	"curfew/auth/oauth/dpop"
 )
@@ -177,7 +178,7 @@ func (m *Manager) key(ctx context.Context, name string) (dpop.Key, error) {
 	if err != nil {
 		return dpop.Key{}, failure.Keychain(err)
 	}
-	_, key := unpack(secret)
+	_, key := pair.Unpack(secret)
 	return key, nil
 }
 
