@@ -63,6 +63,13 @@ func TestBench(t *testing.T) {
 		process(token), process(exec.Command("oidc-token", "work")))
 	b.row("`curfew token`, whole process", "`true`", 300, 0,
 		process(token), process(exec.Command("true")))
+	floor := filepath.Join(t.TempDir(), "floor")
+	check(t, os.WriteFile(floor+".go", []byte("package main\n\nfunc main() {}\n"), 0o600))
+	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", floor, floor+".go").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	b.row("a Go program that does nothing", "`oidc-token`", 300, 0, process(exec.Command(floor)), process(exec.Command("oidc-token", "work")))
 
 	ask := func(c *client.Client) func() error {
 		return func() error {

@@ -29,8 +29,6 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	p := &program{
 		stdin:  stdin,
 		stdout: stdout,
@@ -40,11 +38,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) > 0 && args[0] == "agent" { // at once: a caller waits for its socket
 		return int(terminal.Report(stderr, runProgram("curfew-agent", args[1:])))
 	}
-	// Scripts ask this in loops, and building the tree of commands takes longer
-	// than the agent's answer.
+	// Scripts ask this in loops. Building the tree of commands, and listening for
+	// signals, take longer than the agent's answer.
 	if len(args) == 2 && args[0] == "token" && auth.CheckName(args[1]) == nil {
 		return int(terminal.Report(stderr, p.token(ctx, args[1], auth.TokenRequest{MinValid: auth.AnyValidity, Program: caller()})))
 	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	root := p.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
