@@ -37,7 +37,8 @@ func TestDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `([A-Z]+ /v1/[^`]*)`").FindAllStringSubmatch(text, -1) {
 		listed = append(listed, m[1])
 	}
-	if slices.Sort(served); len(served) < 20 {
+	slices.Sort(served)
+	if served = slices.Compact(served); len(served) < 20 { // some are in the list for guests too
 		t.Fatalf("only %d requests are served: %q", len(served), served)
 	}
 	if slices.Sort(listed); !slices.Equal(served, listed) {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,6 +81,26 @@ type Server struct {
 	writing  chan struct{} // held while something is being saved: file and engine change together
 	watchers chan struct{} // one slot each
 	patience patience
+	guests   bool // tokens are all that there is: see ForGuests
+}
+
+// ForGuests returns a server of the same agent for programs that must not change
+// anything: those on another machine, where the socket is forwarded, and those in
+// a container. They see the accounts and get tokens. They cannot spend a refresh
+// of their own choice, and nothing that they send makes the agent do something on
+// this machine, as a setting like on_ended would.
+func (s *Server) ForGuests() *Server {
+	g := *s
+	g.guests, g.Session = true, nil
+	return &g
+}
+
+// forGuests are the requests that guests may make.
+var forGuests = []string{"GET /v1/accounts", "GET /v1/accounts/{name}", "POST /v1/accounts/{name}/token", "GET /v1/watch", "GET /v1/version"}
+
+// guestRefused is what guests get for anything else.
+func guestRefused() *auth.Error {
+	return auth.Fail(auth.KindRefused, auth.Say("guest_refused"), auth.Say("hint_guest"))
 }
 
 // maxWatchers is how many programs may watch at a time. If file descriptors are
@@ -144,7 +165,9 @@ type connKey struct{}
 func (s *Server) handler(stop context.Context) http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, h func(r *http.Request) (any, error)) {
-		mux.Handle(pattern, s.answer(h))
+		if !s.guests || slices.Contains(forGuests, pattern) {
+			mux.Handle(pattern, s.answer(h))
+		}
 	}
 	const account = "/v1/accounts/{name}"
 	handle("GET /v1/accounts", s.accounts)
@@ -177,6 +200,10 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	})
 	mux.HandleFunc("GET /v1/watch", func(w http.ResponseWriter, r *http.Request) { s.watch(stop, w, r) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if s.guests {
+			s.fail(w, r, 0, guestRefused())
+			return
+		}
 		s.fail(w, r, http.StatusNotFound, auth.Fail(auth.KindBadRequest, auth.Say("agent_has_no", r.Method+" "+r.URL.Path), auth.Say("hint_same_version")))
 	})
 	return s.guard(mux)
@@ -583,6 +610,9 @@ func (s *Server) token(r *http.Request, name string) (any, error) {
 	in := client.TokenRequest{MinValid: client.AnyValidity}
 	if err := decode(r, &in); err != nil {
 		return nil, err
+	}
+	if s.guests && in.Exchange != nil && in.Exchange.Refresh {
+		return nil, guestRefused()
 	}
 	t, err := s.Engine.Token(r.Context(), name, auth.TokenRequest{
 		MinValid: time.Duration(in.MinValid), Best: in.Best, MaxWait: time.Duration(in.MaxWait), Proof: in.DPoP, ID: in.ID, Exchange: in.Exchange,

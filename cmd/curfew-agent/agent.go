@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -148,6 +149,12 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 		manager.Begun(running)
 		return server.Run(running, listener)
 	})
+	if guests := guestListener(ctx, log, socket); guests != nil {
+		group.Go(func() error {
+			manager.Begun(running)
+			return server.ForGuests().Run(running, guests)
+		})
+	}
 	group.Go(func() error {
 		manager.Begun(running)
 		return files.Run(running)
@@ -295,6 +302,21 @@ func checkConfig(path string) client.Check {
 		return c
 	}
 	return client.Check{Name: "config", OK: true, Message: fmt.Sprintf("%s; accounts: %d", path, len(s.Accounts))}
+}
+
+// guestListener listens for programs on other machines and in containers; nil
+// where that cannot be, which must not keep the agent from anything else.
+func guestListener(ctx context.Context, log *slog.Logger, socket string) net.Listener {
+	path := client.GuestSocket(socket)
+	if path == "" {
+		return nil
+	}
+	l, err := agent.Listen(ctx, path)
+	if err != nil {
+		log.Warn("there is no socket to forward to other machines", "socket", path, "error", err)
+		return nil
+	}
+	return l
 }
 
 // hookIn reads the commands of hooks from config.toml.

@@ -30,6 +30,13 @@ func DefaultSocket() (string, error) {
 	return filepath.Join(dir, "curfew", "agent.sock"), nil
 }
 
+// GuestSocket says where an agent that listens at socket also listens for
+// programs on other machines and in containers, which get tokens and can change
+// nothing.
+func GuestSocket(socket string) string {
+	return filepath.Join(filepath.Dir(socket), "guest", filepath.Base(socket))
+}
+
 // Dial connects once and checks that this user answers.
 func Dial(ctx context.Context, socket string) (net.Conn, error) {
 	var d net.Dialer
