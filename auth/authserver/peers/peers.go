@@ -1,7 +1,6 @@
 // Package peers starts authorization servers that others wrote, for tests. They
-// come from Debian, from npm and from Go. A missing
-// one skips the test with the reason, or fails it when CI or CURFEW_TEST_ALL is
-// set.
+// come from Debian, from npm and from Go. A missing one skips the test with the
+// reason, or fails it when CI or CURFEW_TEST_ALL is set.
 //
 // Each runs on a free port of this machine until the test ends, and goes with the
 // test program if that dies first.
@@ -83,7 +82,7 @@ func Run(t testing.TB, cmd *exec.Cmd, ready func(line string) bool) {
 	exited := make(chan struct{})
 	go func() {
 		cmd.Wait()
-		in.Close()
+		_ = in.Close()
 		close(exited)
 	}()
 	t.Cleanup(func() {

@@ -250,7 +250,10 @@ func (s *Server) Issued() (int, <-chan struct{}) {
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r.ParseForm()
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	address := "https://" + cmp.Or(r.URL.Host, r.Host) + r.URL.Path
@@ -474,5 +477,5 @@ func (s *Server) jwk() map[string]string {
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body)
+	_ = json.NewEncoder(w).Encode(body) // who has gone away reads nothing
 }

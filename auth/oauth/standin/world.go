@@ -64,11 +64,11 @@ func NewWorld(t testing.TB, server *Server) *World {
 	silent := log.New(io.Discard, "", 0)
 	proxy := &http.Server{Handler: http.HandlerFunc(w.connect), ErrorLog: silent}
 	inner := &http.Server{Handler: server, ErrorLog: silent}
-	go proxy.Serve(ln)
-	go inner.Serve(w)
+	go func() { _ = proxy.Serve(ln) }() // it ends with Close
+	go func() { _ = inner.Serve(w) }()
 	t.Cleanup(func() {
-		proxy.Close()
-		inner.Close()
+		_ = proxy.Close()
+		_ = inner.Close()
 	})
 	return w
 }
@@ -123,7 +123,8 @@ func (w *World) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 	return w.certs[hello.ServerName], nil
 }
 
-// Accept, Close and Addr make the tunnels a [net.Listener].
+// Accept returns the next tunnel. With Close and Addr, a World is a
+// [net.Listener] of its tunnels.
 func (w *World) Accept() (net.Conn, error) {
 	conn, ok := <-w.conns
 	if !ok {
