@@ -69,26 +69,25 @@ func (k *Keeper) Run(ctx context.Context) error {
 	defer running.Wait()
 	first := true
 	for all := range k.Engine.Watch(ctx) {
-		wanted := map[string]bool{}
+		wanted, seen := map[string]bool{}, map[string]auth.Snapshot{}
 		for _, s := range all {
+			seen[s.Name] = s
 			for id, path := range map[bool]string{false: s.TokenFile, true: s.IDTokenFile} {
 				at := key{s.Name, id}
-				f := files[at]
-				if f == nil && path == "" {
+				if wanted[path] = true; files[at] != nil || path == "" {
 					continue
 				}
-				if f == nil {
-					f = &file{k: k, key: at, news: make(chan auth.Snapshot, 1)}
-					files[at] = f
-					running.Go(func() { f.run(ctx) })
-				}
-				wanted[path] = true
-				select { // the newest counts
-				case <-f.news:
-				default:
-				}
-				f.news <- s
+				f := &file{k: k, key: at, news: make(chan auth.Snapshot, 1)}
+				files[at] = f
+				running.Go(func() { f.run(ctx) })
 			}
+		}
+		for at, f := range files {
+			select { // the newest counts
+			case <-f.news:
+			default:
+			}
+			f.news <- seen[at.account] // an account that was removed wants no file
 		}
 		if first {
 			k.mine.removeOthers(wanted, k.Logger)

@@ -152,6 +152,14 @@ func TestKept(t *testing.T) {
 		holds(t, old, "")
 		holds(t, e.s.TokenFile, fmt.Sprint("token-", e.tokens))
 		holds(t, e.s.IDTokenFile, fmt.Sprint("id-", e.tokens))
+
+		// It goes with its account.
+		e.changes <- nil
+		synctest.Wait()
+		holds(t, e.s.TokenFile, "")
+		holds(t, e.s.IDTokenFile, "")
+		e.publish()
+		holds(t, e.s.TokenFile, fmt.Sprint("token-", e.tokens))
 		stop()
 		left, err := os.ReadDir(filepath.Dir(old))
 		if err != nil || len(left) > 0 {
