@@ -107,8 +107,10 @@ func newRoad(t *testing.T, in standin.StandIn) *road {
 	if s.NeedsSecret() {
 		r.secret = standin.ClientSecret
 	}
-	for _, name := range []string{"PAR", "DPoP"} {
-		r.not[name] = "its documentation names none"
+	for name, has := range map[string]bool{"PAR": in.Pushes, "DPoP": in.Binds} {
+		if !has {
+			r.not[name] = "its documentation names none"
+		}
 	}
 	if in.Name == "dex" {
 		r.not["revoke"] = noWay
@@ -273,8 +275,8 @@ func (r *road) status(name string) (s auth.Snapshot) {
 
 // feel sets a stand-in's mood for a sign-in to an account of its own.
 func (r *road) feel(m standin.Mood, name string, flags ...string) (said string, code int) {
-	r.add(name, r.id, flags...)
 	r.stand.Feel(m)
+	r.add(name, r.id, flags...)
 	defer r.stand.Feel(standin.Mood{})
 	return r.login(name, nil)
 }
@@ -691,11 +693,23 @@ const noWay = "it has no way to revoke and no page for it, which the sign-out sa
 
 const noRenewal = "it gives no refresh token to such clients"
 
-// pushed: a server that takes pushed requests only has taken some before.
-func (r *road) pushed() string { return "" }
+// pushed signs in where only pushed requests are taken.
+func (r *road) pushed() string {
+	if r.stand == nil { // each sign-in before this has been such a one
+		return ""
+	}
+	if said, code := r.feel(standin.Mood{Push: true}, "p"); code != 0 {
+		return said
+	}
+	return ""
+}
 
 // proves signs in with tokens that are bound to a key, and gets proofs for them.
 func (r *road) proves() string {
+	if r.stand != nil {
+		r.stand.Feel(standin.Mood{Bind: true})
+		defer r.stand.Feel(standin.Mood{})
+	}
 	r.add("d", r.id, "--dpop", "always")
 	if said, code := r.login("d", nil); code != 0 {
 		return said

@@ -14,6 +14,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -44,6 +45,8 @@ type StandIn struct {
 	Redirect string            // how the redirect URI must begin
 	Device   bool              // the sign-in is the device's
 	Devices  bool              // its discovery names an endpoint for devices, too
+	Pushes   bool              // it may want requests beforehand (PAR)
+	Binds    bool              // it may bind tokens to a key (DPoP), and wants its nonce in proofs
 
 	Shape    func(doc map[string]any, refresh bool) any // the answer as it is written
 	Form     bool                                       // answers are forms, without Accept: application/json
@@ -86,14 +89,14 @@ var StandIns = []StandIn{
 			return 400, map[string]any{"error": "unauthorized_client", "error_description": "unable to parse refresh token"}
 		},
 		Want: "ann@example.com", Life: time.Hour, Tokens: map[string]any{"expires_in": 3600, "token_type": "bearer", "scope": nil}},
-	{Name: "keycloak", Devices: true, Typed: "id.example.com/realms/main", Issuer: "https://id.example.com/realms/main", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:",
+	{Name: "keycloak", Pushes: true, Binds: true, Devices: true, Typed: "id.example.com/realms/main", Issuer: "https://id.example.com/realms/main", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:",
 		Keeps: true, Want: "ann@example.com", Life: 5 * time.Minute, Tokens: map[string]any{"expires_in": 300, "refresh_expires_in": 0, "not-before-policy": 0}, Revokes: true,
 		Dead: func() (int, any) {
 			return 400, map[string]any{"error": "invalid_grant", "error_description": "Session not active"}
 		}},
-	{Name: "okta", Devices: true, Typed: "dev-1.okta.com", Issuer: "https://dev-1.okta.com/oauth2/default", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:47813/callback",
+	{Name: "okta", Pushes: true, Binds: true, Devices: true, Typed: "dev-1.okta.com", Issuer: "https://dev-1.okta.com/oauth2/default", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:47813/callback",
 		Rotated: true, Want: "ann@example.com", Life: time.Hour, Tokens: map[string]any{"expires_in": 3600}, Revokes: true},
-	{Name: "auth0", Devices: true, Typed: "example.eu.auth0.com", Issuer: "https://example.eu.auth0.com/", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:47813/callback",
+	{Name: "auth0", Pushes: true, Binds: true, Devices: true, Typed: "example.eu.auth0.com", Issuer: "https://example.eu.auth0.com/", Scope: "openid profile email offline_access", Redirect: "http://127.0.0.1:47813/callback",
 		Rotated: true, Want: "ann@example.com", Life: 24 * time.Hour, Tokens: map[string]any{"expires_in": 86400}, Revokes: true,
 		Dead: func() (int, any) {
 			return 403, map[string]any{"error": "invalid_grant", "error_description": "Unknown or invalid refresh token."}
@@ -159,7 +162,7 @@ var StandIns = []StandIn{
 		Dead: func() (int, any) {
 			return 400, map[string]any{"error": "invalid_grant", "error_description": "Refresh token revoked"}
 		}},
-	{Name: "oidc", Typed: "https://id.example.com/realm", Issuer: "https://id.example.com/realm", Scope: "openid offline_access", Redirect: "http://127.0.0.1:", Rotated: true, Want: "ann@example.com", Life: 15 * time.Minute,
+	{Name: "oidc", Pushes: true, Binds: true, Typed: "https://id.example.com/realm", Issuer: "https://id.example.com/realm", Scope: "openid offline_access", Redirect: "http://127.0.0.1:", Rotated: true, Want: "ann@example.com", Life: 15 * time.Minute,
 		Tokens: map[string]any{"expires_in": 900}, Revokes: true},
 }
 
@@ -175,6 +178,8 @@ type Mood struct {
 	NoRefresh  bool          // no refresh token comes
 	NoLifetime bool          // no expires_in comes
 	Life       time.Duration // of access tokens; 0: as usual
+	Push       bool          // requests must come beforehand (RFC 9126)
+	Bind       bool          // tokens are bound to keys (RFC 9449)
 }
 
 // A Server is a StandIn with its memory. It is safe for concurrent use.
@@ -188,6 +193,8 @@ type Server struct {
 	mood    Mood
 	code    url.Values // the authorization request of the code
 	current string     // the refresh token that is good
+	pushed  url.Values // the request that was handed over
+	bound   string     // the key of the refresh token
 	count   int
 	more    chan struct{} // closed, and replaced, when count grows
 	revoked []string
@@ -265,6 +272,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusFound)
 	case address == cmp.Or(s.preset.TokenEndpoint, issuer+"/token"):
 		s.tokenEndpoint(w, r)
+	case address == issuer+"/par" && s.mood.Push:
+		s.pushed = r.PostForm
+		if !s.authenticated(r) {
+			s.write(w, r, 401, map[string]any{"error": "invalid_client"})
+			return
+		}
+		writeJSON(w, 201, map[string]any{"request_uri": "urn:ietf:params:oauth:request_uri:p", "expires_in": 60})
 	case address == s.deviceAddress():
 		s.deviceEndpoint(w, r)
 	case address == issuer+"/jwks":
@@ -319,12 +333,24 @@ func (s *Server) discovery(w http.ResponseWriter, issuer string) {
 	if address := s.deviceAddress(); address != "" {
 		doc["device_authorization_endpoint"] = address
 	}
+	if s.mood.Push {
+		doc["pushed_authorization_request_endpoint"], doc["require_pushed_authorization_requests"] = issuer+"/par", true
+	}
+	if s.mood.Bind {
+		doc["dpop_signing_alg_values_supported"] = []string{"ES256"}
+	}
 	writeJSON(w, 200, doc)
 }
 
 // authorize checks an authorization request and returns where the browser is
 // sent to.
 func (s *Server) authorize(q url.Values) string {
+	if s.mood.Push {
+		if q.Get("request_uri") != "urn:ietf:params:oauth:request_uri:p" || q.Get("client_id") != ClientID || len(q) > 2 {
+			s.t.Errorf("after a pushed request: %v", q)
+		}
+		q = s.pushed
+	}
 	parameter := cmp.Or(s.preset.ScopeParameter, "scope")
 	if q.Get(parameter) != s.Scope {
 		s.t.Errorf("asked for %s %q, want %q", parameter, q.Get(parameter), s.Scope)
@@ -381,10 +407,24 @@ func (s *Server) tokenEndpoint(w http.ResponseWriter, r *http.Request) {
 		s.write(w, r, 400, map[string]any{"error": "invalid_grant"})
 		return
 	}
+	kind := "Bearer"
+	if s.mood.Bind {
+		key, err := s.proof(r)
+		switch {
+		case err != nil:
+			w.Header().Set("DPoP-Nonce", proofNonce)
+			s.write(w, r, 400, map[string]any{"error": err.Error()})
+			return
+		case refresh && key != s.bound:
+			s.write(w, r, 400, map[string]any{"error": "invalid_grant"})
+			return
+		}
+		kind, s.bound = "DPoP", key
+	}
 	s.count++
 	close(s.more)
 	s.more = make(chan struct{})
-	doc := map[string]any{"access_token": fmt.Sprintf("at-%d", s.count), "token_type": "Bearer", "scope": s.Scope}
+	doc := map[string]any{"access_token": fmt.Sprintf("at-%d", s.count), "token_type": kind, "scope": s.Scope}
 	if !s.Keeps || !refresh {
 		s.current = fmt.Sprintf("rt-%d", s.count)
 		doc["refresh_token"] = s.current
@@ -407,6 +447,34 @@ func (s *Server) tokenEndpoint(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.write(w, r, 200, doc)
+}
+
+// proofNonce must be in each proof (RFC 9449 section 8).
+const proofNonce = "n0nce"
+
+// proof checks the proof of a request, and returns whose key made it. Its errors
+// are OAuth's.
+func (s *Server) proof(r *http.Request) (key string, err error) {
+	claims := jwt.MapClaims{}
+	token, err := jwt.NewParser(jwt.WithValidMethods([]string{"ES256"})).ParseWithClaims(r.Header.Get("DPoP"), claims, func(t *jwt.Token) (any, error) {
+		jwk, _ := t.Header["jwk"].(map[string]any)
+		x, _ := jwk["x"].(string)
+		y, _ := jwk["y"].(string)
+		key = x + "." + y
+		px, err1 := base64.RawURLEncoding.DecodeString(x)
+		py, err2 := base64.RawURLEncoding.DecodeString(y)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, err
+		}
+		return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, px, py))
+	})
+	switch {
+	case err != nil || token.Header["typ"] != "dpop+jwt" || claims["htm"] != r.Method || claims["htu"] != "https://"+cmp.Or(r.URL.Host, r.Host)+r.URL.Path || claims["jti"] == nil:
+		return "", errors.New("invalid_dpop_proof")
+	case claims["nonce"] != proofNonce:
+		return "", errors.New("use_dpop_nonce")
+	}
+	return key, nil
 }
 
 // moody changes an answer as the mood is.
