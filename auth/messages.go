@@ -333,6 +333,7 @@ var messages = map[string]string{
 	"agent_has_no":           "the agent has no %q",
 	"agent_bug":              "internal error in the agent",
 	"stopped_waiting":        "stopped while waiting for the agent",
+	"id_token_alone":         "an ID token is neither exchanged nor proved",
 	"guest_refused":          "this socket gives tokens and does nothing else",
 	"hint_guest":             "run the command where the agent runs",
 	"browser_refused":        "requests of browsers are refused",

@@ -64,6 +64,9 @@ func TestGuests(t *testing.T) {
 	if got := ask("POST", "/v1/accounts/work/token", `{"exchange":{"scope":["a"]}}`); got != http.StatusOK {
 		t.Errorf("an exchange: %d", got)
 	}
+	if got := ask("POST", "/v1/accounts/work/token", `{"exchange":{"scope":["a"]},"id":true}`); got != http.StatusBadRequest {
+		t.Errorf("an exchange for the ID token: %d", got)
+	}
 	if heard {
 		t.Error("the bus of a guest is heard")
 	}

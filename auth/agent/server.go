@@ -611,6 +611,9 @@ func (s *Server) token(r *http.Request, name string) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
+	if in.ID && (in.Exchange != nil || in.DPoP != nil) {
+		return nil, auth.Fail(auth.KindBadRequest, auth.Say("id_token_alone"), auth.Text{})
+	}
 	if s.guests && in.Exchange != nil && in.Exchange.Refresh {
 		return nil, guestRefused()
 	}
