@@ -258,8 +258,7 @@ func (d *desktop) walk(ctx context.Context, path ...string) error {
 				return false // the arrow keys pass over it
 			}
 			down++
-			// A row may also say what came of the last click on the account.
-			return strings.HasPrefix(r.words, words) && (level == len(path)-1 || len(r.children) > 0)
+			return r.is(words, level < len(path)-1)
 		})
 		if i < 0 {
 			return fmt.Errorf("the menu has no row %q that can be chosen, but %q", words, rows)
@@ -277,6 +276,13 @@ func (d *desktop) walk(ctx context.Context, path ...string) error {
 		rows = rows[i].children
 	}
 	return nil
+}
+
+// is reports whether r is the row that begins with these words. A row of an
+// account that says what came of the last click on it begins in the same way, and
+// has no menu below it.
+func (r row) is(words string, above bool) bool {
+	return r.enabled && !r.separator && strings.HasPrefix(r.words, words) && (!above || len(r.children) > 0)
 }
 
 // firstRow chooses the first row of the open menu, and sees that it is chosen:
