@@ -43,6 +43,7 @@ type Account struct {
 	Browser               []string          `toml:"browser,omitempty" json:"browser,omitempty"`
 	Hosts                 []string          `toml:"hosts,omitempty" json:"hosts,omitempty"`
 	Directories           []string          `toml:"directories,omitempty" json:"directories,omitempty"`
+	Consent               string            `toml:"consent,omitempty" json:"consent,omitempty"`
 	TokenFile             string            `toml:"token_file,omitempty" json:"token_file,omitempty"`
 	IDTokenFile           string            `toml:"id_token_file,omitempty" json:"id_token_file,omitempty"`
 	OnEnded               []string          `toml:"on_ended,omitempty" json:"on_ended,omitempty"`
@@ -120,6 +121,7 @@ var keys = []Key{
 	{Name: "browser", Kind: KeyList, Arg: "WORD", More: true, Help: "the browser to open and its arguments, one word each"},
 	{Name: "hosts", Kind: KeyList, Arg: "HOST", More: true, Help: "a host whose tools get this account's tokens"},
 	{Name: "directories", Kind: KeyList, Arg: "FOLDER", More: true, Help: "a folder in which this is the account for commands that name none"},
+	{Name: "consent", Kind: KeyChoice, Options: []string{ConsentAsk}, Arg: "WHEN", More: true, Help: "ask: you are asked before a program gets a token; if left out, none asks"},
 	{Name: "token_file", Kind: KeyFile, Arg: "FILE", More: true, Help: "keep a valid access token in this file, which counts as use around the clock"},
 	{Name: "id_token_file", Kind: KeyFile, Arg: "FILE", More: true, Help: "keep the ID token in this file, as long as it is valid"},
 	{Name: "on_ended", Kind: KeyList, Arg: "WORD", More: true, Help: "a command to run when the session has ended, and its arguments, one word each"},

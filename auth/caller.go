@@ -13,6 +13,7 @@ type Caller struct {
 	Executable string   `json:"executable,omitempty"` // its file; empty: the system does not say
 	Parents    []string `json:"parents,omitempty"`    // the files of what started it, the nearest first
 	Terminal   string   `json:"terminal,omitempty"`   // such as "pts/3"
+	Session    string   `json:"session,omitempty"`    // what is the same for all programs of a terminal, until it is closed
 	Container  string   `json:"container,omitempty"`  // where it runs, if not with the agent: the paths are those there
 }
 

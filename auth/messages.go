@@ -81,6 +81,9 @@ var messages = map[string]string{
 	"event_refreshed_for":   "refreshed for %s, %d left",
 	"event_token":           "token for %s",
 	"event_exchanged":       "token for %s, exchanged for one with less power",
+	"event_allowed":         "%s may have tokens for 12 hours",
+	"event_allowed_always":  "%s may always have tokens",
+	"event_denied":          "%s was denied tokens",
 	"event_token_claimed":   "token for %s, which calls itself %s",
 	"event_tokens_unlisted": "%d more requests for tokens, too many to list",
 	"event_token_unknown":   "token for a program",
@@ -180,6 +183,23 @@ var messages = map[string]string{
 	"hint_less_valid":       "ask for less with --min-valid, or take the best there is with --best",
 	"hint_best_or_refresh":  "take it with --best, or use a refresh: `curfew refresh %s`",
 	"hint_lifetime":         "look at the provider's settings for the lifetime of access tokens",
+
+	// requests that are passed on
+	"token_for_one":    "the token of %s is for %s only, not for %s",
+	"server_answers":   "the server answers %s",
+	"hint_mcp_address": "check the address: it must be that of an MCP server that speaks streamable HTTP",
+
+	// consent
+	"program_denied":          "%s may not have tokens of %s",
+	"hint_program_denied":     "you have said so; to take that back, open Curfew, or run `curfew consent %s`",
+	"program_unanswered":      "nobody has said that %s may have tokens of %s",
+	"hint_program_unanswered": "answer in the tray or with `curfew consent %s`, then try again",
+	"answer_unknown":          "%q is not an answer",
+	"hint_answer":             "say \"12h\", \"always\" or \"deny\"",
+	"ask_gone":                "no program waits for that answer any more",
+	"hint_permit_gone":        "it has expired, or was taken back before",
+	"permit_gone":             "that answer is not remembered any more",
+	"hint_ask_gone":           "it has an answer, or has stopped waiting",
 
 	// signing in and out
 	"sign_in_cancelled":      "The sign-in was cancelled.",

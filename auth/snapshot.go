@@ -30,6 +30,9 @@ type Snapshot struct {
 	Hosts []string `json:"hosts,omitempty"` // whose tools get this account's tokens
 
 	Directories []string `json:"directories,omitempty"`   // where commands that name no account mean this one
+	Consent     string   `json:"consent,omitempty"`       // "ask": a person is asked first
+	Asks        []Ask    `json:"asks,omitempty"`          // the programs that wait for an answer, the longest first
+	Permits     []Permit `json:"permits,omitempty"`       // the answers that hold
 	TokenFile   string   `json:"token_file,omitempty"`    // where its access token is kept for programs
 	IDTokenFile string   `json:"id_token_file,omitempty"` // and its ID token
 

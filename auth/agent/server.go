@@ -54,6 +54,12 @@ type ConfigFile interface {
 	SaveGeneral(g auth.General) (undo func() error, err error)
 }
 
+// Consent is where a person's answers go.
+type Consent interface {
+	Answer(account, id string, answer auth.Answer) error
+	Revoke(account, id string) error
+}
+
 // Config is what a Server is made of. Every field but Logger is needed.
 type Config struct {
 	Engine Engine
@@ -62,6 +68,7 @@ type Config struct {
 	Register func(ctx context.Context, a auth.Account) (auth.Account, auth.Secret, error)
 	Version  string
 
+	Consent Consent
 	// Providers lists the presets.
 	Providers func() []auth.Provider
 
@@ -185,6 +192,10 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("DELETE "+account+"/sign-in", named(s.cancelSignIn))
 	handle("POST "+account+"/token", named(s.token))
 	handle("POST "+account+"/refresh", named(s.refresh))
+	handle("POST "+account+"/asks/{id}", named(s.answerAsk))
+	handle("DELETE "+account+"/permits/{id}", named(func(r *http.Request, name string) (any, error) {
+		return nil, s.Consent.Revoke(name, r.PathValue("id"))
+	}))
 	handle("POST "+account+"/sign-out", named(s.signOut))
 	handle("GET "+account+"/events", named(s.events))
 	handle("GET "+account+"/forecast", named(func(_ *http.Request, name string) (any, error) { return s.Engine.Forecast(name) }))
@@ -625,6 +636,15 @@ func (s *Server) token(r *http.Request, name string) (any, error) {
 		return nil, err
 	}
 	return client.NewTokenAnswer(t), nil
+}
+
+// answerAsk takes what a person says to a program that waits for consent.
+func (s *Server) answerAsk(r *http.Request, name string) (any, error) {
+	var in client.AnswerRequest
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	return nil, s.Consent.Answer(name, r.PathValue("id"), in.Answer)
 }
 
 func (s *Server) refresh(r *http.Request, name string) (any, error) {

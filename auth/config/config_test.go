@@ -476,6 +476,7 @@ resource = ["https://api.example.com", "urn:example:api"]
 scope_separator = ","
 client_auth = "post"
 dpop = "always"
+consent = "ask"
 device_endpoint = "https://id.example.com/device"
 userinfo_endpoint = "https://id.example.com/me"
 access_lifetime = "1h"

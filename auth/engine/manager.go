@@ -425,6 +425,11 @@ func (m *Manager) SetAccount(c auth.Account) error {
 // means all accounts.
 func (m *Manager) Events(name string, n int) []auth.Event { return m.journal.Last(name, n) }
 
+// Note adds a line to the log of an account.
+func (m *Manager) Note(account string, text auth.Text) {
+	m.journal.Add(auth.Event{At: m.clock.Now(), Account: account, Kind: auth.EventConfig, Text: text})
+}
+
 // Forecast says when the account's session will end if use goes on as it was,
 // and what each refresh mode would cost. Errors are of type *Error.
 func (m *Manager) Forecast(name string) (auth.ForecastReport, error) {
@@ -523,7 +528,7 @@ func (m *Manager) KeychainStatus(ctx context.Context) error {
 // sameServer reports whether a and b are the same to the server.
 func sameServer(a, b auth.Account) bool {
 	a.Refresh, a.Hosts, a.Directories, a.TokenFile, a.IDTokenFile = b.Refresh, b.Hosts, b.Directories, b.TokenFile, b.IDTokenFile
-	a.OnEnded, a.OnRefreshed = b.OnEnded, b.OnRefreshed
+	a.OnEnded, a.OnRefreshed, a.Consent = b.OnEnded, b.OnRefreshed, b.Consent
 	return auth.SameAccount(a, b)
 }
 

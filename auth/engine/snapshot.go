@@ -66,6 +66,7 @@ func (a *account) snapshotLocked() auth.Snapshot {
 		Provider:     providerName(a.config),
 		Hosts:        a.config.Hosts,
 		Directories:  a.config.Directories,
+		Consent:      a.config.Consent,
 		TokenFile:    a.config.TokenFile,
 		IDTokenFile:  a.config.IDTokenFile,
 		MaxRefreshes: a.m.limits.MaxRefreshes,

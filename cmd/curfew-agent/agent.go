@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"curfew/auth/agent/client"
+	"curfew/auth/agent/consent"
 	"curfew/auth/agent/hooks"
 	"curfew/auth/agent/tokenfile"
 	"curfew/auth/oauth"
@@ -128,10 +129,16 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	starting, started := context.WithTimeout(ctx, startPatience)
 	defer started()
 	patient := loading{manager, func(names ...string) { manager.Ready(starting, names...) }}
+	permits := stateDir
+	if memory {
+		permits = ""
+	}
+	gate := consent.New(permits, machine.Now, manager.Note, log)
 	files := tokenfile.New(tokenfile.Config{Engine: patient, StateDir: stateDir, Logger: log, Now: machine.Now})
 	server := agent.NewServer(agent.Config{
 		Register:  manager.Register,
-		Engine:    patient,
+		Engine:    asking{patient, gate},
+		Consent:   gate,
 		File:      config.File(configPath),
 		Version:   assets.Version,
 		Providers: oauth.Listing,

@@ -68,7 +68,7 @@ func (m *memory) wasShown(n tray.Notice) {
 // sayAgain makes the tray show n again, if it is still true. It acts as if the
 // person had postponed n until now.
 func (m *memory) sayAgain(n tray.Notice) {
-	if n.Account != "" && n.Title != "" {
+	if n.Account != "" && n.Title != "" && n.Allow == "" { // a program waits for a minute only
 		m.SetTomorrow(n.Account, time.Now())
 	}
 }

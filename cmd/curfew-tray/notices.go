@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/xml"
+	"slices"
 	"strings"
 
 	"curfew/ui/tray"
@@ -14,20 +15,34 @@ import (
 const (
 	actSignIn   = "sign-in"
 	actTomorrow = "tomorrow"
+	actAllow    = "allow"
+	actAlways   = "allow-always"
+	actDeny     = "deny"
 	actOpen     = "default"
 )
 
+// acts are the verbs of the answers.
+var acts = map[string]tray.Verb{actSignIn: tray.SignIn, actTomorrow: tray.Tomorrow, actAllow: tray.Allow, actAlways: tray.AllowAlways, actDeny: tray.Deny}
+
+// A button is one of a notification.
+type button struct{ action, label string }
+
+// buttonsOf lists the buttons of a notification.
+func buttonsOf(n tray.Notice) []button {
+	all := []button{{actSignIn, n.Action}, {actTomorrow, n.Later}, {actAllow, n.Allow}, {actAlways, n.Always}, {actDeny, n.Deny}}
+	return slices.DeleteFunc(all, func(b button) bool { return b.label == "" })
+}
+
 // clickOn is the row of the menu that a click means.
 func clickOn(action, account string) tray.ID {
+	verb, answer := acts[action]
 	switch {
 	case account == "":
 		return tray.ID{Verb: tray.Open}
-	case action == actSignIn:
-		return tray.ID{Verb: tray.SignIn, Account: account}
-	case action == actTomorrow:
-		return tray.ID{Verb: tray.Tomorrow, Account: account}
+	case answer:
+		return tray.ID{Verb: verb, Account: account}
 	}
-	return tray.ID{Verb: tray.OpenAccount, Account: account}
+	return tray.ID{Verb: tray.OpenAccount, Account: tray.AccountOf(account)}
 }
 
 // A toast is a notification as Windows reads it.
@@ -57,11 +72,8 @@ func toastXML(n tray.Notice) (string, error) {
 		Launch:  toastArguments(actOpen, n.Account),
 		Binding: toastBinding{"ToastGeneric", []string{n.Title, n.Body}},
 	}
-	if n.Action != "" {
-		t.Actions = append(t.Actions, toastAction{n.Action, toastArguments(actSignIn, n.Account)})
-	}
-	if n.Later != "" {
-		t.Actions = append(t.Actions, toastAction{n.Later, toastArguments(actTomorrow, n.Account)})
+	for _, b := range buttonsOf(n) {
+		t.Actions = append(t.Actions, toastAction{b.label, toastArguments(b.action, n.Account)})
 	}
 	if n.Over {
 		t.Scenario = "reminder"
@@ -75,7 +87,7 @@ func toastArguments(action, account string) string { return action + " " + accou
 // toastClick reads what comes back from a click on a toast.
 func toastClick(arguments string) (click tray.ID, ok bool) {
 	action, account, ok := strings.Cut(arguments, " ")
-	if action != actSignIn && action != actTomorrow && action != actOpen {
+	if _, known := acts[action]; !known && action != actOpen {
 		return tray.ID{}, false
 	}
 	return clickOn(action, account), ok

@@ -213,16 +213,13 @@ func (b bus) notify(ctx context.Context, n tray.Notice, replaces uint32) (id uin
 	var actions []string
 	if slices.Contains(can, "actions") {
 		actions = []string{actOpen, status.Tr("Open")} // xfce4-notifyd makes a button of it
-		if n.Action != "" {
-			actions = append(actions, actSignIn, n.Action)
-		}
-		if n.Later != "" {
-			actions = append(actions, actTomorrow, n.Later)
+		for _, b := range buttonsOf(n) {
+			actions = append(actions, b.action, b.label)
 		}
 	}
 	urgency := byte(1)
 	switch {
-	case n.Over:
+	case n.Over, n.Allow != "":
 		urgency = 2 // stays until it is seen
 	case n.Quiet:
 		urgency = 0

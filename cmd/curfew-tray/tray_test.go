@@ -155,6 +155,16 @@ func (e *engine) Events(string, int) []auth.Event { return nil }
 
 func (e *engine) SetGeneral(auth.General) {}
 
+func (e *engine) Answer(account, id string, answer auth.Answer) error {
+	e.called(fmt.Sprintf("answer %s %s %s", account, id, answer))
+	return nil
+}
+
+func (e *engine) Revoke(account, id string) error {
+	e.called(fmt.Sprintf("revoke %s %s", account, id))
+	return nil
+}
+
 func (e *engine) SetPaused(paused bool) error {
 	e.called(fmt.Sprintf("pause %t", paused))
 	all := e.Snapshots()
@@ -180,7 +190,7 @@ func serve(t *testing.T, socket string, e *engine) (stop func()) {
 	done := make(chan error, 1)
 	go func() {
 		done <- agent.NewServer(agent.Config{
-			Engine: e, Version: "test", File: config.File(filepath.Join(t.TempDir(), "config.toml")),
+			Engine: e, Consent: e, Version: "test", File: config.File(filepath.Join(t.TempDir(), "config.toml")),
 			Doctor: func(context.Context) []client.Check { return nil },
 			Logger: slog.New(slog.DiscardHandler),
 		}).Run(ctx, l)
@@ -837,6 +847,39 @@ func TestNoticesChange(t *testing.T) {
 	if closed := s.desktop.Closed(); len(closed) > 0 {
 		t.Errorf("taken away: %v", closed)
 	}
+}
+
+// TestConsent: a program that waits is a notification with three answers, which
+// goes when the question does, and a row of the menu.
+func TestConsent(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	s.check(s.desktop.StartNotifications())
+	work := account("work")
+	e := newEngine(work)
+	serve(t, s.socket, e)
+	s.start()
+	s.registered()
+	s.row(menuRow("work"))
+	work.Asks = []auth.Ask{{ID: "q1", Program: "git", Caller: auth.Caller{Executable: "/usr/bin/git", Terminal: "pts/3", Claimed: "curl"}}}
+	e.set(work)
+	n := s.shown(1)
+	if n.Summary != "git wants a token of work" || n.Body != "/usr/bin/git, terminal pts/3. It calls itself curl" || n.Hints["urgency"].Value() != byte(2) ||
+		!slices.Equal(n.Actions, []string{"default", "Open", "allow", "Allow for 12 h", "allow-always", "Always for git", "deny", "Deny"}) {
+		t.Errorf("notification %+v", n)
+	}
+	s.check(s.desktop.Act(n, "allow"))
+	s.next(e.calls, "answer work q1 12h")
+	s.check(s.desktop.Act(n, "default"))
+	s.next(s.reports, "curfew-window --account work")
+	s.click("git wants a token of work", "Deny")
+	s.next(e.calls, "answer work q1 deny")
+	work.Asks = nil
+	e.set(work)
+	s.wait("the notification to go", func() (string, bool) {
+		got := s.desktop.Closed()
+		return fmt.Sprint(got), slices.Equal(got, []uint32{n.ID})
+	})
 }
 
 // TestNoNotificationService: notices from before there was a notification service

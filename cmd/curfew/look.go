@@ -395,17 +395,26 @@ func details(e auth.Event) []string {
 	if e.Count > 0 {
 		parts[0] = fmt.Sprintf("refresh %d", e.Count)
 	}
-	if c := e.Caller; c != nil && c.Executable != "" {
-		parts = append(parts, c.Executable)
-		if len(c.Parents) > 0 {
-			parts = append(parts, "started by "+strings.Join(c.Parents, ", "))
-		}
-		if c.Terminal != "" {
-			parts = append(parts, "terminal "+c.Terminal)
-		}
-		if c.Container != "" {
-			parts = append(parts, "in "+c.Container)
-		}
+	if e.Caller != nil {
+		parts = append(parts, trail(*e.Caller)...)
+	}
+	return parts
+}
+
+// trail is what the system says of a program.
+func trail(c auth.Caller) []string {
+	if c.Executable == "" {
+		return nil
+	}
+	parts := []string{c.Executable}
+	if len(c.Parents) > 0 {
+		parts = append(parts, "started by "+strings.Join(c.Parents, ", "))
+	}
+	if c.Terminal != "" {
+		parts = append(parts, "terminal "+c.Terminal)
+	}
+	if c.Container != "" {
+		parts = append(parts, "in "+c.Container)
 	}
 	return parts
 }

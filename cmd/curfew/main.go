@@ -98,7 +98,7 @@ running and cannot be started.`,
 		}
 	}
 	group("accounts", p.addCommand(), p.removeCommand(), p.loginCommand(), p.logoutCommand(), p.providersCommand())
-	group("tokens", p.tokenCommand(), p.refreshCommand(), p.execCommand(), p.proxyCommand(), p.mcpCommand(), p.setupCommand(), p.helperCommand())
+	group("tokens", p.tokenCommand(), p.refreshCommand(), p.execCommand(), p.proxyCommand(), p.mcpCommand(), p.setupCommand(), p.helperCommand(), p.consentCommand())
 	group("look", p.statusCommand(), p.logCommand(), p.forecastCommand(), p.doctorCommand(), p.unlockCommand())
 	group("programs", agentCommand(), p.windowCommand(), p.autostartCommand(), authserverCommand(), demoCommand())
 	root.AddCommand(p.versionCommand())

@@ -45,7 +45,7 @@ func TestForScreen(t *testing.T) {
 // TestButtonsForCommands finds hints with a command that have no button.
 func TestButtonsForCommands(t *testing.T) {
 	terminal := []string{ // what is only said there, or is only done there
-		"hint_see_providers", "hint_providers_name", "hint_providers_list", "hint_account_exists", "hint_dpop", "hint_id_token", "hint_id_token_none",
+		"hint_see_providers", "hint_providers_name", "hint_providers_list", "hint_account_exists", "hint_dpop", "hint_id_token", "hint_id_token_none", "hint_program_denied", "hint_program_unanswered",
 		"hint_start_agent", "hint_start_yourself", "hint_start_in_terminal", "hint_keychain_start", "hint_doctor", "hint_state_doctor",
 	}
 	command := regexp.MustCompile("`curfew |: curfew [a-z]|with curfew ")

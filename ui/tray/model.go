@@ -77,6 +77,12 @@ const (
 	SignOut      Verb = "sign-out"
 	OpenAccount  Verb = "open-account"
 
+	// Answers to a program that waits. Account is made by askKey.
+	AskLine     Verb = "ask"
+	Allow       Verb = "allow"
+	AllowAlways Verb = "allow-always"
+	Deny        Verb = "deny"
+
 	AddAccount Verb = "add"
 	Pause      Verb = "pause"
 	Open       Verb = "open"
@@ -86,7 +92,7 @@ const (
 
 // opens reports whether v opens the window, and so has no outcome to show.
 func (v Verb) opens() bool {
-	return slices.Contains([]Verb{Note, TokenLine, AllAccounts, Open, OpenAccount, AddAccount, Settings}, v)
+	return slices.Contains([]Verb{Note, AskLine, TokenLine, AllAccounts, Open, OpenAccount, AddAccount, Settings}, v)
 }
 
 const (
@@ -112,6 +118,9 @@ func NewModel(s State, now time.Time) Model {
 		Item{ID: ID{Note, "message"}, Label: status.Clip(n.Message, noteRunes), Enabled: true, Hidden: n.Message == ""},
 		Item{ID: ID{Note, "hint"}, Label: status.Clip(n.Hint, noteRunes), Enabled: true, Hidden: n.Hint == ""},
 	)
+	if s.Agent == Connected {
+		m.Items = append(m.Items, asks(s.Accounts)...)
+	}
 	if s.Agent == Connected && len(s.Accounts) > 0 {
 		sorted := sortForMenu(s.Accounts, now)
 		for _, a := range sorted[:min(len(sorted), linesAtTop)] {
@@ -240,6 +249,7 @@ func icon(s State, now time.Time) string {
 	for i := range s.Accounts {
 		a := &s.Accounts[i]
 		signingIn = signingIn || status.SigningIn(*a)
+		attention = attention || len(a.Asks) > 0
 		switch status.UrgencyOf(*a, now) {
 		case status.Over:
 			return "ended"

@@ -12,11 +12,13 @@ import (
 // A Notice is a notification of the desktop. It replaces the account's last one.
 // One without a title only removes the last one.
 type Notice struct {
-	Account string // "" if it is about the tray itself
+	Account string // "" if it is about the tray itself; for a program that waits, with its question: see [AccountOf]
 	Title   string // the fact, in plain text
 	Body    string // what it means and what a sign-in gains, in plain text
 	Action  string // label of the button that signs in again, or ""
 	Later   string // label of the button that brings the notice back tomorrow, or ""
+
+	Allow, Always, Deny string // labels of the buttons that answer a program that waits, or ""
 
 	Over  bool      // the session has ended
 	Ended time.Time // when; [Memory] keeps it

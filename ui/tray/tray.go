@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type Agent interface {
 	Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error)
 	Refresh(ctx context.Context, name, program string) (auth.Snapshot, error)
 	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
+	Answer(ctx context.Context, name, id string, answer auth.Answer) error
 	Pause(ctx context.Context, paused bool) error
 	Unlock(ctx context.Context) error
 }
@@ -91,6 +93,7 @@ type Tray struct {
 	shown       Model
 	busy        map[ID]bool
 	levels      map[string]level
+	asked       map[string]bool // the questions that have a notice
 	noticeUntil time.Time
 	noticeOf    string    // the account that the notice is about, or ""
 	stale       staleIf   // when the notice is no longer true; nil: never
@@ -193,7 +196,9 @@ func (t *Tray) show(now time.Time) time.Duration {
 	if t.Notify != nil && t.state.Agent == Connected {
 		var found []Notice
 		found, t.levels = notices(t.levels, t.state.Accounts, t.Memory, now)
-		for _, n := range found {
+		var asking []Notice
+		asking, t.asked = askNotices(t.asked, t.state.Accounts)
+		for _, n := range append(found, asking...) {
 			t.Notify(n)
 		}
 	}
@@ -385,19 +390,20 @@ func (t *Tray) notify(notice status.Problem, d time.Duration, account string, st
 // finish shows what came of a click.
 func (t *Tray) finish(r result) {
 	delete(t.busy, r.id)
+	account := AccountOf(r.id.Account)
 	if r.copied != nil {
 		t.copied = r.copied
 	}
 	switch {
 	case r.err != nil:
-		t.Logger.Warn("click failed", "verb", r.id.Verb, "account", r.id.Account, "err", r.err)
-		stale := since(t.account(r.id.Account))
+		t.Logger.Warn("click failed", "verb", r.id.Verb, "account", account, "err", r.err)
+		stale := since(t.account(account))
 		if e, ok := errors.AsType[*auth.Error](r.err); ok && e.Kind == auth.KindKeychain {
-			stale = unlocked(t.account(r.id.Account))
+			stale = unlocked(t.account(account))
 		}
-		t.notify(problemOf(r.id.Account, r.err), trouble, r.id.Account, stale)
+		t.notify(problemOf(account, r.err), trouble, account, stale)
 	case r.notice != "":
-		t.notify(status.Problem{Message: r.notice}, noticeTime, r.id.Account, r.stale)
+		t.notify(status.Problem{Message: r.notice}, noticeTime, account, r.stale)
 	case !r.id.Verb.opens():
 		t.noticeUntil = time.Time{} // the notice of an older click is no longer true
 	}
@@ -452,6 +458,11 @@ func (t *Tray) click(ctx context.Context, id ID) {
 		if t.Notify != nil {
 			t.Notify(Notice{Account: id.Account})
 		}
+	case AskLine:
+		t.do(id, func() (string, error) { return "", t.OpenWindow(ctx, "--account", AccountOf(id.Account)) })
+	case Allow, AllowAlways, Deny:
+		account, ask, _ := strings.Cut(id.Account, ":")
+		t.do(id, func() (string, error) { return "", t.Agent.Answer(ctx, account, ask, answers[id.Verb]) })
 	case CancelSignIn:
 		t.do(id, func() (string, error) { return "", t.Agent.CancelSignIn(ctx, id.Account) })
 	case SignOut:

@@ -187,6 +187,10 @@ func (d *desk) SignOut(_ context.Context, name string) (auth.SignOutResult, erro
 
 func (d *desk) Pause(_ context.Context, on bool) error { return d.call(fmt.Sprintf("pause %t", on)) }
 
+func (d *desk) Answer(_ context.Context, name, id string, answer auth.Answer) error {
+	return d.call(fmt.Sprintf("answer %s %s %s", name, id, answer))
+}
+
 func (d *desk) Unlock(context.Context) error { return d.call("unlock") }
 
 // The display.
@@ -255,6 +259,10 @@ func TestClicks(t *testing.T) {
 		{ID{CopyToken, "a"}, []string{"token a by curfew-tray"}, "a: access token copied. The clipboard is cleared in 45 s"},
 		{ID{Pause, ""}, []string{"pause true"}, ""},
 		{ID{Unlock, "a"}, []string{"unlock"}, ""},
+		{ID{Allow, "a:q1"}, []string{"answer a q1 12h"}, ""},
+		{ID{AllowAlways, "a:q1"}, []string{"answer a q1 always"}, ""},
+		{ID{Deny, "a:q1"}, []string{"answer a q1 deny"}, ""},
+		{ID{AskLine, "a:q1"}, []string{"window --account a"}, ""},
 		{ID{Open, ""}, []string{"window"}, ""},
 		{ID{OpenAccount, "a"}, []string{"window --account a"}, ""},
 		{ID{AddAccount, ""}, []string{"window --add"}, ""},

@@ -27,6 +27,7 @@ type accountPage struct {
 	result    *bar // of the last deed
 	needs     *bar // what the account's state asks of a person
 	warnings  *bar
+	consent   *consentPanel // programs that want tokens
 
 	signIn *signInPanel
 	call   *callPanel // without a session: what signing in means
@@ -62,6 +63,7 @@ func newAccountPage(v *View) *accountPage {
 	p.result.closes()
 	p.needs = newBar(v)
 	p.warnings = newBar(v)
+	p.consent = newConsentPanel(v)
 	p.signIn = newSignInPanel(v)
 	p.call = newCallPanel(v)
 	p.over = newOverPanel(v)
@@ -84,7 +86,7 @@ func newAccountPage(v *View) *accountPage {
 	title := heading(tr("History"))
 	p.history = newCard(column(gapSmall, rowOf(gapSmall, title, title, container.New(paddings(-3, -linkAir, -3, 0), link(p.all))), p.recent.root))
 
-	body := column(gapUsual, p.needs.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.hero.root, p.first, p.tools, p.token, p.history)
+	body := column(gapUsual, p.needs.root, p.consent.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.hero.root, p.first, p.tools, p.token, p.history)
 	p.root = container.NewStack(v.newPage(head, body), v.newOverlay(p.question, p.result))
 	return p
 }
@@ -179,6 +181,7 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	}
 	p.needs.set(stateNote(shown, words, signing || ended))
 	p.warnings.set(warningNote(words))
+	p.consent.render(v, s, usable)
 	p.signIn.render(s, l, signing)
 	p.call.render(v, s, words, usable, !session && !ended && !signing)
 	p.over.render(v, s, words, usable, ended && !signing)

@@ -41,6 +41,7 @@ const (
 	busyEdit
 	busyUnlock
 	busyRemove
+	busyAnswer
 )
 
 // A note is something to read, in place, with at most one thing to do.

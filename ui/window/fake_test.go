@@ -282,6 +282,25 @@ func (f *fakeAgent) Pause(_ context.Context, paused bool) error {
 }
 
 // Unlock asks the person, who has the password.
+func (f *fakeAgent) Answer(_ context.Context, name, id string, answer auth.Answer) error {
+	if err := f.called("answer", " %s %s %s", name, id, answer); err != nil {
+		return err
+	}
+	f.edit(name, func(s *auth.Snapshot) {
+		s.Asks = nil
+		s.Permits = []auth.Permit{{ID: id, Program: "/usr/bin/git", Denied: answer == auth.Deny, Until: ahead(10 * time.Minute)}}
+	})
+	return nil
+}
+
+func (f *fakeAgent) Revoke(_ context.Context, name, id string) error {
+	if err := f.called("revoke", " %s %s", name, id); err != nil {
+		return err
+	}
+	f.edit(name, func(s *auth.Snapshot) { s.Permits = nil })
+	return nil
+}
+
 func (f *fakeAgent) Unlock(context.Context) error {
 	if err := f.called("unlock", ""); err != nil {
 		return err

@@ -44,6 +44,8 @@ type Agent interface {
 	Token(ctx context.Context, name string, minValid time.Duration, program string) (auth.Token, error)
 	Refresh(ctx context.Context, name, program string) (auth.Snapshot, error)
 	SignOut(ctx context.Context, name string) (auth.SignOutResult, error)
+	Answer(ctx context.Context, name, id string, answer auth.Answer) error
+	Revoke(ctx context.Context, name, id string) error
 	Events(ctx context.Context, name string, n int) ([]auth.Event, error)
 	Forecast(ctx context.Context, name string) (auth.ForecastReport, error)
 	Settings(ctx context.Context) (auth.General, error)

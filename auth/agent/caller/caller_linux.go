@@ -3,6 +3,7 @@ package caller
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -32,6 +33,7 @@ func of(c *net.UnixConn, deep bool) auth.Caller {
 	case deep:
 		found.Container = container(pid)
 		found.Terminal, found.Parents = parents(pid, maxParents)
+		found.Session = session(pid)
 	case found.IsCommandLine():
 		_, found.Parents = parents(pid, 1)
 	}
@@ -97,8 +99,9 @@ func ended(process int) bool {
 
 // stat is what /proc/PID/stat says.
 type stat struct {
-	parent   int
-	terminal string
+	parent, session int
+	terminal        string
+	began           string // in ticks since the machine started
 }
 
 func read(pid int) (stat, error) {
@@ -107,16 +110,28 @@ func read(pid int) (stat, error) {
 		return stat{}, err
 	}
 	// The name is in parentheses and may have any characters.
-	field := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:])) // state ppid pgrp session tty_nr
-	if len(field) < 5 {
+	field := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:])) // state ppid pgrp session tty_nr ...
+	if len(field) < 20 {
 		return stat{}, fmt.Errorf("/proc/%d/stat is cut off", pid)
 	}
-	parent, err := strconv.Atoi(field[1])
-	if err != nil {
-		return stat{}, err
+	parent, err1 := strconv.Atoi(field[1])
+	session, err2 := strconv.Atoi(field[3])
+	device, err3 := strconv.ParseUint(field[4], 10, 32)
+	return stat{parent, session, terminal(device), field[19]}, errors.Join(err1, err2, err3)
+}
+
+// session names the terminal's session that a process belongs to, so that one
+// which gets the same number later has another name; "" without a terminal.
+func session(pid int) string {
+	p, err := read(pid)
+	if err != nil || p.terminal == "" {
+		return ""
 	}
-	device, err := strconv.ParseUint(field[4], 10, 32)
-	return stat{parent, terminal(device)}, err
+	leader, err := read(p.session)
+	if err != nil {
+		leader.began = "?" // it has ended, so the session is about to
+	}
+	return fmt.Sprintf("%s %d %s", p.terminal, p.session, leader.began)
 }
 
 // terminal names a terminal by its device; "" for none.

@@ -229,6 +229,16 @@ func (c *Client) RequestToken(ctx context.Context, name string, r auth.TokenRequ
 	return a.token(), nil
 }
 
+// Answer says whether a program that waits may have tokens: see [auth.Ask].
+func (c *Client) Answer(ctx context.Context, name, id string, answer auth.Answer) error {
+	return c.account(ctx, quick, "POST", name, "/asks/"+url.PathEscape(id), "", AnswerRequest{answer}, nil)
+}
+
+// Revoke forgets an answer: see [auth.Permit].
+func (c *Client) Revoke(ctx context.Context, name, id string) error {
+	return c.account(ctx, quick, "DELETE", name, "/permits/"+url.PathEscape(id), "", nil, nil)
+}
+
 // Refresh spends one refresh now, whatever the plan says.
 func (c *Client) Refresh(ctx context.Context, name, program string) (auth.Snapshot, error) {
 	var s auth.Snapshot

@@ -165,6 +165,10 @@ func (m Settings) General() (auth.General, error) {
 	return g, nil
 }
 
+type AnswerRequest struct {
+	Answer auth.Answer `json:"answer"`
+}
+
 type SecretRequest struct {
 	ClientSecret string `json:"client_secret"`
 }

@@ -296,14 +296,14 @@ func (b *Bridge) refusal(res *http.Response, m message) error {
 	if json.Unmarshal(text, &answer) == nil && answer.Error.Message != "" {
 		said = answer.Error.Message
 	}
-	e := &auth.Error{Kind: auth.KindFailed, Message: "the server answers " + res.Status}
+	words, hint := auth.Say("server_answers", res.Status), auth.Text{}
 	if said = auth.Clip(said, 300); said != "" {
-		e.Message += ": " + said
+		words = auth.Say("at", words, said)
 	}
 	if m.Method == "initialize" && (res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusMethodNotAllowed) {
-		e.Hint = "check the address: it must be that of an MCP server that speaks streamable HTTP"
+		hint = auth.Say("hint_mcp_address")
 	}
-	return e
+	return auth.Fail(auth.KindFailed, words, hint)
 }
 
 // pass writes a message of the server, and reports whether it answers m.

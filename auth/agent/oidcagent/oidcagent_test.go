@@ -91,7 +91,7 @@ func TestAnswers(t *testing.T) {
 func TestExchange(t *testing.T) {
 	h := &holder{}
 	answer(t.Context(), h, []byte(`{"request":"access_token","account":"work","scope":"a b","audience":"x"}`))
-	if x := h.asked.Exchange; x == nil || fmt.Sprint(*x) != "{[x] [] [a b]}" {
+	if x := h.asked.Exchange; x == nil || fmt.Sprint(x.Audience, x.Scope) != "[x] [a b]" {
 		t.Errorf("%+v", x)
 	}
 }

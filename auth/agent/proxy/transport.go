@@ -9,7 +9,6 @@ package proxy
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -58,7 +57,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if r.URL.Scheme != t.Server.Scheme || !strings.EqualFold(r.URL.Host, t.Server.Host) {
-		return fail(&auth.Error{Kind: auth.KindRefused, Message: fmt.Sprintf("the token of %s is for %s only, not for %s", t.Account, t.Server.Host, r.URL.Host)})
+		return fail(auth.Fail(auth.KindRefused, auth.Say("token_for_one", t.Account, t.Server.Host, r.URL.Host), auth.Text{}))
 	}
 	token, err := t.token(r)
 	if err != nil {

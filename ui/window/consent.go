@@ -1,0 +1,91 @@
+package window
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+
+	"curfew/auth"
+	"curfew/ui/status"
+)
+
+// consentPanel asks about the program that has waited longest for a token of the
+// account, and lists the answers that hold.
+type consentPanel struct {
+	view  *View
+	root  *fyne.Container
+	ask   *bar
+	asked auth.Ask
+
+	deny, always, allow *button
+
+	answers *panel
+	rows    *fyne.Container
+	shown   []auth.Permit
+	words   []*text // how long each holds
+}
+
+func newConsentPanel(v *View) *consentPanel {
+	p := &consentPanel{view: v, rows: column(4)}
+	say := func(answer auth.Answer) func() {
+		return func() { v.answer(v.selected, p.asked.ID, answer) }
+	}
+	p.deny, p.always, p.allow = newButton(v, tr("Deny"), say(auth.Deny)), newButton(v, "", say(auth.AllowAlways)), newButton(v, tr("Allow for 12 h"), say(auth.AllowToday))
+	p.ask = newBar(v, p.deny, p.always, p.allow)
+	p.answers = newCard(column(gapSmall, heading(tr("Programs that you answered")), p.rows))
+	p.root = column(gapUsual, p.ask.root, p.answers)
+	return p
+}
+
+// render shows the questions and answers of s.
+func (p *consentPanel) render(v *View, s auth.Snapshot, usable bool) {
+	v.show(p.root, len(s.Asks)+len(s.Permits) > 0)
+	var n *note
+	if len(s.Asks) > 0 {
+		p.asked = s.Asks[0]
+		words := status.AskingOf(s, p.asked)
+		n = &note{tone: colorWarn, words: words.Title, hint: strings.TrimSpace(words.Detail + "\n" + words.Cost)}
+		p.always.set(words.Always, usable)
+		enable(p.allow, usable)
+		enable(p.deny, usable)
+	}
+	p.ask.set(n)
+	v.show(p.answers, len(s.Permits) > 0)
+	if !slices.Equal(s.Permits, p.shown) {
+		p.list(s.Permits)
+	}
+	for i, m := range s.Permits {
+		p.words[i].say(status.PermitWords(m, v.now))
+	}
+}
+
+// list makes a row for each answer.
+func (p *consentPanel) list(all []auth.Permit) {
+	p.shown = slices.Clone(all)
+	p.rows.Objects, p.words = nil, nil
+	for _, m := range all {
+		forget := newButton(p.view, tr("Forget"), func() { p.view.revoke(p.view.selected, m.ID) })
+		name, words := newLine(status.Clip(filepath.Base(m.Program), 40), theme.SizeNameText, colorInk), newText("", sizeSmall, colorDim)
+		p.words = append(p.words, words)
+		p.rows.Add(rowOf(12, name, name, words, link(forget)))
+	}
+	p.rows.Refresh()
+}
+
+// answer says whether a program that waits may have tokens.
+func (v *View) answer(name, ask string, answer auth.Answer) {
+	v.ask(name, busyAnswer, func(ctx context.Context) (func(*local), error) {
+		return nil, v.Agent.Answer(ctx, name, ask, answer)
+	})
+}
+
+// revoke forgets an answer.
+func (v *View) revoke(name, permit string) {
+	v.ask(name, busyAnswer, func(ctx context.Context) (func(*local), error) {
+		return nil, v.Agent.Revoke(ctx, name, permit)
+	})
+}

@@ -1,0 +1,69 @@
+package window
+
+import (
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"curfew/auth"
+)
+
+// wanting is an account with a program that waits for a token.
+func wanting() auth.Snapshot {
+	s := spotify()
+	s.Consent = auth.ConsentAsk
+	s.Asks = []auth.Ask{{ID: "q1", Program: "git", At: noon, Caller: auth.Caller{Executable: "/tmp/git", Parents: []string{"/usr/bin/zsh"}, Terminal: "pts/3", Claimed: "curl"}}}
+	return s
+}
+
+// TestConsent: the page of an account asks about a program that waits. It shows
+// what the person has answered, and can take that back.
+func TestConsent(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		tap  func(s *stage) *button
+		call string
+	}{
+		{"allow", func(s *stage) *button { return s.account.consent.allow }, "answer Spotify q1 12h"},
+		{"always", func(s *stage) *button { return s.account.consent.always }, "answer Spotify q1 always"},
+		{"deny", func(s *stage) *button { return s.account.consent.deny }, "answer Spotify q1 deny"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			live(t, newFakeAgent(wanting()), func(s *stage) {
+				s.reads("git wants a token of Spotify", "/tmp/git, started by zsh, terminal pts/3. It calls itself curl", "[Always for git]")
+				s.tap(test.tap(s))
+				s.calls(test.call, 1)
+				s.readsNot("git wants a token")
+				s.reads("Programs that you answered")
+				s.tap(s.forgets(0))
+				s.calls("revoke Spotify q1", 1)
+				s.readsNot("Programs that you answered")
+			})
+		})
+	}
+}
+
+// forgets is the button that takes the n-th answer back.
+func (s *stage) forgets(n int) *button {
+	for _, o := range s.account.consent.rows.Objects[n].(*fyne.Container).Objects {
+		if b, ok := o.(*button); ok {
+			return b
+		}
+	}
+	s.t.Fatal("the answer has no button")
+	return nil
+}
+
+// TestConsentWords: how long an answer holds, and where.
+func TestConsentWords(t *testing.T) {
+	s := spotify()
+	s.Permits = []auth.Permit{
+		{ID: "1", Program: "/usr/bin/git"},
+		{ID: "2", Program: "/usr/bin/curl", Terminal: "pts/3", Until: noon.Add(3 * time.Hour)},
+		{ID: "3", Program: "/tmp/evil", Until: noon.Add(10 * time.Minute), Denied: true},
+	}
+	live(t, newFakeAgent(s), func(s *stage) {
+		s.reads("git", "always allowed", "curl", "allowed in terminal pts/3 until 12:41", "evil", "denied until 09:51")
+	})
+}
