@@ -238,6 +238,9 @@ func (w *shop) table(t *testing.T, ran []string) {
 	for _, r := range toolRuns {
 		if slices.Contains(ran, r.tool) {
 			program := strings.TrimLeft(r.needs, "?~")
+			if r.tool == "boto3" {
+				program += " -c 'import boto3; print(boto3.__version__)';"
+			}
 			version, _ := w.shell(t, r.tool, "work", "{ "+program+" --version || "+program+" version --client || "+program+" version; } 2>&1 | grep -om1 '[0-9]*\\.[0-9][0-9.]*' | head -1")
 			fmt.Printf("| %s | %s | yes | yes | %s | %s |\n", r.tool, strings.TrimSpace(version), first[r.tool], second[r.tool])
 		}
