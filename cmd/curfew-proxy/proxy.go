@@ -195,16 +195,13 @@ func (l ownOnly) Accept() (net.Conn, error) {
 // serve answers requests until ctx ends.
 func serve(ctx context.Context, l net.Listener, h http.Handler, errors *log.Logger) error {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ErrorLog: errors}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		server.Close() // streams would not end otherwise
-		<-failed
+	stop := context.AfterFunc(ctx, func() { server.Close() }) // streams would not end otherwise
+	defer stop()
+	err := server.Serve(l)
+	if ctx.Err() != nil {
 		return nil
 	}
+	return err
 }
 
 // reporter says what a server complains about, a line each.

@@ -73,7 +73,7 @@ func process(c *net.UnixConn) (pid, alive int) {
 	if err != nil {
 		return 0, -1
 	}
-	raw.Control(func(socket uintptr) {
+	err = raw.Control(func(socket uintptr) {
 		cred, err := unix.GetsockoptUcred(int(socket), unix.SOL_SOCKET, unix.SO_PEERCRED)
 		if err != nil || cred.Pid <= 0 {
 			return
@@ -87,6 +87,9 @@ func process(c *net.UnixConn) (pid, alive int) {
 			pid, alive = int(cred.Pid), fd
 		}
 	})
+	if err != nil { // it is closed here
+		return 0, -1
+	}
 	return pid, alive
 }
 

@@ -93,7 +93,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	err := b.lines(ctx, func(line []byte) {
 		var m message
 		if line[0] != '{' || json.Unmarshal(line, &m) != nil {
-			b.write(failure(json.RawMessage("null"), -32700, "this is not a message of JSON-RPC"))
+			b.answer(failure(json.RawMessage("null"), -32700, "this is not a message of JSON-RPC"))
 			return
 		}
 		if m.Method == "initialize" {
@@ -116,7 +116,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 		requests.Go(func() {
 			defer func() { <-slots }()
 			if err := b.exchange(ctx, line, m); err != nil {
-				b.write(failure(m.ID, -32000, words(err)))
+				b.answer(failure(m.ID, -32000, words(err)))
 			}
 		})
 	})
@@ -276,7 +276,9 @@ func (b *Bridge) startAgain(ctx context.Context) error {
 	b.mu.Lock()
 	b.session = res.Header.Get("Mcp-Session-Id")
 	b.mu.Unlock()
-	io.Copy(io.Discard, io.LimitReader(res.Body, maxMessage)) // the program has had its answer
+	if _, err := io.Copy(io.Discard, io.LimitReader(res.Body, maxMessage)); err != nil { // the program has had its answer
+		return err
+	}
 	done, err := b.post(ctx, []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`))
 	if err != nil {
 		return err
@@ -313,8 +315,8 @@ func (b *Bridge) pass(text []byte, m message) (bool, error) {
 	if err := json.Compact(&line, text); err != nil || len(text) > maxMessage {
 		return false, errors.New("the server sends something that is not a message of JSON-RPC")
 	}
-	json.Unmarshal(text, &got) // what has other types in it is no answer
-	answered := got.answers(m)
+	// What has other types in it is no answer.
+	answered := json.Unmarshal(text, &got) == nil && got.answers(m)
 	if answered && m.Method == "initialize" {
 		b.mu.Lock()
 		b.version = got.Result.ProtocolVersion
@@ -331,6 +333,10 @@ func (b *Bridge) write(line []byte) error {
 	return err
 }
 
+// answer writes a line of its own. A program that does not read it has gone, and
+// Run notices.
+func (b *Bridge) answer(line []byte) { _ = b.write(line) }
+
 // listen writes what the server says unasked, if it offers that. A stream that
 // broke off is opened again with the program's next message, so that a program
 // which only waits uses no tokens.
@@ -342,7 +348,7 @@ func (b *Bridge) listen(ctx context.Context) {
 			return
 		}
 		if err == nil {
-			b.drain(res.Body, message{}, &at)
+			_, _ = b.drain(res.Body, message{}, &at) // why it broke off makes no difference
 		}
 		select {
 		case <-b.spoke:

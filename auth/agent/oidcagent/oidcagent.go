@@ -119,7 +119,7 @@ func read(c net.Conn, whole func([]byte) bool) ([]byte, error) {
 // write writes a message at once, as clients want it.
 func write(c net.Conn, message []byte) {
 	c.SetWriteDeadline(time.Now().Add(patience))
-	c.Write(message) // a client that is gone needs no answer
+	_, _ = c.Write(message) // a client that is gone needs no answer
 }
 
 // keyText is the length of a public key in base64.

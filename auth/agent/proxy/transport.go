@@ -53,7 +53,7 @@ func NewTransport(agent Agent, account, program string, server *url.URL) *Transp
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body := newRecorder(r.Body)
 	fail := func(err error) (*http.Response, error) {
-		body.Close() // as an http.RoundTripper must
+		_ = body.Close() // as an http.RoundTripper must
 		return nil, err
 	}
 	if r.URL.Scheme != t.Server.Scheme || !strings.EqualFold(r.URL.Host, t.Server.Host) {
@@ -170,7 +170,7 @@ func (t *Transport) setVain(vain bool) {
 // discard reads what little an error says, so that the connection can be used
 // again.
 func discard(res *http.Response) {
-	io.CopyN(io.Discard, res.Body, 4<<10)
+	_, _ = io.CopyN(io.Discard, res.Body, 4<<10)
 	res.Body.Close()
 }
 
