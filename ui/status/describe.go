@@ -110,13 +110,13 @@ func Describe(s auth.Snapshot, now time.Time) View {
 // ourPrograms are the names of Curfew's own front ends in the list of takers.
 var ourPrograms = []string{"curfew-tray", "curfew-window"}
 
-// IsTool reports whether a program is a tool. One of our own, with which a person
+// isTool reports whether a program is a tool. One of our own, with which a person
 // copies a token, is none.
-func IsTool(program string) bool { return program != "" && !slices.Contains(ourPrograms, program) }
+func isTool(program string) bool { return program != "" && !slices.Contains(ourPrograms, program) }
 
 // tools are the tools that took tokens, the latest first.
 func tools(s auth.Snapshot) []auth.Taker {
-	return slices.DeleteFunc(slices.Clone(s.TookTokens), func(t auth.Taker) bool { return !IsTool(t.Program) || Clip(t.Program, nameRunes) == "" })
+	return slices.DeleteFunc(slices.Clone(s.TookTokens), func(t auth.Taker) bool { return !isTool(t.Program) || Clip(t.Program, nameRunes) == "" })
 }
 
 // lastUsed says when a tool took the last token. A sign-in does not count, nor

@@ -2,7 +2,6 @@ package window
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 	"time"
 
@@ -195,16 +194,14 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	p.next.say(tr("Next refresh: %s", words.NextRefresh))
 	v.show(p.tools, session && len(words.Takers) > 0)
 	p.takers.set(words.Takers)
-	v.show(p.first, session && !used(s, l.events))
+	v.show(p.first, session && !status.Used(s, l.events))
 	p.exec.say(status.ExecLine(s.Name))
 	v.show(p.history, session || len(l.events) > 0)
-	p.recent.set(withoutTokens(l.events, len(words.Takers) > 0), now)
-}
-
-// used reports whether a tool has taken a token, in this session or before.
-func used(s auth.Snapshot, events []auth.Event) bool {
-	return slices.ContainsFunc(s.TookTokens, func(t auth.Taker) bool { return status.IsTool(t.Program) }) ||
-		slices.ContainsFunc(events, func(e auth.Event) bool { return e.Kind == auth.EventToken && status.IsTool(e.Program) })
+	events := l.events
+	if len(words.Takers) > 0 { // they say it
+		events = status.WithoutTokens(events)
+	}
+	p.recent.set(events, now)
 }
 
 // head shows what is to be done first as a button, bright unless a sign-in is

@@ -10,66 +10,21 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
-	"curfew/auth"
 	"curfew/ui/status"
 )
 
-// track is what a runway shows: a session from its sign-in to its end. It is a
-// function of a snapshot and the account's events.
+// track is what a runway shows.
 type track struct {
-	start, end time.Time
-	now        time.Time
-	over       bool        // now is when it ended
-	spent      []time.Time // the refreshes, oldest first
-	until      time.Time   // the forecast's end, where that is not the last
+	status.Runway
 	color      fyne.ThemeColorName
-	flag, last string // words at until, and at the end
-}
-
-// runwayOf reads the runway of s from events; ok is false when s has no session.
-func runwayOf(s auth.Snapshot, events []auth.Event, now time.Time) (t track, ok bool) {
-	over := s.State == auth.Ended
-	if over && !s.SignedInAt.IsZero() { // of a session that has ended only what was spent is known
-		s.EndsAt = s.SignedInAt.Add(auth.BuiltIn.MaxAge)
-		if !s.EndedAt.IsZero() {
-			now = s.EndedAt.In(now.Location())
-		}
-	}
-	if s.SignedInAt.IsZero() || !s.EndsAt.After(s.SignedInAt) {
-		return track{}, false
-	}
-	t = track{start: s.SignedInAt, end: s.EndsAt, now: now, over: over}
-	if t.now.Before(t.start) {
-		t.now = t.start
-	}
-	if t.now.After(t.end) {
-		t.now = t.end
-	}
-	for _, e := range events {
-		// The log also holds the sessions before this one, and an event
-		// may be newer than the snapshot.
-		if e.Kind == auth.EventRefresh && e.Count > 0 && e.Count <= s.RefreshesUsed && !e.At.Before(t.start) && !e.At.After(t.now) {
-			t.spent = append(t.spent, e.At)
-		}
-	}
-	slices.SortFunc(t.spent, time.Time.Compare)
-	until := s.Forecast.EndsAt
-	if s.RefreshesLeft <= 0 {
-		until = s.AccessExpiresAt // there is no other token to come
-	} else if s.Forecast.HistoryDays < 1 {
-		until = time.Time{}
-	}
-	if !over && until.After(t.now) && until.Before(t.end) {
-		t.until = until
-	}
-	return t, true
+	flag, last string // words at Until, and at the end
 }
 
 func (t track) equal(u track) bool {
 	// Today's mark moves by a pixel in an hour or so: minutes are plenty.
-	t.now, u.now = t.now.Truncate(5*time.Minute), u.now.Truncate(5*time.Minute)
-	return slices.Equal(t.spent, u.spent) && t.start.Equal(u.start) && t.end.Equal(u.end) && t.now.Equal(u.now) && t.until.Equal(u.until) &&
-		t.over == u.over && t.color == u.color && t.flag == u.flag && t.last == u.last
+	t.Now, u.Now = t.Now.Truncate(5*time.Minute), u.Now.Truncate(5*time.Minute)
+	return slices.Equal(t.Spent, u.Spent) && t.Start.Equal(u.Start) && t.End.Equal(u.End) && t.Now.Equal(u.Now) && t.Until.Equal(u.Until) &&
+		t.Over == u.Over && t.color == u.color && t.flag == u.flag && t.last == u.last
 }
 
 // runway draws a track: a line from the sign-in to the last day, with a mark for
@@ -98,26 +53,26 @@ func (r *runway) CreateRenderer() fyne.WidgetRenderer {
 
 func (r *runway) draw(d *drawing, size fyne.Size) {
 	t := r.track
-	span := t.end.Sub(t.start).Seconds()
+	span := t.End.Sub(t.Start).Seconds()
 	if span <= 0 || size.Width < em(60) {
 		return
 	}
 	thick, mark, tall := em(6), em(9), em(22)
 	middle := size.Height / 2
-	x := func(at time.Time) float32 { return size.Width * float32(at.Sub(t.start).Seconds()/span) }
+	x := func(at time.Time) float32 { return size.Width * float32(at.Sub(t.Start).Seconds()/span) }
 	bar := func(from, to float32, c color.Color) {
 		d.rectangle(fyne.NewPos(from, middle-thick/2), fyne.NewSize(to-from, thick), c, thick/2)
 	}
-	today, until := x(t.now), size.Width
+	today, until := x(t.Now), size.Width
 	bar(0, size.Width, d.color(colorTrack))
-	if !t.until.IsZero() {
-		until = x(t.until)
+	if !t.Until.IsZero() {
+		until = x(t.Until)
 	}
-	if !t.over {
+	if !t.Over {
 		bar(max(0, today-thick), until, d.faint(t.color))
 	}
 	bar(0, today, d.color(t.color))
-	for _, at := range t.spent {
+	for _, at := range t.Spent {
 		c := canvas.NewCircle(d.color(colorCard))
 		c.StrokeColor, c.StrokeWidth = d.color(t.color), em(2.5)
 		c.Resize(fyne.NewSquareSize(mark))
@@ -128,7 +83,7 @@ func (r *runway) draw(d *drawing, size fyne.Size) {
 		d.rectangle(fyne.NewPos(min(max(0, at-1), size.Width-2), middle-tall/2), fyne.NewSize(2, tall), d.color(color), 0)
 	}
 	here := tr("today")
-	if t.over {
+	if t.Over {
 		here = tr("ended")
 	}
 	pole(today, colorInk)
@@ -154,13 +109,13 @@ func (r *runway) draw(d *drawing, size fyne.Size) {
 		return true
 	}
 	low := size.Height - em(17)
-	if !t.until.IsZero() && t.flag != "" {
+	if !t.Until.IsZero() && t.flag != "" {
 		pole(until, t.color)
 		label(t.flag, t.color, until, 0)
 	}
 	above := label(here, colorInk, today, 0)
 	label(t.last, colorDim, size.Width, low)
-	label(tr("signed in %s", status.Date(t.start.In(t.now.Location()))), colorDim, 0, low)
+	label(tr("signed in %s", status.Date(t.Start.In(t.Now.Location()))), colorDim, 0, low)
 	if !above {
 		label(here, colorInk, today, low)
 	}

@@ -397,6 +397,7 @@ func (f *field) checks(complaint func(text string) string) {
 }
 
 func (f *field) become(words string, color fyne.ThemeColorName) {
+	f.view.moved = f.view.moved || f.below.words != words // it may have more lines
 	f.below.set(words, color)
 	f.view.show(f.below, words != "")
 	f.root.Refresh() // it may be as high as before, and its hint no longer

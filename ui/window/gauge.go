@@ -52,10 +52,9 @@ func (h *hero) render(v *View, s auth.Snapshot, words status.View, events []auth
 	h.then.say(words.Outlook.Then)
 	v.show(h.until, words.Outlook.Until != "")
 	v.show(h.then, words.Outlook.Then != "")
-	r, ok := runwayOf(s, events, v.now)
+	r, ok := status.RunwayOf(s, events, v.now)
 	v.show(h.runway, ok)
-	r.color, r.flag, r.last = color, words.Outlook.Flag, words.Outlook.End
-	h.runway.set(r)
+	h.runway.set(track{r, color, words.Outlook.Flag, words.Outlook.End})
 }
 
 // countColor is the colour of a countdown: green refreshes and blue days, until

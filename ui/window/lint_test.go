@@ -423,8 +423,8 @@ func contradictions(s *screen) (faults []string) {
 		said = append(said, d.words)
 	}
 	for _, line := range a.recent.shown {
-		if strings.HasPrefix(line.words, "refreshed") {
-			said = append(said, line.words)
+		if strings.HasPrefix(line.Words, "refreshed") {
+			said = append(said, line.Words)
 			break // those before had more
 		}
 	}

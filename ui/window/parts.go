@@ -604,8 +604,8 @@ func buttons(objects ...*button) *fyne.Container {
 }
 
 // grid puts objects next to each other in columns of one width, at least this.
-func grid(least float32) *fyne.Container {
-	return container.New(&wrapLayout{gap: gapSmall, column: least})
+func grid(least float32, objects ...fyne.CanvasObject) *fyne.Container {
+	return container.New(&wrapLayout{gap: gapSmall, column: least}, objects...)
 }
 
 type wrapLayout struct {
@@ -630,6 +630,8 @@ func (l *wrapLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		if l.column > 0 {
 			n := max(1, math.Floor(float64((size.Width+l.gap)/(l.column+l.gap))))
 			m.Width = (size.Width+l.gap)/float32(n) - l.gap
+			o.Resize(fyne.NewSize(m.Width, o.Size().Height))
+			m.Height = o.MinSize().Height // which its width decides
 		}
 		if at.X > 0 && at.X+m.Width > size.Width+.5 {
 			at = fyne.NewPos(0, at.Y+tall+l.gap)
@@ -791,116 +793,33 @@ const margin = 16
 
 // newPage is a page of the right side: its head stays, its content scrolls.
 func (v *View) newPage(head, content fyne.CanvasObject) *fyne.Container {
-	// The painter of the test driver shifts an outline that begins exactly
-	// at the edge of a scroll's clip, and that of the screen cuts it: 2 keeps clear.
-	scroll := container.NewVScroll(container.New(paddings(2, 0, gapUsual, 0), container.New(columnLayout{}, content)))
-	v.heads = append(v.heads, head)
-	v.bodies = append(v.bodies, body{content, scroll})
-	return container.New(&stackLayout{gap: gapUsual, grow: []fyne.CanvasObject{scroll}},
-		container.New(columnLayout{}, head), scroll)
+	top, scroll := v.newBody(head, content)
+	return container.New(layout.NewBorderLayout(top, nil, nil, nil), top, scroll)
 }
 
 // newForm is a page with the buttons that end it at its foot, in sight all the
 // time. Its head is the last that Tab comes to.
-func (v *View) newForm(head, content fyne.CanvasObject, foot *fyne.Container) *fyne.Container {
-	page := v.newPage(head, content)
+func (v *View) newForm(head, content, foot fyne.CanvasObject) *fyne.Container {
 	v.heads = append(v.heads, foot)
-	page.Objects = []fyne.CanvasObject{page.Objects[1], container.New(columnLayout{}, container.New(paddings(0, 0, gapUsual, 0), foot)), page.Objects[0]}
-	page.Layout = headLast{page.Layout}
-	return page
+	top, scroll := v.newBody(head, content)
+	return container.New(layout.NewBorderLayout(top, foot, nil, nil), scroll, foot, top)
 }
+
+// newBody makes the parts of a page.
+func (v *View) newBody(head, content fyne.CanvasObject) (top *fyne.Container, scroll *container.Scroll) {
+	// The painter of the test driver shifts an outline that begins exactly
+	// at the edge of a scroll's clip, and that of the screen cuts it: 2 keeps clear.
+	scroll = container.NewVScroll(container.New(paddings(2, 0, gapUsual, 0), container.New(columnLayout{}, content)))
+	v.heads = append(v.heads, head)
+	v.bodies = append(v.bodies, body{content, scroll})
+	return container.New(columnLayout{}, container.New(paddings(0, 0, gapBorder, 0), head)), scroll
+}
+
+// gapBorder and the room that Fyne's border leaves are gapUsual.
+const gapBorder = gapUsual - 4
 
 // newFoot puts buttons at the trailing end of the foot of a form, after words.
 func newFoot(words fyne.CanvasObject, buttons ...fyne.CanvasObject) *fyne.Container {
-	return container.New(&asideLayout{gap: gapSmall, least: func() float32 { return em(190) }}, append([]fyne.CanvasObject{words}, buttons...)...)
-}
-
-// headLast lays out objects from above to below, the last of them first.
-type headLast struct{ of fyne.Layout }
-
-func (l headLast) MinSize(objects []fyne.CanvasObject) fyne.Size { return l.of.MinSize(objects) }
-
-func (l headLast) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	last := len(objects) - 1
-	l.of.Layout(append([]fyne.CanvasObject{objects[last]}, objects[:last]...), size)
-}
-
-// shares puts objects next to each other at the same width, or as near to that
-// as what they need allows; what is hidden leaves its width to the others.
-func shares(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
-	return container.New(sharesLayout(gap), objects...)
-}
-
-type sharesLayout float32
-
-func (gap sharesLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	var size fyne.Size
-	for i, o := range visible(objects) {
-		if i > 0 {
-			size.Width += float32(gap)
-		}
-		size.Width += o.MinSize().Width
-		size.Height = max(size.Height, o.MinSize().Height)
-	}
-	return size
-}
-
-func (gap sharesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	shown := visible(objects)
-	left, among := size.Width-float32(len(shown)-1)*float32(gap), float32(len(shown))
-	widths := make([]float32, len(shown))
-	for range shown { // whoever needs more than a share leaves less for the others
-		for i, o := range shown {
-			if least := o.MinSize().Width; widths[i] == 0 && least > left/among {
-				widths[i] = least
-				left, among = left-least, among-1
-			}
-		}
-	}
-	x := float32(0)
-	for i, o := range shown {
-		if widths[i] == 0 {
-			widths[i] = max(0, left/among)
-		}
-		o.Resize(fyne.NewSize(widths[i], size.Height))
-		o.Move(fyne.NewPos(x, 0))
-		x += widths[i] + float32(gap)
-	}
-}
-
-// stack puts objects above each other with gap between them; height that is
-// left over goes to the objects named in grow, in equal parts.
-type stackLayout struct {
-	gap  float32
-	grow []fyne.CanvasObject
-}
-
-func (l *stackLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	var size fyne.Size
-	for i, o := range visible(objects) {
-		m := o.MinSize()
-		if i > 0 {
-			size.Height += l.gap
-		}
-		size.Height += m.Height
-		size.Width = max(size.Width, m.Width)
-	}
-	return size
-}
-
-func (l *stackLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	left := max(0, size.Height-l.MinSize(objects).Height)
-	growing := float32(len(visible(l.grow)))
-	y := float32(0)
-	for _, o := range visible(objects) {
-		height := o.MinSize().Height
-		for _, g := range l.grow {
-			if g == o {
-				height += left / growing
-			}
-		}
-		o.Resize(fyne.NewSize(size.Width, height))
-		o.Move(fyne.NewPos(0, y))
-		y += height + l.gap
-	}
+	all := container.New(&asideLayout{gap: gapSmall, least: func() float32 { return em(190) }}, append([]fyne.CanvasObject{words}, buttons...)...)
+	return container.New(columnLayout{}, container.New(paddings(gapBorder, 0, gapUsual, 0), all))
 }

@@ -234,37 +234,6 @@ func TestRenderersCanBeReplaced(t *testing.T) {
 	}
 }
 
-func TestRunway(t *testing.T) {
-	s := spotify()
-	events := history(s)
-	events = append([]auth.Event{{At: s.SignedInAt.Add(-day), Kind: auth.EventRefresh, Count: 3}}, events...) // of the session before
-	events = append(events, auth.Event{At: ahead(time.Hour), Kind: auth.EventRefresh, Count: 7})              // of a clock set back
-	r, ok := runwayOf(s, events, noon)
-	if !ok || len(r.spent) != 6 || !r.until.Equal(s.Forecast.EndsAt) {
-		t.Fatalf("runway %+v, %v; want the six refreshes of this session and its forecast", r, ok)
-	}
-	s.Forecast.EndsAt = s.EndsAt
-	if r, _ = runwayOf(s, events, noon); !r.until.IsZero() {
-		t.Errorf("a flag at %v, though the days end first", r.until)
-	}
-	s.Forecast.EndsAt, s.Forecast.HistoryDays = ahead(day), .5
-	if r, _ = runwayOf(s, events, noon); !r.until.IsZero() {
-		t.Errorf("a flag at %v, from half a day of use", r.until)
-	}
-	for name, broken := range map[string]auth.Snapshot{
-		"no session": fresh(),
-		"backwards":  {SignedInAt: noon, EndsAt: ago(day), MaxRefreshes: 20},
-	} {
-		if _, ok := runwayOf(broken, nil, noon); ok {
-			t.Errorf("%s has a runway", name)
-		}
-	}
-	over := gitea()
-	if r, ok := runwayOf(over, history(over), ahead(90*day)); !ok || !r.over || !r.now.Equal(over.EndedAt) || !r.until.IsZero() {
-		t.Errorf("an ended session has now %v and a forecast until %v", r.now, r.until)
-	}
-}
-
 // TestRunwayStaysInsideItsCard draws sane and insane runways in every size.
 func TestRunwayStaysInsideItsCard(t *testing.T) {
 	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
@@ -277,12 +246,11 @@ func TestRunwayStaysInsideItsCard(t *testing.T) {
 	for _, s := range []auth.Snapshot{spotify(), entra(), gitea(), soon, late, begin} {
 		for _, width := range []float32{1, 120, 300, 1200} {
 			words := status.Describe(s, noon).Outlook
-			track, _ := runwayOf(s, history(s), noon)
-			track.color, track.flag, track.last = colorOK, words.Flag, words.End
+			way, _ := status.RunwayOf(s, history(s), noon)
 			r := newRunway()
 			size := fyne.NewSize(width, r.MinSize().Height)
 			r.Resize(size)
-			r.set(track)
+			r.set(track{way, colorOK, words.Flag, words.End})
 			for _, o := range test.WidgetRenderer(r).Objects() {
 				p, z := o.Position(), o.Position().Add(o.Size())
 				if p.X < -1 || p.Y < -1 || z.X > size.Width+1 || z.Y > size.Height+1 {
@@ -290,31 +258,6 @@ func TestRunwayStaysInsideItsCard(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestEventLines(t *testing.T) {
-	events := []auth.Event{
-		{At: ago(9 * day), Kind: auth.EventSignIn, Text: auth.Words("signed in as alice")},
-		{At: ago(2 * day), Kind: auth.EventError, Text: auth.Words("offline for 12 min")},
-		{At: ago(3 * time.Hour), Kind: auth.EventToken, Program: "curl", Text: auth.Words("token for curl")},
-		{At: ago(2 * time.Hour), Kind: auth.EventToken, Program: "curl", Text: auth.Words("token for curl")},
-		{At: ago(time.Hour), Kind: auth.EventToken, Program: "curl", Text: auth.Words("token for curl")},
-		{At: ago(50 * time.Minute), Kind: auth.EventRefresh, Program: "curl", Count: 6},
-		{At: ago(40 * time.Minute), Kind: auth.EventToken, Program: "gh", Text: auth.Words("token\nfor\x1b gh")},
-	}
-	want := []entryLine{
-		{"09:01", "token for gh", "for gh", colorInk},
-		{"08:51", "refreshed, 6 used for curl", "for curl", colorInk},
-		{"08:41", "token for curl, 3 times", "", colorInk},
-		{"Fri 09:41", "offline for 12 min", "", colorBad},
-		{"13 Nov 09:41", "signed in as alice", "", colorInk},
-	}
-	if got := eventLines(events, noon, 10); !slices.Equal(got, want) {
-		t.Errorf("got  %q\nwant %q", got, want)
-	}
-	if got := eventLines(events, noon, 2); !slices.Equal(got, want[:2]) {
-		t.Errorf("got %q, want the newest two", got)
 	}
 }
 

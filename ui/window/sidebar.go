@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -56,11 +57,11 @@ func newSidebar(v *View) *sidebar {
 			v.Select(v.snaps[at].Name)
 		}
 	}
-	s.bar = container.New(paddings(0, margin, 0, 2), rowOf(gapSmall, s.which, s.which, s.shortAdd, s.shortGear))
+	s.bar = container.New(paddings(0, margin, gapUsual, 2), rowOf(gapSmall, s.which, s.which, s.shortAdd, s.shortGear))
 	title := newLine("Curfew", theme.SizeNameSubHeadingText, colorInk).strong()
-	head := container.New(paddings(0, gapSmall, 0, gapSmall), column(gapSmall, rowOf(0, title, title, s.settings), s.find))
-	inside := container.New(&stackLayout{gap: gapSmall, grow: []fyne.CanvasObject{s.list.scroll}},
-		head, s.list.scroll, container.New(paddings(0, gapSmall, 0, 2), s.add))
+	head := container.New(paddings(0, gapSmall, 4, gapSmall), column(gapSmall, rowOf(0, title, title, s.settings), s.find))
+	foot := container.New(paddings(4, gapSmall, 0, 2), s.add)
+	inside := container.New(layout.NewBorderLayout(head, foot, nil, nil), head, s.list.scroll, foot)
 	s.root = newPanel(colorSide, "", 0, container.New(paddings(gapSmall, 4, gapUsual, gapSmall), inside))
 	return s
 }

@@ -254,9 +254,8 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	for _, f := range []*fact{p.lived, p.spent, p.took} {
 		v.show(f.root, f.value.words != "")
 	}
-	track, ok := runwayOf(s, v.local(s.Name).events, v.now)
+	r, ok := status.RunwayOf(s, v.local(s.Name).events, v.now)
 	ok = ok && s.Reason != auth.ByToken // of some hours it shows nothing
 	v.show(p.runway, ok)
-	track.color = colorDim // it is the past
-	p.runway.set(track)
+	p.runway.set(track{Runway: r, color: colorDim}) // it is the past
 }

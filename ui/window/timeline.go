@@ -26,14 +26,7 @@ type timeline struct {
 	root  *fyne.Container
 	most  int
 	empty *text
-	shown []entryLine
-}
-
-// entryLine is one line of a timeline.
-type entryLine struct {
-	stamp, words string
-	tail         string // what of words stays in one piece
-	color        fyne.ThemeColorName
+	shown []status.Entry
 }
 
 func newTimeline(v *View, most int) *timeline {
@@ -44,7 +37,7 @@ func newTimeline(v *View, most int) *timeline {
 
 // set shows events, which are oldest first.
 func (t *timeline) set(events []auth.Event, now time.Time) {
-	lines := eventLines(events, now, t.most)
+	lines := status.History(events, now, t.most)
 	if slices.Equal(lines, t.shown) {
 		return
 	}
@@ -53,47 +46,21 @@ func (t *timeline) set(events []auth.Event, now time.Time) {
 	var stamps []*text
 	width := float32(0) // of the widest stamp: the words get the rest
 	for _, l := range lines {
-		stamp := newLine(l.stamp, sizeSmall, colorDim)
+		stamp := newLine(l.Stamp, sizeSmall, colorDim)
 		stamps, width = append(stamps, stamp), max(width, stamp.natural()+1)
 	}
 	for i, l := range lines {
-		words := newPara(l.words, sizeSmall, l.color).tied(l.tail)
+		color := colorInk
+		if l.Bad {
+			color = colorBad
+		}
+		words := newPara(l.Words, sizeSmall, color).tied(l.Tail)
 		t.root.Add(aligned(top, rowOf(12, words, container.New(fixedWidth(width), stamps[i]), words)))
 	}
 	if len(lines) == 0 {
 		t.root.Add(t.empty)
 	}
 	t.root.Refresh()
-}
-
-// eventLines puts the newest events into words, newest first. The tokens
-// that one program took in a row are one line.
-func eventLines(events []auth.Event, now time.Time, most int) []entryLine {
-	var lines []entryLine
-	for i := len(events) - 1; i >= 0 && len(lines) < most; i-- {
-		e, times := events[i], 1
-		for ; e.Kind == auth.EventToken && i > 0 && events[i-1].Kind == auth.EventToken && events[i-1].Program == e.Program; i-- {
-			times++
-		}
-		words, tail := status.Event(e)
-		if times > 1 {
-			words, tail = tr("%s, %d times", words, times), ""
-		}
-		color := colorInk
-		if e.Kind == auth.EventError {
-			color = colorBad
-		}
-		lines = append(lines, entryLine{status.Stamp(e.At, now), words, tail, color})
-	}
-	return lines
-}
-
-// withoutTokens leaves out the tokens handed out, where they are told elsewhere.
-func withoutTokens(events []auth.Event, yes bool) []auth.Event {
-	if !yes {
-		return events
-	}
-	return slices.DeleteFunc(slices.Clone(events), func(e auth.Event) bool { return e.Kind == auth.EventToken })
 }
 
 // takerList is which programs took tokens, and when the last.

@@ -25,6 +25,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 
 	"curfew/auth"
@@ -183,9 +184,9 @@ func (v *View) build() {
 	v.settings = newSettingsPage(v)
 	v.log = newLogPage(v)
 	v.pages = container.NewStack(v.account.root, v.waiting, v.add.root, v.edits.root, v.settings.root, v.log.root)
-	body := &stackLayout{gap: gapUsual, grow: []fyne.CanvasObject{v.pages}}
-	v.linkRoom = container.New(columnLayout{}, v.link.root)
-	right := container.New(paddings(gapUsual, gapSmall, gapSmall, gapUsual), container.New(body, v.side.bar, v.linkRoom, v.pages))
+	v.linkRoom = container.New(columnLayout{}, container.New(paddings(0, 0, gapUsual, 0), v.link.root))
+	above := column(0, v.side.bar, v.linkRoom)
+	right := container.New(paddings(gapBorder, gapSmall, gapSmall, gapUsual), container.New(layout.NewBorderLayout(above, nil, nil, nil), above, v.pages))
 	v.root.Layout = sidesLayout{v.side.bar}
 	v.root.Objects = []fyne.CanvasObject{right, v.side.root, newRule()} // the first Tab goes to what is to be done
 	v.moved = true
