@@ -604,13 +604,19 @@ func buttons(objects ...*button) *fyne.Container {
 }
 
 // grid puts objects next to each other in columns of one width, at least this.
-func grid(least float32, objects ...fyne.CanvasObject) *fyne.Container {
-	return container.New(&wrapLayout{gap: gapSmall, column: least}, objects...)
+func grid(least float32) *fyne.Container {
+	return container.New(&wrapLayout{gap: gapSmall, column: least, most: math.MaxInt})
+}
+
+// shares is a grid of one row, where there is room for it.
+func shares(least float32, objects ...fyne.CanvasObject) *fyne.Container {
+	return container.New(&wrapLayout{gap: 14, column: least, most: len(objects)}, objects...)
 }
 
 type wrapLayout struct {
 	gap    float32
 	column float32 // the least width of a column; 0: each object has the width it needs
+	most   int     // columns
 	height float32 // at the last layout
 }
 
@@ -628,7 +634,7 @@ func (l *wrapLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	for _, o := range visible(objects) {
 		m := o.MinSize()
 		if l.column > 0 {
-			n := max(1, math.Floor(float64((size.Width+l.gap)/(l.column+l.gap))))
+			n := min(l.most, max(1, int((size.Width+l.gap)/(l.column+l.gap))))
 			m.Width = (size.Width+l.gap)/float32(n) - l.gap
 			o.Resize(fyne.NewSize(m.Width, o.Size().Height))
 			m.Height = o.MinSize().Height // which its width decides

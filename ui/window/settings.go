@@ -272,7 +272,7 @@ func newLimitSettings(v *View, page *settingsPage) *limitSettings {
 	})
 	l.section = newSection(v, newHeading(tr("How long a session may live")),
 		newPara(tr("For every account. Limits can be made tighter than those built in, never looser."), theme.SizeNameCaptionText, colorDim),
-		grid(em(160), l.age.root, l.refreshes.root, l.idle.root), l.meaning, l.over, l.spent, buttons(l.save, l.builtIn))
+		shares(em(100), l.age.root, l.refreshes.root, l.idle.root), l.meaning, l.over, l.spent, buttons(l.save, l.builtIn))
 	return l
 }
 
@@ -438,7 +438,7 @@ func newDesktopSettings(v *View) *desktopSettings {
 		return column(4, newLine(words, sizeSmall, colorInk).strong(), c)
 	}
 	d.section = newSection(v, newHeading(tr("On this desktop")), d.login,
-		grid(em(240), under(tr("Colours"), d.appearance), under(tr("Language"), d.language)))
+		shares(em(150), under(tr("Colours"), d.appearance), under(tr("Language"), d.language)))
 	return d
 }
 
