@@ -385,6 +385,75 @@ func TestDesktopMouse(t *testing.T) {
 	}
 }
 
+// inTerminal runs curfew from a shell in a terminal. It returns what both said,
+// and the exit code, when that has ended.
+func (p *player) inTerminal(t *testing.T, args string) <-chan string {
+	cmd := exec.CommandContext(t.Context(), "script", "-qec", fmt.Sprintf("bash -c '%s %s; echo exit code $?'", p.program("curfew"), args), "/dev/null")
+	cmd.Env, cmd.Dir = p.env, p.dir
+	said := make(chan string, 1)
+	go func() { // ends with cmd
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			out = fmt.Append(out, err)
+		}
+		said <- string(out)
+	}()
+	return said
+}
+
+// TestDesktopConsent: a program in a terminal asks for a token, and a person
+// answers in the menu with the mouse.
+func TestDesktopConsent(t *testing.T) {
+	p := sitDown(t, authserver.Config{})
+	ctx := t.Context()
+	account := p.account()
+	account.Consent = auth.ConsentAsk
+	check(t, p.client.Put(ctx, account))
+	check(t, p.startTray())
+	awaitIcon(t, p, "consent-icon")
+	p.click(t, demoAccount, "Sign in")
+	check(t, p.visit(ctx))
+	awaitAccount(t, p, "a session", func(s auth.Snapshot) bool { return s.State == auth.Active })
+
+	const question = "bash wants a token of demo"
+	asks := func(s auth.Snapshot) bool { return len(s.Asks) == 1 }
+	answer := func(label, want, code string) {
+		t.Helper()
+		said := p.inTerminal(t, "token demo")
+		s := awaitAccount(t, p, "a question", asks)
+		if who := s.Asks[0].Caller; !strings.HasSuffix(who.Parents[0], "/bash") || !strings.HasPrefix(who.Terminal, "pts/") {
+			t.Errorf("it asks about %+v", who)
+		}
+		if _, err := p.see(ctx, "consent-"+strings.ToLower(strings.Fields(label)[0]), p.desktop.screen); err != nil {
+			t.Error(err)
+		}
+		p.click(t, question, label)
+		if got := <-said; !strings.Contains(got, want) || !strings.Contains(got, "exit code "+code) {
+			t.Errorf("after %s the terminal says %s", label, got)
+		}
+	}
+	forget := func() {
+		t.Helper()
+		s := awaitAccount(t, p, "an answer", func(s auth.Snapshot) bool { return len(s.Permits) == 1 && len(s.Asks) == 0 })
+		check(t, p.client.Revoke(ctx, demoAccount, s.Permits[0].ID))
+	}
+	answer("Deny", "bash may not have tokens of demo", "5")
+	forget()
+	answer("Allow for 12 h", "eyJ", "0")
+	forget() // the terminal is closed anyway
+	answer("Always for bash", "eyJ", "0")
+	if got := <-p.inTerminal(t, "token demo"); !strings.Contains(got, "eyJ") { // another terminal, and no question
+		t.Errorf("the second time the terminal says %s", got)
+	}
+	forget()
+	again := p.inTerminal(t, "token demo")
+	awaitAccount(t, p, "a question after that was taken back", asks)
+	p.click(t, question, "Deny")
+	if got := <-again; !strings.Contains(got, "exit code 5") {
+		t.Errorf("taken back: the terminal says %s", got)
+	}
+}
+
 // TestDesktopMenu holds menus open for more than a minute. Meanwhile a token is
 // served, a refresh spent and an account added.
 func TestDesktopMenu(t *testing.T) {
