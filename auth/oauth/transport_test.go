@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -349,6 +350,7 @@ func hugeAnswers(t *testing.T) {
 	z.Write([]byte(`"}`))
 	z.Close()
 	var written atomic.Int64
+	chunk := bytes.Repeat([]byte(" "), 1<<20)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if r.URL.Path == "/bomb" {
@@ -357,7 +359,7 @@ func hugeAnswers(t *testing.T) {
 			return
 		}
 		for range 1 << 10 { // a gigabyte, if nobody stops it
-			n, err := w.Write(bytes.Repeat([]byte(" "), 1<<20))
+			n, err := w.Write(chunk)
 			written.Add(int64(n))
 			if err != nil {
 				return
@@ -365,6 +367,9 @@ func hugeAnswers(t *testing.T) {
 		}
 	}))
 	defer s.Close()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
 	for _, transport := range []http.RoundTripper{nil, &http.Transport{}} { // the latter unpacks gzip automatically
 		for _, path := range []string{"/endless", "/bomb"} {
 			_, err := plainClient(t, s.URL+path, transport).Refresh(t.Context(), auth.NewSecret("rt"), Origin{})
@@ -372,6 +377,10 @@ func hugeAnswers(t *testing.T) {
 				t.Errorf("%s: %v", path, err)
 			}
 		}
+	}
+	runtime.ReadMemStats(&after) // without a collection in between
+	if grown := int64(after.TotalAlloc) - int64(before.TotalAlloc); grown > 8<<20 {
+		t.Errorf("the four answers cost %d KB", grown>>10)
 	}
 	if got := written.Load(); got > 64<<20 {
 		t.Errorf("the server could send %d MB", got>>20)
