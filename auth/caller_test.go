@@ -31,3 +31,22 @@ func TestCallerName(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+func TestSubject(t *testing.T) {
+	for _, test := range []struct {
+		want string
+		Caller
+	}{
+		{"/usr/bin/curl", Caller{Claimed: "git", Executable: "/usr/bin/curl", Parents: []string{"/usr/bin/bash"}}},
+		{"/usr/bin/git", Caller{Claimed: "x", Executable: "/usr/bin/curfew", Parents: []string{"/usr/bin/git", "/usr/bin/bash"}}},
+		{"/opt/claude", Caller{Claimed: "mcp a.example", Executable: "/usr/bin/curfew-proxy", Parents: []string{"/opt/claude"}}},
+		{"/usr/bin/curfew-proxy", Caller{Claimed: "oidc-agent: x", Executable: "/usr/bin/curfew-proxy"}},
+		{"/usr/bin/git in podman-1", Caller{Executable: "/usr/bin/git", Container: "podman-1"}},
+		{"git", Caller{Claimed: "git"}},
+		{"", Caller{}},
+	} {
+		if got := test.Caller.Subject(); got != test.want {
+			t.Errorf("%+v: %q, want %q", test.Caller, got, test.want)
+		}
+	}
+}

@@ -35,10 +35,10 @@ type Permit struct {
 }
 
 // Subject is whom a [Permit] is for: the program that connected, or what started
-// the command line.
+// the program of ours that did.
 func (c Caller) Subject() string {
 	path := c.Executable
-	if c.IsCommandLine() && len(c.Parents) > 0 {
+	if c.speaks() && len(c.Parents) > 0 {
 		path = c.Parents[0]
 	}
 	switch {

@@ -74,14 +74,30 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// TestEnded: the number of a process that has ended may be another's now, so
-// nothing is proven.
+// TestEnded: nothing is proven of a process that has ended, even if another one
+// has its number now.
 func TestEnded(t *testing.T) {
+	var another *exec.Cmd
 	got := call(t, func(c *exec.Cmd) {
 		c.Process.Kill()
 		c.Wait()
+		if os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, c.Process.Pid-1), 0) != nil {
+			t.Log("only root can give the number away")
+			return
+		}
+		another = exec.CommandContext(t.Context(), "sleep", "60")
+		if err := another.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if another.Process.Pid != c.Process.Pid {
+			t.Log("somebody else was faster")
+		}
 	}, self(t))
-	if got.Executable != "" || got.Parents != nil {
+	if another != nil {
+		another.Process.Kill()
+		another.Wait()
+	}
+	if got.Executable != "" || got.Parents != nil || got.Terminal != "" {
 		t.Errorf("%+v", got)
 	}
 }

@@ -300,11 +300,12 @@ func TestProofs(t *testing.T) {
 	}
 }
 
-// TestStream: each event arrives when it is sent, not at the end.
+// TestStream: each part arrives when it is sent, not at the end, even if the
+// length is known before.
 func TestStream(t *testing.T) {
 	next := make(chan bool)
 	_, base, _ := start(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
+		w.Header().Set("Content-Length", fmt.Sprint(3*len("data: 0\n\n")))
 		for n := range 3 {
 			fmt.Fprintf(w, "data: %d\n\n", n)
 			http.NewResponseController(w).Flush()
