@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,11 +19,13 @@ import (
 
 // engine has one account, whose tokens live for 15 minutes.
 type engine struct {
-	s       auth.Snapshot
 	changes chan []auth.Snapshot
-	asked   int
-	tokens  int
-	err     error
+
+	mu     sync.Mutex // for what follows; a test holds it, but in pass
+	s      auth.Snapshot
+	asked  int
+	tokens int
+	err    error
 }
 
 const life = 15 * time.Minute
@@ -44,10 +47,20 @@ func (e *engine) signIn() {
 
 func (e *engine) publish() {
 	e.changes <- []auth.Snapshot{e.s}
+	e.pass(0)
+}
+
+// pass lets d pass, and whatever happens meanwhile.
+func (e *engine) pass(d time.Duration) {
+	e.mu.Unlock()
+	time.Sleep(d)
 	synctest.Wait()
+	e.mu.Lock()
 }
 
 func (e *engine) Token(_ context.Context, _ string, r auth.TokenRequest) (auth.Token, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.asked++
 	if time.Until(e.s.AccessExpiresAt) < r.MinValid {
 		if e.err != nil {
@@ -76,13 +89,17 @@ func play(t *testing.T, f func(t *testing.T, e *engine, k *Keeper, stop func()))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- k.Run(ctx) }()
+		e.mu.Lock()
 		f(t, e, k, func() {
+			e.mu.Unlock()
+			defer e.mu.Lock()
 			cancel()
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
 			done <- nil
 		})
+		e.mu.Unlock()
 		cancel()
 		<-done
 	})
@@ -112,8 +129,7 @@ func TestKept(t *testing.T) {
 			t.Errorf("the mode is %v, %v", fi.Mode(), err)
 		}
 		for range 24 * 60 {
-			time.Sleep(time.Minute)
-			synctest.Wait()
+			e.pass(time.Minute)
 			holds(t, e.s.TokenFile, fmt.Sprint("token-", e.tokens))
 			if time.Until(e.s.AccessExpiresAt) < time.Minute {
 				t.Fatalf("a token that lives for another %v", time.Until(e.s.AccessExpiresAt))
@@ -125,15 +141,13 @@ func TestKept(t *testing.T) {
 
 		// Without a network the file goes when its token does, and comes back.
 		e.err = errors.New("offline")
-		time.Sleep(life + time.Minute)
-		synctest.Wait()
+		e.pass(life + time.Minute)
 		holds(t, e.s.TokenFile, "")
 		if p := k.Problems(); len(p) != 1 || p[0] != "work: offline" {
 			t.Errorf("problems: %q", p)
 		}
 		e.err = nil
-		time.Sleep(3 * time.Minute)
-		synctest.Wait()
+		e.pass(3 * time.Minute)
 		holds(t, e.s.TokenFile, fmt.Sprint("token-", e.tokens))
 		if p := k.Problems(); len(p) != 0 {
 			t.Errorf("problems: %q", p)
@@ -155,7 +169,7 @@ func TestKept(t *testing.T) {
 
 		// It goes with its account.
 		e.changes <- nil
-		synctest.Wait()
+		e.pass(0)
 		holds(t, e.s.TokenFile, "")
 		holds(t, e.s.IDTokenFile, "")
 		e.publish()
@@ -178,8 +192,7 @@ func TestPaused(t *testing.T) {
 		e.signIn()
 		e.publish()
 		holds(t, e.s.TokenFile, "token-1")
-		time.Sleep(life + time.Hour)
-		synctest.Wait()
+		e.pass(life + time.Hour)
 		holds(t, e.s.TokenFile, "")
 		if e.tokens != 1 {
 			t.Errorf("%d tokens", e.tokens)
