@@ -32,8 +32,9 @@ type Client struct {
 	read time.Time  // when it was read
 	keys keyCache
 
-	nonce string // for the next proof
-	binds bool   // the server binds access tokens too, which no tool expects
+	nonce  string // for the next proof
+	binds  bool   // the server binds access tokens too, which no tool expects
+	pushes bool   // the server wants this client's requests beforehand
 }
 
 // checkAddresses refuses addresses that no request may go to.

@@ -54,6 +54,40 @@ func TestSecondRound(t *testing.T) {
 			t.Errorf("%+v, %v", got, s.requests)
 		}
 	})
+	t.Run("beforehand", func(t *testing.T) { // as Keycloak, where only some clients must
+		for _, takes := range []bool{true, false} {
+			s := startServer(t)
+			var pushed url.Values
+			s.metadata = func(doc map[string]any) { doc["pushed_authorization_request_endpoint"] = s.URL + "/par" }
+			s.handle["/par"] = func(w http.ResponseWriter, r *http.Request) {
+				r.ParseForm()
+				if pushed = r.PostForm; !takes {
+					writeJSON(w, 401, map[string]any{"error": "invalid_client"})
+					return
+				}
+				writeJSON(w, 201, map[string]any{"request_uri": "urn:x:1", "expires_in": 60})
+			}
+			s.handle["/authorize"] = func(w http.ResponseWriter, r *http.Request) {
+				q, answer := r.URL.Query(), url.Values{"iss": {s.URL}}
+				if q.Get("request_uri") != "urn:x:1" {
+					answer.Set("error", "invalid_request")
+				} else {
+					q = pushed
+					s.codes["c"] = pushed
+					answer.Set("code", "c")
+				}
+				answer.Set("state", q.Get("state"))
+				http.Redirect(w, r, q.Get("redirect_uri")+"?"+answer.Encode(), http.StatusSeeOther)
+			}
+			c := s.client(t, nil)
+			for range 2 {
+				got, _ := signIn(t, c, SignInOptions{})
+				if (got.err == nil) != takes || !takes && classOf(got.err) != HeldBack {
+					t.Errorf("taken %v: %v", takes, got.err)
+				}
+			}
+		}
+	})
 	t.Run("once only", func(t *testing.T) {
 		s := startServer(t)
 		s.answer = withoutToken

@@ -51,6 +51,7 @@ type Flow struct {
 	verifier    auth.Secret
 	nonce       auth.Secret // zero without OpenID Connect
 	key         dpop.Key    // zero: the tokens are not bound
+	again       bool        // the server has been asked once more for what was missing
 	deadline    time.Time
 	listeners   []net.Listener
 	receiver    *receiver
@@ -120,7 +121,10 @@ func (f *Flow) ask(ctx context.Context, state auth.Secret, offline, without bool
 		scopes = slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == offlineAccess })
 	}
 	address := c.authorizationURL(f, state, scopes, offline)
-	if m.pushedOnly {
+	c.mu.Lock()
+	pushes := c.pushes || m.pushedOnly
+	c.mu.Unlock()
+	if pushes {
 		var failed *Error
 		if address, failed = c.push(ctx, m, address); failed != nil {
 			return failed
@@ -257,8 +261,8 @@ func (f *Flow) Wait(ctx context.Context, exchanging func()) (Grant, error) {
 	return grant, err
 }
 
-// rounds waits for what the browser brings. A second round asks for what the
-// first did not bring, in the same tab.
+// rounds waits for what the browser brings. Another round asks for what the one
+// before did not bring, in the same tab.
 func (f *Flow) rounds(ctx context.Context, timeout <-chan time.Time, exchanging func()) (Grant, error) {
 	for first := true; ; first = false {
 		now := f.receiver.round.Load()
@@ -268,7 +272,7 @@ func (f *Flow) rounds(ctx context.Context, timeout <-chan time.Time, exchanging 
 				exchanging()
 			}
 			grant, err := f.finish(ctx, values)
-			if !first || !f.another(ctx, grant, err) {
+			if !f.another(ctx, grant, err) {
 				return grant, err
 			}
 			now.end(pages.Page{}, f.receiver.doorstep.address())
@@ -285,7 +289,8 @@ func (f *Flow) rounds(ctx context.Context, timeout <-chan time.Time, exchanging 
 // another starts the second round where it may help: the server does not know
 // the scope offline_access, or it gave no refresh token though one was wanted, or
 // it bound the access token to a key, which nobody asked for. What it gave then
-// is worth nothing to anybody without that key, which is dropped.
+// is worth nothing to anybody without that key, which is dropped. Or it wants the
+// requests of this client beforehand, which its metadata do not say.
 // To ask for consent from the start would annoy where it was given before, and
 // some servers then want an administrator.
 func (f *Flow) another(ctx context.Context, grant Grant, err error) bool {
@@ -294,19 +299,24 @@ func (f *Flow) another(ctx context.Context, grant Grant, err error) bool {
 	without := refused && e.Code == "invalid_scope" && slices.Contains(c.scopes(f.meta), offlineAccess)
 	missing := err == nil && grant.RefreshToken.IsZero() && !f.nonce.IsZero() && slices.Contains(c.wantedScopes(), offlineAccess)
 	bound := c.config.DPoP == "" && !f.key.IsZero() && (err == nil && grant.TokenType == dpop.TokenType || refused && e.Code == "invalid_dpop_proof")
-	if !without && !missing && !bound {
+	push := refused && e.Code == "invalid_request" && e.Status == 0 && f.meta.pushed != "" && !f.meta.pushedOnly // RFC 9126 section 6
+	c.mu.Lock()
+	push = push && !c.pushes // once, and it does not count as another round
+	again := push || !f.again && (without || missing || bound)
+	f.again = f.again || again && !push
+	c.binds, c.pushes = c.binds || bound, c.pushes || push
+	c.mu.Unlock()
+	if !again {
 		return false
-	}
-	if bound {
-		c.mu.Lock()
-		c.binds = true
-		c.mu.Unlock()
 	}
 	state := auth.NewSecret(rand.Text())
 	if failed := f.ask(ctx, state, without || missing, without); failed != nil {
+		c.mu.Lock()
+		c.pushes = c.pushes && !push
+		c.mu.Unlock()
 		return false
 	}
-	c.log.Info("asking the server once more", "without offline_access", without, "for a refresh token", missing, "for tokens without a key", bound)
+	c.log.Info("asking the server once more", "without offline_access", without, "for a refresh token", missing, "for tokens without a key", bound, "beforehand", push)
 	f.receiver.begin(state)
 	return true
 }

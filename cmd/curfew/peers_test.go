@@ -620,6 +620,7 @@ func realPeers(t *testing.T, keep func(*road)) {
 		{"secret in the body", nil, nil, map[string]string{"DPoP": "", "device": ""}},
 		{"private key", nil, []string{"--client-auth", "private_key_jwt"}, map[string]string{"DPoP": "", "device": ""}},
 		{"PAR only", nil, nil, map[string]string{"PAR": "", "DPoP": "", "device": ""}},
+		{"PAR for this client", nil, nil, map[string]string{"PAR": "", "DPoP": "", "device": ""}},
 		{"DPoP only", nil, []string{"--dpop", "always"}, map[string]string{"DPoP": "", "device": ""}},
 		{"tokens kept", nil, nil, map[string]string{"DPoP": "", "device": "", "dead token": "it never replaces one"}},
 		{"EdDSA", nil, nil, map[string]string{"DPoP": "", "device": ""}},

@@ -1,7 +1,7 @@
-// A certified authorization server as a peer of the tests, in ten configurations
-// on ten free ports of 127.0.0.1. It prints their issuers and clients as one line
-// of JSON when it is ready. Its own interaction pages take any name and password.
-// TTL is how many seconds access tokens live.
+// A certified authorization server as a peer of the tests, in eleven
+// configurations, each on a free port of 127.0.0.1. It prints their issuers and
+// clients as one line of JSON when it is ready. Its own interaction pages take any
+// name and password. TTL is how many seconds access tokens live.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { generateKeyPairSync } from 'node:crypto';
@@ -33,6 +33,7 @@ const configurations = {
   'secret in the body': { client: { token_endpoint_auth_method: 'client_secret_post', client_secret: secret } },
   'private key': { client: { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [pair.publicKey.export({ format: 'jwk' })] } } },
   'PAR only': { features: { pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: true } } },
+  'PAR for this client': { client: { require_pushed_authorization_requests: true } },
   'DPoP only': { client: { dpop_bound_access_tokens: true } },
   'tokens kept': { rest: { rotateRefreshToken: false } },
   'EdDSA': { client: { id_token_signed_response_alg: 'EdDSA' } },
