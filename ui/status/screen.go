@@ -7,8 +7,8 @@ import (
 	"curfew/auth"
 )
 
-// buttons has, for a hint that ends in a command, what somebody does who looks
-// at a window or a menu. Hints about a terminal stay as they are.
+// buttons has, for a hint that names a command or config.toml, what somebody does who
+// looks at a window or a menu. Hints about a terminal stay as they are.
 var buttons = map[string]string{
 	"hint_login":           "do_sign_in",
 	"hint_login_again":     "do_sign_in",
@@ -22,6 +22,11 @@ var buttons = map[string]string{
 	"hint_add_account":     "do_add_account",
 	"hint_add_there":       "do_add_account",
 	"hint_providers":       "do_edit",
+	"hint_check_issuer":    "do_check_issuer",
+	"hint_check_redirect":  "do_check_redirect",
+	"hint_check_secret":    "do_check_secret",
+	"hint_check_scopes":    "do_check_scopes",
+	"hint_set_lifetime":    "do_set_lifetime",
 	"hint_client_secret":   "do_client_secret",
 	"hint_unlock":          "do_unlock",
 	"hint_keychain_new":    "do_keychain_new",
