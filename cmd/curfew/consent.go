@@ -89,7 +89,7 @@ func (p *program) listConsent(s auth.Snapshot) error {
 	}
 	if s.Consent != auth.ConsentAsk {
 		p.note("%s gives tokens to all of your programs", s.Name)
-		p.hint("to be asked first, set consent = \"ask\" in [account.%s] of config.toml, and run curfew agent again", s.Name)
+		p.hint("to be asked first, set consent = \"ask\" in [account.%s] of config.toml, then restart the agent", s.Name)
 	}
 	t := p.page().Table()
 	for _, a := range s.Asks {
