@@ -1,6 +1,14 @@
 // What Wine lacks for these programs, as one library with two names.
 //
-// As bcryptprimitives.dll: the random numbers that Go starts with.
+// As bcryptprimitives.dll: the random numbers that Go starts with. Every program of
+// Go loads it, so it also corrects two system calls of Wine 8.
+//
+//   - Go deletes files by FileDispositionInformationEx, and falls back on the older way
+//     where Windows answers "invalid class". Wine answers "not implemented", so
+//     os.RemoveAll and os.Root failed on every file.
+//   - The first instance of a pipe, made without a right to read or write, accepts
+//     nobody on Windows. go-winio relies on that. On Wine it accepts the first
+//     client, and nobody ever answers.
 //
 // As curfew-toasts.dll: the parts of Windows' notification service that the tray
 // uses. It writes each call to the file in CURFEW_TOASTS. It clicks the button of
@@ -13,6 +21,53 @@
 
 BOOLEAN NTAPI SystemFunction036(void *, ULONG);
 __declspec(dllexport) BOOL WINAPI ProcessPrng(BYTE *to, SIZE_T n) { return SystemFunction036(to, (ULONG)n); }
+
+typedef struct _OBJECT_ATTRIBUTES OBJECT_ATTRIBUTES;
+NTSTATUS NTAPI NtOpenFile(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, void *, ULONG, ULONG);
+
+static NTSTATUS (NTAPI *set_information)(HANDLE, void *, void *, ULONG, ULONG);
+static NTSTATUS NTAPI set_known_information(HANDLE file, void *status, void *from, ULONG n, ULONG class)
+{
+	return class == 64 ? (NTSTATUS)0xC0000003 /* STATUS_INVALID_INFO_CLASS */ : set_information(file, status, from, n, class);
+}
+
+static NTSTATUS (NTAPI *create_pipe)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, void *, ULONG, ULONG, ULONG, ULONG, ULONG, ULONG, ULONG, ULONG, ULONG, void *);
+static NTSTATUS NTAPI create_closed_pipe(HANDLE *pipe, ACCESS_MASK access, OBJECT_ATTRIBUTES *name, void *status, ULONG sharing, ULONG disposition,
+	ULONG options, ULONG type, ULONG mode, ULONG completion, ULONG max, ULONG in, ULONG out, void *timeout)
+{
+	ULONG_PTR ignored[2];
+	HANDLE client;
+	NTSTATUS s = create_pipe(pipe, access, name, status, sharing, disposition, options, type, mode, completion, max, in, out, timeout);
+	if (!s && access == SYNCHRONIZE && !NtOpenFile(&client, SYNCHRONIZE, name, ignored, sharing, 0)) CloseHandle(client);
+	return s;
+}
+
+// instead makes ntdll call something else, and returns what it called. That is a
+// stub of Wine which runs at any address.
+static void *instead(const char *name, void *call)
+{
+	static const BYTE stub[] = {0x4C, 0x8B, 0xD1, 0xB8}; // mov r10, rcx; mov eax, ...
+	BYTE jump[12] = {0x48, 0xB8, [10] = 0xFF, 0xE0}; // mov rax, ...; jmp rax
+	BYTE *at = (BYTE *)GetProcAddress(GetModuleHandleA("ntdll.dll"), name);
+	void *copy = VirtualAlloc(NULL, 32, MEM_COMMIT | MEM_RESERVE, PAGE_EXECUTE_READWRITE);
+	DWORD before;
+	if (memcmp(at, stub, sizeof stub)) abort();
+	memcpy(copy, at, 32);
+	memcpy(jump + 2, &call, sizeof call);
+	VirtualProtect(at, 32, PAGE_EXECUTE_READWRITE, &before);
+	memcpy(at, jump, sizeof jump);
+	VirtualProtect(at, 32, before, &before);
+	return copy;
+}
+
+// The toasts' library is loaded later, and finds the calls replaced.
+BOOL WINAPI DllMain(HINSTANCE self, DWORD why, void *reserved)
+{
+	if (why != DLL_PROCESS_ATTACH || GetModuleHandleA("bcryptprimitives.dll") != self) return TRUE;
+	set_information = instead("NtSetInformationFile", set_known_information);
+	create_pipe = instead("NtCreateNamedPipeFile", create_closed_pipe);
+	return TRUE;
+}
 
 typedef void *HSTRING;
 typedef struct object {

@@ -2,35 +2,41 @@ package desktop
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
 
 	"curfew/auth/agent"
+	"curfew/auth/agent/client"
 )
 
 // wish is what a second window asks of the first.
 type wish struct{ Account, Page string }
 
-// shortDir returns a directory whose path leaves room for a socket's name.
-func shortDir(t *testing.T) string {
+// windowSocket returns where a first window of this test listens: a pipe on
+// Windows, elsewhere a path short enough for a socket.
+func windowSocket(t *testing.T) string {
 	t.Helper()
+	if runtime.GOOS == "windows" {
+		return `\\.\pipe\curfew-window-` + rand.Text()
+	}
 	dir, err := os.MkdirTemp("/tmp", "curfew-window-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
+	return filepath.Join(dir, "window")
 }
 
 func stays(map[string]string) bool { return false }
 
 func TestSecondWindowShowsTheFirst(t *testing.T) {
-	socket := filepath.Join(shortDir(t), "window")
+	socket := windowSocket(t)
 	l, err := agent.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +48,7 @@ func TestSecondWindowShowsTheFirst(t *testing.T) {
 	group.Go(func() { Listen(ctx, l, func(w wish) { shown <- w }, stays, func() { t.Error("it closes") }) })
 
 	// Something else that speaks to the socket is no wish.
-	c, err := net.Dial("unix", socket)
+	c, err := client.Dial(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,14 +63,14 @@ func TestSecondWindowShowsTheFirst(t *testing.T) {
 	}
 	cancel()
 	group.Wait()
-	if _, err := os.Stat(socket); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("after the first window closed, its socket is still there: %v", err)
+	if c, err := client.Dial(t.Context(), socket); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after the first window closed, its socket is still there: %v, %v", c, err)
 	}
 }
 
 // A window of another desktop session closes, and the second takes over.
 func TestWindowOfAnotherSession(t *testing.T) {
-	socket := filepath.Join(shortDir(t), "window")
+	socket := windowSocket(t)
 	l, err := agent.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +95,7 @@ func TestWindowOfAnotherSession(t *testing.T) {
 
 // A second may come before the first listens.
 func TestTellWaits(t *testing.T) {
-	socket := filepath.Join(shortDir(t), "window")
+	socket := windowSocket(t)
 	told := make(chan error, 1)
 	go func() {
 		_, err := Tell(t.Context(), socket, wish{}, nil)
@@ -110,7 +116,7 @@ func TestTellWaits(t *testing.T) {
 }
 
 func TestSilentWindowIsReported(t *testing.T) {
-	socket := filepath.Join(shortDir(t), "window")
+	socket := windowSocket(t)
 	l, err := agent.Listen(t.Context(), socket) // and never answers
 	if err != nil {
 		t.Fatal(err)
