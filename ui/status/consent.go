@@ -23,7 +23,7 @@ func AskingOf(s auth.Snapshot, a auth.Ask) Asking {
 	var parts []string
 	c := a.Caller
 	if c.Executable != "" {
-		parts = append(parts, Clip(c.Subject(), 80))
+		parts = append(parts, pathEnd(c.Subject()))
 		if parents := c.Parents; len(parents) > 0 && parents[0] != c.Subject() {
 			parts = append(parts, Tr("started by %s", Clip(filepath.Base(parents[0]), nameRunes)))
 		} else if len(parents) > 1 {
@@ -42,6 +42,17 @@ func AskingOf(s auth.Snapshot, a auth.Ask) Asking {
 		words.Cost = Tr("A token uses 1 of %d refreshes left.", RefreshesLeft(s))
 	}
 	return words
+}
+
+// pathEnd returns the end of a path that is long. It says more than its beginning,
+// and no line can break in it.
+func pathEnd(path string) string {
+	const most = 44
+	r := []rune(Clip(path, 300))
+	if len(r) <= most {
+		return string(r)
+	}
+	return "…" + string(r[len(r)-most+1:])
 }
 
 // PermitWords says how long an answer holds, and where.

@@ -85,7 +85,7 @@ func newAccountPage(v *View) *accountPage {
 	title := heading(tr("History"))
 	p.history = newCard(column(gapSmall, rowOf(gapSmall, title, title, container.New(paddings(-3, -linkAir, -3, 0), link(p.all))), p.recent.root))
 
-	body := column(gapUsual, p.needs.root, p.consent.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.hero.root, p.first, p.tools, p.token, p.history)
+	body := column(gapUsual, p.needs.root, p.consent.ask.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.hero.root, p.first, p.tools, p.consent.answers, p.token, p.history)
 	p.root = container.NewStack(v.newPage(head, body), v.newOverlay(p.question, p.result))
 	return p
 }

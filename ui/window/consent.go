@@ -17,7 +17,6 @@ import (
 // account, and lists the answers that hold.
 type consentPanel struct {
 	view  *View
-	root  *fyne.Container
 	ask   *bar
 	asked auth.Ask
 
@@ -34,24 +33,22 @@ func newConsentPanel(v *View) *consentPanel {
 	say := func(answer auth.Answer) func() {
 		return func() { v.answer(v.selected, p.asked.ID, answer) }
 	}
-	p.deny, p.always, p.allow = newButton(v, tr("Deny"), say(auth.Deny)), newButton(v, "", say(auth.AllowAlways)), newButton(v, tr("Allow for 12 h"), say(auth.AllowToday))
+	p.deny, p.always, p.allow = newButton(v, tr("Deny"), say(auth.Deny)), newButton(v, tr("Always"), say(auth.AllowAlways)), newButton(v, tr("Allow for 12 h"), say(auth.AllowToday))
 	p.ask = newBar(v, p.deny, p.always, p.allow)
 	p.answers = newCard(column(gapSmall, heading(tr("Programs that you answered")), p.rows))
-	p.root = column(gapUsual, p.ask.root, p.answers)
 	return p
 }
 
 // render shows the questions and answers of s.
 func (p *consentPanel) render(v *View, s auth.Snapshot, usable bool) {
-	v.show(p.root, len(s.Asks)+len(s.Permits) > 0)
 	var n *note
 	if len(s.Asks) > 0 {
 		p.asked = s.Asks[0]
 		words := status.AskingOf(s, p.asked)
 		n = &note{tone: colorWarn, words: words.Title, hint: strings.TrimSpace(words.Detail + "\n" + words.Cost)}
-		p.always.set(words.Always, usable)
-		enable(p.allow, usable)
-		enable(p.deny, usable)
+		for _, b := range []*button{p.deny, p.always, p.allow} {
+			enable(b, usable)
+		}
 	}
 	p.ask.set(n)
 	v.show(p.answers, len(s.Permits) > 0)
@@ -70,6 +67,7 @@ func (p *consentPanel) list(all []auth.Permit) {
 	for _, m := range all {
 		forget := newButton(p.view, tr("Forget"), func() { p.view.revoke(p.view.selected, m.ID) })
 		name, words := newLine(status.Clip(filepath.Base(m.Program), 40), theme.SizeNameText, colorInk), newText("", sizeSmall, colorDim)
+		name.clip = 1 // it gives way to how long
 		p.words = append(p.words, words)
 		p.rows.Add(rowOf(12, name, name, words, link(forget)))
 	}

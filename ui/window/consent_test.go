@@ -31,7 +31,7 @@ func TestConsent(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			live(t, newFakeAgent(wanting()), func(s *stage) {
-				s.reads("git wants a token of Spotify", "/tmp/git, started by zsh, terminal pts/3. It calls itself curl", "[Always for git]")
+				s.reads("git wants a token of Spotify", "/tmp/git, started by zsh, terminal pts/3. It calls itself curl", "[Always]")
 				s.tap(test.tap(s))
 				s.calls(test.call, 1)
 				s.readsNot("git wants a token")
@@ -66,4 +66,22 @@ func TestConsentWords(t *testing.T) {
 	live(t, newFakeAgent(s), func(s *stage) {
 		s.reads("git", "always allowed", "curl", "allowed in terminal pts/3 until 12:41", "evil", "denied until 09:51")
 	})
+}
+
+// TestConsentLayout: a question with long names fits, in every language and size.
+func TestConsentLayout(t *testing.T) {
+	s := wanting()
+	s.Asks[0].Program = "a-program-with-a-name-that-is-long"
+	s.Asks[0].Caller.Executable = "/home/alice/src/a/path/that/is/long/enough/to/need/more/than/one/line/a-program-with-a-name-that-is-long"
+	s.State, s.AccessExpiresAt = auth.Stale, ago(time.Minute)
+	for i, program := range []string{"/usr/bin/git", "/home/alice/bin/another-program-with-a-name-that-is-long"} {
+		s.Permits = append(s.Permits, auth.Permit{ID: program, Program: program, Terminal: "pts/12", Until: noon.Add(time.Duration(12+i) * time.Hour)})
+	}
+	for _, l := range []look{{Dark, usual, 1, ""}, {Light, small, 1, "de"}, {Dark, usual, 1, "fr"}, {Dark, large, 1.5, "de"}, {Dark, largest, 2, ""}} {
+		dress(t, l)
+		screen := still(t, l, s)
+		for _, fault := range survey(screen.window.Canvas()).faults() {
+			t.Errorf("%+v: %s", l, fault)
+		}
+	}
 }
