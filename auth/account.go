@@ -121,7 +121,7 @@ var keys = []Key{
 	{Name: "browser", Kind: KeyList, Arg: "WORD", More: true, Help: "the browser to open and its arguments, one word each"},
 	{Name: "hosts", Kind: KeyList, Arg: "HOST", More: true, Help: "a host whose tools get this account's tokens"},
 	{Name: "directories", Kind: KeyList, Arg: "FOLDER", More: true, Help: "a folder in which this is the account for commands that name none"},
-	{Name: "consent", Kind: KeyChoice, Options: []string{ConsentAsk}, Arg: "WHEN", More: true, Help: "ask: you are asked before a program gets a token; if left out, none asks"},
+	{Name: "consent", Kind: KeyChoice, Options: []string{ConsentAsk}, Arg: "WHEN", More: true, Help: "ask: you are asked before a program gets a token; if left out, never"},
 	{Name: "token_file", Kind: KeyFile, Arg: "FILE", More: true, Help: "keep a valid access token in this file, which counts as use around the clock"},
 	{Name: "id_token_file", Kind: KeyFile, Arg: "FILE", More: true, Help: "keep the ID token in this file, as long as it is valid"},
 	{Name: "on_ended", Kind: KeyList, Arg: "WORD", More: true, Help: "a command to run when the session has ended, and its arguments, one word each"},

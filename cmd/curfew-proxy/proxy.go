@@ -49,8 +49,10 @@ costs one refresh.`,
   curfew proxy work --to https://api.example.com --socket "$XDG_RUNTIME_DIR/work.sock"`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case len(args) != 1:
-				return usage(cmd, "expected the name of an account")
+			case len(args) == 0:
+				return usage(cmd, "missing account name")
+			case len(args) > 1:
+				return usage(cmd, "unexpected argument %q", args[1])
 			case to == "":
 				return usage(cmd, "missing address: --to URL")
 			case o.socket != "" && (o.port != 0 || o.secretFile != ""):

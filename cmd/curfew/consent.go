@@ -61,7 +61,7 @@ func (p *program) answer(ctx context.Context, s auth.Snapshot, program string, a
 		}
 	}
 	if !found {
-		return &auth.Error{Kind: auth.KindBadRequest, Message: program + " does not wait for tokens of " + s.Name, Hint: "see which do: curfew consent " + s.Name}
+		return &auth.Error{Kind: auth.KindBadRequest, Message: program + " is not waiting for a token of " + s.Name, Hint: "see which programs are: curfew consent " + s.Name}
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func (p *program) revoke(ctx context.Context, s auth.Snapshot, program string) e
 		}
 	}
 	if !found {
-		return &auth.Error{Kind: auth.KindBadRequest, Message: "nothing is remembered of " + program, Hint: "see what is: curfew consent " + s.Name}
+		return &auth.Error{Kind: auth.KindBadRequest, Message: "no answer for " + program + " is saved", Hint: "see your answers: curfew consent " + s.Name}
 	}
 	return nil
 }

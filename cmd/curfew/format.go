@@ -16,7 +16,7 @@ import (
 	"curfew/ui/terminal"
 )
 
-const formatHelp = "for a bar or a prompt: waybar, starship, or a text with {name}, {short}, {urgency} and the fields of --json"
+const formatHelp = "print in a `FORMAT` for a bar or a prompt: waybar, starship, or a text with {name}, {short}, {urgency} and the fields of --json"
 
 // writeFormat prints accounts, those in need first, for a bar or a prompt.
 func writeFormat(w io.Writer, format string, all []auth.Snapshot, now time.Time) error {

@@ -55,6 +55,9 @@ puts that back. A host that is new to the account is added to its hosts.`,
 				return p.listTools()
 			}
 			ctx := cmd.Context()
+			if err := tools.Known(args[0]); err != nil {
+				return err
+			}
 			s, err := p.accountFor(ctx, account)
 			if err != nil {
 				return err
@@ -101,7 +104,9 @@ func (p *program) setup(ctx context.Context, plan tools.Plan, s auth.Snapshot, w
 		if plan.ID {
 			command.WriteString(" --id")
 		}
-		p.hint("have it done: %s --write", command.String())
+		if plan.Writable() {
+			p.hint("have it done: %s --write", command.String())
+		}
 		_, err = p.stdout.Write([]byte(text))
 		return err
 	}
@@ -148,11 +153,14 @@ func (p *program) accountFor(ctx context.Context, name string) (auth.Snapshot, e
 	if len(all) == 1 {
 		return all[0], nil
 	}
+	if len(all) == 0 {
+		return auth.Snapshot{}, &auth.Error{Kind: auth.KindBadRequest, Message: "there is no account yet", Hint: "add one: curfew add NAME"}
+	}
 	var names []string
 	for _, s := range all {
 		names = append(names, s.Name)
 	}
-	return auth.Snapshot{}, &auth.Error{Kind: auth.KindBadRequest, Message: "missing account name", Hint: "say --account NAME, with one of: " + strings.Join(names, ", ")}
+	return auth.Snapshot{}, &auth.Error{Kind: auth.KindBadRequest, Message: "missing account name", Hint: "add --account NAME, with one of: " + strings.Join(names, ", ")}
 }
 
 // bind adds the hosts that are new to the account.

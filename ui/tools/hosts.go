@@ -64,7 +64,7 @@ func Here(all []auth.Snapshot, host, dir string) (s auth.Snapshot, why string, e
 	if host != "" {
 		s, err = choose(all, "", host, dir)
 		if errors.Is(err, errForeign) {
-			err = &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("%s is not a host of any account", host), Hint: "add it to hosts in the account's table of config.toml"}
+			err = &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("%s is not a host of any account", host), Hint: "add it to hosts in the account's table of config.toml, and restart the agent"}
 		}
 		return s, host + " is one of its hosts", err
 	}
@@ -145,7 +145,7 @@ func choose(all []auth.Snapshot, named, address, dir string) (auth.Snapshot, err
 	case len(mine) == 0 && named != "":
 		return auth.Snapshot{}, &auth.Error{
 			Kind: auth.KindRefused, Message: fmt.Sprintf("%s is not one of the hosts of %s, so it gets no token", shown, named),
-			Hint: fmt.Sprintf("to change that, add it to hosts in [account.%s] of config.toml: hosts = [%q]", named, shown),
+			Hint: fmt.Sprintf("to change that, add it to hosts in [account.%s] of config.toml: hosts = [%q]; then restart the agent", named, shown),
 		}
 	case len(mine) == 0:
 		return auth.Snapshot{}, errForeign

@@ -29,10 +29,10 @@ type Plan struct {
 
 // NewPlan looks at this machine for the rest of a plan.
 func NewPlan(tool, account string, hosts []string, id bool) (Plan, error) {
-	i := slices.IndexFunc(table, func(t Tool) bool { return t.Name == tool })
-	if i < 0 {
-		return Plan{}, usage(fmt.Sprintf("there is no tool %q", tool), "see: curfew setup")
+	if err := Known(tool); err != nil {
+		return Plan{}, err
 	}
+	i := slices.IndexFunc(table, func(t Tool) bool { return t.Name == tool })
 	if t := table[i]; id && !strings.Contains(strings.Join(append(t.Commands, t.Text), " "), "{id") {
 		return Plan{}, usage(tool+" takes access tokens only", "leave --id out")
 	}
@@ -48,6 +48,14 @@ func NewPlan(tool, account string, hosts []string, id bool) (Plan, error) {
 		p.Curfew = self
 	}
 	return p, nil
+}
+
+// Known is nil if there is a tool called name.
+func Known(name string) error {
+	if slices.ContainsFunc(table, func(t Tool) bool { return t.Name == name }) {
+		return nil
+	}
+	return usage(fmt.Sprintf("there is no tool %q", name), "see: curfew setup")
 }
 
 func usage(message, hint string) error {
@@ -263,13 +271,17 @@ func (c change) write(text []byte) error {
 	return nil
 }
 
+// Writable reports whether [Plan.Write] can carry the plan out. The files of some
+// tools are for a person to change.
+func (p Plan) Writable() bool { return len(p.Tool.Files) > 0 }
+
 // Write carries the plan out. What the files said before is kept in the state
 // directory until [Undo].
 func (p Plan) Write() (changed []string, err error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	if len(p.Tool.Files) == 0 {
+	if !p.Writable() {
 		return nil, usage(fmt.Sprintf("Curfew cannot write the configuration of %s", p.Tool.Name), "see what to write: curfew setup "+p.Tool.Name+" --account "+p.Account)
 	}
 	records, err := Records()
