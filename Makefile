@@ -41,7 +41,8 @@ build: setup-build ## build the programs into bin/
 test: setup-test build ## run every test, with the race detector; a test that cannot run fails
 	packages=$$(go list ./... | grep -v '/cmd/curfew-window$$')
 	CURFEW_TEST_ALL=1 go test ./ui/window # every state of the window; with the race detector it draws four
-	CURFEW_TEST_ALL=1 go test -race $$packages
+	# By default a program with the race detector sleeps for a second at its end.
+	GORACE=atexit_sleep_ms=0 CURFEW_TEST_ALL=1 go test -race -timeout 20m $$packages
 
 SEEDS := 1000
 SEED  := 0

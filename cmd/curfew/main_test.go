@@ -185,6 +185,7 @@ func (w *world) setUp(env *testscript.Env) error {
 	env.Setenv("STATE", filepath.Join(os.Getenv("XDG_STATE_HOME"), "curfew"))
 	env.Setenv("RUN", filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "curfew"))
 	env.Setenv("TZ", "UTC")
+	env.Setenv("GORACE", os.Getenv("GORACE"))
 	if path, err := exec.LookPath("curfew"); err == nil {
 		env.Setenv("CURFEW", path)
 	}

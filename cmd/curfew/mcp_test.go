@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -97,8 +98,8 @@ func TestMCP(t *testing.T) {
 		t.Errorf("signed out: %s", got)
 	}
 	foreign := newSDKClient(t, sdk, w.env, "curfew", "mcp", "quick", "https://evil.example/mcp")
-	if got := foreign.says(); !strings.Contains(got, "Connection closed") || !strings.Contains(foreign.errors.String(), "evil.example is not one of the hosts of quick") {
-		t.Errorf("a foreign host: %s\n%s", got, foreign.errors.String())
+	if got := foreign.says(); !strings.Contains(got, "Connection closed") || !strings.Contains(foreign.close(), "evil.example is not one of the hosts of quick") {
+		t.Errorf("a foreign host: %s\n%s", got, foreign.close())
 	}
 	w.canary(t)
 }
@@ -160,23 +161,27 @@ func line(t *testing.T, c *exec.Cmd, env []string) string {
 
 // An sdkClient is a running client.mjs.
 type sdkClient struct {
-	in     io.Writer
-	out    *bufio.Reader
-	errors strings.Builder // read it after the program has failed
+	in    io.WriteCloser
+	out   *bufio.Reader
+	close func() string // ends it, and returns what it said to standard error
 }
 
 func newSDKClient(t *testing.T, sdk string, env []string, args ...string) *sdkClient {
 	t.Helper()
-	k := &sdkClient{}
+	var errors strings.Builder
 	c := exec.Command("node", slices.Insert(args, 0, filepath.Join(sdk, "client.mjs"))...)
-	c.Env, c.Stderr = env, &k.errors
+	c.Env, c.Stderr = env, &errors
 	in, err := c.StdinPipe()
 	out, failed := c.StdoutPipe()
-	if err = errors.Join(err, failed, c.Start()); err != nil {
+	if err := cmp.Or(err, failed, c.Start()); err != nil {
 		t.Fatal(err)
 	}
-	k.in, k.out = in, bufio.NewReader(out)
-	t.Cleanup(func() { in.Close(); c.Wait() })
+	k := &sdkClient{in: in, out: bufio.NewReader(out), close: sync.OnceValue(func() string {
+		in.Close()
+		c.Wait()
+		return errors.String()
+	})}
+	t.Cleanup(func() { k.close() })
 	return k
 }
 

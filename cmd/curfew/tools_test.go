@@ -182,6 +182,8 @@ func TestToolsFiles(t *testing.T) {
 
 // canary looks for a token in every file that the tools and Curfew have written.
 func (w *shop) canary(t *testing.T) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	files := 0
 	for path, text := range filesIn(t, w.dir) {
 		files++
