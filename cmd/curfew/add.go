@@ -303,7 +303,7 @@ func filled(complaint string) func(string) string {
 
 // provider asks for one of the list.
 func (q questions) provider(list []auth.Provider) (string, error) {
-	return q.answer("Provider (Tab completes, ? lists)", "", func(name string) string {
+	return q.answer("Provider (Tab completes, ? lists; oidc is any other server)", "", func(name string) string {
 		switch v, ok := findProvider(list, name); {
 		case ok:
 			return v.Unavailable

@@ -1,10 +1,10 @@
 // Package consent asks a person before a program gets tokens of an account, and
 // remembers the answer.
 //
-// Its one hard idea: a question must not tire. There is one for a program and its
-// terminal, however many requests wait for it, and the answer holds for twelve
-// hours there, or always and everywhere. A refusal holds for a while too, so that
-// a program which tries again asks nobody.
+// Its one hard idea: a question must not tire. A program in its terminal asks
+// once, however many of its requests wait. The answer holds for twelve hours
+// there, or always and everywhere. A refusal holds for ten minutes, so that a
+// program which tries again asks nobody.
 //
 // It keeps honest programs from surprising a person. A program that runs as the
 // same user and means harm can give the answer itself.

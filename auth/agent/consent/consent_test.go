@@ -156,7 +156,7 @@ func TestDenied(t *testing.T) {
 	})
 }
 
-// TestBounds: a question goes when nobody waits, there are only so many, and a
+// TestBounds: a question goes when nobody waits, and there are only so many. A
 // wrong answer changes nothing.
 func TestBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

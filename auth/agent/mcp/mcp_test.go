@@ -89,8 +89,8 @@ func answer(w http.ResponseWriter, text string) {
 	io.WriteString(w, text)
 }
 
-// TestSession goes through a session: what each request says, and what comes
-// back, as JSON and as events, asked and unasked.
+// TestSession goes through a session. It holds what each request says and what
+// comes back: as JSON and as events, asked and unasked.
 func TestSession(t *testing.T) {
 	seen := make(chan string, 10)
 	listening := make(chan bool)
@@ -254,7 +254,7 @@ func TestResume(t *testing.T) {
 }
 
 // TestIdle: a program that waits sends nothing, even if the stream that it listens
-// to breaks off; that would use tokens.
+// to breaks off. Otherwise it would use tokens.
 func TestIdle(t *testing.T) {
 	streams := make(chan string, 10)
 	p := start(t, http.DefaultTransport, func(w http.ResponseWriter, r *http.Request) {

@@ -146,8 +146,8 @@ func TestRefusesOthers(t *testing.T) {
 	}
 }
 
-// TestRedirects: within the address they lead through the proxy; elsewhere they
-// lead past it, and without a token.
+// TestRedirects: within the address they lead through the proxy. Elsewhere they
+// lead past it and without a token.
 func TestRedirects(t *testing.T) {
 	var elsewhere []string
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -276,8 +276,8 @@ func TestManyRefused(t *testing.T) {
 	}
 }
 
-// TestProofs: a token that is bound to a key goes with a proof for each request,
-// with the nonce that the server wants, and costs no refresh.
+// TestProofs: a token that is bound to a key goes with a proof for each request.
+// The proof has the nonce that the server wants, and costs no refresh.
 func TestProofs(t *testing.T) {
 	var seen []string
 	h, base, _ := start(t, func(w http.ResponseWriter, r *http.Request) {
@@ -300,7 +300,7 @@ func TestProofs(t *testing.T) {
 	}
 }
 
-// TestStream: each part arrives when it is sent, not at the end, even if the
+// TestStream: each part arrives when it is sent and not at the end, even if the
 // length is known before.
 func TestStream(t *testing.T) {
 	next := make(chan bool)
@@ -327,7 +327,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// TestUpgrade: a WebSocket, or any other protocol, is opened with the token and
+// TestUpgrade: a WebSocket or any other protocol is opened with the token and
 // passed on in both directions.
 func TestUpgrade(t *testing.T) {
 	_, base, bare := start(t, func(w http.ResponseWriter, r *http.Request) {
@@ -364,8 +364,8 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// TestNoToken: why there is none arrives as text, and never as 401, which makes
-// programs start a sign-in of their own.
+// TestNoToken: why there is none arrives as text. It is never a 401, because that
+// makes programs start their own sign-in.
 func TestNoToken(t *testing.T) {
 	h, base, _ := start(t, func(http.ResponseWriter, *http.Request) { t.Error("the server was asked") })
 	for kind, want := range map[auth.Kind]int{auth.KindSignInNeeded: 403, auth.KindRefused: 403, auth.KindUnavailable: 503, auth.KindFailed: 502} {

@@ -1,5 +1,5 @@
-// Package tokenfile keeps tokens in files, for programs that can read one again
-// and again but can start nothing: AWS SDKs, kubectl, Vault.
+// Package tokenfile keeps tokens in files. It is for programs that can read a
+// file again and again but can start no helper, such as AWS SDKs and Vault.
 //
 // Its one hard idea: a file that is there holds a token that is valid. It is
 // replaced before its token expires, and removed when the session ends, at a

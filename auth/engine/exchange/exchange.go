@@ -1,6 +1,6 @@
 // Package exchange keeps the tokens that a session's access token was traded
-// for (RFC 8693): tokens with less power, each for one audience. Its one hard
-// idea is that they cost nothing that is scarce. The refresh token is never
+// for (RFC 8693). They have less power, each for one audience. Its one hard
+// idea is that they cost nothing that is scarce: the refresh token is not
 // sent, and many callers share one trade.
 package exchange
 
