@@ -88,7 +88,11 @@ func TestMCP(t *testing.T) {
 		w.ended[token] = true
 	}
 	w.mu.Unlock()
-	all("after the server has refused the token")
+	for name, c := range clients { // one of them fetches another
+		if got := c.use(); got != "add 3" {
+			t.Errorf("%s, after the server has refused the token: %s", name, got)
+		}
+	}
 	if n := now().RefreshesUsed - first.RefreshesUsed; n != 2 {
 		t.Errorf("%d refreshes after a refusal", n)
 	}

@@ -250,6 +250,31 @@ func TestRefusedToken(t *testing.T) {
 	}
 }
 
+// TestRefusedEarly: a server that refuses a request before it has read the body
+// gets all of it the second time.
+func TestRefusedEarly(t *testing.T) {
+	body := strings.Repeat("x", maxReplay)
+	for range 20 { // how far the transport is when the answer comes is chance
+		h, base, _ := start(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "Bearer token-1" {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			got, _ := io.ReadAll(r.Body)
+			fmt.Fprint(w, string(got) == body)
+		})
+		res, err := http.Post(base, "text/plain", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		if string(text) != "true" || h.refreshes != 1 {
+			t.Fatalf("%d %.100q, %d refreshes", res.StatusCode, text, h.refreshes)
+		}
+	}
+}
+
 // TestManyRefused: all who are refused at once share one refresh.
 func TestManyRefused(t *testing.T) {
 	const clients = 20

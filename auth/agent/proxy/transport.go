@@ -51,7 +51,10 @@ func NewTransport(agent Agent, account, program string, server *url.URL) *Transp
 // RoundTrip sends a request for the server with a token. It replaces the
 // Authorization header that the request has. For other servers it fails.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	body := newRecorder(r.Body)
+	body, err := newRecorder(r)
+	if err != nil {
+		return nil, err
+	}
 	fail := func(err error) (*http.Response, error) {
 		_ = body.Close() // as an http.RoundTripper must
 		return nil, err
@@ -177,10 +180,12 @@ func discard(res *http.Response) {
 // maxReplay is how much of a body is kept to be sent once more, in bytes.
 const maxReplay = 1 << 20
 
-// A recorder is the body of a request. It keeps what was read of it. A short body
-// that was read to its end can be read again.
+// A recorder is the body of a request. A short one is read before it is sent,
+// since a server may refuse a request before it has read it all. Of one whose
+// length is not known it keeps what was read, which can be read again if that was
+// all of it.
 type recorder struct {
-	body io.ReadCloser // nil: the request has none
+	body io.ReadCloser // nil: the request has none, or it is all in kept
 
 	mu    sync.Mutex // a transport may read on after its answer has come
 	kept  []byte
@@ -188,29 +193,41 @@ type recorder struct {
 	long  bool
 }
 
-func newRecorder(body io.ReadCloser) *recorder {
-	if body == http.NoBody {
-		body = nil
+func newRecorder(r *http.Request) (*recorder, error) {
+	switch {
+	case r.Body == nil || r.Body == http.NoBody:
+		return &recorder{whole: true}, nil
+	case r.ContentLength <= 0 || r.ContentLength > maxReplay:
+		return &recorder{body: r.Body}, nil
 	}
-	return &recorder{body: body}
+	defer r.Body.Close()
+	kept := make([]byte, r.ContentLength)
+	if _, err := io.ReadFull(r.Body, kept); err != nil {
+		return nil, err
+	}
+	return &recorder{kept: kept, whole: true}, nil
 }
 
 // first returns the body for the first try, nil for none.
 func (r *recorder) first() io.ReadCloser {
-	if r.body == nil {
-		return nil
+	if r.body != nil {
+		return r
 	}
-	return r
+	again, _ := r.again()
+	return again
 }
 
 // again returns the body for the second try, if there can be one.
 func (r *recorder) again() (io.ReadCloser, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.body == nil {
+	switch {
+	case r.long || !r.whole:
+		return nil, false
+	case len(r.kept) == 0:
 		return nil, true
 	}
-	return io.NopCloser(bytes.NewReader(r.kept)), r.whole && !r.long
+	return io.NopCloser(bytes.NewReader(r.kept)), true
 }
 
 // Read reads from the body and keeps what it read.
