@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/agent/client"
 	"curfew/auth/authserver"
 	"curfew/keystore/kctest"
 )
@@ -379,6 +380,20 @@ func (w *shop) start(t *testing.T) {
 	}
 	t.Cleanup(func() { c.Process.Signal(syscall.SIGTERM); c.Wait() })
 	w.agent = c
+	// A command that finds no agent for a while starts another one, with a keychain.
+	socket := ""
+	for _, pair := range w.env {
+		if run, ok := strings.CutPrefix(pair, "XDG_RUNTIME_DIR="); ok {
+			socket = filepath.Join(run, "curfew", "agent.sock")
+		}
+	}
+	for began := time.Now(); ; time.Sleep(5 * time.Millisecond) { // no event reports it
+		if _, err := client.NewClient(socket).Version(t.Context()); err == nil {
+			return
+		} else if time.Since(began) > time.Minute {
+			t.Fatal(err)
+		}
+	}
 }
 
 // prepare makes a home directory for each account, and configures it.
