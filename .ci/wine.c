@@ -1,7 +1,7 @@
 // What Wine lacks for these programs, as one library with two names.
 //
 // As bcryptprimitives.dll: the random numbers that Go starts with. Every program of
-// Go loads it, so it also corrects two system calls of Wine 8.
+// Go loads it, so it also corrects three calls of Wine 8.
 //
 //   - Go deletes files by FileDispositionInformationEx, and falls back on the older way
 //     where Windows answers "invalid class". Wine answers "not implemented", so
@@ -9,6 +9,8 @@
 //   - The first instance of a pipe, made without a right to read or write, accepts
 //     nobody on Windows. go-winio relies on that. On Wine it accepts the first
 //     client, and nobody ever answers.
+//   - A symbolic link is said to be made, but is not. Now its making fails, as for
+//     most users of Windows.
 //
 // As curfew-toasts.dll: the parts of Windows' notification service that the tray
 // uses. It writes each call to the file in CURFEW_TOASTS. It clicks the button of
@@ -42,16 +44,16 @@ static NTSTATUS NTAPI create_closed_pipe(HANDLE *pipe, ACCESS_MASK access, OBJEC
 	return s;
 }
 
-// instead makes ntdll call something else, and returns what it called. That is a
-// stub of Wine which runs at any address.
-static void *instead(const char *name, void *call)
+static BOOLEAN WINAPI no_link(const WCHAR *at, const WCHAR *to, DWORD flags) { SetLastError(ERROR_PRIVILEGE_NOT_HELD); return FALSE; }
+
+// instead makes a function of a library begin with a jump to another. It returns a
+// copy of the function, which only a stub of ntdll survives.
+static void *instead(const char *library, const char *name, void *call)
 {
-	static const BYTE stub[] = {0x4C, 0x8B, 0xD1, 0xB8}; // mov r10, rcx; mov eax, ...
 	BYTE jump[12] = {0x48, 0xB8, [10] = 0xFF, 0xE0}; // mov rax, ...; jmp rax
-	BYTE *at = (BYTE *)GetProcAddress(GetModuleHandleA("ntdll.dll"), name);
+	BYTE *at = (BYTE *)GetProcAddress(GetModuleHandleA(library), name);
 	void *copy = VirtualAlloc(NULL, 32, MEM_COMMIT | MEM_RESERVE, PAGE_EXECUTE_READWRITE);
 	DWORD before;
-	if (memcmp(at, stub, sizeof stub)) abort();
 	memcpy(copy, at, 32);
 	memcpy(jump + 2, &call, sizeof call);
 	VirtualProtect(at, 32, PAGE_EXECUTE_READWRITE, &before);
@@ -64,8 +66,9 @@ static void *instead(const char *name, void *call)
 BOOL WINAPI DllMain(HINSTANCE self, DWORD why, void *reserved)
 {
 	if (why != DLL_PROCESS_ATTACH || GetModuleHandleA("bcryptprimitives.dll") != self) return TRUE;
-	set_information = instead("NtSetInformationFile", set_known_information);
-	create_pipe = instead("NtCreateNamedPipeFile", create_closed_pipe);
+	set_information = instead("ntdll.dll", "NtSetInformationFile", set_known_information);
+	create_pipe = instead("ntdll.dll", "NtCreateNamedPipeFile", create_closed_pipe);
+	instead("kernel32.dll", "CreateSymbolicLinkW", no_link);
 	return TRUE;
 }
 

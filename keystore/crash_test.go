@@ -109,6 +109,7 @@ func TestCrashAnywhere(t *testing.T) {
 
 // TestCrashTwice ends the program a second time while it recovers.
 func TestCrashTwice(t *testing.T) {
+	thorough(t)
 	n := operations(t)
 	for i := 1; i <= n; i++ {
 		for j := 1; ; j++ {

@@ -251,6 +251,7 @@ func TestLockedFromTheStart(t *testing.T) {
 }
 
 func TestNamedSecrets(t *testing.T) {
+	thorough(t)
 	w := newWorld(t)
 	ctx := t.Context()
 	if _, err := w.s.GetSecret(ctx, "client"); !errors.Is(err, ErrNotFound) {
@@ -320,6 +321,7 @@ func TestNamedSecrets(t *testing.T) {
 // new one, or while deleting none. It never has another, and nothing is left
 // over.
 func TestNamedSecretFaults(t *testing.T) {
+	thorough(t)
 	for _, how := range []failure{stop, stopTorn, once, forever, hidden} {
 		for i := 1; ; i++ {
 			w := newWorld(t)

@@ -64,6 +64,7 @@ func TestLegal(t *testing.T) {
 // one instant is that instant, and looks the same; only there
 // does a rolled back session load.
 func TestOldPairs(t *testing.T) {
+	thorough(t)
 	type moment struct {
 		snapshot
 		after     string // the call it is taken after
@@ -188,6 +189,7 @@ func refused(t *testing.T, w *world, id, what string) {
 // secret stays shut. Its account is known both before and after the keychain
 // was asked.
 func TestEveryByteFlipped(t *testing.T) {
+	thorough(t)
 	w := newWorld(t)
 	h := aSession(t, w)
 	good := w.snapshot()
@@ -638,7 +640,9 @@ func TestPlanted(t *testing.T) {
 		strings.Repeat("B", 26) + suffixLedger: "/dev/zero",
 		strings.Repeat("C", 26) + suffixLedger: h.id + suffixLedger,
 	} {
-		must(t, os.Symlink(to, in(name)))
+		if err := os.Symlink(to, in(name)); err != nil {
+			t.Skip(err)
+		}
 	}
 	must(t, os.Mkdir(in(strings.Repeat("D", 26)+suffixLedger), 0o700))
 	for _, name := range []string{"notes.tmp", "notes.key.tmp", other + ".mine.tmp", other + suffixTemporary} {

@@ -524,3 +524,11 @@ func (h *history) check(w *world) {
 		}
 	}
 }
+
+// thorough skips a test of thousands of stores where the short ones are asked for.
+func thorough(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a thousand stores on the disk: minutes under Wine")
+	}
+}

@@ -66,7 +66,9 @@ func TestLateSessionIsRetired(t *testing.T) {
 		id := filepath.Base(files[0][:len(files[0])-len(".key")])
 		must(t, os.Rename(files[0], filepath.Join(w.dir, id+".key")))
 		ledger := filepath.Join(w.dir, id+".ledger")
-		must(t, os.Symlink(ledger, ledger)) // cannot be read for now
+		if err := os.Symlink(ledger, ledger); err != nil { // cannot be read for now
+			t.Skip(err)
+		}
 		w.start()
 		w.wantState(auth.Active, "")
 		must(t, os.Remove(ledger))

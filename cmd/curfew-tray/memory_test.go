@@ -10,7 +10,9 @@ import (
 
 // TestMemory: the next tray knows which notices were shown.
 func TestMemory(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	dir := t.TempDir()
+	t.Setenv("XDG_STATE_HOME", dir)
+	t.Setenv("LocalAppData", dir) // on Windows
 	ended, at := time.Unix(1800000000, 0).UTC(), time.Unix(1800086400, 0).UTC()
 	m := openMemory(slog.Default())
 	if !m.Told("work").IsZero() {
