@@ -655,14 +655,13 @@ func TestHints(t *testing.T) {
 	s.start()
 	s.registered()
 	s.row("work", "Open")
-	const updated = "com.canonical.dbusmenu.LayoutUpdated"
 	hints := func(read func() (traytest.Row, error)) int {
 		s.desktop.Signals()
 		_, err := read()
 		s.check(err)
 		_, err = s.item.Menu() // what was sent before has come
 		s.check(err)
-		return s.desktop.Signals()[updated]
+		return s.desktop.Signals()[traytest.Hint]
 	}
 	if n := hints(s.item.TopRows); n != 2 {
 		t.Errorf("%d hints for two accounts", n)

@@ -230,8 +230,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 			a.Quit()
 			return
 		}
-		width, height := desktop.ScreenSize()
-		if fits := window.Fit(size, width, height, w.Canvas().Scale()); fits != size {
+		if fits := fyne.NewSize(desktop.FitWindow(size.Width, size.Height, w.Canvas().Scale())); fits != size {
 			w.Resize(fits)
 		}
 	})

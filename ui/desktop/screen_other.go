@@ -2,6 +2,6 @@
 
 package desktop
 
-// ScreenSize returns 0: these systems give a window the size that their screen
+// screenSize returns 0: these systems give a window the size that their screen
 // has room for.
-func ScreenSize() (width, height int) { return 0, 0 }
+func screenSize() (width, height int) { return 0, 0 }

@@ -9,9 +9,9 @@ import (
 	"github.com/jezek/xgb/xproto"
 )
 
-// ScreenSize returns the pixels of the screen; 0 where nobody tells. Compositors
+// screenSize returns the pixels of the screen; 0 where nobody tells. Compositors
 // of Wayland give a window the size that their screen has room for.
-func ScreenSize() (width, height int) {
+func screenSize() (width, height int) {
 	if os.Getenv("WAYLAND_DISPLAY") != "" || os.Getenv("DISPLAY") == "" {
 		return 0, 0
 	}

@@ -103,7 +103,11 @@ func Connect(address string) (*Desktop, error) {
 	go func() { // ends when the connection is closed
 		for s := range signals {
 			d.change(func() {
-				d.signals[s.Name]++
+				name := s.Name
+				if len(s.Body) == 2 && name == menuInterface+".LayoutUpdated" && s.Body[1] != int32(0) {
+					name = Hint
+				}
+				d.signals[name]++
 				if s.Name == "org.freedesktop.DBus.NameOwnerChanged" && len(s.Body) == 3 && s.Body[2] == "" {
 					d.items = slices.DeleteFunc(d.items, func(i Item) bool { return i.bus == s.Body[0] })
 				}
@@ -141,6 +145,10 @@ func (d *Desktop) Wait(ctx context.Context, ok func() bool) error {
 		}
 	}
 }
+
+// Hint is how Signals calls a LayoutUpdated that is not about the whole menu, but
+// about the rows below one.
+const Hint = "hint"
 
 // Signals returns how often each signal was seen since the last call.
 func (d *Desktop) Signals() map[string]int {
