@@ -83,9 +83,10 @@ mutants: setup-test ## plant bugs one at a time and show which test catches each
 	CURFEW_TEST_ALL=1 go test ./auth/engine -run TestMutants -count=1 -timeout 60m -v -args -mutants | grep -E '^(\||---|ok|FAIL)| of [0-9]+ planted|nothing'
 
 .PHONY: bench
-bench: setup-test setup-bench ## measure token, socket, refresh and start next to oidc-agent, as ratios; needs a quiet machine
+bench: setup-test setup-bench ## measure token, socket, refresh and start next to oidc-agent, as ratios, then what rest does; needs a quiet machine
 	$(PURE) -o bin/ $(PROGRAMS)
 	go test ./cmd/curfew -run 'TestBench$$' -count=1 -v -timeout 30m -args -bench -crash.program="$$PWD/bin/curfew" | grep -vE '^(=== |---)'
+	$(MAKE) rest
 
 .PHONY: bench-plan
 bench-plan: ## replay generated months through every refresh mode; table and picture in build/plan/

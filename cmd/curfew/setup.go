@@ -87,28 +87,7 @@ puts that back. A host that is new to the account is added to its hosts.`,
 // setup shows, writes or undoes a plan.
 func (p *program) setup(ctx context.Context, plan tools.Plan, s auth.Snapshot, write, undo bool) error {
 	if !write && !undo {
-		text, err := plan.Text()
-		if err != nil {
-			return err
-		}
-		if note := plan.Note(); note != "" {
-			p.note("%s", note)
-		}
-		var command strings.Builder
-		command.WriteString("curfew setup " + plan.Tool.Name + " --account " + plan.Account)
-		for _, host := range plan.Hosts {
-			if !slices.Contains(s.Hosts, host) {
-				command.WriteString(" --host " + host)
-			}
-		}
-		if plan.ID {
-			command.WriteString(" --id")
-		}
-		if plan.Writable() {
-			p.hint("have it done: %s --write", command.String())
-		}
-		_, err = p.stdout.Write([]byte(text))
-		return err
+		return p.showPlan(plan, s)
 	}
 	act := plan.Undo
 	if write {
@@ -139,6 +118,31 @@ func (p *program) setup(ctx context.Context, plan tools.Plan, s auth.Snapshot, w
 		p.hint("take it back: curfew setup %s --account %s --undo", plan.Tool.Name, plan.Account)
 	}
 	return nil
+}
+
+// showPlan prints what a person can do, or have done.
+func (p *program) showPlan(plan tools.Plan, s auth.Snapshot) error {
+	text, err := plan.Text()
+	if err != nil {
+		return err
+	}
+	if note := plan.Note(); note != "" {
+		p.note("%s", note)
+	}
+	command := "curfew setup " + plan.Tool.Name + " --account " + plan.Account
+	for _, host := range plan.Hosts {
+		if !slices.Contains(s.Hosts, host) {
+			command += " --host " + host
+		}
+	}
+	if plan.ID {
+		command += " --id"
+	}
+	if plan.Writable() {
+		p.hint("have it done: %s --write", command)
+	}
+	_, err = p.stdout.Write([]byte(text))
+	return err
 }
 
 // accountFor returns the account called name, or the only one there is.
