@@ -233,6 +233,10 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 		if fits := fyne.NewSize(desktop.FitWindow(size.Width, size.Height, w.Canvas().Scale())); fits != size {
 			w.Resize(fits)
 		}
+		// Who started it need not wait any longer. A terminal is told nothing.
+		if out, err := os.Stdout.Stat(); err == nil && out.Mode()&os.ModeNamedPipe != 0 {
+			fmt.Println("shown")
+		}
 	})
 	w.ShowAndRun()
 	if tried.Load() { // its server ends now

@@ -49,7 +49,7 @@ func OpenURL(ctx context.Context, address string, command ...string) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- RunBrowser(u.String(), command...) }() // ends with the browser, which may outlive this program
-	if err := settle(ctx, ended); err != nil {
+	if err := settle(ctx, nil, ended); err != nil {
 		return &auth.Error{
 			Kind:    auth.KindFailed,
 			Message: status.Tr("No browser could be opened (%v).", err),

@@ -35,12 +35,13 @@ func ShowWindow(ctx context.Context, args ...string) error {
 	c := exec.Command(path, args...)
 	c.SysProcAttr = client.Detached()
 	var said lastWords
-	c.Stderr = &said
+	shown := make(firstWord, 1)
+	c.Stdout, c.Stderr = shown, &said
 	err = c.Start()
 	if err == nil {
 		ended := make(chan error, 1)
 		go func() { ended <- c.Wait() }()
-		err = settle(ctx, ended)
+		err = settle(ctx, shown, ended)
 	}
 	if err == nil {
 		return nil
@@ -68,11 +69,26 @@ func (w *lastWords) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// settle waits until a program has ended, or has run long enough to have started.
-func settle(ctx context.Context, ended <-chan error) error {
+// firstWord hears that a program prints something: curfew-window says when it is
+// shown.
+type firstWord chan struct{}
+
+// Write takes all of p.
+func (w firstWord) Write(p []byte) (int, error) {
+	select {
+	case w <- struct{}{}:
+	default:
+	}
+	return len(p), nil
+}
+
+// settle waits until a program has ended, has said that it is there, or has run long
+// enough to have started.
+func settle(ctx context.Context, there <-chan struct{}, ended <-chan error) error {
 	select {
 	case err := <-ended:
 		return err
+	case <-there:
 	case <-time.After(startTime):
 	case <-ctx.Done():
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"curfew/auth"
 )
@@ -117,6 +119,27 @@ func TestNoWebAddress(t *testing.T) {
 	if _, err := os.Stat(started); err == nil {
 		t.Error("the browser was started")
 	}
+}
+
+// TestSettle: a program that says that it is there is not waited for any longer.
+func TestSettle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		said := make(firstWord, 1)
+		for _, words := range []string{"sho", "wn\n"} {
+			if n, err := said.Write([]byte(words)); n != len(words) || err != nil {
+				t.Errorf("%q: %d, %v", words, n, err)
+			}
+		}
+		for _, tt := range []struct {
+			there <-chan struct{}
+			want  time.Duration
+		}{{said, 0}, {nil, startTime}} {
+			began := time.Now()
+			if err := settle(t.Context(), tt.there, make(chan error)); err != nil || time.Since(began) != tt.want {
+				t.Errorf("%v after %v, want %v", err, time.Since(began), tt.want)
+			}
+		}
+	})
 }
 
 func TestShowWindow(t *testing.T) {
