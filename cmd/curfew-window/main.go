@@ -46,6 +46,12 @@ const (
 	exitUsage  = 2
 )
 
+// How long another window has to answer: at a time, and in all.
+const (
+	askTime    = 500 * time.Millisecond
+	answerTime = 3 * time.Second
+)
+
 // usualSize is that of the first window. The content itself says which is the least.
 var usualSize = fyne.NewSize(900, 700)
 
@@ -90,7 +96,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	socket += "-window" // it is a window onto the agent of that socket
 	var listener net.Listener
-	for listener == nil {
+	for began := time.Now(); listener == nil; {
 		listener, err = agent.Listen(ctx, socket)
 		if err == nil {
 			break
@@ -98,12 +104,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 		if !errors.Is(err, agent.ErrRunning) {
 			return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
 		}
-		closes, err := desktop.Tell(ctx, socket, wish, desktop.Here())
-		if err != nil {
-			return fail(stderr, exitFailed, err, "close the other window, or look at "+socket)
-		}
-		if !closes {
+		asked, stop := context.WithTimeout(ctx, askTime)
+		closes, err := desktop.Tell(asked, socket, wish, desktop.Here())
+		stop()
+		switch {
+		case err == nil && !closes:
 			return exitOK
+		case err != nil && time.Since(began) > answerTime: // until then it may be about to listen, or about to end
+			return fail(stderr, exitFailed, err, "close the other window, or look at "+socket)
 		}
 	}
 	client := client.NewClient("")
@@ -189,11 +197,14 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 		size = fyne.NewSize(last.Width, last.Height)
 	}
 	w.Resize(size)
+	listening, leave := context.WithCancel(ctx)
+	defer leave()
 	w.SetOnClosed(func() {
 		size := w.Canvas().Size()
 		last.Width, last.Height = size.Width, size.Height
 		remember()
 		view.Closing()
+		leave() // a window that starts now is not told that this one is shown
 	})
 
 	var group sync.WaitGroup
@@ -206,7 +217,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 		}
 	})
 	group.Go(func() {
-		desktop.Listen(ctx, listener, func(wish window.Wish) {
+		desktop.Listen(listening, listener, func(wish window.Wish) {
 			fyne.Do(func() {
 				view.Go(wish)
 				w.Show()
