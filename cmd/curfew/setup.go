@@ -129,17 +129,18 @@ func (p *program) showPlan(plan tools.Plan, s auth.Snapshot) error {
 	if note := plan.Note(); note != "" {
 		p.note("%s", note)
 	}
-	command := "curfew setup " + plan.Tool.Name + " --account " + plan.Account
+	var command strings.Builder
+	command.WriteString("curfew setup " + plan.Tool.Name + " --account " + plan.Account)
 	for _, host := range plan.Hosts {
 		if !slices.Contains(s.Hosts, host) {
-			command += " --host " + host
+			command.WriteString(" --host " + host)
 		}
 	}
 	if plan.ID {
-		command += " --id"
+		command.WriteString(" --id")
 	}
 	if plan.Writable() {
-		p.hint("have it done: %s --write", command)
+		p.hint("have it done: %s --write", command.String())
 	}
 	_, err = p.stdout.Write([]byte(text))
 	return err
