@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -94,28 +93,16 @@ func (p *program) transport(ctx context.Context, kind, account, address string) 
 // starting is the agent, started when none runs.
 type starting struct{ *client.Client }
 
-// again asks a question once more if the agent had to be started.
-func again[T any](ctx context.Context, s starting, question func() (T, error)) (T, error) {
-	v, err := question()
-	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Kind != auth.KindNotRunning {
-		return v, err
-	}
-	if err := s.EnsureRunning(ctx); err != nil {
-		return v, err
-	}
-	return question()
-}
-
 func (s starting) account(ctx context.Context, name string) (auth.Snapshot, error) {
-	return again(ctx, s, func() (auth.Snapshot, error) { return s.Client.Account(ctx, name) })
+	return client.Ask(ctx, s.Client, func() (auth.Snapshot, error) { return s.Client.Account(ctx, name) })
 }
 
 // RequestToken is that of the agent's client.
 func (s starting) RequestToken(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
-	return again(ctx, s, func() (auth.Token, error) { return s.Client.RequestToken(ctx, name, r) })
+	return client.Ask(ctx, s.Client, func() (auth.Token, error) { return s.Client.RequestToken(ctx, name, r) })
 }
 
 // Refresh is that of the agent's client.
 func (s starting) Refresh(ctx context.Context, name, program string) (auth.Snapshot, error) {
-	return again(ctx, s, func() (auth.Snapshot, error) { return s.Client.Refresh(ctx, name, program) })
+	return client.Ask(ctx, s.Client, func() (auth.Snapshot, error) { return s.Client.Refresh(ctx, name, program) })
 }

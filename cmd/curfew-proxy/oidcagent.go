@@ -130,7 +130,7 @@ type oidcAccounts struct {
 
 // Accounts lists them.
 func (o oidcAccounts) Accounts(ctx context.Context) ([]oidcagent.Account, error) {
-	all, err := again(ctx, o.starting, func() ([]auth.Snapshot, error) { return o.Client.Accounts(ctx) })
+	all, err := client.Ask(ctx, o.Client, func() ([]auth.Snapshot, error) { return o.Client.Accounts(ctx) })
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -190,17 +189,9 @@ func (p *program) printJSON(v any, oneOfMany bool) error {
 	return terminal.JSON(p.stdout, v, oneOfMany)
 }
 
-// ask asks the agent, and starts it when none answers. It asks first: an agent
-// that runs costs no extra question.
+// ask asks the agent, which is started when none answers.
 func ask[T any](ctx context.Context, p *program, question func() (T, error)) (T, error) {
-	v, err := question()
-	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Kind != auth.KindNotRunning {
-		return v, err
-	}
-	if err := p.client.EnsureRunning(ctx); err != nil {
-		return v, err
-	}
-	return question()
+	return client.Ask(ctx, p.client, question)
 }
 
 // now is the one clock of the command line.

@@ -23,6 +23,19 @@ const startTime = 10 * time.Second
 // headStart is what an agent that somebody else has just started gets.
 const headStart = 50 * time.Millisecond
 
+// Ask asks the agent of c a question, and starts the agent when none answers. It
+// asks first: an agent that runs costs no extra question.
+func Ask[T any](ctx context.Context, c *Client, question func() (T, error)) (T, error) {
+	v, err := question()
+	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Kind != auth.KindNotRunning {
+		return v, err
+	}
+	if err := c.EnsureRunning(ctx); err != nil {
+		return v, err
+	}
+	return question()
+}
+
 // EnsureRunning starts the agent when none answers. It starts the
 // `curfew-agent` next to this program's own file, or else the one on PATH, and
 // waits until it answers. Any number of programs may call it at once. One agent
