@@ -16,7 +16,7 @@ func (w *world) idToken(minValid time.Duration) (auth.Token, error) {
 }
 
 // The ID token is that of the last answer that had one, also after a restart.
-// It costs no refresh of its own, and none is handed out that has expired.
+// It costs no extra refresh, and none is handed out that has expired.
 func TestIDToken(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()

@@ -43,7 +43,7 @@ func (m *Manager) Token(ctx context.Context, name string, r auth.TokenRequest) (
 }
 
 // idToken returns the ID token of the last answer that had one. It costs no
-// refresh of its own: some servers give ID tokens that live for two minutes.
+// extra refresh: some servers give ID tokens that live for two minutes.
 func (m *Manager) idToken(name string, r auth.TokenRequest) (auth.Token, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -333,7 +333,7 @@ func (b *Bridge) write(line []byte) error {
 	return err
 }
 
-// answer writes a line of its own. A program that does not read it has gone, and
+// answer writes one line. A program that does not read it has gone, and
 // Run notices.
 func (b *Bridge) answer(line []byte) { _ = b.write(line) }
 
