@@ -239,6 +239,13 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set(client.VersionHeader, s.Version)
+		if err := s.readBody(w, r); err != nil {
+			s.fail(w, r, 0, err)
+			return
+		}
+		if c, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+			received(c)
+		}
 		_, origin := r.Header["Origin"]
 		_, referer := r.Header["Referer"]
 		if origin || referer || r.Host != client.Host {
@@ -255,10 +262,6 @@ func (s *Server) guard(next http.Handler) http.Handler {
 // answer writes what h returns as JSON; nil as {}.
 func (s *Server) answer(h func(r *http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.readBody(w, r); err != nil {
-			s.fail(w, r, 0, err)
-			return
-		}
 		v, err := h(r)
 		if err != nil {
 			s.fail(w, r, 0, err)
@@ -299,8 +302,9 @@ func (s *Server) write(w http.ResponseWriter, code int, v any) {
 	w.Write(append(b, '\n'))
 }
 
-// readBody reads the whole body, bounded in size and time, before the engine is
-// called. The handlers find it in r.Body.
+// readBody reads the whole body, bounded in size and time, before anything is
+// answered: net/http would wait for the rest of one that nobody reads, without a
+// limit. The handlers find it in r.Body.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) error {
 	rc := http.NewResponseController(w)
 	rc.SetReadDeadline(time.Now().Add(s.patience.body))

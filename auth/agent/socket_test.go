@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -331,11 +332,22 @@ func impatient(t *testing.T, e Engine, p patience) *client.Client {
 	return client.NewClient(socket)
 }
 
+// partOfRequest is what clients send that then send no more.
+var partOfRequest = map[string]string{
+	"nothing":           "",
+	"half of a header":  "POST /v1/accounts/work/token HTTP/1.1\r\nHost: cur",
+	"half of a body":    "POST /v1/accounts/work/token HTTP/1.1\r\nHost: curfew\r\nContent-Length: 20\r\n\r\n{",
+	"half, no such API": "POST /v1/nothing HTTP/1.1\r\nHost: curfew\r\nContent-Length: 20\r\n\r\n{",
+	"half, of a page":   "POST /v1/accounts/work/token HTTP/1.1\r\nHost: curfew\r\nOrigin: http://x\r\nContent-Length: 20\r\n\r\n{",
+	"half, of a watch":  "GET /v1/watch HTTP/1.1\r\nHost: curfew\r\nContent-Length: 20\r\n\r\n{",
+}
+
 // A client that sends nothing is cut off, and harms nobody meanwhile.
 func TestSlowClients(t *testing.T) {
 	p := usual
 	p.header, p.body = 3*time.Second, 3*time.Second
 	c := impatient(t, newEngine("work"), p)
+	parts := slices.Collect(maps.Values(partOfRequest))
 	var slow []net.Conn
 	for i := range 600 {
 		conn, err := client.DialPatiently(t.Context(), c.Socket())
@@ -343,12 +355,7 @@ func TestSlowClients(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		switch i % 3 {
-		case 1:
-			io.WriteString(conn, "POST /v1/accounts/work/token HTTP/1.1\r\nHost: cur")
-		case 2:
-			io.WriteString(conn, "POST /v1/accounts/work/token HTTP/1.1\r\nHost: curfew\r\nContent-Length: 20\r\n\r\n{")
-		}
+		io.WriteString(conn, parts[i%len(parts)])
 		slow = append(slow, conn)
 	}
 	for range 50 {
@@ -574,57 +581,110 @@ func TestFewDescriptors(t *testing.T) {
 	wg.Wait()
 }
 
-// Connections that wait for their next request give way to one that has a
-// request now. They do so whether they are idle already or become idle first.
-func TestIdleGiveWay(t *testing.T) {
+// crowdedAgent serves few connections at a time. One that has not sent a request
+// gives way after grace. What it returns sends something on a new connection.
+func crowdedAgent(t *testing.T, e Engine, few int, grace time.Duration) (send func(string) *bufio.Reader) {
+	t.Helper()
 	socket := filepath.Join(t.TempDir(), "agent.sock")
 	os.Chmod(filepath.Dir(socket), 0o700)
 	l, err := Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const few = 4
-	l.(*listener).slots = make(chan struct{}, few)
-	e := newEngine("work")
-	e.block = make(chan struct{})
+	l.(*listener).slots, l.(*listener).grace = make(chan struct{}, few), grace
 	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() { NewServer(Config{Engine: e, Version: "test"}).Run(ctx, l) })
-	defer wg.Wait()
-	defer cancel()
-
-	ask := func(request string) *bufio.Reader {
+	ended := make(chan error, 1)
+	s := NewServer(Config{Engine: e, Version: "test"})
+	s.patience.header, s.patience.body, s.patience.drain = time.Hour, time.Hour, time.Millisecond // so only others end a connection
+	go func() { ended <- s.Run(ctx, l) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	return func(text string) *bufio.Reader {
 		conn, err := net.Dial("unix", socket)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
 		conn.SetDeadline(time.Now().Add(30 * time.Second)) // less than an idle connection may take
-		io.WriteString(conn, request+" HTTP/1.1\r\nHost: curfew\r\n\r\n")
+		io.WriteString(conn, text)
 		return bufio.NewReader(conn)
 	}
-	answered := func(r *bufio.Reader) {
-		t.Helper()
-		if _, err := http.ReadResponse(r, nil); err != nil {
-			t.Fatal(err)
-		}
+}
+
+func answered(t *testing.T, r *bufio.Reader) {
+	t.Helper()
+	if _, err := http.ReadResponse(r, nil); err != nil {
+		t.Fatal(err)
 	}
+}
+
+const (
+	askVersion = "GET /v1/version HTTP/1.1\r\nHost: curfew\r\n\r\n"
+	askToken   = "POST /v1/accounts/work/token HTTP/1.1\r\nHost: curfew\r\n\r\n"
+)
+
+// Connections that wait for their next request give way at once to one that has a
+// request now. They do so whether they are idle already or become idle first.
+func TestIdleGiveWay(t *testing.T) {
+	const few = 4
+	e := newEngine("work")
+	e.block = make(chan struct{})
+	send := crowdedAgent(t, e, few, time.Hour)
 	for range 3 * few {
-		answered(ask("GET /v1/version"))
+		answered(t, send(askVersion))
 	}
 	var busy [few]*bufio.Reader // and kept
 	for i := range busy {
-		busy[i] = ask("POST /v1/accounts/work/token")
+		busy[i] = send(askToken)
 		e.block <- struct{}{}
 	}
-	late := ask("GET /v1/version")
+	late := send(askVersion)
 	e.block <- struct{}{} // one of them gets its answer
-	answered(late)
+	answered(t, late)
 	for range few - 1 {
 		e.block <- struct{}{}
 	}
 	for _, r := range busy {
-		answered(r)
+		answered(t, r)
+	}
+}
+
+// Connections that send nothing, or a part of a request, give way after a grace.
+func TestSilentGiveWay(t *testing.T) {
+	for name, part := range partOfRequest {
+		t.Run(name, func(t *testing.T) {
+			const few = 4
+			send := crowdedAgent(t, newEngine("work"), few, 20*time.Millisecond)
+			for range 3 * few {
+				send(part)
+			}
+			answered(t, send(askVersion))
+		})
+	}
+}
+
+// A connection whose request is being answered does not give way, however long
+// that takes. Neither does one with a watch.
+func TestBusyStay(t *testing.T) {
+	e := newEngine("work")
+	e.block = make(chan struct{})
+	const grace = 20 * time.Millisecond
+	send := crowdedAgent(t, e, 2, grace)
+	busy := send(askToken)
+	e.block <- struct{}{}
+	res, err := http.ReadResponse(send("GET /v1/watch HTTP/1.1\r\nHost: curfew\r\n\r\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch := bufio.NewScanner(res.Body)
+	watch.Scan()
+	late := send(askVersion)
+	<-time.After(10 * grace) // in which late looks for one that gives way
+	e.block <- struct{}{}
+	answered(t, busy)
+	answered(t, late)
+	e.change(func(*engine) {})
+	if !watch.Scan() {
+		t.Error("the watch has ended")
 	}
 }
 

@@ -56,7 +56,7 @@ func Listen(ctx context.Context, socket string) (net.Listener, error) {
 		lock.Close()
 		return nil, err
 	}
-	return &listener{UnixListener: l, lock: lock, slots: make(chan struct{}, maxConns()), closed: make(chan struct{}), idle: map[*conn]time.Time{}}, nil
+	return &listener{UnixListener: l, lock: lock, slots: make(chan struct{}, maxConns()), closed: make(chan struct{}), grace: sendTime, waits: map[*conn]time.Time{}}, nil
 }
 
 // firstInherited is the first file descriptor that systemd passes to what it
@@ -177,18 +177,25 @@ func maxConns() int {
 	return max(1, int(r.Cur)/2)
 }
 
+// sendTime is how long a program may take to send a request while others wait
+// for its connection.
+const sendTime = time.Second
+
 // listener hands out connections of this user's programs only, at most
-// cap(slots) at a time. When all are taken, a new one takes the place of the
-// one that has been idle the longest. It waits while none is idle.
+// cap(slots) at a time. When all are taken, a new one takes the place of one
+// that sends nothing: at once if that has had an answer, and after the grace if
+// its first request or the rest of one is missing. One that is being answered
+// stays, and a new one waits.
 type listener struct {
 	*net.UnixListener
 	lock   *os.File
 	slots  chan struct{}
 	once   sync.Once
 	closed chan struct{}
+	grace  time.Duration // sendTime
 
 	mu      sync.Mutex
-	idle    map[*conn]time.Time // since when they wait for their next request
+	waits   map[*conn]time.Time // those that have yet to send a request, and from when they give way
 	crowded bool                // somebody waits for a slot
 }
 
@@ -213,41 +220,59 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// take waits for a slot, and closes the connection that has been idle the
-// longest to get one. It reports false when the listener is closed.
+// take waits for a slot, and closes connections that give way until it has one.
+// It reports false when the listener is closed.
 func (l *listener) take() bool {
 	select {
 	case l.slots <- struct{}{}:
 		return true
 	default:
 	}
-	l.mu.Lock()
-	l.crowded = true
-	var longest *conn
-	for c, since := range l.idle {
-		if longest == nil || since.Before(l.idle[longest]) {
-			longest = c
+	l.setCrowded(true)
+	defer l.setCrowded(false)
+	for {
+		again := time.NewTimer(l.evict(time.Now()))
+		select {
+		case l.slots <- struct{}{}:
+			again.Stop()
+			return true
+		case <-l.closed:
+			again.Stop()
+			return false
+		case <-again.C:
 		}
-	}
-	delete(l.idle, longest)
-	l.mu.Unlock()
-	if longest != nil {
-		longest.Close()
-	}
-	defer func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.crowded = false
-	}()
-	select {
-	case l.slots <- struct{}{}:
-		return true
-	case <-l.closed:
-		return false
 	}
 }
 
-// note records which connections are idle, as an [http.Server] reports to its
+func (l *listener) setCrowded(crowded bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.crowded = crowded
+}
+
+// evict closes the connection that was to give way the earliest, if there is one
+// by now. It returns when to look again.
+func (l *listener) evict(now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var first *conn
+	for c, at := range l.waits {
+		if first == nil || at.Before(l.waits[first]) {
+			first = c
+		}
+	}
+	if first == nil {
+		return l.grace
+	}
+	if wait := l.waits[first].Sub(now); wait > 0 {
+		return wait
+	}
+	delete(l.waits, first)
+	first.Close()
+	return l.grace
+}
+
+// note records which connections may give way, as an [http.Server] reports to its
 // ConnState.
 func note(c net.Conn, state http.ConnState) {
 	ours, ok := c.(*conn)
@@ -257,13 +282,27 @@ func note(c net.Conn, state http.ConnState) {
 	l := ours.listener
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case state != http.StateIdle:
-		delete(l.idle, ours)
-	case l.crowded:
-		ours.Close()
+	switch state {
+	case http.StateNew, http.StateActive: // active: the header has come
+		l.waits[ours] = time.Now().Add(l.grace)
+	case http.StateIdle:
+		if l.crowded {
+			ours.Close()
+			return
+		}
+		l.waits[ours] = time.Now()
 	default:
-		l.idle[ours] = time.Now()
+		delete(l.waits, ours)
+	}
+}
+
+// received records that all of a request has come: its connection stays until it
+// is answered.
+func received(c net.Conn) {
+	if ours, ok := c.(*conn); ok {
+		ours.listener.mu.Lock()
+		defer ours.listener.mu.Unlock()
+		delete(ours.listener.waits, ours)
 	}
 }
 

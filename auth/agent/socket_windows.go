@@ -41,5 +41,7 @@ func whoIs(net.Conn, bool) auth.Caller { return auth.Caller{} }
 // note: a pipe has as many instances as are asked for.
 func note(net.Conn, http.ConnState) {}
 
+func received(net.Conn) {}
+
 // maxConns: pipes need no file descriptors.
 func maxConns() int { return 1024 }
