@@ -84,6 +84,8 @@ func TestBench(t *testing.T) {
 		}), crowd(n, func() func() error { return peer.ask }))
 	}
 
+	b.crowdedRow("work")
+
 	calls, syncs := b.countRefresh() // the keychain has been at rest for a while
 	b.row("a refresh", "oidc-agent", 15, 1, func() error {
 		_, err := b.client.Refresh(ctx, "work", "bench")
@@ -99,7 +101,11 @@ func TestBench(t *testing.T) {
 		if n == 100 {
 			goal = 100
 		}
-		single(fmt.Sprintf("the agent's first answer, %d accounts", n), took, goal)
+		accounts := "1 account"
+		if n > 1 {
+			accounts = fmt.Sprintf("%d accounts", n)
+		}
+		single("the agent's first answer, "+accounts, took, goal)
 	}
 	b.start()
 	single("`curfew status`, 1000 accounts", sample(30, process(exec.Command(program, "status"))), 50)
@@ -127,7 +133,6 @@ func process(c *exec.Cmd) func() error {
 func (b *bench) row(what, next string, n int, goal float64, ours, theirs func() error) {
 	b.t.Helper()
 	var mine, others []time.Duration
-	var ratios []float64
 	for i := range n + n/10 {
 		began := time.Now()
 		b.must(ours())
@@ -138,17 +143,33 @@ func (b *bench) row(what, next string, n int, goal float64, ours, theirs func() 
 		}
 		m, o := middle.Sub(began), time.Since(middle)
 		mine, others = append(mine, m), append(others, o)
-		ratios = append(ratios, float64(m)/float64(o))
+	}
+	printPairs(what, next, goal, mine, others)
+}
+
+// printPairs prints the medians and the ratio of pairs. A goal of 0 is none.
+func printPairs(what, next string, goal float64, mine, others []time.Duration) {
+	var ratios []float64
+	for i := range mine {
+		ratios = append(ratios, float64(mine[i])/float64(others[i]))
 	}
 	slices.Sort(ratios)
 	at := func(q float64) float64 { return ratios[int(q*float64(len(ratios)-1))] }
-	met := ""
 	want := ""
 	if goal > 0 {
-		want, met = fmt.Sprintf("%.1f x", goal), verdict(at(0.5) <= goal)
+		want = fmt.Sprintf("%.1f x", goal)
 	}
-	fmt.Printf("| %s | %.2f ms | %s, %.2f ms | %.2f, %.2f to %.2f | %s | %s |\n",
-		what, ms(quantile(mine, 0.5)), next, ms(quantile(others, 0.5)), at(0.5), at(0.1), at(0.9), want, met)
+	printRow(what, fmt.Sprintf("%.2f ms", ms(quantile(mine, 0.5))), fmt.Sprintf("%s, %.2f ms", next, ms(quantile(others, 0.5))),
+		fmt.Sprintf("%.2f, %.2f to %.2f", at(0.5), at(0.1), at(0.9)), want, at(0.5) <= goal)
+}
+
+// printRow prints a row of the table. If there is no goal, met does not matter.
+func printRow(what, ours, next, spread, goal string, met bool) {
+	said := ""
+	if goal != "" {
+		said = verdict(met)
+	}
+	fmt.Printf("| %s | %s | %s | %s | %s | %s |\n", what, ours, next, spread, goal, said)
 }
 
 func verdict(met bool) string {
@@ -158,21 +179,23 @@ func verdict(met bool) string {
 	return "not met"
 }
 
-// single prints a figure that has nothing to stand next to; the goal is in ms.
+// single prints a figure that has nothing to stand next to. The goal is in ms,
+// and 0 is none.
 func single(what string, took []time.Duration, goal float64) {
-	want, met := "", ""
+	want := ""
 	if goal > 0 {
-		want, met = fmt.Sprintf("%.0f ms", goal), verdict(ms(quantile(took, 0.5)) <= goal)
+		want = fmt.Sprintf("%.0f ms", goal)
 	}
-	fmt.Printf("| %s | %.1f ms | | %.1f to %.1f ms | %s | %s |\n", what, ms(quantile(took, 0.5)), ms(quantile(took, 0.1)), ms(quantile(took, 0.9)), want, met)
+	middle := ms(quantile(took, 0.5))
+	printRow(what, fmt.Sprintf("%.1f ms", middle), "", fmt.Sprintf("%.1f to %.1f ms", ms(quantile(took, 0.1)), ms(quantile(took, 0.9))), want, middle <= goal)
 }
 
 func count(what string, n, goal int) {
-	want, met := "", ""
+	want := ""
 	if goal > 0 {
-		want, met = fmt.Sprint(goal), verdict(n <= goal)
+		want = fmt.Sprint(goal)
 	}
-	fmt.Printf("| %s | %d | | | %s | %s |\n", what, n, want, met)
+	printRow(what, fmt.Sprint(n), "", "", want, n <= goal)
 }
 
 // sample times n runs.
@@ -213,6 +236,46 @@ func crowd(n int, make func() func() error) func() error {
 		}
 		return nil
 	}
+}
+
+// keptConns is how many connections the agent serves at a time.
+const keptConns = 1024
+
+// crowdedRow measures what a new client waits while one program holds all
+// connections, each of which has had an answer. Next to it is the agent's other
+// socket, where nobody holds any.
+func (b *bench) crowdedRow(account string) {
+	b.t.Helper()
+	var held []net.Conn
+	hold := func() {
+		c, err := net.Dial("unix", b.client.Socket())
+		b.must(err)
+		held = append(held, c)
+		_, err = io.WriteString(c, "GET /v1/version HTTP/1.1\r\nHost: curfew\r\n\r\n")
+		b.must(err)
+		_, err = http.ReadResponse(bufio.NewReader(c), nil)
+		b.must(err)
+	}
+	for range keptConns - 1 {
+		hold()
+	}
+	ask := func(c *client.Client) []time.Duration {
+		return sample(1, func() error {
+			_, err := c.Token(b.t.Context(), account, auth.AnyValidity, "bench")
+			return err
+		})
+	}
+	free := client.NewClient(client.GuestSocket(b.client.Socket()))
+	var crowded, alone []time.Duration
+	for range 500 {
+		hold() // the place that the last client has left
+		crowded = append(crowded, ask(b.client)...)
+		alone = append(alone, ask(free)...)
+	}
+	for _, c := range held {
+		c.Close()
+	}
+	printPairs(fmt.Sprintf("a new client's token, %d connections kept", keptConns), "none kept", 2, crowded, alone)
 }
 
 // countRefresh counts what one refresh asks of the keychain and of the disk.
