@@ -147,7 +147,8 @@ test-windows: setup-wine ## run the tests under Wine, with a stand-in for its no
 	  ./ui/desktop ./ui/status ./ui/tray
 
 .PHONY: rest
-rest: setup-desktop build build/desktop.test ## measure memory and CPU while nothing happens
+rest: setup-desktop build build/desktop.test ## measure memory, CPU and wake-ups while nothing happens, and how the window opens
+	go build $(WINDOW) -o build/empty-window ./cmd/curfew-demo/testdata/empty-window
 	$(DESKTOP) '^TestRest$$'
 
 .PHONY: build/desktop.test
