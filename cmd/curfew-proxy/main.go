@@ -56,7 +56,6 @@ func (p *program) root() *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: "curfew"},
 	}
-	root.SetVersionTemplate("curfew-proxy {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
 	helper := &cobra.Command{Use: "helper", Short: "Answer a tool that asks for credentials", Args: cobra.NoArgs}
 	helper.AddCommand(p.oidcAgentCommand())

@@ -74,15 +74,21 @@ Exit codes: 0 success; 1 failed; 2 usage; 3 sign-in needed; 4 temporarily
 unavailable; 5 refused; 6 keychain unavailable or locked; 7 the agent is not
 running and cannot be started.`,
 		Args:              p.rootArgs,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return p.overview(cmd.Context()) },
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
-		Version:           assets.Version,
 
 		SuggestionsMinimumDistance: 2,
 	}
-	root.SetVersionTemplate("curfew {{.Version}}\n")
+	// cobra's version flag wants a template, and to link templates takes more time at
+	// every start than the answer of the agent.
+	version := root.Flags().BoolP("version", "v", false, "version for curfew")
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *version {
+			return p.say("curfew %s", assets.Version)
+		}
+		return p.overview(cmd.Context())
+	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
 	root.AddGroup(
 		&cobra.Group{ID: "accounts", Title: "Accounts:"},
