@@ -144,7 +144,7 @@ docs-shots: ui-shots ## take the pictures of the README from build/shots/
 .PHONY: test-windows
 test-windows: setup-wine ## run the tests under Wine, with a stand-in for its notifications; lists what is skipped, and why
 	@.ci/test-windows ./auth/agent/... ./auth/config ./auth/engine/... ./keystore ./cmd/curfew ./cmd/curfew-agent ./cmd/curfew-proxy ./cmd/curfew-tray \
-	  ./ui/desktop ./ui/status ./ui/tray
+	  ./ui/clipboard ./ui/desktop ./ui/display ./ui/status ./ui/tray
 
 .PHONY: rest
 rest: setup-desktop build build/desktop.test ## measure memory, CPU and wake-ups while nothing happens, and how the window opens
@@ -168,7 +168,7 @@ check: setup-build lint ## gofmt, vet, go fix, staticcheck, unchecked errors, kn
 
 # What golangci-lint runs by default and check does not. The window's main
 # package is left out, which takes OpenGL to load.
-PORTABLE := ./auth/... $(PROGRAMS) ./cmd/curfew-tray ./keystore/... ./ui/desktop ./ui/tray
+PORTABLE := ./auth/... $(PROGRAMS) ./cmd/curfew-tray ./keystore/... ./ui/clipboard ./ui/desktop ./ui/display ./ui/tray
 .PHONY: lint
 lint: ## find errors that nobody checks (but those of .ci/unchecked), and values that nobody uses
 	@packages=$$(go list ./... | grep -v '/cmd/curfew-window$$')

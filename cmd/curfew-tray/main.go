@@ -22,6 +22,7 @@ import (
 
 	"curfew/assets"
 	"curfew/auth/agent"
+	"curfew/ui/clipboard"
 	"curfew/ui/desktop"
 	"curfew/ui/preferences"
 	"curfew/ui/tray"
@@ -201,7 +202,7 @@ func (a *app) live(ctx context.Context, panel panel) error {
 		}
 	}
 	t := tray.New(tray.Config{
-		Agent: a.client, Display: icon, CopySecret: desktop.CopySecret,
+		Agent: a.client, Display: icon, CopySecret: clipboard.CopySecret,
 		Clicks: icon.Clicks, Opened: icon.Opened, Show: icon.Show, Reword: reword,
 		OpenURL: desktop.OpenURL, OpenWindow: desktop.ShowWindow, Logger: a.logger,
 		Notify: notify, Memory: a.told,

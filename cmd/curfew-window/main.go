@@ -31,7 +31,9 @@ import (
 	"curfew/assets"
 	"curfew/auth"
 	"curfew/auth/agent"
+	"curfew/ui/clipboard"
 	"curfew/ui/desktop"
+	"curfew/ui/display"
 	"curfew/ui/preferences"
 	"curfew/ui/status"
 	"curfew/ui/window"
@@ -165,7 +167,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 	w.SetMaster()
 	w.SetPadded(false)
 	view := window.New(window.Config{
-		Agent: client, Do: fyne.Do, Now: func() time.Time { return auth.Local(time.Now()) }, Clipboard: a.Clipboard(), CopySecret: desktop.CopySecret, Canvas: w.Canvas,
+		Agent: client, Do: fyne.Do, Now: func() time.Time { return auth.Local(time.Now()) }, Clipboard: a.Clipboard(), CopySecret: clipboard.CopySecret, Canvas: w.Canvas,
 		Demo: func(c context.Context) (auth.Account, error) {
 			tried.Store(true)
 			return demo(c, ctx)
@@ -226,7 +228,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 		}, func(session map[string]string) bool { return desktop.Here().Left(session) }, func() { fyne.Do(w.Close) })
 	})
 	group.Go(func() {
-		desktop.FollowLook(ctx, func(scale float32) {
+		display.FollowLook(ctx, func(scale float32) {
 			fyne.Do(func() {
 				theme = theme.Scaled(scale)
 				a.Settings().SetTheme(theme)
@@ -241,7 +243,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 			a.Quit()
 			return
 		}
-		if fits := fyne.NewSize(desktop.FitWindow(size.Width, size.Height, w.Canvas().Scale())); fits != size {
+		if fits := fyne.NewSize(display.FitWindow(size.Width, size.Height, w.Canvas().Scale())); fits != size {
 			w.Resize(fits)
 		}
 		// Who started it need not wait any longer. A terminal is told nothing.

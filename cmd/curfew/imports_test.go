@@ -56,6 +56,8 @@ var layers = []struct {
 	{"auth/authserver/robot", nil, "it reads pages as a person does, of any server"},
 	{"ui/status", []string{"auth"}, "the words come from a snapshot alone, so that tray, window and command line say the same"},
 	{"ui/preferences", []string{"auth", "ui/status"}, "language and appearance are next to the configuration, and the language sets the words"},
+	{"ui/clipboard", []string{"auth", "ui/status"}, "it keeps any text, and says what to do where there is no clipboard"},
+	{"ui/display", nil, "sizes of screens and words do not depend on what is shown"},
 	{"ui/desktop", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "it starts programs, now or at login, and says why one does not start"},
 	{"ui/tray", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "the tray sees snapshots and holds no secret"},
 	{"ui/tray/traytest", nil, "it sees the tray as a panel does: over the bus"},
@@ -67,8 +69,8 @@ var layers = []struct {
 	{"cmd/curfew-agent", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/agent/consent", "auth/agent/hooks", "auth/agent/tokenfile", "auth/config", "auth/engine", "auth/engine/clock", "auth/oauth", "keystore", "ui/terminal"}, "the one program that holds tokens wires up the engine"},
 	{"cmd/curfew-proxy", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/agent/mcp", "auth/agent/oidcagent", "auth/agent/proxy", "auth/oauth/peer", "ui/terminal", "ui/tools"}, "it asks the agent, as the programs would that it spares the token"},
 	{"cmd/curfew-demo", []string{"assets", "auth", "auth/agent/client", "auth/authserver", "auth/authserver/robot", "ui/terminal"}, "the demo runs the other programs, and a server for them"},
-	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent", "auth/agent/client", "ui/desktop", "ui/preferences", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
-	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent", "auth/agent/client", "ui/desktop", "ui/preferences", "ui/status", "ui/window"}, "a program that people look at holds no secret"},
+	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent", "auth/agent/client", "ui/clipboard", "ui/desktop", "ui/preferences", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
+	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent", "auth/agent/client", "ui/clipboard", "ui/desktop", "ui/display", "ui/preferences", "ui/status", "ui/window"}, "a program that people look at holds no secret"},
 }
 
 // unreachable says what must not be linked in, however indirectly. A trailing
@@ -82,6 +84,8 @@ var unreachable = []struct {
 	{"cmd/curfew-agent", "fyne.io/...", "it runs on machines without a display and without libGL"},
 	{"cmd/curfew", "net/http", "if linked, its start takes half of the time of `curfew token`"},
 	{"cmd/curfew", "html/template", "if linked, it slows down every start, and the command line has no pages"},
+	{"cmd/curfew", "github.com/jezek/xgb/...", "if linked, it slows down every start, and the command line has no windows"},
+	{"cmd/curfew", "encoding/xml", "if linked, it slows down every start"},
 	{"cmd/curfew", "fyne.io/...", "it runs on machines without a display and without libGL, and starts fast"},
 	{"ui/tray", "fyne.io/fyne/v2/...", "a tray with Fyne costs 94 MB and 450 wake-ups a second; without, 5 MB and none"},
 	{"cmd/curfew-tray", "fyne.io/fyne/v2/...", "a tray with Fyne costs 94 MB and 450 wake-ups a second; without, 5 MB and none"},

@@ -3,10 +3,9 @@
 package desktop
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/xml"
 	"errors"
+	"html"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -198,19 +197,14 @@ const (
 )
 
 func launchAgent(program string) []byte {
-	var b bytes.Buffer
-	b.WriteString(plistHead)
-	_ = xml.EscapeText(&b, []byte(program)) // writing to a Buffer does not fail
-	b.WriteString(plistFoot)
-	return b.Bytes()
+	return []byte(plistHead + html.EscapeString(program) + plistFoot)
 }
 
 // readLaunchAgent reads a launch agent that launchAgent wrote. It is on if the file
 // exists.
 func readLaunchAgent(text []byte) (program string, on bool) {
-	var agent struct {
-		Program string `xml:"dict>array>string"`
-	}
-	err := xml.Unmarshal(text, &agent)
-	return agent.Program, err == nil && agent.Program != ""
+	_, arguments, _ := strings.Cut(string(text), "<array>")
+	_, program, _ = strings.Cut(arguments, "<string>")
+	program, _, on = strings.Cut(program, "</string>")
+	return html.UnescapeString(program), on && program != ""
 }

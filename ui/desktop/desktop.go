@@ -1,6 +1,7 @@
 // Package desktop is what a front end uses of the desktop: the person's browser,
-// the clipboard, and the start at login. It also starts the window. Nothing goes
-// through a shell, and every error says what to do instead.
+// and the start at login. It also starts the window. Nothing goes through a shell,
+// and every error says what to do instead. The command line links it, so what
+// speaks to displays is in ui/clipboard and ui/display.
 package desktop
 
 import (

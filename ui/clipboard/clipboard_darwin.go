@@ -1,4 +1,4 @@
-package desktop
+package clipboard
 
 // copySecret runs pbcopy. That cannot set org.nspasteboard.ConcealedType, the mark
 // of a secret on macOS.

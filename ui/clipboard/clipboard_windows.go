@@ -1,4 +1,4 @@
-package desktop
+package clipboard
 
 import (
 	"crypto/sha256"

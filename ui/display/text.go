@@ -1,4 +1,4 @@
-package desktop
+package display
 
 // The largest and the smallest scale of words. Desktops offer 0.5 to 3. Beyond
 // these limits, words would not fit or could not be read.

@@ -1,6 +1,6 @@
 //go:build !unix || darwin
 
-package desktop
+package display
 
 // screenSize returns 0: these systems give a window the size that their screen
 // has room for.

@@ -1,20 +1,41 @@
 //go:build unix && !darwin
 
-package desktop
+package clipboard
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"curfew/auth"
+	"curfew/keystore/kctest"
 )
 
 // TestWayland uses the real wl-clipboard, of whatever version, in a real
 // compositor.
+// program writes a script of that name into a new folder and returns its path.
+func program(t *testing.T, name, script string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func wantError(t *testing.T, err error, message, hint string) {
+	t.Helper()
+	e, ok := errors.AsType[*auth.Error](err)
+	if !ok || e.Message != message || e.Hint != hint {
+		t.Errorf("error %#v, want %q and %q", err, message, hint)
+	}
+}
+
 func TestWayland(t *testing.T) {
-	need(t, "weston")
-	need(t, "wl-copy")
+	kctest.Need(t, "weston", "wl-copy")
 	newDisplay(t)
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	const name = "curfew-test"

@@ -1,4 +1,10 @@
-package desktop
+// Package clipboard puts secrets into the desktop's clipboard, and takes them out
+// again.
+//
+// Its one hard idea: other programs keep what was in the clipboard. So a secret is
+// marked as one if the system has such a mark, and it is removed only while it is
+// still there.
+package clipboard
 
 import (
 	"errors"

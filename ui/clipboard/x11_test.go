@@ -1,6 +1,6 @@
 //go:build unix && !darwin
 
-package desktop
+package clipboard
 
 import (
 	"bufio"
@@ -20,6 +20,7 @@ import (
 	"github.com/jezek/xgb/xproto"
 
 	"curfew/auth"
+	"curfew/keystore/kctest"
 )
 
 // display is a private X server without a screen.
@@ -33,8 +34,7 @@ type display struct {
 // is no longer connected.
 func newDisplay(t *testing.T) *display {
 	t.Helper()
-	need(t, "Xvfb")
-	need(t, "xclip")
+	kctest.Need(t, "Xvfb", "xclip")
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

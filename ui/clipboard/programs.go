@@ -1,6 +1,6 @@
 //go:build unix
 
-package desktop
+package clipboard
 
 import (
 	"crypto/sha256"

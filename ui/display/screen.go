@@ -1,4 +1,6 @@
-package desktop
+// Package display is what a desktop's display asks of a window: to be no larger
+// than the screen, to write as large as the person reads, and to keep still.
+package display
 
 // frame is the room that the title bar and borders of a window may need, in pixels.
 const frame = 40
