@@ -222,8 +222,12 @@ func (c *Client) RequestToken(ctx context.Context, name string, r auth.TokenRequ
 	if r.Proof != nil {
 		in["dpop"] = r.Proof
 	}
+	var body any // none, where all is left out
+	if len(in) > 0 {
+		body = in
+	}
 	var a TokenAnswer
-	if err := c.account(ctx, long, "POST", name, "/token", r.Program, in, &a); err != nil {
+	if err := c.account(ctx, long, "POST", name, "/token", r.Program, body, &a); err != nil {
 		return auth.Token{}, err
 	}
 	return a.token(), nil
