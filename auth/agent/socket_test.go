@@ -475,7 +475,7 @@ func TestBurst(t *testing.T) {
 	var wg sync.WaitGroup
 	start := make(chan struct{})
 	connects := 10_000
-	if raceDetector { // which makes each of them ten times as slow
+	if raceDetector { // which makes each of them slower
 		connects = 2_000
 	}
 	for range connects {

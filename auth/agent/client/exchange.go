@@ -14,8 +14,8 @@ import (
 
 // A request goes out as HTTP/1.0. The agent then closes the connection behind
 // its answer and sends the body as it is, not in chunks. That takes so little
-// that the client does without net/http: linking it costs a short program like
-// `curfew token` more time at its start than the answer takes.
+// that the client does without net/http, which would be set up at each start of
+// a short program like `curfew token`.
 
 // maxHeader is how long the status line and the header of an answer may be.
 const maxHeader = 64 << 10

@@ -124,7 +124,7 @@ func (k Key) fits(kid, alg string) bool {
 }
 
 // maxTried is how many keys are tried for one signature, where its kid does not
-// say which. A P-521 signature takes 14 ms to check.
+// say which. Some signatures take long to check, as those of P-521 do.
 const maxTried = 8
 
 // Fitting returns the keys that may have made a signature, a few at most.

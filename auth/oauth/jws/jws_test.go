@@ -177,8 +177,8 @@ const (
 )
 
 // wycheproof returns the folder with the vectors. `go mod download` keeps them
-// where all modules are. They are nobody's dependency: 109 MB, and no program
-// needs them.
+// where all modules are. They are nobody's dependency: they are large, and no
+// program needs them.
 func wycheproof(t *testing.T) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", vectors)
