@@ -2,6 +2,7 @@ package auth
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -150,18 +151,22 @@ type Decision struct {
 	Why     Text      // one phrase for people: why then, or why none is due
 }
 
-// What a decision says. A forecast asks for many thousands, so they are made once.
-var (
-	whyNoneLeft   = Say("next_none_left")
-	whyOnDemand   = Say("next_on_demand")
-	whyNoLifetime = Say("next_on_demand_why", Say("why_lifetime_unknown"))
-	whyNotInUse   = Say("next_on_demand_why", Say("why_not_in_use"))
-	whyAllNeeded  = Say("next_on_demand_why", Say("why_all_needed"))
-	whyNotAgain   = Say("next_not_again")
-	whyAlways     = Say("next_always")
-	whyInUse      = Say("next_in_use")
-	whyIdleRule   = Say("why_provider_idle")
-)
+// phrases are what a decision says. A forecast asks for many thousands, so they are
+// made once.
+var phrases = sync.OnceValue(func() (p struct {
+	noneLeft, onDemand, noLifetime, notInUse, allNeeded, notAgain, always, inUse, idleRule Text
+}) {
+	p.noneLeft = Say("next_none_left")
+	p.onDemand = Say("next_on_demand")
+	p.noLifetime = Say("next_on_demand_why", Say("why_lifetime_unknown"))
+	p.notInUse = Say("next_on_demand_why", Say("why_not_in_use"))
+	p.allNeeded = Say("next_on_demand_why", Say("why_all_needed"))
+	p.notAgain = Say("next_not_again")
+	p.always = Say("next_always")
+	p.inUse = Say("next_in_use")
+	p.idleRule = Say("why_provider_idle")
+	return p
+})
 
 // Plan decides whether to refresh now in the background. It is pure. Ask it at
 // WakeAt, and after every sign-in, refresh or token request. Asking more often
@@ -169,11 +174,11 @@ var (
 func Plan(in PlanInput) Decision {
 	switch {
 	case in.RefreshesLeft <= 0:
-		return Decision{Why: whyNoneLeft}
+		return Decision{Why: phrases().noneLeft}
 	case in.Mode == OnDemand:
-		return Decision{Why: whyOnDemand}
+		return Decision{Why: phrases().onDemand}
 	case in.AccessExpiresAt.IsZero() || in.AccessLifetime <= 0:
-		return Decision{Why: whyNoLifetime}
+		return Decision{Why: phrases().noLifetime}
 	}
 	due := in.AccessExpiresAt.Add(-refreshLead(in.AccessLifetime))
 	if soonest := in.LastRefreshAt.Add(in.AccessLifetime / 2); soonest.After(due) {
@@ -183,12 +188,12 @@ func Plan(in PlanInput) Decision {
 		due = in.Now
 	}
 	if !due.Before(in.AccessExpiresAt) {
-		return Decision{Why: whyOnDemand}
+		return Decision{Why: phrases().onDemand}
 	}
 	if in.EndsAt.Sub(due) <= refreshBuffer(in.AccessLifetime) {
-		return Decision{Why: whyNotAgain}
+		return Decision{Why: phrases().notAgain}
 	}
-	why := whyAlways
+	why := phrases().always
 	if in.Mode != Always {
 		var worth bool
 		if worth, why = worthWarming(in, due); !worth {
@@ -208,20 +213,20 @@ func Plan(in PlanInput) Decision {
 func worthWarming(in PlanInput, due time.Time) (bool, Text) {
 	left := float64(in.RefreshesLeft)
 	if in.ServerIdle > 0 && left >= refreshesToEnd(in) {
-		return true, whyIdleRule
+		return true, phrases().idleRule
 	}
 	silence := due.Sub(in.Demand.last())
 	if silence >= in.AccessLifetime/2 { // so it was asked for since it was fetched
-		return false, whyNotInUse
+		return false, phrases().notInUse
 	}
 	need := refreshesNeeded(in, due)
 	switch {
 	case left-need < 1:
-		return false, whyAllNeeded
+		return false, phrases().allNeeded
 	case silence > sittingGap && left-2*need < 1:
-		return false, whyNotInUse
+		return false, phrases().notInUse
 	}
-	return true, whyInUse
+	return true, phrases().inUse
 }
 
 // refreshesNeeded is how many refreshes callers will ask for from at until the

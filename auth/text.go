@@ -48,7 +48,7 @@ func Say(id string, args ...any) Text {
 		}
 		t.Args, english = append(t.Args, a), append(english, a)
 	}
-	t.Message = fmt.Sprintf(messages[id], english...)
+	t.Message = fmt.Sprintf(messages()[id], english...)
 	return t
 }
 
@@ -57,11 +57,11 @@ func Words(words string) Text { return Text{Message: words} }
 
 // Format returns the English format of a sentence, with verbs of package fmt;
 // "" for one that this version does not know.
-func Format(id string) string { return messages[id] }
+func Format(id string) string { return messages()[id] }
 
 // Formats yields the id and the English format of every sentence.
 func Formats(yield func(id, format string) bool) {
-	for id, format := range messages {
+	for id, format := range messages() {
 		if !yield(id, format) {
 			return
 		}

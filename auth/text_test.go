@@ -58,7 +58,7 @@ func TestMessages(t *testing.T) {
 					return true
 				}
 				id, _ := strconv.Unquote(lit.Value)
-				format, ok := messages[id]
+				format, ok := messages()[id]
 				if want := len(verb.FindAllString(format, -1)); !ok || want != len(n.Args)-1 && !n.Ellipsis.IsValid() {
 					t.Errorf("%s: %q has %d arguments, its format %q wants %d", set.Position(n.Pos()), id, len(n.Args)-1, format, want)
 				}
@@ -71,7 +71,7 @@ func TestMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	formats := map[string]string{}
-	for id, format := range messages {
+	for id, format := range messages() {
 		screen := strings.HasPrefix(id, "do_") // which ui/status says, and its tests look after
 		if !all[id] && !said[id] && !screen {
 			t.Errorf("nobody says %q", id)
