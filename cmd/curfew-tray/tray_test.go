@@ -629,6 +629,29 @@ func TestOpenMenu(t *testing.T) {
 	})
 }
 
+// TestOpenMenuOfGTK: GTK's panels say that the menu opens, and not that it closes.
+// New rows appear when it opens again, at once.
+func TestOpenMenuOfGTK(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	e := newEngine(account("spotify"))
+	serve(t, s.socket, e)
+	s.start()
+	s.registered()
+	s.row("spotify: 14 left")
+	s.check(s.item.About())
+	e.set(account("spotify", func(a *auth.Snapshot) { a.RefreshesLeft = 2 }), account("work", ended))
+	s.icon("ended") // which may change, and so the new account has been heard of
+	for _, want := range []bool{false, true} {
+		menu, err := s.item.Menu()
+		s.check(err)
+		if _, there := menu.Find("work:"); there != want {
+			t.Errorf("the new row is there: %t, want %t\n%s", there, want, menu)
+		}
+		s.check(s.item.About())
+	}
+}
+
 // TestAnswersInOrder: a panel that asks for a row and then for the rows below it
 // gets the row first. Otherwise it would show an empty submenu.
 func TestAnswersInOrder(t *testing.T) {

@@ -567,13 +567,17 @@ func (c menuCalls) opened(id int32, opened bool) {
 	}
 }
 
-// about passes on that the menu is about to open, and counts as open for most.
-// It does nothing if the panel has already said that the menu is open.
-func (c menuCalls) about(most time.Duration) {
+// about passes on that the menu is about to open, and for how long it counts as
+// open, one after the other. It does nothing if the panel has already said that
+// the menu is open.
+func (c menuCalls) about(most ...time.Duration) {
 	c.icon.telling.Lock()
 	defer c.icon.telling.Unlock()
-	if !c.icon.open {
-		c.stays(most)
+	if c.icon.open {
+		return
+	}
+	for _, d := range most {
+		c.stays(d)
 	}
 }
 
@@ -613,10 +617,11 @@ func (c menuCalls) AboutToShow(id int32) (update bool, err *dbus.Error) {
 }
 
 // AboutToShowGroup is many AboutToShow. When the menu itself opens, GTK's panels
-// call only this.
+// call only this, and nothing when it closes. So it was closed until now, and rows
+// that waited for that come and go first.
 func (c menuCalls) AboutToShowGroup(ids []int32) (updates, unknown []int32, err *dbus.Error) {
 	if slices.Contains(ids, rootRow) {
-		c.about(quiet)
+		c.about(0, quiet)
 	}
 	return []int32{}, []int32{}, nil
 }

@@ -465,6 +465,16 @@ func (i Item) Open() error { return i.event(0, "opened") }
 // Close tells the tray that its menu was closed, as Qt panels do.
 func (i Item) Close() error { return i.event(0, "closed") }
 
+// About tells the tray that its menu is about to open, as GTK's panels do, which
+// say nothing when it closes.
+func (i Item) About() error {
+	menu, err := i.menu()
+	if err != nil {
+		return err
+	}
+	return menu.Call(menuInterface+".AboutToShowGroup", 0, []int32{0}).Err
+}
+
 // Hurry asks for the properties of rows without waiting for answers, as GTK's
 // panels do. It reports whether the answers came in the same order.
 func (i Item) Hurry(rows ...int32) (inOrder bool, err error) {
