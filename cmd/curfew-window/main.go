@@ -163,11 +163,12 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 	a.Settings().SetTheme(theme)
 
 	var tried atomic.Bool // the demo
+	loop := new(loop)
 	w := a.NewWindow(assets.Name)
 	w.SetMaster()
 	w.SetPadded(false)
 	view := window.New(window.Config{
-		Agent: client, Do: fyne.Do, Now: func() time.Time { return auth.Local(time.Now()) }, Clipboard: a.Clipboard(), CopySecret: clipboard.CopySecret, Canvas: w.Canvas,
+		Agent: client, Do: loop.do, Now: func() time.Time { return auth.Local(time.Now()) }, Clipboard: a.Clipboard(), CopySecret: clipboard.CopySecret, Canvas: w.Canvas,
 		Demo: func(c context.Context) (auth.Account, error) {
 			tried.Store(true)
 			return demo(c, ctx)
@@ -189,6 +190,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 		Autostart:    autostart,
 		SetAutostart: desktop.SetAutostart,
 		Close:        w.Close,
+		Minimised:    func() bool { return loop.minimised(w) },
 		About:        about,
 	})
 	w.SetContent(view.Content())
@@ -202,6 +204,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 	listening, leave := context.WithCancel(ctx)
 	defer leave()
 	w.SetOnClosed(func() {
+		loop.close()
 		size := w.Canvas().Size()
 		last.Width, last.Height = size.Width, size.Height
 		remember()
@@ -215,26 +218,26 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 	group.Go(func() { view.Run(ctx) })
 	group.Go(func() {
 		if list := providers(ctx, client); list != nil {
-			fyne.Do(func() { view.SetProviders(list) })
+			loop.do(func() { view.SetProviders(list) })
 		}
 	})
 	group.Go(func() {
 		desktop.Listen(listening, listener, func(wish window.Wish) {
-			fyne.Do(func() {
+			loop.do(func() {
 				view.Go(wish)
 				w.Show()
 				w.RequestFocus()
 			})
-		}, func(session map[string]string) bool { return desktop.Here().Left(session) }, func() { fyne.Do(w.Close) })
+		}, func(session map[string]string) bool { return desktop.Here().Left(session) }, func() { loop.do(w.Close) })
 	})
 	group.Go(func() {
 		display.FollowLook(ctx, func(scale float32) {
-			fyne.Do(func() {
+			loop.do(func() {
 				theme = theme.Scaled(scale)
 				a.Settings().SetTheme(theme)
 				view.Refit()
 			})
-		}, func(on bool) { fyne.Do(func() { view.Move(on) }) })
+		}, func(on bool) { loop.do(func() { view.Move(on) }) })
 	})
 	// Fyne logs that it could not make the window, and runs on without one.
 	a.Lifecycle().SetOnStarted(func() {
@@ -243,6 +246,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 			a.Quit()
 			return
 		}
+		go loop.run(w)
 		if fits := fyne.NewSize(display.FitWindow(size.Width, size.Height, w.Canvas().Scale())); fits != size {
 			w.Resize(fits)
 		}

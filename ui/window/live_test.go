@@ -469,6 +469,24 @@ func TestCopiedTokenLeavesTheClipboard(t *testing.T) {
 	})
 }
 
+func TestMinimised(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.tap(s.account.primary)
+		minimised := true
+		s.Minimised = func() bool { return minimised }
+		s.pass(40 * time.Second)
+		s.reads("cleared in 45 s") // nothing is drawn
+		minimised = false
+		s.pass(time.Second)
+		s.reads("cleared in 4 s")
+		minimised = true
+		s.pass(4 * time.Second)
+		if got := s.Clipboard.Content(); got != "" {
+			t.Errorf("the clipboard has %q after 45 s", got)
+		}
+	})
+}
+
 func TestClipboardOfOthersIsLeftAlone(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
 		s.tap(s.account.primary)

@@ -83,6 +83,7 @@ type Config struct {
 	Close        func()             // ends the program
 	About        func() []string    // lines for the foot of the settings; may be nil
 	Canvas       func() fyne.Canvas // of the window the View is in; nil before
+	Minimised    func() bool        // whether that window is, and need not be drawn; may be nil
 }
 
 // Program is the name under which the window asks the agent for tokens.
@@ -575,7 +576,9 @@ func (v *View) Run(ctx context.Context) {
 func (v *View) tick() {
 	v.now = v.Now()
 	v.clearCopied(false)
-	v.render()
+	if v.Minimised == nil || !v.Minimised() {
+		v.render()
+	}
 }
 
 // background hands work to Run. After Run has ended nobody takes it any

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"sync"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/mobile"
+	"github.com/go-gl/glfw/v3.4/glfw"
+)
+
+const (
+	restTime   = time.Second            // how long a window may rest, if no event comes
+	typeTime   = 100 * time.Millisecond // the same in a field for text, whose cursor blinks
+	frameTime  = time.Second / 60       // between two rounds of Fyne's loop
+	activeTime = time.Second            // after an event, for what it has set in motion
+)
+
+// A loop lets Fyne's loop rest while nothing happens. By itself Fyne looks for
+// events, and for something to draw, 60 times a second, also when the window is
+// idle or minimised. Between two rounds a loop makes it wait for the next event.
+type loop struct {
+	mu    sync.Mutex // held while a rest is disturbed, because GLFW may end when the window has closed
+	open  bool
+	asked bool // by do, since the last rest
+}
+
+// run lets the loop of an open window rest until the window closes.
+func (l *loop) run(w fyne.Window) {
+	l.mu.Lock()
+	l.open = true
+	l.mu.Unlock()
+	for pause := activeTime; ; {
+		time.Sleep(pause)
+		open := false
+		fyne.DoAndWait(func() {
+			if open = l.isOpen(); !open {
+				return
+			}
+			most := restTime
+			if _, typing := w.Canvas().Focused().(mobile.Keyboardable); typing {
+				most = typeTime
+			}
+			began := time.Now()
+			glfw.WaitEventsTimeout(most.Seconds())
+			pause = activeTime
+			if l.wasAsked() || time.Since(began) >= most {
+				pause = frameTime // there was no event
+			}
+		})
+		if !open {
+			return
+		}
+	}
+}
+
+func (l *loop) isOpen() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open
+}
+
+func (l *loop) wasAsked() (asked bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	asked, l.asked = l.asked, false
+	return asked
+}
+
+// do runs f on the UI goroutine, soon and in order, as [fyne.Do] does.
+func (l *loop) do(f func()) {
+	fyne.Do(f)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open {
+		l.asked = true
+		glfw.PostEmptyEvent()
+	}
+}
+
+// close ends the rests, before GLFW ends.
+func (l *loop) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open = false
+}
+
+// minimised reports whether a window is open and minimised, as far as the desktop
+// says: Wayland's never do. It must be called on the UI goroutine.
+func (l *loop) minimised(w fyne.Window) (yes bool) {
+	if w, ok := w.(interface{ RunWithContext(func()) }); ok && l.isOpen() {
+		w.RunWithContext(func() { yes = glfw.GetCurrentContext().GetAttrib(glfw.Iconified) == glfw.True })
+	}
+	return yes
+}
