@@ -31,7 +31,7 @@ import (
 func needed(t *testing.T) {
 	t.Helper()
 	if os.Getenv("CI") == "" && os.Getenv("CURFEW_TEST_ALL") == "" {
-		t.Skip("builds cmd/curfew-window, which takes minutes the first time; set CURFEW_TEST_ALL=1")
+		t.Skip("builds cmd/curfew-window, which takes long the first time; set CURFEW_TEST_ALL=1")
 	}
 	for _, program := range []string{"Xvfb", "openbox", "xdotool", "import"} {
 		if _, err := exec.LookPath(program); err != nil {

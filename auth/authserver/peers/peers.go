@@ -276,7 +276,7 @@ func Zitadel(t testing.TB, ttl time.Duration) Server {
 	return says(t, exec.CommandContext(t.Context(), filepath.Join(dir, "server")), dir, ttl)["zitadel"]
 }
 
-// Dex builds and starts dex, which takes minutes the first time.
+// Dex builds and starts dex, which takes long the first time.
 func Dex(t testing.TB, ttl time.Duration) Server {
 	t.Helper()
 	dir := installed(t, "dex", "go", "build", "-o", "server", "github.com/dexidp/dex/cmd/dex")
