@@ -108,7 +108,7 @@ type stat struct {
 }
 
 func read(pid int) (stat, error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	b, err := readFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return stat{}, err
 	}
@@ -121,6 +121,22 @@ func read(pid int) (stat, error) {
 	session, err2 := strconv.Atoi(field[3])
 	device, err3 := strconv.ParseUint(field[4], 10, 32)
 	return stat{parent, session, terminal(device), field[19]}, errors.Join(err1, err2, err3)
+}
+
+// readFile reads a small file of /proc at once. [os.ReadFile] would first try
+// whether it can be waited for, and takes three times as many system calls.
+func readFile(name string) ([]byte, error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	b := make([]byte, 1024)
+	n, err := unix.Read(fd, b)
+	if err != nil {
+		return nil, err
+	}
+	return b[:n], nil
 }
 
 // session names the terminal's session that a process belongs to, so that one
