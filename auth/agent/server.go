@@ -233,8 +233,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			}
 		}()
 		// A deadline of the request before would still hold.
-		rc := http.NewResponseController(w)
-		rc.SetWriteDeadline(time.Time{})
+		http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -270,7 +269,7 @@ func (s *Server) answer(h func(r *http.Request) (any, error)) http.Handler {
 		if v == nil {
 			v = struct{}{}
 		}
-		s.write(w, http.StatusOK, v)
+		s.write(w, r, http.StatusOK, v)
 	})
 }
 
@@ -287,16 +286,22 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, code int, err erro
 	if code == 0 {
 		code = status(e.Kind)
 	}
-	s.write(w, code, e)
+	s.write(w, r, code, e)
 }
 
-func (s *Server) write(w http.ResponseWriter, code int, v any) {
+// sentAtOnce is how much a connection takes without its peer reading any of it. If
+// it is the only answer, it needs no deadline.
+const sentAtOnce = 4 << 10
+
+func (s *Server) write(w http.ResponseWriter, r *http.Request, code int, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		s.Logger.Error("an answer cannot be written", "error", err)
 		code, b = http.StatusInternalServerError, []byte(`{"error":"failed","message":"the agent has a bug: its answer cannot be written"}`)
 	}
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.patience.write))
+	if !r.Close || len(b) > sentAtOnce {
+		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.patience.write))
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	w.Write(append(b, '\n'))
@@ -306,6 +311,9 @@ func (s *Server) write(w http.ResponseWriter, code int, v any) {
 // answered: net/http would wait for the rest of one that nobody reads, without a
 // limit. The handlers find it in r.Body.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) error {
+	if r.Body == http.NoBody {
+		return nil
+	}
 	rc := http.NewResponseController(w)
 	rc.SetReadDeadline(time.Now().Add(s.patience.body))
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, client.MaxRequest))

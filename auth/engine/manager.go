@@ -284,6 +284,16 @@ func (m *Manager) Snapshot(name string) (auth.Snapshot, error) {
 	return a.snapshotLocked(), nil
 }
 
+// Consent returns the setting of that name of an account; "" if there is none.
+func (m *Manager) Consent(name string) (consent string) {
+	m.locked(func() {
+		if a := m.accounts[name]; a != nil {
+			consent = a.config.Consent
+		}
+	})
+	return consent
+}
+
 // Watch delivers all snapshots immediately and after every change. A slow
 // reader gets the newest. The channel is closed when ctx ends.
 func (m *Manager) Watch(ctx context.Context) <-chan []auth.Snapshot {

@@ -20,20 +20,25 @@ import (
 // refresh. Errors are of type *Error.
 func (m *Manager) Token(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
 	r.Program = auth.Clip(r.Program, auth.MaxProgram)
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.MaxWait, auth.DefaultMaxWait))
-	defer cancel()
+	until := time.Now().Add(cmp.Or(r.MaxWait, auth.DefaultMaxWait)) // a timer is for who waits
+	var t auth.Token
+	var err error
 	if r.Exchange != nil && r.Exchange.Refresh { // which needs no other token
-		if err := r.Exchange.Check(); err != nil {
-			return auth.Token{}, err
-		}
-		return m.exchange(ctx, name, r)
+		err = r.Exchange.Check()
+	} else {
+		t, err = m.awaitToken(ctx, until, name, r)
 	}
-	t, err := m.awaitToken(ctx, name, r)
 	switch {
 	case err != nil:
+		return auth.Token{}, err
 	case r.ID:
 		return m.idToken(name, r)
-	case r.Exchange != nil:
+	case r.Exchange == nil && r.Proof == nil:
+		return t, nil
+	}
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	if r.Exchange != nil {
 		t, err = m.exchange(ctx, name, r)
 	}
 	if err == nil && r.Proof != nil {
@@ -65,17 +70,21 @@ func (m *Manager) idToken(name string, r auth.TokenRequest) (auth.Token, error) 
 }
 
 // awaitToken returns the token of a request, after a refresh if it takes one.
-func (m *Manager) awaitToken(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
-	for waited := false; ; {
-		t, f, err := m.tokenOrFlight(name, r, waited)
-		if f == nil {
-			return t, err
-		}
+func (m *Manager) awaitToken(ctx context.Context, until time.Time, name string, r auth.TokenRequest) (auth.Token, error) {
+	t, f, err := m.tokenOrFlight(name, r, false)
+	if f == nil {
+		return t, err
+	}
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	for waited := false; f != nil; {
 		if err := f.wait(ctx); err != nil {
 			return m.bestOr(name, r, err)
 		}
 		waited = waited || !f.again
+		t, f, err = m.tokenOrFlight(name, r, waited)
 	}
+	return t, err
 }
 
 // exchange trades the session's access token for another. That is not a

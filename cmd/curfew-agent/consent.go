@@ -18,8 +18,7 @@ type asking struct {
 
 // Token asks a person first, if the account says so.
 func (a asking) Token(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
-	s, err := a.Manager.Snapshot(name)
-	if err == nil && s.Consent == auth.ConsentAsk {
+	if a.Manager.Consent(name) == auth.ConsentAsk {
 		var who auth.Caller
 		if r.Caller != nil {
 			who = r.Caller()

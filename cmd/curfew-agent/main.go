@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,10 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	// The agent waits for others and computes next to nothing. With a second
+	// processor each request would wake another thread, which takes longer than to
+	// answer. What blocks in the kernel, as fsync does, holds nobody up.
+	runtime.GOMAXPROCS(1)
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	cmd := command(stderr)
