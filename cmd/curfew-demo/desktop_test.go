@@ -412,6 +412,7 @@ func TestDesktopConsent(t *testing.T) {
 	account := p.account()
 	account.Consent = auth.ConsentAsk
 	check(t, p.client.Put(ctx, account))
+	restartPanel(t, p, xfcePanel...)
 	check(t, p.startTray())
 	awaitIcon(t, p, "consent-icon")
 	p.click(t, demoAccount, "Sign in")
