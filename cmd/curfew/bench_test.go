@@ -4,6 +4,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -25,6 +27,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/nacl/box"
+	"golang.org/x/crypto/nacl/secretbox"
+
 	"curfew/auth"
 	"curfew/auth/agent/client"
 	"curfew/auth/authserver"
@@ -33,6 +38,7 @@ import (
 
 var (
 	benchAll  = flag.Bool("bench", false, "measure against oidc-agent and the machine's floor")
+	benchRows = flag.String("bench.rows", "", "measure only the rows in whose names this is")
 	benchLoad = flag.Float64("bench.load", 0.7, "the load average above which nothing is measured")
 )
 
@@ -61,13 +67,12 @@ func TestBench(t *testing.T) {
 		process(token), process(exec.Command("oidc-token", "work")))
 	b.row("`curfew token`, whole process", "`true`", 300, 0,
 		process(token), process(exec.Command("true")))
-	floor := filepath.Join(t.TempDir(), "floor")
-	check(t, os.WriteFile(floor+".go", []byte("package main\n\nfunc main() {}\n"), 0o600))
-	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", floor, floor+".go").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	for _, floor := range []struct{ what, source string }{
+		{"a Go program that does nothing", "nothing.go"},
+		{"one that links cobra and asks with system calls", "asks.go"},
+	} {
+		b.row(floor.what, "`oidc-token`", 300, 0, process(exec.Command(goProgram(t, floor.source), b.client.Socket())), process(exec.Command("oidc-token", "work")))
 	}
-	b.row("a Go program that does nothing", "`oidc-token`", 300, 0, process(exec.Command(floor)), process(exec.Command("oidc-token", "work")))
 
 	ask := func(c *client.Client) func() error {
 		return func() error {
@@ -76,6 +81,11 @@ func TestBench(t *testing.T) {
 		}
 	}
 	b.row("a token over the socket", "oidc-agent", 2000, 1, ask(b.client), peer.ask)
+	b.row("a token over the socket", "oidc-agent as its clients ask, encrypted", 2000, 1, ask(b.client), peer.askEncrypted)
+	b.row("a token over a kept connection", "oidc-agent, which keeps none", 2000, 1, b.keptAsk("work"), peer.ask)
+	server := goProgram(t, "server.go")
+	b.row("`net/http` answers without looking", "oidc-agent", 2000, 0, ask(serve(t, server, "http").client()), peer.ask)
+	b.row("a Go program echoes", "oidc-agent", 2000, 0, serve(t, server, "echo").ask, peer.ask)
 	for _, n := range []int{8, 64} {
 		b.row(fmt.Sprintf("%d clients, 10 tokens each", n), "oidc-agent", 20, 1, crowd(n, func() func() error {
 			return ask(client.NewClient(b.client.Socket()))
@@ -139,6 +149,9 @@ func process(c *exec.Cmd) func() error {
 // the pairs. A goal of 0 is none.
 func (b *bench) row(what, next string, n int, goal float64, ours, theirs func() error) {
 	b.t.Helper()
+	if !strings.Contains(what+next, *benchRows) {
+		return
+	}
 	var mine, others []time.Duration
 	for i := range n + n/10 {
 		began := time.Now()
@@ -376,24 +389,140 @@ func (p *peer) ask() error { return p.request(0) }
 func (p *peer) refresh() error { return p.request(1 << 30) }
 
 func (p *peer) request(valid int) error {
+	c, err := p.dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	answer, err := exchange(c, fmt.Appendf(nil, peerRequest, valid))
+	return succeeded(answer, err)
+}
+
+// peerRequest asks for a token that is valid for so many seconds.
+const peerRequest = `{"request":"access_token","account":"work","min_valid_period":%d,"application_hint":"bench"}`
+
+// askEncrypted is ask as oidc-token and liboidc-agent do it: keys are exchanged
+// first, and then boxes. See auth/agent/oidcagent.
+func (p *peer) askEncrypted() error {
+	c, err := p.dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	public, private, err := box.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	theirs, err := exchange(c, base64.StdEncoding.AppendEncode(nil, public[:]))
+	if err != nil {
+		return err
+	}
+	var other, key [32]byte
+	if _, err := base64.StdEncoding.Decode(other[:], bytes.TrimRight(theirs, "\x00")); err != nil {
+		return err
+	}
+	box.Precompute(&key, &other, private)
+	var nonce [24]byte
+	rand.Read(nonce[:])
+	text := fmt.Appendf(nil, peerRequest, 0)
+	sealed := secretbox.Seal(nil, text, &nonce, &key)
+	answer, err := exchange(c, fmt.Appendf(nil, "%d:%s:%s", len(text), base64.StdEncoding.EncodeToString(nonce[:]), base64.StdEncoding.EncodeToString(sealed)))
+	if err != nil {
+		return err
+	}
+	parts := strings.Split(string(bytes.TrimRight(answer, "\x00")), ":")
+	if len(parts) != 3 {
+		return fmt.Errorf("oidc-agent: %s", answer)
+	}
+	_, err1 := base64.StdEncoding.Decode(nonce[:], []byte(parts[1]))
+	sealed, err2 := base64.StdEncoding.DecodeString(parts[2])
+	opened, ok := secretbox.Open(nil, sealed, &nonce, &key)
+	if !ok {
+		return errors.Join(err1, err2, errors.New("oidc-agent: a box that does not open"))
+	}
+	return succeeded(opened, nil)
+}
+
+func (p *peer) dial() (net.Conn, error) {
 	c, err := net.Dial("unix", p.socket)
 	for errors.Is(err, syscall.EAGAIN) { // its queue is full, as with eight clients
 		time.Sleep(time.Millisecond)
 		c, err = net.Dial("unix", p.socket)
 	}
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if _, err := fmt.Fprintf(c, `{"request":"access_token","account":"work","min_valid_period":%d,"application_hint":"bench"}`, valid); err != nil {
-		return err
+	return c, err
+}
+
+// exchange sends a message and reads the answer, of which oidc-agent says neither
+// the end nor the length.
+func exchange(c net.Conn, message []byte) ([]byte, error) {
+	if _, err := c.Write(message); err != nil {
+		return nil, err
 	}
 	answer := make([]byte, 64<<10)
 	n, err := c.Read(answer)
-	if err == nil && !strings.Contains(string(answer[:n]), `"success"`) {
-		err = fmt.Errorf("oidc-agent: %s", answer[:n])
+	return answer[:n], err
+}
+
+func succeeded(answer []byte, err error) error {
+	if err == nil && !bytes.Contains(answer, []byte(`"success"`)) {
+		err = fmt.Errorf("oidc-agent: %s", answer)
 	}
 	return err
+}
+
+// client is one of ours for a peer that answers as the agent does.
+func (p *peer) client() *client.Client { return client.NewClient(p.socket) }
+
+// serve starts a server of testdata/bench.
+func serve(t *testing.T, program, kind string) *peer {
+	t.Helper()
+	p := &peer{filepath.Join(t.TempDir(), "s")}
+	c := exec.CommandContext(t.Context(), program, kind, p.socket)
+	check(t, c.Start())
+	t.Cleanup(func() { c.Wait() })
+	for {
+		if c, err := net.Dial("unix", p.socket); err == nil {
+			c.Close()
+			return p
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// goProgram builds a program of testdata/bench.
+func goProgram(t *testing.T, source string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "program")
+	c := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "testdata/bench/"+source)
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
+
+// keptAsk fetches tokens over one connection, by HTTP/1.1.
+func (b *bench) keptAsk(account string) func() error {
+	c, err := net.Dial("unix", b.client.Socket())
+	b.must(err)
+	b.t.Cleanup(func() { c.Close() })
+	answers := bufio.NewReader(c)
+	return func() error {
+		if _, err := fmt.Fprintf(c, "POST /v1/accounts/%s/token HTTP/1.1\r\nHost: curfew\r\n\r\n", account); err != nil {
+			return err
+		}
+		resp, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		var token client.TokenAnswer
+		if err := json.NewDecoder(resp.Body).Decode(&token); err != nil || token.AccessToken == "" {
+			return fmt.Errorf("no token: %s, %w", resp.Status, err)
+		}
+		_, err = io.Copy(io.Discard, resp.Body)
+		return err
+	}
 }
 
 // refreshToken signs in at the server by hand.

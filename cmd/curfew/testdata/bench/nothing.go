@@ -1,0 +1,4 @@
+// Command nothing is the least that a program in Go takes.
+package main
+
+func main() {}
