@@ -101,6 +101,7 @@ bench-build: setup-build ## build everything in a clean clone with an empty buil
 	began=$$(date +%s)
 	$(MAKE) -C "$$clean/curfew" build >"$$clean/said" 2>&1 || { cat "$$clean/said"; exit 1; }
 	took=$$(($$(date +%s) - began))
+	echo
 	echo '| first build, with an empty build cache | | goal | |'
 	echo '|---|---|---|---|'
 	echo "| first build of everything | $$took s | 90 s | $$([ $$took -le 90 ] && echo met || echo 'not met') |"
