@@ -284,6 +284,9 @@ func TestClientAndServer(t *testing.T) {
 	if _, err := c.Token(ctx, "work", -1, ""); err != nil {
 		t.Error(err)
 	}
+	if lines, err := c.TokenLines(ctx, "work", auth.TokenRequest{MinValid: auth.AnyValidity}); err != nil || lines.Reveal() != tok.AccessToken.Reveal()+"\n" {
+		t.Errorf("as text it is %q, %v", lines.Reveal(), err)
+	}
 	if _, err := c.RequestToken(ctx, "work", auth.TokenRequest{MinValid: auth.AnyValidity, Best: true, MaxWait: 3 * time.Second}); err != nil {
 		t.Error(err)
 	}
@@ -291,7 +294,7 @@ func TestClientAndServer(t *testing.T) {
 	if !e.asked.Best || e.asked.MaxWait != 3*time.Second {
 		t.Errorf("the engine was asked %+v", e.asked)
 	}
-	if want := []time.Duration{90 * time.Second, -1, -1}; !slices.Equal(e.minValid, want) {
+	if want := []time.Duration{90 * time.Second, -1, -1, -1}; !slices.Equal(e.minValid, want) {
 		t.Errorf("min_valid: %v, want %v", e.minValid, want)
 	}
 	// What the program says of itself is a claim.

@@ -294,17 +294,24 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, code int, err erro
 const sentAtOnce = 4 << 10
 
 func (s *Server) write(w http.ResponseWriter, r *http.Request, code int, v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		s.Logger.Error("an answer cannot be written", "error", err)
-		code, b = http.StatusInternalServerError, []byte(`{"error":"failed","message":"the agent has a bug: its answer cannot be written"}`)
+	w.Header().Set("Content-Type", "application/json")
+	var b []byte
+	if t, ok := v.(client.TokenAnswer); ok && r.Header.Get("Accept") == client.Plain {
+		w.Header().Set("Content-Type", client.Plain)
+		b = []byte(t.Lines())
+	} else {
+		var err error
+		if b, err = json.Marshal(v); err != nil {
+			s.Logger.Error("an answer cannot be written", "error", err)
+			code, b = http.StatusInternalServerError, []byte(`{"error":"failed","message":"the agent has a bug: its answer cannot be written"}`)
+		}
+		b = append(b, '\n')
 	}
 	if !r.Close || len(b) > sentAtOnce {
 		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.patience.write))
 	}
-	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	w.Write(append(b, '\n'))
+	w.Write(b)
 }
 
 // readBody reads the whole body, bounded in size and time, before anything is

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"io"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"curfew/auth/agent/client"
 
@@ -120,27 +118,19 @@ func exchangeFlags(cmd *cobra.Command) func() *auth.Exchange {
 
 // token prints an access token, or the ID token.
 func (p *program) token(ctx context.Context, name string, r auth.TokenRequest) error {
-	t, err := ask(ctx, p, func() (auth.Token, error) { return p.client.RequestToken(ctx, name, r) })
+	if p.json {
+		t, err := ask(ctx, p, func() (auth.Token, error) { return p.client.RequestToken(ctx, name, r) })
+		if err != nil {
+			return err
+		}
+		return p.printJSON(client.NewTokenAnswer(t), false)
+	}
+	lines, err := ask(ctx, p, func() (auth.Secret, error) { return p.client.TokenLines(ctx, name, r) })
 	if err != nil {
 		return err
 	}
-	if p.json {
-		return p.printJSON(client.NewTokenAnswer(t), false)
-	}
-	if _, err = fmt.Fprintln(p.stdout, t.Value().Reveal()); err == nil && !t.Proof.IsZero() {
-		_, err = fmt.Fprintln(p.stdout, t.Proof.Reveal())
-	}
+	_, err = io.WriteString(p.stdout, lines.Reveal())
 	return err
-}
-
-// caller names the program that runs this one, for the log: "git" says more
-// than "curfew". "" leaves it to the agent.
-func caller() string {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(os.Getppid()) + "/comm")
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(b))
 }
 
 func (p *program) refreshCommand() *cobra.Command {

@@ -204,7 +204,24 @@ func (c *Client) Token(ctx context.Context, name string, minValid time.Duration,
 
 // RequestToken returns an access token, or the ID token.
 func (c *Client) RequestToken(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
-	in := map[string]any{} // what is left out is as the agent does by default
+	var a TokenAnswer
+	if err := c.account(ctx, long, "POST", name, "/token", r.Program, tokenBody(r), &a); err != nil {
+		return auth.Token{}, err
+	}
+	return a.token(), nil
+}
+
+// TokenLines returns what `curfew token` prints: see [TokenAnswer.Lines]. A program
+// that starts for one token needs no JSON for it.
+func (c *Client) TokenLines(ctx context.Context, name string, r auth.TokenRequest) (auth.Secret, error) {
+	var lines string
+	err := c.account(ctx, long, "POST", name, "/token", r.Program, tokenBody(r), &lines)
+	return auth.NewSecret(lines), err
+}
+
+// tokenBody is what r asks for, or nil for what the agent gives by default.
+func tokenBody(r auth.TokenRequest) any {
+	in := map[string]any{}
 	if r.MinValid >= 0 {
 		in["min_valid"] = Span(r.MinValid)
 	}
@@ -223,15 +240,10 @@ func (c *Client) RequestToken(ctx context.Context, name string, r auth.TokenRequ
 	if r.Proof != nil {
 		in["dpop"] = r.Proof
 	}
-	var body any // none, where all is left out
-	if len(in) > 0 {
-		body = in
+	if len(in) == 0 {
+		return nil
 	}
-	var a TokenAnswer
-	if err := c.account(ctx, long, "POST", name, "/token", r.Program, body, &a); err != nil {
-		return auth.Token{}, err
-	}
-	return a.token(), nil
+	return in
 }
 
 // Answer says whether a program that waits may have tokens: see [auth.Ask].
@@ -345,34 +357,43 @@ func (c *Client) account(ctx context.Context, limit time.Duration, method, name,
 	return c.do(ctx, limit, method, "/v1/accounts/"+url.PathEscape(name)+rest, program, in, out)
 }
 
-// do sends one request and decodes its answer into out (nil: dropped).
+// do sends one request and decodes its answer into out (nil: dropped). If out is a
+// *string, it asks for lines of text.
 func (c *Client) do(ctx context.Context, limit time.Duration, method, path, program string, in, out any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errSilent)
 	defer cancel()
-	res, err := c.send(ctx, method, path, program, in)
+	var header []string
+	lines, plain := out.(*string)
+	if plain {
+		header = append(header, "Accept: "+Plain)
+	}
+	res, err := c.send(ctx, method, path, program, in, header...)
 	if err != nil {
 		return err
 	}
 	defer res.close()
-	if out == nil {
-		return nil
+	body := io.LimitReader(res.body, MaxAnswer)
+	switch {
+	case plain:
+		*lines, err = res.lines(body)
+	case out != nil:
+		err = json.NewDecoder(body).Decode(out)
 	}
-	if err := json.NewDecoder(io.LimitReader(res.body, MaxAnswer)).Decode(out); err != nil {
-		if ctx.Err() != nil {
-			return c.broken(ctx, err)
-		}
+	if err != nil && ctx.Err() != nil {
+		return c.broken(ctx, err)
+	}
+	if err != nil {
 		return garbled(err)
 	}
 	return nil
 }
 
 // send returns a successful response, which the caller closes.
-func (c *Client) send(ctx context.Context, method, path, program string, in any) (*response, error) {
+func (c *Client) send(ctx context.Context, method, path, program string, in any, header ...string) (*response, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
 	var body []byte
-	var header []string
 	if in != nil {
 		var err error
 		if body, err = json.Marshal(in); err != nil {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type response struct {
 	code    int
 	status  string // "404 Not Found"
 	version string // of the agent, as it says
+	kind    string // the type of the body
 	body    io.Reader
 	close   func()
 }
@@ -76,12 +78,27 @@ func (res *response) read(conn net.Conn) error {
 		if n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 62); err == nil && strings.EqualFold(name, "Content-Length") {
 			res.body = io.LimitReader(lines, int64(n))
 		}
-		if strings.EqualFold(name, VersionHeader) {
+		switch {
+		case strings.EqualFold(name, VersionHeader):
 			res.version = strings.TrimSpace(value)
+		case strings.EqualFold(name, "Content-Type"):
+			res.kind = strings.TrimSpace(value)
 		}
 	}
 	limited.N = math.MaxInt64 // the reader knows how much of the body to expect
 	return nil
+}
+
+// lines reads a body of text, which must be whole.
+func (res *response) lines(body io.Reader) (string, error) {
+	b, err := io.ReadAll(body)
+	if err == nil && (res.kind != Plain || !bytes.HasSuffix(b, []byte("\n"))) {
+		err = fmt.Errorf("%d bytes of %q are not lines of text", len(b), res.kind)
+	}
+	if err != nil {
+		return "", err
+	}
+	return string(b), nil
 }
 
 var errNoHTTP = errors.New("the answer is not HTTP")

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"curfew/auth"
 )
 
 // What a server may answer, and what is left to read of it.
@@ -57,6 +59,37 @@ func TestReadResponse(t *testing.T) {
 				t.Errorf("%d %q, %d bytes of a body: %v", res.code, res.status, len(body), err)
 			}
 		})
+	}
+}
+
+// Half of a token is none, and neither is the JSON of an agent that knows no lines.
+func TestLines(t *testing.T) {
+	socket := t.TempDir() + "/s"
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for answer, want := range map[string]string{
+		"Content-Type: text/plain\r\n\r\ntoken\n":                               "token\n",
+		"Content-Type: text/plain\r\n\r\ntok":                                   "",
+		"Content-Type: text/plain\r\nContent-Length: 20\r\n\r\ntok":             "",
+		"Content-Type: text/plain\r\n\r\n":                                      "",
+		"Content-Type: application/json\r\n\r\n{\"access_token\": \"token\"}\n": "",
+	} {
+		go func() {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			conn.Read(make([]byte, 1<<10))
+			io.WriteString(conn, "HTTP/1.0 200 OK\r\n"+answer)
+		}()
+		got, err := NewClient(socket).TokenLines(t.Context(), "work", auth.TokenRequest{MinValid: auth.AnyValidity})
+		if got.Reveal() != want || (err == nil) != (want != "") {
+			t.Errorf("%q gives %q, %v", answer, got.Reveal(), err)
+		}
 	}
 }
 

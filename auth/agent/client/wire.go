@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -22,6 +23,10 @@ const (
 	DefaultEvents = 100
 	MaxEvents     = 1000
 	MaxBus        = 1 << 10 // bytes of a BusHeader
+
+	// Plain is the Accept header of who wants a token as `curfew token` prints it.
+	// The answer has this type too.
+	Plain = "text/plain"
 )
 
 // API is the version of the local API and of what --json prints. docs/api.md
@@ -105,6 +110,15 @@ func NewTokenAnswer(t auth.Token) TokenAnswer {
 		Scope:       strings.Join(t.Scope, " "),
 		Proof:       t.Proof.Reveal(),
 	}
+}
+
+// Lines is the token, and the proof if one was asked for, each on a line.
+func (a TokenAnswer) Lines() string {
+	lines := cmp.Or(a.IDToken, a.AccessToken) + "\n"
+	if a.Proof != "" {
+		lines += a.Proof + "\n"
+	}
+	return lines
 }
 
 func (a TokenAnswer) token() auth.Token {

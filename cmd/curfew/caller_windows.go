@@ -1,0 +1,4 @@
+package main
+
+// caller is "": the agent sees who asks.
+func caller() string { return "" }
