@@ -203,7 +203,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 	w.Resize(size)
 	listening, leave := context.WithCancel(ctx)
 	defer leave()
-	w.SetOnClosed(func() {
+	closing := sync.OnceFunc(func() {
 		loop.close()
 		size := w.Canvas().Size()
 		last.Width, last.Height = size.Width, size.Height
@@ -211,11 +211,22 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 		view.Closing()
 		leave() // a window that starts now is not told that this one is shown
 	})
+	w.SetOnClosed(closing)
+	// At these, Fyne ends without closing the window.
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, os.Interrupt, syscall.SIGTERM)
 
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer cancel()
 	group.Go(func() { view.Run(ctx) })
+	group.Go(func() {
+		select {
+		case <-ended:
+			loop.close()
+		case <-ctx.Done():
+		}
+	})
 	group.Go(func() {
 		if list := providers(ctx, client); list != nil {
 			loop.do(func() { view.SetProviders(list) })
@@ -256,6 +267,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 		}
 	})
 	w.ShowAndRun()
+	closing()
 	if tried.Load() { // its server ends now
 		c, stop := context.WithTimeout(context.Background(), 5*time.Second)
 		defer stop()

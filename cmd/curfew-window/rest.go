@@ -20,9 +20,10 @@ const (
 // events, and for something to draw, 60 times a second, also when the window is
 // idle or minimised. Between two rounds a loop makes it wait for the next event.
 type loop struct {
-	mu    sync.Mutex // held while a rest is disturbed, because GLFW may end when the window has closed
-	open  bool
-	asked bool // by do, since the last rest
+	mu     sync.Mutex // held while a rest is disturbed, because GLFW may end when the window has closed
+	open   bool       // run has begun
+	closed bool
+	asked  bool // by do, since the last rest
 }
 
 // run lets the loop of an open window rest until the window closes.
@@ -57,7 +58,7 @@ func (l *loop) run(w fyne.Window) {
 func (l *loop) isOpen() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.open
+	return l.open && !l.closed
 }
 
 func (l *loop) wasAsked() (asked bool) {
@@ -72,17 +73,17 @@ func (l *loop) do(f func()) {
 	fyne.Do(f)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open {
+	if l.open && !l.closed {
 		l.asked = true
 		glfw.PostEmptyEvent()
 	}
 }
 
-// close ends the rests, before GLFW ends.
+// close ends the rests for ever. It must be called before GLFW ends.
 func (l *loop) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.open = false
+	l.closed = true
 }
 
 // minimised reports whether a window is open and minimised, as far as the desktop
