@@ -360,7 +360,7 @@ func (c *Client) account(ctx context.Context, limit time.Duration, method, name,
 // do sends one request and decodes its answer into out (nil: dropped). If out is a
 // *string, it asks for lines of text.
 func (c *Client) do(ctx context.Context, limit time.Duration, method, path, program string, in, out any) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errSilent)
+	ctx, cancel := within(ctx, limit)
 	defer cancel()
 	var header []string
 	lines, plain := out.(*string)
@@ -379,7 +379,7 @@ func (c *Client) do(ctx context.Context, limit time.Duration, method, path, prog
 	case out != nil:
 		err = json.NewDecoder(body).Decode(out)
 	}
-	if err != nil && ctx.Err() != nil {
+	if err != nil && (ctx.Err() != nil || errors.Is(err, errSilent)) {
 		return c.broken(ctx, err)
 	}
 	if err != nil {
@@ -387,6 +387,23 @@ func (c *Client) do(ctx context.Context, limit time.Duration, method, path, prog
 	}
 	return nil
 }
+
+// within limits ctx. If nothing else can end ctx, the kernel keeps the time for
+// [connect]: to start a timer takes longer than to wait for the answer.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if ctx.Done() == nil && kernelKeepsTime {
+		return expiring{ctx, time.Now().Add(limit)}, func() {}
+	}
+	return context.WithTimeoutCause(ctx, limit, errSilent)
+}
+
+// expiring is a context that has a deadline and no timer.
+type expiring struct {
+	context.Context
+	deadline time.Time
+}
+
+func (c expiring) Deadline() (time.Time, bool) { return c.deadline, true }
 
 // send returns a successful response, which the caller closes.
 func (c *Client) send(ctx context.Context, method, path, program string, in any, header ...string) (*response, error) {
@@ -440,7 +457,7 @@ func (c *Client) send(ctx context.Context, method, path, program string, in any,
 func (c *Client) broken(ctx context.Context, err error) *auth.Error {
 	var refused *peerError
 	switch {
-	case errors.Is(context.Cause(ctx), errSilent):
+	case errors.Is(context.Cause(ctx), errSilent), errors.Is(err, errSilent):
 		return auth.Fail(auth.KindNotRunning, auth.Say("agent_silent"), auth.Say("hint_restart_agent"))
 	case ctx.Err() != nil:
 		return auth.Fail(auth.KindFailed, auth.Say("stopped_waiting"), auth.Text{})

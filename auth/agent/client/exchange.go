@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"strconv"
 	"strings"
 )
@@ -34,7 +33,7 @@ type response struct {
 // exchange sends one request and reads the head of its answer. When ctx ends,
 // so does the connection, and a read from the body with it.
 func (c *Client) exchange(ctx context.Context, method, path string, header []string, body []byte) (*response, error) {
-	conn, err := DialPatiently(ctx, c.socket)
+	conn, err := connect(ctx, c.socket)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +50,7 @@ func (c *Client) exchange(ctx context.Context, method, path string, header []str
 }
 
 // read reads the head of an answer.
-func (res *response) read(conn net.Conn) error {
+func (res *response) read(conn io.Reader) error {
 	limited := &io.LimitedReader{R: conn, N: maxHeader}
 	lines := bufio.NewReader(limited)
 	line, err := lines.ReadString('\n')

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -90,6 +91,54 @@ func TestLines(t *testing.T) {
 		if got.Reveal() != want || (err == nil) != (want != "") {
 			t.Errorf("%q gives %q, %v", answer, got.Reveal(), err)
 		}
+	}
+}
+
+// A program that cannot be told to stop gets the same answers, and waits no longer
+// than the limit.
+func TestBlocking(t *testing.T) {
+	socket := t.TempDir() + "/s"
+	c := NewClient(socket)
+	ask := func(limit time.Duration) error {
+		return c.do(context.Background(), limit, "GET", "/v1/version", "", nil, &Version{})
+	}
+	if e := ask(time.Minute).(*auth.Error); e.MessageID != "agent_not_running" {
+		t.Errorf("without an agent: %+v", e)
+	}
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for answer, want := range map[string]string{
+		"HTTP/1.0 200 OK\r\n\r\n{}":                             "",
+		"HTTP/1.0 404 Not Found\r\n\r\n{\"error\": \"failed\"}": "failed",
+		"":                              "agent_silent",
+		"HTTP/1.0 200 OK\r\n":           "agent_silent",
+		"HTTP/1.0 200 OK\r\n\r\n{\"ver": "agent_silent",
+	} {
+		held := make(chan net.Conn, 1)
+		go func() {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Read(make([]byte, 1<<10))
+			io.WriteString(conn, answer)
+			held <- conn // the rest never comes
+		}()
+		limit := 20 * time.Millisecond
+		if want != "agent_silent" {
+			limit = time.Minute
+		}
+		got := ""
+		if err := ask(limit); err != nil {
+			got = cmp.Or(err.(*auth.Error).MessageID, string(err.(*auth.Error).Kind))
+		}
+		if got != want {
+			t.Errorf("%q gives %q, want %q", answer, got, want)
+		}
+		(<-held).Close()
 	}
 }
 

@@ -4,13 +4,13 @@ package client
 
 import (
 	"errors"
-	"net"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // PeerOf asks the kernel who is at the other end of c.
-func PeerOf(c *net.UnixConn) (Peer, error) {
+func PeerOf(c syscall.Conn) (Peer, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return Peer{}, err

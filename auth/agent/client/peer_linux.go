@@ -3,7 +3,6 @@ package client
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,7 +26,7 @@ func runtimeDir() (string, error) {
 	return dir, nil
 }
 
-func PeerOf(c *net.UnixConn) (Peer, error) {
+func PeerOf(c syscall.Conn) (Peer, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return Peer{}, err

@@ -6,11 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
-
 	"syscall"
+	"time"
 )
 
 // DefaultSocket says where the agent listens: CURFEW_SOCKET, else
@@ -44,16 +45,65 @@ func Dial(ctx context.Context, socket string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := PeerOf(c.(*net.UnixConn))
+	if err := checkPeer(c.(*net.UnixConn), socket); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func checkPeer(c syscall.Conn, socket string) error {
+	p, err := PeerOf(c)
+	if err == nil && p.UID != os.Geteuid() {
+		err = &peerError{fmt.Sprintf("the program that listens at %s is of user %d, not yours", socket, p.UID)}
+	}
+	return err
+}
+
+// connect opens the connection of one request. If ctx can only expire, the kernel
+// keeps the time. A program with one question then has the answer before package
+// net would be ready to wait for several.
+func connect(ctx context.Context, socket string) (io.ReadWriteCloser, error) {
+	if ctx.Done() != nil {
+		return DialPatiently(ctx, socket)
+	}
+	syscall.ForkLock.RLock()
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	c := blocking{os.NewFile(uintptr(fd), socket)}
+	deadline, _ := ctx.Deadline()
+	left := syscall.NsecToTimeval(max(time.Until(deadline), time.Millisecond).Nanoseconds()) // 0 would be forever
+	err = errors.Join(syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &left), syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &left))
+	for again := err == nil; again; again = errors.Is(err, syscall.EINTR) { // a signal came while the backlog was full
+		err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: socket})
+	}
+	if err == nil {
+		err = checkPeer(c, socket)
+	}
 	if err != nil {
 		c.Close()
 		return nil, err
 	}
-	if p.UID != os.Geteuid() {
-		c.Close()
-		return nil, &peerError{fmt.Sprintf("the program that listens at %s is of user %d, not yours", socket, p.UID)}
-	}
 	return c, nil
+}
+
+const kernelKeepsTime = true
+
+// blocking is a connection for which the kernel keeps the time.
+type blocking struct{ *os.File }
+
+func (c blocking) Read(b []byte) (int, error) {
+	n, err := c.File.Read(b)
+	if errors.Is(err, syscall.EAGAIN) {
+		err = errSilent
+	}
+	return n, err
 }
 
 func isNobody(err error) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 
@@ -40,6 +41,12 @@ func Dial(ctx context.Context, pipe string) (net.Conn, error) {
 	}
 	return c, nil
 }
+
+func connect(ctx context.Context, pipe string) (io.ReadWriteCloser, error) {
+	return DialPatiently(ctx, pipe)
+}
+
+const kernelKeepsTime = false
 
 func checkOwner(c net.Conn) error {
 	h, ok := c.(interface{ Fd() uintptr })
