@@ -47,6 +47,11 @@ const (
 	// openSoon is how long a menu that is about to open counts as open, until its
 	// panel says that it is open.
 	openSoon = 2 * time.Second
+
+	// openStill is how long a menu of GTK counts as open after one of its submenus
+	// was closed. Mostly the menu was closed with it, which nothing reports. Else a
+	// person is on the way to another row.
+	openStill = 5 * time.Second
 )
 
 // An Icon shows a model in the panel. Its channels go into a [Config]. Its
@@ -563,7 +568,7 @@ func (c menuCalls) opened(id int32, opened bool) {
 	case id == rootRow:
 		c.stays(0)
 	case !c.icon.open:
-		c.stays(quiet)
+		c.stays(openStill)
 	}
 }
 

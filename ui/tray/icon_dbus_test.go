@@ -30,7 +30,7 @@ func TestOpened(t *testing.T) {
 		{"Qt", []func(menuCalls){about, opened, below("opened"), below("closed"), closed}, []time.Duration{openSoon, openMost, openMost, 0}},
 		{"GNOME", []func(menuCalls){opened, about, closed}, []time.Duration{openMost, 0}},
 		{"GNOME, a new icon that nobody clicks", []func(menuCalls){about}, []time.Duration{openSoon}},
-		{"GTK", []func(menuCalls){aboutGroup, below("opened"), below("closed")}, []time.Duration{0, quiet, openMost, quiet}},
+		{"GTK", []func(menuCalls){aboutGroup, below("opened"), below("closed")}, []time.Duration{0, quiet, openMost, openStill}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			i := NewIcon("Curfew", assets.Any)
