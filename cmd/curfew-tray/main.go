@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -49,6 +50,7 @@ tray is already running, its window is shown instead. A tray that an earlier
 session or an upgrade has left behind is replaced.
 
   --icons=any|light  any: readable on every panel (default); light: dark icons for light panels
+  --check            say as JSON whether the desktop has a place for icons, and end
   --verbose          log what the tray does to standard error
   --version          print the version
 `
@@ -60,6 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard)
 	tone := flags.String("icons", string(assets.Any), "")
 	verbose := flags.Bool("verbose", false, "")
+	check := flags.Bool("check", false, "")
 	version := flags.Bool("version", false, "")
 	err := flags.Parse(args)
 	switch {
@@ -90,6 +93,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	log.SetOutput(slog.NewLogLogger(handler, slog.LevelDebug).Writer())
 
 	panel, err := findPanel(ctx)
+	if *check {
+		_ = json.NewEncoder(stdout).Encode(checkPanel(ctx, panel, err)) // who asks sees that it is missing
+		return exitOK
+	}
 	if err != nil {
 		return fail(stderr, exitFailed, err, "start curfew-tray from your desktop, or use: curfew window")
 	}

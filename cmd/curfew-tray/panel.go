@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"log/slog"
+	"time"
 
+	"curfew/auth/agent/client"
 	"curfew/ui/tray"
 )
 
@@ -19,6 +21,32 @@ type panel interface {
 
 	Close() error
 }
+
+// checkPanel is what `curfew doctor` says of the panel that was found, or was not.
+func checkPanel(ctx context.Context, p panel, err error) client.Check {
+	if err != nil {
+		return client.Check{Name: "tray", Message: err.Error(), Hint: "log in through a display manager, or start your desktop with dbus-run-session"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	there := true
+	if present, gone := p.Watch(ctx); present != nil { // nil: this system always has a place
+		select {
+		case there = <-present:
+		case <-gone:
+			there = false
+		case <-ctx.Done():
+			there = false
+		}
+	}
+	if !there {
+		return client.Check{Name: "tray", Message: "this desktop has no place for tray icons", Hint: "on GNOME, enable the AppIndicator extension; or use: curfew window"}
+	}
+	return client.Check{Name: "tray", OK: true, Message: "the desktop shows tray icons"}
+}
+
+// checkTime is how long the desktop may take to say where icons go.
+const checkTime = 3 * time.Second
 
 // noticeEvents are where the events of notices go.
 type noticeEvents struct {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -1026,6 +1027,28 @@ func TestNoHost(t *testing.T) {
 	}
 	if all := s.desktop.Notifications(); len(all) != 1 {
 		t.Errorf("notified %d times: %+v", len(all), all)
+	}
+}
+
+// TestCheck: what `curfew doctor` asks, of a desktop without a place for icons, of
+// one with a place, and of none.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, false)
+	for _, want := range []string{"this desktop has no place for tray icons", "the desktop shows tray icons", "there is no D-Bus session"} {
+		switch want {
+		case "the desktop shows tray icons":
+			s.check(s.desktop.StartWatcher(true))
+		case "there is no D-Bus session":
+			s.env = append(s.env, "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent/bus")
+		}
+		p := s.start("--check")
+		code := s.exit(p)
+		var c client.Check
+		err := json.Unmarshal([]byte(p.text.String()), &c)
+		if code != 0 || err != nil || c.Name != "tray" || !strings.HasPrefix(c.Message, want) || c.OK != (c.Hint == "") || c.OK != strings.Contains(want, "shows") {
+			t.Errorf("exit %d: %q, want %q", code, p.text, want)
+		}
 	}
 }
 

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
+	"time"
 
 	"curfew/auth/agent/client"
 	ui "curfew/ui/desktop"
@@ -96,6 +99,28 @@ func (p *program) checkAgent(ctx context.Context) client.Check {
 		}
 	}
 	return client.Check{Name: "agent", OK: true, Message: fmt.Sprintf("process %d answers at %s", v.PID, p.client.Socket())}
+}
+
+// checkTray asks the tray's program, which knows how to speak to panels.
+func checkTray(ctx context.Context) client.Check {
+	if !ui.HasDisplay() {
+		return client.Check{Name: "tray", OK: true, Message: "no desktop here, so no tray icon is needed"}
+	}
+	program, err := client.FindProgram("curfew-tray")
+	if err != nil {
+		return client.Check{Name: "tray", Message: ui.ErrNoTray.Error(), Hint: "install it next to this program or in a directory of PATH"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var c client.Check
+	said, err := exec.CommandContext(ctx, program, "--check").Output()
+	if err == nil {
+		err = json.Unmarshal(said, &c)
+	}
+	if err != nil {
+		return client.Check{Name: "tray", Message: fmt.Sprintf("%s --check does not say whether icons have a place: %v", program, err), Hint: "run: curfew-tray --verbose"}
+	}
+	return c
 }
 
 func checkBrowser() client.Check {

@@ -85,6 +85,7 @@ var unreachable = []struct {
 	{"cmd/curfew", "net/http", "if linked, it is set up at each start of `curfew token`, which does without"},
 	{"cmd/curfew", "html/template", "if linked, it slows down every start, and the command line has no pages"},
 	{"cmd/curfew", "github.com/jezek/xgb/...", "if linked, it slows down every start, and the command line has no windows"},
+	{"cmd/curfew", "github.com/godbus/dbus/...", "if linked, it slows down every start, and the tray speaks to panels"},
 	{"cmd/curfew", "encoding/xml", "if linked, it slows down every start"},
 	{"cmd/curfew", "fyne.io/...", "it runs on machines without a display and without libGL, and starts fast"},
 	{"ui/tray", "fyne.io/fyne/v2/...", "a tray with Fyne would take what an empty window of Fyne does: see `make rest`"},
