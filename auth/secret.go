@@ -1,9 +1,6 @@
 package auth
 
-import (
-	"fmt"
-	"log/slog"
-)
+import "fmt"
 
 // Secret is a token, code or client secret. Its value is behind a pointer, so
 // every fmt verb, slog, JSON and text give "[redacted]". This holds for an
@@ -39,9 +36,6 @@ func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 
 // String returns "[redacted]".
 func (s Secret) String() string { return redacted }
-
-// LogValue returns "[redacted]".
-func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalText returns "[redacted]".
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
