@@ -4,12 +4,11 @@
 package pages
 
 import (
-	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
-	"html/template"
+	"html"
 	"regexp"
 	"slices"
 	"strconv"
@@ -93,10 +92,6 @@ func (p Page) For(accept string) Page {
 //go:embed sign-in.html
 var signInHTML string
 
-var signInTemplate = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("sign-in").Parse(signInHTML))
-})
-
 // inline finds the page's one style and one script, which the policy allows by
 // their hashes.
 var inline = sync.OnceValue(func() *regexp.Regexp {
@@ -106,17 +101,11 @@ var inline = sync.OnceValue(func() *regexp.Regexp {
 // words are the text of a page in one language.
 type words struct{ Language, Title, Text string }
 
-// Body is the page, HTML in UTF-8.
+// Body is the page, HTML in UTF-8. It is not made by html/template, whose calls by
+// name would make the linker keep every method of every type of the agent.
 func (p Page) Body() []byte {
-	var body bytes.Buffer
-	err := signInTemplate().Execute(&body, struct {
-		Kind string
-		words
-	}{p.kind, p.text})
-	if err != nil {
-		panic(err) // the template and its values are fixed, and a test renders every page
-	}
-	return body.Bytes()
+	return []byte(strings.NewReplacer("{{.Kind}}", p.kind, "{{.Language}}", p.text.Language,
+		"{{.Title}}", html.EscapeString(p.text.Title), "{{.Text}}", html.EscapeString(p.text.Text)).Replace(signInHTML))
 }
 
 // Policy is the page's Content-Security-Policy.

@@ -42,8 +42,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 type options struct {
-	background, memory bool
-	format             logFormat
+	background, memory, version bool
+	format                      logFormat
 }
 
 // logFormat is the value of --log-format.
@@ -90,6 +90,10 @@ only: sessions are lost when the agent stops.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.version {
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "curfew-agent %s\n", assets.Version)
+				return err
+			}
 			self, _ := os.Executable() // before an upgrade renames it
 			err := runAgent(cmd.Context(), stderr, o)
 			if errors.Is(err, agent.ErrUpgraded) {
@@ -103,12 +107,13 @@ only: sessions are lost when the agent stops.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
-		Version:           assets.Version,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: "curfew agent"},
 	}
-	cmd.SetVersionTemplate("curfew-agent {{.Version}}\n")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
+	// cobra's version flag wants a template. Templates call methods by name, so the
+	// linker would keep every method of every type.
+	cmd.Flags().BoolVarP(&o.version, "version", "v", false, "version for curfew agent")
 	cmd.Flags().BoolVar(&o.background, "background", false, "log to agent.log only; exit quietly if an agent is already running")
 	cmd.Flags().MarkHidden("background")
 	cmd.Flags().BoolVar(&o.memory, "memory", false, "use no keychain: sessions are lost when the agent stops")
