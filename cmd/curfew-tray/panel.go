@@ -24,20 +24,22 @@ type panel interface {
 
 // checkPanel is what `curfew doctor` says of the panel that was found, or was not.
 func checkPanel(ctx context.Context, p panel, err error) client.Check {
-	if err != nil {
-		return client.Check{Name: "tray", Message: err.Error(), Hint: "log in through a display manager, or start your desktop with dbus-run-session"}
-	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	there := true
-	if present, gone := p.Watch(ctx); present != nil { // nil: this system always has a place
-		select {
-		case there = <-present:
-		case <-gone:
-			there = false
-		case <-ctx.Done():
-			there = false
+	there := err == nil
+	if there {
+		if present, gone := p.Watch(ctx); present != nil { // nil: this system always has a place
+			select {
+			case there = <-present:
+			case err = <-gone:
+				there = false
+			case <-ctx.Done():
+				there = false
+			}
 		}
+	}
+	if err != nil {
+		return client.Check{Name: "tray", Message: err.Error(), Hint: "log in through a display manager, or start your desktop with dbus-run-session"}
 	}
 	if !there {
 		return client.Check{Name: "tray", Message: "this desktop has no place for tray icons", Hint: "on GNOME, enable the AppIndicator extension; or use: curfew window"}

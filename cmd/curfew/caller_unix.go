@@ -6,20 +6,21 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // caller names the program that runs this one, for the log: "git" says more
 // than "curfew". "" leaves it to the agent. It takes three system calls, and
 // [os.ReadFile] would take ten.
 func caller() string {
-	file, err := syscall.Open("/proc/"+strconv.Itoa(os.Getppid())+"/comm", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	file, err := unix.Open("/proc/"+strconv.Itoa(os.Getppid())+"/comm", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return ""
 	}
-	defer syscall.Close(file)
+	defer unix.Close(file)
 	name := make([]byte, 64)
-	n, err := syscall.Read(file, name)
+	n, err := unix.Read(file, name)
 	if err != nil {
 		return ""
 	}
