@@ -51,3 +51,10 @@ func FormatSpan(d time.Duration) string {
 	}
 	return text + rest
 }
+
+// UntilNext is how long it is from now to the next multiple of every by the wall
+// clock, which is more than 0 and every at most. What waits like this in all
+// programs of this machine wakes up at the same moment.
+func UntilNext(now time.Time, every time.Duration) time.Duration {
+	return every - time.Duration(now.UnixNano())%every
+}

@@ -726,14 +726,19 @@ func (s *Server) watch(stop context.Context, w http.ResponseWriter, r *http.Requ
 
 	rc := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "application/x-ndjson")
+	limit := func() { rc.SetWriteDeadline(time.Now().Add(s.patience.write)) }
+	defer limit() // for the end of the answer
 	send := func(line []byte) bool {
-		rc.SetWriteDeadline(time.Now().Add(s.patience.write))
-		_, err := w.Write(append(line, '\n'))
-		return err == nil && rc.Flush() == nil
+		limit()
+		if _, err := w.Write(append(line, '\n')); err != nil || rc.Flush() != nil {
+			return false
+		}
+		rc.SetWriteDeadline(time.Time{}) // its timer would wake the agent for nothing
+		return true
 	}
 	changes := s.Engine.Watch(ctx)
 	for {
-		beat := time.NewTimer(s.patience.beat)
+		beat := time.NewTimer(auth.UntilNext(time.Now(), s.patience.beat))
 		select {
 		case snaps, ok := <-changes:
 			beat.Stop()

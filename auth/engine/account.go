@@ -266,7 +266,7 @@ func (a *account) rest(t clock.Reading) time.Duration {
 		a.shown = state
 		a.m.publishLocked()
 	}
-	wait := pollInterval - time.Duration(now.UnixNano())%pollInterval // at one moment for all accounts: one waking for all
+	wait := auth.UntilNext(now, pollInterval) // one waking for all accounts
 	if a.rec == nil && len(a.found) == 0 {
 		return wait
 	}

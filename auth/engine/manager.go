@@ -222,15 +222,14 @@ func (m *Manager) startLocked(a *account) {
 // back or changed. It then looks again at the sessions that could not be read.
 func (m *Manager) watchStore(ctx context.Context) {
 	changes := m.store.Changes(ctx)
-	again := time.NewTicker(time.Minute)
-	defer again.Stop()
 	for {
+		again := time.After(auth.UntilNext(time.Now(), time.Minute))
 		select {
 		case <-ctx.Done():
 			return
 		case <-changes:
 			m.locked(m.retryStoreLocked)
-		case <-again.C:
+		case <-again:
 			m.adoptStrays()
 		}
 	}

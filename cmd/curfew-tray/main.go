@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -30,6 +31,10 @@ import (
 )
 
 func main() {
+	// The tray waits for others, like the agent. It needs no second processor, and
+	// no heap that grows to 4 MB before it is collected.
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(25)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

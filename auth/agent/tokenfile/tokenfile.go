@@ -135,7 +135,7 @@ func (f *file) run(ctx context.Context) {
 			return
 		}
 		f.k.report(f.key, err)
-		timer.Reset(patient)
+		timer.Reset(auth.UntilNext(f.k.Now(), patient))
 	}
 }
 
