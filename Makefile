@@ -91,20 +91,24 @@ bench: setup-test setup-bench ## measure token, socket, refresh and start next t
 	$(MAKE) rest
 	$(MAKE) bench-build
 
+# Which targets bench-build measures, each in a clone of its own.
+BUILT := build
 .PHONY: bench-build
 bench-build: setup-build ## build everything in a clean clone with an empty build cache, and print how long it took
-	@clean=$$(mktemp -d)
-	trap 'rm -rf "$$clean"' EXIT
-	go mod download
-	git clone -q . "$$clean/curfew"
-	export GOCACHE="$$clean/cache" GOPROXY=off
-	began=$$(date +%s)
-	$(MAKE) -C "$$clean/curfew" build >"$$clean/said" 2>&1 || { cat "$$clean/said"; exit 1; }
-	took=$$(($$(date +%s) - began))
+	@go mod download
 	echo
 	echo '| first build, with an empty build cache | | goal | |'
 	echo '|---|---|---|---|'
-	echo "| first build of everything | $$took s | 90 s | $$([ $$took -le 90 ] && echo met || echo 'not met') |"
+	clean=$$(mktemp -d)
+	trap 'rm -rf "$$clean"' EXIT
+	for target in $(BUILT); do
+	  git clone -q . "$$clean/$$target"
+	  began=$$(date +%s)
+	  GOCACHE="$$clean/$$target/cache" GOPROXY=off $(MAKE) -C "$$clean/$$target" $$target >"$$clean/said" 2>&1 || { cat "$$clean/said"; exit 1; }
+	  took=$$(($$(date +%s) - began)) goal='|'
+	  [ $$target != build ] || goal="90 s | $$([ $$took -le 90 ] && echo met || echo 'not met')"
+	  echo "| first \`make $$target\` | $$took s | $$goal |"
+	done
 
 .PHONY: bench-plan
 bench-plan: ## replay generated months through every refresh mode; table and picture in build/plan/
