@@ -3,11 +3,15 @@
 package keystore
 
 import (
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/godbus/dbus/v5"
+	ss "github.com/zalando/go-keyring/secret_service"
 
 	"curfew/keystore/kctest"
 )
@@ -95,6 +99,42 @@ func BenchmarkRefresh(b *testing.B) {
 				waited += aRefresh(b, s, id)
 			}
 			b.ReportMetric(float64(waited.Microseconds())/1000/float64(b.N), "ms-waited/op")
+		})
+	}
+}
+
+// BenchmarkKeyring is the floor of BenchmarkRefresh, whose caller waits for one
+// such call: a secret is replaced over D-Bus. Nothing of Curfew takes part. The
+// keyring has nothing else, or as many items of as many bytes as a hundred accounts
+// have.
+func BenchmarkKeyring(b *testing.B) {
+	sizes := []int{67, 43, 1244} // a high-water item, half a key, a sealed token
+	for _, n := range []int{1, 100} {
+		b.Run(fmt.Sprint(n*len(sizes), " items"), func(b *testing.B) {
+			session := kctest.New(b)
+			session.Unlocked("pw")
+			conn, err := dbus.Connect(session.Address)
+			must(b, err)
+			defer conn.Close()
+			call := func(path dbus.ObjectPath, method string, args ...any) *dbus.Call {
+				c := conn.Object(ssName, path).Call(method, 0, args...)
+				must(b, c.Err)
+				return c
+			}
+			var none dbus.Variant
+			var opened, ours, prompt dbus.ObjectPath
+			must(b, call(ssPath, ssService+".OpenSession", "plain", dbus.MakeVariant("")).Store(&none, &opened))
+			secret := func(size int) ss.Secret {
+				return ss.Secret{Session: opened, Parameters: []byte{}, Value: token(size, "foreign"), ContentType: "text/plain"}
+			}
+			for i := range n * len(sizes) {
+				properties := map[string]dbus.Variant{ssItem + ".Label": dbus.MakeVariant("foreign"),
+					ssItem + ".Attributes": dbus.MakeVariant(attributes("foreign", fmt.Sprint(rand.Text(), i)))}
+				must(b, call(ssLogin, ssCollection+".CreateItem", properties, secret(sizes[i%len(sizes)]), true).Store(&ours, &prompt))
+			}
+			for b.Loop() {
+				call(ours, ssItem+".SetSecret", secret(sizes[0]))
+			}
 		})
 	}
 }
