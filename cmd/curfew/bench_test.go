@@ -94,7 +94,7 @@ func TestBench(t *testing.T) {
 
 	b.crowdedRow("work")
 
-	calls, syncs := b.countRefresh() // the keychain has been at rest for a while
+	calls, syncs := b.countRefresh("work") // the keychain has been at rest for a while
 	b.row("a refresh", "oidc-agent", 15, 1, func() error {
 		_, err := b.client.Refresh(ctx, "work", "bench")
 		return err
@@ -117,6 +117,21 @@ func TestBench(t *testing.T) {
 	}
 	b.start()
 	single("`curfew status`, 1000 accounts", sample(30, process(exec.Command(program, "status"))), 50)
+	b.kill()
+
+	names := b.configure(100)
+	b.start()
+	for _, name := range names[1:] {
+		b.signIn(name)
+	}
+	last := names[len(names)-1]
+	calls, syncs = b.countRefresh(last)
+	single("a refresh, 100 accounts signed in", sample(15, func() error {
+		_, err := b.client.Refresh(ctx, last, "bench")
+		return err
+	}), 0)
+	count("calls to the Secret Service in a refresh, 100 accounts", calls, 45)
+	count("fsyncs in a refresh, 100 accounts", syncs, 0)
 }
 
 // awaitQuiet waits until the load average has fallen, for example after a build.
@@ -299,7 +314,7 @@ func (b *bench) crowdedRow(account string) {
 }
 
 // countRefresh counts what one refresh asks of the keychain and of the disk.
-func (b *bench) countRefresh() (calls, syncs int) {
+func (b *bench) countRefresh(account string) (calls, syncs int) {
 	b.t.Helper()
 	trace := filepath.Join(b.t.TempDir(), "trace")
 	strace := exec.Command("strace", "-f", "-e", "trace=fsync,fdatasync", "-o", trace, "-p", fmt.Sprint(b.cmd.Process.Pid))
@@ -313,7 +328,7 @@ func (b *bench) countRefresh() (calls, syncs int) {
 	b.must(monitor.Start())
 	lines := bufio.NewScanner(out)
 	lines.Scan() // what follows is counted
-	_, err = b.client.Refresh(b.t.Context(), "work", "bench")
+	_, err = b.client.Refresh(b.t.Context(), account, "bench")
 	b.must(err)
 	ended := time.AfterFunc(time.Second, func() { monitor.Process.Kill() }) // no event tells that a monitor has caught up
 	defer ended.Stop()
@@ -330,9 +345,8 @@ func (b *bench) countRefresh() (calls, syncs int) {
 	return calls, len(regexp.MustCompile(`f(data)?sync\(`).FindAllString(string(text), -1))
 }
 
-// firstAnswer starts agents that have n accounts, and times how long each takes
-// to answer at all.
-func (b *bench) firstAnswer(n int) (took []time.Duration) {
+// configure makes n accounts, of which the first is work.
+func (b *bench) configure(n int) (names []string) {
 	b.t.Helper()
 	path := filepath.Join(os.Getenv("XDG_CONFIG_HOME"), "curfew", "config.toml")
 	var text strings.Builder
@@ -341,9 +355,18 @@ func (b *bench) firstAnswer(n int) (took []time.Duration) {
 		if i > 0 {
 			name = fmt.Sprintf("work-%04d", i)
 		}
-		fmt.Fprintf(&text, "[account.%s]\nissuer = %q\nclient_id = %q\nscopes = [\"openid\"]\n", name, b.front, authserver.DefaultClientID)
+		fmt.Fprintf(&text, "[account.%s]\nissuer = %q\nclient_id = %q\nscopes = [\"openid\", \"offline_access\"]\nrefresh = \"on-demand\"\n", name, b.front, authserver.DefaultClientID)
+		names = append(names, name)
 	}
 	b.must(os.WriteFile(path, []byte(text.String()), 0o600))
+	return names
+}
+
+// firstAnswer starts agents that have n accounts, and times how long each takes
+// to answer at all.
+func (b *bench) firstAnswer(n int) (took []time.Duration) {
+	b.t.Helper()
+	b.configure(n)
 	for range 10 {
 		began := time.Now()
 		b.start()
