@@ -21,6 +21,12 @@ type Caller struct {
 // whatever started it.
 func (c Caller) IsCommandLine() bool { return filepath.Base(c.Executable) == "curfew" }
 
+// LacksStarter reports whether c has no name before it is known what started it:
+// the command line asks for that, and says for what, but may say it cut off.
+func (c Caller) LacksStarter() bool {
+	return c.IsCommandLine() && (c.Claimed == "" || len(c.Claimed) == maxComm)
+}
+
 // speaks reports whether the caller is a program of ours that asks for others,
 // and says for which.
 func (c Caller) speaks() bool {

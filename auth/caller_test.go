@@ -25,6 +25,13 @@ func TestCallerName(t *testing.T) {
 			if text := TokenText(name, test.Caller).Message; name != test.want || text != test.text {
 				t.Errorf("%q and %q, want %q and %q", name, text, test.want, test.text)
 			}
+			// What started it is not always looked up.
+			if alone := test.Caller; !alone.LacksStarter() {
+				alone.Parents = nil
+				if name := alone.Name(); name != test.want {
+					t.Errorf("without what started it: %q, want %q", name, test.want)
+				}
+			}
 		})
 	}
 	if text := TokenText("x", Caller{}).Message; text != "token for x" {

@@ -363,14 +363,14 @@ func named(h func(r *http.Request, name string) (any, error)) func(*http.Request
 // callerOf is the program that made a request: what it says of itself, and what
 // the kernel says, with what led to it if that is wanted. That takes longer.
 func callerOf(r *http.Request, deep bool) auth.Caller {
-	var who auth.Caller
-	if c, ok := r.Context().Value(connKey{}).(net.Conn); ok {
-		who = whoIs(c, deep)
-	}
+	claimed := ""
 	if p, err := url.PathUnescape(r.Header.Get(client.ProgramHeader)); err == nil {
-		who.Claimed = auth.Clip(p, auth.MaxProgram)
+		claimed = auth.Clip(p, auth.MaxProgram)
 	}
-	return who
+	if c, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+		return whoIs(c, claimed, deep)
+	}
+	return auth.Caller{Claimed: claimed}
 }
 
 func (s *Server) accounts(*http.Request) (any, error) {

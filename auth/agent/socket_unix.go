@@ -326,9 +326,9 @@ func (c *conn) Close() error {
 }
 
 // whoIs says which program is at the other end, and if it shall, what led to it.
-func whoIs(c net.Conn, deep bool) auth.Caller {
+func whoIs(c net.Conn, claimed string, deep bool) auth.Caller {
 	if c, ok := c.(*conn); ok {
-		return caller.Of(c.UnixConn, deep)
+		return caller.Of(c.UnixConn, claimed, deep)
 	}
-	return auth.Caller{}
+	return auth.Caller{Claimed: claimed}
 }

@@ -11,8 +11,12 @@ import (
 	"curfew/auth"
 )
 
-// Of returns what the kernel says of the program at the other end of c: its file,
-// and for Curfew's command line that of what started it. With deep it is
-// everything. It is the zero Caller where the kernel says nothing, or the program
-// has ended.
-func Of(c *net.UnixConn, deep bool) auth.Caller { return of(c, deep) }
+// Of returns what the kernel says of the program at the other end of c, next to
+// what that claims to be: its file, and for Curfew's command line that of what
+// started it, if the claim does not name that. With deep it is everything. Only the
+// claim is left where the kernel says nothing, or the program has ended.
+func Of(c *net.UnixConn, claimed string, deep bool) auth.Caller {
+	who := of(c, claimed, deep)
+	who.Claimed = claimed
+	return who
+}

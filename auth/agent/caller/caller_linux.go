@@ -22,19 +22,19 @@ const maxParents = 6
 // maxPath is how much is kept of a path, in bytes.
 const maxPath = 256
 
-func of(c *net.UnixConn, deep bool) auth.Caller {
+func of(c *net.UnixConn, claimed string, deep bool) auth.Caller {
 	pid, alive := process(c)
 	if alive < 0 {
 		return auth.Caller{}
 	}
 	defer unix.Close(alive)
-	found := auth.Caller{Executable: executable(pid)}
+	found := auth.Caller{Claimed: claimed, Executable: executable(pid)}
 	switch {
 	case deep:
 		found.Container = container(pid)
 		found.Terminal, found.Parents = parents(pid, maxParents)
 		found.Session = session(pid)
-	case found.IsCommandLine():
+	case found.LacksStarter():
 		_, found.Parents = parents(pid, 1)
 	}
 	if ended(alive) {

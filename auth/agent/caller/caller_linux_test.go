@@ -51,7 +51,7 @@ func call(t *testing.T, before func(*exec.Cmd), command ...string) auth.Caller {
 	if before != nil {
 		before(cmd)
 	}
-	return Of(c, true)
+	return Of(c, "", true)
 }
 
 func self(t *testing.T) string {
@@ -145,7 +145,7 @@ func BenchmarkOf(b *testing.B) {
 	for _, deep := range []bool{false, true} {
 		b.Run(fmt.Sprint("deep=", deep), func(b *testing.B) {
 			for b.Loop() {
-				Of(c, deep)
+				Of(c, "bench", deep)
 			}
 		})
 	}

@@ -9,4 +9,4 @@ import (
 )
 
 // of knows nothing: only Linux says which processes led to this one.
-func of(*net.UnixConn, bool) auth.Caller { return auth.Caller{} }
+func of(*net.UnixConn, string, bool) auth.Caller { return auth.Caller{} }
