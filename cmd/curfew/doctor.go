@@ -36,6 +36,9 @@ func (p *program) unlockCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			_, err := ask(ctx, p, func() (struct{}, error) { return struct{}{}, p.client.Unlock(ctx) })
+			if err == nil {
+				p.note("the keychain is unlocked")
+			}
 			return err
 		},
 	}

@@ -468,7 +468,7 @@ func (c *Client) broken(ctx context.Context, err error) *auth.Error {
 	case isNobody(err):
 		return auth.Fail(auth.KindNotRunning, auth.Say("agent_not_running"), auth.Say("hint_start_agent"))
 	default:
-		return auth.Fail(auth.KindNotRunning, auth.Say("agent_gone", c.socket, err), SeeLog())
+		return auth.Fail(auth.KindNotRunning, auth.Say("agent_gone", c.socket, err), auth.Say("hint_agent_gone", LogHint()))
 	}
 }
 
