@@ -207,9 +207,9 @@ func Plan(in PlanInput) Decision {
 //
 // Two questions decide. Is the account in use, so that the next request is
 // likely to come within the next token's life? And would the refresh go to
-// waste otherwise: does the pace of the callers leave any over at the
-// session's end? Where even twice their pace would, a longer silence still
-// counts as use.
+// waste otherwise, because the callers' pace leaves some over at the session's
+// end? Where even twice their pace leaves some, a longer silence still counts as
+// use.
 func worthWarming(in PlanInput, due time.Time) (bool, Text) {
 	left := float64(in.RefreshesLeft)
 	if in.ServerIdle > 0 && left >= refreshesToEnd(in) {
@@ -284,8 +284,8 @@ const (
 // After ServeRefresh the caller gets the token that the refresh brought,
 // without another check. Seconds on the wire must not turn into a second
 // refresh. Neither must a lifetime that the server shortened or left out.
-// ServeTooSoon ends half a lifetime after the token was issued, ServeImpossible
-// only with a smaller minValid; neither spends a refresh.
+// Neither ServeTooSoon nor ServeImpossible spends a refresh. The first ends half
+// a lifetime after the token was issued, the second only with a smaller minValid.
 func Serve(expiresAt time.Time, lifetime, minValid time.Duration, now time.Time) Serving {
 	if expiresAt.IsZero() || lifetime <= 0 {
 		return ServeRefresh

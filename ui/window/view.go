@@ -1,12 +1,12 @@
-// Package window shows the accounts in a Fyne window: all of them on the
-// left, one in full on the right, with what a person can do about it.
+// Package window shows the accounts in a Fyne window. All of them are on the
+// left. One is shown in full on the right, with what a person can do about it.
 //
-// What is on screen is a function of what the agent last said, of the few
-// things that happen in the window itself (a page, a question, the result of
-// a button), and of the time: [View.render] walks over all widgets, and each
-// draws itself again only when its words changed. So a tick of the clock, an
-// answer and a press of a key are handled alike, and nothing is edited in
-// two places.
+// What is on screen depends on what the agent last said, what happened in the
+// window itself and the time. A page, a question and the result
+// of a button happen in the window. [View.render] walks over all widgets, and
+// each draws itself again only when its words changed. So a tick of the clock,
+// an answer and a press of a key are handled alike. Nothing is edited in two
+// places.
 //
 // Everything but [View.Run] belongs to the goroutine of the user interface.
 // Run and the jobs it starts reach it through Config.Do, the one crossing.
@@ -66,7 +66,8 @@ type Config struct {
 	Clipboard fyne.Clipboard                            // for links
 	Providers []auth.Provider
 
-	// Demo starts a server to try things out, which ends with the window; nil: there is none.
+	// Demo starts a server to try things out, which ends with the window. It is nil
+	// where there is none.
 	Demo func(ctx context.Context) (auth.Account, error)
 
 	// CopySecret puts a secret into the clipboard; clear takes it out if it is still there.
@@ -76,7 +77,7 @@ type Config struct {
 	OnSelect     func(name string)           // another account is shown; may be nil
 	Appearance   Appearance                  // as chosen before; zero: System
 	OnAppear     func(Appearance)            // another appearance was chosen; may be nil
-	Language     string                      // as chosen before, one of status.Languages; "": the desktop's
+	Language     string                      // as chosen before (status.Languages); "" is the desktop's
 	OnLanguage   func(code string)           // another language was chosen, and is to be spoken; may be nil
 	Autostart    func() (on bool, err error) // whether the tray starts at login; nil: nothing is known of that
 	SetAutostart func(on bool) error
@@ -310,7 +311,8 @@ func (v *View) keys(e *fyne.KeyEvent) {
 	}
 }
 
-// escape takes back what was asked last: a question, then a note, then a page.
+// escape takes back what was asked last: a question before a note, a note before
+// a page.
 func (v *View) escape() {
 	l := v.local(v.selected)
 	switch {
