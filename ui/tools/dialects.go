@@ -24,11 +24,15 @@ var dialects = map[string]dialect{
 	"google":    {read: readGoogle, answer: answerGoogle, refuse: refuseGoogle},
 	"kubectl":   {read: readKubectl, answer: answerKubectl},
 	"mail":      {read: readMail, answer: answerMail, hides: true},
-	"netrc":     {read: readNetrc, answer: answerNetrc, denies: true},
+	"netrc":     {read: readNetrc, answer: answerNetrc, tells: true},
 	"npm":       {read: readNothing, answer: func(g grant) string { return "Bearer " + g.Value().Reveal() + "\n" }, hides: true},
 	"pip":       {read: readKeyring, answer: answerKeyring, denies: true},
 	"terraform": {read: readTerraform, answer: func(g grant) string { return line(map[string]string{"token": g.Value().Reveal()}) }, foreign: "{}\n", hides: true},
 }
+
+// noHost is the address in a request that leaves it out, though its protocol
+// wants one. No account has it.
+const noHost = "none://"
 
 // badRequest is what a tool gets that does not speak its own protocol.
 func badRequest(what string) error {
@@ -130,7 +134,7 @@ func readDocker(in *input) (question, error) {
 	switch in.arg(0) {
 	case "get":
 		server := strings.TrimSpace(string(text))
-		return question{address: server, more: map[string]string{"server": server}}, nil
+		return question{address: cmp.Or(server, noHost), more: map[string]string{"server": server}}, nil
 	case "list":
 		return done("{}\n")
 	case "erase":
@@ -207,7 +211,7 @@ func readCargo(in *input) (question, error) {
 	if request.Kind != "get" {
 		return done(cargoError("operation-not-supported"))
 	}
-	return question{address: strings.TrimPrefix(request.Registry.URL, "sparse+")}, nil
+	return question{address: cmp.Or(strings.TrimPrefix(request.Registry.URL, "sparse+"), noHost)}, nil
 }
 
 func answerCargo(g grant) string {
@@ -310,7 +314,7 @@ func readBazel(in *input) (question, error) {
 	if json.NewDecoder(in.stdin).Decode(&request) != nil {
 		return question{}, badRequest("Bazel's request is not JSON")
 	}
-	return question{address: cmp.Or(request.URI, "none://")}, nil
+	return question{address: cmp.Or(request.URI, noHost)}, nil
 }
 
 func answerBazel(g grant) string {

@@ -18,6 +18,11 @@ import (
 // errForeign: the host is on no account's list.
 var errForeign = errors.New("no account has this host")
 
+// foreign is errForeign for a person.
+func foreign(host string) error {
+	return usage(fmt.Sprintf("%s is not a host of any account, so it gets no token", host), "add it to hosts in the account's table of config.toml, and restart the agent")
+}
+
 // defaultPorts are what an address without a port means.
 var defaultPorts = map[string]string{"https": "443", "http": "80"}
 
@@ -56,15 +61,15 @@ func bound(a auth.Snapshot, host, scheme string) bool {
 	return false
 }
 
-// Here returns the account that a command means which names none, and why: the
-// one whose hosts have host, where one is given; else the one whose directories
-// dir is in; else the only one. The rules are a person's own (config.toml),
-// never those of a directory, which may come from somebody else.
+// Here returns the account that a command means which names none, and why. Where
+// a host is given, it is the one that lists that host. Else it is the one that
+// lists dir or a folder above it, or else the only one. The rules are a person's
+// own (config.toml), never those of a directory, which may come from somebody else.
 func Here(all []auth.Snapshot, host, dir string) (s auth.Snapshot, why string, err error) {
 	if host != "" {
 		s, err = choose(all, "", host, dir)
 		if errors.Is(err, errForeign) {
-			err = &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("%s is not a host of any account", host), Hint: "add it to hosts in the account's table of config.toml, and restart the agent"}
+			err = foreign(host)
 		}
 		return s, host + " is one of its hosts", err
 	}
@@ -110,9 +115,9 @@ func nearest(all []auth.Snapshot, dir string) (near []auth.Snapshot, entry strin
 }
 
 // choose returns the account that an address gets its tokens from. Where more
-// than one lists it, the folder decides. One that the
-// tool's configuration names must list the host like any other: the
-// configuration may be that of a repository or of a cluster.
+// than one lists it, the folder decides. One that the tool's configuration names
+// must list the host like any other: the configuration may be that of a
+// repository or of a cluster.
 func choose(all []auth.Snapshot, named, address, dir string) (auth.Snapshot, error) {
 	if address == "" {
 		if near, _ := nearest(all, dir); len(near) == 1 {

@@ -61,6 +61,7 @@ type dialect struct {
 	hides   bool                               // the tool shows nobody what a helper writes to standard error
 	foreign string                             // what it reads when the host is on no list
 	denies  bool                               // it wants a failure then
+	tells   bool                               // a person wrote the command, and reads then what is wrong
 }
 
 // input is what a tool says.
@@ -136,7 +137,10 @@ func (d dialect) reply(w io.Writer, q question, g grant, err error) error {
 		text = d.answer(g)
 	case errors.Is(err, errForeign):
 		text = d.foreign
-		if err = nil; d.denies {
+		switch err = nil; {
+		case d.tells:
+			err = foreign(q.address)
+		case d.denies:
 			err = terminal.Silent(terminal.Failed)
 		}
 	case known && d.refuse != nil:

@@ -170,7 +170,7 @@ func TestDialects(t *testing.T) {
 			tool: "kubectl", env: map[string]string{"KUBERNETES_EXEC_INFO": `{"apiVersion":"client.authentication.k8s.io/v1beta1","spec":{"cluster":{"server":"https://HOST"}}}`},
 			want: `{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","status":{"token":"secret","expirationTimestamp":"2026-11-02T09:14:50Z"}}`,
 		},
-		{tool: "netrc", args: "HOST", want: "machine HOST login oauth2 password secret", foreignCode: terminal.Failed},
+		{tool: "netrc", args: "HOST", want: "machine HOST login oauth2 password secret", foreignCode: terminal.Usage},
 		{tool: "pip", args: "get https://HOST/simple/ ann", want: "secret", foreignCode: terminal.Failed},
 		{tool: "pip", args: "--mode creds get https://HOST/simple/", want: "oauth2\nsecret", foreignCode: terminal.Failed},
 		{tool: "terraform", args: "get HOST", want: `{"token":"secret"}`, foreign: "{}"},
@@ -230,6 +230,20 @@ func TestStores(t *testing.T) {
 		agent, words := usual(), strings.Fields(line)
 		if _, err := ask(agent, words[0], "", "{}", nil, words[1:]...); code(err) != want || len(agent.asked) > 0 {
 			t.Errorf("%s: %v, %v; want exit code %d", line, err, agent.asked, want)
+		}
+	}
+}
+
+// TestLeftOut: a request that leaves its host out gets no token, even if there is
+// one account only.
+func TestLeftOut(t *testing.T) {
+	for _, test := range []struct{ tool, stdin, args string }{
+		{"bazel", "{}", "get"}, {"cargo", `{"kind":"get"}` + "\n", ""}, {"docker", "\n", "get"}, {"git", "\n", "get"},
+	} {
+		agent := &fakeAgent{hosts: map[string][]string{"work": {"work.example"}}, token: "secret"}
+		got, _ := ask(agent, test.tool, "", test.stdin, nil, strings.Fields(test.args)...)
+		if len(agent.asked) > 0 || strings.Contains(got, "secret") {
+			t.Errorf("%s: %q, %v", test.tool, got, agent.asked)
 		}
 	}
 }
