@@ -128,7 +128,11 @@ func (p *program) add(ctx context.Context, a auth.Account, secret, register bool
 	if a.Name == "" {
 		return &auth.Error{Kind: auth.KindBadRequest, Message: "missing account name", Hint: "usage: curfew add NAME"}
 	}
-	if i := slices.IndexFunc(list, func(v auth.Provider) bool { return v.Name == a.Provider }); i >= 0 && list[i].Secret == "required" && a.ClientAuth != "none" {
+	v, ok := findProvider(list, a.Provider)
+	if !ok && a.Provider != "" {
+		return unknownProvider(list, a.Provider, "--provider ", "see: curfew providers; for any other server give its issuer")
+	}
+	if v.Secret == "required" && a.ClientAuth != "none" {
 		secret = true
 	}
 	if register && (a.ClientID != "" || secret) {
@@ -291,6 +295,15 @@ func findProvider(list []auth.Provider, name string) (auth.Provider, bool) {
 	return list[i], true
 }
 
+// unknownProvider is the error for a provider that is not in the list.
+func unknownProvider(list []auth.Provider, name, before, where string) error {
+	var names []string
+	for _, v := range list {
+		names = append(names, v.Name)
+	}
+	return terminal.Unknown("provider", name, names, before, where)
+}
+
 // filled refuses an empty answer.
 func filled(complaint string) func(string) string {
 	return func(text string) string {
@@ -432,11 +445,10 @@ func (p *program) providersCommand() *cobra.Command {
 
 // provider shows the guide of one provider, its scopes, and its sources.
 func (p *program) provider(name string, list []auth.Provider) error {
-	i := slices.IndexFunc(list, func(v auth.Provider) bool { return v.Name == name })
-	if i < 0 {
-		return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("there is no provider %q", name), Hint: "see: curfew providers"}
+	v, ok := findProvider(list, name)
+	if !ok {
+		return unknownProvider(list, name, "curfew providers ", "see: curfew providers")
 	}
-	v := list[i]
 	if p.json {
 		return p.printJSON(v, false)
 	}

@@ -27,7 +27,7 @@ under hosts in config.toml. A host that no account lists gets no token.`,
 			if len(args) == 0 {
 				return usage(cmd, "missing tool")
 			}
-			return usage(cmd, "there is no helper for %q", args[0])
+			return terminal.Unknown("helper for", args[0], commands(cmd), cmd.CommandPath()+" ", "see: "+cmd.CommandPath()+" --help")
 		},
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}

@@ -6,10 +6,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"curfew/ui/tools"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"curfew/assets"
 	"curfew/auth"
@@ -77,8 +80,6 @@ running and cannot be started.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
-
-		SuggestionsMinimumDistance: 2,
 	}
 	// cobra's version flag wants a template, and to link templates takes more time at
 	// every start than the answer of the agent.
@@ -89,7 +90,7 @@ running and cannot be started.`,
 		}
 		return p.overview(cmd.Context())
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
+	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
 		&cobra.Group{ID: "accounts", Title: "Accounts:"},
 		&cobra.Group{ID: "tokens", Title: "Tokens:"},
@@ -115,11 +116,18 @@ func (p *program) rootArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := "see all commands with: curfew --help"
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = "did you mean: curfew " + near[0]
+	return terminal.Unknown("command", args[0], commands(cmd), "curfew ", "see all commands with: curfew --help")
+}
+
+// commands lists what can follow a command.
+func commands(cmd *cobra.Command) []string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
 	}
-	return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("there is no command %q", args[0]), Hint: hint}
+	return names
 }
 
 // addJSON gives a command that prints an answer the --json flag.
@@ -129,8 +137,25 @@ func (p *program) addJSON(cmd *cobra.Command) *cobra.Command {
 }
 
 // usage is an error in what was typed.
-func usage(cmd *cobra.Command, format string, args ...any) error {
+func usage(cmd *cobra.Command, format string, args ...any) *auth.Error {
 	return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf(format, args...), Hint: "see: " + cmd.CommandPath() + " --help"}
+}
+
+// flagError is usage for what is wrong with a flag.
+func flagError(cmd *cobra.Command, err error) error {
+	e := usage(cmd, "%s", err)
+	missing, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok {
+		return e
+	}
+	var flags []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, f.Name) })
+	if near := terminal.Nearest(missing.GetSpecifiedName(), flags); near != "" && missing.GetSpecifiedShortnames() == "" {
+		e.Hint = "did you mean: --" + near
+	} else if strings.Contains(cmd.Use, " -- ") {
+		e.Hint = "a command and its flags come after --: " + cmd.CommandPath() + " NAME -- COMMAND"
+	}
+	return e
 }
 
 // noArgs and oneName check what follows a command.

@@ -57,11 +57,11 @@ func become(name, short, program string, first ...string) *cobra.Command {
 func runProgram(program string, args []string) error {
 	path, err := client.FindProgram(program)
 	if err != nil {
-		return &auth.Error{
-			Kind:    auth.KindNotRunning,
-			Message: "there is no program " + program,
-			Hint:    "install it next to curfew or in a directory of PATH",
+		kind := auth.KindFailed
+		if program == "curfew-agent" {
+			kind = auth.KindNotRunning
 		}
+		return &auth.Error{Kind: kind, Message: "there is no program " + program, Hint: "install it next to curfew or in a directory of PATH"}
 	}
 	return fmt.Errorf("%s: %w", path, runInstead(path, append([]string{path}, args...), os.Environ()))
 }

@@ -115,7 +115,7 @@ func (p *program) setup(ctx context.Context, plan tools.Plan, s auth.Snapshot, w
 		p.note("%s", note)
 	}
 	if write {
-		p.hint("take it back: curfew setup %s --account %s --undo", plan.Tool.Name, plan.Account)
+		p.hint("to undo it: curfew setup %s --account %s --undo", plan.Tool.Name, plan.Account)
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func (p *program) showPlan(plan tools.Plan, s auth.Snapshot) error {
 		command.WriteString(" --id")
 	}
 	if plan.Writable() {
-		p.hint("have it done: %s --write", command.String())
+		p.hint("to let Curfew do it: %s --write", command.String())
 	}
 	_, err = p.stdout.Write([]byte(text))
 	return err

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"curfew/auth"
+	"curfew/ui/terminal"
 )
 
 // A Plan is how one tool is told to ask Curfew for the tokens of one account.
@@ -52,10 +53,14 @@ func NewPlan(tool, account string, hosts []string, id bool) (Plan, error) {
 
 // Known is nil if there is a tool called name.
 func Known(name string) error {
-	if slices.ContainsFunc(table, func(t Tool) bool { return t.Name == name }) {
-		return nil
+	var names []string
+	for _, t := range table {
+		if t.Name == name {
+			return nil
+		}
+		names = append(names, t.Name)
 	}
-	return usage(fmt.Sprintf("there is no tool %q", name), "see: curfew setup")
+	return terminal.Unknown("tool", name, names, "curfew setup ", "see: curfew setup")
 }
 
 func usage(message, hint string) error {
@@ -145,7 +150,7 @@ func (p Plan) commands() ([]string, error) {
 		return p.each(p.Tool.Commands...), nil
 	}
 	if len(p.Hosts) != 1 {
-		return nil, usage(p.Tool.Name+" has no configuration yet, so a host is needed", "say which: --host HOST")
+		return nil, usage(p.Tool.Name+" has no configuration yet, so a host is needed", "name the server: --host HOST")
 	}
 	return p.each(p.Tool.Fresh...), nil
 }
@@ -153,7 +158,7 @@ func (p Plan) commands() ([]string, error) {
 // check says what keeps the plan from being carried out.
 func (p Plan) check() error {
 	if namesHost(append(p.Tool.Commands, p.Tool.Text)...) && len(p.Hosts) == 0 {
-		return usage(fmt.Sprintf("%s has no hosts, and %s asks for tokens by host", p.Account, p.Tool.Name), "say whose tools get its tokens: --host HOST")
+		return usage(fmt.Sprintf("%s has no hosts, and %s asks for tokens by host", p.Account, p.Tool.Name), "name the server that gets its tokens: --host HOST")
 	}
 	return nil
 }
