@@ -125,11 +125,17 @@ func TestBench(t *testing.T) {
 		b.signIn(name)
 	}
 	last := names[len(names)-1]
-	calls, syncs = b.countRefresh(last)
-	single("a refresh, 100 accounts signed in", sample(15, func() error {
-		_, err := b.client.Refresh(ctx, last, "bench")
-		return err
-	}), 0)
+	var took []time.Duration
+	for range 15 {
+		time.Sleep(100 * time.Millisecond) // the keychain follows, as oidc-agent's turn lets it do above
+		took = append(took, sample(1, func() error {
+			_, err := b.client.Refresh(ctx, last, "bench")
+			return err
+		})...)
+	}
+	single("a refresh, 100 accounts signed in", took, 60)
+	time.Sleep(100 * time.Millisecond)
+	calls, syncs = b.countRefresh(last) // the keychain is at rest by now
 	count("calls to the Secret Service in a refresh, 100 accounts", calls, 45)
 	count("fsyncs in a refresh, 100 accounts", syncs, 0)
 }
