@@ -93,14 +93,14 @@ func runTrace(requests []time.Time, o TraceOptions) TraceResult {
 // WriteText writes the result for people.
 func (t TraceResult) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d requests in %.1f days, access tokens that live %s\n\n", t.Modes[InUse].Requests, t.span.Hours()/24, t.ttl)
+	fmt.Fprintf(&b, "%d requests in %.1f days, access tokens that live %s\n\n", t.Modes[InUse].Requests, t.span.Hours()/24, FormatSpan(t.ttl))
 	fmt.Fprintf(&b, "%-16s%10s%10s%12s\n", "", "refreshes", "sign-ins", "waited")
 	for _, mode := range []Mode{InUse, Always, OnDemand} {
 		m := t.Modes[mode]
 		fmt.Fprintf(&b, "%-16s%10d%10d%12s\n", mode, m.Refreshes, m.SignIns, fmt.Sprintf("%d (%.0f %%)", m.Waited, 100*float64(m.Waited)/float64(m.Requests)))
 	}
 	fmt.Fprintf(&b, "%-16s%10d%10d\n\n", "fewest possible", t.Optimum, t.OptimumSignIns)
-	fmt.Fprintf(&b, "Sign-ins are those after the first that a limit forces. Waited counts requests that found no token with %s left.\n", DefaultMinValid)
+	fmt.Fprintf(&b, "Sign-ins are those after the first that a limit forces. Waited counts requests that found no token with %s left.\n", FormatSpan(DefaultMinValid))
 	if t.Note != "" {
 		fmt.Fprintln(&b, t.Note)
 	}

@@ -39,7 +39,7 @@ func TestRunTrace(t *testing.T) {
 	if err := got.WriteText(&out); err != nil {
 		t.Fatal(err)
 	}
-	wantText := `8 requests in 0.2 days, access tokens that live 15m0s
+	wantText := `8 requests in 0.2 days, access tokens that live 15m
 
                  refreshes  sign-ins      waited
 in-use                   4         0    1 (12 %)
@@ -47,7 +47,7 @@ always                  40         1    1 (12 %)
 on-demand                3         0    3 (38 %)
 fewest possible          3         0
 
-Sign-ins are those after the first that a limit forces. Waited counts requests that found no token with 1m0s left.
+Sign-ins are those after the first that a limit forces. Waited counts requests that found no token with 1m left.
 `
 	if out.String() != wantText {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), wantText)
