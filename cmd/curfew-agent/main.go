@@ -11,15 +11,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"curfew/assets"
-	"curfew/auth"
 	"curfew/auth/agent"
 	"curfew/ui/terminal"
 )
@@ -34,13 +31,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	// answer. What blocks in the kernel, as fsync does, holds nobody up.
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(50) // else the heap grows to 4 MB before it is collected
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	cmd := command(stderr)
-	cmd.SetArgs(args)
-	cmd.SetOut(stdout)
-	cmd.SetErr(stderr)
-	return int(terminal.Report(stderr, cmd.ExecuteContext(ctx)))
+	return int(terminal.Run(ctx, command(stderr), args, stdout, stderr))
 }
 
 type options struct {
@@ -85,12 +76,7 @@ end it cleanly. It logs to agent.log in the state directory.
 
 On a machine without a keychain, --memory keeps sessions in the agent's memory
 only: sessions are lost when the agent stops.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage(fmt.Sprintf("unexpected argument %q", args[0]))
-			}
-			return nil
-		},
+		Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.version {
 				_, err := fmt.Fprintf(cmd.OutOrStdout(), "curfew-agent %s\n", assets.Version)
@@ -112,7 +98,7 @@ only: sessions are lost when the agent stops.`,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: "curfew agent"},
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
+	cmd.SetFlagErrorFunc(terminal.FlagError)
 	// cobra's version flag wants a template. Templates call methods by name, so the
 	// linker would keep every method of every type.
 	cmd.Flags().BoolVarP(&o.version, "version", "v", false, "version for curfew agent")
@@ -121,9 +107,4 @@ only: sessions are lost when the agent stops.`,
 	cmd.Flags().BoolVar(&o.memory, "memory", false, "use no keychain: sessions are lost when the agent stops")
 	cmd.Flags().Var(&o.format, "log-format", "write the log as text, or as json with one object a line")
 	return cmd
-}
-
-// usage is an error in the command that a person typed.
-func usage(message string) error {
-	return &auth.Error{Kind: auth.KindBadRequest, Message: message, Hint: "see: curfew agent --help"}
 }

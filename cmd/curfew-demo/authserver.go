@@ -21,7 +21,7 @@ func (p *program) authserverCommand() *cobra.Command {
 ready it prints one line of JSON with its address. It keeps nothing.`,
 		Example: `  curfew authserver --addr 127.0.0.1:9000 --auto-approve
   curfew add demo --issuer http://127.0.0.1:9000 --client-id ` + authserver.DefaultClientID,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.AccessLifetime, c.MaxAge, c.Grace = access.Duration(), age.Duration(), grace.Duration()
 			if c.Grace == 0 {
@@ -31,7 +31,7 @@ ready it prints one line of JSON with its address. It keeps nothing.`,
 				c.MaxRefreshes = authserver.None
 			}
 			if c.AccessLifetime == 0 || c.MaxAge == 0 || c.MaxRefreshes < authserver.None {
-				return usage(cmd, "--access-ttl and --max-age must be positive, and --max-refreshes must not be negative")
+				return terminal.UsageError(cmd, "--access-ttl and --max-age must be positive, and --max-refreshes must not be negative")
 			}
 			c.Logger = slog.New(slog.NewTextHandler(p.stderr, nil))
 			return p.authserver(cmd.Context(), addr, c)

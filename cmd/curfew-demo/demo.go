@@ -19,6 +19,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/authserver"
+	"curfew/ui/terminal"
 )
 
 // The demo is Curfew as a person has it, with each program started as they
@@ -30,13 +31,13 @@ import (
 const demoAccount = "demo"
 
 type demoOptions struct {
-	accessTTL time.Duration
+	accessTTL terminal.Span
 	play      bool
 	out       string
 }
 
 func (p *program) demoCommand() *cobra.Command {
-	var o demoOptions
+	o := demoOptions{accessTTL: terminal.Span(time.Minute)}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Try Curfew with its own server, in a temporary profile",
@@ -46,11 +47,11 @@ session last a quarter of an hour and you see it end.
 
 Your own accounts are not touched. The session is in your keychain while the
 demo runs; Ctrl-C signs out and removes everything.`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
-	f.DurationVar(&o.accessTTL, "access-ttl", time.Minute, "an access token lives for this `SPAN`")
+	f.Var(&o.accessTTL, "access-ttl", "how long an access token lives")
 	f.BoolVar(&o.play, "play", false, "play the person too, and check what happens (.ci/headless-desktop gives it a desktop)")
 	f.StringVar(&o.out, "out", "", "with --play: save pictures in this `FOLDER`")
 	return cmd
@@ -69,7 +70,7 @@ func (p *program) demo(ctx context.Context, o demoOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	d, err := startDemo(ctx, filepath.Dir(self), authserver.Config{AccessLifetime: o.accessTTL})
+	d, err := startDemo(ctx, filepath.Dir(self), authserver.Config{AccessLifetime: o.accessTTL.Duration()})
 	if err != nil {
 		return err
 	}
@@ -110,7 +111,7 @@ In another terminal, what programs do:
      %s exec %s -- curl -H @{header_file} %s/api/me
 
 "Quit" or Ctrl-C ends the demo, signs out and removes everything.
-`, demoAccount, authserver.DefaultUser, authserver.DefaultPassword, o.accessTTL,
+`, demoAccount, authserver.DefaultUser, authserver.DefaultPassword, &o.accessTTL,
 		d.client.Socket(), d.program("curfew"), demoAccount, d.server.Issuer())
 }
 

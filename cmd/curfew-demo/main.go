@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"curfew/assets"
-	"curfew/auth"
 	"curfew/ui/terminal"
 )
 
@@ -22,14 +19,8 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	p := &program{stdout: stdout, stderr: stderr}
-	root := p.root()
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	return int(terminal.Report(stderr, root.ExecuteContext(ctx)))
+	return int(terminal.Run(ctx, p.root(), args, stdout, stderr))
 }
 
 // program is one run of the demo or of its server.
@@ -47,21 +38,9 @@ func (p *program) root() *cobra.Command {
 		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: "curfew"},
 	}
 	root.SetVersionTemplate("curfew-demo {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
+	root.SetFlagErrorFunc(terminal.FlagError)
 	root.AddCommand(p.demoCommand(), p.authserverCommand())
 	return root
-}
-
-// usage is an error in the command that a person typed.
-func usage(cmd *cobra.Command, format string, args ...any) error {
-	return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf(format, args...), Hint: "see: " + cmd.CommandPath() + " --help"}
-}
-
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage(cmd, "unexpected argument %q", args[0])
-	}
-	return nil
 }
 
 // note says something that is not the answer.

@@ -10,8 +10,6 @@ import (
 	"io"
 	"net/url"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -28,14 +26,8 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, agent: starting{client.NewClient("")}}
-	root := p.root()
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	return int(terminal.Report(stderr, root.ExecuteContext(ctx)))
+	return int(terminal.Run(ctx, p.root(), args, stdout, stderr))
 }
 
 // program is one run of a proxy.
@@ -56,16 +48,11 @@ func (p *program) root() *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: "curfew"},
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
+	root.SetFlagErrorFunc(terminal.FlagError)
 	helper := &cobra.Command{Use: "helper", Short: "Answer a tool that asks for credentials", Args: cobra.NoArgs}
 	helper.AddCommand(p.oidcAgentCommand())
 	root.AddCommand(p.proxyCommand(), p.mcpCommand(), helper)
 	return root
-}
-
-// usage is an error in the command that a person typed.
-func usage(cmd *cobra.Command, format string, args ...any) error {
-	return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf(format, args...), Hint: "see: " + cmd.CommandPath() + " --help"}
 }
 
 // transport returns what adds the tokens of an account to requests for the

@@ -21,7 +21,7 @@ The host of URL must be one of the account's hosts in config.toml.`,
 		Example: `  claude mcp add example -- curfew mcp work https://mcp.example.com/mcp`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usage(cmd, "expected an account name and the address of a server")
+				return terminal.UsageError(cmd, "expected an account name and the address of a server")
 			}
 			return auth.CheckName(args[0])
 		},

@@ -50,13 +50,13 @@ costs one refresh.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:
-				return usage(cmd, "missing account name")
+				return terminal.UsageError(cmd, "missing account name")
 			case len(args) > 1:
-				return usage(cmd, "unexpected argument %q", args[1])
+				return terminal.UsageError(cmd, "unexpected argument %q", args[1])
 			case to == "":
-				return usage(cmd, "missing address: --to URL")
+				return terminal.UsageError(cmd, "missing address: --to URL")
 			case o.socket != "" && (o.port != 0 || o.secretFile != ""):
-				return usage(cmd, "--socket excludes --port and --secret-file")
+				return terminal.UsageError(cmd, "--socket excludes --port and --secret-file")
 			}
 			return auth.CheckName(args[0])
 		},

@@ -8,6 +8,7 @@ import (
 
 	"curfew/auth"
 	ui "curfew/ui/desktop"
+	"curfew/ui/terminal"
 )
 
 func (p *program) autostartCommand() *cobra.Command {
@@ -22,7 +23,7 @@ commands start the agent, or systemd does (systemctl --user enable curfew-agent)
 		ValidArgs: []string{"on", "off"},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && args[0] != "on" && args[0] != "off" {
-				return usage(cmd, "expected on or off")
+				return terminal.UsageError(cmd, "expected on or off")
 			}
 			return nil
 		},

@@ -23,7 +23,7 @@ func (p *program) doctorCommand() *cobra.Command {
 	return p.addJSON(&cobra.Command{
 		Use:   "doctor",
 		Short: "Check everything that Curfew needs",
-		Args:  noArgs,
+		Args:  terminal.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return p.doctor(cmd.Context()) },
 	})
 }
@@ -32,7 +32,7 @@ func (p *program) unlockCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "unlock",
 		Short: "Unlock the keychain, with the desktop's own prompt",
-		Args:  noArgs,
+		Args:  terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			_, err := ask(ctx, p, func() (struct{}, error) { return struct{}{}, p.client.Unlock(ctx) })

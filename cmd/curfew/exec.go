@@ -49,7 +49,7 @@ the environment, where your other programs can see it too.`,
 			}
 			for _, name := range variables {
 				if !isVariable(name) {
-					return usage(cmd, "%q cannot be the name of a variable", name)
+					return terminal.UsageError(cmd, "%q cannot be the name of a variable", name)
 				}
 			}
 			return optionalName(cmd, args[:dash])

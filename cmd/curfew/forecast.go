@@ -32,13 +32,13 @@ input. This needs no agent and no account.`,
 			case trace == "" && len(args) == 0:
 				return &auth.Error{Kind: auth.KindBadRequest, Message: "missing account name", Hint: "usage: curfew forecast NAME, or: curfew forecast --trace FILE"}
 			case trace == "" && ttl != terminal.NotGiven:
-				return usage(cmd, "--access-ttl needs --trace")
+				return terminal.UsageError(cmd, "--access-ttl needs --trace")
 			case trace == "":
 				return p.forecast(cmd.Context(), args[0])
 			case len(args) > 0:
-				return usage(cmd, "give an account or --trace, not both")
+				return terminal.UsageError(cmd, "give an account or --trace, not both")
 			case ttl == terminal.NotGiven:
-				return usage(cmd, "--trace needs --access-ttl: how long an access token lives, for instance 15m")
+				return terminal.UsageError(cmd, "--trace needs --access-ttl: how long an access token lives, for instance 15m")
 			}
 			return p.replay(cmd.Context(), trace, ttl.Duration())
 		},

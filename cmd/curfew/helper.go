@@ -25,7 +25,7 @@ The host that a tool asks about chooses the account: the one that lists the host
 under hosts in config.toml. A host that no account lists gets no token.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage(cmd, "missing tool")
+				return terminal.UsageError(cmd, "missing tool")
 			}
 			return terminal.Unknown("helper for", args[0], commands(cmd), cmd.CommandPath()+" ", "see: "+cmd.CommandPath()+" --help")
 		},

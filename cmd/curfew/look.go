@@ -70,7 +70,7 @@ func (p *program) statusCommand() *cobra.Command {
 				name = args[0]
 			}
 			if p.json && p.format != "" {
-				return usage(cmd, "--json and --format exclude each other")
+				return terminal.UsageError(cmd, "--json and --format exclude each other")
 			}
 			if watch {
 				return p.watchStatus(cmd.Context(), name)
@@ -295,7 +295,7 @@ func (p *program) logCommand() *cobra.Command {
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if n < 1 || n > 1000 {
-				return usage(cmd, "--lines must be from 1 to 1000")
+				return terminal.UsageError(cmd, "--lines must be from 1 to 1000")
 			}
 			name := ""
 			if len(args) > 0 {

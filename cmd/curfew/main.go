@@ -6,13 +6,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
 	"time"
 
 	"curfew/auth/agent/client"
@@ -20,7 +16,6 @@ import (
 	"curfew/ui/tools"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"curfew/assets"
 	"curfew/auth"
@@ -45,14 +40,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) == 2 && args[0] == "token" && auth.CheckName(args[1]) == nil {
 		return int(terminal.Report(stderr, p.token(ctx, args[1], auth.TokenRequest{MinValid: auth.AnyValidity, Program: caller()})))
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	root := p.root()
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	return int(terminal.Report(stderr, root.ExecuteContext(ctx)))
+	return int(terminal.Run(ctx, p.root(), args, stdout, stderr))
 }
 
 // program is one run of the command line.
@@ -90,7 +78,7 @@ running and cannot be started.`,
 		}
 		return p.overview(cmd.Context())
 	}
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(terminal.FlagError)
 	root.AddGroup(
 		&cobra.Group{ID: "accounts", Title: "Accounts:"},
 		&cobra.Group{ID: "tokens", Title: "Tokens:"},
@@ -136,36 +124,7 @@ func (p *program) addJSON(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// usage is an error in what was typed.
-func usage(cmd *cobra.Command, format string, args ...any) *auth.Error {
-	return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf(format, args...), Hint: "see: " + cmd.CommandPath() + " --help"}
-}
-
-// flagError is usage for what is wrong with a flag.
-func flagError(cmd *cobra.Command, err error) error {
-	e := usage(cmd, "%s", err)
-	missing, ok := errors.AsType[*pflag.NotExistError](err)
-	if !ok {
-		return e
-	}
-	var flags []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, f.Name) })
-	if near := terminal.Nearest(missing.GetSpecifiedName(), flags); near != "" && missing.GetSpecifiedShortnames() == "" {
-		e.Hint = "did you mean: --" + near
-	} else if strings.Contains(cmd.Use, " -- ") {
-		e.Hint = "a command and its flags come after --: " + cmd.CommandPath() + " NAME -- COMMAND"
-	}
-	return e
-}
-
-// noArgs and oneName check what follows a command.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage(cmd, "unexpected argument %q", args[0])
-	}
-	return nil
-}
-
+// oneName and optionalName check what follows a command.
 func oneName(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return &auth.Error{Kind: auth.KindBadRequest, Message: "missing account name", Hint: "usage: " + cmd.CommandPath() + " NAME"}
@@ -175,7 +134,7 @@ func oneName(cmd *cobra.Command, args []string) error {
 
 func optionalName(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usage(cmd, "unexpected argument %q", args[1])
+		return terminal.UsageError(cmd, "unexpected argument %q", args[1])
 	}
 	for _, name := range args {
 		if err := auth.CheckName(name); err != nil {

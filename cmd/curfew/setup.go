@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"curfew/auth"
+	"curfew/ui/terminal"
 	"curfew/ui/tools"
 )
 
@@ -31,13 +32,13 @@ puts that back. A host that is new to the account is added to its hosts.`,
   curfew setup git --account work --undo`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage(cmd, "unexpected argument %q", args[1])
+				return terminal.UsageError(cmd, "unexpected argument %q", args[1])
 			}
 			if write && undo {
-				return usage(cmd, "--write and --undo exclude each other")
+				return terminal.UsageError(cmd, "--write and --undo exclude each other")
 			}
 			if len(args) == 0 && (write || undo || id || account != "" || len(hosts) > 0) {
-				return usage(cmd, "missing tool")
+				return terminal.UsageError(cmd, "missing tool")
 			}
 			return nil
 		},

@@ -34,11 +34,11 @@ standard error says which account that is, and why.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case id && (method != "" || exchange() != nil):
-				return usage(cmd, "--id and an option for another access token exclude each other")
+				return terminal.UsageError(cmd, "--id and an option for another access token exclude each other")
 			case method == "":
 				return optionalName(cmd, args)
 			case len(args) == 0 || len(args) > 2:
-				return usage(cmd, "--dpop takes a method and an address: curfew token NAME --dpop GET https://api.example.com/me")
+				return terminal.UsageError(cmd, "--dpop takes a method and an address: curfew token NAME --dpop GET https://api.example.com/me")
 			}
 			return optionalName(cmd, args[:len(args)-1])
 		},

@@ -8,6 +8,7 @@ import (
 
 	"curfew/assets"
 	"curfew/auth/agent/client"
+	"curfew/ui/terminal"
 )
 
 // build is what `curfew version --json` prints. Commit and Date are "" in a
@@ -48,7 +49,7 @@ func (p *program) versionCommand() *cobra.Command {
 	return p.addJSON(&cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  noArgs,
+		Args:  terminal.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			var settings []debug.BuildSetting
 			if info, ok := debug.ReadBuildInfo(); ok {
