@@ -5,6 +5,7 @@ package clipboard
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -84,9 +85,12 @@ func until(t *testing.T, what string, done func() (seen string, ok bool)) {
 	}
 }
 
-// paste returns what xclip gets for a target, "" when it gets nothing.
+// paste returns what xclip gets for a target, "" when it gets nothing. xclip waits
+// for ever for a program that ends after it was asked.
 func (d *display) paste(target string) string {
-	out, err := exec.Command("xclip", "-out", "-selection", "clipboard", "-target", target).Output()
+	ctx, stop := context.WithTimeout(d.t.Context(), 10*time.Second)
+	defer stop()
+	out, err := exec.CommandContext(ctx, "xclip", "-out", "-selection", "clipboard", "-target", target).Output()
 	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
 		d.t.Error(err)
 	}
