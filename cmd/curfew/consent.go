@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -63,7 +64,10 @@ func (p *program) answer(ctx context.Context, s auth.Snapshot, program string, a
 	if !found {
 		return &auth.Error{Kind: auth.KindBadRequest, Message: program + " is not waiting for a token of " + s.Name, Hint: "see which programs are: curfew consent " + s.Name}
 	}
-	return nil
+	words := map[auth.Answer]string{
+		auth.AllowToday: "%s may have tokens of %s for 12 hours", auth.AllowAlways: "%s may always have tokens of %s", auth.Deny: "%s gets no tokens of %s",
+	}
+	return p.say(words[answer], program, s.Name)
 }
 
 // revoke forgets the answers about a program.
@@ -80,7 +84,28 @@ func (p *program) revoke(ctx context.Context, s auth.Snapshot, program string) e
 	if !found {
 		return &auth.Error{Kind: auth.KindBadRequest, Message: "no answer for " + program + " is saved", Hint: "see your answers: curfew consent " + s.Name}
 	}
-	return nil
+	return p.say("your answer for %s is forgotten", program)
+}
+
+// unanswered runs while a program waits for a token of an account. To a person at
+// a terminal it says after a second that Curfew asks them about it. Others are
+// spared the timer, which takes time from every call.
+func (p *program) unanswered(ctx context.Context, account string) (done func() bool) {
+	if !isTerminal(p.stderr) {
+		return func() bool { return true }
+	}
+	return time.AfterFunc(time.Second, func() {
+		if s, err := p.client.Account(ctx, account); err == nil && len(s.Asks) > 0 {
+			p.note("waiting for your answer: may %s have tokens of %s?", s.Asks[0].Program, account)
+			p.hint("answer in the tray, or in another terminal with: curfew consent %s", account)
+		}
+	}).Stop
+}
+
+// requestToken asks the agent for a token.
+func (p *program) requestToken(ctx context.Context, account string, r auth.TokenRequest) (auth.Token, error) {
+	defer p.unanswered(ctx, account)()
+	return ask(ctx, p, func() (auth.Token, error) { return p.client.RequestToken(ctx, account, r) })
 }
 
 func (p *program) listConsent(s auth.Snapshot) error {

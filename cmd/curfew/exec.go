@@ -87,7 +87,7 @@ func (p *program) exec(ctx context.Context, name string, command []string, r aut
 		return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("there is no command %q", command[0]), Hint: "give a path, or put its directory in PATH"}
 	}
 	r.Program = filepath.Base(path)
-	t, err := ask(ctx, p, func() (auth.Token, error) { return p.client.RequestToken(ctx, name, r) })
+	t, err := p.requestToken(ctx, name, r)
 	if err != nil {
 		return err
 	}

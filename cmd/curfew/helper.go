@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -67,13 +68,18 @@ under hosts in config.toml. A host that no account lists gets no token.`,
 // tellPerson writes an error to the terminal. Some tools hide what their helper
 // writes to standard error. Without a terminal, the tray shows the state.
 func (p *program) tellPerson(err error) {
-	if f, ok := p.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(p.stderr) {
 		return
 	}
 	if tty, failed := os.OpenFile("/dev/tty", os.O_WRONLY, 0); failed == nil {
 		defer tty.Close()
 		terminal.Report(tty, err)
 	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // starting is the agent, started when none runs.
@@ -84,5 +90,5 @@ func (s starting) Accounts(ctx context.Context) ([]auth.Snapshot, error) {
 }
 
 func (s starting) RequestToken(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
-	return ask(ctx, s.p, func() (auth.Token, error) { return s.p.client.RequestToken(ctx, name, r) })
+	return s.p.requestToken(ctx, name, r)
 }

@@ -119,12 +119,13 @@ func exchangeFlags(cmd *cobra.Command) func() *auth.Exchange {
 // token prints an access token, or the ID token.
 func (p *program) token(ctx context.Context, name string, r auth.TokenRequest) error {
 	if p.json {
-		t, err := ask(ctx, p, func() (auth.Token, error) { return p.client.RequestToken(ctx, name, r) })
+		t, err := p.requestToken(ctx, name, r)
 		if err != nil {
 			return err
 		}
 		return p.printJSON(client.NewTokenAnswer(t), false)
 	}
+	defer p.unanswered(ctx, name)()
 	lines, err := ask(ctx, p, func() (auth.Secret, error) { return p.client.TokenLines(ctx, name, r) })
 	if err != nil {
 		return err
