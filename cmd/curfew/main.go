@@ -96,6 +96,15 @@ running and cannot be started.`,
 	group("look", p.statusCommand(), p.logCommand(), p.forecastCommand(), p.doctorCommand(), p.unlockCommand())
 	group("programs", agentCommand(), p.windowCommand(), p.autostartCommand(), authserverCommand(), demoCommand())
 	root.AddCommand(p.versionCommand())
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = func(_ *cobra.Command, args []string) error {
+			if found, _, err := root.Find(args); err != nil || found != root {
+				return err
+			}
+			return p.rootArgs(root, args)
+		}
+	}
 	p.addJSON(root)
 	return root
 }
