@@ -171,6 +171,7 @@ test-windows: setup-wine ## run the tests under Wine, with a stand-in for its no
 .PHONY: rest
 rest: setup-desktop build build/desktop.test ## measure memory, CPU and wake-ups while nothing happens, and how the window opens
 	go build $(WINDOW) -o build/empty-window ./cmd/curfew-demo/testdata/empty-window
+	$(PURE) -o build/idle ./cmd/curfew-demo/testdata/idle
 	$(DESKTOP) '^TestRest$$' -test.v=false -rest.load $(LOAD)
 
 .PHONY: build/desktop.test

@@ -147,11 +147,18 @@ func TestRest(t *testing.T) {
 	}
 
 	time.Sleep(15 * time.Second) // for what a start leaves behind
-	u := over(restTime, tray, agent)
+	idle := startProgram(t, p.env, idleProgram, filepath.Join(p.dir, "idle.sock")).Process.Pid
+	u := over(restTime, tray, agent, idle)
 	both := restUsage{u[0].cpu + u[1].cpu, u[0].wakes + u[1].wakes, u[0].rss + u[1].rss}
 	line("tray", u[0], restTime, "", false)
 	line("agent", u[1], restTime, "", false)
 	line("both", both, restTime, "2 wake-ups, 25 MB", float64(both.wakes) <= 2*restTime.Seconds() && both.rss <= 25e6)
+
+	line("a Go program that serves HTTP and has D-Bus, and idles", u[2], restTime, "", false)
+	file := func(pid int) float64 {
+		return float64(1024*field(t, fmt.Sprintf("/proc/%d/status", pid), "RssFile:")) / 1e6
+	}
+	rest.row("of which are pages of the files: tray, agent, that program", "", "", fmt.Sprintf("%.1f, %.1f, %.1f", file(tray), file(agent), file(idle)), "", "")
 
 	// windowAt measures a window, open and minimised.
 	const shown = 10 * time.Second
@@ -238,6 +245,9 @@ func TestRest(t *testing.T) {
 
 // emptyWindow is the program in testdata/empty-window. The Makefile builds it.
 const emptyWindow = "../../build/empty-window"
+
+// idleProgram is the program in testdata/idle. The Makefile builds it.
+const idleProgram = "../../build/idle"
 
 // mostOpening is the goal of an opening window.
 const mostOpening = 300 * time.Millisecond
