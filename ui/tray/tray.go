@@ -71,7 +71,7 @@ type Config struct {
 const program = "curfew-tray"
 
 const (
-	tick          = 30 * time.Second // how often countdowns are updated, by the clock
+	tick          = 30 * time.Second // how often countdowns are updated
 	quiet         = 30 * time.Second // how long a menu counts as open if nothing reports that it was closed
 	noticeTime    = 30 * time.Second // how long the outcome of a click is shown
 	trouble       = 5 * time.Minute  // how long an error is shown
@@ -214,7 +214,7 @@ func (t *Tray) show(now time.Time) time.Duration {
 		t.Display.SetMenu(m.Items)
 		t.shown.Items = m.Items
 	}
-	next := auth.UntilNext(now, tick)
+	next := tick // not by the clock: a timer next to the sign of life of the agent costs more wake-ups than apart
 	moments := []time.Time{t.noticeUntil, t.openUntil}
 	if t.copied != nil {
 		moments = append(moments, t.copied.until)
