@@ -167,9 +167,6 @@ func spent(s auth.Snapshot) string {
 	if s.Reason == auth.ByToken { // it had none
 		return ""
 	}
-	if serversLimit(s) {
-		return Trn(used, "%d refresh, the server's limit", "%d refreshes, the server's limit", used)
-	}
 	return Trn(max(most, used), "%d of %d refresh used", "%d of %d refreshes used", used, max(most, used))
 }
 

@@ -238,8 +238,8 @@ func whyEnded(s auth.Snapshot) string {
 		return Tr("its %s have passed", Days(allowance(s)))
 	case auth.ByRefreshes:
 		_, most := refreshes(s)
-		if used := s.RefreshesUsed; serversLimit(s) {
-			return Trn(used, "the server allows %d refresh", "the server allows %d refreshes", used)
+		if serversLimit(s) {
+			return Tr("the server allows no more refreshes")
 		}
 		return Trn(most, "its %d refresh is used", "all %d refreshes are used", most)
 	case auth.ByIdle:
@@ -259,7 +259,8 @@ func whyEnded(s auth.Snapshot) string {
 }
 
 // serversLimit reports whether a session ended by the server's count of refreshes,
-// before Curfew's limit was reached.
+// before Curfew's limit was reached. How many the server allows is not known: the
+// refresh that it refused is counted, too.
 func serversLimit(s auth.Snapshot) bool {
 	return s.Reason == auth.ByRefreshes && s.RefreshesUsed > 0 && s.RefreshesUsed < s.EndedLimits.MaxRefreshes
 }

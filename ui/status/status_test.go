@@ -237,9 +237,9 @@ func TestDescribeFields(t *testing.T) {
 		{"past", get(lived(20, 20)).Past.Spent, "20 of 20 refreshes used"},
 		{"past, limits tightened since", get(lived(20, 20, limit(5))).Past.Spent, "20 of 20 refreshes used"},
 		{"past, of an agent that does not say", get(lived(20, 0)).Past.Spent, "20 of 20 refreshes used"},
-		{"past, the server's limit", get(lived(6, 20)).Past.Spent, "6 refreshes, the server's limit"},
+		{"past, the server's limit", get(lived(6, 20)).Past.Spent, "6 of 20 refreshes used"},
 		{"past, tightened to what was used", get(lived(8, 5, limit(5))).Past.Spent, "8 of 8 refreshes used"},
-		{"why, the server's limit", WhyEnded(lived(6, 20)), "The server allows 6 refreshes."},
+		{"why, the server's limit", WhyEnded(lived(6, 20)), "The server allows no more refreshes."},
 		{"why, limits tightened since", WhyEnded(lived(20, 20, limit(5))), "All 20 refreshes are used."},
 		{"row", Row(live(), now), "Spotify: 14 left, until 15 Dec"},
 		{"row, a forecast to go by", Row(live(func(s *auth.Snapshot) {
