@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net"
 
 	"github.com/spf13/cobra"
 
+	"curfew/auth"
 	"curfew/auth/authserver"
 	"curfew/ui/terminal"
 )
@@ -50,18 +53,18 @@ ready it prints one line of JSON with its address. It keeps nothing.`,
 }
 
 func (p *program) authserver(ctx context.Context, addr string, c authserver.Config) error {
-	if c.AutoApprove == "" {
-		p.note("sign in there as %s with the password %s", authserver.DefaultUser, authserver.DefaultPassword)
-	}
 	var printed error
 	err := authserver.ListenAndServe(ctx, addr, c, func(issuer string) {
+		if c.AutoApprove == "" {
+			p.note("sign in there as %s with the password %s", authserver.DefaultUser, authserver.DefaultPassword)
+		}
 		printed = p.printJSON(struct {
 			Issuer   string `json:"issuer"`
 			ClientID string `json:"client_id"`
 		}{issuer, authserver.DefaultClientID}, true)
 	})
-	if err != nil {
-		return err
+	if _, busy := errors.AsType[*net.OpError](err); busy {
+		return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "choose another address with --addr, or leave it out"}
 	}
-	return printed
+	return errors.Join(err, printed)
 }
