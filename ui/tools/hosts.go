@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -20,7 +21,15 @@ var errForeign = errors.New("no account has this host")
 
 // foreign is errForeign for a person.
 func foreign(host string) error {
-	return usage(fmt.Sprintf("%s is not a host of any account, so it gets no token", host), "add it to hosts in the account's table of config.toml, and restart the agent")
+	return usage(fmt.Sprintf("%s is not a host of any account, so it gets no token", host), "add it to hosts in the account's table of config.toml, then "+Reread())
+}
+
+// Reread is how a person makes the agent read config.toml again.
+func Reread() string {
+	if runtime.GOOS == "windows" {
+		return "end the program curfew-agent, which the next command starts again"
+	}
+	return "run: pkill -HUP curfew-agent"
 }
 
 // defaultPorts are what an address without a port means.
@@ -150,7 +159,7 @@ func choose(all []auth.Snapshot, named, address, dir string) (auth.Snapshot, err
 	case len(mine) == 0 && named != "":
 		return auth.Snapshot{}, &auth.Error{
 			Kind: auth.KindRefused, Message: fmt.Sprintf("%s is not one of the hosts of %s, so it gets no token", shown, named),
-			Hint: fmt.Sprintf("to change that, add it to hosts in [account.%s] of config.toml: hosts = [%q]; then restart the agent", named, shown),
+			Hint: fmt.Sprintf("to change that, add it to hosts in [account.%s] of config.toml: hosts = [%q]; then %s", named, shown, Reread()),
 		}
 	case len(mine) == 0:
 		return auth.Snapshot{}, errForeign
