@@ -19,18 +19,13 @@ import (
 type wish struct{ Account, Page string }
 
 // windowSocket returns where a first window of this test listens: a pipe on
-// Windows, elsewhere a path short enough for a socket.
+// Windows, elsewhere a socket.
 func windowSocket(t *testing.T) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		return `\\.\pipe\curfew-window-` + rand.Text()
 	}
-	dir, err := os.MkdirTemp("/tmp", "curfew-window-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return filepath.Join(dir, "window")
+	return filepath.Join(t.TempDir(), "run", "window") // Listen makes the folder, for this user only
 }
 
 func stays(map[string]string) bool { return false }

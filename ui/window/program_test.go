@@ -51,7 +51,7 @@ type desk struct {
 
 func newDesk(t *testing.T, fake *fakeAgent) *desk {
 	t.Helper()
-	d := &desk{t: t, agent: fake, home: shortDir(t)}
+	d := &desk{t: t, agent: fake, home: t.TempDir()}
 	d.program = filepath.Join(d.home, "curfew-window")
 	// Exactly the Makefile's flags: with others OpenGL would be compiled again.
 	if out, err := exec.Command("go", "build", "-trimpath", "-tags=migrated_fynedo,gles", "-o", d.program, "curfew/cmd/curfew-window").CombinedOutput(); err != nil {
@@ -254,17 +254,6 @@ func now(s auth.Snapshot) auth.Snapshot {
 		}
 	}
 	return s
-}
-
-// shortDir returns a directory whose path leaves room for a socket's name.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "curfew-window-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }
 
 func TestProgram(t *testing.T) {
