@@ -300,6 +300,7 @@ var messages = sync.OnceValue(func() map[string]string {
 		"hint_missing_quote":    "put text in straight quotes, for example \"https://id.example.com\"; in a list, quote each item",
 		"hint_fix_line":         "fix that line, then try again",
 		"known_are":             "known are: %s",
+		"did_you_mean":          "did you mean: %s",
 		"limit_age_positive":    "max_age must be positive",
 		"limit_age_loose":       "max_age = %q is looser than the built-in %s",
 		"limit_refreshes_few":   "max_refreshes = %d is less than 1",

@@ -186,7 +186,7 @@ func syntaxError(path string, text []byte, err error) error {
 	if missing, ok := errors.AsType[*toml.StrictMissingError](err); ok {
 		e := missing.Errors[0]
 		line, _ := e.Position()
-		return auth.Fail(auth.KindBadRequest, auth.Say("setting_unknown", path, line, strings.Join(e.Key(), ".")), auth.Say("known_are", strings.Join(knownKeys(e.Key()), ", ")))
+		return auth.Fail(auth.KindBadRequest, auth.Say("setting_unknown", path, line, strings.Join(e.Key(), ".")), meant(e.Key()))
 	}
 	e, ok := errors.AsType[*toml.DecodeError](err)
 	if !ok {
@@ -216,21 +216,30 @@ func decoderWords(err error) string {
 	return auth.Clip(strings.TrimPrefix(err.Error(), "toml: "), 500)
 }
 
-// knownKeys lists what could stand in the place of an unknown key.
-func knownKeys(key []string) []string {
+// knownKeys returns the part of a key that is unknown, and what could stand in its
+// place.
+func knownKeys(key []string) (typed string, known []string) {
 	switch {
 	case key[0] == "account" && len(key) > 2:
-		var names []string
 		for _, k := range auth.Keys() {
-			names = append(names, k.Name)
+			known = append(known, k.Name)
 		}
-		return names
+		return key[2], known
 	case key[0] == "limits" && len(key) > 1:
-		return []string{"max_age", "max_refreshes", "max_idle"}
+		return key[1], []string{"max_age", "max_refreshes", "max_idle"}
 	case key[0] == "desktop" && len(key) > 1:
-		return []string{"warnings"}
+		return key[1], []string{"warnings"}
 	}
-	return []string{"version", "limits", "desktop", "account"}
+	return key[0], []string{"version", "limits", "desktop", "account"}
+}
+
+// meant says which setting was meant by an unknown one, or else which there are.
+func meant(key []string) auth.Text {
+	typed, known := knownKeys(key)
+	if near := auth.Nearest(typed, known); near != "" && near != typed {
+		return auth.Say("did_you_mean", near)
+	}
+	return auth.Say("known_are", strings.Join(known, ", "))
 }
 
 // A problem is what is wrong with one key; no message means nothing is.

@@ -64,16 +64,18 @@ func TestMistakes(t *testing.T) {
 		return "[account.work]\nclient_id = \"abc\"\nissuer = \"https://id.example.com\"\n" + lines
 	}
 	for _, test := range []struct{ name, text, want, hint string }{
-		{"unknown key", account(`isuer = "x"`), `c.toml:4: there is no setting "account.work.isuer"`, "known are: provider, issuer, client_id"},
-		{"unknown table", "[acount.work]\nclient_id = \"abc\"", `c.toml:1: there is no setting "acount`, "known are: version, limits, desktop, account"},
+		{"unknown key", account(`isuer = "x"`), `c.toml:4: there is no setting "account.work.isuer"`, "did you mean: issuer"},
+		{"unknown table", "[acount.work]\nclient_id = \"abc\"", `c.toml:1: there is no setting "acount`, "did you mean: account"},
 		{"newer format", "version = 2\n[limits]\nspan = 3", `c.toml: its format, version 2, is that of a newer Curfew`, "update Curfew"},
 		{"no format", "version = 0", `c.toml:1: version must be 1`, ""},
 
-		{"unknown limit", "[limits]\nmax_refresh = 3", `c.toml:2: there is no setting "limits.max_refresh"`, "known are: max_age, max_refreshes, max_idle"},
+		{"unknown limit", "[limits]\nmax_refresh = 3", `c.toml:2: there is no setting "limits.max_refresh"`, "did you mean: max_refreshes"},
 		{"nothing near", "[limits]\ncolour = 3", `c.toml:2:`, "known are: max_age, max_refreshes, max_idle"},
 		{"unknown level", "[desktop]\nwarnings = \"fe\"", `c.toml:2: warnings cannot be "fe"`, "known are: all, few, off"},
-		{"unknown of the desktop", "[desktop]\nwarning = \"few\"", `c.toml:2: there is no setting "desktop.warning"`, "known are: warnings"},
-		{"secret in the file", account(`client_secret = "x"`), `c.toml:4: there is no setting "account.work.client_secret"`, "known are:"},
+		{"unknown of the desktop", "[desktop]\nwarning = \"few\"", `c.toml:2: there is no setting "desktop.warning"`, "did you mean: warnings"},
+		{"secret in the file", account(`client_secret = "x"`), `c.toml:4: there is no setting "account.work.client_secret"`, "did you mean: client_secret_keychain"},
+		{"unlike any", account(`colour = "x"`), `c.toml:4: there is no setting "account.work.colour"`, "known are: provider, issuer, client_id"},
+		{"no account", "[account]\nissuer = \"x\"", "c.toml:2:", ""},
 		{"syntax", "[account.work\n", "c.toml:1:", "fix that line"},
 		{"no quotes", "[account.work]\nissuer = https://id.example.com # ours\n", ": issuer: missing quote", "straight quotes"},
 		{"no quotes, like a float", "[account.work]\nclient_id = inform\n", "c.toml:2:13: client_id: wrong kind of value", "in quotes"},

@@ -33,6 +33,15 @@ func UsageError(cmd *cobra.Command, format string, args ...any) *auth.Error {
 	return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf(format, args...), Hint: "see: " + cmd.CommandPath() + " --help"}
 }
 
+// Unknown is the error for a word that is none of the known ones. Its hint is
+// the nearest of them after what goes before it, or else where they are listed.
+func Unknown(what, typed string, known []string, before, list string) error {
+	if near := auth.Nearest(typed, known); near != "" {
+		list = "did you mean: " + before + near
+	}
+	return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("there is no %s %q", what, typed), Hint: list}
+}
+
 // NoArgs is for a command that nothing but flags can follow.
 func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
@@ -58,7 +67,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 	}
 	var flags []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, f.Name) })
-	if near := Nearest(missing.GetSpecifiedName(), flags); near != "" && missing.GetSpecifiedShortnames() == "" {
+	if near := auth.Nearest(missing.GetSpecifiedName(), flags); near != "" && missing.GetSpecifiedShortnames() == "" {
 		e.Hint = "did you mean: --" + near
 	} else if strings.Contains(cmd.Use, " -- ") {
 		e.Hint = "a command and its flags come after --: " + cmd.CommandPath() + " NAME -- COMMAND"

@@ -1,20 +1,6 @@
-package terminal
+package auth
 
-import (
-	"fmt"
-	"strings"
-
-	"curfew/auth"
-)
-
-// Unknown is the error for a word that is none of the known ones. Its hint is
-// the nearest of them after what goes before it, or else where they are listed.
-func Unknown(what, typed string, known []string, before, list string) error {
-	if near := Nearest(typed, known); near != "" {
-		list = "did you mean: " + before + near
-	}
-	return &auth.Error{Kind: auth.KindBadRequest, Message: fmt.Sprintf("there is no %s %q", what, typed), Hint: list}
-}
+import "strings"
 
 // Nearest returns the known word that a person most likely meant by typed: one
 // that begins with it, or else the one with the fewest wrong letters, two at
