@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"curfew/auth/agent/client"
+	"curfew/auth/agent/resident"
 
 	"curfew/auth/config"
 
@@ -226,7 +227,7 @@ func serve(t *testing.T, e Engine) (*client.Client, Config) {
 			return []client.Check{{Name: "keychain", OK: true, Message: "it answers"}}
 		},
 	}
-	l, err := Listen(t.Context(), socket)
+	l, err := resident.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -576,7 +577,7 @@ func TestStopLetsAnswersFinish(t *testing.T) {
 	e := newEngine("work")
 	e.block = make(chan struct{})
 	socket := socketIn(t.TempDir())
-	l, err := Listen(t.Context(), socket)
+	l, err := resident.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,6 +87,7 @@ type Server struct {
 	Config
 	writing  chan struct{} // held while something is being saved: file and engine change together
 	watchers chan struct{} // one slot each
+	most     int           // connections at a time
 	patience patience
 	guests   bool // tokens are all that there is: see ForGuests
 }
@@ -120,18 +121,19 @@ func NewServer(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Config: c, writing: make(chan struct{}, 1), watchers: make(chan struct{}, min(maxWatchers, max(1, maxConns()/2))), patience: usual}
+	return &Server{Config: c, writing: make(chan struct{}, 1), watchers: make(chan struct{}, min(maxWatchers, max(1, maxConns()/2))), most: maxConns(), patience: usual}
 }
 
 // patience is how long a Server waits for a peer. An answer may take as long as
 // the engine needs. Only a peer that is slow to send or to read is cut off.
 type patience struct {
 	header, body, write time.Duration
+	grace               time.Duration // to send a request while others wait for its connection
 	drain               time.Duration // for answers in progress, at the end
 	beat                time.Duration // between lines of a watch, at most
 }
 
-var usual = patience{header: 5 * time.Second, body: 5 * time.Second, write: 10 * time.Second, drain: 5 * time.Second, beat: client.Heartbeat}
+var usual = patience{header: 5 * time.Second, body: 5 * time.Second, grace: time.Second, write: 10 * time.Second, drain: 5 * time.Second, beat: client.Heartbeat}
 
 // Run serves l until ctx ends, then lets answers in progress finish, for a
 // few seconds. It closes l.
@@ -149,7 +151,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		},
 	}
 	served := make(chan error, 1)
-	go func() { served <- h.Serve(l) }()
+	go func() { served <- h.Serve(limit(l, s.most, s.patience.grace)) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("the agent's socket failed: %w", err)

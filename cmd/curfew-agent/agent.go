@@ -29,6 +29,7 @@ import (
 	"curfew/assets"
 	"curfew/auth"
 	"curfew/auth/agent"
+	"curfew/auth/agent/resident"
 	"curfew/keystore"
 )
 
@@ -43,7 +44,7 @@ func stateError(err error) error {
 // agentError says what a person can do about an agent that does not start.
 func agentError(err error) error {
 	switch {
-	case errors.Is(err, agent.ErrRunning):
+	case errors.Is(err, resident.ErrRunning):
 		return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "use it as it is, or end it first: curfew doctor says which process it is"}
 	case errors.Is(err, keystore.ErrInUse):
 		return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "end the other agent, which listens at another socket, or give this one its own XDG_STATE_HOME"}
@@ -76,7 +77,7 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 		return err
 	}
 	// From here on callers wait in the socket's queue until the agent serves.
-	listener, err := agent.Listen(ctx, socket)
+	listener, err := resident.Listen(ctx, socket)
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,7 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	group.Go(func() error { return watchResume(running, log, manager.Wake) })
 	if self, err := os.Executable(); err == nil && !memory { // what is in memory only would not outlive a restart
 		group.Go(func() error {
-			return agent.WatchProgram(running, log, self, agent.SettleTime, func() bool { return busy(manager.Snapshots()) })
+			return resident.WatchProgram(running, log, self, resident.SettleTime, func() bool { return busy(manager.Snapshots()) })
 		})
 	}
 	return group.Wait()
@@ -318,7 +319,7 @@ func guestListener(ctx context.Context, log *slog.Logger, socket string) net.Lis
 	if path == "" {
 		return nil
 	}
-	l, err := agent.Listen(ctx, path)
+	l, err := resident.Listen(ctx, path)
 	if err != nil {
 		log.Warn("there is no socket to forward to other machines", "socket", path, "error", err)
 		return nil

@@ -16,6 +16,7 @@ import (
 	"curfew/auth/agent"
 	"curfew/auth/agent/client"
 	"curfew/auth/agent/consent"
+	"curfew/auth/agent/resident"
 	"curfew/auth/authserver"
 	"curfew/auth/engine"
 	"curfew/keystore"
@@ -52,7 +53,7 @@ func newBenchAgent(b *testing.B, n int) *client.Client {
 	manager, err := engine.New(engine.Config{Store: store, Accounts: accounts, MemoryOnly: true})
 	must(err)
 	socket := filepath.Join(dir, "curfew", "agent.sock")
-	listener, err := agent.Listen(b.Context(), socket)
+	listener, err := resident.Listen(b.Context(), socket)
 	must(err)
 	ctx, end := context.WithCancel(b.Context())
 	ended := make(chan error, 2)

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"curfew/assets"
-	"curfew/auth/agent"
+	"curfew/auth/agent/resident"
 	"curfew/ui/terminal"
 )
 
@@ -84,10 +84,10 @@ only: sessions are lost when the agent stops.`,
 			}
 			self, _ := os.Executable() // before an upgrade renames it
 			err := runAgent(cmd.Context(), stderr, o)
-			if errors.Is(err, agent.ErrUpgraded) {
-				return agent.Become(self)
+			if errors.Is(err, resident.ErrUpgraded) {
+				return resident.Become(self)
 			}
-			if o.background && errors.Is(err, agent.ErrRunning) {
+			if o.background && errors.Is(err, resident.ErrRunning) {
 				return nil // an agent runs, which is all that was wanted
 			}
 			return agentError(err)

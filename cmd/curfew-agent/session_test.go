@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"curfew/auth"
-	"curfew/auth/agent"
+	"curfew/auth/agent/resident"
 )
 
 // TestSession: an agent without a live D-Bus session follows to that of a
@@ -77,12 +77,12 @@ func TestUpgrade(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() {
-		ended <- agent.WatchProgram(ctx, slog.New(slog.DiscardHandler), path, 5*time.Millisecond, func() bool { return busy(accounts()) })
+		ended <- resident.WatchProgram(ctx, slog.New(slog.DiscardHandler), path, 5*time.Millisecond, func() bool { return busy(accounts()) })
 	}()
 	for tick := time.NewTicker(20 * time.Millisecond); ; { // the watch may not be there yet
 		select {
 		case err := <-ended:
-			if !errors.Is(err, agent.ErrUpgraded) || asked.Load() < 3 {
+			if !errors.Is(err, resident.ErrUpgraded) || asked.Load() < 3 {
 				t.Errorf("it ended with %v after %d looks at what is under way", err, asked.Load())
 			}
 			return

@@ -18,6 +18,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/agent"
+	"curfew/auth/agent/resident"
 	"curfew/auth/config"
 	"curfew/ui/shots"
 	"curfew/ui/status"
@@ -61,7 +62,7 @@ func perform(t *testing.T, d *desktop, situation shots.Situation, locale string)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "agent.sock")
 	if situation.Agent == shots.Up {
-		listener, err := agent.Listen(t.Context(), socket)
+		listener, err := resident.Listen(t.Context(), socket)
 		check(t, err)
 		ctx, stop := context.WithCancel(context.Background())
 		ended := make(chan error, 1)

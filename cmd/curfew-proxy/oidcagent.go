@@ -14,9 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"curfew/auth"
-	"curfew/auth/agent"
 	"curfew/auth/agent/client"
 	"curfew/auth/agent/oidcagent"
+	"curfew/auth/agent/resident"
 )
 
 func (p *program) oidcAgentCommand() *cobra.Command {
@@ -66,8 +66,8 @@ func (p *program) exportOIDC(socket string) error {
 
 // serveOIDC answers clients until ctx ends.
 func (p *program) serveOIDC(ctx context.Context, socket string, names []string) error {
-	l, err := agent.Listen(ctx, socket)
-	if errors.Is(err, agent.ErrRunning) {
+	l, err := resident.Listen(ctx, socket)
+	if errors.Is(err, resident.ErrRunning) {
 		return &auth.Error{Kind: auth.KindFailed, Message: "another program listens at " + socket, Hint: "use it as it is: curfew helper oidc-agent"}
 	}
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"curfew/auth"
-	"curfew/auth/agent"
 	"curfew/auth/agent/proxy"
+	"curfew/auth/agent/resident"
 	"curfew/auth/oauth/peer"
 	"curfew/ui/terminal"
 )
@@ -113,9 +113,9 @@ type place struct {
 func (o *place) listen(ctx context.Context) (l net.Listener, secret string, err error) {
 	if o.socket != "" {
 		if o.socket, err = filepath.Abs(o.socket); err == nil {
-			l, err = agent.Listen(ctx, o.socket)
+			l, err = resident.Listen(ctx, o.socket)
 		}
-		if errors.Is(err, agent.ErrRunning) {
+		if errors.Is(err, resident.ErrRunning) {
 			return nil, "", &auth.Error{Kind: auth.KindFailed, Message: "another program listens at " + o.socket, Hint: "choose another path"}
 		}
 		return l, "", err

@@ -10,8 +10,8 @@ import (
 	"os"
 	"time"
 
-	"curfew/auth/agent"
 	"curfew/auth/agent/client"
+	"curfew/auth/agent/resident"
 	"curfew/ui/desktop"
 )
 
@@ -41,14 +41,14 @@ type first struct {
 }
 
 // claim makes this the first tray. If another one runs and stays, claim shows its
-// window and returns agent.ErrRunning.
+// window and returns resident.ErrRunning.
 func claim(ctx context.Context, agentSocket string) (*first, error) {
 	for {
-		l, err := agent.Listen(ctx, traySocket(agentSocket))
+		l, err := resident.Listen(ctx, traySocket(agentSocket))
 		if err == nil {
 			return newFirst(l), nil
 		}
-		if !errors.Is(err, agent.ErrRunning) {
+		if !errors.Is(err, resident.ErrRunning) {
 			return nil, err
 		}
 		yields, failed := knock(ctx, agentSocket)

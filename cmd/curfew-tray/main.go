@@ -23,7 +23,7 @@ import (
 	"curfew/auth/agent/client"
 
 	"curfew/assets"
-	"curfew/auth/agent"
+	"curfew/auth/agent/resident"
 	"curfew/ui/clipboard"
 	"curfew/ui/desktop"
 	"curfew/ui/preferences"
@@ -109,7 +109,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	client := client.NewClient("")
 	first, err := claim(ctx, client.Socket())
 	switch {
-	case errors.Is(err, agent.ErrRunning):
+	case errors.Is(err, resident.ErrRunning):
 		panel.Close()
 		fmt.Fprintln(stderr, "curfew-tray: already running; its window is shown")
 		return exitOK
@@ -127,8 +127,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	self, _ := os.Executable() // before an upgrade renames it
 	upgraded := false
 	wg.Go(func() {
-		err := agent.WatchProgram(ctx, logger, self, agent.SettleTime, func() bool { return false })
-		if upgraded = errors.Is(err, agent.ErrUpgraded); upgraded {
+		err := resident.WatchProgram(ctx, logger, self, resident.SettleTime, func() bool { return false })
+		if upgraded = errors.Is(err, resident.ErrUpgraded); upgraded {
 			end()
 		}
 	})
@@ -139,7 +139,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	wg.Wait()
 	switch {
 	case upgraded && first.successor == nil:
-		return fail(stderr, exitFailed, agent.Become(self), "start curfew-tray again")
+		return fail(stderr, exitFailed, resident.Become(self), "start curfew-tray again")
 	case err != nil:
 		return fail(stderr, exitFailed, err, "start curfew-tray again once the desktop is there")
 	}

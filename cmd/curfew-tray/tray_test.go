@@ -28,6 +28,7 @@ import (
 	"curfew/assets"
 	"curfew/auth"
 	"curfew/auth/agent"
+	"curfew/auth/agent/resident"
 	"curfew/ui/tray/traytest"
 )
 
@@ -183,7 +184,7 @@ func (e *engine) SetClientSecret(context.Context, string, auth.Secret) error {
 // serve runs the agent's server until stop is called.
 func serve(t *testing.T, socket string, e *engine) (stop func()) {
 	t.Helper()
-	l, err := agent.Listen(t.Context(), socket)
+	l, err := resident.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ import (
 
 	"curfew/assets"
 	"curfew/auth"
-	"curfew/auth/agent"
+	"curfew/auth/agent/resident"
 	"curfew/ui/clipboard"
 	"curfew/ui/desktop"
 	"curfew/ui/display"
@@ -99,11 +99,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	socket += "-window" // it is a window onto the agent of that socket
 	var listener net.Listener
 	for began := time.Now(); listener == nil; {
-		listener, err = agent.Listen(ctx, socket)
+		listener, err = resident.Listen(ctx, socket)
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, agent.ErrRunning) {
+		if !errors.Is(err, resident.ErrRunning) {
 			return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
 		}
 		asked, stop := context.WithTimeout(ctx, askTime)

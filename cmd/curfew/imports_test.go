@@ -50,6 +50,7 @@ var layers = []struct {
 	{"auth/agent/tokenfile", []string{"auth"}, "a file needs a token and a time, from whoever has them"},
 	{"auth/agent/consent", []string{"auth"}, "whether a person agrees does not depend on how the program asks"},
 	{"auth/agent/caller", []string{"auth"}, "who asks does not depend on what is asked"},
+	{"auth/agent/resident", []string{"auth/agent/client"}, "a program that stays need not be a server"},
 	{"auth/agent", []string{"auth", "auth/agent/caller", "auth/agent/client"}, "it decides who may ask; the engine and the configuration have the answers"},
 	{"auth/authserver", nil, "the client is tested against an independent reading of the rules"},
 	{"auth/authserver/peers", nil, "servers by others know nothing of us; only tests use it"},
@@ -66,11 +67,11 @@ var layers = []struct {
 	{"ui/terminal", []string{"auth"}, "all programs speak to terminals and scripts in the same way"},
 	{"ui/tools", []string{"auth", "ui/terminal"}, "the protocols need an account and a token, but not the agent"},
 	{"cmd/curfew", []string{"assets", "auth", "auth/agent/client", "ui/desktop", "ui/status", "ui/terminal", "ui/tools"}, "the command line asks the agent"},
-	{"cmd/curfew-agent", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/agent/consent", "auth/agent/hooks", "auth/agent/tokenfile", "auth/config", "auth/engine", "auth/engine/clock", "auth/oauth", "keystore", "ui/terminal"}, "the one program that holds tokens wires up the engine"},
-	{"cmd/curfew-proxy", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/agent/mcp", "auth/agent/oidcagent", "auth/agent/proxy", "auth/oauth/peer", "ui/terminal", "ui/tools"}, "it asks the agent, as the programs would that it spares the token"},
+	{"cmd/curfew-agent", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/agent/consent", "auth/agent/hooks", "auth/agent/resident", "auth/agent/tokenfile", "auth/config", "auth/engine", "auth/engine/clock", "auth/oauth", "keystore", "ui/terminal"}, "the one program that holds tokens wires up the engine"},
+	{"cmd/curfew-proxy", []string{"assets", "auth", "auth/agent/client", "auth/agent/mcp", "auth/agent/oidcagent", "auth/agent/proxy", "auth/agent/resident", "auth/oauth/peer", "ui/terminal", "ui/tools"}, "it asks the agent, as the programs would that it spares the token"},
 	{"cmd/curfew-demo", []string{"assets", "auth", "auth/agent/client", "auth/authserver", "auth/authserver/robot", "ui/terminal"}, "the demo runs the other programs, and a server for them"},
-	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent", "auth/agent/client", "ui/clipboard", "ui/desktop", "ui/preferences", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
-	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent", "auth/agent/client", "ui/clipboard", "ui/desktop", "ui/display", "ui/preferences", "ui/status", "ui/window"}, "a program that people look at holds no secret"},
+	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent/client", "auth/agent/resident", "ui/clipboard", "ui/desktop", "ui/preferences", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
+	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent/client", "auth/agent/resident", "ui/clipboard", "ui/desktop", "ui/display", "ui/preferences", "ui/status", "ui/window"}, "a program that people look at holds no secret"},
 }
 
 // unreachable says what must not be linked in, however indirectly. A trailing

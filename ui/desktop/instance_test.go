@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"curfew/auth/agent"
 	"curfew/auth/agent/client"
+	"curfew/auth/agent/resident"
 )
 
 // wish is what a second window asks of the first.
@@ -32,7 +32,7 @@ func stays(map[string]string) bool { return false }
 
 func TestSecondWindowShowsTheFirst(t *testing.T) {
 	socket := windowSocket(t)
-	l, err := agent.Listen(t.Context(), socket)
+	l, err := resident.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestSecondWindowShowsTheFirst(t *testing.T) {
 // A window of another desktop session closes, and the second takes over.
 func TestWindowOfAnotherSession(t *testing.T) {
 	socket := windowSocket(t)
-	l, err := agent.Listen(t.Context(), socket)
+	l, err := resident.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestWindowOfAnotherSession(t *testing.T) {
 	}
 	<-left
 	group.Wait()
-	second, err := agent.Listen(t.Context(), socket)
+	second, err := resident.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestTellWaits(t *testing.T) {
 		_, err := Tell(t.Context(), socket, wish{}, nil)
 		told <- err
 	}()
-	l, err := agent.Listen(t.Context(), socket)
+	l, err := resident.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestTellWaits(t *testing.T) {
 
 func TestSilentWindowIsReported(t *testing.T) {
 	socket := windowSocket(t)
-	l, err := agent.Listen(t.Context(), socket) // and never answers
+	l, err := resident.Listen(t.Context(), socket) // and never answers
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/agent"
+	"curfew/auth/agent/resident"
 )
 
 // This file runs cmd/curfew-window itself, on an X server of its own, against
@@ -63,7 +64,7 @@ func newDesk(t *testing.T, fake *fakeAgent) *desk {
 			t.Fatal(err)
 		}
 	}
-	listener, err := agent.Listen(t.Context(), socket)
+	listener, err := resident.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package agent
+package resident
 
 import (
 	"context"
@@ -8,23 +8,16 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"curfew/auth"
-	"curfew/auth/agent/caller"
 	"curfew/auth/agent/client"
 )
-
-// ErrRunning says that another agent answers at the socket, or is about to.
-var ErrRunning = errors.New("an agent is already running")
 
 // Listen opens the agent's socket, mode 0600, for this user's programs only.
 // A socket that a dead agent left is removed; a live one gives ErrRunning. The
@@ -56,7 +49,7 @@ func Listen(ctx context.Context, socket string) (net.Listener, error) {
 		lock.Close()
 		return nil, err
 	}
-	return &listener{UnixListener: l, lock: lock, slots: make(chan struct{}, maxConns()), closed: make(chan struct{}), grace: sendTime, waits: map[*conn]time.Time{}}, nil
+	return &listener{l, lock}, nil
 }
 
 // firstInherited is the first file descriptor that systemd passes to what it
@@ -168,35 +161,10 @@ func checkDir(dir string, chosen bool) error {
 
 func ownerOf(fi fs.FileInfo) int { return int(fi.Sys().(*syscall.Stat_t).Uid) }
 
-// maxConns leaves half of the file descriptors to the rest of the agent.
-func maxConns() int {
-	var r unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil || uint64(r.Cur) > 2048 {
-		return 1024
-	}
-	return max(1, int(r.Cur)/2)
-}
-
-// sendTime is how long a program may take to send a request while others wait
-// for its connection.
-const sendTime = time.Second
-
-// listener hands out connections of this user's programs only, at most
-// cap(slots) at a time. When all are taken, a new one takes the place of one
-// that sends nothing: at once if that has had an answer, and after the grace if
-// its first request or the rest of one is missing. One that is being answered
-// stays, and a new one waits.
+// listener hands out connections of this user's programs only.
 type listener struct {
 	*net.UnixListener
-	lock   *os.File
-	slots  chan struct{}
-	once   sync.Once
-	closed chan struct{}
-	grace  time.Duration // sendTime
-
-	mu      sync.Mutex
-	waits   map[*conn]time.Time // those that have yet to send a request, and from when they give way
-	crowded bool                // somebody waits for a slot
+	lock *os.File
 }
 
 // Accept waits for the next connection of this user. A stranger's is closed
@@ -207,128 +175,12 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := client.PeerOf(c)
-		if err != nil || p.UID != os.Geteuid() {
-			c.Close()
-			continue
+		if p, err := client.PeerOf(c); err == nil && p.UID == os.Geteuid() {
+			return c, nil
 		}
-		if !l.take() {
-			c.Close()
-			return nil, net.ErrClosed
-		}
-		return &conn{UnixConn: c, peer: p, listener: l, release: sync.OnceFunc(func() { <-l.slots })}, nil
-	}
-}
-
-// take waits for a slot, and closes connections that give way until it has one.
-// It reports false when the listener is closed.
-func (l *listener) take() bool {
-	select {
-	case l.slots <- struct{}{}:
-		return true
-	default:
-	}
-	l.setCrowded(true)
-	defer l.setCrowded(false)
-	for {
-		again := time.NewTimer(l.evict(time.Now()))
-		select {
-		case l.slots <- struct{}{}:
-			again.Stop()
-			return true
-		case <-l.closed:
-			again.Stop()
-			return false
-		case <-again.C:
-		}
-	}
-}
-
-func (l *listener) setCrowded(crowded bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.crowded = crowded
-}
-
-// evict closes the connection that was to give way the earliest, if there is one
-// by now. It returns when to look again.
-func (l *listener) evict(now time.Time) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var first *conn
-	for c, at := range l.waits {
-		if first == nil || at.Before(l.waits[first]) {
-			first = c
-		}
-	}
-	if first == nil {
-		return l.grace
-	}
-	if wait := l.waits[first].Sub(now); wait > 0 {
-		return wait
-	}
-	delete(l.waits, first)
-	first.Close()
-	return l.grace
-}
-
-// note records which connections may give way, as an [http.Server] reports to its
-// ConnState.
-func note(c net.Conn, state http.ConnState) {
-	ours, ok := c.(*conn)
-	if !ok {
-		return
-	}
-	l := ours.listener
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch state {
-	case http.StateNew, http.StateActive: // active: the header has come
-		l.waits[ours] = time.Now().Add(l.grace)
-	case http.StateIdle:
-		if l.crowded {
-			ours.Close()
-			return
-		}
-		l.waits[ours] = time.Now()
-	default:
-		delete(l.waits, ours)
-	}
-}
-
-// received records that all of a request has come: its connection stays until it
-// is answered.
-func received(c net.Conn) {
-	if ours, ok := c.(*conn); ok {
-		ours.listener.mu.Lock()
-		defer ours.listener.mu.Unlock()
-		delete(ours.listener.waits, ours)
+		c.Close()
 	}
 }
 
 // Close stops listening, removes the socket and lets another agent start.
-func (l *listener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return errors.Join(l.UnixListener.Close(), l.lock.Close())
-}
-
-// conn is a connection whose other end is known.
-type conn struct {
-	*net.UnixConn
-	peer     client.Peer
-	listener *listener
-	release  func()
-}
-
-func (c *conn) Close() error {
-	defer c.release()
-	return c.UnixConn.Close()
-}
-
-// whoIs says which program is at the other end, and if it shall, what led to it.
-func whoIs(c net.Conn, claimed string, deep bool) auth.Caller {
-	if c, ok := c.(*conn); ok {
-		return caller.Of(c.UnixConn, claimed, deep)
-	}
-	return auth.Caller{Claimed: claimed}
-}
+func (l *listener) Close() error { return errors.Join(l.UnixListener.Close(), l.lock.Close()) }

@@ -1,21 +1,16 @@
-package agent
+package resident
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 
-	"curfew/auth"
 	"curfew/auth/agent/client"
 
 	winio "github.com/Microsoft/go-winio"
 	"golang.org/x/sys/windows"
 )
-
-// ErrRunning: another agent answers at the pipe.
-var ErrRunning = errors.New("an agent is already running")
 
 // Listen opens the pipe with a security descriptor that names this user as
 // its owner and lets nobody else in. The first instance is asked for, so a
@@ -35,13 +30,3 @@ func Listen(_ context.Context, pipe string) (net.Listener, error) {
 	}
 	return l, err
 }
-
-func whoIs(_ net.Conn, claimed string, _ bool) auth.Caller { return auth.Caller{Claimed: claimed} }
-
-// note: a pipe has as many instances as are asked for.
-func note(net.Conn, http.ConnState) {}
-
-func received(net.Conn) {}
-
-// maxConns: pipes need no file descriptors.
-func maxConns() int { return 1024 }
