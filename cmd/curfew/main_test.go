@@ -39,9 +39,6 @@ import (
 // gnome-keyring on a private bus and a real authorization server. robot plays the
 // person.
 func TestMain(m *testing.M) {
-	if dir := buildOthers(); dir != "" {
-		defer os.RemoveAll(dir)
-	}
 	commands := map[string]func(){
 		"curfew":  main,
 		"browser": func() { os.Exit(browserMain(os.Args[1:])) },
@@ -51,16 +48,24 @@ func TestMain(m *testing.M) {
 	for _, name := range append(tools.Executables(), "curfew-npm-work", "curfew-npm-gone", "curfew-npm-brief") {
 		commands[name] = main
 	}
-	testscript.Main(m, commands)
+	testscript.Main(tests{m}, commands)
 }
 
-// buildOthers builds the agent, the demo and the proxy, which the commands become, and puts
-// them on PATH. It returns the folder to remove; "" in a test program that plays
-// one of the commands.
+// tests are the tests themselves, and not a test program that plays one of the
+// commands.
+type tests struct{ *testing.M }
+
+// Run runs the tests with the agent, the demo and the proxy on PATH, which the
+// commands become.
+func (t tests) Run() int {
+	dir := buildOthers()
+	defer os.RemoveAll(dir)
+	os.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	return t.M.Run()
+}
+
+// buildOthers builds the other programs, and returns their folder.
 func buildOthers() string {
-	if base := filepath.Base(os.Args[0]); !strings.HasSuffix(base, ".test") {
-		return ""
-	}
 	dir, err := os.MkdirTemp("", "curfew-programs-")
 	if err == nil {
 		args := []string{"build", "-o", dir + "/"}
@@ -73,9 +78,9 @@ func buildOthers() string {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "the other programs cannot be built:", err)
+		os.RemoveAll(dir)
 		os.Exit(1)
 	}
-	os.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	return dir
 }
 
