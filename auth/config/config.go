@@ -236,6 +236,9 @@ func knownKeys(key []string) (typed string, known []string) {
 // meant says which setting was meant by an unknown one, or else which there are.
 func meant(key []string) auth.Text {
 	typed, known := knownKeys(key)
+	if typed == "client_secret" && len(key) > 2 {
+		return auth.Say("hint_secret_in_file", key[1])
+	}
 	if near := auth.Nearest(typed, known); near != "" && near != typed {
 		return auth.Say("did_you_mean", near)
 	}

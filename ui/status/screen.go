@@ -28,6 +28,7 @@ var buttons = map[string]string{
 	"hint_check_scopes":    "do_check_scopes",
 	"hint_set_lifetime":    "do_set_lifetime",
 	"hint_client_secret":   "do_client_secret",
+	"hint_secret_in_file":  "do_secret_in_file",
 	"hint_unlock":          "do_unlock",
 	"hint_keychain_new":    "do_keychain_new",
 	"hint_keychain_allow":  "do_keychain_allow",
