@@ -14,8 +14,6 @@ import (
 	"curfew/keystore/kctest"
 )
 
-// TestWayland uses the real wl-clipboard, of whatever version, in a real
-// compositor.
 // program writes a script of that name into a new folder and returns its path.
 func program(t *testing.T, name, script string) string {
 	t.Helper()
@@ -34,6 +32,8 @@ func wantError(t *testing.T, err error, message, hint string) {
 	}
 }
 
+// TestWayland uses the real wl-clipboard, of whatever version, in a real
+// compositor.
 func TestWayland(t *testing.T) {
 	kctest.Need(t, "weston", "wl-copy")
 	newDisplay(t)
