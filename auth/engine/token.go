@@ -20,7 +20,7 @@ import (
 // refresh. Errors are of type *Error.
 func (m *Manager) Token(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
 	r.Program = auth.Clip(r.Program, auth.MaxProgram)
-	until := time.Now().Add(cmp.Or(r.MaxWait, auth.DefaultMaxWait)) // a timer is for who waits
+	until := time.Now().Add(cmp.Or(r.MaxWait, auth.DefaultMaxWait)) // only a caller that waits needs a timer
 	var t auth.Token
 	var err error
 	if r.Exchange != nil && r.Exchange.Refresh { // which needs no other token

@@ -24,8 +24,8 @@ const (
 	MaxEvents     = 1000
 	MaxBus        = 1 << 10 // bytes of a BusHeader
 
-	// Plain is the Accept header of who wants a token as `curfew token` prints it.
-	// The answer has this type too.
+	// Plain is the Accept header of a client that wants a token as `curfew token`
+	// prints it. The answer has this type too.
 	Plain = "text/plain"
 )
 
