@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -168,5 +169,31 @@ func TestListenRace(t *testing.T) {
 		}
 		c.Close()
 		listeners[0].Close()
+	}
+}
+
+// Making sockets changes nothing for a file that is made elsewhere in the program.
+func TestListenNoUmask(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "program")
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for j := range 50 {
+				l, err := Listen(t.Context(), filepath.Join(dir, strconv.Itoa(i), strconv.Itoa(j)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				l.Close()
+			}
+		})
+	}
+	wg.Wait()
+	if err := os.WriteFile(file, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if fi, err := os.Stat(file); err != nil || fi.Mode().Perm()&0o100 == 0 {
+		t.Errorf("%v, %v", fi.Mode(), err)
 	}
 }

@@ -86,13 +86,17 @@ func listenLocked(ctx context.Context, socket string) (*net.UnixListener, error)
 	if err := removeStale(ctx, socket); err != nil {
 		return nil, err
 	}
-	old := unix.Umask(0o177)
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
-	unix.Umask(old)
 	if err != nil {
 		if errors.Is(err, unix.EINVAL) || len(socket) > 100 {
 			return nil, fmt.Errorf("%s: the path of a socket may have about 100 bytes (%w)", socket, err)
 		}
+		return nil, err
+	}
+	// A stranger who is quicker than this is sent away by Accept. An umask would
+	// be quicker, but also one for every file that another thread makes meanwhile.
+	if err := os.Chmod(socket, 0o600); err != nil {
+		l.Close()
 		return nil, err
 	}
 	return l, nil
