@@ -44,19 +44,19 @@ type revocation struct {
 	session string // the ID of its record; "" where it has none
 	facts   facts
 	token   auth.Secret
-	asked   bool // by a person, who knows what else it ends
+	known   []string // the live sessions when a person asked, who knew what else it ends
 }
 
 // attempt makes one attempt at the server. A request that has left is not cut
 // by the end of ctx.
 func (m *Manager) attempt(ctx context.Context, r revocation) error {
-	others, err := m.othersAt(ctx, r)
+	others, spared, err := m.othersAt(ctx, r)
 	if err != nil {
 		return err
 	}
 	reach := m.reachOf(r)
 	switch {
-	case r.asked || !others || reach == reachGrant || reach == reachToken:
+	case !spared || reach == reachGrant || reach == reachToken:
 	case reach == "":
 		return errNotYet
 	default:
@@ -106,9 +106,10 @@ func (k grantKey) covers(o grantKey) bool {
 	return k.bound == o.bound && (k.subject == o.subject || k.subject == "" || o.subject == "")
 }
 
-// othersAt reports whether a revocation could reach another live session. It
-// returns errSameToken where one has the very token.
-func (m *Manager) othersAt(ctx context.Context, r revocation) (bool, error) {
+// othersAt reports whether a revocation could reach another live session, and
+// one that it must not end, such as one that began after a person had asked for
+// it. It returns errSameToken where one has the very token.
+func (m *Manager) othersAt(ctx context.Context, r revocation) (others, spared bool, err error) {
 	var ids []string
 	same := false
 	m.locked(func() {
@@ -117,20 +118,21 @@ func (m *Manager) othersAt(ctx context.Context, r revocation) (bool, error) {
 				continue
 			}
 			ids = append(ids, a.rec.ID)
+			spared = spared || !slices.Contains(r.known, a.rec.ID)
 			same = same || a.unsaved != nil && holds(slices.Clone(a.unsaved.secret), r.token)
 		}
 	})
 	for _, id := range ids {
 		secret, err := m.store.Secret(ctx, id)
 		if err != nil && isKeychainTransient(err) {
-			return true, err
+			return true, spared, err
 		}
 		same = same || err == nil && holds(secret, r.token)
 	}
 	if same {
-		return true, errSameToken
+		err = errSameToken
 	}
-	return len(ids) > 0, nil
+	return len(ids) > 0, spared, err
 }
 
 // holds reports whether token is the one in secret, which it clears.
@@ -177,12 +179,12 @@ func (m *Manager) serverFor(ctx context.Context, name string, f facts) (server, 
 		return server{}, oauth.ErrNoRevocation // nobody knows which server it is from
 	}
 	var a *account
+	ours := false // the account is the one that the session is of
 	m.locked(func() {
-		if b := m.accounts[name]; b != nil && bindingOf(b.config) == f.Bound {
-			a = b
-		}
+		a = m.accounts[name]
+		ours = a != nil && bindingOf(a.config) == f.Bound
 	})
-	if a != nil {
+	if ours {
 		return a.dial(ctx)
 	}
 	c := f.Bound.account(name)
@@ -190,6 +192,9 @@ func (m *Manager) serverFor(ctx context.Context, name string, f facts) (server, 
 		c = *f.Removed
 	} else if _, err := m.clientSecret(ctx, name); err == nil {
 		c.ClientSecretKeychain = true
+	}
+	if a != nil { // the secret of that name is for another server now
+		c.ClientSecretKeychain = false
 	}
 	return m.makeServer(ctx, c, m.clock.Another())
 }

@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -223,6 +225,99 @@ func TestReachIsLearned(t *testing.T) {
 			})
 		})
 	}
+}
+
+// busy makes the revocation endpoint of p fail until release is called.
+func (p *plainServer) busy() (release func()) {
+	var free atomic.Bool
+	before := p.answer
+	p.answer = func(rw http.ResponseWriter, r *http.Request) bool {
+		if before != nil && before(rw, r) {
+			return true
+		}
+		if r.URL.Path == "/revoke" && !free.Load() {
+			rw.WriteHeader(503)
+			return true
+		}
+		return false
+	}
+	return func() { free.Store(true) }
+}
+
+// A sign-out that the server hears of late must not end the session of a sign-in
+// that came meanwhile, of which nobody could know who asked for it.
+func TestLateSignOutSparesTheNext(t *testing.T) {
+	for _, reach := range []string{reachGrant, reachClient} {
+		for _, restart := range []bool{false, true} {
+			t.Run(fmt.Sprint(reach, " restart ", restart), func(t *testing.T) {
+				play(t, nil, func(t *testing.T, w *world) {
+					p := w.plainServer(reach)
+					release := p.busy()
+					w.signInPlain("one", false)
+					if _, err := w.m.SignOut(t.Context(), "one"); err != nil {
+						t.Fatal(err)
+					}
+					w.signInPlain("one", false)
+					if restart {
+						w.restart()
+					}
+					release()
+					time.Sleep(time.Hour)
+					synctest.Wait()
+					if err := w.refreshes("one"); err != nil {
+						t.Fatalf("the session of the next sign-in is gone: %v", err)
+					}
+					if _, err := w.m.SignOut(t.Context(), "one"); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Minute)
+					synctest.Wait()
+					if len(p.live) != 0 || len(w.m.store.Sessions()) != 0 {
+						t.Errorf("after both sign-outs: %v live, %d stored sessions", p.live, len(w.m.store.Sessions()))
+					}
+				})
+			})
+		}
+	}
+}
+
+// The client secret of an account that took the name of a removed one is for
+// its own server only.
+func TestClientSecretOfTheNext(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		p := w.plainServer(reachGrant)
+		var secrets []string
+		p.answer = func(_ http.ResponseWriter, r *http.Request) bool {
+			if _, secret, ok := r.BasicAuth(); ok {
+				secrets = append(secrets, secret)
+			}
+			return false
+		}
+		old := w.accounts[1]
+		old.ClientSecretKeychain = true
+		must(t, w.m.SetAccount(old))
+		must(t, w.m.SetClientSecret(t.Context(), "one", auth.NewSecret("mine")))
+		w.signInPlain("one", false)
+		release := p.busy()
+		if _, err := w.m.RemoveAccount(t.Context(), "one"); err != nil {
+			t.Fatal(err)
+		}
+		next := w.account()
+		next.Name, next.ClientSecretKeychain = "one", true
+		must(t, w.m.SetAccount(next))
+		must(t, w.m.SetClientSecret(t.Context(), "one", auth.NewSecret("another")))
+		w.accounts[1] = next
+		for range 2 {
+			time.Sleep(time.Minute)
+			w.restart()
+		}
+		release()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if slices.Contains(secrets, "another") || !slices.Contains(secrets, "mine") {
+			t.Errorf("the old server has seen %q", secrets)
+		}
+	})
 }
 
 // Once a person has signed out nothing is served, whatever the account is busy

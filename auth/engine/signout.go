@@ -138,7 +138,7 @@ func (a *account) signOut(ctx context.Context) signedOut {
 				a.dropFoundLocked(rec.ID)
 				m.journal.Ended(journal.Past{Account: a.name, Reason: auth.ByUser, At: a.clock.Now()})
 			}
-			out.closing = append(out.closing, m.retireLocked(ended, string(auth.ByUser)))
+			out.closing = append(out.closing, m.retireLocked(ended, string(auth.ByUser), m.liveLocked()...))
 		})
 	}
 	return out
@@ -203,15 +203,27 @@ type closing struct {
 	rec keystore.Record
 	why string
 
+	known []string // see revocation
 	tell  sync.Once
 	tried chan struct{} // closed after the first attempt
 	err   error         // of that; nil: the server confirmed
 	url   string        // where a person removes access
 }
 
+// liveLocked names the sessions that live.
+func (m *Manager) liveLocked() (ids []string) {
+	for _, a := range m.accounts {
+		if a.rec != nil {
+			ids = append(ids, a.rec.ID)
+		}
+	}
+	return ids
+}
+
 // retireLocked closes a session that does not belong to its account any more.
-func (m *Manager) retireLocked(rec keystore.Record, why string) *closing {
-	c := &closing{m: m, rec: rec, why: why, tried: make(chan struct{})}
+// A person who asked for it knew of the others.
+func (m *Manager) retireLocked(rec keystore.Record, why string, known ...string) *closing {
+	c := &closing{m: m, rec: rec, why: why, known: known, tried: make(chan struct{})}
 	run := m.running
 	if run == nil { // shutting down: the tombstone is found at the next start
 		c.outcome(context.Canceled)
@@ -285,7 +297,7 @@ func (c *closing) revoke(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := revocation{account: rec.Account, session: rec.ID, asked: c.why == string(auth.ByUser)}
+	r := revocation{account: rec.Account, session: rec.ID, known: c.known}
 	if err := r.facts.decode(rec.Meta); err != nil {
 		return oauth.ErrNoRevocation
 	}
@@ -365,7 +377,7 @@ func (m *Manager) removeStrays(name string) (out signedOut, found bool) {
 		return out, false
 	}
 	for _, s := range m.takeStraysLocked(func(rec keystore.Record) bool { return rec.Account == name }) {
-		out.closing = append(out.closing, m.retireLocked(s.rec, string(auth.ByUser)))
+		out.closing = append(out.closing, m.retireLocked(s.rec, string(auth.ByUser), m.liveLocked()...))
 	}
 	return out, len(out.closing) > 0
 }
