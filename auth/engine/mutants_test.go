@@ -226,7 +226,7 @@ var mutants = []mutant{
 		"\treturn from.Token == \"\" ||", "\treturn true || from.Token == \"\" ||",
 		"./auth/oauth", "TestEndpointMoves"},
 	{"an ID token is read only where the scope says so", "auth/oauth/token.go",
-		"\tif a.idToken.IsZero() || !m.canVerify() {\n", "\tif a.idToken.IsZero() || !m.canVerify() || !grantsOpenID(grant) {\n",
+		"\tif a.idToken.IsZero() || from.Subject == \"\" && !m.canVerify() {\n", "\tif a.idToken.IsZero() || !grantsOpenID(grant) {\n",
 		"./auth/oauth", "TestIDTokenOfAnother"},
 	{"a time in milliseconds is taken for seconds", "auth/oauth/json.go",
 		"!(seconds >= 1 && seconds <= 253402300799)", "!(seconds >= 1)",

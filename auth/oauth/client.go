@@ -231,11 +231,22 @@ func (c *Client) Revoke(ctx context.Context, rt auth.Secret) error {
 // RevokeFrom is Revoke for the refresh token of a session, which goes nowhere
 // that the session has not been.
 func (c *Client) RevokeFrom(ctx context.Context, rt auth.Secret, from Origin) error {
-	const op = "revoke"
 	m, failed := c.discover(ctx)
 	if failed != nil {
 		return failed
 	}
+	err := c.revokeAt(ctx, m, rt, from)
+	if e, ok := errors.AsType[*Error](err); ok && e.moved() {
+		if m = c.rediscover(ctx, m, func(m *metadata) string { return m.revocation }); m != nil {
+			return c.revokeAt(ctx, m, rt, from)
+		}
+	}
+	return err
+}
+
+// revokeAt revokes rt at the endpoint of m.
+func (c *Client) revokeAt(ctx context.Context, m *metadata, rt auth.Secret, from Origin) error {
+	const op = "revoke"
 	switch {
 	case m.revocation == "":
 		return ErrNoRevocation

@@ -111,9 +111,9 @@ func (c *Client) discoverNow(ctx context.Context) (*metadata, *Error) {
 	return m, failed
 }
 
-// rediscover reads the metadata again, because nothing answers at the token
-// endpoint of old. It returns nil if there is no other.
-func (c *Client) rediscover(ctx context.Context, old *metadata) *metadata {
+// rediscover reads the metadata again, because nothing answers at an endpoint of
+// old. It returns nil if there is no other.
+func (c *Client) rediscover(ctx context.Context, old *metadata, endpoint func(*metadata) string) *metadata {
 	if old.issuer == "" {
 		return nil
 	}
@@ -121,7 +121,7 @@ func (c *Client) rediscover(ctx context.Context, old *metadata) *metadata {
 	c.meta = nil
 	c.mu.Unlock()
 	m, failed := c.discover(ctx)
-	if failed != nil || m.token == old.token {
+	if failed != nil || endpoint(m) == endpoint(old) || endpoint(m) == "" {
 		return nil
 	}
 	return m
@@ -233,13 +233,19 @@ func readMetadata(issuer string, doc object) (*metadata, *Error) {
 		if err == nil && strings.HasPrefix(issuer, "https:") && !strings.HasPrefix(address, "https:") {
 			err = fmt.Errorf("%q is not an https address", address)
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+			*to = address
+		case !slices.Contains(dispensable, key):
 			return refuse("%s of %s: %w", key, issuer, err)
 		}
-		*to = address
 	}
 	return m, nil
 }
+
+// dispensable are the endpoints that a server may as well not have. One that
+// cannot be used, as one without https, keeps nobody from signing in.
+var dispensable = []string{"device_authorization_endpoint", "userinfo_endpoint", "registration_endpoint"}
 
 // hostOf returns the host of an address for messages.
 func hostOf(address string) string {

@@ -82,6 +82,9 @@ func (c Class) String() string {
 // words that merely contain it.
 const deadCode = "invalid_grant"
 
+// busyCodes say that a server is asked too often, or wants to be left alone.
+var busyCodes = []string{"temporarily_unavailable", "slow_down", "too_many_requests", "rate_limited", "ratelimited", "rate_limit_exceeded"}
+
 // codeClass sorts an OAuth error code that came with a refusal, not with a
 // server failure, and the words with it.
 func (c *Client) codeClass(code, words string) Class {
@@ -89,7 +92,7 @@ func (c *Client) codeClass(code, words string) Class {
 	switch {
 	case code == deadCode || says(lists.dead, code, words):
 		return Dead
-	case code == "temporarily_unavailable" || code == "slow_down":
+	case slices.Contains(busyCodes, code):
 		return Throttled
 	case code == "server_error":
 		return Unknown
@@ -113,19 +116,19 @@ func says(rules []string, code, words string) bool {
 //
 // The status goes first where it says that the server or its gateway failed. An
 // OAuth code in such an answer proves nothing about the token. An OAuth code
-// needs a JSON object. Without one only 401 and 403 are a refusal. Everything
+// needs JSON or a form. Without them only 401 and 403 are a refusal. Everything
 // else, such as the page of a captive portal or a gateway, counts as no answer
 // at all.
 func (c *Client) refusal(op, server string, r *reply) *Error {
 	e := &Error{Op: op, Server: server, Status: r.status, RetryAfter: r.retryAfter}
 	spoken := false
-	if o, err := r.object(); err == nil {
+	if o, err := r.said(); err == nil {
 		code, words, marks := errorWords(o)
 		spoken = code != "" || words != ""
 		e.Class = c.codeClass(code, words)
 		if lists := c.lists(); e.Class == Dead && meets(lists.passing, marks) {
 			e.Class = Throttled
-		} else if e.Class == Dead && meets(lists.kept, marks) {
+		} else if e.Class == Dead && (meets(lists.kept, marks) || r.isPage()) { // a page may quote anything
 			e.Class = HeldBack
 		}
 		e.Code, e.Description = cleanCode(code), clean(words)
@@ -137,8 +140,10 @@ func (c *Client) refusal(op, server string, r *reply) *Error {
 		if e.Class != Throttled {
 			e.Class = Unknown
 		}
+	case r.retryAfter > 0 && e.Class != Dead: // whatever else it says
+		e.Class = Throttled
 	case e.Code != "":
-	case spoken && r.status/100 == 4 && r.status != http.StatusNotFound && r.status != http.StatusMethodNotAllowed:
+	case spoken && r.status != http.StatusNotFound && r.status != http.StatusMethodNotAllowed:
 	case r.status == http.StatusUnauthorized, r.status == http.StatusForbidden, r.status == http.StatusGone:
 		e.Class = HeldBack
 	default:
@@ -152,7 +157,7 @@ func (c *Client) refusal(op, server string, r *reply) *Error {
 // nest an object or a list under error or errors.
 func errorWords(o object) (code, words string, marks []string) {
 	code, _ = o.str("error")
-	words = firstText(o, "error_description", "message", "error_message", "errorSummary", "detail", "msg", "title", "reason")
+	words = firstText(o, "error_description", "message", "error_message", "errorSummary", "detail", "msg", "errmsg", "title", "reason")
 	for _, key := range []string{"suberror", "error_subtype", "error_subcode"} {
 		marks = append(marks, o.text(key))
 	}
@@ -164,7 +169,7 @@ func errorWords(o object) (code, words string, marks []string) {
 	}
 	if all := slices.Concat(o.objects("error"), o.objects("errors"), o.objects("fault")); len(all) > 0 {
 		inner := all[0]
-		code = cmp.Or(code, firstText(inner, "errorType", "type", "error"))
+		code = cmp.Or(code, firstText(inner, "errorType", "type", "error", "errorCode", "code"))
 		inside := firstText(inner, "message", "error_description", "faultstring", "detail", "description")
 		if inside == "" { // {"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}
 			inside = strings.TrimSpace(inner.text("resource") + " " + inner.text("field") + " " + inner.text("code"))
@@ -173,10 +178,10 @@ func errorWords(o object) (code, words string, marks []string) {
 			words = strings.TrimPrefix(words+": "+inside, ": ")
 		}
 	}
-	if code == "" {
-		code = cmp.Or(firstText(o, "error_code", "errorCode"), "")
+	if list := o.strs("errors"); len(list) > 0 {
+		words = cmp.Or(words, list[0])
 	}
-	return code, words, marks
+	return cmp.Or(code, firstText(o, "error_code", "errorCode")), words, marks
 }
 
 // firstText returns the first of the members that has text.

@@ -45,7 +45,10 @@ func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw auth.Secret
 		return refuse(errors.New("none came, although openid was asked for"))
 	}
 	token, err := jws.Parse(raw.Reveal())
-	if err != nil {
+	switch {
+	case err != nil && strings.Count(raw.Reveal(), ".") == 4: // RFC 7516 section 3.1
+		return refuse(errors.New("it is encrypted; have the provider only sign it for this client"))
+	case err != nil:
 		return refuse(errMalformed)
 	}
 	header, err1 := parseObject(token.Header)
@@ -53,6 +56,9 @@ func (c *Client) verifyIDToken(ctx context.Context, m *metadata, raw auth.Secret
 	alg, _ := header.str("alg")
 	kid, _ := header.str("kid")
 	_, critical := header["crit"]
+	if iss, _ := claims.str("iss"); iss == "accounts.google.com" && m.issuer == "https://"+iss { // as Google may call itself
+		claims["iss"] = fmt.Appendf(nil, "%q", m.issuer)
+	}
 	switch {
 	case err1 != nil || err2 != nil:
 		return refuse(errMalformed)

@@ -153,7 +153,7 @@ func (o object) text(key string) string {
 func (o object) yes(key string) bool { return string(o[key]) == "true" }
 
 // seconds returns a member that counts seconds: a number (a fraction is cut
-// off) or a string of digits. A missing or null member is 0; found tells them
+// off) or a string of digits, with a point at most. A missing or null member is 0; found tells them
 // apart. Numbers beyond an int32 become its largest value.
 func (o object) seconds(key string) (seconds int64, found bool, err error) {
 	if !o.has(key) {
@@ -161,7 +161,7 @@ func (o object) seconds(key string) (seconds int64, found bool, err error) {
 	}
 	text := string(o[key])
 	if quoted, ok := o.str(key); ok {
-		if quoted == "" || strings.Trim(quoted, "0123456789") != "" {
+		if quoted = strings.TrimSpace(quoted); quoted == "" || strings.Trim(quoted, "0123456789.") != "" {
 			return 0, true, errors.New(key + " is not a number")
 		}
 		text = quoted

@@ -3,6 +3,7 @@ package oauth
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -382,6 +383,164 @@ func TestDenials(t *testing.T) {
 	}
 	if got, _ := signIn(t, s.client(t, nil), SignInOptions{}); classOf(got.err) != Denied || !strings.Contains(got.err.Error(), "cancelled LinkedIn login") {
 		t.Errorf("error %v", got.err)
+	}
+}
+
+// TestAnswerQueries: what servers, companies and their error pages put into the
+// address that a browser comes back with.
+func TestAnswerQueries(t *testing.T) {
+	denied := func(rest string) func(url.Values) string {
+		return func(q url.Values) string {
+			return "error=access_denied&" + rest + "&state=" + q.Get("state") + "&iss=" + url.QueryEscape(q.Get("iss"))
+		}
+	}
+	for _, test := range []struct {
+		name  string
+		query func(good url.Values) string
+		class Class // 0: signed in
+		words string
+	}{
+		{"the state twice", func(q url.Values) string { return q.Encode() + "&state=" + q.Get("state") }, 0, ""},
+		{"another parameter twice", func(q url.Values) string { return q.Encode() + "&scope=a&scope=b" }, 0, ""},
+		{"an empty error", func(q url.Values) string { return q.Encode() + "&error=&error=" }, 0, ""},
+		{"a bare percent sign", func(q url.Values) string { return q.Encode() + "&display=100%" }, 0, ""},
+		{"a semicolon in a sentence", denied("error_description=AADSTS1;+ask+your+admin"), Denied, "AADSTS1; ask your admin"},
+		{"a percent sign in a sentence", denied("error_description=100%+no"), Denied, "access_denied"},
+		{"Facebook's error", func(q url.Values) string {
+			return "error_code=1349126&error_message=App+not+active&state=" + q.Get("state") + "&iss=" + url.QueryEscape(q.Get("iss"))
+		}, HeldBack, "App not active"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := startServer(t)
+			flow, done := begin(t, s.client(t, nil), SignInOptions{Timeout: 20 * time.Second})
+			answer := answerURL(t, flow)
+			answer.RawQuery = test.query(answer.Query())
+			if resp, page := get(t, answer.String(), nil); resp.StatusCode != 200 {
+				flow.Close()
+				t.Errorf("status %d: %.200s", resp.StatusCode, page)
+			}
+			if got := <-done; classOf(got.err) != test.class || got.err != nil && !strings.Contains(got.err.Error(), test.words) {
+				t.Errorf("error %v", got.err)
+			}
+		})
+	}
+}
+
+// TestRevocationMoves: discovery is read again when nothing answers at the
+// revocation endpoint any more. Nor is a redirect of the token endpoint followed,
+// but what discovery says then.
+func TestRevocationMoves(t *testing.T) {
+	for name, gone := range map[string]http.HandlerFunc{"404": http.NotFound, "redirect": respond(308, "", "", "Location", "/v2")} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t)
+			c := s.client(t, nil)
+			got, _ := signIn(t, c, SignInOptions{})
+			if got.err != nil {
+				t.Fatal(got.err)
+			}
+			from := Origin{Identity: got.grant.Identity, Endpoints: got.grant.Endpoints}
+			s.handle["/revoke"], s.handle["/token"] = gone, gone
+			s.handle["/v2/revoke"], s.handle["/v2/token"] = respond(200, "", ""), s.serveToken
+			s.metadata = func(doc map[string]any) {
+				doc["token_endpoint"], doc["revocation_endpoint"] = s.URL+"/v2/token", s.URL+"/v2/revoke"
+			}
+			if err := c.RevokeFrom(t.Context(), got.grant.RefreshToken, from); err != nil || s.count("/v2/revoke") != 1 {
+				t.Errorf("revocation: %v", err)
+			}
+			s.handle["/token"] = gone
+			if c.meta.token = s.URL + "/token"; s.count("/v2") != 0 {
+				t.Error("a redirect was followed")
+			}
+			if _, err := c.Refresh(t.Context(), got.grant.RefreshToken, from); err != nil || s.count("/v2") != 0 {
+				t.Errorf("refresh: %v", err)
+			}
+		})
+	}
+}
+
+// TestKeysAtASecondTry: keys that cannot be had for a moment do not cost a
+// sign-in, whose code is spent by then.
+func TestKeysAtASecondTry(t *testing.T) {
+	s := startServer(t)
+	s.handle["/jwks"] = func(w http.ResponseWriter, r *http.Request) {
+		if s.count("/jwks") == 1 {
+			w.WriteHeader(502)
+			return
+		}
+		writeJSON(w, 200, map[string]any{"keys": []any{jwk(s.keys[0])}})
+	}
+	if got, _ := signIn(t, s.client(t, nil), SignInOptions{}); got.err != nil {
+		t.Error(got.err)
+	}
+}
+
+// TestDispensableEndpoints: an endpoint that a sign-in does not need keeps nobody
+// from it.
+func TestDispensableEndpoints(t *testing.T) {
+	for key, ok := range map[string]bool{"userinfo_endpoint": true, "registration_endpoint": true, "device_authorization_endpoint": true, "token_endpoint": false, "revocation_endpoint": false, "jwks_uri": false} {
+		s := startServer(t)
+		s.metadata = func(doc map[string]any) { doc[key] = "http://internal.example/x" }
+		if got, err := s.client(t, nil).StartSignIn(t.Context(), SignInOptions{}); (err == nil) != ok {
+			t.Errorf("%s: %v", key, err)
+		} else if ok {
+			got.Close()
+		}
+	}
+}
+
+// TestIDTokenForms: one that is long is read and not kept. One that is encrypted
+// is called so.
+func TestIDTokenForms(t *testing.T) {
+	s := startServer(t)
+	s.claims = func(c jwt.MapClaims) { c["groups"] = strings.Repeat("a group ", 3<<10) }
+	c := s.client(t, nil)
+	got, _ := signIn(t, c, SignInOptions{})
+	if got.err != nil || got.grant.Identity.Subject != "alice" || !got.grant.IDToken.IsZero() {
+		t.Fatalf("%+v, %v", got.grant.Identity, got.err)
+	}
+	from := Origin{Identity: got.grant.Identity, Endpoints: got.grant.Endpoints}
+	if g, err := c.Refresh(t.Context(), got.grant.RefreshToken, from); err != nil || !g.IDToken.IsZero() {
+		t.Errorf("%v", err)
+	}
+	s.sign = func(jwt.MapClaims) string { return "a.b.c.d.e" }
+	if got, _ := signIn(t, c, SignInOptions{}); got.err == nil || !strings.Contains(got.err.Error(), "it is encrypted") {
+		t.Errorf("error %v", got.err)
+	}
+}
+
+// TestKeysTakenAway: a server that publishes no keys any more cannot refresh a
+// session for somebody else.
+func TestKeysTakenAway(t *testing.T) {
+	s := startServer(t)
+	got, _ := signIn(t, s.client(t, nil), SignInOptions{})
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	s.metadata = func(doc map[string]any) { delete(doc, "jwks_uri") }
+	from := Origin{Identity: got.grant.Identity, Endpoints: got.grant.Endpoints}
+	if _, err := s.client(t, nil).Refresh(t.Context(), got.grant.RefreshToken, from); err != nil {
+		t.Errorf("the same person: %v", err)
+	}
+	s.claims = func(c jwt.MapClaims) { c["sub"] = "mallory" }
+	if _, err := s.client(t, nil).Refresh(t.Context(), got.grant.RefreshToken, from); !errors.Is(err, ErrSubjectChanged) {
+		t.Errorf("another person: %v", err)
+	}
+}
+
+// TestGoogleIssuer: Google may leave its scheme out.
+func TestGoogleIssuer(t *testing.T) {
+	for _, test := range []struct {
+		at, iss string
+		ok      bool
+	}{{"https://accounts.google.com", "accounts.google.com", true}, {fakeIssuer, "accounts.google.com", false}, {fakeIssuer, "id.example.test", false}} {
+		s := newServer()
+		s.URL = test.at
+		s.claims = func(c jwt.MapClaims) { c["iss"] = test.iss }
+		c := s.client(t, func(c *Config) { c.Transport = transportTo{s} })
+		g, err := c.Refresh(t.Context(), auth.NewSecret("rt-0"), Origin{Identity: Identity{Issuer: test.at, Subject: "alice"}})
+		if (err == nil) != test.ok || test.ok && g.Identity.Issuer != test.at {
+			t.Errorf("%v: %+v, %v", test, g.Identity, err)
+		}
 	}
 }
 

@@ -246,14 +246,9 @@ func (rc *receiver) check(r *http.Request, now *round) (values url.Values, statu
 	case r.Method != http.MethodGet:
 		return nil, http.StatusMethodNotAllowed, "not a GET"
 	}
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, http.StatusBadRequest, "a malformed query"
-	}
-	for _, v := range values {
-		if len(v) != 1 { // RFC 6749 section 3.1
-			return nil, http.StatusBadRequest, "a parameter came twice"
-		}
+	values, clear := answerOf(r.URL.RawQuery)
+	if !clear {
+		return nil, http.StatusBadRequest, "a parameter came twice"
 	}
 	fromUs, wanted := rc.doorstep.knows(r)
 	switch {
@@ -265,6 +260,25 @@ func (rc *receiver) check(r *http.Request, now *round) (values url.Values, statu
 		return nil, http.StatusForbidden, noCookie
 	}
 	return values, http.StatusOK, ""
+}
+
+// answerOf reads the query of an authorization answer by the rules of RFC 6749
+// section 3.1. A parameter without a value counts as omitted, and none comes
+// twice: then clear is false. What servers and companies add does not matter. It
+// may be malformed, as sentences with a bare percent sign or a semicolon are.
+func answerOf(query string) (values url.Values, clear bool) {
+	all, _ := url.ParseQuery(strings.ReplaceAll(query, ";", "%3B")) // what can be read, without what is malformed
+	values = url.Values{}
+	for _, key := range []string{"state", "code", "iss", "error", "error_description", "error_code", "error_message"} {
+		given := slices.DeleteFunc(slices.Compact(all[key]), func(v string) bool { return v == "" })
+		if len(given) > 1 {
+			return nil, false
+		}
+		if len(given) == 1 {
+			values[key] = given
+		}
+	}
+	return values, true
 }
 
 // absentOr reports whether a header is missing or has exactly this one value.

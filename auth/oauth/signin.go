@@ -350,11 +350,11 @@ func (f *Flow) readAnswer(values url.Values) (auth.Secret, error) {
 	} else if !ok && f.meta.namesItself {
 		return refuse("the answer does not say that it is from %s, although that server always does", f.meta.issuer)
 	}
-	if values.Has("error") {
+	if values.Has("error") || values.Has("error_code") { // which is Facebook's
 		if values.Has("code") {
 			return refuse("%s answered with both a code and an error", server)
 		}
-		code, words := values.Get("error"), values.Get("error_description")
+		code, words := cmp.Or(values.Get("error"), values.Get("error_code")), cmp.Or(values.Get("error_description"), values.Get("error_message"))
 		e := &Error{Op: "sign-in", Server: server, Class: f.client.codeClass(code, words),
 			Code: cleanCode(code), Description: clean(words), Forced: f.options.ForceLogin}
 		if e.Class == Dead { // there is no token yet that could be

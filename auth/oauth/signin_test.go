@@ -148,7 +148,7 @@ func strays(t *testing.T, row string) {
 		{"A1 truncated state", "GET", with(func(q url.Values) { q.Set("state", state[:len(state)-1]) }), host, nil, 400},
 		{"A1 padded state", "GET", with(func(q url.Values) { q.Set("state", " "+state) }), host, nil, 400},
 		{"A1 longer state", "GET", with(func(q url.Values) { q.Set("state", state+"A") }), host, nil, 400},
-		{"A1 state twice", "GET", with(func(q url.Values) { q.Add("state", state) }), host, nil, 400},
+		{"A1 state twice", "GET", with(func(q url.Values) { q.Add("state", "wrong") }), host, nil, 400},
 		{"A1 code twice", "GET", with(func(q url.Values) { q.Add("code", "attacker") }), host, nil, 400},
 		{"A5 iss twice", "GET", with(func(q url.Values) { q.Add("iss", "https://evil.test") }), host, nil, 400},
 		{"A1 semicolons", "GET", good + ";x=y", host, nil, 400},

@@ -94,8 +94,8 @@ func (c *Client) readTokens(op, server string, r *reply) (answer, *Error) {
 		}
 		ambiguous = nil
 	}
-	if ambiguous == nil && !o.has("access_token") && (o.has("error") || o.has("errors")) { // GitHub and Slack refuse with status 200
-		return answer{}, c.refusal(op, server, r)
+	if code, words, _ := errorWords(o); ambiguous == nil && code+words != "" && !innerAnswer(o).has("access_token") && !o.has("refresh_token") {
+		return answer{}, c.refusal(op, server, r) // GitHub, Slack and WeChat refuse with status 200
 	}
 	if c.config.Confirm != nil {
 		c.config.Confirm(r.date)
@@ -117,6 +117,19 @@ func (c *Client) readTokens(op, server string, r *reply) (answer, *Error) {
 		return answer{grant: grant.rotatedOnly()}, &Error{Class: class, Err: fmt.Errorf("%s gave an answer that cannot be used: %w", server, err)}
 	}
 	return answer{grant, idToken}, nil
+}
+
+// said is what an answer says that refuses: a JSON object, a form, or an array of
+// what others call errors.
+func (r *reply) said() (object, error) {
+	o, err := r.object()
+	if o != nil {
+		return o, err
+	}
+	if o = formAnswer(r); o == nil {
+		o = object{"errors": r.body}
+	}
+	return o, nil
 }
 
 // formAnswer reads an answer in the form that OAuth had before JSON, as some
@@ -158,6 +171,14 @@ func innerAnswer(o object) object {
 	return o
 }
 
+// setIdentity takes over a verified ID token. One that is too long to be kept
+// has said what it had to say.
+func (g *Grant) setIdentity(who Identity, idToken auth.Secret) {
+	if g.Identity = who; len(idToken.Reveal()) <= maxToken {
+		g.IDToken = idToken
+	}
+}
+
 // rotatedOnly is what must be kept of an answer that is not to be used.
 func (g Grant) rotatedOnly() Grant {
 	return Grant{RefreshToken: g.RefreshToken, Key: g.Key, ReceivedAt: g.ReceivedAt, Bounds: g.Bounds}
@@ -176,21 +197,28 @@ func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 	}
 	token := func(key string) auth.Secret {
 		value, ok := o.str(key)
-		if o.has(key) && !ok || value != "" && !validToken(value) {
+		switch {
+		case len(value) > maxToken:
+			bad("its %s is longer than %d KB", key, maxToken>>10)
+		case o.has(key) && !ok || value != "" && !validToken(value):
 			bad("its %s is not a token", key)
-			return auth.Secret{}
+		default:
+			return auth.NewSecret(value)
 		}
-		return auth.NewSecret(value)
+		return auth.Secret{}
 	}
 	g.AccessToken = token("access_token")
 	g.RefreshToken = token("refresh_token")
-	idToken = token("id_token")
+	if text, _ := o.str("id_token"); printable(text) { // who it is about is looked at later, and its length does not matter
+		idToken = auth.NewSecret(text)
+	}
 	if g.AccessToken.IsZero() {
 		bad("it has no access_token")
 	}
 	// Section 7.1: a type that we do not know is not usable. LinkedIn names none.
 	if o.has("token_type") {
 		name, _ := o.str("token_type")
+		name = strings.TrimSpace(name)
 		if strings.EqualFold(name, dpop.TokenType) {
 			g.TokenType = dpop.TokenType
 		} else if name != "" && !strings.EqualFold(name, "Bearer") && !strings.EqualFold(name, c.provider.TokenType) {
@@ -229,16 +257,11 @@ func readScope(o object) []string {
 
 // validToken reports whether s can be a token. It allows more characters than
 // RFC 6750, but none that could end a header, a line or a field.
-func validToken(s string) bool {
-	if s == "" || len(s) > maxToken {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < 0x21 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return true
+func validToken(s string) bool { return s != "" && len(s) <= maxToken && printable(s) }
+
+// printable reports whether s has printable ASCII only, and no blank.
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < 0x21 || r > 0x7e })
 }
 
 // readBounds reads what an answer says of the end of the refresh token, in the
@@ -273,6 +296,7 @@ func readBounds(o object, refreshToken auth.Secret, now time.Time) (b auth.Bound
 // grant holds the refresh token that the server gave all the same: revoke it.
 func (c *Client) exchange(ctx context.Context, m *metadata, redirectURI string, code, verifier, nonce auth.Secret, key dpop.Key) (Grant, error) {
 	const op = "exchange"
+	c.warmKeys(ctx, m) // so there are two chances to get them
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code.Reveal()}, "redirect_uri": {redirectURI}}
 	if c.provider.PKCE != "never" {
 		form.Set("code_verifier", verifier.Reveal())
@@ -298,7 +322,7 @@ func (c *Client) finishSignIn(ctx context.Context, op string, m *metadata, a ans
 		})
 		switch {
 		case failed == nil:
-			grant.Identity, grant.IDToken = identity, a.idToken
+			grant.setIdentity(identity, a.idToken)
 		case asked:
 			return grant.rotatedOnly(), failed
 		default:
@@ -335,7 +359,7 @@ func (c *Client) Refresh(ctx context.Context, rt auth.Secret, from Origin) (Gran
 	}
 	a, failed := c.refreshAt(ctx, m, rt, from)
 	if failed != nil && failed.moved() {
-		if m = c.rediscover(ctx, m); m != nil {
+		if m = c.rediscover(ctx, m, func(m *metadata) string { return m.token }); m != nil {
 			c.log.Warn("the token endpoint has moved", "to", m.token)
 			a, failed = c.refreshAt(ctx, m, rt, from)
 		}
@@ -348,7 +372,7 @@ func (c *Client) Refresh(ctx context.Context, rt auth.Secret, from Origin) (Gran
 		return grant, failed
 	}
 	grant.Endpoints = Endpoints{Token: m.token, Revocation: m.revocation}
-	if a.idToken.IsZero() || !m.canVerify() {
+	if a.idToken.IsZero() || from.Subject == "" && !m.canVerify() {
 		return grant, nil
 	}
 	identity, failed := c.verifyIDToken(ctx, m, a.idToken, idTokenCheck{
@@ -356,7 +380,7 @@ func (c *Client) Refresh(ctx context.Context, rt auth.Secret, from Origin) (Gran
 	})
 	switch {
 	case failed == nil:
-		grant.Identity, grant.IDToken = identity, a.idToken
+		grant.setIdentity(identity, a.idToken)
 		return grant, nil
 	case errors.Is(failed, ErrSubjectChanged):
 		return grant, failed
@@ -424,7 +448,7 @@ func errElsewhere(m *metadata, endpoint string) error {
 func (e *Error) moved() bool {
 	dns, ok := errors.AsType[*net.DNSError](e)
 	return ok && dns.IsNotFound || e.Code == "" &&
-		(e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed || e.Status == http.StatusGone)
+		(e.Status/100 == 3 || e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed || e.Status == http.StatusGone)
 }
 
 // codeFrom reads the code of an authorization answer.
@@ -446,6 +470,9 @@ func tokenLife(g Grant, serverTime time.Time, most time.Duration) (issued time.D
 		serverTime = g.ReceivedAt
 	}
 	if exp, ok := claims.unixTime("exp"); ok {
+		if exp.Before(serverTime) && g.ReceivedAt.Before(serverTime) { // the wrong Date of a proxy must not spoil a good token
+			serverTime = g.ReceivedAt
+		}
 		tighten := func(d, to time.Duration) time.Duration {
 			if d == 0 || to < d {
 				return min(to, most)

@@ -3,6 +3,7 @@ package oauth
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -75,7 +76,7 @@ func refreshClasses(t *testing.T, row string) {
 		{"invalid_grant in capitals", oauthError(400, "Invalid_Grant"), HeldBack, "Invalid_Grant"},
 		{"invalid_grant with a space", oauthError(400, "invalid_grant "), HeldBack, "invalid_grant "},
 		{"invalid_grant from a failing server", oauthError(500, "invalid_grant"), Unknown, "invalid_grant"},
-		{"B4 invalid_grant in HTML", respond(400, "text/html", `{"error":"invalid_grant"}`), Unknown, ""},
+		{"B4 invalid_grant in HTML", respond(400, "text/html", `{"error":"invalid_grant"}`), HeldBack, "invalid_grant"},
 		{"B4 invalid_grant with garbage behind", respond(400, appJSON, `{"error":"invalid_grant"}x`), Unknown, ""},
 		{"B7 invalid_grant twice", respond(400, appJSON, `{"error":"invalid_grant","error":"slow_down"}`), Unknown, ""},
 		{"Entra's request loop", respond(400, appJSON, `{"error":"invalid_grant","error_codes":[50196]}`), Throttled, "invalid_grant"},
@@ -93,10 +94,26 @@ func refreshClasses(t *testing.T, row string) {
 		{"dex, another fault", respond(400, appJSON, `{"error":"invalid_request","error_description":"No refresh token is found in request."}`), HeldBack, "invalid_request"},
 		{"Gitea", respond(400, appJSON, `{"error":"unauthorized_client","error_description":"token was already used"}`), Dead, "unauthorized_client"},
 		{"Fitbit", respond(400, appJSON, `{"errors":[{"errorType":"invalid_grant","message":"Refresh token invalid: x."}],"success":false}`), Dead, "invalid_grant"},
-		{"Strava", respond(400, appJSON, `{"message":"Bad Request","errors":[{"resource":"RefreshToken","field":"refresh_token","code":"invalid"}]}`), Dead, ""},
+		{"Strava", respond(400, appJSON, `{"message":"Bad Request","errors":[{"resource":"RefreshToken","field":"refresh_token","code":"invalid"}]}`), Dead, "invalid"},
 		{"Twitch", respond(400, appJSON, `{"status":400,"message":"Invalid refresh token"}`), Dead, ""},
 		{"Facebook", respond(400, appJSON, `{"error":{"message":"Session has expired","type":"OAuthException","code":190}}`), HeldBack, "OAuthException"},
 		{"only a message", respond(400, appJSON, `{"message":"not today"}`), HeldBack, ""},
+		{"Atlassian", respond(403, appJSON, `{"error":"unauthorized_client","error_description":"refresh_token is invalid"}`), Dead, "unauthorized_client"},
+		{"LinkedIn", respond(400, appJSON, `{"error":"invalid_request","error_description":"The provided authorization grant or refresh token is invalid, expired or revoked."}`), Dead, "invalid_request"},
+		{"X", respond(400, appJSON, `{"error":"invalid_request","error_description":"Value passed for the token was invalid."}`), Dead, "invalid_request"},
+		{"a form that refuses", respond(400, "application/x-www-form-urlencoded", "error=invalid_grant&error_description=expired"), Dead, "invalid_grant"},
+		{"a form that refuses, 200", respond(200, "text/plain", "error=bad_refresh_token"), Dead, "bad_refresh_token"},
+		{"an array", respond(400, appJSON, `[{"error":"invalid_grant"}]`), Dead, "invalid_grant"},
+		{"Salesforce's array", respond(400, appJSON, `[{"message":"Session expired","errorCode":"INVALID_SESSION_ID"}]`), HeldBack, "INVALID_SESSION_ID"},
+		{"a nested code", respond(400, appJSON, `{"error":{"code":"invalid_grant","message":"expired"}}`), Dead, "invalid_grant"},
+		{"codes in a list", respond(400, appJSON, `{"errors":[{"code":"invalid_grant","title":"x"}]}`), Dead, "invalid_grant"},
+		{"texts in a list", respond(400, appJSON, `{"errors":["The refresh token is invalid"]}`), HeldBack, ""},
+		{"WeChat", respond(200, appJSON, `{"errcode":40030,"errmsg":"invalid refresh_token"}`), HeldBack, ""},
+		{"a message without tokens, 200", respond(200, appJSON, `{"code":20026,"msg":"token expired"}`), HeldBack, ""},
+		{"403 until later", respond(403, appJSON, `{"error":"forbidden"}`, "Retry-After", "60"), Throttled, "forbidden"},
+		{"dead until later", respond(400, appJSON, `{"error":"invalid_grant"}`, "Retry-After", "60"), Dead, "invalid_grant"},
+		{"too many requests, 400", oauthError(400, "too_many_requests"), Throttled, "too_many_requests"},
+		{"rate limit, 403", oauthError(403, "rate_limit_exceeded"), Throttled, "rate_limit_exceeded"},
 		{"only a message, 404", respond(404, appJSON, `{"message":"no such page"}`), Unknown, ""},
 		{"gone", respond(410, "text/html", "<h1>"), HeldBack, ""},
 		{"invalid_grant as text", respond(400, "text/plain; charset=utf-8", `{"error":"invalid_grant"}`), Dead, "invalid_grant"},
@@ -183,6 +200,14 @@ func packed(status int, body string) http.HandlerFunc {
 	return respond(status, appJSON, b.String(), "Content-Encoding", "gzip")
 }
 
+func deflated(body string) http.HandlerFunc {
+	var b bytes.Buffer
+	z := zlib.NewWriter(&b)
+	z.Write([]byte(body))
+	z.Close()
+	return respond(200, appJSON, b.String(), "Content-Encoding", "deflate")
+}
+
 // TestTokenAnswers reads good and bad answers with status 200. In each the
 // server has rotated the refresh token to rt-new. TestAttacks has further rows.
 func TestTokenAnswers(t *testing.T) { tokenAnswers(t, "") }
@@ -234,6 +259,16 @@ func tokenAnswers(t *testing.T, row string) {
 		{"charset twice", respond(200, appJSON+";charset=UTF-8", `{"access_token":"at-new","refresh_token":"rt-new"}`), 0, 0},
 		{"byte order mark", respond(200, appJSON, "\ufeff"+`{"access_token":"at-new","refresh_token":"rt-new"}`), 0, 0},
 		{"packed", packed(200, `{"access_token":"at-new","refresh_token":"rt-new"}`), 0, 0},
+		{"called packed", respond(200, appJSON, `{"access_token":"at-new","refresh_token":"rt-new"}`, "Content-Encoding", "gzip"), 0, 0},
+		{"an encoding that is none", respond(200, appJSON, `{"access_token":"at-new","refresh_token":"rt-new"}`, "Content-Encoding", "UTF-8"), 0, 0},
+		{"deflated", deflated(`{"access_token":"at-new","refresh_token":"rt-new"}`), 0, 0},
+		{"JSON called a page", respond(200, "text/html", `{"access_token":"at-new","refresh_token":"rt-new"}`), 0, 0},
+		{"B8 Bearer and a blank", token(`"at-new"`, `"Bearer "`), 0, 0},
+		{"B5 digits with a fraction", answer(`,"expires_in":"3600.0"`), 0, time.Hour},
+		{"B5 digits and blanks", answer(`,"expires_in":" 3600 "`), 0, time.Hour},
+		{"B5 points", answer(`,"expires_in":"..."`), 0, 0},
+		{"an ID token that is none", answer(`,"expires_in":900,"id_token":false`), 0, 15 * time.Minute},
+		{"an ID token that is an object", answer(`,"expires_in":900,"id_token":{}`), 0, 15 * time.Minute},
 		{"nested", respond(200, appJSON, `{"ok":true,"authed_user":{"access_token":"at-new","refresh_token":"rt-new","expires_in":900}}`), 0, 15 * time.Minute},
 		{"nested twice", respond(200, appJSON, `{"a":{"access_token":"x"},"b":{"access_token":"y"},"refresh_token":"rt-new"}`), Protocol, 0},
 		{"B9 line break in the token", token(`"at\nnew"`, `"Bearer"`), Protocol, 0},
@@ -380,6 +415,13 @@ func TestConfirm(t *testing.T) {
 func TestTokenLife(t *testing.T) {
 	date := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	in := func(d time.Duration) int64 { return date.Add(d).Unix() }
+	// The Date is of a proxy that lives in the future.
+	ahead := time.Now().AddDate(0, 0, 2)
+	token := "e30." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":%d}`, time.Now().Add(10*time.Minute).Unix())) + ".c2ln"
+	answer := respond(200, appJSON, `{"access_token":"`+token+`","token_type":"Bearer","expires_in":900}`, "Date", ahead.Format(http.TimeFormat))
+	if g, _, err := refreshWith(t, answer, nil); err != nil || g.ExpiresAt.Sub(g.ReceivedAt) < 9*time.Minute {
+		t.Errorf("a proxy's date: expires %v after %v, %v", g.ExpiresAt, g.ReceivedAt, err)
+	}
 	for _, test := range []struct {
 		name, claims, expiresIn string
 		life, left              time.Duration

@@ -1,7 +1,9 @@
 package oauth
 
 import (
+	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -78,8 +80,9 @@ func newTransport(caFile, proxy string) (*http.Transport, error) {
 // reply is a complete answer of a server.
 type reply struct {
 	status     int
-	mediaType  string // without parameters, lower case
-	body       []byte
+	mediaType  string    // without parameters, lower case
+	encoding   string    // as the server calls that of the body
+	body       []byte    // unpacked
 	date       time.Time // the Date header; zero when missing or wrong
 	nonce      string    // that the next proof must have (RFC 9449 section 8)
 	retryAfter time.Duration
@@ -91,30 +94,23 @@ func (r *reply) isPage() bool {
 	return r.mediaType == "text/html" || r.mediaType == "application/xhtml+xml"
 }
 
-// object reads the body as JSON. Servers give it many names, so only that of a
-// web page is believed: it may quote anything.
-func (r *reply) object() (object, error) {
-	if r.isPage() {
-		return nil, errNotObject
-	}
-	return parseObject(r.body)
-}
+// object reads the body as JSON, whatever the server calls it.
+func (r *reply) object() (object, error) { return parseObject(r.body) }
 
-// read reads at most limit bytes of the body. It unpacks a compressed body even
-// though nobody asked for compression.
+// read reads at most limit bytes of the body. Some servers compress though
+// nobody asked for that, and some name a compression that is not there. So the
+// first bytes say which it is: neither begins like JSON or a page.
 func (r *reply) read(resp *http.Response, limit int64) (tooLong bool, err error) {
-	body := io.Reader(resp.Body)
-	switch encoding := strings.ToLower(resp.Header.Get("Content-Encoding")); encoding {
-	case "", "identity":
-	case "gzip", "x-gzip":
-		if body, err = gzip.NewReader(io.LimitReader(resp.Body, limit)); err != nil {
-			return false, err
-		}
-	default:
-		r.mediaType = "the encoding " + encoding + ", which was not asked for"
-		return false, nil
+	r.encoding = resp.Header.Get("Content-Encoding")
+	r.body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err != nil || int64(len(r.body)) > limit {
+		return err == nil, err
 	}
-	r.body, err = io.ReadAll(io.LimitReader(body, limit+1))
+	if z, bad := gzip.NewReader(bytes.NewReader(r.body)); bad == nil {
+		r.body, err = io.ReadAll(io.LimitReader(z, limit+1))
+	} else if z, bad := zlib.NewReader(bytes.NewReader(r.body)); bad == nil {
+		r.body, err = io.ReadAll(io.LimitReader(z, limit+1))
+	}
 	return int64(len(r.body)) > limit, err
 }
 
@@ -256,6 +252,8 @@ func (c *Client) getJSON(ctx context.Context, op, address, bearer string, limit 
 func notJSON(op, server string, r *reply) *Error {
 	err := fmt.Errorf("%s answered with %s instead of JSON", server, kind(r.mediaType))
 	switch {
+	case r.encoding != "" && r.encoding != "identity" && !r.isPage():
+		err = fmt.Errorf("%s answered in the encoding %s, which was not asked for", server, clean(r.encoding))
 	case r.isJSON():
 		err = fmt.Errorf("%s answered with %w", server, errNotObject)
 	case r.isPage():
