@@ -120,10 +120,9 @@ func parseSettings(path string, raw []byte) (Settings, error) {
 	if err := readTOML(text, &f); err != nil {
 		return Settings{}, syntaxError(path, text, err)
 	}
-	places := outline(text)
 	at := func(p problem, key ...string) error {
 		where := path
-		if line := places.line(append(key, p.key)...); line > 0 {
+		if line := outline(text).line(append(key, p.key)...); line > 0 {
 			where += ":" + strconv.Itoa(line)
 		}
 		return auth.Fail(auth.KindBadRequest, auth.Say("at", where, p.message), p.hint)

@@ -306,6 +306,7 @@ type place struct {
 func outline(text []byte) places {
 	var list places
 	var table []string
+	line, counted := 1, 0 // of the line that counted is on
 	var p unstable.Parser
 	p.Reset(text)
 	for p.NextExpression() {
@@ -327,7 +328,9 @@ func outline(text []byte) places {
 			path = slices.Concat(table, path)
 		}
 		if offset >= 0 {
-			list = append(list, place{path, own, header, offset, 1 + bytes.Count(text[:offset], []byte("\n"))})
+			line += bytes.Count(text[counted:offset], []byte("\n"))
+			counted = offset
+			list = append(list, place{path, own, header, offset, line})
 		}
 	}
 	return list
