@@ -85,7 +85,8 @@ type Config struct {
 // Server is the agent's end of the local API.
 type Server struct {
 	Config
-	writing  chan struct{} // held while something is being saved: file and engine change together
+	writing  chan struct{} // held while something is being saved or read again: file and engine change together
+	edits    *edits
 	watchers chan struct{} // one slot each
 	most     int           // connections at a time
 	patience patience
@@ -121,7 +122,7 @@ func NewServer(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Config: c, writing: make(chan struct{}, 1), watchers: make(chan struct{}, min(maxWatchers, max(1, maxConns()/2))), most: maxConns(), patience: usual}
+	return &Server{Config: c, writing: make(chan struct{}, 1), edits: &edits{}, watchers: make(chan struct{}, min(maxWatchers, max(1, maxConns()/2))), most: maxConns(), patience: usual}
 }
 
 // patience is how long a Server waits for a peer. An answer may take as long as
@@ -207,7 +208,7 @@ func (s *Server) handler(stop context.Context) http.Handler {
 	handle("PUT /v1/settings", s.putSettings)
 	handle("POST /v1/unlock", func(r *http.Request) (any, error) { return nil, s.Engine.UnlockKeychain(r.Context()) })
 	handle("GET /v1/providers", func(*http.Request) (any, error) { return s.Providers(), nil })
-	handle("GET /v1/doctor", func(r *http.Request) (any, error) { return s.Doctor(r.Context()), nil })
+	handle("GET /v1/doctor", s.doctor)
 	handle("GET /v1/version", func(*http.Request) (any, error) {
 		return client.Version{Version: s.Version, PID: os.Getpid(), API: client.API}, nil
 	})
@@ -255,6 +256,10 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}
 		if bus, err := url.PathUnescape(r.Header.Get(client.BusHeader)); err == nil && bus != "" && len(bus) <= client.MaxBus && s.Session != nil {
 			s.Session(bus)
+		}
+		s.follow(r.Context())
+		if p := s.edits.problems(); p != nil && !s.guests {
+			h.Set(client.ConfigHeader, url.PathEscape(auth.Clip(p[0].Message, client.MaxConfigProblem)))
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -416,7 +421,7 @@ func (s *Server) put(r *http.Request, name string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	release, err := s.LockConfig(r.Context())
+	release, err := s.lockConfig(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -457,6 +462,7 @@ func (s *Server) set(a auth.Account) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer s.saved()
 	if err := s.Engine.SetAccount(a); err != nil {
 		if undoErr := undo(); undoErr != nil {
 			s.Logger.Error("a refused account stays in the configuration", "account", a.Name, "error", undoErr)
@@ -473,7 +479,7 @@ func (s *Server) patch(r *http.Request, name string) (any, error) {
 	if err := decode(r, &changes); err != nil {
 		return nil, err
 	}
-	release, err := s.LockConfig(r.Context())
+	release, err := s.lockConfig(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -558,7 +564,7 @@ func (s *Server) settings(*http.Request) (any, error) {
 
 // putSettings saves what belongs to no account, and passes it to the engine.
 func (s *Server) putSettings(r *http.Request) (any, error) {
-	release, err := s.LockConfig(r.Context()) // what the request leaves out must stay as it is until it is saved
+	release, err := s.lockConfig(r.Context()) // what the request leaves out must stay as it is until it is saved
 	if err != nil {
 		return nil, err
 	}
@@ -583,6 +589,7 @@ func (s *Server) putSettings(r *http.Request) (any, error) {
 	if _, err := s.File.SaveGeneral(g); err != nil {
 		return nil, err
 	}
+	s.saved()
 	s.Engine.SetGeneral(g)
 	return client.NewSettings(g), nil
 }
@@ -590,7 +597,7 @@ func (s *Server) putSettings(r *http.Request) (any, error) {
 // remove forgets the configuration first: if the sign-out is interrupted, the
 // account does not come back to life at the next start.
 func (s *Server) remove(r *http.Request, name string) (any, error) {
-	release, err := s.LockConfig(r.Context())
+	release, err := s.lockConfig(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -598,20 +605,9 @@ func (s *Server) remove(r *http.Request, name string) (any, error) {
 	if err := s.File.DeleteAccount(name); err != nil {
 		return nil, err
 	}
+	s.saved()
 	// If the client hangs up now, the account must go all the same.
 	return s.Engine.RemoveAccount(context.WithoutCancel(r.Context()), name)
-}
-
-// LockConfig waits until nobody changes config.toml, or until ctx ends. Nobody
-// else can change it until release is called. No other change may come between
-// reading the file and passing it to the engine.
-func (s *Server) LockConfig(ctx context.Context) (release func(), err error) {
-	select {
-	case s.writing <- struct{}{}:
-		return func() { <-s.writing }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 func (s *Server) putSecret(r *http.Request, name string) (any, error) {
@@ -756,6 +752,7 @@ func (s *Server) watch(stop context.Context, w http.ResponseWriter, r *http.Requ
 				return
 			}
 		case <-beat.C:
+			s.follow(ctx)
 			if !send(nil) {
 				return
 			}

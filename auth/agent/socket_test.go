@@ -312,7 +312,7 @@ func TestRequests(t *testing.T) {
 }
 
 // impatient runs a server that waits for nobody long.
-func impatient(t *testing.T, e Engine, p patience) *client.Client {
+func impatient(t *testing.T, c Config, p patience) *client.Client {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "curfew", "agent.sock")
 	l, err := resident.Listen(t.Context(), socket)
@@ -320,7 +320,7 @@ func impatient(t *testing.T, e Engine, p patience) *client.Client {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := NewServer(Config{Engine: e})
+	s := NewServer(c)
 	s.patience = p
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx, l) }()
@@ -347,7 +347,7 @@ var partOfRequest = map[string]string{
 func TestSlowClients(t *testing.T) {
 	p := usual
 	p.header, p.body = 3*time.Second, 3*time.Second
-	c := impatient(t, newEngine("work"), p)
+	c := impatient(t, Config{Engine: newEngine("work")}, p)
 	parts := slices.Collect(maps.Values(partOfRequest))
 	var slow []net.Conn
 	for i := range 600 {
@@ -377,7 +377,7 @@ func TestSlowClients(t *testing.T) {
 func TestSlowEngine(t *testing.T) {
 	e := newEngine("work")
 	e.block = make(chan struct{})
-	c := impatient(t, e, patience{header: time.Second, body: time.Second, write: time.Second, drain: 10 * time.Second, beat: time.Second})
+	c := impatient(t, Config{Engine: e}, patience{header: time.Second, body: time.Second, write: time.Second, drain: 10 * time.Second, beat: time.Second})
 	answered := make(chan error, 1)
 	go func() { _, err := c.Token(t.Context(), "work", -1, "x"); answered <- err }()
 	e.block <- struct{}{}
@@ -393,7 +393,7 @@ func TestStuckWatchers(t *testing.T) {
 	e := newEngine("work")
 	p := usual
 	p.write, p.beat = 2*time.Second, 50*time.Millisecond
-	c := impatient(t, e, p)
+	c := impatient(t, Config{Engine: e}, p)
 	var stuck []net.Conn
 	for range maxWatchers - 1 {
 		conn, err := client.DialPatiently(t.Context(), c.Socket())
@@ -447,7 +447,7 @@ func TestStuckWatchers(t *testing.T) {
 func TestHeartbeat(t *testing.T) {
 	p := usual
 	p.beat = 20 * time.Millisecond
-	c := impatient(t, newEngine("work"), p)
+	c := impatient(t, Config{Engine: newEngine("work")}, p)
 	conn, err := client.DialPatiently(t.Context(), c.Socket())
 	if err != nil {
 		t.Fatal(err)

@@ -476,8 +476,10 @@ func (m *Manager) SetGeneral(g auth.General) {
 			a.poke()
 		}
 	}
-	m.limits, m.warnings = limits, cmp.Or(g.Warnings, auth.WarnAll)
-	m.publishLocked()
+	if w := cmp.Or(g.Warnings, auth.WarnAll); limits != m.limits || w != m.warnings {
+		m.limits, m.warnings = limits, w
+		m.publishLocked()
+	}
 }
 
 // SetPaused pauses or resumes background refresh of all accounts, until it is

@@ -144,7 +144,7 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 		Version:   assets.Version,
 		Providers: oauth.Listing,
 		Doctor: func(ctx context.Context) []client.Check {
-			return slices.Concat([]client.Check{checkConfig(configPath)}, agentChecks(ctx, manager, stateDir, memory), fileChecks(files.Problems()))
+			return slices.Concat(agentChecks(ctx, manager, stateDir, memory), fileChecks(files.Problems()))
 		},
 		Session: (&session{log: log, moved: manager.RetryKeychain}).offer,
 		Logger:  log,
@@ -171,7 +171,7 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 		manager.Begun(running)
 		return hooks.Run(running, hooks.Config{Watch: patient.Watch, Command: hookIn(configPath), Logger: log})
 	})
-	group.Go(func() error { return reloadOnHangup(running, log, manager, server, configPath) })
+	group.Go(func() error { return reloadOnHangup(running, server) })
 	group.Go(func() error { return warnOfKeychain(running, log, manager) })
 	group.Go(func() error { return watchResume(running, log, manager.Wake) })
 	if self, err := os.Executable(); err == nil && !memory { // what is in memory only would not outlive a restart
@@ -257,9 +257,8 @@ func warnOfKeychain(ctx context.Context, log *slog.Logger, m *engine.Manager) er
 	return nil
 }
 
-// reloadOnHangup reads config.toml again on SIGHUP, between changes that come
-// over the socket. A file with a mistake changes nothing.
-func reloadOnHangup(ctx context.Context, log *slog.Logger, m *engine.Manager, server *agent.Server, path string) error {
+// reloadOnHangup reads config.toml again on SIGHUP.
+func reloadOnHangup(ctx context.Context, server *agent.Server) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -269,47 +268,8 @@ func reloadOnHangup(ctx context.Context, log *slog.Logger, m *engine.Manager, se
 			return nil
 		case <-hangup:
 		}
-		release, err := server.LockConfig(ctx)
-		if err != nil {
-			continue // the agent ends
-		}
-		reload(log, m, path)
-		release()
+		server.Reload(ctx) // it fails only when ctx ends
 	}
-}
-
-// reload makes the engine follow what config.toml says now.
-func reload(log *slog.Logger, m *engine.Manager, path string) {
-	settings, err := config.Load(path)
-	if err != nil {
-		log.Error("the configuration is not read again", "error", err)
-		return
-	}
-	m.SetGeneral(settings.General)
-	for _, a := range settings.Accounts {
-		if err := m.SetAccount(a); err != nil {
-			log.Error("an account keeps its old configuration", "account", a.Name, "error", err)
-		}
-	}
-	for _, s := range m.Snapshots() {
-		if !slices.ContainsFunc(settings.Accounts, func(a auth.Account) bool { return a.Name == s.Name }) {
-			log.Warn("an account is gone from the configuration and stays until the agent ends", "account", s.Name, "hint", "curfew remove "+s.Name)
-		}
-	}
-	log.Info("the configuration is read again", "accounts", len(settings.Accounts))
-}
-
-// checkConfig reads config.toml as the next start would.
-func checkConfig(path string) client.Check {
-	s, err := config.Load(path)
-	if err != nil {
-		c := client.Check{Name: "config", Message: err.Error()}
-		if e, ok := errors.AsType[*auth.Error](err); ok {
-			c.Hint = e.Hint
-		}
-		return c
-	}
-	return client.Check{Name: "config", OK: true, Message: fmt.Sprintf("%s; accounts: %d", path, len(s.Accounts))}
 }
 
 // guestListener listens for programs on other machines and in containers; nil

@@ -10,7 +10,6 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
-	"curfew/ui/tools"
 )
 
 func (p *program) consentCommand() *cobra.Command {
@@ -115,7 +114,7 @@ func (p *program) listConsent(s auth.Snapshot) error {
 	}
 	if s.Consent != auth.ConsentAsk {
 		p.note("%s gives tokens to all of your programs", s.Name)
-		p.hint("to be asked first, set consent = \"ask\" in [account.%s] of config.toml, then %s", s.Name, tools.Reread())
+		p.hint("to be asked first, set consent = \"ask\" in [account.%s] of config.toml", s.Name)
 	}
 	t := p.page().Table()
 	for _, a := range s.Asks {

@@ -48,6 +48,7 @@ func (p *program) unlockCommand() *cobra.Command {
 func (p *program) doctor(ctx context.Context) error {
 	checks := []client.Check{p.checkAgent(ctx)}
 	if checks[0].OK {
+		p.configSaid = true // below
 		more, err := p.client.Doctor(ctx)
 		if err != nil {
 			return err

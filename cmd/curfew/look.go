@@ -36,7 +36,7 @@ func (p *program) overview(ctx context.Context) error {
 	if err := writeTable(p.page(), all, t); err != nil {
 		return err
 	}
-	p.noteOtherAgent()
+	p.noteAgent()
 	next := 0
 	for _, s := range status.Sort(all, t) {
 		if (!status.HasSession(s) || status.UrgencyOf(s, t) > status.Soon) && !status.SigningIn(s) {
@@ -95,7 +95,7 @@ func (p *program) status(ctx context.Context, name string) error {
 		if p.json {
 			return p.printJSON(s, false)
 		}
-		p.noteOtherAgent()
+		p.noteAgent()
 		return writeAccount(p.page(), s, now())
 	}
 	all, err := ask(ctx, p, func() ([]auth.Snapshot, error) { return p.client.Accounts(ctx) })
@@ -111,16 +111,26 @@ func (p *program) status(ctx context.Context, name string) error {
 	if len(all) == 0 {
 		return p.noAccounts()
 	}
-	p.noteOtherAgent()
+	p.noteAgent()
 	return writeTable(p.page(), all, now())
 }
 
-// noteOtherAgent says that the agent has another version than this program, for
-// instance after an upgrade.
-func (p *program) noteOtherAgent() {
+// noteAgent says that the agent has another version than this program, for
+// instance after an upgrade, and that it does not follow all of config.toml.
+func (p *program) noteAgent() {
 	if v := p.client.AgentVersion(); v != "" && v != assets.Version {
 		p.note("the agent is still version %s, and this program is version %s", v, assets.Version)
 		p.hint("the new agent takes over when no sign-in or refresh is running; an agent with --memory keeps running until you end it")
+	}
+	p.noteConfig()
+}
+
+// noteConfig says once why the agent does not follow all of config.toml, if so.
+func (p *program) noteConfig() {
+	if problem := p.client.ConfigProblem(); problem != "" && !p.configSaid {
+		p.configSaid = true
+		p.note("the agent keeps old settings: %s", problem)
+		p.hint("see what to do: curfew doctor")
 	}
 }
 
@@ -134,6 +144,7 @@ func loginAgain(s auth.Snapshot) string {
 
 // noAccounts says that there is nothing to show yet, and what to do.
 func (p *program) noAccounts() error {
+	p.noteAgent()
 	if err := p.say("no accounts yet"); err != nil {
 		return err
 	}

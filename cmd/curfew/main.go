@@ -38,9 +38,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	// Scripts ask this in loops. Building the tree of commands, and listening for
 	// signals, take longer than the agent's answer.
 	if len(args) == 2 && args[0] == "token" && auth.CheckName(args[1]) == nil {
-		return int(terminal.Report(stderr, p.token(ctx, args[1], auth.TokenRequest{MinValid: auth.AnyValidity, Program: caller()})))
+		return p.end(terminal.Report(stderr, p.token(ctx, args[1], auth.TokenRequest{MinValid: auth.AnyValidity, Program: caller()})))
 	}
-	return int(terminal.Run(ctx, p.root(), args, stdout, stderr))
+	return p.end(terminal.Run(ctx, p.root(), args, stdout, stderr))
+}
+
+// end returns the exit code. A command may have failed because config.toml is wrong.
+func (p *program) end(code terminal.Code) int {
+	if code != terminal.OK {
+		p.noteConfig()
+	}
+	return int(code)
 }
 
 // program is one run of the command line.
@@ -49,6 +57,7 @@ type program struct {
 	stdout, stderr io.Writer
 	client         *client.Client
 	json, long     bool
+	configSaid     bool   // what is wrong with config.toml
 	format         string // of curfew status, for bars and prompts
 }
 

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -21,15 +20,7 @@ var errForeign = errors.New("no account has this host")
 
 // foreign is errForeign for a person.
 func foreign(host string) error {
-	return usage(fmt.Sprintf("%s is not a host of any account, so it gets no token", host), "add it to hosts in the account's table of config.toml, then "+Reread())
-}
-
-// Reread is how a person makes the agent read config.toml again.
-func Reread() string {
-	if runtime.GOOS == "windows" {
-		return "end the program curfew-agent, which the next command starts again"
-	}
-	return "run: pkill -HUP curfew-agent"
+	return usage(fmt.Sprintf("%s is not a host of any account, so it gets no token", host), "add it to hosts in the account's table of config.toml")
 }
 
 // defaultPorts are what an address without a port means.
@@ -159,7 +150,7 @@ func choose(all []auth.Snapshot, named, address, dir string) (auth.Snapshot, err
 	case len(mine) == 0 && named != "":
 		return auth.Snapshot{}, &auth.Error{
 			Kind: auth.KindRefused, Message: fmt.Sprintf("%s is not one of the hosts of %s, so it gets no token", shown, named),
-			Hint: fmt.Sprintf("to change that, add it to hosts in [account.%s] of config.toml: hosts = [%q]; then %s", named, shown, Reread()),
+			Hint: fmt.Sprintf("to change that, add it to hosts in [account.%s] of config.toml: hosts = [%q]", named, shown),
 		}
 	case len(mine) == 0:
 		return auth.Snapshot{}, errForeign

@@ -33,6 +33,7 @@ type Client struct {
 	chosen bool                   // by the caller, who must pass it to an agent that is started for it
 	err    *auth.Error            // why there is no socket to speak to
 	agent  atomic.Pointer[string] // the version of the agent that answered last
+	config atomic.Pointer[string] // what it said of config.toml
 }
 
 // NewClient returns a client of the agent behind socket; "" means
@@ -73,6 +74,15 @@ func (c *Client) Socket() string { return c.socket }
 func (c *Client) AgentVersion() string {
 	if v := c.agent.Load(); v != nil {
 		return *v
+	}
+	return ""
+}
+
+// ConfigProblem is why not all of config.toml held when the agent answered last; ""
+// if all of it did. `curfew doctor` has more.
+func (c *Client) ConfigProblem() string {
+	if p := c.config.Load(); p != nil {
+		return *p
 	}
 	return ""
 }
@@ -441,6 +451,10 @@ func (c *Client) send(ctx context.Context, method, path, program string, in any,
 	}
 	if v := auth.Clip(res.version, 64); v != "" {
 		c.agent.Store(&v)
+	}
+	if p, err := url.PathUnescape(res.config); err == nil {
+		p = auth.Clip(p, MaxConfigProblem)
+		c.config.Store(&p)
 	}
 	if res.code < 300 {
 		return res, nil

@@ -25,6 +25,7 @@ type response struct {
 	code    int
 	status  string // "404 Not Found"
 	version string // of the agent, as it says
+	config  string // what is wrong with config.toml, escaped
 	kind    string // the type of the body
 	body    io.Reader
 	close   func()
@@ -80,6 +81,8 @@ func (res *response) read(conn io.Reader) error {
 		switch {
 		case strings.EqualFold(name, VersionHeader):
 			res.version = strings.TrimSpace(value)
+		case strings.EqualFold(name, ConfigHeader):
+			res.config = strings.TrimSpace(value)
 		case strings.EqualFold(name, "Content-Type"):
 			res.kind = strings.TrimSpace(value)
 		}

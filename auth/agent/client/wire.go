@@ -17,12 +17,16 @@ const (
 	ProgramHeader = "Curfew-Program" // the caller, in words, for the log
 	BusHeader     = "Curfew-Bus"     // the caller's D-Bus session, for an agent that has none
 	VersionHeader = "Curfew-Version" // of the agent, in every answer
+	ConfigHeader  = "Curfew-Config"  // why not all of config.toml holds, if that is so
 	MaxRequest    = 64 << 10         // of a request
 	MaxAnswer     = 4 << 20          // of an answer, and of one line of a watch
 	Heartbeat     = 15 * time.Second // between lines of a watch, at most
 	DefaultEvents = 100
 	MaxEvents     = 1000
 	MaxBus        = 1 << 10 // bytes of a BusHeader
+
+	// MaxConfigProblem is the longest ConfigHeader, in bytes before they are escaped.
+	MaxConfigProblem = 1 << 10
 
 	// Plain is the Accept header of a client that wants a token as `curfew token`
 	// prints it. The answer has this type too.

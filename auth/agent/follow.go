@@ -1,0 +1,214 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"curfew/auth"
+	"curfew/auth/agent/client"
+)
+
+// This file makes the engine follow config.toml, which a person may edit at any
+// time. The server looks whether the file has changed whenever somebody asks, and
+// while somebody watches. So nobody has to tell the agent.
+
+// edits is what the server knows of config.toml. Server.writing guards it, but for
+// found.
+type edits struct {
+	read  bool
+	seen  fs.FileInfo // the file when it was read last; nil: there was none
+	found atomic.Pointer[findings]
+}
+
+// findings is what came of reading config.toml.
+type findings struct {
+	accounts int
+	problems []client.Check // why not all of it holds
+}
+
+func (e *edits) problems() []client.Check {
+	if f := e.found.Load(); f != nil {
+		return f.problems
+	}
+	return nil
+}
+
+// Reload reads config.toml again, also if it seems unchanged. It waits for a change
+// that is being made over the socket, or until ctx ends.
+func (s *Server) Reload(ctx context.Context) error {
+	select {
+	case s.writing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.writing }()
+	s.readLocked(os.Stat(s.File.Path()))
+	return nil
+}
+
+// lockConfig waits until nobody changes config.toml, or until ctx ends. Nobody
+// else can change it until release is called. No other change may come between
+// reading the file and passing it to the engine.
+func (s *Server) lockConfig(ctx context.Context) (release func(), err error) {
+	select {
+	case s.writing <- struct{}{}:
+		s.followLocked(ctx)
+		return func() { <-s.writing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// follow makes the engine follow config.toml, unless a change is being made over the
+// socket at the moment.
+func (s *Server) follow(ctx context.Context) {
+	select {
+	case s.writing <- struct{}{}:
+		defer func() { <-s.writing }()
+		s.followLocked(ctx)
+	default:
+	}
+}
+
+// followLocked reads config.toml if it has changed, or if not all of it could take
+// effect. The caller holds s.writing.
+func (s *Server) followLocked(ctx context.Context) {
+	if s.File == nil {
+		return
+	}
+	now, err := os.Stat(s.File.Path())
+	changed := !s.edits.read || !sameFile(s.edits.seen, now)
+	if changed && s.edits.read {
+		now, err = settled(ctx, s.File.Path(), now, err)
+	}
+	if changed || s.edits.problems() != nil {
+		s.readLocked(now, err)
+	}
+}
+
+// settled waits until a file has been left alone for a moment, because a program may
+// be in the middle of writing it. It waits once.
+func settled(ctx context.Context, path string, fi fs.FileInfo, err error) (fs.FileInfo, error) {
+	const alone = 100 * time.Millisecond
+	if err != nil {
+		return fi, err
+	}
+	left := alone - time.Since(fi.ModTime())
+	if left <= 0 || left > alone {
+		return fi, err
+	}
+	select {
+	case <-time.After(left):
+	case <-ctx.Done():
+	}
+	return os.Stat(path)
+}
+
+func sameFile(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// readLocked makes the engine do what config.toml says, and notes what could not
+// take effect. A file with a mistake changes nothing, nor does one that is missing
+// now. The caller holds s.writing, and has looked at the file before.
+func (s *Server) readLocked(now fs.FileInfo, err error) {
+	e := s.edits
+	seen, before, first := e.seen, e.problems(), !e.read
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+	case seen == nil: // there never was one
+		err = nil
+	default:
+		err = auth.Fail(auth.KindFailed, auth.Words(s.File.Path()+" is gone"), auth.Words("restore it; without it, the next start of the agent has no accounts"))
+	}
+	var found findings
+	if err == nil {
+		found, err = s.apply(first)
+	}
+	if err != nil {
+		found.problems = []client.Check{problem(err)}
+	} else {
+		e.seen, e.read = now, true
+	}
+	e.found.Store(&found)
+	if first && found.problems == nil || sameFile(seen, now) && slices.Equal(before, found.problems) {
+		return
+	}
+	for _, p := range found.problems {
+		s.Logger.Error("config.toml is not followed", "error", p.Message, "hint", p.Hint)
+	}
+	if err == nil {
+		s.Logger.Info("config.toml is read again", "accounts", found.accounts)
+	}
+}
+
+// apply passes what config.toml says to the engine. An account that the engine has
+// and the file has no more stays until the agent ends, because its session would
+// have to end with it.
+func (s *Server) apply(first bool) (found findings, err error) {
+	general, accounts, err := s.File.Load()
+	if err != nil {
+		return found, err
+	}
+	found.accounts = len(accounts)
+	s.Engine.SetGeneral(general)
+	for _, a := range accounts {
+		if err := s.Engine.SetAccount(a); err != nil {
+			p := problem(err)
+			p.Message = a.Name + ": " + p.Message
+			found.problems = append(found.problems, p)
+		}
+	}
+	if first { // the engine was made from the file
+		return found, nil
+	}
+	for _, snap := range s.Engine.Snapshots() {
+		if !slices.ContainsFunc(accounts, func(a auth.Account) bool { return a.Name == snap.Name }) {
+			found.problems = append(found.problems, client.Check{
+				Name:    configCheck,
+				Message: fmt.Sprintf("%s is no longer in %s, but stays until the agent ends", snap.Name, s.File.Path()),
+				Hint:    "to sign out and forget the account, run `curfew remove " + snap.Name + "`",
+			})
+		}
+	}
+	return found, nil
+}
+
+// configCheck is what `curfew doctor` calls the check of config.toml.
+const configCheck = "config"
+
+func problem(err error) client.Check {
+	p := client.Check{Name: configCheck, Message: err.Error()}
+	if e, ok := errors.AsType[*auth.Error](err); ok {
+		p.Hint = e.Hint
+	}
+	return p
+}
+
+// doctor checks config.toml, which was read if it has changed, and what else only
+// the agent can.
+func (s *Server) doctor(r *http.Request) (any, error) {
+	checks := s.edits.problems()
+	if f := s.edits.found.Load(); f != nil && checks == nil {
+		checks = []client.Check{{Name: configCheck, OK: true, Message: fmt.Sprintf("%s; accounts: %d", s.File.Path(), f.accounts)}}
+	}
+	return slices.Concat(checks, s.Doctor(r.Context())), nil
+}
+
+// saved notes that the server itself has changed config.toml. The caller holds
+// s.writing.
+func (s *Server) saved() {
+	if now, err := os.Stat(s.File.Path()); err == nil {
+		s.edits.seen = now
+	}
+}
