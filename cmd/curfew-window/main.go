@@ -139,6 +139,11 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 	}
 	a := app.NewWithID(assets.AppID)
 	a.SetIcon(icon)
+	// At its end Fyne saves its preferences, which are not used, in an event that
+	// now and then nobody takes. It would then wait for that without end.
+	if l, ok := a.Lifecycle().(interface{ SetOnStoppedHookExecuted(func()) }); ok {
+		l.SetOnStoppedHookExecuted(nil)
+	}
 	last, err := preferences.LoadWindow()
 	if err != nil {
 		fyne.LogError("The window begins as the first one did", err)
@@ -212,7 +217,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 		leave() // a window that starts now is not told that this one is shown
 	})
 	w.SetOnClosed(closing)
-	// At these, Fyne ends without closing the window.
+	// At these, Fyne ends without closing the window, but only once it has begun.
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, os.Interrupt, syscall.SIGTERM)
 
@@ -224,6 +229,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 		select {
 		case <-ended:
 			loop.close()
+			fyne.Do(a.Driver().Quit)
 		case <-ctx.Done():
 		}
 	})
