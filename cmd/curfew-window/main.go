@@ -263,7 +263,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 			a.Quit()
 			return
 		}
-		go loop.run(w)
+		go loop.run(w, view.Moving)
 		if fits := fyne.NewSize(display.FitWindow(size.Width, size.Height, w.Canvas().Scale())); fits != size {
 			w.Resize(fits)
 		}

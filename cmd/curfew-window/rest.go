@@ -12,7 +12,7 @@ import (
 const (
 	restTime   = time.Second            // how long a window may rest, if no event comes
 	typeTime   = 100 * time.Millisecond // the same in a field for text, whose cursor blinks
-	frameTime  = time.Second / 60       // between two rounds of Fyne's loop
+	drawTime   = time.Second / 30       // in which Fyne's loop draws at least once
 	activeTime = time.Second            // after an event, for what it has set in motion
 )
 
@@ -26,33 +26,40 @@ type loop struct {
 	asked  bool // by do, since the last rest
 }
 
-// run lets the loop of an open window rest until the window closes.
-func (l *loop) run(w fyne.Window) {
+// run lets the loop of an open window rest until the window closes, but not while
+// something in the window moves by itself.
+func (l *loop) run(w fyne.Window, moving func() bool) {
 	l.mu.Lock()
 	l.open = true
 	l.mu.Unlock()
-	for pause := activeTime; ; {
+	for pause := activeTime; pause > 0; {
 		time.Sleep(pause)
-		open := false
-		fyne.DoAndWait(func() {
-			if open = l.isOpen(); !open {
-				return
-			}
-			most := restTime
-			if _, typing := w.Canvas().Focused().(mobile.Keyboardable); typing {
-				most = typeTime
-			}
-			began := time.Now()
-			glfw.WaitEventsTimeout(most.Seconds())
-			pause = activeTime
-			if l.wasAsked() || time.Since(began) >= most {
-				pause = frameTime // there was no event
-			}
-		})
-		if !open {
-			return
-		}
+		pause = 0
+		fyne.DoAndWait(func() { pause = l.rest(w, moving) })
 	}
+}
+
+// rest waits for an event. It returns how long Fyne's loop must run then, or 0
+// after the window has closed.
+func (l *loop) rest(w fyne.Window, moving func() bool) time.Duration {
+	switch {
+	case !l.isOpen():
+		return 0
+	case l.wasAsked(): // Fyne may have taken the event already, and what do was given waits for this
+		return drawTime
+	case moving() && !l.minimised(w):
+		return activeTime
+	}
+	most := restTime
+	if _, typing := w.Canvas().Focused().(mobile.Keyboardable); typing {
+		most = typeTime
+	}
+	began := time.Now()
+	glfw.WaitEventsTimeout(most.Seconds())
+	if l.wasAsked() || time.Since(began) >= most {
+		return drawTime // there was no event
+	}
+	return activeTime
 }
 
 func (l *loop) isOpen() bool {

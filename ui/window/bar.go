@@ -51,6 +51,7 @@ func newBar(v *View, buttons ...*button) *bar {
 func (b *bar) set(n *note) {
 	if b.veil != nil && n != nil && !b.root.Visible() && b.view.moves() {
 		card := color.NRGBAModel.Convert(theme.Current().Color(colorCard, fyne.CurrentApp().Settings().ThemeVariant())).(color.NRGBA)
+		b.veil.FillColor = card
 		canvas.NewColorRGBAAnimation(card, alpha(card, 0), fadeIn, func(c color.Color) {
 			b.veil.FillColor = c
 			b.veil.Refresh()
@@ -76,6 +77,12 @@ func (b *bar) set(n *note) {
 	if b.close != nil {
 		b.view.show(b.close, n.until.IsZero()) // others go by themselves
 	}
+}
+
+// fades reports whether a note is still under the veil.
+func (b *bar) fades() bool {
+	_, _, _, veiled := b.veil.FillColor.RGBA()
+	return veiled > 0
 }
 
 // closes gives the bar a button that takes its note away, as Escape does.

@@ -1508,17 +1508,22 @@ func TestMotion(t *testing.T) {
 	live(t, newFakeAgent(fresh()), func(s *stage) {
 		mark := s.account.signIn.steps[0].mark
 		s.tap(s.account.call.browser)
-		if mark.turning == nil {
+		if mark.turning == nil || !s.Moving() {
 			t.Error("nothing moves while a sign-in goes on")
 		}
 		s.Move(false)
-		if mark.turning != nil || mark.turned != 0 {
+		if mark.turning != nil || mark.turned != 0 || s.Moving() {
 			t.Error("the ring turns, though the desktop asks for no motion")
 		}
 		s.Move(true)
+		s.turn(PageSettings)
+		if s.Moving() {
+			t.Error("what nobody sees moves")
+		}
+		s.turn(PageAccount)
 		s.agent.phase("Notes", auth.PhaseDone, "", "")
 		s.settle()
-		if mark.turning != nil {
+		if mark.turning != nil || s.Moving() {
 			t.Error("the ring turns after the sign-in")
 		}
 	})

@@ -370,6 +370,21 @@ func TestProgram(t *testing.T) {
 		}
 		d.closes(c, id, "ctrl+q")
 	})
+	t.Run("moves while a sign-in goes on", func(t *testing.T) {
+		fake.edit("work", func(s *auth.Snapshot) { s.SignIn = &auth.SignInView{Flow: "flow", Phase: auth.PhaseBrowser} })
+		defer fake.edit("work", func(s *auth.Snapshot) { s.SignIn = nil })
+		c, id := d.open("--account", "work")
+		seen := map[string]bool{}
+		for i := range 40 {
+			if picture := d.picture(id).(*image.RGBA); i >= 20 { // until then it has just opened
+				seen[string(picture.Pix)] = true
+			}
+		}
+		if len(seen) < 10 {
+			t.Errorf("20 pictures of the window show %d different ones", len(seen))
+		}
+		d.closes(c, id, "ctrl+q")
+	})
 	t.Run("outlives who listened to it", func(t *testing.T) {
 		remembered := filepath.Join(d.home, ".local", "state", "curfew", "window.toml")
 		if err := os.MkdirAll(filepath.Dir(remembered), 0o700); err != nil {

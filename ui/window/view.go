@@ -227,6 +227,14 @@ func (v *View) Move(on bool) {
 // moves reports whether things may move.
 func (v *View) moves() bool { return !v.still && fyne.CurrentApp().Settings().ShowAnimations() }
 
+// Moving reports whether something moves by itself: a ring turns, or a note fades
+// in. Then the window must be drawn all the time.
+func (v *View) Moving() bool {
+	p := v.account
+	turns := slices.ContainsFunc(p.signIn.steps[:], func(s *stepLine) bool { return s.mark.turning != nil })
+	return v.page == PageAccount && (turns || p.question.fades() || p.result.fades())
+}
+
 // sidesLayout puts the left side, a line and the right side next to each other. In
 // a narrow window there is the right side only, with a bar in it.
 type sidesLayout struct{ bar fyne.CanvasObject }
