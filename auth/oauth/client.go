@@ -181,8 +181,18 @@ func (c *Client) post(ctx context.Context, op string, m *metadata, endpoint stri
 		}
 		req.Header.Set("DPoP", proof)
 	}
-	return c.send(ctx, op, req, tokenLimit)
+	r, failed := c.send(ctx, op, req, tokenLimit)
+	if r != nil {
+		r.secrets = []string{c.config.ClientSecret.Reveal()}
+		for _, field := range secretFields {
+			r.secrets = append(r.secrets, form.Get(field))
+		}
+	}
+	return r, failed
 }
+
+// secretFields are those of a request that nobody else may see.
+var secretFields = []string{"refresh_token", "code", "code_verifier", "client_secret", "client_assertion", "token", "device_code", "subject_token", "actor_token"}
 
 // proves reports whether a sign-in at m binds its tokens to a key. Without being
 // asked, that is for public clients: the refresh token of any other is bound to

@@ -124,6 +124,7 @@ func (c *Client) refusal(op, server string, r *reply) *Error {
 	spoken := false
 	if o, err := r.said(); err == nil {
 		code, words, marks := errorWords(o)
+		code, words = r.redact(code), r.redact(words)
 		spoken = code != "" || words != ""
 		e.Class = c.codeClass(code, words)
 		if lists := c.lists(); e.Class == Dead && meets(lists.passing, marks) {

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -383,6 +385,39 @@ func TestDenials(t *testing.T) {
 	}
 	if got, _ := signIn(t, s.client(t, nil), SignInOptions{}); classOf(got.err) != Denied || !strings.Contains(got.err.Error(), "cancelled LinkedIn login") {
 		t.Errorf("error %v", got.err)
+	}
+}
+
+// TestQuotedSecrets: a server that quotes what it was sent, as Spring, Fitbit and
+// SimpleLogin do, puts it into no error and no log.
+func TestQuotedSecrets(t *testing.T) {
+	for _, shape := range []string{
+		`{"error":"invalid_grant","error_description":"Invalid refresh token: %s"}`,
+		`{"error":"no such authorization code %s"}`,
+		`{"errors":[{"errorType":"x","message":"Refresh token invalid: %s."}]}`,
+		`{"message":"` + strings.Repeat("x", 190) + ` %s"}`,
+	} {
+		s := startServer(t)
+		var log strings.Builder
+		s.token = func(w http.ResponseWriter, r *http.Request) bool {
+			sent := strings.Join([]string{r.PostForm.Get("code"), r.PostForm.Get("refresh_token"), r.PostForm.Get("code_verifier"), r.PostForm.Get("client_secret")}, " ")
+			respond(400, appJSON, strings.ReplaceAll(shape, "%s", sent))(w, r)
+			return true
+		}
+		c := s.client(t, func(c *Config) {
+			c.ClientSecret, c.ClientAuth = auth.NewSecret("client-s3cret"), "post"
+			c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		})
+		got, _ := signIn(t, c, SignInOptions{})
+		_, err := c.Refresh(t.Context(), auth.NewSecret("rt-s3cret"), Origin{})
+		said := fmt.Sprint(got.err, err, log.String())
+		for _, form := range s.posts {
+			for _, field := range secretFields {
+				if secret := form.Get(field); secret != "" && strings.Contains(said, secret[:min(len(secret), 8)]) {
+					t.Errorf("%s: %s is in %s", shape, field, said)
+				}
+			}
+		}
 	}
 }
 

@@ -107,5 +107,6 @@ func (c *Client) Unregister(ctx context.Context, at Management) error {
 	case r.ok(), r.status == http.StatusUnauthorized, r.status == http.StatusNotFound:
 		return nil
 	}
+	r.secrets = []string{at.Token.Reveal()}
 	return c.refusal(op, hostOf(at.URI), r)
 }

@@ -100,6 +100,7 @@ func refreshClasses(t *testing.T, row string) {
 		{"only a message", respond(400, appJSON, `{"message":"not today"}`), HeldBack, ""},
 		{"Atlassian", respond(403, appJSON, `{"error":"unauthorized_client","error_description":"refresh_token is invalid"}`), Dead, "unauthorized_client"},
 		{"LinkedIn", respond(400, appJSON, `{"error":"invalid_request","error_description":"The provided authorization grant or refresh token is invalid, expired or revoked."}`), Dead, "invalid_request"},
+		{"better-auth", respond(400, appJSON, `{"error":"invalid_request","error_description":"invalid refresh token"}`), Dead, "invalid_request"},
 		{"X", respond(400, appJSON, `{"error":"invalid_request","error_description":"Value passed for the token was invalid."}`), Dead, "invalid_request"},
 		{"a form that refuses", respond(400, "application/x-www-form-urlencoded", "error=invalid_grant&error_description=expired"), Dead, "invalid_grant"},
 		{"a form that refuses, 200", respond(200, "text/plain", "error=bad_refresh_token"), Dead, "bad_refresh_token"},

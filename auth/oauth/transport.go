@@ -86,6 +86,17 @@ type reply struct {
 	date       time.Time // the Date header; zero when missing or wrong
 	nonce      string    // that the next proof must have (RFC 9449 section 8)
 	retryAfter time.Duration
+	secrets    []string // of the request: some servers quote what they were sent
+}
+
+// redact takes the secrets of the request out of a server's words.
+func (r *reply) redact(words string) string {
+	for _, secret := range r.secrets {
+		if secret != "" {
+			words = strings.ReplaceAll(words, secret, "…")
+		}
+	}
+	return words
 }
 
 func (r *reply) ok() bool     { return r.status/100 == 2 }
@@ -222,6 +233,7 @@ func (c *Client) getJSON(ctx context.Context, op, address, bearer string, limit 
 	switch {
 	case failed != nil:
 	case !r.ok():
+		r.secrets = []string{bearer}
 		failed = c.refusal(op, server, r)
 		if r.status/100 == 4 && failed.Class != Throttled {
 			failed.Class = HeldBack // even if it speaks of tokens: none was sent
