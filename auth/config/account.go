@@ -96,7 +96,10 @@ func checkSetting(k auth.Key, setting any) problem {
 	check := checks[k.Name]
 	for _, value := range values {
 		p := problem{}
+		shown, user := hideUser(value)
 		switch {
+		case user && slices.Contains([]string{"URL", "URI", "HOST"}, k.Arg):
+			p = problem{k.Name, auth.Say("url_user", k.Name, shown), auth.Text{}}
 		case len(value) > 4096 || auth.Clip(value, 4096) != value && k.Name != "scope_separator":
 			return problem{message: auth.Say("bad_characters", k.Name), hint: auth.Say("hint_copied_whole")}
 		case check != nil:
@@ -123,6 +126,18 @@ func checkSetting(k auth.Key, setting any) problem {
 		}
 	}
 	return problem{}
+}
+
+// hideUser takes the user name and the password out of an address, so that no
+// message has them, and reports whether there were any.
+func hideUser(value string) (shown string, user bool) {
+	scheme, rest, _ := strings.Cut(value, "://")
+	host := rest[:strings.IndexAny(rest+"/", "/?#")]
+	at := strings.LastIndexByte(host, '@')
+	if at < 0 {
+		return value, false
+	}
+	return scheme + "://…" + rest[at:], true
 }
 
 // isWord: visible ASCII without quotes and backslashes, as RFC 6749 wants

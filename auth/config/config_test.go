@@ -441,6 +441,20 @@ func TestKeys(t *testing.T) {
 	if n, fields := len(auth.Keys()), reflect.TypeFor[auth.Account]().NumField()-1; n != fields {
 		t.Errorf("%d keys describe %d settings", n, fields)
 	}
+	for _, k := range auth.Keys() {
+		a := auth.Account{Name: "a", Provider: "spotify", ClientID: "x"}
+		if !slices.Contains([]string{"URL", "URI", "HOST"}, k.Arg) {
+			continue
+		}
+		for _, text := range []string{"https://bob:s3cret@id.example.com", "ftp://bob:s3cret@h%zz", "http://127.0.0.1:bad:s3cret@x", "https://s3cret@h:1/#a@b"} {
+			if err := auth.SetSetting(&a, k.Name, text); err != nil {
+				t.Fatal(err)
+			}
+			if err := CheckAccount(a); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "user name") {
+				t.Errorf("%s: %v", k.Name, err)
+			}
+		}
+	}
 	for setting, bad := range map[string][]string{
 		"authorize":         {"state=x", "redirect_uri=https://evil.example", "a"},
 		"prompt":            {"lögin"},
