@@ -262,6 +262,9 @@ func networkReason(server string, err error, sent bool) (auth.Text, error) {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return auth.Say("tls_none", server), nil
 	}
+	if refused, ok := errors.AsType[proxyError](err); ok {
+		return auth.Say("net_proxy", server, refused), nil
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
 			return auth.Say("net_name_unknown", server), err

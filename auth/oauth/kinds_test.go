@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -418,6 +419,23 @@ func TestQuotedSecrets(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestProxyRefuses: a company's proxy that lets nobody through is named, and
+// nothing was sent to the server.
+func TestProxyRefuses(t *testing.T) {
+	for _, status := range []int{302, 403, 407, 503} {
+		proxy := httptest.NewServer(respond(status, "text/html", "<h1>", "Proxy-Authenticate", "Basic"))
+		c, err := New(Config{Issuer: fakeIssuer, ClientID: "x", Proxy: proxy.URL, TokenEndpoint: fakeIssuer + "/token"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Refresh(t.Context(), auth.NewSecret("rt-0"), Origin{})
+		if e, _ := errors.AsType[*Error](err); e == nil || e.Class != NotSent || !strings.Contains(err.Error(), "proxy: "+statusText(status)) {
+			t.Errorf("%d: %v", status, err)
+		}
+		proxy.Close()
 	}
 }
 

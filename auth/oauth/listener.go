@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/oauth/door"
 
 	"curfew/assets/pages"
 )
@@ -188,9 +189,7 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	if v, ok := r.Context().Value(visitorKey{}).(*visitor); ok {
-		v.kept.Store(true)
-	}
+	door.Keep(r)
 	if now.claimed.CompareAndSwap(false, true) {
 		now.answer <- values
 	}
@@ -315,15 +314,13 @@ func (rc *receiver) serve(ctx context.Context, listeners []net.Listener) {
 		ReadTimeout:    5 * time.Second, // of the header too
 		MaxHeaderBytes: 128 << 10,       // cookies of 127.0.0.1 come from every port of it
 		ErrorLog:       slog.NewLogLogger(rc.log.Handler(), slog.LevelDebug),
-		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
-			return context.WithValue(ctx, visitorKey{}, conn)
-		},
+		ConnContext:    door.Context,
 	}
 	server.SetKeepAlivesEnabled(false)
-	door := &door{}
+	var crowd door.Door
 	var serving sync.WaitGroup
 	for _, ln := range listeners {
-		serving.Go(func() { _ = server.Serve(&guardedListener{ln, door}) }) // it ends with Close, below
+		serving.Go(func() { _ = server.Serve(crowd.Guard(ln)) }) // it ends with Close, below
 	}
 	<-ctx.Done()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 500*time.Millisecond)
@@ -331,61 +328,4 @@ func (rc *receiver) serve(ctx context.Context, listeners []net.Listener) {
 	_ = server.Shutdown(last) // what it leaves, Close ends
 	server.Close()
 	serving.Wait()
-}
-
-// maxVisitors is how many connections may be open at once.
-const maxVisitors = 32
-
-// door keeps the number of open connections small without ever keeping the
-// browser out: one connection too many closes the oldest, so a crowd of idle
-// ones cannot block the port. A connection that brought the answer is kept.
-type door struct {
-	mu     sync.Mutex
-	inside []*visitor // oldest first
-}
-
-type guardedListener struct {
-	net.Listener
-	door *door
-}
-
-type visitorKey struct{}
-
-type visitor struct {
-	net.Conn
-	door *door
-	kept atomic.Bool
-}
-
-func (l *guardedListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	v := &visitor{Conn: conn, door: l.door}
-	l.door.enter(v)
-	return v, nil
-}
-
-func (d *door) enter(v *visitor) {
-	d.mu.Lock()
-	d.inside = append(d.inside, v)
-	var oldest *visitor
-	if len(d.inside) > maxVisitors {
-		if i := slices.IndexFunc(d.inside, func(v *visitor) bool { return !v.kept.Load() }); i >= 0 {
-			oldest = d.inside[i]
-		}
-	}
-	d.mu.Unlock()
-	if oldest != nil {
-		oldest.Close()
-	}
-}
-
-func (v *visitor) Close() error {
-	d := v.door
-	d.mu.Lock()
-	d.inside = slices.DeleteFunc(d.inside, func(other *visitor) bool { return other == v })
-	d.mu.Unlock()
-	return v.Conn.Close()
 }

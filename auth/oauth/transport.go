@@ -51,6 +51,12 @@ func newTransport(caFile, proxy string) (*http.Transport, error) {
 		MaxResponseHeaderBytes: 64 << 10,
 		DisableKeepAlives:      true,
 		DisableCompression:     true, // a few kilobytes at most: see reply.read
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
+			if r.StatusCode == http.StatusOK {
+				return nil
+			}
+			return proxyError(r.StatusCode)
+		},
 	}
 	switch u, err := url.Parse(proxy); {
 	case proxy == "":
@@ -76,6 +82,11 @@ func newTransport(caFile, proxy string) (*http.Transport, error) {
 	}
 	return t, nil
 }
+
+// A proxyError is the status with which a proxy refuses to connect.
+type proxyError int
+
+func (e proxyError) Error() string { return statusText(int(e)) }
 
 // reply is a complete answer of a server.
 type reply struct {

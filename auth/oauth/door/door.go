@@ -1,0 +1,84 @@
+// Package door keeps the number of open connections of a listener small. Its one
+// hard idea is that a crowd never keeps the browser out: one connection too many
+// closes the oldest, so that idle ones cannot block the port.
+package door
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Most is how many connections may be open at once.
+const Most = 32
+
+// A Door counts the connections of any number of listeners together. The zero
+// Door is ready for use.
+type Door struct {
+	mu     sync.Mutex
+	inside []*visitor // oldest first
+}
+
+// Guard returns ln with its connections counted.
+func (d *Door) Guard(ln net.Listener) net.Listener { return &guarded{ln, d} }
+
+// Context is the ConnContext of an [http.Server] at a door.
+func Context(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, key{}, conn)
+}
+
+// Keep makes the connection of a request stay, however many come after it.
+func Keep(r *http.Request) {
+	if v, ok := r.Context().Value(key{}).(*visitor); ok {
+		v.kept.Store(true)
+	}
+}
+
+type key struct{}
+
+type guarded struct {
+	net.Listener
+	door *Door
+}
+
+type visitor struct {
+	net.Conn
+	door *Door
+	kept atomic.Bool
+}
+
+func (l *guarded) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	v := &visitor{Conn: conn, door: l.door}
+	l.door.enter(v)
+	return v, nil
+}
+
+func (d *Door) enter(v *visitor) {
+	d.mu.Lock()
+	d.inside = append(d.inside, v)
+	var oldest *visitor
+	if len(d.inside) > Most {
+		if i := slices.IndexFunc(d.inside, func(v *visitor) bool { return !v.kept.Load() }); i >= 0 {
+			oldest = d.inside[i]
+		}
+	}
+	d.mu.Unlock()
+	if oldest != nil {
+		oldest.Close()
+	}
+}
+
+func (v *visitor) Close() error {
+	d := v.door
+	d.mu.Lock()
+	d.inside = slices.DeleteFunc(d.inside, func(other *visitor) bool { return other == v })
+	d.mu.Unlock()
+	return v.Conn.Close()
+}
