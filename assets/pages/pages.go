@@ -45,11 +45,11 @@ var (
 )
 
 // SignInElsewhere is for an answer that came by another browser than the one
-// that was opened for it.
+// that was opened for it, or by one that keeps no cookies.
 var SignInElsewhere = Page{"failed", words{"en", "Another browser started this sign-in",
-	"Finish it in the browser that Curfew opened. To use this one, start again from Curfew and open the address that it shows."},
+	"Finish it in the browser that Curfew opened. If this is it, allow cookies for this address, and start again from Curfew. To use another one, start again from Curfew and open the address that it shows."},
 	[]words{{"de", "Diese Anmeldung begann in einem anderen Browser",
-		"Sie lässt sich nur in dem Browser beenden, den Curfew geöffnet hat. Für diesen hier in Curfew neu beginnen und die angezeigte Adresse öffnen."}}}
+		"Sie lässt sich nur in dem Browser beenden, den Curfew geöffnet hat. Ist es dieser, Cookies für diese Adresse erlauben und in Curfew neu beginnen. Für einen anderen in Curfew neu beginnen und die angezeigte Adresse öffnen."}}}
 
 // codes are those that SignInUnclaimed names: of RFC 6749 section 4.1.2.1 and
 // OIDC Core section 3.1.2.6.
