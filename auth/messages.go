@@ -106,7 +106,7 @@ var messages = sync.OnceValue(func() map[string]string {
 		"sign_out_revoked":      "Signed out, and the server revoked the session.",
 		"sign_out_no_way":       "Signed out and erased here. The provider has no way to revoke a session from outside.",
 		"sign_out_remove_there": "Remove access at %s.",
-		"sign_out_later":        "Signed out here. The server could not be reached to revoke the session; Curfew tries again for a day.",
+		"sign_out_later":        "Signed out here. The session is not revoked yet: %s. Curfew tries again for a day.",
 
 		// a server, and the way to it
 		"kept":                   "%s; the session is kept",

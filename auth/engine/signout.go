@@ -175,21 +175,21 @@ func (o signedOut) wait(ctx context.Context) auth.SignOutResult {
 
 // result says honestly how far a sign-out came that the server did not confirm.
 func (c *closing) result() auth.SignOutResult {
-	r := auth.SignOutResult{URL: c.url}
-	switch {
-	case errors.Is(c.err, oauth.ErrNoRevocation):
+	why := auth.Words(c.err.Error())
+	switch e, ok := errors.AsType[*oauth.Error](c.err); {
+	case ok && failure.RefusesClient(e):
+		why = auth.Say("revoking_wants_secret")
+	case ok && isTransient(e):
+		why = failure.Text(e)
+	case ok:
+		why = failure.Reason(e)
+	}
+	if isTransient(c.err) {
+		return auth.SignOutResult{Text: auth.Say("sign_out_later", why)}
+	}
+	r := auth.SignOutResult{URL: c.url, Text: auth.Say("sign_out_not_revoked", why)}
+	if errors.Is(c.err, oauth.ErrNoRevocation) {
 		r.Text = auth.Say("sign_out_no_way")
-	case isTransient(c.err):
-		return auth.SignOutResult{Text: auth.Say("sign_out_later")}
-	default:
-		why := auth.Words(c.err.Error())
-		if e, ok := errors.AsType[*oauth.Error](c.err); ok {
-			why = failure.Reason(e)
-			if failure.RefusesClient(e) {
-				why = auth.Say("revoking_wants_secret")
-			}
-		}
-		r.Text = auth.Say("sign_out_not_revoked", why)
 	}
 	if r.URL != "" {
 		r.Text = auth.Say("both", r.Text, auth.Say("sign_out_remove_there", r.URL))

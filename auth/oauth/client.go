@@ -191,6 +191,10 @@ func (c *Client) post(ctx context.Context, op string, m *metadata, endpoint stri
 	return r, failed
 }
 
+// deadTokens say at a revocation that there is nothing to revoke (RFC 6750
+// section 3.1, Slack).
+var deadTokens = []string{"invalid_token", "token_revoked", "token_expired"}
+
 // secretFields are those of a request that nobody else may see.
 var secretFields = []string{"refresh_token", "code", "code_verifier", "client_secret", "client_assertion", "token", "device_code", "subject_token", "actor_token"}
 
@@ -271,12 +275,13 @@ func (c *Client) revokeAt(ctx context.Context, m *metadata, rt auth.Secret, from
 	if failed != nil {
 		return failed
 	}
-	if r.ok() {
+	o, _ := r.object()
+	if code, _, _ := errorWords(o); r.ok() && code == "" {
 		return nil
 	}
 	failed = c.refusal(op, hostOf(m.revocation), r)
 	switch {
-	case failed.Class == Dead: // what was to be reached
+	case failed.Class == Dead || slices.Contains(deadTokens, failed.Code): // what was to be reached
 		return nil
 	case r.status/100 == 4 && r.status != http.StatusRequestTimeout && failed.Class == Unknown:
 		failed.Class = HeldBack // no refresh token is at stake: an error page is a refusal as well
