@@ -179,10 +179,12 @@ func (m *Manager) serverFor(ctx context.Context, name string, f facts) (server, 
 		return server{}, oauth.ErrNoRevocation // nobody knows which server it is from
 	}
 	var a *account
-	ours := false // the account is the one that the session is of
+	ours, foreign := false, false // the account is the one that the session is of, or is at another server
 	m.locked(func() {
-		a = m.accounts[name]
-		ours = a != nil && bindingOf(a.config) == f.Bound
+		if a = m.accounts[name]; a != nil {
+			b := bindingOf(a.config)
+			ours, foreign = b == f.Bound, b.key() != f.Bound.key()
+		}
 	})
 	if ours {
 		return a.dial(ctx)
@@ -193,7 +195,7 @@ func (m *Manager) serverFor(ctx context.Context, name string, f facts) (server, 
 	} else if _, err := m.clientSecret(ctx, name); err == nil {
 		c.ClientSecretKeychain = true
 	}
-	if a != nil { // the secret of that name is for another server now
+	if foreign { // so is the secret of that name
 		c.ClientSecretKeychain = false
 	}
 	return m.makeServer(ctx, c, m.clock.Another())
