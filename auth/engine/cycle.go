@@ -230,7 +230,7 @@ func (c *cycle) post(ctx context.Context) (oauth.Grant, error) {
 // waits for any more. Sending the token again at once would look like theft to
 // a server that is strict, and comes too late for the grace of any other.
 func late(e *oauth.Error) bool {
-	return e.Class == oauth.Unknown && (errors.Is(e, context.DeadlineExceeded) || e.Status == http.StatusGatewayTimeout)
+	return e.Class == oauth.Unknown && (errors.Is(e, context.DeadlineExceeded) || e.Status == http.StatusGatewayTimeout || e.Status == 524) // Cloudflare's
 }
 
 // failed judges a request that failed. If the cycle goes on with another

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -99,13 +100,23 @@ func TestSlowStrictServer(t *testing.T) {
 // A server that was not waited for may still be busy with the token. It gets
 // that again only when nothing is left to lose.
 func TestLateServerIsNotProvoked(t *testing.T) {
+	for _, status := range []int{0, 504, 524} { // none, and those of gateways that did not wait longer
+		t.Run(fmt.Sprint(status), func(t *testing.T) { lateServer(t, status) })
+	}
+}
+
+func lateServer(t *testing.T, status int) {
 	play(t, nil, func(t *testing.T, w *world) {
 		w.signIn()
 		good := w.net.server
 		var hung atomic.Int32
-		w.net.server = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		w.net.server = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/token" {
 				hung.Add(1)
+			}
+			if status != 0 {
+				rw.WriteHeader(status)
+				return
 			}
 			<-r.Context().Done()
 		})

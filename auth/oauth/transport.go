@@ -121,17 +121,18 @@ func (r *reply) object() (object, error) { return parseObject(r.body) }
 
 // read reads at most limit bytes of the body. Some servers compress though
 // nobody asked for that, and some name a compression that is not there. So the
-// first bytes say which it is: neither begins like JSON or a page.
+// first bytes say which it is: neither begins like JSON or a page. A JSON object
+// is whole whatever is missing behind it, as the last chunk of a proxy that goes.
 func (r *reply) read(resp *http.Response, limit int64) (tooLong bool, err error) {
 	r.encoding = resp.Header.Get("Content-Encoding")
 	r.body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err != nil || int64(len(r.body)) > limit {
-		return err == nil, err
-	}
 	if z, bad := gzip.NewReader(bytes.NewReader(r.body)); bad == nil {
 		r.body, err = io.ReadAll(io.LimitReader(z, limit+1))
 	} else if z, bad := zlib.NewReader(bytes.NewReader(r.body)); bad == nil {
 		r.body, err = io.ReadAll(io.LimitReader(z, limit+1))
+	}
+	if _, bad := parseObject(r.body); bad == nil {
+		err = nil
 	}
 	return int64(len(r.body)) > limit, err
 }

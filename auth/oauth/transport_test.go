@@ -118,6 +118,23 @@ func TestBrokenAnswers(t *testing.T) {
 	}
 }
 
+// TestWholeAnswerCut: an answer counts as soon as its JSON is whole, for the old
+// refresh token may be spent.
+func TestWholeAnswerCut(t *testing.T) {
+	const body = `{"access_token":"at-new","refresh_token":"rt-new","expires_in":900}`
+	for name, answer := range map[string]string{
+		"a length that is too long": "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n" + body,
+		"no last chunk":             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n", len(body), body),
+		"HTTP/1.0 without a length": "HTTP/1.0 200 OK\r\n\r\n" + body,
+	} {
+		address, _ := rawServer(t, func(c net.Conn) { io.WriteString(c, answer) })
+		g, err := plainClient(t, address, nil).Refresh(t.Context(), auth.NewSecret("rt-secret"), Origin{})
+		if err != nil || g.RefreshToken.Reveal() != "rt-new" || g.AccessToken.IsZero() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestKeptConnection: with a transport that keeps connections, one that the
 // server has closed meanwhile must not make it send a second time.
 func TestKeptConnection(t *testing.T) {
