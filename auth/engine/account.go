@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/binding"
 	"curfew/auth/engine/clock"
 	"curfew/auth/engine/exchange"
 	"curfew/auth/engine/failure"
@@ -71,7 +72,7 @@ type account struct {
 // refresh token must have to be sent there.
 type server struct {
 	*oauth.Client
-	bound  binding
+	bound  binding.Binding
 	secret bool   // Client has the client secret
 	reach  string // how far revocation reaches, as configured; "" means as the preset says
 }
@@ -85,7 +86,7 @@ func (m *Manager) newAccount(c auth.Account) (*account, error) {
 	if err != nil {
 		return nil, auth.Fail(auth.KindBadRequest, auth.Words(err.Error()), auth.Say("hint_providers")).Because(err)
 	}
-	return &account{m: m, name: c.Name, clock: own, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, traded: new(exchange.Tokens), server: server{client, bindingOf(c), false, c.RevocationReach}, loading: true}, nil
+	return &account{m: m, name: c.Name, clock: own, wake: make(chan struct{}, 1), looked: make(chan struct{}), config: c, traded: new(exchange.Tokens), server: server{client, binding.Of(c), false, c.RevocationReach}, loading: true}, nil
 }
 
 func (m *Manager) clientConfig(c auth.Account, own *clock.Clock) oauth.Config {
@@ -133,7 +134,7 @@ func (a *account) dial(ctx context.Context) (server, error) {
 	}
 	a.m.mu.Lock()
 	defer a.m.mu.Unlock()
-	if bindingOf(a.config) == s.bound {
+	if binding.Of(a.config) == s.bound {
 		a.server = s
 	}
 	return s, nil
@@ -152,7 +153,7 @@ func (m *Manager) makeServer(ctx context.Context, c auth.Account, own *clock.Clo
 	if err != nil {
 		return server{}, err
 	}
-	return server{client, bindingOf(c), c.ClientSecretKeychain, c.RevocationReach}, nil
+	return server{client, binding.Of(c), c.ClientSecretKeychain, c.RevocationReach}, nil
 }
 
 // poke makes the owner goroutine look again.

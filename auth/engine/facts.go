@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/binding"
 	"curfew/auth/engine/clock"
 	"curfew/auth/oauth"
 	"curfew/auth/oauth/dpop"
@@ -20,7 +21,7 @@ import (
 // store authenticates it, and it holds no secret.
 type facts struct {
 	Version         int             `json:"v"`
-	Bound           binding         `json:"bound"` // whom the refresh token may be sent to
+	Bound           binding.Binding `json:"bound"` // whom the refresh token may be sent to
 	Identity        oauth.Identity  `json:"identity"`
 	Endpoints       oauth.Endpoints `json:"endpoints,omitzero"` // that the refresh token went to last
 	Scope           []string        `json:"scope,omitempty"`

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/binding"
 	"curfew/auth/engine/clock"
 	"curfew/auth/engine/failure"
 	"curfew/auth/engine/journal"
@@ -399,10 +400,10 @@ func (m *Manager) SetAccount(c auth.Account) error {
 		if auth.SameAccount(old.config, c) {
 			return nil
 		}
-		if bindingOf(old.config) != bindingOf(c) && old.signIn.running() {
+		if binding.Of(old.config) != binding.Of(c) && old.signIn.running() {
 			return auth.Fail(auth.KindBadRequest, auth.Say("sign_in_runs", c.Name), auth.Say("hint_sign_in_runs"))
 		}
-		if bindingOf(old.config) != bindingOf(c) && old.rec != nil {
+		if binding.Of(old.config) != binding.Of(c) && old.rec != nil {
 			return auth.Fail(auth.KindBadRequest, auth.Say("live_session", c.Name), auth.Say("hint_sign_out_first", c.Name))
 		}
 	}
@@ -541,34 +542,6 @@ func sameServer(a, b auth.Account) bool {
 	a.Refresh, a.Hosts, a.Directories, a.TokenFile, a.IDTokenFile = b.Refresh, b.Hosts, b.Directories, b.TokenFile, b.IDTokenFile
 	a.OnEnded, a.OnRefreshed, a.Consent = b.OnEnded, b.OnRefreshed, b.Consent
 	return auth.SameAccount(a, b)
-}
-
-// bindingOf is the server and the client that a refresh token of a must stay
-// with.
-func bindingOf(a auth.Account) binding {
-	return binding{a.Provider, a.Issuer, a.AuthorizationEndpoint, a.TokenEndpoint, a.RevocationEndpoint, a.ClientID}
-}
-
-// key names the server and the client.
-func (b binding) key() string {
-	return strings.Join([]string{b.Provider, b.Issuer, b.TokenEndpoint, b.ClientID}, " ")
-}
-
-// account is an account with this binding.
-func (b binding) account(name string) auth.Account {
-	return auth.Account{
-		Name: name, Provider: b.Provider, Issuer: b.Issuer, AuthorizationEndpoint: b.AuthorizationEndpoint,
-		TokenEndpoint: b.TokenEndpoint, RevocationEndpoint: b.RevocationEndpoint, ClientID: b.ClientID,
-	}
-}
-
-type binding struct {
-	Provider              string `json:"provider,omitempty"`
-	Issuer                string `json:"issuer,omitempty"`
-	AuthorizationEndpoint string `json:"authorization_endpoint,omitempty"`
-	TokenEndpoint         string `json:"token_endpoint,omitempty"`
-	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
-	ClientID              string `json:"client_id,omitempty"`
 }
 
 // pollInterval bounds every wait: Go's timers stand still while the machine

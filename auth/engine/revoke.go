@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/binding"
 	"curfew/auth/engine/pair"
 	"curfew/auth/oauth"
 	"curfew/auth/oauth/dpop"
@@ -33,6 +34,8 @@ var (
 	errSameToken = errors.New("a newer session has the same refresh token")
 	// errReachesFurther: the revocation would end a live session too.
 	errReachesFurther = errors.New("the server would end the newer session too")
+	// errSigningIn: it might end one that is about to begin.
+	errSigningIn = errors.New("a sign-in at the same server is under way")
 	// errNotYet: it might end one, and nobody knows. This passes when that
 	// session ends.
 	errNotYet = errors.New("the server might end the newer session too")
@@ -56,7 +59,10 @@ func (m *Manager) attempt(ctx context.Context, r revocation) error {
 	}
 	reach := m.reachOf(r)
 	switch {
-	case !spared || reach == reachGrant || reach == reachToken:
+	case reach == reachGrant || reach == reachToken:
+	case m.signsInAt(r.facts.Bound):
+		return errSigningIn
+	case !spared:
 	case reach == "":
 		return errNotYet
 	default:
@@ -95,7 +101,7 @@ func (m *Manager) giveBackLocked(r revocation) {
 // A grantKey names what a revocation may reach at most: a person at a client
 // of a server.
 type grantKey struct {
-	bound   binding
+	bound   binding.Binding
 	subject string
 }
 
@@ -141,16 +147,27 @@ func holds(secret []byte, token auth.Secret) bool {
 	return mine.Reveal() == token.Reveal()
 }
 
+// signsInAt reports whether a sign-in is under way there. What the server has
+// given it by now is not saved yet.
+func (m *Manager) signsInAt(b binding.Binding) (yes bool) {
+	m.locked(func() {
+		for _, a := range m.accounts {
+			yes = yes || a.signIn.running() && !a.signIn.abandoned && binding.Of(a.config) == b
+		}
+	})
+	return yes
+}
+
 // reachOf is how far revocation reaches at a token's server; "" when nobody
 // knows. A loss that happened counts more than what a preset or a person says.
 func (m *Manager) reachOf(r revocation) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	learned := m.journal.Reach(r.facts.Bound.key())
+	learned := m.journal.Reach(r.facts.Bound.Key())
 	if learned == reachClient {
 		return learned
 	}
-	if a := m.accounts[r.account]; a != nil && bindingOf(a.config) == r.facts.Bound && a.server.Reach() != "" {
+	if a := m.accounts[r.account]; a != nil && binding.Of(a.config) == r.facts.Bound && a.server.Reach() != "" {
 		return a.server.Reach()
 	}
 	return learned
@@ -165,7 +182,7 @@ func (a *account) learnReachLocked(reach string) {
 		}
 		delete(a.m.revokedAt, k)
 		a.m.log.Info("learned how far revocation reaches", "account", a.name, "reach", reach)
-		if key := a.facts.Bound.key(); a.m.journal.Reach(key) != reachClient { // what was lost once stays known
+		if key := a.facts.Bound.Key(); a.m.journal.Reach(key) != reachClient { // what was lost once stays known
 			a.m.journal.Learn(key, reach)
 		}
 	}
@@ -175,22 +192,22 @@ func (a *account) learnReachLocked(reach string) {
 // its account's while that is the one it is from, else the one that is kept
 // with the session.
 func (m *Manager) serverFor(ctx context.Context, name string, f facts) (server, error) {
-	if f.Bound == (binding{}) {
+	if f.Bound == (binding.Binding{}) {
 		return server{}, oauth.ErrNoRevocation // nobody knows which server it is from
 	}
 	var a *account
 	ours, foreign := false, false // the account is the one that the session is of, or is at another server
 	m.locked(func() {
 		if a = m.accounts[name]; a != nil {
-			b := bindingOf(a.config)
-			ours, foreign = b == f.Bound, b.key() != f.Bound.key()
+			b := binding.Of(a.config)
+			ours, foreign = b == f.Bound, b.Key() != f.Bound.Key()
 		}
 	})
 	if ours {
 		return a.dial(ctx)
 	}
-	c := f.Bound.account(name)
-	if f.Removed != nil && bindingOf(*f.Removed) == f.Bound {
+	c := f.Bound.Account(name)
+	if f.Removed != nil && binding.Of(*f.Removed) == f.Bound {
 		c = *f.Removed
 	} else if _, err := m.clientSecret(ctx, name); err == nil {
 		c.ClientSecretKeychain = true

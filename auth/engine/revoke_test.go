@@ -283,6 +283,37 @@ func TestLateSignOutSparesTheNext(t *testing.T) {
 	}
 }
 
+// Nor must it end a session that the server has given already and that is not
+// saved yet.
+func TestLateSignOutDuringSignIn(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		p := w.plainServer(reachClient)
+		var slow atomic.Bool
+		p.answer = func(rw http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path != "/token" || !slow.CompareAndSwap(true, false) {
+				return false
+			}
+			rec := httptest.NewRecorder()
+			p.ServeHTTP(rec, r)
+			time.Sleep(40 * time.Second) // the answer is on its way
+			maps.Copy(rw.Header(), rec.Header())
+			rw.Write(rec.Body.Bytes())
+			return true
+		}
+		w.signInPlain("one", false)
+		release := p.busy()
+		if _, err := w.m.SignOut(t.Context(), "one"); err != nil {
+			t.Fatal(err)
+		}
+		slow.Store(true)
+		time.AfterFunc(5*time.Second, release)
+		w.signInPlain("one", false)
+		if err := w.refreshes("one"); err != nil {
+			t.Fatalf("the session of the next sign-in is gone: %v", err)
+		}
+	})
+}
+
 // The client secret of an account that took the name of a removed one is for
 // its own server only.
 func TestClientSecretOfTheNext(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/engine/binding"
 	"curfew/auth/engine/exchange"
 	"curfew/auth/engine/failure"
 	"curfew/auth/engine/pair"
@@ -245,7 +246,7 @@ func (m *Manager) finishSignIn(a *account, s *signIn, err error) error {
 func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	m := a.m
 	m.mu.Lock()
-	abandoned, bound := s.abandoned, bindingOf(a.config)
+	abandoned, bound := s.abandoned, binding.Of(a.config)
 	m.mu.Unlock()
 	if abandoned {
 		a.revokeGrant(g)

@@ -418,7 +418,7 @@ func isTransient(err error) bool {
 	if e, ok := errors.AsType[*auth.Error](err); ok {
 		return e.Kind == auth.KindKeychain
 	}
-	return errors.Is(err, errNotYet) || isKeychainTransient(err)
+	return errors.Is(err, errNotYet) || errors.Is(err, errSigningIn) || isKeychainTransient(err)
 }
 
 // eraseTampered removes a session that contradicts itself. Its token is not

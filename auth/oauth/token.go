@@ -375,6 +375,8 @@ func (c *Client) Refresh(ctx context.Context, rt auth.Secret, from Origin) (Gran
 	if a.idToken.IsZero() || from.Subject == "" && !m.canVerify() {
 		return grant, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, keysLimit) // the new refresh token is not saved yet
+	defer cancel()
 	identity, failed := c.verifyIDToken(ctx, m, a.idToken, idTokenCheck{
 		op: op, prev: &from.Identity, accessToken: grant.AccessToken,
 	})

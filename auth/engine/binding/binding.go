@@ -1,0 +1,39 @@
+// Package binding says which server and which client a refresh token belongs to.
+// Its one hard idea is that a token is sent nowhere else, whatever the
+// configuration says later.
+package binding
+
+import (
+	"strings"
+
+	"curfew/auth"
+)
+
+// A Binding is a server and a client. The zero Binding is that of a token of
+// which nobody knows.
+type Binding struct {
+	Provider              string `json:"provider,omitempty"`
+	Issuer                string `json:"issuer,omitempty"`
+	AuthorizationEndpoint string `json:"authorization_endpoint,omitempty"`
+	TokenEndpoint         string `json:"token_endpoint,omitempty"`
+	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
+	ClientID              string `json:"client_id,omitempty"`
+}
+
+// Of is what a refresh token of a must stay with.
+func Of(a auth.Account) Binding {
+	return Binding{a.Provider, a.Issuer, a.AuthorizationEndpoint, a.TokenEndpoint, a.RevocationEndpoint, a.ClientID}
+}
+
+// Key names the server and the client.
+func (b Binding) Key() string {
+	return strings.Join([]string{b.Provider, b.Issuer, b.TokenEndpoint, b.ClientID}, " ")
+}
+
+// Account is an account with this binding.
+func (b Binding) Account(name string) auth.Account {
+	return auth.Account{
+		Name: name, Provider: b.Provider, Issuer: b.Issuer, AuthorizationEndpoint: b.AuthorizationEndpoint,
+		TokenEndpoint: b.TokenEndpoint, RevocationEndpoint: b.RevocationEndpoint, ClientID: b.ClientID,
+	}
+}
