@@ -19,7 +19,6 @@ import (
 	"curfew/auth"
 	"curfew/auth/agent"
 	"curfew/auth/agent/resident"
-	"curfew/auth/config"
 	"curfew/ui/shots"
 	"curfew/ui/status"
 	"curfew/ui/tray"
@@ -66,7 +65,7 @@ func perform(t *testing.T, d *desktop, situation shots.Situation, locale string)
 		check(t, err)
 		ctx, stop := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
-		server := agent.NewServer(agent.Config{Engine: actor{snaps: situation.Accounts}, File: config.File(filepath.Join(dir, "config.toml")), Version: "shots"})
+		server := agent.NewServer(agent.Config{Engine: actor{snaps: situation.Accounts}, Version: "shots"})
 		go func() { ended <- server.Run(ctx, listener) }()
 		t.Cleanup(func() {
 			stop()

@@ -37,6 +37,7 @@ import (
 	"curfew/ui/preferences"
 	"curfew/ui/status"
 	"curfew/ui/window"
+	"curfew/ui/window/look"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -164,7 +165,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 			fyne.LogError("A choice holds until the window closes", err)
 		}
 	}
-	theme := window.NewTheme(window.Appearance(chosen.Appearance))
+	theme := look.NewTheme(look.Appearance(chosen.Appearance))
 	a.Settings().SetTheme(theme)
 
 	var tried atomic.Bool // the demo
@@ -182,9 +183,9 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 		Selected:   last.Account,
 		OnSelect:   func(name string) { last.Account = name; remember() },
 		Appearance: theme.Appearance,
-		OnAppear: func(look window.Appearance) {
-			change(func(p *preferences.Preferences) { p.Appearance = string(look) })
-			theme = theme.As(look)
+		OnAppear: func(now look.Appearance) {
+			change(func(p *preferences.Preferences) { p.Appearance = string(now) })
+			theme = theme.As(now)
 			a.Settings().SetTheme(theme)
 		},
 		Language: chosen.Language,

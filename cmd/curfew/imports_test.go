@@ -65,7 +65,8 @@ var layers = []struct {
 	{"ui/tray", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "the tray sees snapshots and holds no secret"},
 	{"ui/tray/traytest", nil, "it sees the tray as a panel does: over the bus"},
 	{"ui/shots", []string{"auth"}, "the situations are snapshots; only tests use it"},
-	{"ui/window", []string{"assets", "auth", "auth/agent/client", "ui/status"}, "the window sees snapshots and holds no secret"},
+	{"ui/window/look", []string{"auth"}, "how things look does not depend on what they stand for"},
+	{"ui/window", []string{"assets", "auth", "auth/agent/client", "ui/status", "ui/window/look"}, "the window sees snapshots and holds no secret"},
 	{"ui/terminal", []string{"auth"}, "all programs speak to terminals and scripts in the same way"},
 	{"ui/tools", []string{"auth", "ui/terminal"}, "the protocols need an account and a token, but not the agent"},
 	{"cmd/curfew", []string{"assets", "auth", "auth/agent/client", "ui/desktop", "ui/status", "ui/terminal", "ui/tools"}, "the command line asks the agent"},
@@ -73,7 +74,7 @@ var layers = []struct {
 	{"cmd/curfew-proxy", []string{"assets", "auth", "auth/agent/client", "auth/agent/mcp", "auth/agent/oidcagent", "auth/agent/proxy", "auth/agent/resident", "auth/oauth/peer", "ui/terminal", "ui/tools"}, "it asks the agent, as the programs would that it spares the token"},
 	{"cmd/curfew-demo", []string{"assets", "auth", "auth/agent/client", "auth/authserver", "auth/authserver/robot", "ui/terminal"}, "the demo runs the other programs, and a server for them"},
 	{"cmd/curfew-tray", []string{"assets", "auth", "auth/agent/client", "auth/agent/resident", "ui/clipboard", "ui/desktop", "ui/preferences", "ui/status", "ui/tray"}, "a program that people look at holds no secret"},
-	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent/client", "auth/agent/resident", "ui/clipboard", "ui/desktop", "ui/display", "ui/preferences", "ui/status", "ui/window"}, "a program that people look at holds no secret"},
+	{"cmd/curfew-window", []string{"assets", "auth", "auth/agent/client", "auth/agent/resident", "ui/clipboard", "ui/desktop", "ui/display", "ui/preferences", "ui/status", "ui/window", "ui/window/look"}, "a program that people look at holds no secret"},
 }
 
 // unreachable says what must not be linked in, however indirectly. A trailing

@@ -13,14 +13,12 @@ import (
 // four; it knows no states, so the words say them.
 
 var (
-	_ fyne.Accessible = (*text)(nil)
 	_ fyne.Accessible = (*button)(nil)
 	_ fyne.Accessible = (*entry)(nil)
 	_ fyne.Accessible = (*choice)(nil)
 	_ fyne.Accessible = (*check)(nil)
 	_ fyne.Accessible = (*accountList)(nil)
 	_ fyne.Accessible = (*accountRow)(nil)
-	_ fyne.Accessible = (*runway)(nil)
 )
 
 // named is name and value, or whichever there is.
@@ -49,12 +47,6 @@ func sentences(all ...string) string {
 	}
 	return strings.Join(said, ". ")
 }
-
-// AccessibilityLabel returns the words.
-func (t *text) AccessibilityLabel() string { return t.words }
-
-// AccessibilityRole says that this is a text.
-func (t *text) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
 
 // AccessibilityLabel returns the words, or the name of a sign.
 func (b *button) AccessibilityLabel() string { return cmp.Or(b.name, b.Text) }
@@ -97,14 +89,7 @@ func (l *accountList) AccessibilityLabel() string { return tr("Accounts") }
 func (l *accountList) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleContainer }
 
 // AccessibilityLabel says what a person reads in the row.
-func (r *accountRow) AccessibilityLabel() string { return named(r.title.words, r.line.words) }
+func (r *accountRow) AccessibilityLabel() string { return named(r.title.Words(), r.line.Words()) }
 
 // AccessibilityRole says that the row can be pressed.
 func (r *accountRow) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
-
-// AccessibilityLabel says what the marks on the line say; what is left is a text
-// above it.
-func (r *runway) AccessibilityLabel() string { return sentences(r.track.flag, r.track.last) }
-
-// AccessibilityRole says that the runway is to be read.
-func (r *runway) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }

@@ -9,12 +9,14 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
+
+	"curfew/ui/window/look"
 )
 
 // TestAccessible: all that is read on screen is also said to a screen reader,
 // and all that takes the focus has a name.
 func TestAccessible(t *testing.T) {
-	l := look{Dark, usual, 1, ""}
+	l := viewing{look.Dark, usual, 1, ""}
 	dress(t, l)
 	for _, state := range states() {
 		t.Run(state.name, func(t *testing.T) {
@@ -50,7 +52,7 @@ func unsaid(content fyne.CanvasObject) (faults []string) {
 			}
 		case *container.Scroll:
 			walk(o.Content, said)
-		case *runway, *segments: // their marks are for the eye
+		case *look.Runway, *look.Segments: // their marks are for the eye
 		case fyne.Widget:
 			for _, c := range test.WidgetRenderer(o).Objects() {
 				walk(c, said)
@@ -67,7 +69,7 @@ func unsaid(content fyne.CanvasObject) (faults []string) {
 }
 
 func TestUnsaidIsFound(t *testing.T) {
-	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
+	test.NewTempApp(t).Settings().SetTheme(look.NewTheme(look.Dark))
 	nameless := &entry{}
 	nameless.ExtendBaseWidget(nameless)
 	for _, o := range []fyne.CanvasObject{canvas.NewText("for the eye", nil), nameless} {

@@ -11,6 +11,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // accountPage shows one account in full.
@@ -18,7 +19,7 @@ type accountPage struct {
 	view *View
 	root *fyne.Container
 
-	title, state, subject *text
+	title, state, subject *look.Text
 	primary, more         *button
 
 	question  *bar // Sign out? Remove?
@@ -33,27 +34,27 @@ type accountPage struct {
 	over   *overPanel // after a session: how it was
 
 	hero         *hero
-	token        *panel
-	access, next *text
-	tools        *panel
+	token        *look.Panel
+	access, next *look.Text
+	tools        *look.Panel
 	takers       *takerList
-	first        *panel // until a tool has taken a token: how one does
-	exec         *text
-	history      *panel
+	first        *look.Panel // until a tool has taken a token: how one does
+	exec         *look.Text
+	history      *look.Panel
 	recent       *timeline
 	all          *button
 }
 
 func newAccountPage(v *View) *accountPage {
 	p := &accountPage{view: v}
-	p.title = newLine("", theme.SizeNameHeadingText, colorInk).strong()
-	p.state = newLine("", theme.SizeNameText, colorOK).strong()
-	p.subject = newLine("", theme.SizeNameText, colorDim)
-	p.subject.clip = 1 // it gives way to all else
+	p.title = look.NewLine("", look.SizeHeading, look.Ink).Strong()
+	p.state = look.NewLine("", look.SizeText, look.OK).Strong()
+	p.subject = look.NewLine("", look.SizeText, look.Dim)
+	p.subject.Yielding()
 	p.primary = newButton(v, "", nil)
 	p.more = v.newMore()
-	who := column(0, rowOf(0, p.title, p.title), rowOf(gapSmall, p.subject, p.state, p.subject))
-	head := rowOf(gapSmall, who, who, p.primary, p.more)
+	who := look.Column(0, look.RowOf(0, p.title, p.title), look.RowOf(look.GapSmall, p.subject, p.state, p.subject))
+	head := look.RowOf(look.GapSmall, who, who, p.primary, p.more)
 
 	p.yes = newButton(v, "", func() { v.confirmed(v.selected) }).danger()
 	p.keep = newButton(v, "", v.escape)
@@ -68,24 +69,24 @@ func newAccountPage(v *View) *accountPage {
 	p.over = newOverPanel(v)
 	p.hero = newHero()
 
-	p.access, p.next = newText("", theme.SizeNameText, colorInk).strong(), newPara("", theme.SizeNameText, colorDim).trailing()
-	access := row(gapSmall, newText(tr("Access token"), theme.SizeNameText, colorDim), p.access)
-	p.token = newCard(rowOf(gapUsual, p.next, access, p.next))
+	p.access, p.next = look.NewText("", look.SizeText, look.Ink).Strong(), look.NewPara("", look.SizeText, look.Dim).Trailing()
+	access := look.Row(look.GapSmall, look.NewText(tr("Access token"), look.SizeText, look.Dim), p.access)
+	p.token = look.NewCard(look.RowOf(look.Gap, p.next, access, p.next))
 	p.takers = newTakerList(recentTakers)
-	p.tools = newCard(column(gapSmall, heading(tr("Took tokens")), p.takers.root))
-	p.exec = newPara("", theme.SizeNameText, colorInk)
+	p.tools = look.NewCard(look.Column(look.GapSmall, look.NewHeading(tr("Took tokens")), p.takers.root))
+	p.exec = look.NewPara("", look.SizeText, look.Ink)
 	copied := newButton(v, tr("Copy"), func() {
-		v.copyText(p.exec.words, tr("Copied. Put the address of your API in the place of URL."))
+		v.copyText(p.exec.Words(), tr("Copied. Put the address of your API in the place of URL."))
 	})
-	p.first = newCard(column(gapSmall, heading(tr("Now let a tool use it")),
-		newPara(tr("Run this in a terminal, with the address of your API in the place of URL. Any other command works, too."), theme.SizeNameCaptionText, colorDim),
-		rowOf(gapSmall, p.exec, p.exec, copied)))
+	p.first = look.NewCard(look.Column(look.GapSmall, look.NewHeading(tr("Now let a tool use it")),
+		look.NewPara(tr("Run this in a terminal, with the address of your API in the place of URL. Any other command works, too."), look.SizeCaption, look.Dim),
+		look.RowOf(look.GapSmall, p.exec, p.exec, copied)))
 	p.recent = newTimeline(v, recentEvents)
 	p.all = newButton(v, tr("Show all"), func() { v.turn(PageLog) })
-	title := heading(tr("History"))
-	p.history = newCard(column(gapSmall, rowOf(gapSmall, title, title, container.New(paddings(-3, -linkAir, -3, 0), link(p.all))), p.recent.root))
+	title := look.NewHeading(tr("History"))
+	p.history = look.NewCard(look.Column(look.GapSmall, look.RowOf(look.GapSmall, title, title, container.New(look.Pad(-3, -linkAir, -3, 0), link(p.all))), p.recent.root))
 
-	body := column(gapUsual, p.needs.root, p.consent.ask.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.hero.root, p.first, p.tools, p.consent.answers, p.token, p.history)
+	body := look.Column(look.Gap, p.needs.root, p.consent.ask.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.hero.root, p.first, p.tools, p.consent.answers, p.token, p.history)
 	p.root = container.NewStack(v.newPage(head, body), v.newOverlay(p.question, p.result))
 	return p
 }
@@ -166,9 +167,9 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	ended := s.State == auth.Ended && !s.SignedInAt.IsZero()
 	usable := v.usable() && l.busy == idle
 
-	p.title.say(words.Name)
-	p.state.set(words.Title, v.fresh(s, toneOf(s, words)))
-	p.subject.say(words.Subject)
+	p.title.Say(words.Name)
+	p.state.Set(words.Title, v.fresh(s, toneOf(s, words)))
+	p.subject.Say(words.Subject)
 	v.show(p.subject, words.Subject != "")
 	p.head(s, l, signing, usable)
 
@@ -190,12 +191,12 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 		p.hero.render(v, s, words, l.events)
 	}
 	v.show(p.token, session)
-	p.access.say(words.AccessToken)
-	p.next.say(tr("Next refresh: %s", words.NextRefresh))
+	p.access.Say(words.AccessToken)
+	p.next.Say(tr("Next refresh: %s", words.NextRefresh))
 	v.show(p.tools, session && len(words.Takers) > 0)
 	p.takers.set(words.Takers)
 	v.show(p.first, session && !status.Used(s, l.events))
-	p.exec.say(status.ExecLine(s.Name))
+	p.exec.Say(status.ExecLine(s.Name))
 	v.show(p.history, session || len(l.events) > 0)
 	events := l.events
 	if len(words.Takers) > 0 { // they say it
@@ -220,7 +221,7 @@ func (p *accountPage) head(s auth.Snapshot, l *local, signing, usable bool) {
 
 // asked is the question before what cannot be taken back.
 func (p *accountPage) asked(s auth.Snapshot, words status.View, l *local) *note {
-	n := &note{tone: colorBad}
+	n := &note{tone: look.Bad}
 	switch live := status.HasSession(s); {
 	case l.confirm == idle:
 		return nil
@@ -245,7 +246,7 @@ func (p *accountPage) clipboard(s auth.Snapshot, now time.Time) *note {
 	if c.until.IsZero() || c.name != s.Name {
 		return nil
 	}
-	return &note{tone: colorOK, words: tr("Access token copied."), until: c.until,
+	return &note{tone: look.OK, words: tr("Access token copied."), until: c.until,
 		hint: tr("The clipboard is cleared in %d s, or when this window closes.", int(c.until.Sub(now).Round(time.Second)/time.Second))}
 }
 
@@ -270,29 +271,29 @@ func warningNote(words status.View) *note {
 	if len(words.Warnings) == 0 {
 		return nil
 	}
-	return &note{tone: colorWarn, words: strings.Join(words.Warnings, " ")}
+	return &note{tone: look.Warn, words: strings.Join(words.Warnings, " ")}
 }
 
 // toneOf is the colour of a state. Words always stand next to it.
 func toneOf(s auth.Snapshot, words status.View) fyne.ThemeColorName {
 	switch {
 	case status.SigningIn(s):
-		return colorTime
+		return look.Time
 	case words.Urgency == status.Over:
-		return colorBad
+		return look.Bad
 	case words.Urgency != status.Calm, s.State == auth.Waiting:
-		return colorWarn
+		return look.Warn
 	case status.HasSession(s):
-		return colorOK
+		return look.OK
 	}
-	return colorDim
+	return look.Dim
 }
 
 // fresh is the colour of what is told of s: nothing looks healthy that cannot
 // be known now, because the agent or the account's server is out of reach.
 func (v *View) fresh(s auth.Snapshot, color fyne.ThemeColorName) fyne.ThemeColorName {
-	if (v.down != nil || s.State == auth.Waiting) && (color == colorOK || color == colorTime) {
-		return colorDim
+	if (v.down != nil || s.State == auth.Waiting) && (color == look.OK || color == look.Time) {
+		return look.Dim
 	}
 	return color
 }
@@ -300,15 +301,14 @@ func (v *View) fresh(s auth.Snapshot, color fyne.ThemeColorName) fyne.ThemeColor
 // A fact is a line of the card of facts: what, and how it stands.
 type fact struct {
 	root  *fyne.Container
-	value *text
+	value *look.Text
 }
 
 func newFact(what string) *fact {
-	label := newText(what, sizeSmall, colorDim)
-	f := &fact{value: newPara("", sizeSmall, colorInk).trailing()}
-	f.root = rowOf(gapUsual, f.value, label, f.value)
-	f.value.row = f.root
+	label := look.NewText(what, look.SizeText, look.Dim)
+	f := &fact{value: look.NewPara("", look.SizeText, look.Ink).Trailing()}
+	f.root = look.RowOf(look.Gap, f.value, label, f.value)
 	return f
 }
 
-func (f *fact) set(words string) { f.value.say(words) }
+func (f *fact) set(words string) { f.value.Say(words) }

@@ -13,6 +13,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // local is what the window itself knows of an account: what was asked of the
@@ -104,7 +105,7 @@ func failure(err error) *note {
 	if len(hint) > 0 {
 		hint[0] = unicode.ToUpper(hint[0])
 	}
-	return &note{tone: colorBad, words: p.Message, hint: string(hint)}
+	return &note{tone: look.Bad, words: p.Message, hint: string(hint)}
 }
 
 // ask runs work for an account unless something runs for it already, and
@@ -210,7 +211,7 @@ func (v *View) openAgain(name string) {
 // copyText copies what is no secret, and says so in words.
 func (v *View) copyText(content, words string) {
 	v.Clipboard.SetContent(content)
-	v.local(v.selected).note = &note{tone: colorOK, words: words, until: v.now.Add(8 * time.Second)}
+	v.local(v.selected).note = &note{tone: look.OK, words: words, until: v.now.Add(8 * time.Second)}
 	v.render()
 }
 
@@ -241,7 +242,7 @@ func (v *View) cancelSignIn(name string) {
 		}
 		return func(l *local) {
 			l.flow = nil
-			l.note = &note{tone: colorTime, words: tr("Sign-in cancelled. Nothing has changed."), until: v.now.Add(8 * time.Second)}
+			l.note = &note{tone: look.Time, words: tr("Sign-in cancelled. Nothing has changed."), until: v.now.Add(8 * time.Second)}
 		}, nil
 	})
 }
@@ -268,7 +269,7 @@ func (v *View) follow(s auth.Snapshot) {
 			words = tr("Signed in as %s.", status.Clip(s.Subject, 80))
 		}
 		l.flow = nil
-		l.note = &note{tone: colorOK, words: words, until: v.now.Add(12 * time.Second)}
+		l.note = &note{tone: look.OK, words: words, until: v.now.Add(12 * time.Second)}
 	case auth.PhaseFailed:
 		l.flow = nil
 		l.fail(auth.Fail(s.SignIn.Error, s.SignIn.Text, auth.Text{}))
@@ -334,7 +335,7 @@ func (v *View) refreshNow(name string) {
 				v.snaps = slices.Clone(v.snaps)
 				v.snaps[i] = status.ForScreen([]auth.Snapshot{s})[0]
 			}
-			l.note = &note{tone: colorOK, words: tr("Refreshed: %s.", status.Short(s, v.Now())), until: v.now.Add(8 * time.Second)}
+			l.note = &note{tone: look.OK, words: tr("Refreshed: %s.", status.Short(s, v.Now())), until: v.now.Add(8 * time.Second)}
 			v.fetchEvents()
 		}, nil
 	})
@@ -377,7 +378,7 @@ func (v *View) remove(name string) {
 		}
 		snaps, err := v.Agent.Accounts(ctx)
 		return func(*local) {
-			n := &note{tone: colorOK}
+			n := &note{tone: look.OK}
 			if status.HasSession(s) {
 				n = v.signedOut(result) // with what is left to do, where there is something
 			}
@@ -401,12 +402,12 @@ func (v *View) signOut(name string) {
 
 // signedOut says what a sign-out reached, and where to go for the rest.
 func (v *View) signedOut(r auth.SignOutResult) *note {
-	n := &note{tone: colorOK, words: status.Translate(r.Text)}
+	n := &note{tone: look.OK, words: status.Translate(r.Text)}
 	if n.words == "" {
 		n.words = tr("Signed out.")
 	}
 	if !r.Revoked {
-		n.tone = colorWarn
+		n.tone = look.Warn
 	}
 	if page, err := webPage(r.URL); err == nil {
 		n.label = tr("Open the provider's page")

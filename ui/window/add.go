@@ -3,18 +3,16 @@ package window
 import (
 	"cmp"
 	"context"
-	"image/color"
 	"slices"
 	"strconv"
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/theme"
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // addPage adds an account. It asks where to sign in, then shows step by step
@@ -24,7 +22,7 @@ type addPage struct {
 	view       *View
 	root       *fyne.Container
 	scroll     *container.Scroll
-	title, sub *text
+	title, sub *look.Text
 	back       *button
 	result     *bar
 	note       *note
@@ -34,8 +32,8 @@ type addPage struct {
 	search      *field
 	tiles       *fyne.Container // a button for each of providers
 	providers   []auth.Provider
-	nothing     *text // is found
-	other       *text
+	nothing     *look.Text // is found
+	other       *look.Text
 	goOther     *button
 	demo        *button
 	justLooking fyne.CanvasObject
@@ -43,10 +41,10 @@ type addPage struct {
 	chosen                             *auth.Provider // nil: none yet
 	suggested                          string         // the name that nobody typed
 	asking, foot                       *fyne.Container
-	advice                             *panel // what to know before
+	advice                             *look.Panel // what to know before
 	steps                              *fyne.Container
 	issuer, client, secret, name, asks *field
-	may                                *text // what the scopes are, in words
+	may                                *look.Text // what the scopes are, in words
 	change                             *button
 	save, cancel                       *button
 }
@@ -56,22 +54,22 @@ const anyServer = "oidc"
 
 func newAddPage(v *View) *addPage {
 	p := &addPage{view: v, result: newBar(v)}
-	p.title = newPara("", theme.SizeNameHeadingText, colorInk).strong()
-	p.sub = newPara("", sizeSmall, colorDim)
+	p.title = look.NewPara("", look.SizeHeading, look.Ink).Strong()
+	p.sub = look.NewPara("", look.SizeText, look.Dim)
 	p.back = newButton(v, tr("Back"), v.escape)
 
 	p.search = newField(v, "", "", tr("Type a name, or paste the address of your server"), p.found)
 	p.search.entry.name = tr("Provider")
 	p.search.entry.OnChanged = func(string) { v.render() }
-	p.tiles = grid(em(184))
-	p.nothing = newPara("", sizeSmall, colorDim)
-	p.other = newPara("", sizeSmall, colorDim)
+	p.tiles = look.Grid(look.Em(184))
+	p.nothing = look.NewPara("", look.SizeText, look.Dim)
+	p.other = look.NewPara("", look.SizeText, look.Dim)
 	p.goOther = newButton(v, tr("Enter address"), func() { p.choose(p.preset(anyServer)) })
-	other := column(2, newLine(tr("Another server"), theme.SizeNameText, colorInk).strong(), p.other)
+	other := look.Column(2, look.NewLine(tr("Another server"), look.SizeText, look.Ink).Strong(), p.other)
 	p.demo = newButton(v, tr("Try the demo account"), p.tryDemo)
-	looking := newLine(tr("Just looking?"), theme.SizeNameCaptionText, colorDim)
-	p.justLooking = row(gapSmall/2, looking, link(p.demo))
-	p.choosing = column(gapUsual, column(gapSmall, p.search.root, p.justLooking), p.tiles, p.nothing, newCard(rowOf(gapUsual, other, other, p.goOther)))
+	looking := look.NewLine(tr("Just looking?"), look.SizeCaption, look.Dim)
+	p.justLooking = look.Row(look.GapSmall/2, looking, link(p.demo))
+	p.choosing = look.Column(look.Gap, look.Column(look.GapSmall, p.search.root, p.justLooking), p.tiles, p.nothing, look.NewCard(look.RowOf(look.Gap, other, other, p.goOther)))
 
 	ask := func(label, hint, example string) *field { return newField(v, label, hint, example, p.submit) }
 	p.issuer = ask(tr("Issuer address"), "", "")
@@ -83,23 +81,23 @@ func newAddPage(v *View) *addPage {
 	p.client.checks(status.ClientIDComplaint)
 	p.name.checks(func(string) string { return p.checkName() })
 	p.asks.root.Hide()
-	p.may = newPara("", theme.SizeNameText, colorInk)
+	p.may = look.NewPara("", look.SizeText, look.Ink)
 	p.change = newButton(v, tr("Change"), func() {
 		p.reveal()
 		v.focus(p.asks.entry)
 	})
-	p.advice = newPanel(colorCard, colorLine, radiusLarge, column(6))
-	p.advice.stripe = colorWarn
-	p.steps = column(gapUsual)
+	p.advice = look.NewPanel(look.Card, look.Line, look.RadiusLarge, look.Column(6))
+	p.advice.Stripe = look.Warn
+	p.steps = look.Column(look.Gap)
 	p.save = newButton(v, "", p.submit).primary()
 	p.cancel = newButton(v, tr("Cancel"), v.escape)
-	may := column(4, newLine(tr("It may"), sizeSmall, colorInk).strong(), p.may)
-	calm := newPara(tr("Your browser opens. Curfew never sees your password."), theme.SizeNameCaptionText, colorDim)
-	p.asking = column(gapUsual, p.advice, newCard(p.steps),
-		newCard(column(gapUsual, p.name.root, aligned(top, rowOf(gapSmall, may, may, link(p.change))), p.asks.root)))
-	head := column(2, p.title, p.sub)
+	may := look.Column(4, look.NewLine(tr("It may"), look.SizeText, look.Ink).Strong(), p.may)
+	calm := look.NewPara(tr("Your browser opens. Curfew never sees your password."), look.SizeCaption, look.Dim)
+	p.asking = look.Column(look.Gap, p.advice, look.NewCard(p.steps),
+		look.NewCard(look.Column(look.Gap, p.name.root, look.Aligned(look.Top, look.RowOf(look.GapSmall, may, may, link(p.change))), p.asks.root)))
+	head := look.Column(2, p.title, p.sub)
 	p.foot = newFoot(calm, p.cancel, p.save)
-	p.root = v.newForm(aligned(top, rowOf(gapUsual, head, head, p.back)), column(gapUsual, p.result.root, p.choosing, p.asking), p.foot)
+	p.root = v.newForm(look.Aligned(look.Top, look.RowOf(look.Gap, head, head, p.back)), look.Column(look.Gap, p.result.root, p.choosing, p.asking), p.foot)
 	p.scroll = v.bodies[len(v.bodies)-1].scroll
 	p.setProviders(v.Providers)
 	return p
@@ -121,28 +119,18 @@ func (p *addPage) setProviders(all []auth.Provider) {
 			continue
 		}
 		b := newButton(p.view, o.Title, func() { p.choose(o) })
-		b.label = newLine(o.Title, theme.SizeNameText, colorInk)
-		b.face = container.New(paddings(5, gapSmall, 5, gapSmall), rowOf(10, b.label, monogram(o.Title, 24), b.label))
+		b.label = look.NewLine(o.Title, look.SizeText, look.Ink)
+		letters, number := status.Monogram(o.Title)
+		b.face = container.New(look.Pad(5, look.GapSmall, 5, look.GapSmall), look.RowOf(10, b.label, look.NewMonogram(letters, number, 24), b.label))
 		b.keys = func(e *fyne.KeyEvent) bool { return p.step(b, e.Name) }
 		p.providers = append(p.providers, o)
 		p.tiles.Add(b)
 	}
 }
 
-// monogram is the sign of what is called title: two letters on a square.
-func monogram(title string, size float32) fyne.CanvasObject {
-	grounds := []uint32{0x4a5568, 0x9a4a1e, 0x2b5ea8, 0x8a3a3a, 0x3d6b4f, 0x35507a, 0x4c6b2f, 0x5a5f6b, 0x7a4a35, 0x5d3a66, 0x2a678f}
-	letters, sum := status.Monogram(title)
-	back := canvas.NewRectangle(rgb(grounds[sum%len(grounds)]))
-	back.CornerRadius = 6
-	words := canvas.NewText(letters, color.White)
-	words.TextSize, words.TextStyle.Bold, words.Alignment = em(size*.42), true, fyne.TextAlignCenter
-	return container.NewGridWrap(fyne.NewSquareSize(em(size)), container.NewStack(back, words))
-}
-
 // step moves the focus among the tiles, as the arrows say.
 func (p *addPage) step(from *button, key fyne.KeyName) bool {
-	shown := visible(p.tiles.Objects)
+	shown := look.Visible(p.tiles.Objects)
 	columns := 0
 	for _, o := range shown {
 		if o.Position().Y == shown[0].Position().Y {
@@ -230,20 +218,20 @@ func (p *addPage) choose(o auth.Provider) {
 func (p *addPage) show(o auth.Provider) {
 	v := p.view
 	p.chosen, p.note = &o, nil
-	advice := []fyne.CanvasObject{newLine(tr("Before you begin"), theme.SizeNameText, colorInk).strong()}
+	advice := []fyne.CanvasObject{look.NewLine(tr("Before you begin"), look.SizeText, look.Ink).Strong()}
 	for _, w := range o.Warnings {
-		advice = append(advice, newPara(status.Sentence(w)+".", sizeSmall, colorInk))
+		advice = append(advice, look.NewPara(status.Sentence(w)+".", look.SizeText, look.Ink))
 	}
-	p.advice.content.(*fyne.Container).Objects = []fyne.CanvasObject{container.New(paddings(12, 14, 12, 24), column(6, advice...))}
+	p.advice.Content.(*fyne.Container).Objects = []fyne.CanvasObject{container.New(look.Pad(12, 14, 12, 24), look.Column(6, advice...))}
 	v.show(p.advice, len(o.Warnings) > 0)
 	p.steps.Objects = nil
 	for i, guide := range o.Steps {
-		step := column(6, container.New(paddings(3, 0, 0, 0), newPara(strings.ReplaceAll(status.Sentence(guide), "{redirect}", o.Redirect)+".", theme.SizeNameText, colorInk)))
+		step := look.Column(6, container.New(look.Pad(3, 0, 0, 0), look.NewPara(strings.ReplaceAll(status.Sentence(guide), "{redirect}", o.Redirect)+".", look.SizeText, look.Ink)))
 		todo := buttons()
 		if page, err := webPage(o.RegisterURL); i == 0 && err == nil {
 			todo.Add(newButton(v, tr("Open %s", page.Host), func() {
 				v.visit(page, func() {
-					p.note = &note{tone: colorWarn, words: tr("No browser could be opened."), hint: o.RegisterURL}
+					p.note = &note{tone: look.Warn, words: tr("No browser could be opened."), hint: o.RegisterURL}
 				})
 			}))
 		}
@@ -281,16 +269,16 @@ func (p *addPage) show(o auth.Provider) {
 
 // number adds a step, with the next number.
 func (p *addPage) number(step fyne.CanvasObject) {
-	n := newText(strconv.Itoa(len(p.steps.Objects)+1), theme.SizeNameCaptionText, colorTime).strong()
-	circle := container.NewGridWrap(fyne.NewSquareSize(em(24)), newPanel("", colorTime, em(12), container.NewCenter(n)))
-	p.steps.Add(aligned(top, rowOf(12, step, circle, step)))
+	n := look.NewText(strconv.Itoa(len(p.steps.Objects)+1), look.SizeCaption, look.Time).Strong()
+	circle := container.NewGridWrap(fyne.NewSquareSize(look.Em(24)), look.NewPanel("", look.Time, look.Em(12), container.NewCenter(n)))
+	p.steps.Add(look.Aligned(look.Top, look.RowOf(12, step, circle, step)))
 }
 
 // reveal shows what most people need not change.
 func (p *addPage) reveal() {
 	o := p.chosen
 	p.view.show(p.asks.root, true)
-	p.asks.hint = p.asks.below.words
+	p.asks.hint = p.asks.below.Words()
 	if len(o.MoreScopes) > 0 {
 		p.asks.hint = tr("With spaces between. Others ask for: %s", strings.Join(o.MoreScopes, " "))
 	}
@@ -328,9 +316,9 @@ func (p *addPage) render() {
 		title = tr("%s cannot be used", p.chosen.Title)
 		about = status.Sentence(p.chosen.Unavailable) + "."
 	}
-	p.title.say(title)
-	p.sub.say(about)
-	p.may.say(status.Scopes(p.typed().Scopes, p.chosen.Scopes))
+	p.title.Say(title)
+	p.sub.Say(about)
+	p.may.Say(status.Scopes(p.typed().Scopes, p.chosen.Scopes))
 	v.show(p.change, !p.asks.root.Visible())
 	if p.saving {
 		who = tr("Adding…")
@@ -341,8 +329,8 @@ func (p *addPage) render() {
 // renderChoice shows the tiles of what fits.
 func (p *addPage) renderChoice() {
 	v := p.view
-	p.title.say(tr("Where do you want to sign in?"))
-	p.sub.say(tr("Curfew keeps the sign-in safe and gives your tools access tokens."))
+	p.title.Say(tr("Where do you want to sign in?"))
+	p.sub.Say(tr("Curfew keeps the sign-in safe and gives your tools access tokens."))
 	found := false
 	for i, o := range p.providers {
 		fits := status.Fits(o, p.search.entry.Text)
@@ -351,13 +339,13 @@ func (p *addPage) renderChoice() {
 	}
 	_, host := status.Address(p.search.entry.Text)
 	v.show(p.nothing, !found && len(p.providers) > 0 && host == "")
-	p.nothing.say(tr("Curfew knows no provider of this name. If it speaks OpenID Connect, enter its address."))
+	p.nothing.Say(tr("Curfew knows no provider of this name. If it speaks OpenID Connect, enter its address."))
 	other, words := tr("With OpenID Connect. You need its address and a client ID."), tr("Enter address")
 	p.goOther.become(importance(host != ""))
 	if host != "" {
 		other, words = tr("Sign in at %s. You need a client ID.", status.Clip(host, 60)), tr("Continue")
 	}
-	p.other.say(other)
+	p.other.Say(other)
 	p.goOther.set(words, true)
 	_, there := v.snapshot(DemoAccount)
 	v.show(p.justLooking, v.Demo != nil && !there && p.search.entry.Text == "")

@@ -8,16 +8,16 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
-	"fyne.io/fyne/v2/theme"
+
+	"curfew/ui/window/look"
 )
 
 // A bar says one thing in place, with what to do about it: what other
 // programs put into a dialog.
 type bar struct {
 	view        *View
-	root        *panel
-	words, hint *text
+	root        *look.Panel
+	words, hint *look.Text
 	inside      *fyne.Container
 	named       *button // that a note names; nil: the bar has its own
 	close       *button // takes the note away; may be nil
@@ -28,8 +28,8 @@ type bar struct {
 // newBar returns a hidden bar with the given buttons, or with its own one
 // that a [note] names.
 func newBar(v *View, buttons ...*button) *bar {
-	b := &bar{view: v, words: newPara("", theme.SizeNameText, colorInk), hint: newPara("", theme.SizeNameText, colorDim)}
-	b.inside = container.New(&asideLayout{gap: gapSmall, least: func() float32 { return em(190) }}, column(2, b.words, b.hint))
+	b := &bar{view: v, words: look.NewPara("", look.SizeText, look.Ink), hint: look.NewPara("", look.SizeText, look.Dim)}
+	b.inside = look.Prompt(look.Column(2, b.words, b.hint))
 	if len(buttons) == 0 {
 		b.named = newButton(v, "", func() {
 			if b.act != nil {
@@ -41,8 +41,8 @@ func newBar(v *View, buttons ...*button) *bar {
 	for _, button := range buttons {
 		b.inside.Add(button)
 	}
-	b.root = newPanel(colorCard, colorLine, radiusLarge, container.New(paddings(gapSmall+4, gapUsual, gapSmall+4, gapLarge), b.inside))
-	b.root.stripe = colorTime
+	b.root = look.NewPanel(look.Card, look.Line, look.RadiusLarge, container.New(look.Pad(look.GapSmall+4, look.Gap, look.GapSmall+4, look.GapLarge), b.inside))
+	b.root.Stripe = look.Time
 	b.root.Hide()
 	return b
 }
@@ -50,9 +50,10 @@ func newBar(v *View, buttons ...*button) *bar {
 // set shows n, or nothing.
 func (b *bar) set(n *note) {
 	if b.veil != nil && n != nil && !b.root.Visible() && b.view.moves() {
-		card := color.NRGBAModel.Convert(theme.Current().Color(colorCard, fyne.CurrentApp().Settings().ThemeVariant())).(color.NRGBA)
+		card := look.ColorOf(look.Card)
+		clear := color.NRGBA{R: card.R, G: card.G, B: card.B}
 		b.veil.FillColor = card
-		canvas.NewColorRGBAAnimation(card, alpha(card, 0), fadeIn, func(c color.Color) {
+		canvas.NewColorRGBAAnimation(card, clear, fadeIn, func(c color.Color) {
 			b.veil.FillColor = c
 			b.veil.Refresh()
 		}).Start()
@@ -61,12 +62,12 @@ func (b *bar) set(n *note) {
 	if n == nil {
 		return
 	}
-	if b.root.stripe != n.tone {
-		b.root.stripe = n.tone
+	if b.root.Stripe != n.tone {
+		b.root.Stripe = n.tone
 		b.root.Refresh()
 	}
-	b.words.say(n.words)
-	b.hint.say(n.hint)
+	b.words.Say(n.words)
+	b.hint.Say(n.hint)
 	b.view.show(b.words, n.words != "")
 	b.view.show(b.hint, n.hint != "")
 	b.act = n.act
@@ -97,18 +98,13 @@ const fadeIn = 120 * time.Millisecond
 // newOverlay shows bars at the foot of a page, over what is there: a note that
 // comes and goes moves nothing.
 func (v *View) newOverlay(bars ...*bar) fyne.CanvasObject {
-	all := column(gapSmall)
+	all := look.Column(look.GapSmall)
 	for _, b := range bars {
-		b.root.line, b.root.lifted = colorRim, true
+		b.root.Line, b.root.Lifted = look.Rim, true
 		b.veil = canvas.NewRectangle(color.Transparent)
-		b.root.content = container.NewStack(b.root.content, container.New(paddings(2, 2, 2, 2), b.veil))
+		b.root.Content = container.NewStack(b.root.Content, container.New(look.Pad(2, 2, 2, 2), b.veil))
 		all.Add(b.root)
 	}
 	v.bodies = append(v.bodies, body{all, nil})
 	return container.NewBorder(nil, container.New(columnLayout{}, all), nil, nil)
-}
-
-// paddings is space around content, from the top clockwise.
-func paddings(top, right, bottom, left float32) fyne.Layout {
-	return layout.NewCustomPaddedLayout(top, bottom, left, right)
 }

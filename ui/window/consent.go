@@ -7,10 +7,10 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/theme"
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // consentPanel asks about the program that has waited longest for a token of the
@@ -22,20 +22,20 @@ type consentPanel struct {
 
 	deny, always, allow *button
 
-	answers *panel
+	answers *look.Panel
 	rows    *fyne.Container
 	shown   []auth.Permit
-	words   []*text // how long each holds
+	words   []*look.Text // how long each holds
 }
 
 func newConsentPanel(v *View) *consentPanel {
-	p := &consentPanel{view: v, rows: column(4)}
+	p := &consentPanel{view: v, rows: look.Column(4)}
 	say := func(answer auth.Answer) func() {
 		return func() { v.answer(v.selected, p.asked.ID, answer) }
 	}
 	p.deny, p.always, p.allow = newButton(v, tr("Deny"), say(auth.Deny)), newButton(v, tr("Always"), say(auth.AllowAlways)), newButton(v, tr("Allow for 12 h"), say(auth.AllowToday))
 	p.ask = newBar(v, p.deny, p.always, p.allow)
-	p.answers = newCard(column(gapSmall, heading(tr("Programs that you answered")), p.rows))
+	p.answers = look.NewCard(look.Column(look.GapSmall, look.NewHeading(tr("Programs that you answered")), p.rows))
 	return p
 }
 
@@ -45,7 +45,7 @@ func (p *consentPanel) render(v *View, s auth.Snapshot, usable bool) {
 	if len(s.Asks) > 0 {
 		p.asked = s.Asks[0]
 		words := status.AskingOf(s, p.asked)
-		n = &note{tone: colorWarn, words: words.Title, hint: strings.TrimSpace(words.Detail + "\n" + words.Cost)}
+		n = &note{tone: look.Warn, words: words.Title, hint: strings.TrimSpace(words.Detail + "\n" + words.Cost)}
 		for _, b := range []*button{p.deny, p.always, p.allow} {
 			enable(b, usable)
 		}
@@ -56,7 +56,7 @@ func (p *consentPanel) render(v *View, s auth.Snapshot, usable bool) {
 		p.list(s.Permits)
 	}
 	for i, m := range s.Permits {
-		p.words[i].say(status.PermitWords(m, v.now))
+		p.words[i].Say(status.PermitWords(m, v.now))
 	}
 }
 
@@ -66,10 +66,10 @@ func (p *consentPanel) list(all []auth.Permit) {
 	p.rows.Objects, p.words = nil, nil
 	for _, m := range all {
 		forget := newButton(p.view, tr("Forget"), func() { p.view.revoke(p.view.selected, m.ID) })
-		name, words := newLine(status.Clip(filepath.Base(m.Program), 40), theme.SizeNameText, colorInk), newText("", sizeSmall, colorDim)
-		name.clip = 1 // it gives way to how long
+		name, words := look.NewLine(status.Clip(filepath.Base(m.Program), 40), look.SizeText, look.Ink), look.NewText("", look.SizeText, look.Dim)
+		name.Yielding()
 		p.words = append(p.words, words)
-		p.rows.Add(rowOf(12, name, name, words, link(forget)))
+		p.rows.Add(look.RowOf(12, name, name, words, link(forget)))
 	}
 	p.rows.Refresh()
 }

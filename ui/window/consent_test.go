@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"curfew/auth"
+	"curfew/ui/window/look"
 )
 
 // wanting is an account with a program that waits for a token.
@@ -77,7 +78,7 @@ func TestConsentLayout(t *testing.T) {
 	for i, program := range []string{"/usr/bin/git", "/home/alice/bin/another-program-with-a-name-that-is-long"} {
 		s.Permits = append(s.Permits, auth.Permit{ID: program, Program: program, Terminal: "pts/12", Until: noon.Add(time.Duration(12+i) * time.Hour)})
 	}
-	for _, l := range []look{{Dark, usual, 1, ""}, {Light, small, 1, "de"}, {Dark, usual, 1, "fr"}, {Dark, large, 1.5, "de"}, {Dark, largest, 2, ""}} {
+	for _, l := range []viewing{{look.Dark, usual, 1, ""}, {look.Light, small, 1, "de"}, {look.Dark, usual, 1, "fr"}, {look.Dark, large, 1.5, "de"}, {look.Dark, largest, 2, ""}} {
 		dress(t, l)
 		screen := still(t, l, s)
 		for _, fault := range survey(screen.window.Canvas()).faults() {

@@ -9,10 +9,10 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/theme"
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // editPage changes the settings of an account: it has a field for each of
@@ -21,15 +21,15 @@ type editPage struct {
 	view         *View
 	root         *fyne.Container
 	before       auth.Account // as config.toml has it
-	title        *text
+	title        *look.Text
 	result       *bar
 	note         *note
 	saving       bool
 	keys         []auth.Key
 	fields       map[string]*field
-	secret       *field // to replace the one in the keychain
-	more         *panel // what few people need
-	modes        []*text
+	secret       *field      // to replace the one in the keychain
+	more         *look.Panel // what few people need
+	modes        []*look.Text
 	costs        map[auth.Mode]auth.ModeForecast // nil: nobody can know them yet
 	why          string                          // what they are made from, or why there are none
 	open         *button
@@ -38,8 +38,8 @@ type editPage struct {
 
 func newEditPage(v *View) *editPage {
 	p := &editPage{view: v, result: newBar(v), keys: auth.Keys(), fields: map[string]*field{}}
-	p.title = newLine("", theme.SizeNameHeadingText, colorInk).strong()
-	usual, more := column(gapUsual), column(gapUsual)
+	p.title = look.NewLine("", look.SizeHeading, look.Ink).Strong()
+	usual, more := look.Column(look.Gap), look.Column(look.Gap)
 	for _, k := range p.keys {
 		f := newSettingField(v, k, p.submit)
 		if p.fields[k.Name] = f; k.More {
@@ -50,18 +50,18 @@ func newEditPage(v *View) *editPage {
 		if k.Name == secretKey {
 			p.secret = newField(v, tr("New client secret"), "", "", p.submit)
 			p.secret.entry.Password = true
-			p.secret.root = container.New(paddings(gapSmall, 0, 0, 0), p.secret.root)
+			p.secret.root = container.New(look.Pad(look.GapSmall, 0, 0, 0), p.secret.root)
 			f.root.Add(p.secret.root)
 			f.input.(*check).OnChanged = func(bool) { f.complain(""); p.askSecret(); v.render() }
 		}
 	}
 	for range len(modes) + 1 {
-		mode := newPara("", theme.SizeNameCaptionText, colorDim)
+		mode := look.NewPara("", look.SizeCaption, look.Dim)
 		p.modes = append(p.modes, mode)
 		p.fields[refreshKey].root.Add(mode)
 	}
 	p.fields[refreshKey].hint = ""
-	p.more = newCard(more)
+	p.more = look.NewCard(more)
 	p.more.Hide()
 	p.open = newButton(v, tr("More settings"), func() {
 		v.show(p.more, true)
@@ -70,7 +70,7 @@ func newEditPage(v *View) *editPage {
 	})
 	p.save = newButton(v, "", p.submit).primary()
 	p.cancel = newButton(v, tr("Cancel"), v.escape)
-	p.root = v.newForm(p.title, column(gapUsual, p.result.root, newCard(usual), buttons(p.open), p.more), newFoot(newPara("", sizeSmall, colorDim), p.cancel, p.save))
+	p.root = v.newForm(p.title, look.Column(look.Gap, p.result.root, look.NewCard(usual), buttons(p.open), p.more), newFoot(look.NewPara("", look.SizeText, look.Dim), p.cancel, p.save))
 	return p
 }
 
@@ -155,7 +155,7 @@ func (p *editPage) render() {
 	v := p.view
 	p.result.set(p.note)
 	s, _ := v.snapshot(p.before.Name)
-	p.title.say(tr("Edit %s", status.Name(auth.Snapshot{Name: p.before.Name})))
+	p.title.Say(tr("Edit %s", status.Name(auth.Snapshot{Name: p.before.Name})))
 	v.show(p.open, !p.more.Visible())
 	v.show(p.secret.root, p.fields[secretKey].input.(*check).Checked)
 	for i, m := range modes {
@@ -163,9 +163,9 @@ func (p *editPage) render() {
 		if f, ok := p.costs[m]; ok {
 			meaning = sentences(status.Cost(f), meaning)
 		}
-		p.modes[i].say(named(name, meaning))
+		p.modes[i].Say(named(name, meaning))
 	}
-	p.modes[len(modes)].say(p.why)
+	p.modes[len(modes)].Say(p.why)
 	v.show(p.modes[len(modes)], p.why != "")
 	save := tr("Save and sign in")
 	switch {
@@ -308,12 +308,12 @@ type field struct {
 	input  fyne.Focusable
 	values []string // that a choice stands for
 	hint   string
-	label  *text
-	below  *text
+	label  *look.Text
+	below  *look.Text
 }
 
 func (v *View) newFieldOf(label, hint string, input fyne.CanvasObject) *field {
-	f := &field{view: v, hint: hint, below: newPara(hint, theme.SizeNameCaptionText, colorDim), label: newLine(label, sizeSmall, colorInk).strong()}
+	f := &field{view: v, hint: hint, below: look.NewPara(hint, look.SizeCaption, look.Dim), label: look.NewLine(label, look.SizeText, look.Ink).Strong()}
 	switch input := input.(type) {
 	case *entry:
 		f.input, f.entry = input, input
@@ -323,7 +323,7 @@ func (v *View) newFieldOf(label, hint string, input fyne.CanvasObject) *field {
 		f.input = input
 	}
 	f.label.Hidden, f.below.Hidden = label == "", hint == ""
-	f.root = column(4, f.label, input, f.below)
+	f.root = look.Column(4, f.label, input, f.below)
 	f.say(label)
 	return f
 }
@@ -341,7 +341,7 @@ func newField(v *View, label, hint, example string, submit func()) *field {
 
 // say changes what is asked.
 func (f *field) say(label string) {
-	f.label.say(label)
+	f.label.Say(label)
 	switch input := f.input.(type) {
 	case *entry:
 		input.name = label
@@ -376,9 +376,9 @@ func (f *field) set(value string) {
 // complain shows a complaint in the place of the hint; "" brings the hint back.
 func (f *field) complain(words string) {
 	if words == "" {
-		f.become(f.hint, colorDim)
+		f.become(f.hint, look.Dim)
 	} else {
-		f.become(words, colorBad)
+		f.become(words, look.Bad)
 	}
 }
 
@@ -391,14 +391,14 @@ func (f *field) checks(complaint func(text string) string) {
 			words = complaint(text)
 		}
 		if f.complain(words); words == "" && text != "" {
-			f.become(tr("Looks right."), colorOK)
+			f.become(tr("Looks right."), look.OK)
 		}
 	}
 }
 
 func (f *field) become(words string, color fyne.ThemeColorName) {
-	f.view.moved = f.view.moved || f.below.words != words // it may have more lines
-	f.below.set(words, color)
+	f.view.moved = f.view.moved || f.below.Words() != words // it may have more lines
+	f.below.Set(words, color)
 	f.view.show(f.below, words != "")
 	f.root.Refresh() // it may be as high as before, and its hint no longer
 	f.view.place()

@@ -13,6 +13,7 @@ import (
 	"curfew/auth/oauth"
 	"curfew/ui/shots"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // noon is the time of every picture: 09:41 of a Sunday in a zone that is not UTC.
@@ -65,9 +66,9 @@ func everyone() []auth.Snapshot {
 	return []auth.Snapshot{spotify(), entra(), gitea(), fresh(), waiting, held, locked, suspect}
 }
 
-// A look is how the window is looked at.
-type look struct {
-	appearance Appearance
+// A viewing is how the window is looked at.
+type viewing struct {
+	appearance look.Appearance
 	size       fyne.Size
 	text       float32 // as Theme.Text
 	language   string  // "": English
@@ -103,7 +104,7 @@ type screen struct {
 }
 
 // still returns a View that shows snaps and is not running: for pictures.
-func still(t testing.TB, l look, snaps ...auth.Snapshot) *screen {
+func still(t testing.TB, l viewing, snaps ...auth.Snapshot) *screen {
 	t.Helper()
 	s := deaf(t, l)
 	for _, snap := range snaps {
@@ -114,12 +115,12 @@ func still(t testing.TB, l look, snaps ...auth.Snapshot) *screen {
 }
 
 // dressed is the theme of the app that many tests in a row look at.
-var dressed *Theme
+var dressed *look.Theme
 
-// dress makes the app for looks like l until the end of t, as tests do for
+// dress makes the app for viewings like l until the end of t, as tests do for
 // themselves that find none. A new one has to measure all words again.
-func dress(t testing.TB, l look) {
-	th := NewTheme(l.appearance).Scaled(l.text)
+func dress(t testing.TB, l viewing) {
+	th := look.NewTheme(l.appearance).Scaled(l.text)
 	test.NewTempApp(t).Settings().SetTheme(th)
 	before := dressed
 	dressed = th
@@ -127,7 +128,7 @@ func dress(t testing.TB, l look) {
 }
 
 // deaf returns a View that has heard nothing of an agent, and is not running.
-func deaf(t testing.TB, l look) *screen {
+func deaf(t testing.TB, l viewing) *screen {
 	t.Helper()
 	if dressed == nil || dressed.Appearance != l.appearance || dressed.Text != l.text {
 		dress(t, l)

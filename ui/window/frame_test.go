@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/ui/window/look"
 )
 
 // BenchmarkFrame draws the window with its software painter: the first frame, for
@@ -20,14 +21,14 @@ func BenchmarkFrame(b *testing.B) {
 			snaps = append(snaps, s)
 		}
 		b.Run(fmt.Sprintf("first/accounts=%d", n), func(b *testing.B) {
-			dress(b, look{appearance: Dark})
+			dress(b, viewing{appearance: look.Dark})
 			for b.Loop() {
-				still(b, look{appearance: Dark, size: usual}, snaps...).window.Canvas().Capture()
+				still(b, viewing{appearance: look.Dark, size: usual}, snaps...).window.Canvas().Capture()
 			}
 		})
 		b.Run(fmt.Sprintf("next/accounts=%d", n), func(b *testing.B) {
-			dress(b, look{appearance: Dark})
-			s := still(b, look{appearance: Dark, size: usual}, snaps...)
+			dress(b, viewing{appearance: look.Dark})
+			s := still(b, viewing{appearance: look.Dark, size: usual}, snaps...)
 			now := noon
 			for b.Loop() {
 				now = now.Add(time.Second)

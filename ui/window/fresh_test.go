@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"curfew/auth"
+	"curfew/ui/window/look"
 )
 
 // Beside "No connection", and without the agent, nothing looks healthy; what
@@ -18,11 +19,11 @@ func TestNothingHealthyOutOfReach(t *testing.T) {
 		state       auth.State
 		color, want fyne.ThemeColorName
 	}{
-		{"in reach", nil, auth.Active, colorOK, colorOK},
-		{"no agent", errors.New("gone"), auth.Active, colorOK, colorDim},
-		{"no agent, days", errors.New("gone"), auth.Active, colorTime, colorDim},
-		{"no server", nil, auth.Waiting, colorOK, colorDim},
-		{"no agent, over", errors.New("gone"), auth.Ended, colorBad, colorBad},
+		{"in reach", nil, auth.Active, look.OK, look.OK},
+		{"no agent", errors.New("gone"), auth.Active, look.OK, look.Dim},
+		{"no agent, days", errors.New("gone"), auth.Active, look.Time, look.Dim},
+		{"no server", nil, auth.Waiting, look.OK, look.Dim},
+		{"no agent, over", errors.New("gone"), auth.Ended, look.Bad, look.Bad},
 	} {
 		v := &View{down: c.down}
 		if got := v.fresh(auth.Snapshot{State: c.state}, c.color); got != c.want {

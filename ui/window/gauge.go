@@ -4,57 +4,66 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // hero is the card that leads the page of a live session: the countdown that
 // will end it, large, the other next to it, and when that will be.
 type hero struct {
-	root             *panel
-	number, what     *text
-	other, otherWhat *text
-	segments         *segments
-	runway           *runway
-	until, then      *text
+	root             *look.Panel
+	number, what     *look.Text
+	other, otherWhat *look.Text
+	segments         *look.Segments
+	runway           *look.Runway
+	until, then      *look.Text
 }
 
 func newHero() *hero {
 	h := &hero{
-		number: newText("", sizeNumber, colorInk).strong(), what: newText("", theme.SizeNameSubHeadingText, colorInk).strong(),
-		other: newText("", theme.SizeNameSubHeadingText, colorTime).strong(), otherWhat: newText("", theme.SizeNameSubHeadingText, colorDim),
-		until: newPara("", theme.SizeNameText, colorInk).strong(), then: newPara("", theme.SizeNameText, colorDim),
-		segments: &segments{}, runway: newRunway(),
+		number: look.NewText("", look.SizeNumber, look.Ink).Strong(), what: look.NewText("", look.SizeTitle, look.Ink).Strong(),
+		other: look.NewText("", look.SizeTitle, look.Time).Strong(), otherWhat: look.NewText("", look.SizeTitle, look.Dim),
+		until: look.NewPara("", look.SizeText, look.Ink).Strong(), then: look.NewPara("", look.SizeText, look.Dim),
+		segments: look.NewSegments(), runway: look.NewRunway(),
 	}
-	h.segments.ExtendBaseWidget(h.segments)
-	lead := aligned(baseline, row(gapSmall, h.number, h.what))
-	other := aligned(baseline, row(gapSmall-2, h.other, h.otherWhat))
-	h.root = newCard(column(gapUsual, column(gapSmall, newAside(gapUsual, lead, other), h.segments), h.runway, column(2, h.until, h.then)))
+	lead := look.Aligned(look.Baseline, look.Row(look.GapSmall, h.number, h.what))
+	other := look.Aligned(look.Baseline, look.Row(look.GapSmall-2, h.other, h.otherWhat))
+	h.root = look.NewCard(look.Column(look.Gap, look.Column(look.GapSmall, look.Aside(look.Gap, lead, other), h.segments), h.runway, look.Column(2, h.until, h.then)))
 	return h
 }
 
 func (h *hero) render(v *View, s auth.Snapshot, words status.View, events []auth.Event) {
 	lead, other := words.Lead, words.Other
 	color := v.fresh(s, countColor(s, lead, v.now))
-	ink := colorInk
-	if color == colorBad {
-		ink = colorBad
+	ink := look.Ink
+	if color == look.Bad {
+		ink = look.Bad
 	}
-	h.number.set(lead.Value, ink)
-	h.what.say(lead.What)
-	h.other.set(other.Value, v.fresh(s, countColor(s, other, v.now)))
-	h.otherWhat.say(other.What)
-	h.segments.set(lead.Left, lead.Of, color)
-	h.until.say(words.Outlook.Until)
-	h.then.say(words.Outlook.Then)
+	h.number.Set(lead.Value, ink)
+	h.what.Say(lead.What)
+	h.other.Set(other.Value, v.fresh(s, countColor(s, other, v.now)))
+	h.otherWhat.Say(other.What)
+	h.segments.Set(lead.Left, lead.Of, color)
+	h.until.Say(words.Outlook.Until)
+	h.then.Say(words.Outlook.Then)
 	v.show(h.until, words.Outlook.Until != "")
 	v.show(h.then, words.Outlook.Then != "")
 	r, ok := status.RunwayOf(s, events, v.now)
 	v.show(h.runway, ok)
-	h.runway.set(track{r, color, words.Outlook.Flag, words.Outlook.End})
+	h.runway.Set(trackOf(r, color, words.Outlook.Flag, words.Outlook.End))
+}
+
+// trackOf is a runway as it is drawn, with words where it is expected to end and at
+// its end.
+func trackOf(r status.Runway, color fyne.ThemeColorName, until, end string) look.Track {
+	here := tr("today")
+	if r.Over {
+		here = tr("ended")
+	}
+	return look.Track{Start: r.Start, Now: r.Now, End: r.End, Until: r.Until, Marks: r.Spent, Past: r.Over, Color: color,
+		AtStart: tr("signed in %s", status.Date(r.Start.In(r.Now.Location()))), AtNow: here, AtUntil: until, AtEnd: end}
 }
 
 // countColor is the colour of a countdown: green refreshes and blue days, until
@@ -62,46 +71,13 @@ func (h *hero) render(v *View, s auth.Snapshot, words status.View, events []auth
 func countColor(s auth.Snapshot, c status.Count, now time.Time) fyne.ThemeColorName {
 	switch age := c.Limit == auth.LimitAge; {
 	case !age && s.NoRefresh:
-		return colorDim
+		return look.Dim
 	case age && c.Fraction == 0 && c.Of > 0, !age && c.Fraction == 0:
-		return colorBad
+		return look.Bad
 	case age && status.FewDays(s, now), !age && status.FewRefreshes(s):
-		return colorWarn
+		return look.Warn
 	case age:
-		return colorTime
+		return look.Time
 	}
-	return colorOK
-}
-
-// segments is what is left of a countdown, to be counted.
-type segments struct {
-	widget.BaseWidget
-	left, of int
-	color    fyne.ThemeColorName
-}
-
-func (s *segments) set(left, of int, color fyne.ThemeColorName) {
-	if s.left != left || s.of != of || s.color != color {
-		s.left, s.of, s.color = left, of, color
-		s.Refresh()
-	}
-}
-
-func (s *segments) CreateRenderer() fyne.WidgetRenderer {
-	return newDrawing(s, func() fyne.Size { return fyne.NewSize(em(200), em(14)) }, s.draw)
-}
-
-func (s *segments) draw(d *drawing, size fyne.Size) {
-	gap := float32(4)
-	if s.of > 20 {
-		gap = 3
-	}
-	width := (size.Width - gap*float32(s.of-1)) / float32(s.of)
-	for i := range s.of {
-		color := colorTrack
-		if i < s.left {
-			color = s.color
-		}
-		d.rectangle(fyne.NewPos(float32(i)*(width+gap), 0), fyne.NewSize(width, size.Height), d.color(color), 4)
-	}
+	return look.OK
 }

@@ -14,6 +14,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/oauth"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // speak sets a language until the end of the test.
@@ -49,15 +50,15 @@ func TestNoEnglishIsLeft(t *testing.T) {
 		data = append(data, status.Setting(k.Name)) // as in config.toml
 	}
 	data = slices.DeleteFunc(data, func(d string) bool { return d == "" })
-	dress(t, look{Dark, usual, 1, ""})
+	dress(t, viewing{look.Dark, usual, 1, ""})
 	for _, state := range states() {
 		if state.long {
 			continue // of words that are nobody's
 		}
-		english := texts(state.set(t, look{Dark, usual, 1, ""}))
+		english := texts(state.set(t, viewing{look.Dark, usual, 1, ""}))
 		for _, l := range status.Languages()[1:] {
 			t.Run(state.name+"/"+l.Code, func(t *testing.T) {
-				for _, words := range texts(state.set(t, look{Dark, usual, 1, l.Code})) {
+				for _, words := range texts(state.set(t, viewing{look.Dark, usual, 1, l.Code})) {
 					if slices.Contains(english, words) && !span.MatchString(words) && strings.ContainsFunc(words, unicode.IsLetter) && !slices.Contains(same, words) && len(words) > 2 && // as a monogram has
 						!slices.ContainsFunc(data, func(d string) bool { return strings.HasPrefix(words, d) }) {
 						t.Errorf("%q is said as in English", words)

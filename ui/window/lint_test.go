@@ -19,6 +19,8 @@ import (
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"curfew/ui/window/look"
 )
 
 // A box is a rectangle of the canvas.
@@ -81,7 +83,7 @@ func (s *surveyed) walk(o fyne.CanvasObject, origin fyne.Position, room, seen bo
 	}
 	before := len(s.squeezed)
 	defer func() {
-		_, round := o.(*ring) // a ring fills what it gets, and so does the eye in a field of Fyne's
+		_, round := o.(*look.Ring) // a ring fills what it gets, and so does the eye in a field of Fyne's
 		round = round || fmt.Sprintf("%T", o) == "*widget.passwordRevealer"
 		if least := o.MinSize(); !round && len(s.squeezed) == before && (least.Width > o.Size().Width+1 || least.Height > o.Size().Height+1) {
 			s.squeezed = append(s.squeezed, fmt.Sprintf("%s/%T at %s needs %.0fx%.0f", path, o, bounds, least.Width, least.Height))
@@ -103,13 +105,13 @@ func (s *surveyed) walk(o fyne.CanvasObject, origin fyne.Position, room, seen bo
 		}
 		s.walk(o.Content, at, room, seen, path)
 	case fyne.Widget:
-		if p, ok := o.(*panel); ok && p.lifted {
+		if p, ok := o.(*look.Panel); ok && p.Lifted {
 			s.layer++
 			defer func() { s.layer-- }()
 		}
-		if t, ok := o.(*text); ok && !t.wrap {
-			if lines := t.lines(t.Size().Width); len(lines) == 1 && lines[0] != t.words {
-				s.short = append(s.short, lines[0])
+		if t, ok := o.(*look.Text); ok {
+			if lines := test.WidgetRenderer(t).Objects(); len(lines) == 1 && lines[0].(*canvas.Text).Text != t.Words() {
+				s.short = append(s.short, lines[0].(*canvas.Text).Text)
 			}
 		}
 		inside(test.WidgetRenderer(o).Objects(), room.meet(bounds), strings.TrimPrefix(fmt.Sprintf("%s/%T", path, o), "/"))
@@ -208,11 +210,8 @@ func colorOf(c color.Color) color.Color {
 
 // markup says in lines what is drawn where: words, and shapes with their colours
 // by name. What scrolls out of sight is there too.
-func markup(s surveyed, a Appearance) string {
-	p := dark
-	if a == Light {
-		p = light
-	}
+func markup(s surveyed, a look.Appearance) string {
+	p := look.Colors(a)
 	names := slices.Sorted(maps.Keys(p))
 	colour := func(c color.Color) string {
 		n := color.NRGBAModel.Convert(colorOf(c)).(color.NRGBA)
@@ -229,7 +228,7 @@ func markup(s surveyed, a Appearance) string {
 	for _, m := range s.marks {
 		if m.path != path {
 			path = m.path
-			fmt.Fprintf(&b, "%s\n", strings.ReplaceAll(path, "*window.", ""))
+			fmt.Fprintf(&b, "%s\n", strings.NewReplacer("*window.", "", "*look.", "").Replace(path))
 		}
 		switch o := m.object.(type) {
 		case *canvas.Text:
@@ -266,8 +265,8 @@ func encode(w io.Writer, c fyne.Canvas) error { return png.Encode(w, c.Capture()
 // TestLayout goes over every state in every size of window and of text, and
 // finds no words that are clipped, overlap, are lost or can hardly be read.
 func TestLayout(t *testing.T) {
-	for _, l := range []look{
-		{Dark, usual, 1, ""}, {Light, small, 1, ""}, {Light, usual, 1, "de"}, {Dark, small, 1, "de"}, {Dark, usual, 1, "fr"}, {Light, fyne.NewSize(sidesFrom, 600), 1, "fr"}, {Light, fyne.NewSize(sidesFrom, 600), 1, "de"}, {Light, fyne.NewSize(sidesFrom, 600), 1, ""}, {Dark, large, 1.5, "de"}, {Dark, largest, 2, ""},
+	for _, l := range []viewing{
+		{look.Dark, usual, 1, ""}, {look.Light, small, 1, ""}, {look.Light, usual, 1, "de"}, {look.Dark, small, 1, "de"}, {look.Dark, usual, 1, "fr"}, {look.Light, fyne.NewSize(sidesFrom, 600), 1, "fr"}, {look.Light, fyne.NewSize(sidesFrom, 600), 1, "de"}, {look.Light, fyne.NewSize(sidesFrom, 600), 1, ""}, {look.Dark, large, 1.5, "de"}, {look.Dark, largest, 2, ""},
 	} {
 		t.Run(fmt.Sprintf("%.0fx%.0f text %g %s", l.size.Width, l.size.Height, l.text, l.language), func(t *testing.T) {
 			dress(t, l)
@@ -277,10 +276,7 @@ func TestLayout(t *testing.T) {
 					if len(drawn.marks) < 10 {
 						t.Fatalf("only %d things are drawn", len(drawn.marks))
 					}
-					p := dark
-					if l.appearance == Light {
-						p = light
-					}
+					p := look.Colors(l.appearance)
 					for _, f := range append(drawn.faults(), drawn.faint(p)...) {
 						t.Error(f)
 					}
@@ -297,7 +293,7 @@ func TestLayout(t *testing.T) {
 
 // TestLayoutFindsFaults plants each kind of fault.
 func TestLayoutFindsFaults(t *testing.T) {
-	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
+	test.NewTempApp(t).Settings().SetTheme(look.NewTheme(look.Dark))
 	label := func(words string, x, y, width float32) fyne.CanvasObject {
 		l := canvas.NewText(words, color.White)
 		l.Resize(fyne.NewSize(width, l.MinSize().Height))
@@ -316,7 +312,7 @@ func TestLayoutFindsFaults(t *testing.T) {
 		{"nothing", "", []fyne.CanvasObject{label("one", 0, 0, 100), label("two", 0, 30, 100)}},
 		{"no room", "wider than the 20 it has", []fyne.CanvasObject{label("more than twenty pixels", 0, 0, 20)}},
 		{"off the canvas", "not all on the canvas", []fyne.CanvasObject{label("far away", 380, 0, 100)}},
-		{"out of its panel", "sticks out", []fyne.CanvasObject{at(newPanel(colorCard, "", 0, container.NewWithoutLayout(label("below the panel", 0, 20, 150))), 0, 0, 200, 30)}},
+		{"out of its panel", "sticks out", []fyne.CanvasObject{at(look.NewPanel(look.Card, "", 0, container.NewWithoutLayout(label("below the panel", 0, 20, 150))), 0, 0, 200, 30)}},
 		{"over each other", "the words", []fyne.CanvasObject{label("one", 0, 0, 100), label("two", 10, 8, 100)}},
 		{"struck out", "goes through it", []fyne.CanvasObject{at(canvas.NewRectangle(color.White), 10, 0, 2, 40), label("one", 0, 10, 100)}},
 		{"covered", "a rectangle", []fyne.CanvasObject{label("one", 0, 0, 100), at(canvas.NewRectangle(color.White), 10, 5, 50, 50)}},
@@ -335,11 +331,11 @@ func TestLayoutFindsFaults(t *testing.T) {
 		})
 	}
 	pale := label("pale", 0, 0, 100)
-	pale.(*canvas.Text).Color = rgb(0x555555)
-	if got := survey(test.NewTempWindow(t, container.NewWithoutLayout(pale)).Canvas()).faint(dark); len(got) != 1 {
+	pale.(*canvas.Text).Color = color.NRGBA{0x55, 0x55, 0x55, 0xff}
+	if got := survey(test.NewTempWindow(t, container.NewWithoutLayout(pale)).Canvas()).faint(look.Colors(look.Dark)); len(got) != 1 {
 		t.Errorf("pale words: %q, want one fault", got)
 	}
-	line := newLine("words that are many more than there is room for", theme.SizeNameText, colorInk)
+	line := look.NewLine("words that are many more than there is room for", look.SizeText, look.Ink)
 	w := test.NewTempWindow(t, container.NewWithoutLayout(at(line, 0, 0, 60, 20)))
 	if got := survey(w.Canvas()).short; len(got) != 1 {
 		t.Errorf("shortened words: %q, want one line", got)
@@ -347,7 +343,7 @@ func TestLayoutFindsFaults(t *testing.T) {
 }
 
 // ground is the colour behind the middle of mark i.
-func (s surveyed) ground(i int, p palette) color.NRGBA {
+func (s surveyed) ground(i int, p look.Palette) color.NRGBA {
 	ground, m := p[theme.ColorNameBackground], s.marks[i]
 	x, y := (m.at.left+m.at.right)/2, (m.at.top+m.at.bottom)/2
 	for _, under := range s.marks[:i] {
@@ -362,7 +358,7 @@ func (s surveyed) ground(i int, p palette) color.NRGBA {
 
 // faint lists the words whose contrast is below AA of WCAG 2.2: 4.5, or 3 where
 // they are large. It does not ask it of what cannot be used now.
-func (s surveyed) faint(p palette) (faults []string) {
+func (s surveyed) faint(p look.Palette) (faults []string) {
 	for i, m := range s.marks {
 		words, ok := m.object.(*canvas.Text)
 		if !ok || color.NRGBAModel.Convert(words.Color) == color.Color(p[theme.ColorNameDisabled]) {
@@ -383,14 +379,14 @@ func (s surveyed) faint(p palette) (faults []string) {
 // TestNoCommands goes over every state and finds command lines: a window names its
 // buttons. Only the line to copy for a tool is one.
 func TestNoCommands(t *testing.T) {
-	l := look{Dark, usual, 1, ""}
+	l := viewing{look.Dark, usual, 1, ""}
 	dress(t, l)
 	command := regexp.MustCompile("`curfew|^curfew |: curfew [a-z]")
 	for _, s := range states() {
 		t.Run(s.name, func(t *testing.T) {
 			v := s.set(t, l)
 			for _, words := range texts(v) {
-				if command.MatchString(words) && words != v.account.exec.words {
+				if command.MatchString(words) && words != v.account.exec.Words() {
 					t.Errorf("%q", words)
 				}
 			}
@@ -410,13 +406,13 @@ var facts = map[string]*regexp.Regexp{
 // than one thing: in its row, on its page, in its menu and by its segments.
 func contradictions(s *screen) (faults []string) {
 	a := s.account
-	said := []string{a.hero.number.words + " " + a.hero.what.words, a.hero.other.words + " " + a.hero.otherWhat.words, a.hero.until.words, a.hero.runway.track.flag}
-	if lead := a.hero.segments; lead.left > 0 && strings.Contains(a.hero.what.words, "refresh") {
-		said = append(said, fmt.Sprintf("%d left", lead.left))
+	said := []string{a.hero.number.Words() + " " + a.hero.what.Words(), a.hero.other.Words() + " " + a.hero.otherWhat.Words(), a.hero.until.Words(), a.hero.runway.Track().AtUntil}
+	if lead := a.hero.segments; lead.Left() > 0 && strings.Contains(a.hero.what.Words(), "refresh") {
+		said = append(said, fmt.Sprintf("%d left", lead.Left()))
 	}
 	for _, r := range s.side.list.rows {
 		if r.selected {
-			said = append(said, r.line.words)
+			said = append(said, r.line.Words())
 		}
 	}
 	for _, d := range a.deeds() {
@@ -428,7 +424,7 @@ func contradictions(s *screen) (faults []string) {
 			break // those before had more
 		}
 	}
-	if token, ok := strings.CutPrefix(a.access.words, "valid for "); ok && strings.Contains(a.hero.what.words, "last token") {
+	if token, ok := strings.CutPrefix(a.access.Words(), "valid for "); ok && strings.Contains(a.hero.what.Words(), "last token") {
 		said = append(said, token+" left of the last token")
 	}
 	for fact, how := range facts {
@@ -448,7 +444,7 @@ func contradictions(s *screen) (faults []string) {
 // TestContradictions goes over every state, and finds no fact of which two
 // places say different things.
 func TestContradictions(t *testing.T) {
-	l := look{Dark, usual, 1, ""}
+	l := viewing{look.Dark, usual, 1, ""}
 	dress(t, l)
 	looked := 0
 	for _, s := range states() {
@@ -467,7 +463,7 @@ func TestContradictions(t *testing.T) {
 		t.Errorf("only %d states have a live session", looked)
 	}
 	v := still(t, l, spotify())
-	v.side.list.rows[0].line.say("13 left, until 9 Dec")
+	v.side.list.rows[0].line.Say("13 left, until 9 Dec")
 	if got := contradictions(v); len(got) != 2 {
 		t.Errorf("of a row with another number and another day is found %q", got)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/oauth"
+	"curfew/ui/window/look"
 )
 
 // stage is a View that runs against a fake agent in virtual time. The test
@@ -43,7 +44,7 @@ type stage struct {
 // live runs a test on a stage with the agent's accounts already shown.
 func live(t *testing.T, agent *fakeAgent, script func(s *stage)) {
 	t.Helper()
-	test.NewTempApp(t).Settings().SetTheme(NewTheme(Dark))
+	test.NewTempApp(t).Settings().SetTheme(look.NewTheme(look.Dark))
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{t: t, agent: agent}
 		start := time.Now()
@@ -129,8 +130,8 @@ func (s *stage) screen() string {
 			return
 		}
 		switch o := o.(type) {
-		case *text:
-			words = append(words, o.words)
+		case *look.Text:
+			words = append(words, o.Words())
 		case *button:
 			words = append(words, "["+o.AccessibilityLabel()+"]")
 		case *fyne.Container:
@@ -1508,11 +1509,11 @@ func TestMotion(t *testing.T) {
 	live(t, newFakeAgent(fresh()), func(s *stage) {
 		mark := s.account.signIn.steps[0].mark
 		s.tap(s.account.call.browser)
-		if mark.turning == nil || !s.Moving() {
+		if !mark.Turning() || !s.Moving() {
 			t.Error("nothing moves while a sign-in goes on")
 		}
 		s.Move(false)
-		if mark.turning != nil || mark.turned != 0 || s.Moving() {
+		if mark.Turning() || s.Moving() {
 			t.Error("the ring turns, though the desktop asks for no motion")
 		}
 		s.Move(true)
@@ -1523,7 +1524,7 @@ func TestMotion(t *testing.T) {
 		s.turn(PageAccount)
 		s.agent.phase("Notes", auth.PhaseDone, "", "")
 		s.settle()
-		if mark.turning != nil || s.Moving() {
+		if mark.Turning() || s.Moving() {
 			t.Error("the ring turns after the sign-in")
 		}
 	})

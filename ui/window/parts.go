@@ -2,7 +2,6 @@ package window
 
 import (
 	"image/color"
-	"math"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -12,75 +11,9 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"curfew/ui/window/look"
 )
-
-// A panel is a themed rectangle behind content.
-type panel struct {
-	widget.BaseWidget
-	content    fyne.CanvasObject
-	fill, line fyne.ThemeColorName // "": none
-	stripe     fyne.ThemeColorName // a bar down the leading edge; "": none
-	radius     float32
-	lifted     bool // it is above other things
-}
-
-func newPanel(fill, line fyne.ThemeColorName, radius float32, content fyne.CanvasObject) *panel {
-	p := &panel{content: content, fill: fill, line: line, radius: radius}
-	p.ExtendBaseWidget(p)
-	return p
-}
-
-// newRule returns a line as wide or as high as it is made.
-func newRule() *panel { return newPanel(colorLine, "", 0, container.NewWithoutLayout()) }
-
-// newCard returns a panel with the padding and look of everything that is read.
-func newCard(content fyne.CanvasObject) *panel {
-	return newPanel(colorCard, colorLine, radiusLarge, container.New(paddings(gapUsual, gapUsual, gapUsual, gapUsual), content))
-}
-
-func (p *panel) CreateRenderer() fyne.WidgetRenderer {
-	r := &panelRenderer{panel: p, back: &canvas.Rectangle{}, stripe: &canvas.Rectangle{}}
-	r.Refresh()
-	return r
-}
-
-type panelRenderer struct {
-	panel        *panel
-	back, stripe *canvas.Rectangle
-}
-
-func (r *panelRenderer) Destroy()           {}
-func (r *panelRenderer) MinSize() fyne.Size { return r.panel.content.MinSize() }
-
-func (r *panelRenderer) Objects() []fyne.CanvasObject {
-	return []fyne.CanvasObject{r.back, r.stripe, r.panel.content}
-}
-
-func (r *panelRenderer) Layout(size fyne.Size) {
-	r.back.Resize(size)
-	r.stripe.Resize(fyne.NewSize(4, max(0, size.Height-16)))
-	r.stripe.Move(fyne.NewPos(8, 8))
-	r.panel.content.Resize(size)
-}
-
-func (r *panelRenderer) Refresh() {
-	th, variant := r.panel.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
-	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth = color.Transparent, color.Transparent, 0
-	if r.panel.fill != "" {
-		r.back.FillColor = th.Color(r.panel.fill, variant)
-	}
-	if r.panel.line != "" {
-		r.back.StrokeColor, r.back.StrokeWidth = th.Color(r.panel.line, variant), 1
-	}
-	r.back.CornerRadius = r.panel.radius
-	r.stripe.Hidden = r.panel.stripe == ""
-	if !r.stripe.Hidden {
-		r.stripe.FillColor, r.stripe.CornerRadius = th.Color(r.panel.stripe, variant), 2
-	}
-	r.Layout(r.panel.Size())
-	r.panel.content.Refresh()
-	canvas.Refresh(r.panel)
-}
 
 // A button is Fyne's with an outline, a visible focus, and Enter.
 type button struct {
@@ -88,7 +21,7 @@ type button struct {
 	view             *View
 	focused, hovered bool
 	face             fyne.CanvasObject         // what is shown in the place of Fyne's words
-	label            *text                     // in the face: its words
+	label            *look.Text                // in the face: its words
 	keys             func(*fyne.KeyEvent) bool // takes keys before the window does; may be nil
 	name             string                    // what it is called where its words are a sign
 }
@@ -175,8 +108,8 @@ const linkAir = 9
 // would make Fyne measure every word of the window again, each time anything is
 // laid out.
 func link(b *button) *button {
-	b.label = newText(b.Text, theme.SizeNameCaptionText, theme.ColorNameHyperlink).strong()
-	b.face = container.New(paddings(3, linkAir, 3, linkAir), b.label)
+	b.label = look.NewText(b.Text, look.SizeCaption, theme.ColorNameHyperlink).Strong()
+	b.face = container.New(look.Pad(3, linkAir, 3, linkAir), b.label)
 	return b.quiet()
 }
 
@@ -191,7 +124,7 @@ func (b *button) CreateRenderer() fyne.WidgetRenderer {
 		case b.focused:
 			return focusColor(b.Importance), 2
 		case b.Importance == widget.MediumImportance, b.Disabled() && b.Importance != widget.LowImportance:
-			return colorRim, 1
+			return look.Rim, 1
 		}
 		return "", 0
 	})}
@@ -228,18 +161,18 @@ func (r *faceRenderer) Refresh() {
 	r.back.CornerRadius = th.Size(theme.SizeNameButtonRadius)
 	ink := theme.ColorNameHyperlink
 	if b.Importance != widget.LowImportance {
-		ink, r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth = colorInk, th.Color(colorCard, variant), th.Color(colorRim, variant), 1
+		ink, r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth = look.Ink, th.Color(look.Card, variant), th.Color(look.Rim, variant), 1
 	}
 	switch {
 	case b.Disabled():
 		ink = theme.ColorNameDisabled
 	case b.hovered:
-		r.back.FillColor = th.Color(colorTrack, variant)
+		r.back.FillColor = th.Color(look.Spent, variant)
 	}
 	if b.focused {
 		r.back.StrokeColor, r.back.StrokeWidth = th.Color(focusColor(b.Importance), variant), 2
 	}
-	b.label.set(b.Text, ink)
+	b.label.Set(b.Text, ink)
 	r.Layout(b.Size())
 	canvas.Refresh(b)
 }
@@ -286,7 +219,7 @@ func (r *outlined) paint() {
 	name, width := r.look()
 	r.line.StrokeColor, r.line.StrokeWidth = color.Transparent, width
 	if name != "" {
-		r.line.StrokeColor = theme.Current().Color(name, fyne.CurrentApp().Settings().ThemeVariant())
+		r.line.StrokeColor = look.ColorOf(name)
 	}
 	r.line.Resize(r.widget.Size())
 	r.line.CornerRadius = theme.Current().Size(theme.SizeNameButtonRadius)
@@ -296,7 +229,7 @@ func (r *outlined) paint() {
 // focusColor is one that can be told from the button it surrounds.
 func focusColor(i widget.Importance) fyne.ThemeColorName {
 	if i == widget.HighImportance || i == widget.DangerImportance {
-		return colorInk
+		return look.Ink
 	}
 	return theme.ColorNamePrimary
 }
@@ -525,7 +458,7 @@ func (c *choice) CreateRenderer() fyne.WidgetRenderer {
 		if c.focused {
 			return theme.ColorNamePrimary, 2
 		}
-		return colorEdge, 1
+		return look.Edge, 1
 	})
 }
 
@@ -571,226 +504,14 @@ func (c *check) TypedKey(e *fyne.KeyEvent) {
 	}
 }
 
-// column stacks objects with gap between them.
-func column(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
-	return container.New(layout.NewCustomPaddedVBoxLayout(gap), objects...)
-}
-
-// row puts objects next to each other with gap between them, each in the
-// middle of the row's height. Elastic texts and spacers share what is left.
-func row(gap float32, objects ...fyne.CanvasObject) *fyne.Container {
-	return rowOf(gap, nil, objects...)
-}
-
-// rowOf is a row in which only grow takes what is left.
-func rowOf(gap float32, grow fyne.CanvasObject, objects ...fyne.CanvasObject) *fyne.Container {
-	c := container.New(&rowLayout{gap: gap, grow: grow}, objects...)
-	for _, o := range objects {
-		if t, ok := o.(*text); ok && t.clip > 0 {
-			t.row = c
-		}
-	}
-	return c
-}
-
 // buttons puts buttons next to each other, and those for which there is no
 // room below.
 func buttons(objects ...*button) *fyne.Container {
-	c := container.New(&wrapLayout{gap: gapSmall})
+	c := look.Wrap()
 	for _, b := range objects {
 		c.Add(b)
 	}
 	return c
-}
-
-// grid puts objects next to each other in columns of one width, at least this.
-func grid(least float32) *fyne.Container {
-	return container.New(&wrapLayout{gap: gapSmall, column: least, most: math.MaxInt})
-}
-
-// shares is a grid of one row, where there is room for it.
-func shares(least float32, objects ...fyne.CanvasObject) *fyne.Container {
-	return container.New(&wrapLayout{gap: 14, column: least, most: len(objects)}, objects...)
-}
-
-type wrapLayout struct {
-	gap    float32
-	column float32 // the least width of a column; 0: each object has the width it needs
-	most   int     // columns
-	height float32 // at the last layout
-}
-
-func (l *wrapLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	size := fyne.NewSize(0, l.height)
-	for _, o := range visible(objects) {
-		size = size.Max(o.MinSize())
-	}
-	return size
-}
-
-func (l *wrapLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	var at fyne.Position
-	var tall float32 // the line so far
-	for _, o := range visible(objects) {
-		m := o.MinSize()
-		if l.column > 0 {
-			n := min(l.most, max(1, int((size.Width+l.gap)/(l.column+l.gap))))
-			m.Width = (size.Width+l.gap)/float32(n) - l.gap
-			o.Resize(fyne.NewSize(m.Width, o.Size().Height))
-			m.Height = o.MinSize().Height // which its width decides
-		}
-		if at.X > 0 && at.X+m.Width > size.Width+.5 {
-			at = fyne.NewPos(0, at.Y+tall+l.gap)
-			tall = 0
-		}
-		o.Resize(m)
-		o.Move(at)
-		at.X += m.Width + l.gap
-		tall = max(tall, m.Height)
-	}
-	l.height = at.Y + tall
-}
-
-// align says where the objects of a row stand.
-type align int
-
-const (
-	centre   align = iota // each in the middle of the row's height
-	top                   // hanging from its top
-	baseline              // words of any size on one line
-)
-
-// at is how far below the top of a row an object of height stands.
-func (a align) at(row, height float32) float32 {
-	switch a {
-	case top:
-		return 0
-	case baseline:
-		return (row - height) * .785 // so much of a line of the font is above it
-	}
-	return (row - height) / 2
-}
-
-// aligned returns a row made by row or rowOf, with its objects aligned.
-func aligned(how align, row *fyne.Container) *fyne.Container {
-	row.Layout.(*rowLayout).align = how
-	return row
-}
-
-type rowLayout struct {
-	gap   float32
-	grow  fyne.CanvasObject // takes what is left; nil: nothing does
-	align align
-}
-
-func visible(objects []fyne.CanvasObject) []fyne.CanvasObject {
-	var shown []fyne.CanvasObject
-	for _, o := range objects {
-		if o.Visible() {
-			shown = append(shown, o)
-		}
-	}
-	return shown
-}
-
-func (l *rowLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	var size fyne.Size
-	for i, o := range visible(objects) {
-		m := o.MinSize()
-		if i > 0 {
-			size.Width += l.gap
-		}
-		size.Width += m.Width
-		size.Height = max(size.Height, m.Height)
-	}
-	return size
-}
-
-func (l *rowLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	shown := visible(objects)
-	left := size.Width - l.MinSize(objects).Width
-	// Lines that were shortened get their words back first, in order.
-	widths := make([]float32, len(shown))
-	for i, o := range shown {
-		widths[i] = o.MinSize().Width
-		if t, ok := o.(*text); ok && t.clip > 0 && o != l.grow {
-			more := max(0, min(left, t.natural()+.5-widths[i]))
-			widths[i] += more
-			left -= more
-		}
-	}
-	x := float32(0)
-	for i, o := range shown {
-		if o == l.grow {
-			widths[i] += max(0, left)
-		}
-		height := o.MinSize().Height
-		o.Resize(fyne.NewSize(widths[i], height))
-		o.Move(fyne.NewPos(x, l.align.at(size.Height, height)))
-		x += widths[i] + l.gap
-	}
-}
-
-// newAside puts asides at the trailing end of a row that lead fills, or below it
-// where lead would be squeezed.
-func newAside(gap float32, lead fyne.CanvasObject, asides ...fyne.CanvasObject) *fyne.Container {
-	return container.New(&asideLayout{gap: gap, align: baseline}, append([]fyne.CanvasObject{lead}, asides...)...)
-}
-
-type asideLayout struct {
-	gap   float32
-	least func() float32 // that lead wants; nil: what it needs
-	align align
-	below bool // at the last layout
-}
-
-func (l *asideLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	lead := objects[0].MinSize()
-	size, others := lead, float32(0)
-	for _, o := range visible(objects[1:]) {
-		m := o.MinSize()
-		if l.below {
-			size.Height = max(size.Height, lead.Height+l.gap/2+m.Height)
-		} else {
-			size.Height = max(size.Height, m.Height)
-		}
-		others += l.gap + m.Width
-	}
-	size.Width = max(size.Width, others-l.gap) // each has room on its own line
-	return size
-}
-
-func (l *asideLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	lead, shown := objects[0], visible(objects[1:])
-	room, least := size.Width, lead.MinSize().Width
-	if l.least != nil {
-		least = l.least()
-	}
-	for _, o := range shown {
-		room -= l.gap + o.MinSize().Width
-	}
-	l.below = len(shown) > 0 && room < least
-	at := fyne.NewPos(room+l.gap, 0)
-	if l.below {
-		room, at = size.Width, fyne.Position{}
-	}
-	lead.Resize(fyne.NewSize(room, lead.Size().Height))
-	tall := lead.MinSize().Height // which its width decides
-	lead.Resize(fyne.NewSize(room, tall))
-	lead.Move(fyne.NewPos(0, l.align.at(size.Height, tall)))
-	if l.below {
-		lead.Move(fyne.Position{})
-	}
-	for _, o := range shown {
-		m := o.MinSize()
-		at.Y = l.align.at(size.Height, m.Height)
-		if l.below {
-			at.Y = tall + l.gap/2
-		}
-		o.Resize(m)
-		o.Move(at)
-		at.X += m.Width + l.gap
-	}
 }
 
 // margin is the room between the right side and the window's edge, in which
@@ -815,17 +536,16 @@ func (v *View) newForm(head, content, foot fyne.CanvasObject) *fyne.Container {
 func (v *View) newBody(head, content fyne.CanvasObject) (top *fyne.Container, scroll *container.Scroll) {
 	// The painter of the test driver shifts an outline that begins exactly
 	// at the edge of a scroll's clip, and that of the screen cuts it: 2 keeps clear.
-	scroll = container.NewVScroll(container.New(paddings(2, 0, gapUsual, 0), container.New(columnLayout{}, content)))
+	scroll = container.NewVScroll(container.New(look.Pad(2, 0, look.Gap, 0), container.New(columnLayout{}, content)))
 	v.heads = append(v.heads, head)
 	v.bodies = append(v.bodies, body{content, scroll})
-	return container.New(columnLayout{}, container.New(paddings(0, 0, gapBorder, 0), head)), scroll
+	return container.New(columnLayout{}, container.New(look.Pad(0, 0, gapBorder, 0), head)), scroll
 }
 
-// gapBorder and the room that Fyne's border leaves are gapUsual.
-const gapBorder = gapUsual - 4
+// gapBorder and the room that Fyne's border leaves are look.Gap.
+const gapBorder = look.Gap - 4
 
 // newFoot puts buttons at the trailing end of the foot of a form, after words.
 func newFoot(words fyne.CanvasObject, buttons ...fyne.CanvasObject) *fyne.Container {
-	all := container.New(&asideLayout{gap: gapSmall, least: func() float32 { return em(190) }}, append([]fyne.CanvasObject{words}, buttons...)...)
-	return container.New(columnLayout{}, container.New(paddings(gapBorder, 0, gapUsual, 0), all))
+	return container.New(columnLayout{}, container.New(look.Pad(gapBorder, 0, look.Gap, 0), look.Prompt(words, buttons...)))
 }

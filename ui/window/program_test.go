@@ -16,12 +16,14 @@ import (
 	"testing"
 	"time"
 
-	"curfew/auth/agent/client"
-	"curfew/auth/config"
+	"fyne.io/fyne/v2"
 
 	"curfew/auth"
 	"curfew/auth/agent"
+	"curfew/auth/agent/client"
 	"curfew/auth/agent/resident"
+	"curfew/auth/config"
+	"curfew/ui/window/look"
 )
 
 // This file runs cmd/curfew-window itself, on an X server of its own, against
@@ -231,9 +233,10 @@ func (d *desk) picture(id string) image.Image {
 	return picture
 }
 
-// share returns how much of the picture has about the colour called for.
-func share(picture image.Image, hex uint32) float64 {
-	want, n := rgb(hex), 0
+// share returns how much of the picture has about the colour called name, in the
+// dark.
+func share(picture image.Image, name fyne.ThemeColorName) float64 {
+	want, n := look.Colors(look.Dark)[name], 0
 	b := picture.Bounds()
 	near := func(x uint32, y uint8) bool { return max(x>>8, uint32(y))-min(x>>8, uint32(y)) <= 8 }
 	for y := b.Min.Y; y < b.Max.Y; y++ {
@@ -345,11 +348,11 @@ func TestProgram(t *testing.T) {
 		c, id := d.open("--settings")
 		var picture image.Image
 		for range 100 {
-			if picture = d.picture(id); share(picture, 0x1c2027) > .2 {
+			if picture = d.picture(id); share(picture, look.Card) > .2 {
 				break
 			}
 		}
-		if got := share(picture, 0x4cc38a); got > .002 {
+		if got := share(picture, look.OK); got > .002 {
 			t.Errorf("%.4f of the picture is green, as an account is", got)
 		}
 		d.closes(c, id, "ctrl+q")
@@ -359,13 +362,13 @@ func TestProgram(t *testing.T) {
 		// The segments are drawn some frames after the window is there.
 		var picture image.Image
 		for range 100 {
-			if picture = d.picture(id); share(picture, 0x4cc38a) > .002 && share(picture, 0x6ea8fe) > .002 {
+			if picture = d.picture(id); share(picture, look.OK) > .002 && share(picture, look.Time) > .002 {
 				break
 			}
 		}
-		for hex, least := range map[uint32]float64{0x4cc38a: .002, 0x6ea8fe: .002, 0x1c2027: .2, 0x101317: .15} {
-			if got := share(picture, hex); got < least {
-				t.Errorf("%.4f of the picture is #%06x, want %.4f", got, hex, least)
+		for name, least := range map[fyne.ThemeColorName]float64{look.OK: .002, look.Time: .002, look.Card: .2, look.Side: .15} {
+			if got := share(picture, name); got < least {
+				t.Errorf("%.4f of the picture is of the colour %s, want %.4f", got, name, least)
 			}
 		}
 		d.closes(c, id, "ctrl+q")

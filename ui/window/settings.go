@@ -9,10 +9,10 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/theme"
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // settingsPage is everything that can be chosen, a card for each subject. A
@@ -41,15 +41,15 @@ func newSettingsPage(v *View) *settingsPage {
 	p.limits = newLimitSettings(v, p)
 	p.notices = newNoticeSettings(v, p)
 	p.desktop = newDesktopSettings(v)
-	about := column(3)
+	about := look.Column(3)
 	if v.About != nil {
 		for _, line := range v.About() {
-			about.Add(newPara(line, theme.SizeNameCaptionText, colorDim))
+			about.Add(look.NewPara(line, look.SizeCaption, look.Dim))
 		}
 	}
-	body := column(14, p.result.root, p.pause.root, p.limits.root, p.notices.root, p.desktop.root, about)
-	title := newLine(tr("Settings"), theme.SizeNameHeadingText, colorInk).strong()
-	p.root = v.newPage(rowOf(12, title, title, p.back), body)
+	body := look.Column(14, p.result.root, p.pause.root, p.limits.root, p.notices.root, p.desktop.root, about)
+	title := look.NewLine(tr("Settings"), look.SizeHeading, look.Ink).Strong()
+	p.root = v.newPage(look.RowOf(12, title, title, p.back), body)
 	p.scroll = v.bodies[len(v.bodies)-1].scroll
 	return p
 }
@@ -130,24 +130,26 @@ func (p *settingsPage) render() {
 // says what came of it, or why not, until the next change.
 type section struct {
 	view       *View
-	root       *panel
+	root       *look.Panel
 	body       *fyne.Container
 	busy       bool
 	note       *note
-	said, hint *text
+	said, hint *look.Text
 	outcome    *fyne.Container
 }
 
 func newSection(v *View, head fyne.CanvasObject, content ...fyne.CanvasObject) *section {
-	s := &section{view: v, said: newPara("", sizeSmall, colorOK), hint: newPara("", sizeSmall, colorDim)}
-	s.outcome = column(1, s.said, s.hint)
+	s := &section{view: v, said: look.NewPara("", look.SizeText, look.OK), hint: look.NewPara("", look.SizeText, look.Dim)}
+	s.outcome = look.Column(1, s.said, s.hint)
 	s.outcome.Hide()
-	s.body = column(8, append(append([]fyne.CanvasObject{head}, content...), s.outcome)...)
-	s.root = newCard(s.body)
+	s.body = look.Column(8, append(append([]fyne.CanvasObject{head}, content...), s.outcome)...)
+	s.root = look.NewCard(s.body)
 	return s
 }
 
-func newHeading(words string) *text { return newLine(words, theme.SizeNameText, colorInk).strong() }
+func newHeading(words string) *look.Text {
+	return look.NewLine(words, look.SizeText, look.Ink).Strong()
+}
 
 // usable reports whether something can be changed now.
 func (s *section) usable() bool { return s.view.usable() && !s.busy }
@@ -193,14 +195,14 @@ func (s *section) attempt(may bool, work func(ctx context.Context) (learned func
 	v.render()
 }
 
-func saved(words string) *note { return &note{tone: colorOK, words: words} }
+func saved(words string) *note { return &note{tone: look.OK, words: words} }
 
 func (s *section) render() {
 	s.view.show(s.outcome, s.note != nil)
 	s.view.show(s.hint, s.note != nil && s.note.hint != "")
 	if s.note != nil {
-		s.said.set(s.note.words, s.note.tone)
-		s.hint.say(s.note.hint)
+		s.said.Set(s.note.words, s.note.tone)
+		s.hint.Say(s.note.hint)
 	}
 }
 
@@ -221,7 +223,7 @@ func newPauseSettings(v *View) *pauseSettings {
 		})
 	})
 	p.section = newSection(v, newHeading(tr("Background refresh")), p.background,
-		newPara(tr("Off: access tokens are renewed only when a program asks for one. For every account, until you turn it on again."), theme.SizeNameCaptionText, colorDim))
+		look.NewPara(tr("Off: access tokens are renewed only when a program asks for one. For every account, until you turn it on again."), look.SizeCaption, look.Dim))
 	return p
 }
 
@@ -242,8 +244,8 @@ type limitSettings struct {
 	*section
 	page                 *settingsPage
 	age, refreshes, idle *field
-	meaning              *text
-	over, spent          *text // whose session the limits would end, at once and with its access token
+	meaning              *look.Text
+	over, spent          *look.Text // whose session the limits would end, at once and with its access token
 	save, builtIn        *button
 }
 
@@ -261,8 +263,8 @@ func newLimitSettings(v *View, page *settingsPage) *limitSettings {
 	l.age = field(tr("Days"), tr("At most %d.", int(auth.BuiltIn.MaxAge/day)), strconv.Itoa(int(auth.BuiltIn.MaxAge/day)))
 	l.refreshes = field(tr("Refreshes"), tr("At most %d.", auth.BuiltIn.MaxRefreshes), strconv.Itoa(auth.BuiltIn.MaxRefreshes))
 	l.idle = field(tr("Days unused"), tr("Empty: this ends no session."), tr("no limit"))
-	l.meaning = newPara("", sizeSmall, colorInk)
-	l.over, l.spent = newPara("", sizeSmall, colorWarn), newPara("", sizeSmall, colorWarn)
+	l.meaning = look.NewPara("", look.SizeText, look.Ink)
+	l.over, l.spent = look.NewPara("", look.SizeText, look.Warn), look.NewPara("", look.SizeText, look.Warn)
 	l.save = newButton(v, tr("Save"), l.submit)
 	l.builtIn = newButton(v, tr("As built in"), func() {
 		l.note = nil
@@ -271,8 +273,8 @@ func newLimitSettings(v *View, page *settingsPage) *limitSettings {
 		v.focus(l.save)
 	})
 	l.section = newSection(v, newHeading(tr("How long a session may live")),
-		newPara(tr("For every account. Limits can be made tighter than those built in, never looser."), theme.SizeNameCaptionText, colorDim),
-		shares(em(100), l.age.root, l.refreshes.root, l.idle.root), l.meaning, l.over, l.spent, buttons(l.save, l.builtIn))
+		look.NewPara(tr("For every account. Limits can be made tighter than those built in, never looser."), look.SizeCaption, look.Dim),
+		look.Shares(look.Em(100), l.age.root, l.refreshes.root, l.idle.root), l.meaning, l.over, l.spent, buttons(l.save, l.builtIn))
 	return l
 }
 
@@ -321,15 +323,15 @@ func (l *limitSettings) render() {
 	v.show(l.meaning, good)
 	var over, spent []string
 	if good {
-		l.meaning.say(status.Limits(limits))
+		l.meaning.Say(status.Limits(limits))
 		if changed {
 			over, spent = status.EndedBy(limits, v.snaps, v.now)
 		}
 	}
 	v.show(l.over, len(over) > 0)
 	v.show(l.spent, len(spent) > 0)
-	l.over.say(tr("By these limits the session ends at once for: %s", strings.Join(over, ", ")))
-	l.spent.say(tr("By these limits the session ends with its present access token for: %s", strings.Join(spent, ", ")))
+	l.over.Say(tr("By these limits the session ends at once for: %s", strings.Join(over, ", ")))
+	l.spent.Say(tr("By these limits the session ends with its present access token for: %s", strings.Join(spent, ", ")))
 	save := tr("Save")
 	if len(over)+len(spent) > 0 {
 		save = tr("Save and end these sessions")
@@ -347,18 +349,18 @@ type noticeSettings struct {
 	*section
 	page    *settingsPage
 	level   *choice
-	meaning *text
+	meaning *look.Text
 }
 
 var levels = []auth.WarningLevel{auth.WarnAll, auth.WarnFew, auth.WarnOff}
 
 func newNoticeSettings(v *View, page *settingsPage) *noticeSettings {
-	n := &noticeSettings{page: page, meaning: newPara("", theme.SizeNameCaptionText, colorDim)}
+	n := &noticeSettings{page: page, meaning: look.NewPara("", look.SizeCaption, look.Dim)}
 	n.level = choiceOf(v, []option[auth.WarningLevel]{{levels[0], tr("All")}, {levels[1], tr("Only the last")}, {levels[2], tr("None")}}, levels[0], func(l auth.WarningLevel) {
 		page.put(n.section, func(g *auth.General) { g.Warnings = l }, func() {})
 	})
 	title := newHeading(tr("Notifications that a session ends soon"))
-	n.level.name = title.words
+	n.level.name = title.Words()
 	n.section = newSection(v, title, n.level, n.meaning)
 	return n
 }
@@ -372,7 +374,7 @@ func (n *noticeSettings) render() {
 		n.level.show(at)
 	}
 	meaning := map[auth.WarningLevel]string{auth.WarnAll: tr("At 5, 2 and 0 refreshes, and 3 days, 24 hours and 1 hour before the end."), auth.WarnFew: tr("When no refresh is left, and 1 hour before the end."), auth.WarnOff: tr("Nothing before the end.")}
-	n.meaning.say(strings.TrimSpace(meaning[now] + " " + tr("You are always notified when a session ends.")))
+	n.meaning.Say(strings.TrimSpace(meaning[now] + " " + tr("You are always notified when a session ends.")))
 	enable(n.level, n.usable() && now != "")
 	n.section.render()
 }
@@ -393,8 +395,8 @@ type option[T comparable] struct {
 	words string
 }
 
-func appearances() []option[Appearance] {
-	return []option[Appearance]{{System, tr("Like the desktop")}, {Dark, tr("Dark")}, {Light, tr("Light")}}
+func appearances() []option[look.Appearance] {
+	return []option[look.Appearance]{{look.System, tr("Like the desktop")}, {look.Dark, tr("Dark")}, {look.Light, tr("Light")}}
 }
 
 func languages() []option[string] {
@@ -423,7 +425,7 @@ func choiceOf[T comparable](v *View, options []option[T], now T, chosen func(T))
 func newDesktopSettings(v *View) *desktopSettings {
 	d := &desktopSettings{}
 	d.login = newCheck(v, tr("Show Curfew in the tray when I log in"), d.start)
-	d.appearance = choiceOf(v, appearances(), v.Appearance, func(a Appearance) {
+	d.appearance = choiceOf(v, appearances(), v.Appearance, func(a look.Appearance) {
 		v.Appearance = a
 		if v.OnAppear != nil {
 			v.OnAppear(a)
@@ -435,10 +437,10 @@ func newDesktopSettings(v *View) *desktopSettings {
 	})
 	under := func(words string, c *choice) fyne.CanvasObject {
 		c.name = words
-		return column(4, newLine(words, sizeSmall, colorInk).strong(), c)
+		return look.Column(4, look.NewLine(words, look.SizeText, look.Ink).Strong(), c)
 	}
 	d.section = newSection(v, newHeading(tr("On this desktop")), d.login,
-		shares(em(150), under(tr("Colours"), d.appearance), under(tr("Language"), d.language)))
+		look.Shares(look.Em(150), under(tr("Colours"), d.appearance), under(tr("Language"), d.language)))
 	return d
 }
 

@@ -18,6 +18,7 @@ import (
 	"curfew/auth"
 	"curfew/ui/shots"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 var (
@@ -29,7 +30,7 @@ var (
 // window alone can be in.
 type shot struct {
 	name, caption string
-	set           func(t testing.TB, l look) *screen
+	set           func(t testing.TB, l viewing) *screen
 	long          bool // its words are too many for any window, and some end in "…"
 }
 
@@ -37,10 +38,10 @@ type shot struct {
 func shotList() []shot {
 	var list []shot
 	for _, s := range shots.Situations(noon) {
-		list = append(list, shot{s.Name, s.Caption, func(t testing.TB, l look) *screen { return situation(t, l, s) }, strings.Contains(s.Name, "-word")})
+		list = append(list, shot{s.Name, s.Caption, func(t testing.TB, l viewing) *screen { return situation(t, l, s) }, strings.Contains(s.Name, "-word")})
 	}
 	add := func(name, caption string, set func(s *screen), snaps ...auth.Snapshot) {
-		list = append(list, shot{name: name, caption: caption, set: func(t testing.TB, l look) *screen {
+		list = append(list, shot{name: name, caption: caption, set: func(t testing.TB, l viewing) *screen {
 			v := still(t, l, snaps...)
 			set(v)
 			v.render()
@@ -48,7 +49,7 @@ func shotList() []shot {
 		}})
 	}
 
-	list = append(list, shot{name: "agent-asked", caption: "the agent is being started", set: func(t testing.TB, l look) *screen {
+	list = append(list, shot{name: "agent-asked", caption: "the agent is being started", set: func(t testing.TB, l viewing) *screen {
 		v := deaf(t, l)
 		v.starting = true
 		v.render()
@@ -189,7 +190,7 @@ func shotList() []shot {
 }
 
 // situation shows what the agent says in situation s.
-func situation(t testing.TB, l look, s shots.Situation) *screen {
+func situation(t testing.TB, l viewing, s shots.Situation) *screen {
 	v := deaf(t, l)
 	if s.Agent != shots.Starting && (s.Agent == shots.Up || len(s.Accounts) > 0) {
 		for _, snap := range s.Accounts {
@@ -225,20 +226,20 @@ func states() []shot {
 // views are the looks in which the states are in the album.
 var views = []struct {
 	group, words string
-	look
+	viewing
 	all bool // every state; else few
 }{
-	{"window, dark", "dark", look{Dark, usual, 1, ""}, true},
-	{"window, light", "light", look{Light, usual, 1, ""}, true},
-	{"window, German", "light, German", look{Light, usual, 1, "de"}, true},
-	{"window, French", "dark, French", look{Dark, usual, 1, "fr"}, true},
-	{"window, 600 px", "light, where the side begins", look{Light, fyne.NewSize(sidesFrom, 600), 1, ""}, false},
-	{"window, 1920 px", "dark, French, the whole screen", look{Dark, screenful, 1, "fr"}, false},
-	{"window, least size", "light, the least window", look{Light, small, 1, ""}, false},
-	{"window, least size, German", "dark, German, the least window", look{Dark, small, 1, "de"}, false},
-	{"window, large", "dark, a large window", look{Dark, wide, 1, ""}, false},
-	{"window, large text", "light, text at 150 %", look{Light, large, 1.5, ""}, false},
-	{"window, largest text", "dark, text at 200 %", look{Dark, largest, 2, ""}, false},
+	{"window, dark", "dark", viewing{look.Dark, usual, 1, ""}, true},
+	{"window, light", "light", viewing{look.Light, usual, 1, ""}, true},
+	{"window, German", "light, German", viewing{look.Light, usual, 1, "de"}, true},
+	{"window, French", "dark, French", viewing{look.Dark, usual, 1, "fr"}, true},
+	{"window, 600 px", "light, where the side begins", viewing{look.Light, fyne.NewSize(sidesFrom, 600), 1, ""}, false},
+	{"window, 1920 px", "dark, French, the whole screen", viewing{look.Dark, screenful, 1, "fr"}, false},
+	{"window, least size", "light, the least window", viewing{look.Light, small, 1, ""}, false},
+	{"window, least size, German", "dark, German, the least window", viewing{look.Dark, small, 1, "de"}, false},
+	{"window, large", "dark, a large window", viewing{look.Dark, wide, 1, ""}, false},
+	{"window, large text", "light, text at 150 %", viewing{look.Light, large, 1.5, ""}, false},
+	{"window, largest text", "dark, text at 200 %", viewing{look.Dark, largest, 2, ""}, false},
 }
 
 // TestShots puts every state into the album.
@@ -252,14 +253,14 @@ func TestShots(t *testing.T) {
 	}
 	for _, view := range views {
 		t.Run(view.group, func(t *testing.T) {
-			dress(t, view.look)
+			dress(t, view.viewing)
 			for _, s := range shotList() {
 				if !view.all && !few[s.name] {
 					continue
 				}
 				t.Run(s.name, func(t *testing.T) {
 					name := strings.ReplaceAll(strings.ReplaceAll(view.group, ",", ""), " ", "-") + "/" + s.name
-					err := a.Draw(shots.Picture{Name: name, Group: view.group, Caption: s.caption, Look: view.words}, s.set(t, view.look).window.Canvas().Capture())
+					err := a.Draw(shots.Picture{Name: name, Group: view.group, Caption: s.caption, Look: view.words}, s.set(t, view.viewing).window.Canvas().Capture())
 					if err != nil {
 						t.Error(err)
 					}
@@ -275,19 +276,19 @@ func TestShots(t *testing.T) {
 func TestMarkup(t *testing.T) {
 	for _, view := range []struct {
 		suffix string
-		look
+		viewing
 		all bool
 	}{
-		{"", look{Dark, usual, 1, ""}, true},
-		{"-german", look{Light, usual, 1, "de"}, false},
-		{"-least", look{Light, small, 1, ""}, false},
-		{"-text150", look{Light, large, 1.5, ""}, false},
+		{"", viewing{look.Dark, usual, 1, ""}, true},
+		{"-german", viewing{look.Light, usual, 1, "de"}, false},
+		{"-least", viewing{look.Light, small, 1, ""}, false},
+		{"-text150", viewing{look.Light, large, 1.5, ""}, false},
 	} {
-		dress(t, view.look)
+		dress(t, view.viewing)
 		for _, s := range states() {
 			if view.all || few[s.name] {
 				t.Run(s.name+view.suffix, func(t *testing.T) {
-					shots.Golden(t, *update, filepath.Join("testdata", s.name+view.suffix+".txt"), markup(survey(s.set(t, view.look).window.Canvas()), view.appearance))
+					shots.Golden(t, *update, filepath.Join("testdata", s.name+view.suffix+".txt"), markup(survey(s.set(t, view.viewing).window.Canvas()), view.appearance))
 				})
 			}
 		}
@@ -297,7 +298,7 @@ func TestMarkup(t *testing.T) {
 // TestPictures compares the pixels of a few states; markup, which a person
 // can read in a diff, has the rest.
 func TestPictures(t *testing.T) {
-	pixels := map[string]look{"active": {Dark, usual, 1, ""}, "accounts-5": {Light, usual, 1, ""}, "sign-in-again-exchange": {Dark, small, 1, ""}}
+	pixels := map[string]viewing{"active": {look.Dark, usual, 1, ""}, "accounts-5": {look.Light, usual, 1, ""}, "sign-in-again-exchange": {look.Dark, small, 1, ""}}
 	for _, s := range shotList() {
 		if l, ok := pixels[s.name]; ok {
 			t.Run(s.name, func(t *testing.T) {

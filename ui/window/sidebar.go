@@ -16,13 +16,14 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // sidebar is the left side: the accounts, and what belongs to none of them. In
 // a narrow window a bar above the page has the same.
 type sidebar struct {
 	view                *View
-	root                *panel
+	root                *look.Panel
 	find                *entry
 	list                *accountList
 	add, settings       *button
@@ -57,12 +58,12 @@ func newSidebar(v *View) *sidebar {
 			v.Select(v.snaps[at].Name)
 		}
 	}
-	s.bar = container.New(paddings(0, margin, gapUsual, 2), rowOf(gapSmall, s.which, s.which, s.shortAdd, s.shortGear))
-	title := newLine("Curfew", theme.SizeNameSubHeadingText, colorInk).strong()
-	head := container.New(paddings(0, gapSmall, 4, gapSmall), column(gapSmall, rowOf(0, title, title, s.settings), s.find))
-	foot := container.New(paddings(4, gapSmall, 0, 2), s.add)
+	s.bar = container.New(look.Pad(0, margin, look.Gap, 2), look.RowOf(look.GapSmall, s.which, s.which, s.shortAdd, s.shortGear))
+	title := look.NewLine("Curfew", look.SizeTitle, look.Ink).Strong()
+	head := container.New(look.Pad(0, look.GapSmall, 4, look.GapSmall), look.Column(look.GapSmall, look.RowOf(0, title, title, s.settings), s.find))
+	foot := container.New(look.Pad(4, look.GapSmall, 0, 2), s.add)
 	inside := container.New(layout.NewBorderLayout(head, foot, nil, nil), head, s.list.scroll, foot)
-	s.root = newPanel(colorSide, "", 0, container.New(paddings(gapSmall, 4, gapUsual, gapSmall), inside))
+	s.root = look.NewPanel(look.Side, "", 0, container.New(look.Pad(look.GapSmall, 4, look.Gap, look.GapSmall), inside))
 	return s
 }
 
@@ -94,24 +95,6 @@ func (s *sidebar) found(snap auth.Snapshot) bool {
 	return strings.Contains(strings.ToLower(snap.Name+"\n"+snap.Subject), words)
 }
 
-// fixedWidth is a layout of objects above each other, of one width.
-type fixedWidth float32
-
-func (w fixedWidth) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	var size fyne.Size
-	for _, o := range objects {
-		size = size.Max(o.MinSize())
-	}
-	return fyne.NewSize(float32(w), size.Height)
-}
-
-func (w fixedWidth) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	for _, o := range objects {
-		o.Resize(size)
-		o.Move(fyne.Position{})
-	}
-}
-
 // accountList is the list of accounts: one stop for Tab, in which the arrows
 // select.
 type accountList struct {
@@ -127,13 +110,13 @@ type accountList struct {
 }
 
 func newAccountList(v *View) *accountList {
-	l := &accountList{view: v, box: column(4)}
+	l := &accountList{view: v, box: look.Column(4)}
 	words := func(words string) fyne.CanvasObject {
-		return container.New(paddings(gapSmall, gapSmall, 0, gapSmall), caption(words))
+		return container.New(look.Pad(look.GapSmall, look.GapSmall, 0, look.GapSmall), look.NewCaption(words))
 	}
 	l.needs, l.fine, l.none = words(tr("Needs you")), words(tr("Fine")), words(tr("No account is called so."))
 	l.ExtendBaseWidget(l)
-	l.scroll = container.NewVScroll(container.New(paddings(2, 8, 2, 2), l))
+	l.scroll = container.NewVScroll(container.New(look.Pad(2, 8, 2, 2), l))
 	v.bodies = append(v.bodies, body{l, l.scroll})
 	return l
 }
@@ -251,17 +234,16 @@ type accountRow struct {
 	name              string
 	selected, focused bool
 	hovered           bool
-	ring              *ring
-	title, line       *text
+	ring              *look.Ring
+	title, line       *look.Text
 	content           fyne.CanvasObject
 }
 
 func newAccountRow(l *accountList) *accountRow {
-	r := &accountRow{list: l, ring: newRing(em(24), em(4)),
-		title: newLine("", theme.SizeNameText, colorInk).strong(), line: newPara("", theme.SizeNameCaptionText, colorDim)}
-	r.line.most = 2
-	words := column(1, r.title, r.line)
-	r.content = container.New(paddings(gapSmall, gapSmall, gapSmall, gapSmall), rowOf(gapSmall, words, r.ring, words))
+	r := &accountRow{list: l, ring: look.NewRing(look.Em(24), look.Em(4)),
+		title: look.NewLine("", look.SizeText, look.Ink).Strong(), line: look.NewPara("", look.SizeCaption, look.Dim).AtMost(2)}
+	words := look.Column(1, r.title, r.line)
+	r.content = container.New(look.Pad(look.GapSmall, look.GapSmall, look.GapSmall, look.GapSmall), look.RowOf(look.GapSmall, words, r.ring, words))
 	r.ExtendBaseWidget(r)
 	return r
 }
@@ -274,10 +256,10 @@ func (r *accountRow) set(s auth.Snapshot, selected, focused bool) {
 	if s.NoRefresh {
 		count = words.Age // there are none
 	}
-	r.ring.set(count.Fraction, v.fresh(s, countColor(s, count, v.now)))
-	r.title.say(words.Name)
-	color := map[status.Urgency]fyne.ThemeColorName{status.Over: colorBad, status.Attention: colorWarn, status.Soon: colorWarn}[words.Urgency]
-	r.line.set(status.Brief(s, v.now), cmp.Or(color, colorDim))
+	r.ring.Set(count.Fraction, v.fresh(s, countColor(s, count, v.now)))
+	r.title.Say(words.Name)
+	color := map[status.Urgency]fyne.ThemeColorName{status.Over: look.Bad, status.Attention: look.Warn, status.Soon: look.Warn}[words.Urgency]
+	r.line.Set(status.Brief(s, v.now), cmp.Or(color, look.Dim))
 	if r.selected != selected || r.focused != focused {
 		r.selected, r.focused = selected, focused
 		r.Refresh()
@@ -326,11 +308,11 @@ func (r *accountRowRenderer) Layout(size fyne.Size) {
 
 func (r *accountRowRenderer) Refresh() {
 	th, variant := r.row.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
-	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth, r.back.CornerRadius = color.Transparent, color.Transparent, 0, radiusSmall
+	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth, r.back.CornerRadius = color.Transparent, color.Transparent, 0, look.RadiusSmall
 	switch {
 	case r.row.selected:
-		r.back.FillColor = th.Color(colorCard, variant)
-		r.back.StrokeColor, r.back.StrokeWidth = th.Color(colorLine, variant), 1
+		r.back.FillColor = th.Color(look.Card, variant)
+		r.back.StrokeColor, r.back.StrokeWidth = th.Color(look.Line, variant), 1
 	case r.row.hovered:
 		r.back.FillColor = th.Color(theme.ColorNameHover, variant)
 	}

@@ -5,18 +5,18 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/theme"
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // signInPanel follows a sign-in from the browser to the keychain.
 type signInPanel struct {
 	view               *View
-	root               *panel
-	title, code, where *text
-	failed, expires    *text
+	root               *look.Panel
+	title, code, where *look.Text
+	failed, expires    *look.Text
 	steps              [3]*stepLine
 	open, link, stop   *button
 }
@@ -24,18 +24,18 @@ type signInPanel struct {
 func newSignInPanel(v *View) *signInPanel {
 	name := func() string { return v.selected }
 	p := &signInPanel{view: v,
-		title:   newLine("", theme.SizeNameSubHeadingText, colorInk).strong(),
-		where:   newPara("", sizeSmall, colorDim),
-		code:    newText("", sizeNumber, colorInk).strong(),
-		failed:  newPara("", sizeSmall, colorBad),
-		expires: newLine("", theme.SizeNameCaptionText, colorDim),
+		title:   look.NewLine("", look.SizeTitle, look.Ink).Strong(),
+		where:   look.NewPara("", look.SizeText, look.Dim),
+		code:    look.NewText("", look.SizeNumber, look.Ink).Strong(),
+		failed:  look.NewPara("", look.SizeText, look.Bad),
+		expires: look.NewLine("", look.SizeCaption, look.Dim),
 	}
 	p.steps = [3]*stepLine{newStepLine(tr("Sign in on the page in your browser")), newStepLine(tr("Curfew fetches the tokens and checks them")), newStepLine(tr("The session is saved in the keychain"))}
 	p.open = newButton(v, tr("Open again"), func() { v.openAgain(name()) })
 	p.link = newButton(v, tr("Copy link"), func() { v.copyLink(name()) })
 	p.stop = newButton(v, tr("Cancel"), func() { v.cancelSignIn(name()) })
-	steps := column(8, p.steps[0].root, p.steps[1].root, p.steps[2].root)
-	p.root = newCard(column(12, p.title, p.where, p.code, steps, p.failed, buttons(p.open, p.link, p.stop), p.expires))
+	steps := look.Column(8, p.steps[0].root, p.steps[1].root, p.steps[2].root)
+	p.root = look.NewCard(look.Column(12, p.title, p.where, p.code, steps, p.failed, buttons(p.open, p.link, p.stop), p.expires))
 	p.root.Hide()
 	return p
 }
@@ -45,11 +45,11 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 	v.show(p.root, signing)
 	if !signing {
 		for _, step := range p.steps {
-			step.mark.turn(false)
+			step.mark.Turn(false)
 		}
 		return
 	}
-	p.title.say(tr("Signing in to %s", status.Name(s)))
+	p.title.Say(tr("Signing in to %s", status.Name(s)))
 	phase := auth.Phase("") // not begun
 	switch {
 	case status.SigningIn(s) && s.SignIn != nil:
@@ -66,18 +66,18 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 	if f != nil && phase == auth.PhaseBrowser {
 		code = f.code
 	}
-	p.code.say(code)
+	p.code.Say(code)
 	v.show(p.code, code != "")
 	v.show(p.where, code != "")
 	if code != "" {
-		p.where.say(tr("Type this code at %s, on this or any other device:", f.url.Host))
+		p.where.Say(tr("Type this code at %s, on this or any other device:", f.url.Host))
 	}
 
 	failed := ""
 	if f != nil && f.openErr != nil {
 		failed = tr("No browser could be opened. Copy the link and open it yourself.")
 	}
-	p.failed.say(failed)
+	p.failed.Say(failed)
 	v.show(p.failed, failed != "")
 
 	// Until the browser is done there is something to open; after it, only to wait for.
@@ -92,7 +92,7 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 		stop = tr("Cancelling…")
 	}
 	p.stop.set(stop, !asking && v.usable() && phase != "")
-	p.expires.say(p.expiry(f, phase, l.busy))
+	p.expires.Say(p.expiry(f, phase, l.busy))
 }
 
 func (p *signInPanel) expiry(f *flow, phase auth.Phase, b busy) string {
@@ -112,51 +112,51 @@ func (p *signInPanel) expiry(f *flow, phase auth.Phase, b busy) string {
 type stepLine struct {
 	root  *fyne.Container
 	what  string
-	mark  *ring
-	words *text
+	mark  *look.Ring
+	words *look.Text
 }
 
 func newStepLine(what string) *stepLine {
-	s := &stepLine{what: what, mark: newRing(em(14), em(3)), words: newLine(what, theme.SizeNameText, colorDim)}
-	s.root = rowOf(10, s.words, s.mark, s.words)
+	s := &stepLine{what: what, mark: look.NewRing(look.Em(14), look.Em(3)), words: look.NewLine(what, look.SizeText, look.Dim)}
+	s.root = look.RowOf(10, s.words, s.mark, s.words)
 	return s
 }
 
 func (s *stepLine) set(now, done, moves bool) {
-	s.mark.turn(now && !done && moves)
+	s.mark.Turn(now && !done && moves)
 	switch {
 	case done:
-		s.mark.set(1, colorOK)
-		s.words.set(tr("%s: done", s.what), colorInk)
+		s.mark.Set(1, look.OK)
+		s.words.Set(tr("%s: done", s.what), look.Ink)
 	case now:
-		s.mark.set(.3, colorTime)
-		s.words.set(tr("%s…", s.what), colorInk)
+		s.mark.Set(.3, look.Time)
+		s.words.Set(tr("%s…", s.what), look.Ink)
 	default:
-		s.mark.set(0, colorTime)
-		s.words.set(s.what, colorDim)
+		s.mark.Set(0, look.Time)
+		s.words.Set(s.what, look.Dim)
 	}
 }
 
 // callPanel stands where the rings are when there is no session.
 type callPanel struct {
-	root                  *panel
-	title, failed, detail *text
-	how                   *text
+	root                  *look.Panel
+	title, failed, detail *look.Text
+	how                   *look.Text
 	browser, other, more  *button
 }
 
 func newCallPanel(v *View) *callPanel {
 	name := func() string { return v.selected }
 	p := &callPanel{
-		title:  newLine("", theme.SizeNameSubHeadingText, colorInk).strong(),
-		failed: newPara("", theme.SizeNameText, colorBad),
-		detail: newPara("", theme.SizeNameText, colorInk),
+		title:  look.NewLine("", look.SizeTitle, look.Ink).Strong(),
+		failed: look.NewPara("", look.SizeText, look.Bad),
+		detail: look.NewPara("", look.SizeText, look.Ink),
 	}
-	p.how = newPara("", sizeSmall, colorDim)
+	p.how = look.NewPara("", look.SizeText, look.Dim)
 	p.browser = newButton(v, tr("Sign in"), func() { v.signIn(name(), false) }).primary()
 	p.other = newButton(v, tr("Sign in with a code"), func() { v.signIn(name(), true) })
 	p.more = v.newMore()
-	p.root = newCard(column(gapUsual, p.title, p.failed, p.detail, p.how, buttons(p.browser, p.other, p.more)))
+	p.root = look.NewCard(look.Column(look.Gap, p.title, p.failed, p.detail, p.how, buttons(p.browser, p.other, p.more)))
 	return p
 }
 
@@ -165,18 +165,18 @@ func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	if !visible {
 		return
 	}
-	p.title.say(words.Title)
+	p.title.Say(words.Title)
 	detail := words.Detail
 	if s.State == auth.SignedOut {
-		p.title.say(tr("Sign in to %s", words.Name))
+		p.title.Say(tr("Sign in to %s", words.Name))
 		detail = tr("Sign in once, in your own browser, and your programs get tokens from then on.")
 	}
 	failed := v.signInFailure(s)
-	p.failed.say(failed)
+	p.failed.Say(failed)
 	v.show(p.failed, failed != "")
-	p.detail.say(detail)
+	p.detail.Say(detail)
 	v.show(p.how, words.Action == status.SignIn)
-	p.how.say(tr("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background.") + " " + status.Limits(status.LimitsOf(s)))
+	p.how.Say(tr("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background.") + " " + status.Limits(status.LimitsOf(s)))
 	v.show(p.browser, words.Action == status.SignIn)
 	v.show(p.other, words.Action == status.SignIn)
 	p.browser.set(words.ActionLabel, usable)
@@ -197,26 +197,26 @@ func (v *View) signInFailure(s auth.Snapshot) string {
 // and what that costs, has the one button, and shows how the session was spent.
 type overPanel struct {
 	root                   *fyne.Container
-	what, cost, exact      *text
+	what, cost, exact      *look.Text
 	in, more               *button
 	signedIn, lived, spent *fact
 	took                   *fact
-	runway                 *runway
+	runway                 *look.Runway
 }
 
 func newOverPanel(v *View) *overPanel {
 	p := &overPanel{
-		what:     newPara("", theme.SizeNameHeadingText, colorBad).strong(),
-		cost:     newPara("", theme.SizeNameText, colorInk),
-		exact:    newPara("", theme.SizeNameCaptionText, colorDim),
+		what:     look.NewPara("", look.SizeHeading, look.Bad).Strong(),
+		cost:     look.NewPara("", look.SizeText, look.Ink),
+		exact:    look.NewPara("", look.SizeCaption, look.Dim),
 		signedIn: newFact(tr("Signed in")), lived: newFact(tr("Lasted")), spent: newFact(tr("Spent")), took: newFact(tr("Took tokens")),
-		runway: newRunway(),
+		runway: look.NewRunway(),
 	}
 	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(v.selected, false) }).primary()
 	p.more = v.newMore()
-	call := newCard(column(gapUsual, column(gapSmall, p.what, p.cost), buttons(p.in, p.more), p.exact))
-	last := newCard(column(gapSmall, heading(tr("The last session")), p.signedIn.root, p.lived.root, p.spent.root, p.took.root, p.runway))
-	p.root = column(gapUsual, call, last)
+	call := look.NewCard(look.Column(look.Gap, look.Column(look.GapSmall, p.what, p.cost), buttons(p.in, p.more), p.exact))
+	last := look.NewCard(look.Column(look.GapSmall, look.NewHeading(tr("The last session")), p.signedIn.root, p.lived.root, p.spent.root, p.took.root, p.runway))
+	p.root = look.Column(look.Gap, call, last)
 	p.root.Hide()
 	return p
 }
@@ -226,11 +226,11 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	if !visible {
 		return
 	}
-	what, ink := status.WhyEnded(s), colorBad
+	what, ink := status.WhyEnded(s), look.Bad
 	if s.Reason == auth.ByUser { // as it was wanted
-		what, ink = words.Detail, colorInk
+		what, ink = words.Detail, look.Ink
 	}
-	p.what.set(what, ink)
+	p.what.Set(what, ink)
 	cost := status.Loss(s)
 	if words.Past.Ended != "" {
 		cost = tr("The session ended %s.", words.Past.Ended) + " " + cost
@@ -238,10 +238,10 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	if failed := v.signInFailure(s); failed != "" {
 		cost += " " + failed
 	}
-	p.cost.say(cost)
+	p.cost.Say(cost)
 	p.in.set(words.ActionLabel, usable)
 	enable(p.more, usable)
-	p.exact.say(words.Detail)
+	p.exact.Say(words.Detail)
 	v.show(p.exact, words.Detail != what)
 	p.signedIn.set(words.Past.SignedIn)
 	p.lived.set(words.Past.Lived)
@@ -252,10 +252,10 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	}
 	p.took.set(strings.Join(names, ", "))
 	for _, f := range []*fact{p.lived, p.spent, p.took} {
-		v.show(f.root, f.value.words != "")
+		v.show(f.root, f.value.Words() != "")
 	}
 	r, ok := status.RunwayOf(s, v.local(s.Name).events, v.now)
 	ok = ok && s.Reason != auth.ByToken // of some hours it shows nothing
 	v.show(p.runway, ok)
-	p.runway.set(track{Runway: r, color: colorDim}) // it is the past
+	p.runway.Set(trackOf(r, look.Dim, "", "")) // it is the past
 }

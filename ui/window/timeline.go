@@ -6,11 +6,10 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/theme"
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // The most lines of "Recently", and of the page that shows all.
@@ -25,13 +24,13 @@ type timeline struct {
 	view  *View
 	root  *fyne.Container
 	most  int
-	empty *text
+	empty *look.Text
 	shown []status.Entry
 }
 
 func newTimeline(v *View, most int) *timeline {
-	t := &timeline{view: v, most: most, empty: newPara(tr("Nothing has happened yet."), sizeSmall, colorDim)}
-	t.root = column(4, t.empty)
+	t := &timeline{view: v, most: most, empty: look.NewPara(tr("Nothing has happened yet."), look.SizeText, look.Dim)}
+	t.root = look.Column(4, t.empty)
 	return t
 }
 
@@ -43,19 +42,19 @@ func (t *timeline) set(events []auth.Event, now time.Time) {
 	}
 	t.shown = lines
 	t.root.Objects = nil
-	var stamps []*text
+	var stamps []*look.Text
 	width := float32(0) // of the widest stamp: the words get the rest
 	for _, l := range lines {
-		stamp := newLine(l.Stamp, sizeSmall, colorDim)
-		stamps, width = append(stamps, stamp), max(width, stamp.natural()+1)
+		stamp := look.NewLine(l.Stamp, look.SizeText, look.Dim)
+		stamps, width = append(stamps, stamp), max(width, stamp.Natural()+1)
 	}
 	for i, l := range lines {
-		color := colorInk
+		color := look.Ink
 		if l.Bad {
-			color = colorBad
+			color = look.Bad
 		}
-		words := newPara(l.Words, sizeSmall, color).tied(l.Tail)
-		t.root.Add(aligned(top, rowOf(12, words, container.New(fixedWidth(width), stamps[i]), words)))
+		words := look.NewPara(l.Words, look.SizeText, color).Tied(l.Tail)
+		t.root.Add(look.Aligned(look.Top, look.RowOf(12, words, look.FixedWidth(width, stamps[i]), words)))
 	}
 	if len(lines) == 0 {
 		t.root.Add(t.empty)
@@ -71,7 +70,7 @@ type takerList struct {
 }
 
 func newTakerList(most int) *takerList {
-	l := &takerList{most: most, root: column(4)}
+	l := &takerList{most: most, root: look.Column(4)}
 	return l
 }
 
@@ -83,8 +82,8 @@ func (l *takerList) set(takers []status.Taker) {
 	l.shown = slices.Clone(takers)
 	l.root.Objects = nil
 	for _, t := range takers {
-		name, ago := newLine(t.Name, sizeSmall, colorInk), newText(t.Ago, sizeSmall, colorDim)
-		l.root.Add(rowOf(12, name, name, ago))
+		name, ago := look.NewLine(t.Name, look.SizeText, look.Ink), look.NewText(t.Ago, look.SizeText, look.Dim)
+		l.root.Add(look.RowOf(12, name, name, ago))
 	}
 	l.root.Refresh()
 }
@@ -93,19 +92,19 @@ func (l *takerList) set(takers []status.Taker) {
 type logPage struct {
 	view  *View
 	root  *fyne.Container
-	title *text
+	title *look.Text
 	back  *button
 	lines *timeline
 
 	takers *takerList
-	took   *panel
+	took   *look.Panel
 }
 
 func newLogPage(v *View) *logPage {
-	p := &logPage{view: v, title: newLine("", theme.SizeNameHeadingText, colorInk).strong(), lines: newTimeline(v, allEvents), takers: newTakerList(math.MaxInt)}
+	p := &logPage{view: v, title: look.NewLine("", look.SizeHeading, look.Ink).Strong(), lines: newTimeline(v, allEvents), takers: newTakerList(math.MaxInt)}
 	p.back = newButton(v, tr("Back"), func() { v.turn(PageAccount) })
-	p.took = newCard(column(gapSmall, heading(tr("Took tokens")), p.takers.root))
-	p.root = v.newPage(rowOf(12, p.title, p.title, p.back), column(gapUsual, p.took, newCard(p.lines.root)))
+	p.took = look.NewCard(look.Column(look.GapSmall, look.NewHeading(tr("Took tokens")), p.takers.root))
+	p.root = v.newPage(look.RowOf(12, p.title, p.title, p.back), look.Column(look.Gap, p.took, look.NewCard(p.lines.root)))
 	return p
 }
 
@@ -113,7 +112,7 @@ func (p *logPage) opened() { p.view.focus(p.back) }
 
 func (p *logPage) render() {
 	s, _ := p.view.snapshot(p.view.selected)
-	p.title.say(tr("What happened at %s", status.Name(s)))
+	p.title.Say(tr("What happened at %s", status.Name(s)))
 	takers := status.Describe(s, p.view.now).Takers
 	p.takers.set(takers)
 	p.view.show(p.took, len(takers) > 0)

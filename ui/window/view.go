@@ -26,10 +26,10 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/layout"
-	"fyne.io/fyne/v2/theme"
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/look"
 )
 
 // An Agent is what the window needs of the agent; agent.Client is one.
@@ -75,8 +75,8 @@ type Config struct {
 
 	Selected     string                      // the account to show first, if it exists
 	OnSelect     func(name string)           // another account is shown; may be nil
-	Appearance   Appearance                  // as chosen before; zero: System
-	OnAppear     func(Appearance)            // another appearance was chosen; may be nil
+	Appearance   look.Appearance             // as chosen before; zero: look.System
+	OnAppear     func(look.Appearance)       // another appearance was chosen; may be nil
 	Language     string                      // as chosen before (status.Languages); "" is the desktop's
 	OnLanguage   func(code string)           // another language was chosen, and is to be spoken; may be nil
 	Autostart    func() (on bool, err error) // whether the tray starts at login; nil: nothing is known of that
@@ -121,7 +121,7 @@ type View struct {
 	link     *bar
 	linkRoom *fyne.Container
 	account  *accountPage
-	waiting  *text // for the agent, as long as it has not answered
+	waiting  *look.Text // for the agent, as long as it has not answered
 	add      *addPage
 	edits    *editPage
 	settings *settingsPage
@@ -175,8 +175,7 @@ func (v *View) build() {
 	v.side = newSidebar(v)
 	v.link = newBar(v)
 	v.account = newAccountPage(v)
-	v.waiting = newText("", theme.SizeNameHeadingText, colorInk).strong()
-	v.waiting.align = fyne.TextAlignCenter
+	v.waiting = look.NewText("", look.SizeHeading, look.Ink).Strong().Centred()
 	before, edited := v.add, v.edits
 	v.add, v.edits = newAddPage(v), newEditPage(v)
 	if before != nil {
@@ -186,11 +185,11 @@ func (v *View) build() {
 	v.settings = newSettingsPage(v)
 	v.log = newLogPage(v)
 	v.pages = container.NewStack(v.account.root, v.waiting, v.add.root, v.edits.root, v.settings.root, v.log.root)
-	v.linkRoom = container.New(columnLayout{}, container.New(paddings(0, 0, gapUsual, 0), v.link.root))
-	above := column(0, v.side.bar, v.linkRoom)
-	right := container.New(paddings(gapBorder, gapSmall, gapSmall, gapUsual), container.New(layout.NewBorderLayout(above, nil, nil, nil), above, v.pages))
+	v.linkRoom = container.New(columnLayout{}, container.New(look.Pad(0, 0, look.Gap, 0), v.link.root))
+	above := look.Column(0, v.side.bar, v.linkRoom)
+	right := container.New(look.Pad(gapBorder, look.GapSmall, look.GapSmall, look.Gap), container.New(layout.NewBorderLayout(above, nil, nil, nil), above, v.pages))
 	v.root.Layout = sidesLayout{v.side.bar}
-	v.root.Objects = []fyne.CanvasObject{right, v.side.root, newRule()} // the first Tab goes to what is to be done
+	v.root.Objects = []fyne.CanvasObject{right, v.side.root, look.NewRule()} // the first Tab goes to what is to be done
 	v.moved = true
 	v.render()
 }
@@ -231,7 +230,7 @@ func (v *View) moves() bool { return !v.still && fyne.CurrentApp().Settings().Sh
 // in. Then the window must be drawn all the time.
 func (v *View) Moving() bool {
 	p := v.account
-	turns := slices.ContainsFunc(p.signIn.steps[:], func(s *stepLine) bool { return s.mark.turning != nil })
+	turns := slices.ContainsFunc(p.signIn.steps[:], func(s *stepLine) bool { return s.mark.Turning() })
 	return v.page == PageAccount && (turns || p.question.fades() || p.result.fades())
 }
 
@@ -249,12 +248,12 @@ const (
 // MinSize grows with the words, but no further than the screens that most
 // people have: what is too much for the height scrolls.
 func (sidesLayout) MinSize([]fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(min(em(leastWidth), 1200), min(em(leastHeight), 680))
+	return fyne.NewSize(min(look.Em(leastWidth), 1200), min(look.Em(leastHeight), 680))
 }
 
 func (l sidesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	right, side, rule := objects[0], objects[1], objects[2]
-	narrow := size.Width < em(sidesFrom)
+	narrow := size.Width < look.Em(sidesFrom)
 	for o, shown := range map[fyne.CanvasObject]bool{side: !narrow, rule: !narrow, l.bar: narrow} {
 		switch {
 		case shown && !o.Visible():
@@ -263,7 +262,7 @@ func (l sidesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 			o.Hide()
 		}
 	}
-	left := min(max(size.Width*.27, em(sideLeast)), em(sideMost))
+	left := min(max(size.Width*.27, look.Em(sideLeast)), look.Em(sideMost))
 	if narrow {
 		left = -1
 	}
@@ -274,21 +273,24 @@ func (l sidesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	right.Move(fyne.NewPos(left+1, 0))
 }
 
+// columnMost is how wide what is read may be: nobody reads longer lines.
+const columnMost = 760
+
 // columnLayout keeps what is read in the middle, no wider than lines are good for.
 type columnLayout struct{}
 
 func (columnLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return paddings(0, margin, 0, 2).MinSize(objects)
+	return look.Pad(0, margin, 0, 2).MinSize(objects)
 }
 
 func (columnLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	side := max(0, (size.Width-margin-2-em(columnMost))/2)
-	paddings(0, margin+side, 0, 2+side).Layout(objects, size)
+	side := max(0, (size.Width-margin-2-look.Em(columnMost))/2)
+	look.Pad(0, margin+side, 0, 2+side).Layout(objects, size)
 }
 
 // Content returns what to put into the window.
 func (v *View) Content() fyne.CanvasObject {
-	return newPanel("", "", 0, v.root)
+	return look.NewPanel("", "", 0, v.root)
 }
 
 // AddShortcuts teaches the window's canvas the keys that work everywhere.
@@ -372,8 +374,8 @@ func inside(o, tree fyne.CanvasObject) bool {
 	switch t := tree.(type) {
 	case *fyne.Container:
 		return slices.ContainsFunc(t.Objects, func(c fyne.CanvasObject) bool { return inside(o, c) })
-	case *panel:
-		return inside(o, t.content)
+	case *look.Panel:
+		return inside(o, t.Content)
 	}
 	return o == tree
 }
@@ -433,7 +435,7 @@ func (v *View) keepSelection() {
 		return
 	}
 	if v.wanted != "" {
-		v.local(v.snaps[0].Name).note = &note{tone: colorWarn, words: tr("There is no account called “%s”.", status.Clip(v.wanted, 40))}
+		v.local(v.snaps[0].Name).note = &note{tone: look.Warn, words: tr("There is no account called “%s”.", status.Clip(v.wanted, 40))}
 	}
 	v.selected, v.wanted = v.snaps[0].Name, ""
 }
@@ -481,9 +483,9 @@ func (v *View) render() {
 	case v.adding():
 		v.add.render()
 	case v.page == PageAccount:
-		v.waiting.say(tr("Asking the agent…"))
+		v.waiting.Say(tr("Asking the agent…"))
 		if v.down != nil && !v.starting {
-			v.waiting.say(tr("No connection to the agent"))
+			v.waiting.Say(tr("No connection to the agent"))
 		}
 	case v.page == PageEdit:
 		v.edits.render()
@@ -539,7 +541,7 @@ func (v *View) usable() bool { return v.loaded && v.down == nil }
 func (v *View) renderLink() {
 	switch {
 	case v.starting:
-		v.link.set(&note{tone: colorTime, words: tr("Starting the Curfew agent…")})
+		v.link.set(&note{tone: look.Time, words: tr("Starting the Curfew agent…")})
 	case v.down != nil:
 		n := failure(v.down)
 		n.label, n.act = tr("Try again"), v.tryAgain

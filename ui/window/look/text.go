@@ -1,4 +1,4 @@
-package window
+package look
 
 import (
 	"strings"
@@ -6,19 +6,18 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
-	"curfew/ui/status"
+	"curfew/auth"
 )
 
 // maxRunes bounds what a text measures and draws: names and messages come
 // from configuration and servers, and nobody reads more than this in a window.
 const maxRunes = 600
 
-// text shows words without Fyne's padding: on one line that ends in an
+// A Text shows words, however many and whoever they are from, without Fyne's padding: on one line that ends in an
 // ellipsis when it must, or wrapped at spaces.
-type text struct {
+type Text struct {
 	widget.BaseWidget
 	words string
 	color fyne.ThemeColorName
@@ -28,44 +27,57 @@ type text struct {
 	tail  string // the end of a wrapped text that stays in one piece; may be empty
 	most  int    // lines of a wrapped text, of which the last ends in an ellipsis when it must; 0: any number
 	align fyne.TextAlign
-	clip  float32         // a line may shrink to this width; 0: it never shrinks
+	least float32         // the width to which a line may shrink; 0: it never shrinks
 	row   *fyne.Container // shares out its width again when the words change; may be nil
 }
 
-func newText(words string, size fyne.ThemeSizeName, color fyne.ThemeColorName) *text {
-	t := &text{words: status.Clip(words, maxRunes), size: size, color: color}
+// NewText returns a text of one line that never shrinks.
+func NewText(words string, size fyne.ThemeSizeName, color fyne.ThemeColorName) *Text {
+	t := &Text{words: auth.Clip(words, maxRunes), size: size, color: color}
 	t.ExtendBaseWidget(t)
 	return t
 }
 
-// newLine returns a text of one line that may shrink.
-func newLine(words string, size fyne.ThemeSizeName, color fyne.ThemeColorName) *text {
-	t := newText(words, size, color)
-	t.clip = 24
+// NewLine returns a text of one line that may shrink.
+func NewLine(words string, size fyne.ThemeSizeName, color fyne.ThemeColorName) *Text {
+	t := NewText(words, size, color)
+	t.least = 24
 	return t
 }
 
-// newPara returns a wrapped text.
-func newPara(words string, size fyne.ThemeSizeName, color fyne.ThemeColorName) *text {
-	t := newText(words, size, color)
+// NewPara returns a wrapped text.
+func NewPara(words string, size fyne.ThemeSizeName, color fyne.ThemeColorName) *Text {
+	t := NewText(words, size, color)
 	t.wrap = true
 	return t
 }
 
-func (t *text) strong() *text   { t.bold = true; return t }
-func (t *text) trailing() *text { t.align = fyne.TextAlignTrailing; return t }
+// Strong makes the words bold.
+func (t *Text) Strong() *Text { t.bold = true; return t }
 
-// tied keeps tail, with which the words end, in one piece where there is room.
-func (t *text) tied(tail string) *text {
+// Trailing puts the words at the end of their lines.
+func (t *Text) Trailing() *Text { t.align = fyne.TextAlignTrailing; return t }
+
+// Centred puts the words into the middle of their lines.
+func (t *Text) Centred() *Text { t.align = fyne.TextAlignCenter; return t }
+
+// Yielding lets a line shrink to next to nothing before all else does.
+func (t *Text) Yielding() *Text { t.least = 1; return t }
+
+// AtMost bounds a paragraph to so many lines.
+func (t *Text) AtMost(lines int) *Text { t.most = lines; return t }
+
+// Tied keeps tail, with which the words end, in one piece where there is room.
+func (t *Text) Tied(tail string) *Text {
 	if strings.HasSuffix(t.words, tail) {
 		t.tail = strings.TrimSpace(tail)
 	}
 	return t
 }
 
-// set shows words in color; it does nothing when they are shown already.
-func (t *text) set(words string, color fyne.ThemeColorName) {
-	words = status.Clip(words, maxRunes)
+// Set shows words in color.
+func (t *Text) Set(words string, color fyne.ThemeColorName) {
+	words = auth.Clip(words, maxRunes)
 	if t.words == words && t.color == color {
 		return
 	}
@@ -78,22 +90,31 @@ func (t *text) set(words string, color fyne.ThemeColorName) {
 	}
 }
 
-// say shows words in the colour it has.
-func (t *text) say(words string) { t.set(words, t.color) }
+// Say shows words in the colour that the text has.
+func (t *Text) Say(words string) { t.Set(words, t.color) }
 
-func (t *text) measure(words string) fyne.Size {
+// Words returns what is said, which may be more than there is room for.
+func (t *Text) Words() string { return t.words }
+
+// AccessibilityLabel returns the words.
+func (t *Text) AccessibilityLabel() string { return t.words }
+
+// AccessibilityRole says that this is a text.
+func (t *Text) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleText }
+
+func (t *Text) measure(words string) fyne.Size {
 	return fyne.MeasureText(words, t.Theme().Size(t.size), fyne.TextStyle{Bold: t.bold})
 }
 
-// natural returns the width that shows everything on one line.
-func (t *text) natural() float32 { return t.measure(t.words).Width }
+// Natural returns the width that shows everything on one line.
+func (t *Text) Natural() float32 { return t.measure(t.words).Width }
 
 // lines breaks the words to width.
-func (t *text) lines(width float32) []string {
+func (t *Text) lines(width float32) []string {
 	switch {
 	case t.words == "":
 		return nil
-	case t.measure(t.words).Width <= width+.5, t.wrap && width <= 0, !t.wrap && t.clip == 0:
+	case t.measure(t.words).Width <= width+.5, t.wrap && width <= 0, !t.wrap && t.least == 0:
 		return []string{t.words}
 	case !t.wrap && t.measure("…").Width > width:
 		return nil
@@ -136,7 +157,7 @@ func (t *text) lines(width float32) []string {
 
 // together joins what reads badly at a line's end or alone on the last line: a
 // number with its unit, and a last word of one or two letters.
-func (t *text) together(words []string, width float32) []string {
+func (t *Text) together(words []string, width float32) []string {
 	var joined []string
 	for i, word := range words {
 		short := utf8.RuneCountInString(word)
@@ -152,7 +173,7 @@ func (t *text) together(words []string, width float32) []string {
 }
 
 // fit returns the longest start of words that, with tail, is no wider than width.
-func (t *text) fit(words string, width float32, tail string) string {
+func (t *Text) fit(words string, width float32, tail string) string {
 	runes := []rune(words)
 	low, high := 0, len(runes)
 	for low < high {
@@ -173,7 +194,7 @@ func (t *text) fit(words string, width float32, tail string) string {
 }
 
 // Resize wraps the words again, which can change the smallest height.
-func (t *text) Resize(size fyne.Size) {
+func (t *Text) Resize(size fyne.Size) {
 	if size == t.Size() {
 		return
 	}
@@ -184,14 +205,15 @@ func (t *text) Resize(size fyne.Size) {
 	}
 }
 
-func (t *text) CreateRenderer() fyne.WidgetRenderer {
+// CreateRenderer is for Fyne.
+func (t *Text) CreateRenderer() fyne.WidgetRenderer {
 	r := &textRenderer{text: t}
 	r.Refresh()
 	return r
 }
 
 type textRenderer struct {
-	text  *text
+	text  *Text
 	lines []fyne.CanvasObject // *canvas.Text
 }
 
@@ -205,8 +227,8 @@ func (r *textRenderer) MinSize() fyne.Size {
 	case r.text.wrap:
 		height = one * float32(max(1, len(r.text.lines(r.text.Size().Width))))
 		width = min(width, 40)
-	case r.text.clip > 0:
-		width = min(width, r.text.clip)
+	case r.text.least > 0:
+		width = min(width, r.text.least)
 	}
 	return fyne.NewSize(width, height)
 }
@@ -240,10 +262,10 @@ func (r *textRenderer) Refresh() {
 	canvas.Refresh(r.text)
 }
 
-// caption is a small dim line.
-func caption(words string) *text { return newLine(words, theme.SizeNameCaptionText, colorDim) }
+// NewCaption returns a small dim line.
+func NewCaption(words string) *Text { return NewLine(words, SizeCaption, Dim) }
 
-// heading is the title of a card.
-func heading(words string) *text {
-	return newLine(words, theme.SizeNameSubHeadingText, colorInk).strong()
+// NewHeading returns the title of a card.
+func NewHeading(words string) *Text {
+	return NewLine(words, SizeTitle, Ink).Strong()
 }

@@ -1,4 +1,11 @@
-package window
+// Package look is how the window looks: colours and measures as a Fyne theme,
+// words, panels, layouts, and the drawings of what is left. It knows neither
+// accounts nor what is pressed: whoever uses it says what to show.
+//
+// A widget is made once and then told what to show, as often as anything may
+// have changed: it draws itself again only when it looks different. Everything
+// belongs to the goroutine of the user interface.
+package look
 
 import (
 	"image/color"
@@ -11,32 +18,34 @@ import (
 // words always stand next to it: green is refreshes, blue is days, amber is
 // soon, red has ended.
 const (
-	colorSide  fyne.ThemeColorName = "curfewSide"  // behind the accounts
-	colorCard  fyne.ThemeColorName = "curfewCard"  // behind what is being read
-	colorLine  fyne.ThemeColorName = "curfewLine"  // around cards, the chart's grid
-	colorEdge  fyne.ThemeColorName = "curfewEdge"  // around what can be typed into
-	colorRim   fyne.ThemeColorName = "curfewRim"   // around what can be pressed
-	colorDim   fyne.ThemeColorName = "curfewDim"   // captions
-	colorOK    fyne.ThemeColorName = "curfewOK"    // refreshes
-	colorTime  fyne.ThemeColorName = "curfewTime"  // days
-	colorWarn  fyne.ThemeColorName = "curfewWarn"  // soon
-	colorBad   fyne.ThemeColorName = "curfewBad"   // over
-	colorTrack fyne.ThemeColorName = "curfewTrack" // the spent part of a ring
-	colorInk                       = theme.ColorNameForeground
+	Side  fyne.ThemeColorName = "curfewSide"  // behind the accounts
+	Card  fyne.ThemeColorName = "curfewCard"  // behind what is being read
+	Line  fyne.ThemeColorName = "curfewLine"  // around cards
+	Edge  fyne.ThemeColorName = "curfewEdge"  // around what can be typed into
+	Rim   fyne.ThemeColorName = "curfewRim"   // around what can be pressed
+	Dim   fyne.ThemeColorName = "curfewDim"   // captions
+	OK    fyne.ThemeColorName = "curfewOK"    // refreshes
+	Time  fyne.ThemeColorName = "curfewTime"  // days
+	Warn  fyne.ThemeColorName = "curfewWarn"  // soon
+	Bad   fyne.ThemeColorName = "curfewBad"   // ended
+	Spent fyne.ThemeColorName = "curfewTrack" // what is gone of a limit
+	Ink                       = theme.ColorNameForeground
 )
 
-// The measures of the window. What belongs together is near. What does not is a
-// step further away.
+// The measures, in pixels that do not depend on the screen. What belongs
+// together is near. What does not is a step further away.
 const (
-	gapSmall, gapUsual, gapLarge = 8, 16, 24
-	radiusSmall, radiusLarge     = 8, 12 // of what can be pressed, and of what holds it
-	columnMost                   = 760   // nobody reads longer lines
+	GapSmall, Gap, GapLarge  = 8, 16, 24
+	RadiusSmall, RadiusLarge = 8, 12 // of what can be pressed, and of what holds it
 )
 
-// Words have five sizes. Four are Fyne's own, the fifth is for the one thing large.
+// The sizes of words. Four are Fyne's own, the fifth is for the one thing large.
 const (
-	sizeSmall                     = theme.SizeNameText
-	sizeNumber fyne.ThemeSizeName = "curfewNumber"
+	SizeCaption                    = theme.SizeNameCaptionText
+	SizeText                       = theme.SizeNameText
+	SizeTitle                      = theme.SizeNameSubHeadingText // of a card
+	SizeHeading                    = theme.SizeNameHeadingText    // of a page
+	SizeNumber  fyne.ThemeSizeName = "curfewNumber"
 )
 
 // Appearance is which of the two palettes is shown.
@@ -72,8 +81,8 @@ func rgb(hex uint32) color.NRGBA {
 
 func alpha(c color.NRGBA, a uint8) color.NRGBA { c.A = a; return c }
 
-// palette maps names to colours; names that are missing are Fyne's.
-type palette map[fyne.ThemeColorName]color.NRGBA
+// A Palette is the colours of one appearance. Names that are missing are Fyne's.
+type Palette map[fyne.ThemeColorName]color.NRGBA
 
 var (
 	dark = newPalette(tones{
@@ -94,11 +103,19 @@ type tones struct {
 	shade uint8 // how dark a shadow is
 }
 
-func newPalette(t tones) palette {
+// Colors returns the palette of appearance a, which is Dark or Light.
+func Colors(a Appearance) Palette {
+	if a == Light {
+		return light
+	}
+	return dark
+}
+
+func newPalette(t tones) Palette {
 	time := rgb(t.time)
-	return palette{
-		colorSide: rgb(t.side), colorCard: rgb(t.card), colorLine: rgb(t.line), colorEdge: rgb(t.edge), colorRim: rgb(t.rim), colorDim: rgb(t.dim),
-		colorOK: rgb(t.ok), colorTime: time, colorWarn: rgb(t.warn), colorBad: rgb(t.bad), colorTrack: rgb(t.track),
+	return Palette{
+		Side: rgb(t.side), Card: rgb(t.card), Line: rgb(t.line), Edge: rgb(t.edge), Rim: rgb(t.rim), Dim: rgb(t.dim),
+		OK: rgb(t.ok), Time: time, Warn: rgb(t.warn), Bad: rgb(t.bad), Spent: rgb(t.track),
 
 		theme.ColorNameBackground:          rgb(t.bg),
 		theme.ColorNameForeground:          rgb(t.ink),
@@ -147,13 +164,18 @@ func (t *Theme) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color
 	return t.Theme.Color(name, variant)
 }
 
+// ColorOf returns the colour called name in the theme that is shown.
+func ColorOf(name fyne.ThemeColorName) color.NRGBA {
+	return color.NRGBAModel.Convert(theme.Current().Color(name, fyne.CurrentApp().Settings().ThemeVariant())).(color.NRGBA)
+}
+
 // usualText is the size of words on a desktop that asks for none.
 const usualText = 13
 
-// em is how large something that holds words must be where n is enough for
+// Em is how large something that holds words must be where n is enough for
 // words of the usual size.
-func em(n float32) float32 {
-	return n * fyne.CurrentApp().Settings().Theme().Size(theme.SizeNameText) / usualText
+func Em(n float32) float32 {
+	return n * fyne.CurrentApp().Settings().Theme().Size(SizeText) / usualText
 }
 
 // Size returns the measure called name, in device-independent pixels.
@@ -163,22 +185,22 @@ func (t *Theme) Size(name fyne.ThemeSizeName) float32 {
 		words = 1
 	}
 	switch name {
-	case sizeNumber:
+	case SizeNumber:
 		return 34 * words
-	case theme.SizeNameText:
+	case SizeText:
 		return usualText * words
-	case theme.SizeNameCaptionText:
+	case SizeCaption:
 		return 12 * words
-	case theme.SizeNameHeadingText:
+	case SizeHeading:
 		return 20 * words
-	case theme.SizeNameSubHeadingText:
+	case SizeTitle:
 		return 15 * words
 	case theme.SizeNameInlineIcon:
 		return t.Theme.Size(name) * words
 	case theme.SizeNameInnerPadding:
-		return gapSmall * words
+		return GapSmall * words
 	case theme.SizeNameButtonRadius, theme.SizeNameInputRadius, theme.SizeNameSelectionRadius:
-		return radiusSmall
+		return RadiusSmall
 	}
 	return t.Theme.Size(name)
 }

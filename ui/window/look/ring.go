@@ -1,4 +1,4 @@
-package window
+package look
 
 import (
 	"time"
@@ -8,9 +8,9 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// ring is a circle that empties: what is left, clockwise from the top, over a
+// A Ring is a circle that empties: what is left, clockwise from the top, over a
 // track of what there was.
-type ring struct {
+type Ring struct {
 	widget.BaseWidget
 	left     float32 // 0 to 1
 	color    fyne.ThemeColorName
@@ -20,14 +20,15 @@ type ring struct {
 	turning  *fyne.Animation
 }
 
-func newRing(diameter, stroke float32) *ring {
-	r := &ring{diameter: diameter, stroke: stroke, color: colorOK}
+// NewRing returns a ring of that diameter, drawn with a stroke of that width.
+func NewRing(diameter, stroke float32) *Ring {
+	r := &Ring{diameter: diameter, stroke: stroke, color: OK}
 	r.ExtendBaseWidget(r)
 	return r
 }
 
-// set shows what is left; it does nothing when that is shown already.
-func (r *ring) set(left float64, color fyne.ThemeColorName) {
+// Set shows what is left, of 1.
+func (r *Ring) Set(left float64, color fyne.ThemeColorName) {
 	// A thousandth is less than a pixel of the circle, so a ring of days
 	// is drawn again every three quarters of an hour, not every second.
 	part := float32(int(min(max(left, 0), 1)*1000)) / 1000
@@ -41,8 +42,8 @@ func (r *ring) set(left float64, color fyne.ThemeColorName) {
 	r.Refresh()
 }
 
-// turn makes the ring turn, for something that is going on.
-func (r *ring) turn(on bool) {
+// Turn makes the ring turn, for something that is going on.
+func (r *Ring) Turn(on bool) {
 	switch {
 	case on && r.turning == nil:
 		r.turning = &fyne.Animation{Duration: 1200 * time.Millisecond, RepeatCount: fyne.AnimationRepeatForever, Curve: fyne.AnimationLinear,
@@ -55,14 +56,18 @@ func (r *ring) turn(on bool) {
 	}
 }
 
-func (r *ring) CreateRenderer() fyne.WidgetRenderer {
+// Turning reports whether the ring turns.
+func (r *Ring) Turning() bool { return r.turning != nil }
+
+// CreateRenderer is for Fyne.
+func (r *Ring) CreateRenderer() fyne.WidgetRenderer {
 	rr := &ringRenderer{ring: r, track: canvas.NewArc(0, 360, 0, nil), arc: canvas.NewArc(0, 0, 0, nil)}
 	rr.Refresh()
 	return rr
 }
 
 type ringRenderer struct {
-	ring       *ring
+	ring       *Ring
 	track, arc *canvas.Arc
 }
 
@@ -89,9 +94,9 @@ func (r *ringRenderer) Layout(size fyne.Size) {
 func (r *ringRenderer) Refresh() {
 	th, variant := r.ring.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
 	r.Layout(r.ring.Size())
-	r.track.FillColor = th.Color(colorTrack, variant)
+	r.track.FillColor = th.Color(Spent, variant)
 	if r.ring.left == 0 {
-		r.track.FillColor = th.Color(colorEdge, variant) // else there is nothing to see
+		r.track.FillColor = th.Color(Edge, variant) // else there is nothing to see
 	}
 	r.arc.FillColor = th.Color(r.ring.color, variant)
 	r.arc.StartAngle = r.ring.turned
