@@ -84,13 +84,7 @@ func (m *memory) change(account string, f func(*remembered)) {
 	}
 	b, err := json.Marshal(m.accounts)
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(m.path), 0o700)
-	}
-	if err == nil {
-		err = os.WriteFile(m.path+".new", b, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(m.path+".new", m.path)
+		err = auth.ReplaceFile(m.path, b)
 	}
 	if err != nil {
 		m.logger.Warn("shown notices not saved", "err", err)

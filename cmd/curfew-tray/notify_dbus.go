@@ -74,6 +74,7 @@ type board struct {
 
 // standing is a notification that the service has taken.
 type standing struct {
+	tray.Notice
 	id   uint32
 	gone bool // it has expired, or the person has closed it
 }
@@ -110,7 +111,7 @@ func (b *board) post(ctx context.Context, n tray.Notice) {
 		return
 	}
 	b.warned = false
-	b.standing[n.Account] = standing{id: id}
+	b.standing[n.Account] = standing{Notice: n, id: id}
 	b.shown(n)
 }
 
@@ -147,6 +148,11 @@ func (b *board) hear(ctx context.Context, s *dbus.Signal) {
 		if dbus.Store(s.Body, &name, &before, &now) != nil || name != notifyName {
 			return // the watcher's, for instance
 		}
+		for account, s := range b.standing {
+			if s.Over && !s.gone { // perhaps nobody has seen it
+				b.missed[account] = s.Notice
+			}
+		}
 		clear(b.standing) // another service does not know their numbers
 		if now != "" {
 			b.offerAgain()
@@ -155,7 +161,9 @@ func (b *board) hear(ctx context.Context, s *dbus.Signal) {
 		var reason uint32
 		if dbus.Store(s.Body, &id, &reason) == nil {
 			if account, there := b.accountOf(id); there {
-				b.standing[account] = standing{id: id, gone: true} // kept: some services report this before the click
+				s := b.standing[account]
+				s.gone = true // kept: some services report this before the click
+				b.standing[account] = s
 			}
 		}
 	case notifyName + ".ActionInvoked":
