@@ -112,9 +112,14 @@ type place struct {
 // listen starts to listen, and returns the secret that paths begin with.
 func (o *place) listen(ctx context.Context) (l net.Listener, secret string, err error) {
 	if o.socket != "" {
-		if o.socket, err = filepath.Abs(o.socket); err == nil {
-			l, err = resident.Listen(ctx, o.socket)
+		if o.socket, err = filepath.Abs(o.socket); err != nil {
+			return nil, "", err
 		}
+		dir := filepath.Dir(o.socket)
+		if _, err := os.Stat(dir); err != nil { // a typo, most likely
+			return nil, "", &auth.Error{Kind: auth.KindFailed, Message: "cannot listen: " + err.Error(), Hint: "make that directory first: mkdir -m 700 " + dir}
+		}
+		l, err = resident.Listen(ctx, o.socket)
 		if errors.Is(err, resident.ErrRunning) {
 			return nil, "", &auth.Error{Kind: auth.KindFailed, Message: "another program listens at " + o.socket, Hint: "choose another path"}
 		}
