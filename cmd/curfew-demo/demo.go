@@ -30,6 +30,9 @@ import (
 // demoAccount is the account that the demo signs in to.
 const demoAccount = "demo"
 
+// playTTL is the shortest life of a token in which the play gets everything done.
+const playTTL = 30 * time.Second
+
 type demoOptions struct {
 	accessTTL terminal.Span
 	play      bool
@@ -48,7 +51,12 @@ session last a quarter of an hour and you see it end.
 Your own accounts are not touched. The session is in your keychain while the
 demo runs; Ctrl-C signs out and removes everything.`,
 		Args: terminal.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.play && o.accessTTL.Duration() < playTTL {
+				return terminal.UsageError(cmd, "--access-ttl must be at least %s with --play, which looks at each token while it lives", auth.FormatSpan(playTTL))
+			}
+			return p.demo(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
 	f.Var(&o.accessTTL, "access-ttl", "how long an access token lives")
