@@ -317,11 +317,8 @@ func filled(complaint string) func(string) string {
 // provider asks for one of the list.
 func (q questions) provider(list []auth.Provider) (string, error) {
 	return q.answer("Provider (Tab completes, ? lists; oidc is any other server)", "", func(name string) string {
-		switch v, ok := findProvider(list, name); {
-		case ok:
+		if v, ok := findProvider(list, name); ok {
 			return v.Unavailable
-		case name != "?" && name != "":
-			q.print(fmt.Sprintf("there is no provider %q", name))
 		}
 		var names []string
 		for _, v := range list {
@@ -329,7 +326,15 @@ func (q questions) provider(list []auth.Provider) (string, error) {
 				names = append(names, v.Name)
 			}
 		}
-		return strings.Join(names, " ")
+		complaint := strings.Join(names, " ")
+		if name != "?" && name != "" {
+			complaint = fmt.Sprintf("there is no provider %q", name)
+			if near := auth.Nearest(name, names); near != "" {
+				return complaint + "; did you mean " + near + "?"
+			}
+			complaint += "; there are: " + strings.Join(names, " ")
+		}
+		return complaint
 	})
 }
 

@@ -21,7 +21,7 @@ func TestAddAsks(t *testing.T) {
 		shown string
 	}{
 		{"all", auth.Account{}, []string{"?", "githb", "spotify", "", "id", "", ""},
-			auth.Account{Name: "spotify", Provider: "spotify", ClientID: "id"}, `there is no provider "githb"`},
+			auth.Account{Name: "spotify", Provider: "spotify", ClientID: "id"}, `there is no provider "githb"; did you mean github?`},
 		{"its guide", auth.Account{}, []string{"gitea", "", "git.example.com", "id", "read:user", "a b", "work"},
 			auth.Account{Name: "work", Provider: "gitea", Issuer: "git.example.com", ClientID: "id", Scopes: []string{"read:user"}}, "Note: A token with openid"},
 		{"what cannot be used", auth.Account{Name: "x"}, []string{"fitbit", "google", "id", ""},

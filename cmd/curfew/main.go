@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"curfew/auth/agent/client"
@@ -114,8 +115,30 @@ running and cannot be started.`,
 			return p.rootArgs(root, args)
 		}
 	}
+	checkCompletion(root)
 	p.addJSON(root)
 	return root
+}
+
+// checkCompletion makes cobra's completion command refuse a shell that it does not
+// know. By default, it prints its help, which a shell would then run.
+func checkCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	c, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		return
+	}
+	shells := commands(c)
+	for _, shell := range c.Commands() {
+		shell.Args = terminal.NoArgs
+	}
+	c.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return terminal.Unknown("shell", args[0], shells, "curfew completion ", "shells: "+strings.Join(shells, ", "))
+	}
+	c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 func (p *program) rootArgs(cmd *cobra.Command, args []string) error {
