@@ -33,7 +33,7 @@ func CheckOwner(paths ...string) error {
 	return nil
 }
 
-// nearest is the part of path that exists, and whose it is.
+// nearest is the part of path that exists and can be seen, and whose it is.
 func nearest(path string) (string, int, error) {
 	for {
 		fi, err := os.Lstat(path)
@@ -41,7 +41,7 @@ func nearest(path string) (string, int, error) {
 			return path, int(fi.Sys().(*syscall.Stat_t).Uid), nil
 		}
 		up := filepath.Dir(path)
-		if !errors.Is(err, fs.ErrNotExist) || up == path {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) || up == path {
 			return "", 0, err
 		}
 		path = up

@@ -11,10 +11,19 @@ import (
 // the system's equivalent elsewhere.
 func ConfigPath() (string, error) {
 	dir, err := os.UserConfigDir()
+	if err == nil && !filepath.IsAbs(dir) {
+		err = fmt.Errorf("%q is not an absolute path", dir)
+	}
 	if err != nil {
-		return "", fmt.Errorf("the configuration has no place: %w", err)
+		return "", noPlace("the configuration", err)
 	}
 	return filepath.Join(dir, "curfew", "config.toml"), nil
+}
+
+// noPlace says that the environment names no place for something.
+func noPlace(what string, err error) error {
+	return &Error{Kind: KindFailed, Message: what + " has no place: " + err.Error(),
+		Hint: "set HOME to your home directory; XDG_CONFIG_HOME and XDG_STATE_HOME, where they are set, must be absolute paths"}
 }
 
 // StateDir returns where the agent keeps its state: $XDG_STATE_HOME/curfew on
@@ -23,7 +32,7 @@ func StateDir() (string, error) {
 	if runtime.GOOS != "windows" {
 		if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
 			if !filepath.IsAbs(dir) {
-				return "", fmt.Errorf("XDG_STATE_HOME is %q, which is not an absolute path", dir)
+				return "", noPlace("the state", fmt.Errorf("XDG_STATE_HOME is %q, which is not an absolute path", dir))
 			}
 			return filepath.Join(dir, "curfew"), nil
 		}
@@ -44,8 +53,11 @@ func StateDir() (string, error) {
 			dir = filepath.Join(dir, ".local", "state", "curfew")
 		}
 	}
+	if err == nil && !filepath.IsAbs(dir) {
+		err = fmt.Errorf("%q is not an absolute path", dir)
+	}
 	if err != nil {
-		return "", fmt.Errorf("the state has no place: %w", err)
+		return "", noPlace("the state", err)
 	}
 	return dir, nil
 }

@@ -9,7 +9,14 @@ import (
 // the old file or the new one, never a part, and a power cut leaves one of them.
 // A link stays a link: people keep their dot files elsewhere.
 func ReplaceFile(path string, text []byte) (err error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
+	for range 40 { // as many as Linux follows; the file at the end may be missing
+		target, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
 		path = target
 	}
 	dir := filepath.Dir(path)

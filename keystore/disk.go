@@ -96,23 +96,29 @@ func (d osDirectory) Sync() error {
 	return syncDirectory(f)
 }
 
-// openDisk makes the directory when it is missing, refuses one that others
-// can reach, and locks it.
-func openDisk(dir string) (*disk, error) {
+// Prepare makes the state directory when it is missing, and refuses one that others
+// can reach. Nothing may be written there before.
+func Prepare(dir string) error {
 	if dir == "" {
-		return nil, errors.New("no state directory given")
+		return errors.New("no state directory given")
 	}
 	d := &disk{dir: dir}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, d.explain("create it", err)
+		return d.explain("create it", err)
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return nil, d.explain("look at it", err)
+		return d.explain("look at it", err)
 	}
-	if err := checkPrivate(dir, info); err != nil {
+	return checkPrivate(dir, info)
+}
+
+// openDisk prepares the directory and locks it.
+func openDisk(dir string) (*disk, error) {
+	if err := Prepare(dir); err != nil {
 		return nil, err
 	}
+	d := &disk{dir: dir}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, d.explain("open it", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,6 +25,9 @@ func checkPrivate(dir string, info os.FileInfo) error {
 	if uid := os.Geteuid(); int(st.Uid) != uid {
 		if uid == 0 { // giving it to root would lock the person out
 			return fmt.Errorf("state directory %s belongs to user %d; run this as that user, without sudo", dir, st.Uid)
+		}
+		if real, err := filepath.EvalSymlinks(dir); err == nil && real != filepath.Clean(dir) { // perhaps somebody planted the link
+			return fmt.Errorf("state directory %s leads to %s, which belongs to user %d, not to you (user %d)", dir, real, st.Uid, uid)
 		}
 		return fmt.Errorf("state directory %s belongs to user %d, not to you (user %d); to get it back, run: sudo chown -R %d %s", dir, st.Uid, uid, uid, dir)
 	}

@@ -59,6 +59,9 @@ func TestStateDirectory(t *testing.T) {
 		}
 		must(t, os.Chown(dir, 0, -1))
 	}
+	link := filepath.Join(t.TempDir(), "link")
+	must(t, os.Symlink(dir, link))
+	must(t, open(link))
 	// Files are private whatever the umask.
 	old := syscall.Umask(0)
 	defer syscall.Umask(old)

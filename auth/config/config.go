@@ -46,22 +46,34 @@ func Load(path string) (Settings, error) {
 }
 
 func readConfig(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	fi, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case err == nil && fi.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0: // to open one would wait for a writer
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("it is not a file")}
+	}
+	var b []byte
+	if err == nil {
+		b, err = readUpTo(path, maxConfig+1)
 	}
 	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err != nil {
-		return nil, err
+		return nil, auth.Fail(auth.KindFailed, auth.Say("config_unread", err), auth.Say("hint_config_unread")).Because(err)
 	}
 	if len(b) > maxConfig {
 		return nil, auth.Fail(auth.KindBadRequest, auth.Say("config_too_big", path), auth.Say("hint_config_too_big"))
 	}
 	return b, nil
+}
+
+// readUpTo reads at most n bytes of a file.
+func readUpTo(path string, n int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, n))
 }
 
 // decode returns the text of the file called path as UTF-8. Windows' Notepad

@@ -576,6 +576,24 @@ func TestEditThroughLink(t *testing.T) {
 	}
 }
 
+// The file that a link leads to may be still to be made.
+func TestEditThroughDanglingLink(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "config.toml")
+	if err := os.Symlink(filepath.Join("dots", "curfew.toml"), path); err != nil {
+		t.Skip(err)
+	}
+	if _, err := SaveAccount(path, auth.Account{Name: "a", Provider: "spotify", ClientID: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if fi, err := os.Lstat(path); err != nil || fi.Mode().Type() != os.ModeSymlink {
+		t.Errorf("the link is gone: %v, %v", fi.Mode(), err)
+	}
+	if s, err := Load(filepath.Join(dir, "dots", "curfew.toml")); err != nil || len(s.Accounts) != 1 {
+		t.Errorf("the target: %+v, %v", s, err)
+	}
+}
+
 func TestPaths(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the state is in %LocalAppData%, whatever the XDG variables say")
@@ -592,6 +610,16 @@ func TestPaths(t *testing.T) {
 	t.Setenv("HOME", "/home/ann")
 	if dir, err := auth.StateDir(); err != nil || !strings.HasPrefix(dir, "/home/ann/") {
 		t.Errorf("StateDir: %q, %v", dir, err)
+	}
+	t.Setenv("XDG_CONFIG_HOME", "")
+	for _, home := range []string{"", "ann"} {
+		t.Setenv("HOME", home)
+		for what, place := range map[string]func() (string, error){"configuration": auth.ConfigPath, "state": auth.StateDir} {
+			dir, err := place()
+			if e, ok := errors.AsType[*auth.Error](err); !ok || !strings.HasPrefix(e.Hint, "set HOME") {
+				t.Errorf("with the home directory %q, the %s: %q, %v", home, what, dir, err)
+			}
+		}
 	}
 }
 

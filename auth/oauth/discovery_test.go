@@ -136,7 +136,7 @@ func TestDiscoveryFailures(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = c.StartSignIn(t.Context(), SignInOptions{})
-		if classOf(err) != NotSent || !strings.Contains(err.Error(), "connection refused (the issuer is http://127.0.0.1:1") {
+		if classOf(err) != NotSent || !strings.Contains(err.Error(), "connection refused; the issuer is http://127.0.0.1:1") {
 			t.Errorf("class %v, %v", classOf(err), err)
 		}
 	})

@@ -38,7 +38,16 @@ import (
 
 // stateError says that the state directory cannot be used.
 func stateError(err error) error {
-	return &auth.Error{Kind: auth.KindFailed, Message: "the state directory cannot be used: " + err.Error(), Hint: "fix its owner and mode, or choose another directory with XDG_STATE_HOME"}
+	return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "fix that directory, or choose another one with XDG_STATE_HOME"}
+}
+
+// socketError says that the agent cannot listen.
+func socketError(err error) error {
+	if errors.Is(err, resident.ErrRunning) {
+		return err
+	}
+	return &auth.Error{Kind: auth.KindFailed, Message: "the agent's socket cannot be made: " + err.Error(),
+		Hint: "fix that, or set CURFEW_SOCKET to a path in a directory that only you can write to"}
 }
 
 // agentError says what a person can do about an agent that does not start.
@@ -79,10 +88,10 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	// From here on callers wait in the socket's queue until the agent serves.
 	listener, err := resident.Listen(ctx, socket)
 	if err != nil {
-		return err
+		return socketError(err)
 	}
 	defer listener.Close()
-	if err := os.MkdirAll(stateDir, 0o700); err != nil {
+	if err := keystore.Prepare(stateDir); err != nil {
 		return stateError(err)
 	}
 	logFile, err := openLog(filepath.Join(stateDir, client.LogName))

@@ -89,7 +89,7 @@ func listenLocked(ctx context.Context, socket string) (*net.UnixListener, error)
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
 	if err != nil {
 		if errors.Is(err, unix.EINVAL) || len(socket) > 100 {
-			return nil, fmt.Errorf("%s: the path of a socket may have about 100 bytes (%w)", socket, err)
+			return nil, fmt.Errorf("%s is too long: the path of a socket may have about 100 bytes", socket)
 		}
 		return nil, err
 	}
