@@ -681,6 +681,11 @@ func TestDesktopWayland(t *testing.T) {
 	check(t, err)
 	t.Log(seen)
 
+	// A second start shows the same window, as a new one: see loop.raise.
+	_, err = p.succeed(ctx, "window")
+	check(t, err)
+	check(t, until(ctx, 20*time.Second, "the window to show again", func() bool { return covered() > 50 }))
+
 	_, err = p.desktop.xdo(ctx, "windowfocus", "--sync", screen.id, "key", "--clearmodifiers", "ctrl+w")
 	check(t, err)
 	check(t, until(ctx, 15*time.Second, "the window to end", func() bool { return len(p.pids("curfew-window")) == 0 }))

@@ -243,8 +243,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 		desktop.Listen(listening, listener, func(wish window.Wish) {
 			loop.do(func() {
 				view.Go(wish)
-				w.Show()
-				w.RequestFocus()
+				loop.raise(w)
 			})
 		}, func(session map[string]string) bool { return desktop.Here().Left(session) }, func() { loop.do(w.Close) })
 	})
