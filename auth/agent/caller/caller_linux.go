@@ -96,8 +96,11 @@ func process(c *net.UnixConn) (pid, alive int) {
 // ended reports whether a process has ended: its descriptor can be read then.
 func ended(process int) bool {
 	poll := []unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}
-	n, err := unix.Poll(poll, 0)
-	return err != nil || n > 0
+	for {
+		if n, err := unix.Poll(poll, 0); !errors.Is(err, unix.EINTR) { // a signal came, as Go sends them to itself
+			return err != nil || n > 0
+		}
+	}
 }
 
 // stat is what /proc/PID/stat says.

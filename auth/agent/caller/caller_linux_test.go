@@ -2,14 +2,19 @@ package caller
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"curfew/auth"
 )
@@ -99,6 +104,32 @@ func TestEnded(t *testing.T) {
 	}
 	if got.Executable != "" || got.Parents != nil || got.Terminal != "" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestSignals: a process that runs has not ended, whatever signals come meanwhile.
+func TestSignals(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	thread := unix.Gettid()
+	me, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer unix.Close(me)
+	ctx, cancel := context.WithCancel(t.Context())
+	var sender sync.WaitGroup
+	sender.Go(func() {
+		for ctx.Err() == nil {
+			unix.Tgkill(os.Getpid(), thread, unix.SIGURG)
+		}
+	})
+	defer sender.Wait()
+	defer cancel()
+	for range 20_000 {
+		if ended(me) {
+			t.Fatal("it has ended, by what is said")
+		}
 	}
 }
 
