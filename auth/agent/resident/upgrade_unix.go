@@ -31,8 +31,7 @@ func WatchProgram(ctx context.Context, log *slog.Logger, path string, settled ti
 		return nil
 	}
 	defer w.Close()
-	quiet := time.NewTimer(0)
-	quiet.Stop()
+	quiet := time.NewTimer(settled) // it may have been replaced before it was watched
 	for {
 		select {
 		case <-ctx.Done():
@@ -44,6 +43,8 @@ func WatchProgram(ctx context.Context, log *slog.Logger, path string, settled ti
 			if filepath.Clean(e.Name) == path {
 				quiet.Reset(settled)
 			}
+		case <-w.Errors: // too much has changed here to hear of all of it
+			quiet.Reset(settled)
 		case <-quiet.C:
 			now, err := os.Stat(path)
 			switch {
