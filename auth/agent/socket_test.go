@@ -47,13 +47,16 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	case "agent": // another user's agent, or one with few file descriptors
 		l, err := resident.Listen(context.Background(), socket)
-		if err != nil {
+		guests, err2 := resident.Listen(context.Background(), client.GuestSocket(socket))
+		if err := errors.Join(err, err2); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
 		os.Chmod(socket, 0o777)
 		fmt.Println("ready")
-		NewServer(Config{Engine: newEngine("work")}).Run(context.Background(), l)
+		s := NewServer(Config{Engine: newEngine("work")})
+		go s.ForGuests().Run(context.Background(), guests)
+		s.Run(context.Background(), l)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -541,7 +544,8 @@ func TestIdleClients(t *testing.T) {
 	t.Errorf("p99 is %v with 1000 idle clients; want less than %v", p99, most)
 }
 
-// An agent with few file descriptors serves some, then the rest.
+// An agent with few file descriptors serves some, then the rest. Those that keep
+// their connection give way, also when guests have as many as they may.
 func TestFewDescriptors(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "agent.sock")
 	os.Chmod(filepath.Dir(socket), 0o700)
@@ -561,12 +565,18 @@ func TestFewDescriptors(t *testing.T) {
 	}
 	c := client.NewClient(socket)
 	var idle []net.Conn
-	for range 500 {
-		conn, err := client.DialPatiently(t.Context(), socket)
+	for i := range 500 {
+		conn, err := client.DialPatiently(t.Context(), []string{socket, client.GuestSocket(socket)}[i%2])
 		if err != nil {
 			t.Fatal(err)
 		}
+		io.WriteString(conn, askVersion)
 		idle = append(idle, conn)
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 30*time.Second) // less than an idle connection may take
+	defer cancel()
+	if _, err := c.Token(soon, "work", -1, "x"); err != nil {
+		t.Error(err)
 	}
 	for _, conn := range idle {
 		conn.Close()
