@@ -171,9 +171,9 @@ func TestShots(t *testing.T) {
 		names            []string // of situations, with the row to open
 	}{
 		{"menu, dark", "dark panel", true, "en", "C.UTF-8", []string{"accounts-0", "active", "accounts-5", "accounts-5/Work", "accounts-30",
-			"offline", "locked", "refreshes-1", "sign-in-browser", "ended-refreshes", "paused", "no-refresh-token", "sign-in-failed", "long-words", "agent-gone"}},
+			"offline", "locked", "consent", "refreshes-1", "sign-in-browser", "ended-refreshes", "paused", "no-refresh-token", "sign-in-failed", "long-words", "agent-gone"}},
 		{"menu, light", "light panel", false, "en", "C.UTF-8", []string{"active", "accounts-5", "accounts-30"}},
-		{"menu, German", "dark panel, German", true, "de", "de_DE.UTF-8", []string{"accounts-0", "active", "accounts-5", "refreshes-1", "ended-subject-changed", "agent-gone"}},
+		{"menu, German", "dark panel, German", true, "de", "de_DE.UTF-8", []string{"accounts-0", "active", "accounts-5", "consent", "refreshes-1", "ended-subject-changed", "agent-gone"}},
 	} {
 		t.Run(look.group, func(t *testing.T) {
 			check(t, setDark(ctx, d, look.dark))

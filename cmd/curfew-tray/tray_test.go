@@ -888,7 +888,7 @@ func TestConsent(t *testing.T) {
 	work.Asks = []auth.Ask{{ID: "q1", Program: "git", Caller: auth.Caller{Executable: "/usr/bin/git", Terminal: "pts/3", Claimed: "curl"}}}
 	e.set(work)
 	n := s.shown(1)
-	if n.Summary != "git wants a token of work" || n.Body != "/usr/bin/git, terminal pts/3. It calls itself curl" || n.Hints["urgency"].Value() != byte(2) ||
+	if n.Summary != "git wants a token of work" || n.Body != "/usr/bin/git, terminal pts/3. It calls itself curl." || n.Hints["urgency"].Value() != byte(2) ||
 		!slices.Equal(n.Actions, []string{"default", "Open", "allow", "Allow for 12 h", "allow-always", "Always for git", "deny", "Deny"}) {
 		t.Errorf("notification %+v", n)
 	}

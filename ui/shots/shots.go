@@ -171,6 +171,18 @@ func Situations(now time.Time) []Situation {
 		s.Paused = true
 		s.Plan(time.Time{}, auth.Say("next_paused"))
 	})
+	one("consent", "a program asks for a token, and the person is asked", func(s *auth.Snapshot) {
+		s.Consent = auth.ConsentAsk
+		s.Asks = []auth.Ask{{ID: "q1", Program: "git", At: now.Add(-5 * time.Second), Caller: auth.Caller{Executable: "/usr/bin/git", Parents: []string{"/usr/bin/bash"}, Terminal: "pts/3"}}}
+	})
+	one("consent-claim", "a program asks that calls itself something else; others were answered before", func(s *auth.Snapshot) {
+		s.Consent = auth.ConsentAsk
+		in(auth.Stale, auth.Say("access_expired"))(s)
+		s.AccessExpiresAt, s.AccessLeft = now.Add(-3*time.Minute), 0
+		s.Asks = []auth.Ask{{ID: "q2", Program: "fetch", At: now.Add(-20 * time.Second), Caller: auth.Caller{Executable: "/home/alice/bin/fetch", Parents: []string{"/usr/bin/bash"}, Terminal: "pts/3", Claimed: "git"}}}
+		s.Permits = []auth.Permit{{ID: "1", Program: "/usr/bin/git"}, {ID: "2", Program: "/usr/bin/curl", Terminal: "pts/3", Until: now.Add(11 * time.Hour)},
+			{ID: "3", Program: "/home/alice/bin/backup.sh", Until: now.Add(8 * time.Minute), Denied: true}}
+	})
 	one("warnings", "kept in memory only, with two warnings", func(s *auth.Snapshot) {
 		s.Warn(auth.Say("warning_memory"))
 		s.Warn(auth.Say("warning_unsaved"))

@@ -16,6 +16,14 @@ type Asking struct {
 	Always string // label of the button that allows it for good
 }
 
+// Asks says in a few words that a program waits for a token of s; "" if none does.
+func Asks(s auth.Snapshot) string {
+	if len(s.Asks) == 0 {
+		return ""
+	}
+	return Tr("%s wants a token", Clip(s.Asks[0].Program, nameRunes))
+}
+
 // AskingOf describes a question about a token of s.
 func AskingOf(s auth.Snapshot, a auth.Ask) Asking {
 	program := Clip(a.Program, nameRunes)
@@ -35,7 +43,7 @@ func AskingOf(s auth.Snapshot, a auth.Ask) Asking {
 	}
 	words.Detail = strings.Join(parts, ", ")
 	if claim := Clip(c.Claimed, nameRunes); claim != "" && claim != program {
-		words.Detail += ". " + Tr("It calls itself %s", claim)
+		words.Detail += ". " + Tr("It calls itself %s", claim) + "."
 	}
 	words.Detail = strings.TrimPrefix(words.Detail, ". ")
 	if s.State == auth.Stale {

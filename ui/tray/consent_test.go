@@ -30,7 +30,7 @@ func TestAskNotices(t *testing.T) {
 	}
 	for i, want := range []string{
 		"git wants a token of work|/usr/bin/git, started by zsh, terminal pts/3",
-		"evil wants a token of work|/tmp/evil. It calls itself git",
+		"evil wants a token of work|/tmp/evil. It calls itself git.",
 	} {
 		n := found[i]
 		if got := n.Title + "|" + n.Body; got != want || n.Allow == "" || n.Always == "" || n.Deny == "" || AccountOf(n.Account) != "work" {

@@ -84,7 +84,7 @@ func newAccountPage(v *View) *accountPage {
 	p.recent = newTimeline(v, recentEvents)
 	p.all = newButton(v, tr("Show all"), func() { v.turn(PageLog) })
 	title := look.NewHeading(tr("History"))
-	p.history = look.NewCard(look.Column(look.GapSmall, look.RowOf(look.GapSmall, title, title, container.New(look.Pad(-3, -linkAir, -3, 0), link(p.all))), p.recent.root))
+	p.history = look.NewCard(look.Column(look.GapSmall, look.RowOf(look.GapSmall, title, title, flush(p.all)), p.recent.root))
 
 	body := look.Column(look.Gap, p.needs.root, p.consent.ask.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.hero.root, p.first, p.tools, p.consent.answers, p.token, p.history)
 	p.root = container.NewStack(v.newPage(head, body), v.newOverlay(p.question, p.result))

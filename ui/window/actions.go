@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"fyne.io/fyne/v2"
 
@@ -97,15 +96,18 @@ func (l *local) fail(err error) { l.note = failure(err) }
 // failure puts err into words, with what to do next.
 func failure(err error) *note {
 	p := status.Explain(err)
-	// A hint may end in a command to type, so it gets a capital and no full stop.
-	hint := []rune(p.Hint)
+	hint := p.Hint
 	if kindOf(err) == auth.KindNotRunning {
-		hint = []rune(tr("Choose Start the agent."))
+		hint = tr("Choose Start the agent.")
 	}
-	if len(hint) > 0 {
-		hint[0] = unicode.ToUpper(hint[0])
+	if hint != "" {
+		hint = status.Sentence(hint)
+		// A full stop ends it, unless something to copy does.
+		if last := hint[strings.LastIndex(hint, " ")+1:]; !strings.ContainsAny(last, "/:@`.!?…") {
+			hint += "."
+		}
 	}
-	return &note{tone: look.Bad, words: p.Message, hint: string(hint)}
+	return &note{tone: look.Bad, words: p.Message, hint: hint}
 }
 
 // ask runs work for an account unless something runs for it already, and

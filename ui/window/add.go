@@ -94,7 +94,7 @@ func newAddPage(v *View) *addPage {
 	may := look.Column(4, look.NewLine(tr("It may"), look.SizeText, look.Ink).Strong(), p.may)
 	calm := look.NewPara(tr("Your browser opens. Curfew never sees your password."), look.SizeCaption, look.Dim)
 	p.asking = look.Column(look.Gap, p.advice, look.NewCard(p.steps),
-		look.NewCard(look.Column(look.Gap, p.name.root, look.Aligned(look.Top, look.RowOf(look.GapSmall, may, may, link(p.change))), p.asks.root)))
+		look.NewCard(look.Column(look.Gap, p.name.root, look.Aligned(look.Top, look.RowOf(look.GapSmall, may, may, flush(p.change))), p.asks.root)))
 	head := look.Column(2, p.title, p.sub)
 	p.foot = newFoot(calm, p.cancel, p.save)
 	p.root = v.newForm(look.Aligned(look.Top, look.RowOf(look.Gap, head, head, p.back)), look.Column(look.Gap, p.result.root, p.choosing, p.asking), p.foot)

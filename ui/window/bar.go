@@ -27,19 +27,23 @@ type bar struct {
 
 // newBar returns a hidden bar with the given buttons, or with its own one
 // that a [note] names.
-func newBar(v *View, buttons ...*button) *bar {
+func newBar(v *View, own ...*button) *bar {
 	b := &bar{view: v, words: look.NewPara("", look.SizeText, look.Ink), hint: look.NewPara("", look.SizeText, look.Dim)}
 	b.inside = look.Prompt(look.Column(2, b.words, b.hint))
-	if len(buttons) == 0 {
+	if len(own) == 0 {
 		b.named = newButton(v, "", func() {
 			if b.act != nil {
 				b.act()
 			}
 		})
-		buttons = append(buttons, b.named)
+		own = append(own, b.named)
 	}
-	for _, button := range buttons {
-		b.inside.Add(button)
+	if len(own) > 2 { // would leave the words hardly any room
+		b.inside = look.Column(look.GapSmall, b.inside, buttons(own...))
+	} else {
+		for _, button := range own {
+			b.inside.Add(button)
+		}
 	}
 	b.root = look.NewPanel(look.Card, look.Line, look.RadiusLarge, container.New(look.Pad(look.GapSmall+4, look.Gap, look.GapSmall+4, look.GapLarge), b.inside))
 	b.root.Stripe = look.Time

@@ -29,7 +29,7 @@ type consentPanel struct {
 }
 
 func newConsentPanel(v *View) *consentPanel {
-	p := &consentPanel{view: v, rows: look.Column(4)}
+	p := &consentPanel{view: v, rows: look.Column(look.GapSmall)}
 	say := func(answer auth.Answer) func() {
 		return func() { v.answer(v.selected, p.asked.ID, answer) }
 	}
@@ -45,7 +45,10 @@ func (p *consentPanel) render(v *View, s auth.Snapshot, usable bool) {
 	if len(s.Asks) > 0 {
 		p.asked = s.Asks[0]
 		words := status.AskingOf(s, p.asked)
-		n = &note{tone: look.Warn, words: words.Title, hint: strings.TrimSpace(words.Detail + "\n" + words.Cost)}
+		n = &note{tone: look.Warn, words: words.Title, hint: words.Detail}
+		if words.Cost != "" {
+			n.hint = sentences(strings.TrimSuffix(words.Detail, "."), words.Cost)
+		}
 		for _, b := range []*button{p.deny, p.always, p.allow} {
 			enable(b, usable)
 		}
@@ -66,10 +69,10 @@ func (p *consentPanel) list(all []auth.Permit) {
 	p.rows.Objects, p.words = nil, nil
 	for _, m := range all {
 		forget := newButton(p.view, tr("Forget"), func() { p.view.revoke(p.view.selected, m.ID) })
-		name, words := look.NewLine(status.Clip(filepath.Base(m.Program), 40), look.SizeText, look.Ink), look.NewText("", look.SizeText, look.Dim)
-		name.Yielding()
+		name, words := look.NewLine(filepath.Base(m.Program), look.SizeText, look.Ink), look.NewPara("", look.SizeCaption, look.Dim)
 		p.words = append(p.words, words)
-		p.rows.Add(look.RowOf(12, name, name, words, link(forget)))
+		what := look.Column(0, name, words)
+		p.rows.Add(look.RowOf(12, what, what, flush(forget)))
 	}
 	p.rows.Refresh()
 }

@@ -106,7 +106,7 @@ func (p *editPage) load(name string) {
 
 // newSettingField returns the field of a setting, by the kind that it is of.
 func newSettingField(v *View, k auth.Key, submit func()) *field {
-	name, help := status.Setting(k.Name), status.Sentence(k.Help)
+	name, help := status.Setting(k.Name), status.Sentence(k.Help)+"."
 	switch k.Name { // where config.toml needs other words
 	case "provider":
 		help = tr("A provider that Curfew knows, for example spotify. Empty for any other server.")

@@ -1504,6 +1504,16 @@ func TestPrimary(t *testing.T) {
 	}
 }
 
+// walk calls f with o and all that is in its containers.
+func walk(o fyne.CanvasObject, f func(fyne.CanvasObject)) {
+	f(o)
+	if c, ok := o.(*fyne.Container); ok {
+		for _, child := range c.Objects {
+			walk(child, f)
+		}
+	}
+}
+
 // A ring turns while a sign-in goes on, unless the desktop asks for no motion.
 func TestMotion(t *testing.T) {
 	live(t, newFakeAgent(fresh()), func(s *stage) {

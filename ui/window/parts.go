@@ -113,6 +113,12 @@ func link(b *button) *button {
 	return b.quiet()
 }
 
+// flush is a link whose words, and not the room next to them, end where its row does.
+func flush(b *button) fyne.CanvasObject {
+	return container.New(look.Pad(-3, -linkAir, -3, 0), link(b))
+}
+
+// CreateRenderer is for Fyne.
 func (b *button) CreateRenderer() fyne.WidgetRenderer {
 	if b.face != nil {
 		r := &faceRenderer{b, &canvas.Rectangle{}}

@@ -3,6 +3,8 @@ package window
 import (
 	"errors"
 	"flag"
+	"image"
+	"image/draw"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -209,7 +211,7 @@ func situation(t testing.TB, l viewing, s shots.Situation) *screen {
 // most on screen, and one of each page.
 var few = map[string]bool{
 	"active": true, "accounts-0": true, "accounts-30": true, "offline": true, "refreshes-1": true, "warnings": true, "sign-in-code": true, "sign-in-again": true,
-	"ended-rotation-lost": true, "agent-gone": true, "gone-and-question": true, "signed-out": true, "one-long-word": true, "add-empty": true, "add-microsoft": true, "add-wrong": true, "edit-more": true, "settings": true, "log": true,
+	"ended-rotation-lost": true, "consent-claim": true, "agent-gone": true, "gone-and-question": true, "signed-out": true, "one-long-word": true, "add-empty": true, "add-microsoft": true, "add-wrong": true, "edit-more": true, "settings": true, "log": true,
 }
 
 // states are those that a test of what is drawn goes over: all. With the race
@@ -260,7 +262,7 @@ func TestShots(t *testing.T) {
 				}
 				t.Run(s.name, func(t *testing.T) {
 					name := strings.ReplaceAll(strings.ReplaceAll(view.group, ",", ""), " ", "-") + "/" + s.name
-					err := a.Draw(shots.Picture{Name: name, Group: view.group, Caption: s.caption, Look: view.words}, s.set(t, view.viewing).window.Canvas().Capture())
+					err := a.Draw(shots.Picture{Name: name, Group: view.group, Caption: s.caption, Look: view.words}, s.set(t, view.viewing).capture())
 					if err != nil {
 						t.Error(err)
 					}
@@ -268,6 +270,31 @@ func TestShots(t *testing.T) {
 			}
 		})
 	}
+}
+
+// capture is what a display shows. Fyne's software painter clips what scrolls within
+// something that scrolls by the inner one alone, and draws text fields outside their
+// page: what is around the page is taken from a picture in which that is empty.
+func (s *screen) capture() image.Image {
+	all := s.window.Canvas().Capture()
+	scroll := s.settings.scroll
+	switch {
+	case s.adding():
+		scroll = s.add.scroll
+	case s.page == PageEdit:
+		scroll = s.scrollOf(s.edits.open)
+	case s.page != PageSettings:
+		return all
+	}
+	scroll.Content.Hide()
+	around := s.window.Canvas().Capture()
+	scroll.Content.Show()
+	at, size := fyne.CurrentApp().Driver().AbsolutePositionForObject(scroll), scroll.Size()
+	page := image.Rect(int(at.X), int(at.Y), int(at.X+size.Width), int(at.Y+size.Height))
+	clipped := image.NewNRGBA(all.Bounds())
+	draw.Draw(clipped, all.Bounds(), around, image.Point{}, draw.Src)
+	draw.Draw(clipped, page, all, page.Min, draw.Src)
+	return clipped
 }
 
 // TestMarkup compares every state with testdata, which says in lines that a

@@ -133,7 +133,7 @@ func (l *accountList) render() {
 	var objects []fyne.CanvasObject
 	needy := false // of the account before
 	for i, s := range snaps {
-		needs := status.UrgencyOf(s, v.now) >= status.Soon
+		needs := status.UrgencyOf(s, v.now) >= status.Soon || len(s.Asks) > 0
 		switch { // without one in need there is nothing to tell apart
 		case needs && i == 0:
 			objects = append(objects, l.needs)
@@ -259,7 +259,11 @@ func (r *accountRow) set(s auth.Snapshot, selected, focused bool) {
 	r.ring.Set(count.Fraction, v.fresh(s, countColor(s, count, v.now)))
 	r.title.Say(words.Name)
 	color := map[status.Urgency]fyne.ThemeColorName{status.Over: look.Bad, status.Attention: look.Warn, status.Soon: look.Warn}[words.Urgency]
-	r.line.Set(status.Brief(s, v.now), cmp.Or(color, look.Dim))
+	line := status.Brief(s, v.now)
+	if asks := status.Asks(s); asks != "" {
+		line, color = asks, look.Warn
+	}
+	r.line.Set(line, cmp.Or(color, look.Dim))
 	if r.selected != selected || r.focused != focused {
 		r.selected, r.focused = selected, focused
 		r.Refresh()

@@ -415,6 +415,7 @@ func (v *View) Show(snaps []auth.Snapshot, now time.Time) {
 	first := !v.loaded
 	v.loaded, v.down = true, nil
 	v.snaps, v.now = status.Sort(status.ForScreen(snaps), now), now
+	slices.SortStableFunc(v.snaps, func(a, b auth.Snapshot) int { return min(len(b.Asks), 1) - min(len(a.Asks), 1) }) // it waits for a minute only
 	v.keepSelection()
 	for _, s := range v.snaps {
 		v.follow(s)
