@@ -166,10 +166,12 @@ func (s *stage) readsNot(want ...string) {
 	}
 }
 
-// tap presses a button as a pointer would, and settles.
+// tap presses a button as a pointer would, long after what was pressed before, and
+// settles.
 func (s *stage) tap(b *button) {
 	s.t.Helper()
 	s.mayTap(b)
+	s.pressed = pressed{}
 	test.Tap(b)
 	s.settle()
 }
@@ -1140,6 +1142,7 @@ func TestSettings(t *testing.T) {
 		if !s.settings.pause.background.Checked {
 			t.Fatal("background refresh seems off")
 		}
+		s.pressed = pressed{} // long ago
 		test.Tap(s.settings.pause.background)
 		s.settle()
 		s.calls("pause", 1)
@@ -1176,6 +1179,7 @@ func TestRemoveAsksFirst(t *testing.T) {
 func TestSettingsBeginAnew(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
 		s.tap(s.side.settings)
+		s.pressed = pressed{} // long ago
 		test.Tap(s.settings.pause.background)
 		s.settle()
 		s.reads("Paused until you turn it on again.")
@@ -1502,6 +1506,42 @@ func TestPrimary(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The second half of a double click does nothing to what has come under the pointer.
+func TestDoubleClick(t *testing.T) {
+	agent := newFakeAgent(fresh())
+	live(t, agent, func(s *stage) {
+		s.turn(PageAdd)
+		s.tap(s.add.tiles.Objects[0].(*button)) // to a form with buttons of its own
+		var copies *button
+		for _, step := range s.add.steps.Objects {
+			walk(step, func(o fyne.CanvasObject) {
+				if b, ok := o.(*button); ok && strings.HasPrefix(b.Text, "Copy ") {
+					copies = b
+				}
+			})
+		}
+		if test.Tap(copies); s.Clipboard.Content() != "" {
+			t.Errorf("the second half of a double click has copied %q", s.Clipboard.Content())
+		}
+		time.Sleep(doubleClick)
+		if test.Tap(copies); s.Clipboard.Content() == "" {
+			t.Error("a press does nothing")
+		}
+	})
+	soon := entra()
+	live(t, newFakeAgent(soon), func(s *stage) {
+		s.tap(s.account.primary) // Sign in again
+		if s.account.primary.Text != "Copy access token" || s.account.primary.Disabled() {
+			t.Fatalf("the button is %q now", s.account.primary.Text)
+		}
+		test.Tap(s.account.primary)
+		s.settle()
+		if took := s.agent.took("token"); len(took) > 0 {
+			t.Errorf("a double click on Sign in again asks for %q", took)
+		}
+	})
 }
 
 // walk calls f with o and all that is in its containers.

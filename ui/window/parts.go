@@ -3,6 +3,7 @@ package window
 import (
 	"image/color"
 	"strings"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -71,6 +72,13 @@ func (b *button) FocusGained() {
 
 // FocusLost hides the focus.
 func (b *button) FocusLost() { b.focused = false; b.Button.FocusLost() }
+
+// Tapped acts, unless it is the second half of a double click on something else.
+func (b *button) Tapped(e *fyne.PointEvent) {
+	if b.view.meant(b, b.Text) {
+		b.Button.Tapped(e)
+	}
+}
 
 // TypedKey acts on Space and Enter and keeps the focus, which Fyne's own
 // button gives up.
@@ -297,6 +305,25 @@ func (e *entry) TypedShortcut(s fyne.Shortcut) {
 	}
 }
 
+// pressed is what was pressed last with the pointer, and when.
+type pressed struct {
+	what  fyne.CanvasObject
+	words string
+	at    time.Time
+}
+
+// doubleClick is how far apart the two presses of a double click may be.
+const doubleClick = 400 * time.Millisecond
+
+// meant notes that the pointer presses o, which says words. It reports false for the
+// second half of a double click on something else, which is gone or says something
+// else now: nobody means what has just come under the pointer.
+func (v *View) meant(o fyne.CanvasObject, words string) bool {
+	before := v.pressed
+	v.pressed = pressed{o, words, v.Now()}
+	return v.pressed.at.Sub(before.at) >= doubleClick || before.what == o && before.words == words
+}
+
 // enable says whether something can be typed.
 func (e *entry) enable(yes bool) { enable(e, yes) }
 
@@ -362,7 +389,7 @@ func (c *choice) TypedRune(r rune) {
 
 // Tapped opens the list of the options.
 func (c *choice) Tapped(*fyne.PointEvent) {
-	if !c.Disabled() {
+	if !c.Disabled() && c.view.meant(c, c.Selected) {
 		c.view.focus(c)
 		c.open()
 	}
@@ -375,7 +402,10 @@ func (c *choice) open() {
 	}
 	menu := fyne.NewMenu("")
 	for _, option := range c.Options {
-		menu.Items = append(menu.Items, fyne.NewMenuItem(option, func() { c.SetSelected(option) }))
+		menu.Items = append(menu.Items, fyne.NewMenuItem(option, func() {
+			c.view.meant(nil, option)
+			c.SetSelected(option)
+		}))
 	}
 	c.view.openList(c, menu)
 }
@@ -384,7 +414,10 @@ func (c *choice) open() {
 func (v *View) openMenu(b *button, deeds []deed) {
 	menu := fyne.NewMenu("")
 	for _, d := range deeds {
-		menu.Items = append(menu.Items, fyne.NewMenuItem(d.words, func() { d.do(v.selected) }))
+		menu.Items = append(menu.Items, fyne.NewMenuItem(d.words, func() {
+			v.meant(nil, d.words)
+			d.do(v.selected)
+		}))
 	}
 	v.openList(b, menu)
 }
@@ -496,6 +529,13 @@ func (c *check) enable(yes bool) { enable(c, yes) }
 func (c *check) FocusGained() {
 	c.Check.FocusGained()
 	c.view.reveal(c)
+}
+
+// Tapped changes, unless it is the second half of a double click on something else.
+func (c *check) Tapped(e *fyne.PointEvent) {
+	if c.view.meant(c, c.Text) {
+		c.Check.Tapped(e)
+	}
 }
 
 // TypedKey changes on Enter; Fyne does on Space.

@@ -108,6 +108,7 @@ type View struct {
 	page     Page
 	locals   map[string]*local // by account
 	still    bool              // the desktop asks for no motion
+	pressed  pressed
 	copied   copied
 
 	root     *fyne.Container
