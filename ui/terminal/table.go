@@ -20,17 +20,21 @@ type Page struct {
 	color bool
 }
 
-// NewPage returns the page of w. It has no colours where NO_COLOR is set (see
-// no-color.org) or TERM is "dumb".
+// NewPage returns the page of w. A terminal has colours, unless TERM is "dumb" or
+// missing. NO_COLOR (no-color.org) and CLICOLOR=0 take them away, and
+// CLICOLOR_FORCE gives them to a pipe as well (bixense.com/clicolors).
 func NewPage(w io.Writer) Page {
+	forced := os.Getenv("CLICOLOR_FORCE")
+	p := Page{w: w, color: forced != "" && forced != "0" && os.Getenv("NO_COLOR") == ""}
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return Page{w: w}
+		return p
 	}
-	p := Page{w: w, color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	canColor := os.Getenv("TERM") != "" && os.Getenv("TERM") != "dumb"
 	if runtime.GOOS == "windows" {
-		p.color = p.color && os.Getenv("WT_SESSION") != "" // the old console shows escape sequences as text
+		canColor = os.Getenv("WT_SESSION") != "" // the old console shows escape sequences as text
 	}
+	p.color = p.color || canColor && os.Getenv("NO_COLOR") == "" && os.Getenv("CLICOLOR") != "0"
 	if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
 		p.width = max(columns, 0)
 	}
@@ -90,7 +94,7 @@ func (t *Table) Toned(tone Tone, cells ...string) {
 
 const (
 	gap       = 2  // columns between two cells
-	leastWrap = 16 // the fewest columns of wrapped text
+	leastWrap = 12 // the fewest columns of wrapped text
 )
 
 // Flush prints the table.
@@ -114,12 +118,16 @@ func (t *Table) Flush() error {
 	if last < 0 {
 		return nil
 	}
-	if t.page.Terminal() && total(widths) > t.page.width {
-		widths[last] = max(widths[last]-(total(widths)-t.page.width), leastWrap)
-	}
 	var b strings.Builder
+	write := t.write
+	if t.page.Terminal() && total(widths) > t.page.width {
+		widths[last] -= total(widths) - t.page.width
+		if widths[last] < leastWrap {
+			write = t.stack
+		}
+	}
 	for _, r := range t.rows {
-		t.write(&b, r, widths)
+		write(&b, r, widths)
 	}
 	_, err := io.WriteString(t.page.w, b.String())
 	return err
@@ -143,10 +151,31 @@ func (t *Table) write(b *strings.Builder, r row, widths []int) {
 			line.WriteString(part)
 		}
 	}
-	for text := range strings.SplitSeq(line.String(), "\n") {
+	t.color(b, r.tone, line.String())
+}
+
+// stack writes one row on a terminal that is too narrow for columns: each cell
+// below the one before, those after the first indented.
+func (t *Table) stack(b *strings.Builder, r row, widths []int) {
+	var lines []string
+	for i, c := range r.cells[:min(len(r.cells), len(widths))] {
+		indent := strings.Repeat(" ", min(i, 1)*2*gap)
+		if strings.TrimSpace(c) == "" {
+			continue
+		}
+		for _, part := range wrap(c, max(t.page.width-len(indent), 1)) {
+			lines = append(lines, indent+part)
+		}
+	}
+	t.color(b, r.tone, strings.Join(lines, "\n"))
+}
+
+// color writes the lines of one row.
+func (t *Table) color(b *strings.Builder, tone Tone, lines string) {
+	for text := range strings.SplitSeq(lines, "\n") {
 		text = strings.TrimRight(text, " ")
-		if t.page.color && r.tone != Plain && text != "" {
-			text = "\x1b[" + string(r.tone) + "m" + text + "\x1b[0m"
+		if t.page.color && tone != Plain && text != "" {
+			text = "\x1b[" + string(tone) + "m" + text + "\x1b[0m"
 		}
 		b.WriteString(text + "\n")
 	}

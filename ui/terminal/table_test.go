@@ -43,6 +43,17 @@ work     13 of 20 refreshes
          left, 22 d left
 仕事     sign in again [2J
 `},
+		{"the narrowest has no columns", Page{width: 20}, 1, `
+ACCOUNT
+    WHAT IS LEFT
+work
+    13 of 20
+    refreshes left,
+    22 d left
+仕事
+    sign in again
+    [2J
+`},
 		{"one that must not leave out wraps at once", Page{width: 58}, 0, `
 ACCOUNT  WHAT IS LEFT                        LAST USED
 work     13 of 20 refreshes left, 22 d left  2 min ago by
@@ -72,13 +83,22 @@ func TestNewPage(t *testing.T) {
 	if p := NewPage(&strings.Builder{}); p.Terminal() || p.color {
 		t.Errorf("a text has the page %+v", p)
 	}
+	t.Setenv("CLICOLOR_FORCE", "1")
+	t.Setenv("NO_COLOR", "")
+	if p := NewPage(&strings.Builder{}); p.Terminal() || !p.color {
+		t.Errorf("with CLICOLOR_FORCE a text has the page %+v", p)
+	}
+	t.Setenv("CLICOLOR_FORCE", "")
 	script, err := exec.LookPath("script")
 	if err != nil {
 		t.Skip("needs script(1)")
 	}
-	for set, want := range map[string]string{"TERM=xterm": "coloured", "NO_COLOR=1": "plain", "TERM=dumb": "plain"} {
+	for set, want := range map[string]string{
+		"TERM=xterm": "coloured", "NO_COLOR=1": "plain", "TERM=dumb": "plain", "TERM=": "plain", "CLICOLOR=0": "plain", "CLICOLOR=1": "coloured", "CLICOLOR_FORCE=1 TERM=dumb": "coloured", "CLICOLOR_FORCE=1 NO_COLOR=1": "plain",
+	} {
 		c := exec.Command(script, "-qec", os.Args[0]+" -test.run=TestNewPage$", "/dev/null")
-		c.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=", "TERMINAL_TEST=1", set)
+		c.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=", "TERMINAL_TEST=1")
+		c.Env = append(c.Env, strings.Fields(set)...)
 		out, err := c.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Errorf("with %s the page is %q (%v), want it %s", set, out, err, want)
