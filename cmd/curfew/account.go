@@ -87,10 +87,11 @@ browser on another computer, use --device.`,
 type loginOptions struct {
 	name                     string
 	noBrowser, device, force bool
+	own                      bool // the account has a browser, which gets the address
 }
 
 // opens reports whether a browser is opened. Without a display nobody sees one.
-func (o loginOptions) opens() bool { return !o.noBrowser && !o.device && ui.CanOpenURL() }
+func (o loginOptions) opens() bool { return o.own || !o.noBrowser && !o.device && ui.CanOpenURL() }
 
 func (p *program) login(ctx context.Context, o loginOptions) error {
 	snap, err := ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Account(ctx, o.name) })
@@ -108,6 +109,12 @@ func (p *program) login(ctx context.Context, o loginOptions) error {
 	started, err := p.client.SignIn(ctx, o.name, auth.SignInRequest{Force: o.force, Device: o.device, Browser: o.opens()})
 	if err != nil {
 		return err
+	}
+	if !o.noBrowser && !o.device && !o.opens() && len(started.Browser) > 0 {
+		// The account has a browser, whatever the desktop has. It gets a page that works once.
+		if page, err := p.client.SignIn(ctx, o.name, auth.SignInRequest{Flow: started.Flow, Browser: true}); err == nil {
+			started.URL, o.own = page.URL, true
+		}
 	}
 	if err := p.showSignIn(ctx, o, started); err != nil {
 		return err

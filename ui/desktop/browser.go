@@ -26,6 +26,10 @@ import (
 //     complete a sign-in without a person.
 //   - Without a display no opener is started, because it would find such a browser.
 
+// finders look for a browser themselves. Without a display they find one of the
+// terminal.
+var finders = []string{"xdg-open", "sensible-browser", "x-www-browser", "exo-open", "gio", "open"}
+
 // textBrowsers run in a terminal.
 var textBrowsers = []string{"w3m", "lynx", "links", "links2", "elinks", "www-browser", "browsh", "carbonyl", "netrik", "retawq"}
 
@@ -111,7 +115,11 @@ var openers = []string{"xdg-open", "x-www-browser", "wslview"}
 
 // CanOpenURL reports whether there is a program to open a page with.
 func CanOpenURL() bool {
-	if len(chosenBrowsers()) > 0 || runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+	chosen := slices.ContainsFunc(chosenBrowsers(), func(args []string) bool {
+		_, err := exec.LookPath(args[0])
+		return err == nil
+	})
+	if chosen || runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		return true
 	}
 	return HasDisplay() && slices.ContainsFunc(openers, func(opener string) bool {
@@ -140,12 +148,33 @@ func chosenBrowsers() [][]string {
 		if _, err := exec.LookPath(text); err == nil {
 			args = []string{text} // a program's path, which may have spaces
 		}
-		if len(args) > 0 && !slices.Contains(textBrowsers, strings.TrimSuffix(filepath.Base(args[0]), ".exe")) {
+		if len(args) > 0 && !hidden(args) {
 			commands = append(commands, args)
 		}
 	}
 	return commands
 }
+
+// hidden reports whether a command shows no window. Without a display, no word of
+// it may name a browser of the terminal, as in "env lynx".
+func hidden(args []string) bool {
+	if HasDisplay() {
+		args = args[:1]
+	} else if slices.Contains(finders, programName(args[0])) {
+		return true
+	}
+	return slices.ContainsFunc(args, func(word string) bool {
+		names := []string{programName(word)}
+		if path, err := exec.LookPath(word); err == nil {
+			if real, err := filepath.EvalSymlinks(path); err == nil {
+				names = append(names, programName(real))
+			}
+		}
+		return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(textBrowsers, name) })
+	})
+}
+
+func programName(path string) string { return strings.TrimSuffix(filepath.Base(path), ".exe") }
 
 // splitWords splits text at spaces that are neither quoted nor escaped.
 func splitWords(text string) []string {

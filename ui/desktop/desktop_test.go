@@ -96,6 +96,22 @@ func TestNoTextBrowser(t *testing.T) {
 	if err := RunBrowser("https://id.example.org/"); !errors.Is(err, ErrNoBrowser) || CanOpenURL() {
 		t.Errorf("without a display: %v, can open: %v", err, CanOpenURL())
 	}
+	dir := t.TempDir()
+	w3m, link := program(t, "w3m", `touch "$RAN"`), filepath.Join(dir, "browser")
+	if err := os.Symlink(w3m, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, browser := range []string{opener, "xdg-open %s", "env " + w3m, link, "sh -c '' " + link} {
+		t.Setenv("BROWSER", browser)
+		if err := RunBrowser("https://id.example.org/"); !errors.Is(err, ErrNoBrowser) || CanOpenURL() {
+			t.Errorf("without a display, BROWSER=%s: %v, can open: %v", browser, err, CanOpenURL())
+		}
+	}
+	t.Setenv("BROWSER", filepath.Join(dir, "missing"))
+	if CanOpenURL() {
+		t.Error("a missing browser can open a page")
+	}
+	t.Setenv("BROWSER", "")
 	if _, err := os.Stat(ran); err == nil {
 		t.Error("an opener was started without a display")
 	}
