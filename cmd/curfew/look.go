@@ -163,6 +163,8 @@ func (p *program) watchStatus(ctx context.Context, name string) error {
 	}); err != nil {
 		return err
 	}
+	ctx, unread := whileRead(ctx, p.stdout)
+	defer unread()
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	changes := make(chan []auth.Snapshot)
@@ -335,6 +337,8 @@ func (p *program) log(ctx context.Context, name string, n int, follow bool) erro
 	if err := p.printEvents(events, name == ""); err != nil || !follow {
 		return err
 	}
+	ctx, unread := whileRead(ctx, p.stdout)
+	defer unread()
 	last := events
 	var failed error
 	watching, stop := context.WithCancel(ctx)
