@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -372,43 +373,54 @@ func checkDisplay(ctx context.Context) error {
 	var d net.Dialer
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	var failed error
-	for _, address := range append(waylandSockets(wayland), x11Sockets(x11)...) {
-		c, err := d.DialContext(ctx, "unix", address)
+	failed := fmt.Errorf("%q is not one", x11)
+	for _, a := range append(waylandSockets(wayland), x11Addresses(x11)...) {
+		c, err := d.DialContext(ctx, a.network, a.name)
 		if err == nil {
 			c.Close()
 			return nil
 		}
 		failed = err
 	}
-	if failed == nil {
-		return nil // a display on another machine: nothing to knock at here
-	}
 	return fmt.Errorf("the display does not answer: %w", failed)
 }
 
-func waylandSockets(display string) []string {
+func waylandSockets(display string) []address {
 	switch {
 	case display == "":
 		return nil
 	case filepath.IsAbs(display):
-		return []string{display}
+		return []address{{"unix", display}}
 	}
-	return []string{filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), display)}
+	return []address{{"unix", filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), display)}}
 }
 
-// x11Sockets returns where the server of a display like ":0" or "unix:0.1"
-// listens, on Linux in the abstract name space too; nothing for one on
-// another host.
-func x11Sockets(display string) []string {
-	host, number, ok := strings.Cut(display, ":")
-	if !ok || host != "" && host != "unix" {
+// x11Addresses returns where the server of a display like ":0", "unix:0.1" or
+// "localhost:10.0" listens, on Linux in the abstract name space too. It returns
+// nothing for what is not a display.
+func x11Addresses(display string) []address {
+	i := strings.LastIndexByte(display, ':')
+	if i < 0 {
 		return nil
 	}
-	number, _, _ = strings.Cut(number, ".")
-	path := "/tmp/.X11-unix/X" + number
-	return []string{path, "@" + path}
+	host := display[:i]
+	text, screen, _ := strings.Cut(display[i+1:], ".")
+	number, err := strconv.ParseUint(text, 10, 15)
+	if _, badScreen := strconv.ParseUint(screen, 10, 16); err != nil || screen != "" && badScreen != nil {
+		return nil
+	}
+	switch {
+	case host == "", host == "unix":
+		path := "/tmp/.X11-unix/X" + text
+		return []address{{"unix", path}, {"unix", "@" + path}}
+	case filepath.IsAbs(host): // the path of a socket
+		return []address{{"unix", host}, {"unix", display}}
+	}
+	return []address{{"tcp", net.JoinHostPort(host, strconv.FormatUint(6000+number, 10))}}
 }
+
+// An address is one to dial.
+type address struct{ network, name string }
 
 func fail(stderr io.Writer, code int, err error, hint string) int {
 	fmt.Fprintf(stderr, "curfew-window: %v\nhint: %s\n", err, hint)

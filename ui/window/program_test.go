@@ -280,7 +280,7 @@ func TestProgram(t *testing.T) {
 	t.Run("needs a display", func(t *testing.T) {
 		env := d.env
 		defer func() { d.env = env }()
-		for display, want := range map[string]string{"DISPLAY=": "no display", "DISPLAY=:9999": "does not answer"} {
+		for display, want := range map[string]string{"DISPLAY=": "no display", "DISPLAY=:9999": "does not answer", "DISPLAY=localhost:9999": "does not answer", "DISPLAY=screen": "does not answer", "DISPLAY=:0.x": "does not answer"} {
 			d.env = append(env[:len(env):len(env)], display)
 			code, said := d.run()
 			if lines := strings.Split(strings.TrimSpace(said), "\n"); code != 1 || len(lines) != 2 || !strings.Contains(lines[0], want) || !strings.HasPrefix(lines[1], "hint: ") {
