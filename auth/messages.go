@@ -297,6 +297,8 @@ var messages = sync.OnceValue(func() map[string]string {
 		"hint_config_too_big":   "it should hold a few lines for each account",
 		"config_unread":         "the configuration cannot be read: %s",
 		"hint_config_unread":    "config.toml must be a file that you may read: fix its owner and mode, or move it away",
+		"config_unsaved":        "config.toml cannot be saved, so nothing changed: %s",
+		"hint_config_unsaved":   "free disk space, or fix the owner and mode of %s",
 		"config_not_editable":   "%s is written in a way that cannot be edited safely",
 		"setting_unknown":       "%s:%d: there is no setting %q",
 		"hint_missing_quote":    "put text in straight quotes, for example \"https://id.example.com\"; in a list, quote each item",

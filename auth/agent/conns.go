@@ -10,6 +10,13 @@ import (
 	"curfew/auth/agent/caller"
 )
 
+// mostConns is how many connections are served at a time where nothing limits them.
+const mostConns = 1024
+
+// maxConns is for one socket of two: the guests' has as many. That leaves a third of
+// the files that may be open to the rest of the agent.
+func maxConns() int { return max(1, OpenFiles()/3) }
+
 // listener hands out at most cap(slots) connections at a time. When all are taken,
 // a new one takes the place of one that sends nothing: at once if that has had an
 // answer, and after the grace if its first request or the rest of one is missing.

@@ -1,4 +1,5 @@
 package agent
 
-// maxConns: pipes need no file descriptors.
-func maxConns() int { return 1024 }
+// OpenFiles returns how many files this process may have open: pipes have no such
+// limit.
+func OpenFiles() int { return 3 * mostConns }

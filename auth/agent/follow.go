@@ -199,8 +199,12 @@ func problem(err error) client.Check {
 // the agent can.
 func (s *Server) doctor(r *http.Request) (any, error) {
 	checks := s.edits.problems()
-	if f := s.edits.found.Load(); f != nil && checks == nil {
-		checks = []client.Check{{Name: configCheck, OK: true, Message: fmt.Sprintf("%s; accounts: %d", s.File.Path(), f.accounts)}}
+	if checks == nil {
+		_, accounts, err := s.File.Load()
+		checks = []client.Check{{Name: configCheck, OK: true, Message: fmt.Sprintf("%s; accounts: %d", s.File.Path(), len(accounts))}}
+		if err != nil {
+			checks = []client.Check{problem(err)}
+		}
 	}
 	return slices.Concat(checks, s.Doctor(r.Context())), nil
 }

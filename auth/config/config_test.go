@@ -594,6 +594,17 @@ func TestEditThroughDanglingLink(t *testing.T) {
 	}
 }
 
+func TestEditUnsaved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.Symlink(filepath.Join(os.DevNull, "in", "no.toml"), path); err != nil {
+		t.Skip(err)
+	}
+	_, err := SaveAccount(path, auth.Account{Name: "a", Provider: "spotify", ClientID: "x"})
+	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Hint == "" {
+		t.Errorf("error %#v", err)
+	}
+}
+
 func TestPaths(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the state is in %LocalAppData%, whatever the XDG variables say")

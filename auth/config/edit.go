@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,7 +131,7 @@ func (f file) save(text []byte, want Settings, refused *auth.Error) (undo func()
 		return func() error { return nil }, nil
 	}
 	if err := auth.ReplaceFile(f.path, text); err != nil {
-		return nil, err
+		return nil, auth.Fail(auth.KindFailed, auth.Say("config_unsaved", err), auth.Say("hint_config_unsaved", filepath.Dir(f.path))).Because(err)
 	}
 	return func() error {
 		if f.raw == nil {

@@ -61,10 +61,17 @@ func agentError(err error) error {
 	return err
 }
 
+// leastFiles is how many files the agent may have open at once, with a sign-in and a
+// few callers.
+const leastFiles = 32
+
 func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	background, memory := o.background, o.memory
 	if err := harden(); err != nil {
 		return fmt.Errorf("the memory of the agent cannot be protected: %w", err)
+	}
+	if most := agent.OpenFiles(); most < leastFiles {
+		return &auth.Error{Kind: auth.KindFailed, Message: fmt.Sprintf("this process may open %d files only, and the agent needs %d", most, leastFiles), Hint: "raise the limit: ulimit -n"}
 	}
 	configPath, err := auth.ConfigPath()
 	if err != nil {
@@ -328,11 +335,20 @@ func agentChecks(ctx context.Context, m *engine.Manager, stateDir string, memory
 		keychain = client.Check{Name: "keychain", Message: e.Message, Hint: e.Hint}
 	}
 	state := client.Check{Name: "state", OK: true, Message: stateDir + " can be written"}
-	if f, err := os.CreateTemp(stateDir, ".doctor-*"); err != nil {
+	if err := tryToWrite(stateDir); err != nil {
 		state = client.Check{Name: "state", Message: "the state directory cannot be written: " + err.Error(), Hint: "free disk space, or fix the permissions of " + stateDir}
-	} else {
-		f.Close()
-		os.Remove(f.Name())
 	}
 	return []client.Check{keychain, state, hardened()}
+}
+
+// tryToWrite writes as much into a file of dir as a session takes. A full disk still
+// has room for an empty one.
+func tryToWrite(dir string) error {
+	f, err := os.CreateTemp(dir, ".doctor-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(make([]byte, 32<<10))
+	return errors.Join(err, f.Close())
 }
