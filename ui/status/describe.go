@@ -57,7 +57,7 @@ type Past struct {
 	SignedIn string // "Tue 10 Nov, 09:41"
 	Ended    string // "today, 09:36"
 	Lived    string // "12 days"
-	Spent    string // "20 refreshes used"
+	Spent    string // "20 of 20 used", of the refreshes
 }
 
 // takersShown is how many of the programs that took tokens are named.
@@ -167,7 +167,7 @@ func spent(s auth.Snapshot) string {
 	if s.Reason == auth.ByToken { // it had none
 		return ""
 	}
-	return Trn(max(most, used), "%d of %d refresh used", "%d of %d refreshes used", used, max(most, used))
+	return Tr("%d of %d used", used, max(most, used))
 }
 
 // warnings are those of s. An older agent has no texts for them.

@@ -209,7 +209,7 @@ func newOverPanel(v *View) *overPanel {
 		what:     look.NewPara("", look.SizeHeading, look.Bad).Strong(),
 		cost:     look.NewPara("", look.SizeText, look.Ink),
 		exact:    look.NewPara("", look.SizeCaption, look.Dim),
-		signedIn: newFact(tr("Signed in")), lived: newFact(tr("Lasted")), spent: newFact(tr("Spent")), took: newFact(tr("Took tokens")),
+		signedIn: newFact(tr("Signed in")), lived: newFact(tr("Lasted")), spent: newFact(tr("Refreshes")), took: newFact(tr("Took tokens")),
 		runway: look.NewRunway(),
 	}
 	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(v.selected, false) }).primary()
