@@ -89,7 +89,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if err := checkDisplay(ctx); err != nil {
-		return fail(stderr, exitFailed, err, "run it in a desktop session; without one, use: curfew status")
+		return fail(stderr, exitFailed, err, noDesktop)
 	}
 	// Who started it has listened for a moment, and may have ended: a word to
 	// standard error must not end the window.
@@ -119,17 +119,40 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	client := client.NewClient("")
-	if err := show(ctx, cancel, client, listener, wish); err != nil {
+	err = show(ctx, cancel, client, listener, wish)
+	if errors.Is(err, errRefused) {
+		return fail(stderr, exitFailed, err, noDesktop)
+	}
+	if err != nil {
 		return fail(stderr, exitFailed, err, "install the graphics driver (on Debian libgl1-mesa-dri); until then, use the tray's menu or: curfew status")
 	}
 	return exitOK
 }
+
+// noDesktop is what to do without a display.
+const noDesktop = "run it in a desktop session; without one, use: curfew status"
+
+// errRefused is the error of a display that answers and lets nobody in.
+var errRefused = errors.New("the display refuses this program, as that of another user does")
 
 // errNoOpenGL is the error of a display that has no OpenGL.
 var errNoOpenGL = errors.New("this display has no OpenGL, which the window needs to draw")
 
 // show shows the window until it is closed.
 func show(ctx context.Context, cancel func(), client *client.Client, listener net.Listener, wish window.Wish) (err error) {
+	defer func() {
+		// Fyne panics where the display refuses it, as that of another user does.
+		switch r := recover().(type) {
+		case nil:
+		case error:
+			if !strings.HasPrefix(r.Error(), "NotInitialized") {
+				panic(r)
+			}
+			err = errRefused
+		default:
+			panic(r)
+		}
+	}()
 	icon := fyne.NewStaticResource("curfew.png", assets.AppIcon)
 	app.SetMetadata(fyne.AppMetadata{
 		ID: assets.AppID, Name: assets.Name, Version: assets.Version, Build: assets.Build, Icon: icon, Release: true,

@@ -288,6 +288,18 @@ func TestProgram(t *testing.T) {
 			}
 		}
 	})
+	t.Run("needs a display that lets it in", func(t *testing.T) {
+		env := d.env
+		defer func() { d.env = env }()
+		cookies := filepath.Join(t.TempDir(), "cookies")
+		if err := os.WriteFile(cookies, []byte("\xff\xff\x00\x00\x00\x00\x00\x12MIT-MAGIC-COOKIE-1\x00\x10sixteen bytes..."), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d.env = append(env[:len(env):len(env)], "DISPLAY="+d.display("-auth", cookies), "XAUTHORITY="+os.DevNull)
+		if code, said := d.run(); code != 1 || !strings.Contains(said, "curfew-window: the display refuses this program") || !strings.Contains(said, "\nhint: ") || strings.Contains(said, "goroutine") {
+			t.Errorf("it gives %d and %q, want 1, words and a hint", code, said)
+		}
+	})
 	t.Run("needs OpenGL", func(t *testing.T) {
 		env := d.env
 		defer func() { d.env = env }()
