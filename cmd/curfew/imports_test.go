@@ -68,6 +68,7 @@ var layers = []struct {
 	{"ui/window/look", []string{"auth"}, "how things look does not depend on what they stand for"},
 	{"ui/window", []string{"assets", "auth", "auth/agent/client", "ui/status", "ui/window/look"}, "the window sees snapshots and holds no secret"},
 	{"ui/terminal", []string{"auth"}, "all programs speak to terminals and scripts in the same way"},
+	{"ui/terminal/mantest", []string{"assets"}, "pages are made of commands, whatever those do; only tests use it"},
 	{"ui/tools", []string{"auth", "ui/terminal"}, "the protocols need an account and a token, but not the agent"},
 	{"cmd/curfew", []string{"assets", "auth", "auth/agent/client", "ui/desktop", "ui/status", "ui/terminal", "ui/tools"}, "the command line asks the agent"},
 	{"cmd/curfew-agent", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/agent/consent", "auth/agent/hooks", "auth/agent/resident", "auth/agent/tokenfile", "auth/config", "auth/engine", "auth/engine/clock", "auth/oauth", "keystore", "ui/terminal"}, "the one program that holds tokens wires up the engine"},
