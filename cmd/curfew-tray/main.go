@@ -97,6 +97,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	log.SetFlags(0)
 	log.SetOutput(slog.NewLogLogger(handler, slog.LevelDebug).Writer())
 
+	socket, _ := client.DefaultSocket()
+	if wrong := client.WrongUser(socket); wrong != nil && !*check {
+		return fail(stderr, exitFailed, wrong, wrong.Hint)
+	}
+	client := client.NewClient("")
 	panel, err := findPanel(ctx)
 	if *check {
 		_ = json.NewEncoder(stdout).Encode(checkPanel(ctx, panel, err)) // who asks sees that it is missing
@@ -106,7 +111,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return fail(stderr, exitFailed, err, "start curfew-tray from your desktop, or use: curfew window")
 	}
 
-	client := client.NewClient("")
 	first, err := claim(ctx, client.Socket())
 	switch {
 	case errors.Is(err, resident.ErrRunning):

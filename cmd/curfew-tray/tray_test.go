@@ -1074,6 +1074,21 @@ func TestNoBus(t *testing.T) {
 	}
 }
 
+// TestWrongUser: as root in a person's directories, the tray writes nothing there.
+func TestWrongUser(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	home := t.TempDir()
+	if os.Geteuid() != 0 || os.Chown(home, 12345, 12345) != nil {
+		t.Skip("only root can make somebody else's directory")
+	}
+	s.env = append(s.env, "XDG_STATE_HOME="+home)
+	p := s.start()
+	if code := s.exit(p); code != 1 || !strings.HasSuffix(p.text.String(), "belongs to user 12345, and this runs as root\nhint: run it without sudo\n") {
+		t.Errorf("exit %d, said %q", code, p.text)
+	}
+}
+
 // TestAgentDies: the tray shows that the agent is gone, and follows it again when
 // it is back.
 func TestAgentDies(t *testing.T) {

@@ -91,13 +91,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err := checkDisplay(ctx); err != nil {
 		return fail(stderr, exitFailed, err, noDesktop)
 	}
-	// Who started it has listened for a moment, and may have ended: a word to
-	// standard error must not end the window.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	socket, err := client.DefaultSocket()
 	if err != nil {
 		return fail(stderr, exitFailed, err, "set XDG_RUNTIME_DIR to a directory that only you can write to")
 	}
+	if wrong := client.WrongUser(socket); wrong != nil {
+		return fail(stderr, exitFailed, wrong, wrong.Hint)
+	}
+	// Who started it has listened for a moment, and may have ended: a word to
+	// standard error must not end the window.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	socket += "-window" // it is a window onto the agent of that socket
 	var listener net.Listener
 	for began := time.Now(); listener == nil; {

@@ -42,6 +42,9 @@ func autostartError(err error) error {
 	if errors.Is(err, ui.ErrNoTray) {
 		return &auth.Error{Kind: auth.KindFailed, Message: err.Error(), Hint: "install it next to curfew or in a directory of PATH"}
 	}
+	if _, ok := errors.AsType[*auth.Error](err); ok {
+		return err
+	}
 	return fmt.Errorf("cannot change what starts at login: %w", err)
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"curfew/assets"
+	"curfew/auth"
 )
 
 func loginState() (Login, error) {
@@ -87,6 +88,9 @@ func (f loginFile) state() (Login, error) {
 }
 
 func (f loginFile) set(program string) error {
+	if err := auth.CheckOwner(f.path); err != nil {
+		return err
+	}
 	if program == "" {
 		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -78,6 +78,24 @@ func TestLoginFile(t *testing.T) {
 
 // TestLoginForEverybody: an administrator may start the tray for all users. Each
 // user can turn it off and on again.
+// Root does not write into a person's directory, which would lock them out.
+func TestLoginWrongUser(t *testing.T) {
+	own, _ := tempLogin(t)
+	if os.Geteuid() != 0 || os.Chown(own, 12345, 12345) != nil {
+		t.Skip("only root can make somebody else's directory")
+	}
+	f, err := loginFileOn(runtime.GOOS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.set("/usr/bin/curfew-tray"); err == nil || !strings.HasSuffix(err.Error(), "belongs to user 12345, and this runs as root") {
+		t.Error(err)
+	}
+	if left, _ := os.ReadDir(own); len(left) > 0 {
+		t.Errorf("it left %v", left)
+	}
+}
+
 func TestLoginForEverybody(t *testing.T) {
 	own, others := tempLogin(t)
 	name := filepath.Join("autostart", assets.AppID+".desktop")

@@ -300,6 +300,18 @@ func TestProgram(t *testing.T) {
 			t.Errorf("it gives %d and %q, want 1, words and a hint", code, said)
 		}
 	})
+	t.Run("needs directories of its own user", func(t *testing.T) {
+		other := t.TempDir()
+		if os.Geteuid() != 0 || os.Chown(other, 12345, 12345) != nil {
+			t.Skip("only root can make somebody else's directory")
+		}
+		env := d.env
+		defer func() { d.env = env }()
+		d.env = append(env[:len(env):len(env)], "XDG_CONFIG_HOME="+other)
+		if code, said := d.run(); code != 1 || !strings.Contains(said, "belongs to user 12345, and this runs as root\nhint: run it without sudo") {
+			t.Errorf("it gives %d and %q, want 1, words and a hint", code, said)
+		}
+	})
 	t.Run("needs OpenGL", func(t *testing.T) {
 		env := d.env
 		defer func() { d.env = env }()

@@ -47,15 +47,19 @@ func NewClient(socket string) *Client {
 		}
 	}
 	if c.err == nil {
-		c.err = wrongUser(c.socket)
+		c.err = WrongUser(c.socket)
 	}
 	return c
 }
 
-// wrongUser says whether this runs in another user's directories, and so must
-// neither ask that user's agent nor start one.
-func wrongUser(socket string) *auth.Error {
-	paths := []string{filepath.Dir(socket)}
+// WrongUser says whether this runs in another user's directories, and so must
+// neither ask the agent at socket, nor start one, nor write there. The socket is
+// "" if there is none.
+func WrongUser(socket string) *auth.Error {
+	var paths []string
+	if socket != "" {
+		paths = append(paths, filepath.Dir(socket))
+	}
 	if path, err := auth.ConfigPath(); err == nil {
 		paths = append(paths, path)
 	}
