@@ -352,6 +352,7 @@ var messages = sync.OnceValue(func() map[string]string {
 		"do_client_secret":  "paste it again in Edit account",
 		"do_secret_in_file": "secrets are not kept in this file: take that line out, then paste the secret in Edit account",
 		"do_unlock":         "unlock it (log in to the desktop, or open its password manager) and try again; nothing is lost",
+		"do_keychain_start": "start gnome-keyring, KeePassXC or KWallet (in KDE's System Settings) and try again",
 		"do_keychain_new":   "try again: the keychain then asks for the password of a new one",
 		"do_keychain_allow": "try again, and allow Curfew in the prompt of the keychain; nothing is lost",
 

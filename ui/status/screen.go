@@ -31,6 +31,7 @@ var buttons = map[string]string{
 	"hint_secret_in_file":  "do_secret_in_file",
 	"hint_unlock":          "do_unlock",
 	"hint_keychain_new":    "do_keychain_new",
+	"hint_keychain_start":  "do_keychain_start",
 	"hint_keychain_allow":  "do_keychain_allow",
 }
 

@@ -241,7 +241,7 @@ type sidesLayout struct{ bar fyne.CanvasObject }
 
 // The least window, from where on it has a left side, and how wide that may be.
 const (
-	leastWidth, leastHeight = 480, 520
+	leastWidth, leastHeight = 480, 440
 	sidesFrom               = 600
 	sideLeast, sideMost     = 208, 240
 )
