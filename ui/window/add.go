@@ -121,7 +121,7 @@ func (p *addPage) setProviders(all []auth.Provider) {
 		b := newButton(p.view, o.Title, func() { p.choose(o) })
 		b.label = look.NewLine(o.Title, look.SizeText, look.Ink)
 		letters, number := status.Monogram(o.Title)
-		b.face = container.New(look.Pad(5, look.GapSmall, 5, look.GapSmall), look.RowOf(10, b.label, look.NewMonogram(letters, number, 24), b.label))
+		b.setFace(container.New(look.Pad(5, look.GapSmall, 5, look.GapSmall), look.RowOf(10, b.label, look.NewMonogram(letters, number, 24), b.label)))
 		b.keys = func(e *fyne.KeyEvent) bool { return p.step(b, e.Name) }
 		p.providers = append(p.providers, o)
 		p.tiles.Add(b)

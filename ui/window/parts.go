@@ -21,7 +21,7 @@ type button struct {
 	widget.Button
 	view             *View
 	focused, hovered bool
-	face             fyne.CanvasObject         // what is shown in the place of Fyne's words
+	face             *look.Panel               // what is shown in the place of Fyne's words
 	label            *look.Text                // in the face: its words
 	keys             func(*fyne.KeyEvent) bool // takes keys before the window does; may be nil
 	name             string                    // what it is called where its words are a sign
@@ -117,9 +117,12 @@ const linkAir = 9
 // laid out.
 func link(b *button) *button {
 	b.label = look.NewText(b.Text, look.SizeCaption, theme.ColorNameHyperlink).Strong()
-	b.face = container.New(look.Pad(3, linkAir, 3, linkAir), b.label)
+	b.setFace(container.New(look.Pad(3, linkAir, 3, linkAir), b.label))
 	return b.quiet()
 }
+
+// setFace gives the button a face in the place of Fyne's.
+func (b *button) setFace(o fyne.CanvasObject) { b.face = look.NewPanel("", "", look.RadiusSmall, o) }
 
 // flush is a link whose words, and not the room next to them, end where its row does.
 func flush(b *button) fyne.CanvasObject {
@@ -129,7 +132,7 @@ func flush(b *button) fyne.CanvasObject {
 // CreateRenderer is for Fyne.
 func (b *button) CreateRenderer() fyne.WidgetRenderer {
 	if b.face != nil {
-		r := &faceRenderer{b, &canvas.Rectangle{}}
+		r := &faceRenderer{widget.NewSimpleRenderer(b.face), b}
 		r.Refresh()
 		return r
 	}
@@ -153,42 +156,27 @@ func (r *buttonRenderer) MinSize() fyne.Size {
 
 // faceRenderer draws a button that has its own face.
 type faceRenderer struct {
+	fyne.WidgetRenderer
 	button *button
-	back   *canvas.Rectangle
-}
-
-func (r *faceRenderer) Destroy()           {}
-func (r *faceRenderer) MinSize() fyne.Size { return r.button.face.MinSize() }
-func (r *faceRenderer) Objects() []fyne.CanvasObject {
-	return []fyne.CanvasObject{r.back, r.button.face}
-}
-
-func (r *faceRenderer) Layout(size fyne.Size) {
-	r.back.Resize(size)
-	r.button.face.Resize(size)
 }
 
 func (r *faceRenderer) Refresh() {
 	b := r.button
-	th, variant := b.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
-	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth = color.Transparent, color.Transparent, 0
-	r.back.CornerRadius = th.Size(theme.SizeNameButtonRadius)
-	ink := theme.ColorNameHyperlink
+	ink, fill, line, width := theme.ColorNameHyperlink, fyne.ThemeColorName(""), fyne.ThemeColorName(""), float32(1)
 	if b.Importance != widget.LowImportance {
-		ink, r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth = look.Ink, th.Color(look.Card, variant), th.Color(look.Rim, variant), 1
+		ink, fill, line = look.Ink, look.Card, look.Rim
 	}
 	switch {
 	case b.Disabled():
 		ink = theme.ColorNameDisabled
 	case b.hovered:
-		r.back.FillColor = th.Color(look.Spent, variant)
+		fill = look.Spent
 	}
 	if b.focused {
-		r.back.StrokeColor, r.back.StrokeWidth = th.Color(focusColor(b.Importance), variant), 2
+		line, width = focusColor(b.Importance), 2
 	}
 	b.label.Set(b.Text, ink)
-	r.Layout(b.Size())
-	canvas.Refresh(b)
+	b.face.Paint(fill, line, width)
 }
 
 // covered is a renderer with something over all of the widget.

@@ -2,12 +2,10 @@ package window
 
 import (
 	"cmp"
-	"image/color"
 	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/layout"
@@ -236,14 +234,14 @@ type accountRow struct {
 	hovered           bool
 	ring              *look.Ring
 	title, line       *look.Text
-	content           fyne.CanvasObject
+	panel             *look.Panel
 }
 
 func newAccountRow(l *accountList) *accountRow {
 	r := &accountRow{list: l, ring: look.NewRing(look.Em(24), look.Em(4)),
 		title: look.NewLine("", look.SizeText, look.Ink).Strong(), line: look.NewPara("", look.SizeCaption, look.Dim).AtMost(2)}
 	words := look.Column(1, r.title, r.line)
-	r.content = container.New(look.Pad(look.GapSmall, look.GapSmall, look.GapSmall, look.GapSmall), look.RowOf(look.GapSmall, words, r.ring, words))
+	r.panel = look.NewPanel("", "", look.RadiusSmall, container.New(look.Pad(look.GapSmall, look.GapSmall, look.GapSmall, look.GapSmall), look.RowOf(look.GapSmall, words, r.ring, words)))
 	r.ExtendBaseWidget(r)
 	return r
 }
@@ -266,7 +264,7 @@ func (r *accountRow) set(s auth.Snapshot, selected, focused bool) {
 	r.line.Set(line, cmp.Or(color, look.Dim))
 	if r.selected != selected || r.focused != focused {
 		r.selected, r.focused = selected, focused
-		r.Refresh()
+		r.paint()
 	}
 }
 
@@ -280,50 +278,27 @@ func (r *accountRow) Tapped(*fyne.PointEvent) {
 func (r *accountRow) Cursor() desktop.Cursor { return desktop.PointerCursor }
 
 // MouseIn marks the row under the pointer.
-func (r *accountRow) MouseIn(*desktop.MouseEvent) { r.hovered = true; r.Refresh() }
+func (r *accountRow) MouseIn(*desktop.MouseEvent) { r.hovered = true; r.paint() }
 
 // MouseMoved does nothing.
 func (r *accountRow) MouseMoved(*desktop.MouseEvent) {}
 
 // MouseOut takes the mark away.
-func (r *accountRow) MouseOut() { r.hovered = false; r.Refresh() }
+func (r *accountRow) MouseOut() { r.hovered = false; r.paint() }
 
-func (r *accountRow) CreateRenderer() fyne.WidgetRenderer {
-	rr := &accountRowRenderer{r, &canvas.Rectangle{}}
-	rr.Refresh()
-	return rr
-}
+// CreateRenderer is for Fyne.
+func (r *accountRow) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(r.panel) }
 
-type accountRowRenderer struct {
-	row  *accountRow
-	back *canvas.Rectangle
-}
-
-func (r *accountRowRenderer) Destroy()           {}
-func (r *accountRowRenderer) MinSize() fyne.Size { return r.row.content.MinSize() }
-func (r *accountRowRenderer) Objects() []fyne.CanvasObject {
-	return []fyne.CanvasObject{r.back, r.row.content}
-}
-
-func (r *accountRowRenderer) Layout(size fyne.Size) {
-	r.back.Resize(size)
-	r.row.content.Resize(size)
-}
-
-func (r *accountRowRenderer) Refresh() {
-	th, variant := r.row.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
-	r.back.FillColor, r.back.StrokeColor, r.back.StrokeWidth, r.back.CornerRadius = color.Transparent, color.Transparent, 0, look.RadiusSmall
+// paint shows whether the row is selected, has the focus or the pointer.
+func (r *accountRow) paint() {
 	switch {
-	case r.row.selected:
-		r.back.FillColor = th.Color(look.Card, variant)
-		r.back.StrokeColor, r.back.StrokeWidth = th.Color(look.Line, variant), 1
-	case r.row.hovered:
-		r.back.FillColor = th.Color(theme.ColorNameHover, variant)
+	case r.selected && r.focused:
+		r.panel.Paint(look.Card, theme.ColorNamePrimary, 2)
+	case r.selected:
+		r.panel.Paint(look.Card, look.Line, 1)
+	case r.hovered:
+		r.panel.Paint(theme.ColorNameHover, "", 0)
+	default:
+		r.panel.Paint("", "", 0)
 	}
-	if r.row.selected && r.row.focused {
-		r.back.StrokeColor, r.back.StrokeWidth = th.Color(theme.ColorNamePrimary, variant), 2
-	}
-	r.Layout(r.row.Size())
-	r.row.content.Refresh()
-	canvas.Refresh(r.row)
 }
