@@ -1544,6 +1544,33 @@ func TestDoubleClick(t *testing.T) {
 	})
 }
 
+// Typing in a field that Tab comes to replaces what is in it. One that a person comes
+// back to from another window stays as it is.
+func TestTabSelects(t *testing.T) {
+	live(t, newFakeAgent(spotify()), func(s *stage) {
+		s.turn(PageSettings)
+		s.settle()
+		days, refreshes := s.settings.limits.age.entry, s.settings.limits.refreshes.entry
+		s.focus(days)
+		days.TypedRune('7')
+		if days.Text != "7" {
+			t.Errorf("after Tab and 7 it is %q", days.Text)
+		}
+		days.FocusLost()
+		days.FocusGained() // of the window
+		days.TypedRune('0')
+		if days.Text != "70" {
+			t.Errorf("after a look at another window and 0 it is %q", days.Text)
+		}
+		s.focus(refreshes)
+		s.focus(days)
+		days.TypedRune('5')
+		if days.Text != "5" {
+			t.Errorf("after Tab, back, and 5 it is %q", days.Text)
+		}
+	})
+}
+
 // walk calls f with o and all that is in its containers.
 func walk(o fyne.CanvasObject, f func(fyne.CanvasObject)) {
 	f(o)

@@ -271,9 +271,13 @@ func (g *wheelGuard) Scrolled(e *fyne.ScrollEvent) {
 	}
 }
 
-// FocusGained scrolls to the entry.
+// FocusGained scrolls to the entry, and selects what is in it, as other programs do.
+// It does not when it is the window that gets the focus back.
 func (e *entry) FocusGained() {
 	e.Entry.FocusGained()
+	if e.view.focused != fyne.CanvasObject(e) {
+		e.Entry.TypedShortcut(&fyne.ShortcutSelectAll{})
+	}
 	e.view.reveal(e)
 }
 

@@ -173,7 +173,7 @@ func (l *accountList) reveal() {
 }
 
 // FocusGained shows the focus at the selected account.
-func (l *accountList) FocusGained() { l.focused = true; l.render() }
+func (l *accountList) FocusGained() { l.focused, l.view.focused = true, l; l.render() }
 
 // FocusLost hides the focus.
 func (l *accountList) FocusLost() { l.focused = false; l.render() }

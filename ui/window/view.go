@@ -109,6 +109,7 @@ type View struct {
 	locals   map[string]*local // by account
 	still    bool              // the desktop asks for no motion
 	pressed  pressed
+	focused  fyne.CanvasObject // that got the focus last
 	copied   copied
 
 	root     *fyne.Container
@@ -352,6 +353,7 @@ func (v *View) focus(f fyne.Focusable) {
 
 // reveal scrolls to o, which has just got the focus. Fyne leaves it where it is.
 func (v *View) reveal(o fyne.CanvasObject) {
+	v.focused = o
 	driver := fyne.CurrentApp().Driver()
 	for _, b := range v.bodies {
 		scroll := b.scroll
