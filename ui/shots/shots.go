@@ -226,12 +226,14 @@ func Situations(now time.Time) []Situation {
 	failed.SignIn = &auth.SignInView{Flow: "flow", Phase: auth.PhaseFailed, Text: refusal, Error: auth.KindRefused}
 	all = append(all, Situation{Name: "sign-in-failed", Caption: "the first sign-in has failed", Accounts: []auth.Snapshot{failed}})
 	one("sign-in-again-failed", "a sign-in that was to replace a live session has failed", func(s *auth.Snapshot) { s.SignIn = failed.SignIn })
-	one("sign-in-again", "a sign-in that is to replace a live session", func(s *auth.Snapshot) {
-		s.SignIn = &auth.SignInView{Flow: "flow", Phase: auth.PhaseBrowser}
-	})
-	one("sign-in-again-exchange", "the same, almost done", func(s *auth.Snapshot) {
-		s.SignIn = &auth.SignInView{Flow: "flow", Phase: auth.PhaseExchange}
-	})
+	again := func(name, caption string, phase auth.Phase) {
+		one(name, caption, func(s *auth.Snapshot) {
+			in(auth.SigningIn, auth.Say("waiting_browser"))(s)
+			s.SignIn = &auth.SignInView{Flow: "flow", Phase: phase, StartedAt: now.Add(-time.Minute), Text: s.Text()}
+		})
+	}
+	again("sign-in-again", "a sign-in that is to replace a live session", auth.PhaseBrowser)
+	again("sign-in-again-exchange", "the same, almost done", auth.PhaseExchange)
 
 	for _, e := range []struct {
 		reason  auth.Reason

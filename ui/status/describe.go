@@ -363,8 +363,8 @@ func CanCopy(s auth.Snapshot, now time.Time) bool {
 	switch s.State {
 	case auth.Active, auth.Refreshing:
 		return true
-	case auth.Waiting, auth.Held:
-		return left > 0
+	case auth.Waiting, auth.Held, auth.SigningIn: // what is replaced works until then
+		return HasSession(s) && left > 0
 	case auth.Stale:
 		return RefreshesLeft(s) > 0
 	}

@@ -85,6 +85,32 @@ func nextAt(d time.Duration) func(*auth.Snapshot) {
 	return func(s *auth.Snapshot) { s.NextRefreshAt = now.Add(d) }
 }
 
+// TestCanCopy: a session has a token to copy as long as that is valid, also while it
+// is being replaced.
+func TestCanCopy(t *testing.T) {
+	state := func(state auth.State) func(*auth.Snapshot) {
+		return func(s *auth.Snapshot) { s.State = state }
+	}
+	expired := func(s *auth.Snapshot) { s.AccessExpiresAt = now.Add(-time.Minute) }
+	first := func(s *auth.Snapshot) { s.EndsAt = time.Time{} }
+	for name, c := range map[string]struct {
+		s    auth.Snapshot
+		want bool
+	}{
+		"active":                   {live(), true},
+		"waiting":                  {live(state(auth.Waiting)), true},
+		"waiting, expired":         {live(state(auth.Waiting), expired), false},
+		"signing in again":         {live(state(auth.SigningIn)), true},
+		"signing in again, stale":  {live(state(auth.SigningIn), expired), false},
+		"signing in for the first": {live(state(auth.SigningIn), first), false},
+		"locked":                   {live(state(auth.Locked)), false},
+	} {
+		if got := CanCopy(c.s, now); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // TestSigningInAgain: what an ended session leaves behind is not a session.
 func TestSigningInAnew(t *testing.T) {
 	s := auth.Snapshot{Name: "x", State: auth.SigningIn, SignedInAt: time.Unix(1, 0), RefreshesUsed: 20, MaxRefreshes: 20}
