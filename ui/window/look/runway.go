@@ -8,6 +8,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -69,68 +70,98 @@ func (r *Runway) CreateRenderer() fyne.WidgetRenderer {
 
 func (r *Runway) draw(d *drawing, size fyne.Size) {
 	t := r.track
-	span := t.End.Sub(t.Start).Seconds()
-	if span <= 0 || size.Width < Em(60) {
+	if !t.End.After(t.Start) || size.Width < Em(60) {
 		return
 	}
-	thick, mark, tall := Em(6), Em(9), Em(22)
-	middle := size.Height / 2
-	x := func(at time.Time) float32 {
-		return size.Width * float32(min(max(0, at.Sub(t.Start).Seconds()/span), 1))
-	}
-	bar := func(from, to float32, c color.Color) {
-		d.rectangle(fyne.NewPos(from, middle-thick/2), fyne.NewSize(to-from, thick), c, thick/2)
-	}
-	today, until := x(t.Now), size.Width
-	bar(0, size.Width, ColorOf(Spent))
+	w := way{d: d, size: size, track: t}
+	now, until := w.x(t.Now), size.Width
 	if !t.Until.IsZero() {
-		until = x(t.Until)
+		until = w.x(t.Until)
 	}
+	w.bar(0, size.Width, ColorOf(Spent))
 	if !t.Past {
-		bar(max(0, today-thick), until, alpha(ColorOf(t.Color), 0x59)) // it has not come yet
+		w.bar(max(0, now-Em(6)), until, alpha(ColorOf(t.Color), 0x59)) // it has not come yet
 	}
-	bar(0, today, ColorOf(t.Color))
+	w.bar(0, now, ColorOf(t.Color))
 	for _, at := range t.Marks {
-		c := canvas.NewCircle(ColorOf(Card))
-		c.StrokeColor, c.StrokeWidth = ColorOf(t.Color), Em(2.5)
-		c.Resize(fyne.NewSquareSize(mark))
-		c.Move(fyne.NewPos(min(max(0, x(at)-mark/2), size.Width-mark), middle-mark/2))
-		d.objects = append(d.objects, c)
+		w.mark(w.x(at))
 	}
-	pole := func(at float32, color fyne.ThemeColorName) {
-		d.rectangle(fyne.NewPos(min(max(0, at-1), size.Width-2), middle-tall/2), fyne.NewSize(2, tall), ColorOf(color), 0)
-	}
-	pole(today, Ink)
+	w.pole(now, Ink)
 
-	// Words stand above their marks and below the ends; what would touch another
-	// is left out, last things first.
-	var taken []fyne.CanvasObject
-	label := func(words string, color fyne.ThemeColorName, at, y float32) bool {
-		w := canvas.NewText(words, ColorOf(color))
-		w.TextSize = r.Theme().Size(SizeCaption)
-		m := w.MinSize()
-		w.Resize(m)
-		w.Move(fyne.NewPos(min(max(0, at-m.Width/2), size.Width-m.Width), y))
-		for _, o := range taken {
-			if o.Position().Y == y && o.Position().X < w.Position().X+m.Width+GapSmall && w.Position().X < o.Position().X+o.Size().Width+GapSmall {
-				return false
-			}
-		}
-		if words == "" || m.Width > size.Width {
-			return false
-		}
-		taken, d.objects = append(taken, w), append(d.objects, w)
-		return true
-	}
+	// Words stand above their poles and below the ends. What would touch another is
+	// left out, last things first.
 	low := size.Height - Em(17)
 	if !t.Until.IsZero() && t.AtUntil != "" {
-		pole(until, t.Color)
-		label(t.AtUntil, t.Color, until, 0)
+		w.pole(until, t.Color)
+		w.label(t.AtUntil, t.Color, until, 0)
 	}
-	above := label(t.AtNow, Ink, today, 0)
-	label(t.AtEnd, Dim, size.Width, low)
-	label(t.AtStart, Dim, 0, low)
+	above := w.label(t.AtNow, Ink, now, 0)
+	w.label(t.AtEnd, Dim, size.Width, low)
+	w.label(t.AtStart, Dim, 0, low)
 	if !above {
-		label(t.AtNow, Ink, today, low)
+		w.label(t.AtNow, Ink, now, low)
 	}
+}
+
+// A way is a runway while it is drawn.
+type way struct {
+	d      *drawing
+	size   fyne.Size
+	track  Track
+	labels []fyne.CanvasObject
+}
+
+// x is where on the line a time is.
+func (w *way) x(at time.Time) float32 {
+	part := at.Sub(w.track.Start).Seconds() / w.track.End.Sub(w.track.Start).Seconds()
+	return w.size.Width * float32(min(max(0, part), 1))
+}
+
+// bar draws a part of the line.
+func (w *way) bar(from, to float32, c color.Color) {
+	thick := Em(6)
+	w.d.rectangle(fyne.NewPos(from, (w.size.Height-thick)/2), fyne.NewSize(to-from, thick), c, thick/2)
+}
+
+// mark draws a small circle on the line.
+func (w *way) mark(at float32) {
+	wide := Em(9)
+	c := canvas.NewCircle(ColorOf(Card))
+	c.StrokeColor, c.StrokeWidth = ColorOf(w.track.Color), Em(2.5)
+	c.Resize(fyne.NewSquareSize(wide))
+	c.Move(fyne.NewPos(w.within(at, wide), (w.size.Height-wide)/2))
+	w.d.objects = append(w.d.objects, c)
+}
+
+// pole draws an upright line.
+func (w *way) pole(at float32, color fyne.ThemeColorName) {
+	tall := Em(22)
+	w.d.rectangle(fyne.NewPos(w.within(at, 2), (w.size.Height-tall)/2), fyne.NewSize(2, tall), ColorOf(color), 0)
+}
+
+// label writes words at a place, y below the top, unless they would touch others or
+// there is no room. It reports whether it did.
+func (w *way) label(words string, color fyne.ThemeColorName, at, y float32) bool {
+	t := canvas.NewText(words, ColorOf(color))
+	t.TextSize = theme.Current().Size(SizeCaption)
+	size := t.MinSize()
+	if words == "" || size.Width > w.size.Width {
+		return false
+	}
+	t.Resize(size)
+	t.Move(fyne.NewPos(w.within(at, size.Width), y))
+	from, to := t.Position().X-GapSmall, t.Position().X+size.Width+GapSmall
+	for _, o := range w.labels {
+		if o.Position().Y == y && o.Position().X < to && from < o.Position().X+o.Size().Width {
+			return false
+		}
+	}
+	w.labels, w.d.objects = append(w.labels, t), append(w.d.objects, t)
+	return true
+}
+
+// within is where something so wide begins whose middle is to be at x: nothing
+// sticks out.
+func (w *way) within(x, wide float32) float32 {
+	return min(max(0, x-wide/2), w.size.Width-wide)
 }
