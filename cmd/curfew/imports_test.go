@@ -70,7 +70,7 @@ var layers = []struct {
 	{"ui/terminal", []string{"auth"}, "all programs speak to terminals and scripts in the same way"},
 	{"ui/terminal/mantest", []string{"assets"}, "pages are made of commands, whatever those do; only tests use it"},
 	{"ui/tools", []string{"auth", "ui/terminal"}, "the protocols need an account and a token, but not the agent"},
-	{"cmd/curfew", []string{"assets", "auth", "auth/agent/client", "ui/desktop", "ui/status", "ui/terminal", "ui/tools"}, "the command line asks the agent"},
+	{"cmd/curfew", []string{"assets", "auth", "auth/agent/caller", "auth/agent/client", "ui/desktop", "ui/status", "ui/terminal", "ui/tools"}, "the command line asks the agent"},
 	{"cmd/curfew-agent", []string{"assets", "auth", "auth/agent", "auth/agent/client", "auth/agent/consent", "auth/agent/hooks", "auth/agent/resident", "auth/agent/tokenfile", "auth/config", "auth/engine", "auth/engine/clock", "auth/oauth", "keystore", "ui/terminal"}, "the one program that holds tokens wires up the engine"},
 	{"cmd/curfew-proxy", []string{"assets", "auth", "auth/agent/client", "auth/agent/mcp", "auth/agent/oidcagent", "auth/agent/proxy", "auth/agent/resident", "auth/oauth/peer", "ui/terminal", "ui/tools"}, "it asks the agent, as the programs would that it spares the token"},
 	{"cmd/curfew-demo", []string{"assets", "auth", "auth/agent/client", "auth/authserver", "auth/authserver/robot", "ui/terminal"}, "the demo runs the other programs, and a server for them"},

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"curfew/auth/agent/caller"
 	"curfew/auth/agent/client"
 	"curfew/ui/terminal"
 	"curfew/ui/tools"
@@ -39,7 +40,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	// Scripts ask this in loops. Building the tree of commands, and listening for
 	// signals, take longer than the agent's answer.
 	if len(args) == 2 && args[0] == "token" && auth.CheckName(args[1]) == nil {
-		return p.end(terminal.Report(stderr, p.token(ctx, args[1], auth.TokenRequest{MinValid: auth.AnyValidity, Program: caller()})))
+		return p.end(terminal.Report(stderr, p.token(ctx, args[1], auth.TokenRequest{MinValid: auth.AnyValidity, Program: caller.Starter()})))
 	}
 	return p.end(terminal.Run(ctx, p.root(), args, stdout, stderr))
 }

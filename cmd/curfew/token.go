@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"curfew/auth/agent/caller"
 	"curfew/auth/agent/client"
 
 	"github.com/spf13/cobra"
@@ -44,7 +45,7 @@ standard error says which account that is, and why.`,
 		},
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r := auth.TokenRequest{MinValid: life.Duration(), Best: best, MaxWait: max(0, wait.Duration()), Program: caller(), ID: id, Exchange: exchange()}
+			r := auth.TokenRequest{MinValid: life.Duration(), Best: best, MaxWait: max(0, wait.Duration()), Program: caller.Starter(), ID: id, Exchange: exchange()}
 			if method != "" {
 				last := len(args) - 1
 				r.Proof = &auth.ProofRequest{Method: method, URL: args[last], Nonce: nonce}
@@ -143,7 +144,7 @@ func (p *program) refreshCommand() *cobra.Command {
 		ValidArgsFunction: p.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			s, err := ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Refresh(ctx, args[0], caller()) })
+			s, err := ask(ctx, p, func() (auth.Snapshot, error) { return p.client.Refresh(ctx, args[0], caller.Starter()) })
 			if err != nil {
 				return err
 			}

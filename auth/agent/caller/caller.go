@@ -20,3 +20,7 @@ func Of(c *net.UnixConn, claimed string, deep bool) auth.Caller {
 	who.Claimed = claimed
 	return who
 }
+
+// Starter names the program that started this one, for the log: "git" says more
+// than "curfew". It is "" if the system does not say.
+func Starter() string { return starter() }

@@ -126,6 +126,11 @@ func read(pid int) (stat, error) {
 	return stat{parent, session, terminal(device), field[19]}, errors.Join(err1, err2, err3)
 }
 
+func starter() string {
+	name, _ := readFile("/proc/" + strconv.Itoa(os.Getppid()) + "/comm")
+	return strings.TrimSpace(string(name))
+}
+
 // readFile reads a small file of /proc at once. [os.ReadFile] would first try
 // whether it can be waited for, and takes three times as many system calls.
 func readFile(name string) ([]byte, error) {
