@@ -12,22 +12,11 @@ import (
 	"time"
 
 	"curfew/assets"
+	"curfew/keystore/kctest"
 )
 
 // awkward is a folder name that is allowed, and hard to quote.
 const awkward = "a b $(id) `id` \"c\" 'd' \\n & é"
-
-// need skips a test if a real program is missing, or fails it where all tests must
-// run.
-func need(t *testing.T, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("CI") != "" || os.Getenv("CURFEW_TEST_ALL") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-}
 
 // tempLogin makes temporary folders the person's and the administrator's.
 func tempLogin(t *testing.T) (own, others string) {
@@ -166,14 +155,14 @@ func TestDesktopEntry(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Run("desktop-file-validate", func(t *testing.T) {
-			need(t, "desktop-file-validate")
+			kctest.Need(t, "desktop-file-validate")
 			if out, err := exec.Command("desktop-file-validate", entry).CombinedOutput(); err != nil || len(out) > 0 {
 				t.Errorf("%v: %s", err, out)
 			}
 		})
 	}
 	t.Run("gio launch", func(t *testing.T) {
-		need(t, "gio")
+		kctest.Need(t, "gio")
 		c := exec.Command("gio", "launch", entry)
 		c.Env = append(os.Environ(), "STARTED="+started, "DBUS_SESSION_BUS_ADDRESS=disabled:")
 		if out, err := c.CombinedOutput(); err != nil {
