@@ -355,7 +355,7 @@ func (s *session) startProgram(path string, args ...string) *program {
 		p.Process.Kill()
 		<-p.ended
 		if s.Failed() {
-			s.Logf("curfew-tray said:\n%s", p.text)
+			s.Logf("curfew-tray ended with %v, and said:\n%s", p.ProcessState, p.text)
 		}
 	})
 	return p
@@ -1218,7 +1218,10 @@ func TestUpgrade(t *testing.T) {
 			install := func() {
 				b, err := os.ReadFile(filepath.Join(programs, "curfew-tray"))
 				s.check(err)
-				s.check(os.WriteFile(path+".new", b, 0o755))
+				syscall.ForkLock.RLock() // a program of another test would hold the file open, so that it could not run
+				err = os.WriteFile(path+".new", b, 0o755)
+				syscall.ForkLock.RUnlock()
+				s.check(err)
 				s.check(os.Rename(path+".new", path))
 			}
 			install()
