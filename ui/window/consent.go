@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"fyne.io/fyne/v2"
 
@@ -19,6 +20,7 @@ type consentPanel struct {
 	view  *View
 	ask   *bar
 	asked auth.Ask
+	since time.Time // when it came on screen
 
 	deny, always, allow *button
 
@@ -28,10 +30,18 @@ type consentPanel struct {
 	words   []*look.Text // how long each holds
 }
 
+// readable is how long a question is on screen before it takes an answer. Nobody has
+// read it before: it has come under the pointer, or another was answered twice.
+const readable = 500 * time.Millisecond
+
 func newConsentPanel(v *View) *consentPanel {
 	p := &consentPanel{view: v, rows: look.Column(look.GapSmall)}
 	say := func(answer auth.Answer) func() {
-		return func() { v.answer(v.selected, p.asked.ID, answer) }
+		return func() {
+			if v.Now().Sub(p.since) >= readable {
+				v.answer(v.selected, p.asked.ID, answer)
+			}
+		}
 	}
 	p.deny, p.always, p.allow = newButton(v, tr("Deny"), say(auth.Deny)), newButton(v, tr("Always"), say(auth.AllowAlways)), newButton(v, tr("Allow for 12 h"), say(auth.AllowToday))
 	p.ask = newBar(v, p.deny, p.always, p.allow)
@@ -43,6 +53,9 @@ func newConsentPanel(v *View) *consentPanel {
 func (p *consentPanel) render(v *View, s auth.Snapshot, usable bool) {
 	var n *note
 	if len(s.Asks) > 0 {
+		if p.asked.ID != s.Asks[0].ID {
+			p.since = v.Now()
+		}
 		p.asked = s.Asks[0]
 		words := status.AskingOf(s, p.asked)
 		n = &note{tone: look.Warn, words: words.Title, hint: words.Detail}

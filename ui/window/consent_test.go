@@ -34,6 +34,9 @@ func TestConsent(t *testing.T) {
 			live(t, newFakeAgent(wanting()), func(s *stage) {
 				s.reads("git wants a token of Spotify", "/tmp/git, started by zsh, terminal pts/3. It calls itself curl.", "[Always]")
 				s.tap(test.tap(s))
+				s.calls(test.call, 0) // it has come under the pointer
+				time.Sleep(readable)
+				s.tap(test.tap(s))
 				s.calls(test.call, 1)
 				s.readsNot("git wants a token")
 				s.reads("Programs that you answered")
