@@ -8,6 +8,9 @@
 // an answer and a press of a key are handled alike. Nothing is edited in two
 // places.
 //
+// What has no part in that, colours, words, layouts and drawings, is in
+// curfew/ui/window/look.
+//
 // Everything but [View.Run] belongs to the goroutine of the user interface.
 // Run and the jobs it starts reach it through Config.Do, the one crossing.
 // The package imports no fyne/app, so its tests need neither cgo nor a
