@@ -284,7 +284,7 @@ func reloadOnHangup(ctx context.Context, server *agent.Server) error {
 			return nil
 		case <-hangup:
 		}
-		server.Reload(ctx) // it fails only when ctx ends
+		_ = server.Reload(ctx) // it fails only when ctx ends
 	}
 }
 

@@ -43,7 +43,10 @@ func WatchProgram(ctx context.Context, log *slog.Logger, path string, settled ti
 			if filepath.Clean(e.Name) == path {
 				quiet.Reset(settled)
 			}
-		case <-w.Errors: // too much has changed here to hear of all of it
+		case _, ok := <-w.Errors: // too much has changed here to hear of all of it
+			if !ok {
+				return nil
+			}
 			quiet.Reset(settled)
 		case <-quiet.C:
 			now, err := os.Stat(path)

@@ -71,7 +71,7 @@ func (d *Door) enter(v *visitor) {
 	}
 	d.mu.Unlock()
 	if oldest != nil {
-		oldest.Close()
+		_ = oldest.Close() // nobody waits for it
 	}
 }
 
