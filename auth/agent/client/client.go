@@ -476,7 +476,7 @@ func (c *Client) broken(ctx context.Context, err error) *auth.Error {
 	var refused *peerError
 	switch {
 	case errors.Is(context.Cause(ctx), errSilent), errors.Is(err, errSilent):
-		return auth.Fail(auth.KindNotRunning, auth.Say("agent_silent"), auth.Say("hint_restart_agent"))
+		return auth.Fail(auth.KindNotRunning, auth.Say(silent, c.who()), auth.Say("hint_restart_agent"))
 	case ctx.Err() != nil:
 		return auth.Fail(auth.KindFailed, auth.Say("stopped_waiting"), auth.Text{})
 	case errors.As(err, &refused):
@@ -488,6 +488,25 @@ func (c *Client) broken(ctx context.Context, err error) *auth.Error {
 	default:
 		return auth.Fail(auth.KindNotRunning, auth.Say("agent_gone", c.socket, err), auth.Say("hint_agent_gone", LogHint()))
 	}
+}
+
+// silent is the id of what is said of an agent that takes requests and does not
+// answer. To start another one does not help.
+const silent = "agent_silent"
+
+// who names the agent that listens, with its process where the system tells.
+func (c *Client) who() auth.Text {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	conn, err := Dial(ctx, c.socket)
+	if err != nil {
+		return auth.Say("the_agent")
+	}
+	defer conn.Close()
+	if pid := processOf(conn); pid > 0 {
+		return auth.Say("the_agent_process", pid)
+	}
+	return auth.Say("the_agent")
 }
 
 // isCut reports whether the connection ended before an answer came.

@@ -4,8 +4,11 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +30,15 @@ func TestSilence(t *testing.T) {
 	}
 	defer l.Close()
 	c := NewClient(socket)
-	if err := c.do(t.Context(), 50*time.Millisecond, "GET", "/v1/accounts", "", nil, nil); !isKind(err, auth.KindNotRunning) || !strings.Contains(err.Error(), "does not answer") {
-		t.Errorf("got %v", err)
+	asked := 0
+	_, err = Ask(t.Context(), c, func() (bool, error) {
+		asked++
+		return true, c.do(t.Context(), 50*time.Millisecond, "GET", "/v1/accounts", "", nil, nil)
+	})
+	if !isKind(err, auth.KindNotRunning) || !strings.Contains(err.Error(), "does not answer") || asked != 1 {
+		t.Errorf("asked %d times, got %v", asked, err)
+	}
+	if who := fmt.Sprintf("the agent, process %d, ", os.Getpid()); runtime.GOOS == "linux" && !strings.HasPrefix(err.Error(), who) {
+		t.Errorf("got %v, want %q", err, who)
 	}
 }

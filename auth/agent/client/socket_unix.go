@@ -121,13 +121,21 @@ type Peer struct {
 // AsProcess names the process at the other end of c, with words around its
 // number: " as process 42". It is "" where the system does not tell.
 func AsProcess(c net.Conn) string {
+	if pid := processOf(c); pid > 0 {
+		return fmt.Sprintf(" as process %d", pid)
+	}
+	return ""
+}
+
+// processOf is the number of the process at the other end of c, or 0.
+func processOf(c net.Conn) int {
 	u, ok := c.(*net.UnixConn)
 	if !ok {
-		return ""
+		return 0
 	}
 	p, err := PeerOf(u)
-	if err != nil || p.PID == 0 {
-		return ""
+	if err != nil {
+		return 0
 	}
-	return fmt.Sprintf(" as process %d", p.PID)
+	return p.PID
 }

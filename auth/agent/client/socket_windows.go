@@ -85,3 +85,6 @@ func isBusy(err error) bool   { return errors.Is(err, windows.ERROR_PIPE_BUSY) }
 
 // AsProcess names the process at the other end of c; pipes do not tell.
 func AsProcess(net.Conn) string { return "" }
+
+// processOf returns 0: pipes do not tell.
+func processOf(net.Conn) int { return 0 }

@@ -27,13 +27,19 @@ const headStart = 50 * time.Millisecond
 // asks first: an agent that runs costs no extra question.
 func Ask[T any](ctx context.Context, c *Client, question func() (T, error)) (T, error) {
 	v, err := question()
-	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Kind != auth.KindNotRunning {
+	if !isAway(err) {
 		return v, err
 	}
 	if err := c.EnsureRunning(ctx); err != nil {
 		return v, err
 	}
 	return question()
+}
+
+// isAway reports whether err says that no agent runs.
+func isAway(err error) bool {
+	e, ok := errors.AsType[*auth.Error](err)
+	return ok && e.Kind == auth.KindNotRunning && e.MessageID != silent
 }
 
 // EnsureRunning starts the agent when none answers. It starts the
@@ -45,7 +51,7 @@ func Ask[T any](ctx context.Context, c *Client, question func() (T, error)) (T, 
 // without a terminal, and logs to [LogName] in the state directory.
 func (c *Client) EnsureRunning(ctx context.Context) error {
 	_, err := c.Version(ctx)
-	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Kind != auth.KindNotRunning || c.err != nil {
+	if c.err != nil || !isAway(err) {
 		return err // it runs (nil), or starting one would not help
 	}
 	// One may be on its way up: a script that runs `curfew agent &` and then asks
