@@ -233,6 +233,9 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 	if last.Width > 0 {
 		size = fyne.NewSize(last.Width, last.Height)
 	}
+	if isWayland() { // where the desktop puts a window in its place by the size that it has at first
+		size = fit(size, 1)
+	}
 	w.Resize(size)
 	listening, leave := context.WithCancel(ctx)
 	defer leave()
@@ -291,7 +294,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 			return
 		}
 		go loop.run(w, view.Moving)
-		if fits := fyne.NewSize(display.FitWindow(size.Width, size.Height, w.Canvas().Scale())); fits != size {
+		if fits := fit(size, w.Canvas().Scale()); fits != size {
 			w.Resize(fits)
 		}
 		// Who started it need not wait any longer. A terminal is told nothing.

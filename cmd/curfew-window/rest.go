@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/driver"
 	"fyne.io/fyne/v2/driver/mobile"
 	"github.com/go-gl/glfw/v3.4/glfw"
 )
@@ -15,7 +14,6 @@ const (
 	typeTime   = 100 * time.Millisecond // the same in a field for text, whose cursor blinks
 	drawTime   = time.Second / 30       // in which Fyne's loop draws at least once
 	activeTime = time.Second            // after an event, for what it has set in motion
-	hideTime   = 100 * time.Millisecond // between hiding a window and showing it again
 )
 
 // A loop lets Fyne's loop rest while nothing happens. By itself Fyne looks for
@@ -103,27 +101,5 @@ func (l *loop) is(w fyne.Window, attribute glfw.Hint) (yes bool) {
 	if w, ok := w.(interface{ RunWithContext(func()) }); ok && l.isOpen() {
 		w.RunWithContext(func() { yes = glfw.GetCurrentContext().GetAttrib(attribute) == glfw.True })
 	}
-	return yes
-}
-
-// raise brings the window forward. Under Wayland no program can do that, nor show a
-// window again that is minimised. So the window is hidden, and shown as a new one a
-// moment later: GNOME's compositor leaves it empty when both come at once. It must
-// be called on the UI goroutine.
-func (l *loop) raise(w fyne.Window) {
-	show := func() {
-		w.Show()
-		w.RequestFocus()
-	}
-	if !isWayland(w) || l.is(w, glfw.Focused) {
-		show()
-		return
-	}
-	w.Hide()
-	time.AfterFunc(hideTime, func() { l.do(show) })
-}
-
-func isWayland(w fyne.Window) (yes bool) {
-	w.(driver.NativeWindow).RunNative(func(native any) { _, yes = native.(driver.WaylandWindowContext) })
 	return yes
 }

@@ -5,16 +5,10 @@ package display
 // frame is the room that the title bar and borders of a window may need, in pixels.
 const frame = 40
 
-// FitWindow returns the size of a window on this screen, of whose pixels scale
-// make one unit: the size that was wanted, or what the screen has room for. The
-// window of before may have been on a larger one.
-func FitWindow(width, height, scale float32) (float32, float32) {
-	across, down := screenSize()
-	return fit(width, height, scale, across, down)
-}
-
-// fit is FitWindow on a screen of so many pixels.
-func fit(width, height, scale float32, across, down int) (float32, float32) {
+// FitWindow returns the size of a window where the screen has room for across and
+// down pixels, of which scale make one unit: the size that was wanted, or what
+// there is room for. The window of before may have been on a larger screen.
+func FitWindow(width, height, scale float32, across, down int) (float32, float32) {
 	if across <= frame || down <= frame || scale <= 0 {
 		return width, height
 	}
