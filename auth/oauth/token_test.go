@@ -468,6 +468,7 @@ func refreshIDToken(t *testing.T) {
 		{"another audience", func(c jwt.MapClaims) { c["aud"] = "other" }, Protocol, false},
 		{"no subject", func(c jwt.MapClaims) { delete(c, "sub") }, Protocol, false},
 		{"issued yesterday", func(c jwt.MapClaims) { c["iat"] = time.Now().Add(-24 * time.Hour).Unix() }, 0, false},
+		{"repeated, with the at_hash of the first", func(c jwt.MapClaims) { c["at_hash"] = halfHash("ES256", "at-first") }, 0, false},
 		{"expired, without iat", func(c jwt.MapClaims) { delete(c, "iat"); c["exp"] = time.Now().Add(-time.Hour).Unix() }, 0, false},
 		{"names that are no texts", func(c jwt.MapClaims) { c["email"], c["name"] = []string{"a"}, 7 }, 0, false},
 	}
