@@ -233,10 +233,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 	if last.Width > 0 {
 		size = fyne.NewSize(last.Width, last.Height)
 	}
-	if isWayland() { // where the desktop puts a window in its place by the size that it has at first
-		size = fit(size, 1)
-	}
-	w.Resize(size)
+	w.Resize(beforehand(size))
 	listening, leave := context.WithCancel(ctx)
 	defer leave()
 	closing := sync.OnceFunc(func() {
@@ -294,9 +291,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 			return
 		}
 		go loop.run(w, view.Moving)
-		if fits := fit(size, w.Canvas().Scale()); fits != size {
-			w.Resize(fits)
-		}
+		refit(w, size)
 		// Who started it need not wait any longer. A terminal is told nothing.
 		if out, err := os.Stdout.Stat(); err == nil && out.Mode()&os.ModeNamedPipe != 0 {
 			fmt.Println("shown")
@@ -304,14 +299,19 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 	})
 	w.ShowAndRun()
 	closing()
-	if tried.Load() { // its server ends now
-		c, stop := context.WithTimeout(context.Background(), 5*time.Second)
-		defer stop()
-		if _, err := client.Remove(c, window.DemoAccount); err != nil {
-			fyne.LogError("The demo account stays", err)
-		}
+	if tried.Load() {
+		removeDemo(client)
 	}
 	return err
+}
+
+// removeDemo removes the account of the demo, whose server ends with the window.
+func removeDemo(client *client.Client) {
+	ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+	defer stop()
+	if _, err := client.Remove(ctx, window.DemoAccount); err != nil {
+		fyne.LogError("The demo account stays", err)
+	}
 }
 
 // exists reports whether the desktop made a window for w.

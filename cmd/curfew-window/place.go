@@ -35,6 +35,22 @@ func (l *loop) raise(w fyne.Window) {
 // panel is the usual height of a desktop's panel, in pixels.
 const panel = 50
 
+// beforehand returns how large a window may begin. Wayland's desktops put a window in
+// its place by its first size. X11's pixels can only be counted when there is a window.
+func beforehand(wanted fyne.Size) fyne.Size {
+	if isWayland() {
+		return fit(wanted, 1)
+	}
+	return wanted
+}
+
+// refit makes an open window as large as was wanted, or as there is room.
+func refit(w fyne.Window, wanted fyne.Size) {
+	if fits := fit(wanted, w.Canvas().Scale()); fits != wanted {
+		w.Resize(fits)
+	}
+}
+
 // fit returns how large a window can be that was wanted so large, where scale pixels
 // make one unit. It must be called on the UI goroutine.
 func fit(wanted fyne.Size, scale float32) fyne.Size {
