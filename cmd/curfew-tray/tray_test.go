@@ -254,11 +254,12 @@ func newSession(t *testing.T, watcher bool) *session {
 	}
 	t.Cleanup(stop)
 	s.bus = address
-	s.desktop, err = traytest.Connect(address)
+	d, err := traytest.Connect(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.desktop.Close() })
+	t.Cleanup(func() { d.Close() })
+	s.desktop = d
 	if watcher {
 		s.check(s.desktop.StartWatcher(true))
 	}
@@ -1156,9 +1157,10 @@ func (s *session) login(at string) (stop func()) {
 	s.check(err)
 	stop = sync.OnceFunc(stop)
 	s.Cleanup(stop)
-	s.desktop, err = traytest.Connect(address)
+	d, err := traytest.Connect(address)
 	s.check(err)
-	s.Cleanup(func() { s.desktop.Close() })
+	s.Cleanup(func() { d.Close() })
+	s.desktop = d
 	s.check(s.desktop.StartWatcher(true))
 	s.env = append(s.env, "DBUS_SESSION_BUS_ADDRESS="+address, "DISPLAY="+address)
 	return stop
