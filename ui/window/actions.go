@@ -358,6 +358,7 @@ func (v *View) askRemove(name string)  { v.askFirst(name, busyRemove) }
 func (v *View) askFirst(name string, what busy) {
 	l := v.local(name)
 	l.confirm, l.note = what, nil
+	v.asker = v.focused
 	v.render()
 	v.focus(v.account.keep)
 }

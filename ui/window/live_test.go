@@ -1571,6 +1571,20 @@ func TestTabSelects(t *testing.T) {
 	})
 }
 
+// Escape takes a question back, and the focus to where it came from.
+func TestQuestionGivesFocusBack(t *testing.T) {
+	s := still(t, viewing{look.Dark, usual, 1, ""}, spotify())
+	s.focus(s.account.more)
+	s.askSignOut("Spotify")
+	if s.window.Canvas().Focused() != s.account.keep {
+		t.Fatal("the focus is not on the harmless answer")
+	}
+	s.account.keep.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	if got := s.window.Canvas().Focused(); got != s.account.more || s.account.question.root.Visible() {
+		t.Errorf("the focus is on %T", got)
+	}
+}
+
 // walk calls f with o and all that is in its containers.
 func walk(o fyne.CanvasObject, f func(fyne.CanvasObject)) {
 	f(o)

@@ -113,6 +113,7 @@ type View struct {
 	still    bool              // the desktop asks for no motion
 	pressed  pressed
 	focused  fyne.CanvasObject // that got the focus last
+	asker    fyne.CanvasObject // that had it before a question
 	copied   copied
 
 	root     *fyne.Container
@@ -177,6 +178,7 @@ func (v *View) build() {
 	speakFyne()
 	v.list.close()
 	v.heads, v.bodies = nil, nil
+	v.focused, v.asker = nil, nil
 	v.side = newSidebar(v)
 	v.link = newBar(v)
 	v.account = newAccountPage(v)
@@ -335,6 +337,11 @@ func (v *View) escape() {
 		return
 	case v.page == PageAccount && l.confirm != idle:
 		l.confirm = idle
+		v.render()
+		if f, ok := v.asker.(fyne.Focusable); ok && v.asker.Visible() {
+			v.focus(f) // from where the question came
+		}
+		return
 	case v.page == PageAccount:
 		l.note = nil
 	default:
