@@ -28,6 +28,7 @@ type response struct {
 	config  string // what is wrong with config.toml, escaped
 	kind    string // the type of the body
 	body    io.Reader
+	rest    *io.LimitedReader // what is missing of a body whose length was said
 	close   func()
 }
 
@@ -76,7 +77,8 @@ func (res *response) read(conn io.Reader) error {
 			break
 		}
 		if n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 62); err == nil && strings.EqualFold(name, "Content-Length") {
-			res.body = io.LimitReader(lines, int64(n))
+			res.rest = &io.LimitedReader{R: lines, N: int64(n)}
+			res.body = res.rest
 		}
 		switch {
 		case strings.EqualFold(name, VersionHeader):
@@ -94,6 +96,9 @@ func (res *response) read(conn io.Reader) error {
 // lines reads a body of text, which must be whole.
 func (res *response) lines(body io.Reader) (string, error) {
 	b, err := io.ReadAll(body)
+	if err == nil && res.rest != nil && res.rest.N > 0 {
+		err = io.ErrUnexpectedEOF
+	}
 	if err == nil && (res.kind != Plain || !bytes.HasSuffix(b, []byte("\n"))) {
 		err = fmt.Errorf("%d bytes of %q are not lines of text", len(b), res.kind)
 	}

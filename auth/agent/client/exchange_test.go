@@ -75,6 +75,7 @@ func TestLines(t *testing.T) {
 		"Content-Type: text/plain\r\n\r\ntoken\n":                               "token\n",
 		"Content-Type: text/plain\r\n\r\ntok":                                   "",
 		"Content-Type: text/plain\r\nContent-Length: 20\r\n\r\ntok":             "",
+		"Content-Type: text/plain\r\nContent-Length: 20\r\n\r\ntoken\n":         "", // and a proof
 		"Content-Type: text/plain\r\n\r\n":                                      "",
 		"Content-Type: application/json\r\n\r\n{\"access_token\": \"token\"}\n": "",
 	} {
