@@ -19,7 +19,7 @@ type zoneFile struct {
 	path string // "": the zone is named, and stays
 
 	mu   sync.Mutex
-	seen os.FileInfo
+	seen os.FileInfo    // nil: there was none
 	loc  *time.Location // nil: as package time has it
 }
 
@@ -38,7 +38,7 @@ func newZoneFile(system string) *zoneFile {
 func (z *zoneFile) local(t time.Time) time.Time {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	if z.seen != nil {
+	if z.path != "" {
 		z.look()
 	}
 	if z.loc == nil {
@@ -51,7 +51,7 @@ func (z *zoneFile) local(t time.Time) time.Time {
 // changes nothing.
 func (z *zoneFile) look() {
 	fi, err := os.Stat(z.path)
-	if err != nil || os.SameFile(fi, z.seen) && fi.ModTime().Equal(z.seen.ModTime()) {
+	if err != nil || z.seen != nil && os.SameFile(fi, z.seen) && fi.ModTime().Equal(z.seen.ModTime()) {
 		return
 	}
 	z.seen = fi

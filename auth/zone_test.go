@@ -59,4 +59,8 @@ func TestLocal(t *testing.T) {
 	says("17:30")
 	write(path, []byte("none"), 3)
 	says("17:30")
+	z = newZoneFile(path + ".later") // a machine that has none yet
+	z.local(noon)
+	write(z.path, tokyo, 1)
+	says("21:00")
 }
