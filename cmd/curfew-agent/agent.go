@@ -190,6 +190,9 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 	group.Go(func() error { return reloadOnHangup(running, server) })
 	group.Go(func() error { return warnOfKeychain(running, log, manager) })
 	group.Go(func() error { return watchResume(running, log, manager.Wake) })
+	group.Go(func() error {
+		return resident.WatchSocket(running, log, listener, 100*time.Millisecond, func() bool { return busy(manager.Snapshots()) })
+	})
 	if self, err := os.Executable(); err == nil && !memory { // what is in memory only would not outlive a restart
 		group.Go(func() error {
 			return resident.WatchProgram(running, log, self, resident.SettleTime, func() bool { return busy(manager.Snapshots()) })

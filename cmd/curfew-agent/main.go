@@ -87,6 +87,9 @@ only: sessions are lost when the agent stops.`,
 			if errors.Is(err, resident.ErrUpgraded) {
 				return resident.Become(self)
 			}
+			if errors.Is(err, resident.ErrUnreachable) {
+				return nil // the next program that asks starts another
+			}
 			if o.background && errors.Is(err, resident.ErrRunning) {
 				return nil // an agent runs, which is all that was wanted
 			}

@@ -45,11 +45,17 @@ func Listen(ctx context.Context, socket string) (net.Listener, error) {
 	if l == nil && err == nil {
 		l, err = listenLocked(ctx, socket)
 	}
+	var made fs.FileInfo
+	if err == nil {
+		if made, err = os.Lstat(socket); err != nil {
+			l.Close()
+		}
+	}
 	if err != nil {
 		lock.Close()
 		return nil, err
 	}
-	return &listener{l, lock}, nil
+	return &listener{l, lock, made}, nil
 }
 
 // firstInherited is the first file descriptor that systemd passes to what it
@@ -169,6 +175,7 @@ func ownerOf(fi fs.FileInfo) int { return int(fi.Sys().(*syscall.Stat_t).Uid) }
 type listener struct {
 	*net.UnixListener
 	lock *os.File
+	made fs.FileInfo // the socket
 }
 
 // Accept waits for the next connection of this user. A stranger's is closed
@@ -186,5 +193,16 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
+// gone reports whether the socket was removed, or another one is in its place.
+func (l *listener) gone() bool {
+	now, err := os.Lstat(l.Addr().String())
+	return err != nil || !os.SameFile(l.made, now)
+}
+
 // Close stops listening, removes the socket and lets another agent start.
-func (l *listener) Close() error { return errors.Join(l.UnixListener.Close(), l.lock.Close()) }
+func (l *listener) Close() error {
+	if l.gone() {
+		l.SetUnlinkOnClose(false) // that one is another program's
+	}
+	return errors.Join(l.UnixListener.Close(), l.lock.Close())
+}

@@ -5,6 +5,7 @@ package resident
 import (
 	"context"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -56,6 +57,46 @@ func WatchProgram(ctx context.Context, log *slog.Logger, path string, settled ti
 				quiet.Reset(settled)
 			default:
 				return ErrUpgraded
+			}
+		}
+	}
+}
+
+// WatchSocket waits until the socket of a listener of [Listen] is gone, as after a
+// logout that removes the runtime directory, and until nothing is under way, as busy
+// says. Then it returns [ErrUnreachable]: nobody can start another agent before this
+// one's end. It returns nil when ctx ends, or if the socket cannot be watched.
+func WatchSocket(ctx context.Context, log *slog.Logger, l net.Listener, settled time.Duration, busy func() bool) error {
+	socket, gone := l.Addr().String(), l.(*listener).gone
+	w, err := fsnotify.NewWatcher()
+	if err == nil {
+		defer w.Close()
+		err = w.Add(filepath.Dir(socket))
+	}
+	if err != nil && (w == nil || !gone()) {
+		log.Info("the socket cannot be watched", "error", err)
+		return nil
+	}
+	quiet := time.NewTimer(settled) // it may have gone before
+	defer quiet.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e, ok := <-w.Events:
+			if !ok {
+				return nil
+			}
+			if filepath.Base(e.Name) == filepath.Base(socket) || e.Name == filepath.Dir(socket) {
+				quiet.Reset(settled)
+			}
+		case <-quiet.C:
+			switch {
+			case !gone():
+			case busy():
+				quiet.Reset(settled)
+			default:
+				return ErrUnreachable
 			}
 		}
 	}
