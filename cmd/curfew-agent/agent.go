@@ -61,6 +61,9 @@ func agentError(err error) error {
 	return err
 }
 
+// handover is how long an agent that has lost its socket may take to end.
+const handover = time.Second
+
 // leastFiles is how many files the agent may have open at once, with a sign-in and a
 // few callers.
 const leastFiles = 32
@@ -122,6 +125,10 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 		kept.Keychain = keystore.NewMemoryKeychain()
 	}
 	store, err := keystore.Open(kept)
+	for began := time.Now(); errors.Is(err, keystore.ErrInUse) && time.Since(began) < handover; {
+		time.Sleep(handover / 10) // no event reports that a lock is free
+		store, err = keystore.Open(kept)
+	}
 	if err != nil {
 		return err
 	}

@@ -69,6 +69,7 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
+	var again <-chan time.Time // when to start one again
 	for wait := 2 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
 		if v, err := c.Version(ctx); err == nil {
 			if v.PID != pid && exited != nil { // ours is about to notice the other one
@@ -88,6 +89,12 @@ func (c *Client) EnsureRunning(ctx context.Context) error {
 				return failed
 			}
 			exited = nil // it ended because another one runs: wait for that
+			again = time.After(time.Second)
+		case <-again: // that one was about to end
+			again = nil
+			if pid, exited, err = c.start(); err != nil {
+				return err
+			}
 		case <-ctx.Done():
 			return auth.Fail(auth.KindNotRunning, auth.Say("agent_started_silent", startTime), SeeLog())
 		}
