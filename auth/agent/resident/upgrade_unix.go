@@ -32,31 +32,45 @@ func WatchProgram(ctx context.Context, log *slog.Logger, path string, settled ti
 		return nil
 	}
 	defer w.Close()
-	quiet := time.NewTimer(settled) // it may have been replaced before it was watched
+	concerns := func(name string) bool { return filepath.Clean(name) == path }
+	if whenQuiet(ctx, w, settled, concerns, busy, func() bool {
+		now, err := os.Stat(path)
+		return err == nil && !os.SameFile(before, now) && now.Mode()&0o111 != 0
+	}) {
+		return ErrUpgraded
+	}
+	return nil
+}
+
+// whenQuiet waits until something has happened, as happened says, to what concerns
+// the caller, and has settled, and nothing is under way, as busy says. It returns
+// false when ctx ends, or if nothing more is heard.
+func whenQuiet(ctx context.Context, w *fsnotify.Watcher, settled time.Duration, concerns func(name string) bool, busy, happened func() bool) bool {
+	quiet := time.NewTimer(settled) // it may have happened before it was watched
+	defer quiet.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return false
 		case e, ok := <-w.Events:
 			if !ok {
-				return nil
+				return false
 			}
-			if filepath.Clean(e.Name) == path {
+			if concerns(e.Name) {
 				quiet.Reset(settled)
 			}
 		case _, ok := <-w.Errors: // too much has changed here to hear of all of it
 			if !ok {
-				return nil
+				return false
 			}
 			quiet.Reset(settled)
 		case <-quiet.C:
-			now, err := os.Stat(path)
 			switch {
-			case err != nil || os.SameFile(before, now) || now.Mode()&0o111 == 0:
+			case !happened():
 			case busy():
 				quiet.Reset(settled)
 			default:
-				return ErrUpgraded
+				return true
 			}
 		}
 	}
@@ -77,29 +91,13 @@ func WatchSocket(ctx context.Context, log *slog.Logger, l net.Listener, settled 
 		log.Info("the socket cannot be watched", "error", err)
 		return nil
 	}
-	quiet := time.NewTimer(settled) // it may have gone before
-	defer quiet.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case e, ok := <-w.Events:
-			if !ok {
-				return nil
-			}
-			if filepath.Base(e.Name) == filepath.Base(socket) || e.Name == filepath.Dir(socket) {
-				quiet.Reset(settled)
-			}
-		case <-quiet.C:
-			switch {
-			case !gone():
-			case busy():
-				quiet.Reset(settled)
-			default:
-				return ErrUnreachable
-			}
-		}
+	concerns := func(name string) bool {
+		return filepath.Base(name) == filepath.Base(socket) || name == filepath.Dir(socket)
 	}
+	if whenQuiet(ctx, w, settled, concerns, busy, gone) {
+		return ErrUnreachable
+	}
+	return nil
 }
 
 // Become runs the program at path in this one's place, with its arguments. It
