@@ -22,20 +22,15 @@ import (
 // edits is what the server knows of config.toml. Server.writing guards it, but for
 // found.
 type edits struct {
-	read  bool
-	seen  fs.FileInfo // the file when it was read last; nil: there was none
-	found atomic.Pointer[findings]
+	seen  fs.FileInfo // the file when it was looked at last; nil: there was none
+	had   bool        // there has been one
+	found atomic.Pointer[[]client.Check]
 }
 
-// findings is what came of reading config.toml.
-type findings struct {
-	accounts int
-	problems []client.Check // why not all of it holds
-}
-
+// problems are why not all that config.toml says holds.
 func (e *edits) problems() []client.Check {
-	if f := e.found.Load(); f != nil {
-		return f.problems
+	if p := e.found.Load(); p != nil {
+		return *p
 	}
 	return nil
 }
@@ -84,8 +79,8 @@ func (s *Server) followLocked(ctx context.Context) {
 		return
 	}
 	now, err := os.Stat(s.File.Path())
-	changed := !s.edits.read || !sameFile(s.edits.seen, now)
-	if changed && s.edits.read {
+	changed := !sameFile(s.edits.seen, now)
+	if changed {
 		now, err = settled(ctx, s.File.Path(), now, err)
 	}
 	if changed || s.edits.problems() != nil {
@@ -123,65 +118,59 @@ func sameFile(a, b fs.FileInfo) bool {
 // now. The caller holds s.writing, and has looked at the file before.
 func (s *Server) readLocked(now fs.FileInfo, err error) {
 	e := s.edits
-	seen, before, first := e.seen, e.problems(), !e.read
-	switch {
-	case !errors.Is(err, fs.ErrNotExist):
-	case seen == nil: // there never was one
+	before, same := e.problems(), sameFile(e.seen, now)
+	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
-	default:
-		err = auth.Fail(auth.KindFailed, auth.Words(s.File.Path()+" is gone"), auth.Words("restore it; without it, the next start of the agent has no accounts"))
+		if e.had {
+			err = auth.Fail(auth.KindFailed, auth.Words(s.File.Path()+" is gone"), auth.Words("restore it; without it, the next start of the agent has no accounts"))
+		}
 	}
-	var found findings
+	e.seen, e.had = now, e.had || now != nil
+	var problems []client.Check
 	if err == nil {
-		found, err = s.apply(first)
+		problems, err = s.apply()
 	}
 	if err != nil {
-		found.problems = []client.Check{problem(err)}
-	} else {
-		e.seen, e.read = now, true
+		problems = []client.Check{problem(err)}
 	}
-	e.found.Store(&found)
-	if first && found.problems == nil || sameFile(seen, now) && slices.Equal(before, found.problems) {
+	e.found.Store(&problems)
+	if same && slices.Equal(before, problems) {
 		return
 	}
-	for _, p := range found.problems {
+	for _, p := range problems {
 		s.Logger.Error("config.toml is not followed", "error", p.Message, "hint", p.Hint)
 	}
 	if err == nil {
-		s.Logger.Info("config.toml is read again", "accounts", found.accounts)
+		s.Logger.Info("config.toml is read again")
 	}
 }
 
 // apply passes what config.toml says to the engine. An account that the engine has
 // and the file has no more stays until the agent ends, because its session would
 // have to end with it.
-func (s *Server) apply(first bool) (found findings, err error) {
+func (s *Server) apply() (problems []client.Check, err error) {
 	general, accounts, err := s.File.Load()
 	if err != nil {
-		return found, err
+		return nil, err
 	}
-	found.accounts = len(accounts)
 	s.Engine.SetGeneral(general)
 	for _, a := range accounts {
 		if err := s.Engine.SetAccount(a); err != nil {
 			p := problem(err)
 			p.Message = a.Name + ": " + p.Message
-			found.problems = append(found.problems, p)
+			problems = append(problems, p)
 		}
-	}
-	if first { // the engine was made from the file
-		return found, nil
 	}
 	for _, snap := range s.Engine.Snapshots() {
 		if !slices.ContainsFunc(accounts, func(a auth.Account) bool { return a.Name == snap.Name }) {
-			found.problems = append(found.problems, client.Check{
+			problems = append(problems, client.Check{
 				Name:    configCheck,
 				Message: fmt.Sprintf("%s is no longer in %s, but stays until the agent ends", snap.Name, s.File.Path()),
 				Hint:    "to sign out and forget the account, run `curfew remove " + snap.Name + "`",
 			})
 		}
 	}
-	return found, nil
+	return problems, nil
 }
 
 // configCheck is what `curfew doctor` calls the check of config.toml.
@@ -213,6 +202,6 @@ func (s *Server) doctor(r *http.Request) (any, error) {
 // s.writing.
 func (s *Server) saved() {
 	if now, err := os.Stat(s.File.Path()); err == nil {
-		s.edits.seen = now
+		s.edits.seen, s.edits.had = now, true
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -64,6 +65,7 @@ type Consent interface {
 type Config struct {
 	Engine Engine
 	File   ConfigFile
+	Read   fs.FileInfo // File when the engine was made from it; nil: there was none
 	// Register asks an account's server for a client.
 	Register func(ctx context.Context, a auth.Account) (auth.Account, auth.Secret, error)
 	Version  string
@@ -122,7 +124,7 @@ func NewServer(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Config: c, writing: make(chan struct{}, 1), edits: &edits{}, watchers: make(chan struct{}, min(maxWatchers, max(1, maxConns()/2))), most: maxConns(), patience: usual}
+	return &Server{Config: c, writing: make(chan struct{}, 1), edits: &edits{seen: c.Read, had: c.Read != nil}, watchers: make(chan struct{}, min(maxWatchers, max(1, maxConns()/2))), most: maxConns(), patience: usual}
 }
 
 // patience is how long a Server waits for a peer. An answer may take as long as
@@ -133,6 +135,10 @@ type patience struct {
 	drain               time.Duration // for answers in progress, at the end
 	beat                time.Duration // between lines of a watch, at most
 }
+
+// looks is at which beats of a watch config.toml is looked at: every one would wake
+// the agent for longer.
+const looks = 4
 
 var usual = patience{header: 5 * time.Second, body: 5 * time.Second, grace: time.Second, write: 10 * time.Second, drain: 5 * time.Second, beat: client.Heartbeat}
 
@@ -735,7 +741,7 @@ func (s *Server) watch(stop context.Context, w http.ResponseWriter, r *http.Requ
 		return true
 	}
 	changes := s.Engine.Watch(ctx)
-	for {
+	for beats := 0; ; {
 		beat := time.NewTimer(auth.UntilNext(time.Now(), s.patience.beat))
 		select {
 		case snaps, ok := <-changes:
@@ -752,7 +758,9 @@ func (s *Server) watch(stop context.Context, w http.ResponseWriter, r *http.Requ
 				return
 			}
 		case <-beat.C:
-			s.follow(ctx)
+			if beats++; beats%looks == 0 {
+				s.follow(ctx)
+			}
 			if !send(nil) {
 				return
 			}

@@ -29,6 +29,7 @@ import (
 type Settings struct {
 	auth.General
 	Accounts []auth.Account // by name
+	File     fs.FileInfo    // of the file when it was read; nil: there was none
 }
 
 // maxConfig is the largest config.toml that is read, in bytes.
@@ -38,18 +39,20 @@ const maxConfig = 1 << 20
 // and the built-in limits. What is wrong in it gives an [*Error] that names
 // file and line.
 func Load(path string) (Settings, error) {
-	b, err := readConfig(path)
+	b, read, err := readConfig(path)
 	if err != nil {
 		return Settings{}, err
 	}
-	return parseSettings(path, b)
+	s, err := parseSettings(path, b)
+	s.File = read
+	return s, err
 }
 
-func readConfig(path string) ([]byte, error) {
+func readConfig(path string) ([]byte, fs.FileInfo, error) {
 	fi, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
+		return nil, nil, nil
 	case err == nil && fi.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0: // to open one would wait for a writer
 		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("it is not a file")}
 	}
@@ -58,12 +61,12 @@ func readConfig(path string) ([]byte, error) {
 		b, err = readUpTo(path, maxConfig+1)
 	}
 	if err != nil {
-		return nil, auth.Fail(auth.KindFailed, auth.Say("config_unread", err), auth.Say("hint_config_unread")).Because(err)
+		return nil, nil, auth.Fail(auth.KindFailed, auth.Say("config_unread", err), auth.Say("hint_config_unread")).Because(err)
 	}
 	if len(b) > maxConfig {
-		return nil, auth.Fail(auth.KindBadRequest, auth.Say("config_too_big", path), auth.Say("hint_config_too_big"))
+		return nil, nil, auth.Fail(auth.KindBadRequest, auth.Say("config_too_big", path), auth.Say("hint_config_too_big"))
 	}
-	return b, nil
+	return b, fi, nil
 }
 
 // readUpTo reads at most n bytes of a file.

@@ -96,7 +96,7 @@ type file struct {
 }
 
 func openFile(path string) (file, error) {
-	raw, err := readConfig(path)
+	raw, _, err := readConfig(path)
 	if err != nil {
 		return file{}, err
 	}

@@ -164,6 +164,7 @@ func runAgent(ctx context.Context, stderr io.Writer, o options) (err error) {
 		Engine:    asking{patient, gate},
 		Consent:   gate,
 		File:      config.File(configPath),
+		Read:      settings.File,
 		Version:   assets.Version,
 		Providers: oauth.Listing,
 		Doctor: func(ctx context.Context) []client.Check {
