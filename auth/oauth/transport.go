@@ -131,10 +131,15 @@ func (r *reply) read(resp *http.Response, limit int64) (tooLong bool, err error)
 	} else if z, bad := zlib.NewReader(bytes.NewReader(r.body)); bad == nil {
 		r.body, err = io.ReadAll(io.LimitReader(z, limit+1))
 	}
-	if _, bad := parseObject(r.body); bad == nil {
-		err = nil
+	if int64(len(r.body)) > limit {
+		return true, err
 	}
-	return int64(len(r.body)) > limit, err
+	if err != nil {
+		if _, bad := parseObject(r.body); bad == nil {
+			err = nil
+		}
+	}
+	return false, err
 }
 
 // send makes one attempt at req and reads the whole answer, at most limit bytes
