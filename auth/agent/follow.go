@@ -38,27 +38,33 @@ func (e *edits) problems() []client.Check {
 // Reload reads config.toml again, also if it seems unchanged. It waits for a change
 // that is being made over the socket, or until ctx ends.
 func (s *Server) Reload(ctx context.Context) error {
-	select {
-	case s.writing <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	release, err := s.lock(ctx)
+	if err != nil {
+		return err
 	}
-	defer func() { <-s.writing }()
+	defer release()
 	s.readLocked(os.Stat(s.File.Path()))
 	return nil
+}
+
+// lock waits for s.writing, or until ctx ends.
+func (s *Server) lock(ctx context.Context) (release func(), err error) {
+	select {
+	case s.writing <- struct{}{}:
+		return func() { <-s.writing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // lockConfig waits until nobody changes config.toml, or until ctx ends. Nobody
 // else can change it until release is called. No other change may come between
 // reading the file and passing it to the engine.
 func (s *Server) lockConfig(ctx context.Context) (release func(), err error) {
-	select {
-	case s.writing <- struct{}{}:
+	if release, err = s.lock(ctx); err == nil {
 		s.followLocked(ctx)
-		return func() { <-s.writing }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
+	return release, err
 }
 
 // follow makes the engine follow config.toml, unless a change is being made over the

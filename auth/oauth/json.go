@@ -153,8 +153,8 @@ func (o object) text(key string) string {
 func (o object) yes(key string) bool { return string(o[key]) == "true" }
 
 // seconds returns a member that counts seconds: a number (a fraction is cut
-// off) or a string of digits, with a point at most. A missing or null member is 0; found tells them
-// apart. Numbers beyond an int32 become its largest value.
+// off) or a string of digits, with a point at most. A missing or null member is 0;
+// found tells them apart. Numbers beyond an int32 become its largest value.
 func (o object) seconds(key string) (seconds int64, found bool, err error) {
 	if !o.has(key) {
 		return 0, false, nil

@@ -27,7 +27,7 @@ type loop struct {
 }
 
 // run lets the loop of an open window rest until the window closes, but not while
-// something in the window moves by itself.
+// something in the window is animated.
 func (l *loop) run(w fyne.Window, moving func() bool) {
 	l.mu.Lock()
 	l.open = true

@@ -233,7 +233,7 @@ func (v *View) Move(on bool) {
 // moves reports whether things may move.
 func (v *View) moves() bool { return !v.still && fyne.CurrentApp().Settings().ShowAnimations() }
 
-// Moving reports whether something moves by itself: a ring turns, or a note fades
+// Moving reports whether something is animated: a ring turns, or a note fades
 // in. Then the window must be drawn all the time.
 func (v *View) Moving() bool {
 	p := v.account
