@@ -576,10 +576,10 @@ func TestFakePrompts(t *testing.T) {
 	}
 	// Its provider leaves while it asks.
 	fake.Set(kctest.Faults{Locked: true, Unanswered: true})
-	go func() { <-fake.Asked(); fake.Leave() }()
-	for len(fake.Asked()) > 0 {
+	for len(fake.Asked()) > 0 { // of the prompts before it
 		<-fake.Asked()
 	}
+	go func() { <-fake.Asked(); fake.Leave() }()
 	if err := s.Unlock(t.Context()); !errors.Is(err, ErrUnavailable) {
 		t.Error(err)
 	}
