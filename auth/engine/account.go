@@ -470,7 +470,7 @@ func (a *account) end(ctx context.Context, reason auth.Reason) {
 	a.m.mu.Lock()
 	a.recordEndLocked(rec, reason)
 	if reason != auth.ByTampering {
-		a.m.retireLocked(rec, string(reason))
+		a.m.retireLocked(rec, string(reason), nil)
 	}
 	a.m.mu.Unlock()
 	if reason == auth.ByTampering {

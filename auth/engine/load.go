@@ -74,7 +74,7 @@ func (a *account) load(ctx context.Context) {
 	a.clock.Recall(facts.Clock)
 	a.dropFoundLocked(rec.ID)
 	if a.rec != nil {
-		m.retireLocked(*a.rec, endReplaced)
+		m.retireLocked(*a.rec, endReplaced, nil)
 	}
 	a.dropUnsavedLocked()
 	a.rec, a.facts, a.use, a.access, a.id = &rec, facts, facts.Use, token, id
@@ -112,7 +112,7 @@ func (a *account) retireFound(rec keystore.Record) {
 	} else if a.rec == nil {
 		a.noteEndLocked(rec)
 	}
-	a.m.retireLocked(rec, why)
+	a.m.retireLocked(rec, why, nil)
 	a.m.publishLocked()
 }
 
@@ -200,7 +200,7 @@ func (m *Manager) adoptLocked(found []stray) {
 			a.found = append(a.found, s.rec)
 			a.poke()
 		case a == nil && !s.unclear() && m.strayOverLocked(s.rec):
-			m.retireLocked(s.rec, cmp.Or(s.rec.Ended, string(auth.ByAge)))
+			m.retireLocked(s.rec, cmp.Or(s.rec.Ended, string(auth.ByAge)), nil)
 		default:
 			m.strays = append(m.strays, s)
 		}

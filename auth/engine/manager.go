@@ -68,9 +68,9 @@ type Manager struct {
 	strays   []stray
 	closing  map[string]int // closed sessions that are not erased yet, by account
 
-	revokedAt    map[grantKey]time.Time // a token was revoked there while a session lived: see learnReachLocked
-	begun        chan struct{}          // closed by begin
-	sessionEnded chan struct{}          // closed, and replaced, when a session ends
+	revokedAt    map[binding.Grant]time.Time // a token was revoked there while a session lived: see learnReachLocked
+	begun        chan struct{}               // closed by begin
+	sessionEnded chan struct{}               // closed, and replaced, when a session ends
 	watchers     map[chan []auth.Snapshot]struct{}
 }
 
@@ -93,7 +93,7 @@ func New(c Config) (*Manager, error) {
 		watchers:  map[chan []auth.Snapshot]struct{}{},
 		closing:   map[string]int{},
 
-		revokedAt:    map[grantKey]time.Time{},
+		revokedAt:    map[binding.Grant]time.Time{},
 		sessionEnded: make(chan struct{}),
 		begun:        make(chan struct{}),
 	}

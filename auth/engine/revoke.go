@@ -47,7 +47,7 @@ type revocation struct {
 	session string // the ID of its record; "" where it has none
 	facts   facts
 	token   auth.Secret
-	known   []string // the live sessions when a person asked, who knew what else it ends
+	known   map[string]facts // the live sessions when a person asked, who knew what else it ends
 }
 
 // attempt makes one attempt at the server. A request that has left is not cut
@@ -98,18 +98,8 @@ func (m *Manager) giveBackLocked(r revocation) {
 	})
 }
 
-// A grantKey names what a revocation may reach at most: a person at a client
-// of a server.
-type grantKey struct {
-	bound   binding.Binding
-	subject string
-}
-
-func grantOf(f facts) grantKey { return grantKey{f.Bound, f.Identity.Subject} }
-
-// covers reports whether both may be the same person at the same client.
-func (k grantKey) covers(o grantKey) bool {
-	return k.bound == o.bound && (k.subject == o.subject || k.subject == "" || o.subject == "")
+func grantOf(f facts) binding.Grant {
+	return binding.Grant{Bound: f.Bound, Subject: f.Identity.Subject}
 }
 
 // othersAt reports whether a revocation could reach another live session, and
@@ -119,13 +109,15 @@ func (m *Manager) othersAt(ctx context.Context, r revocation) (others, spared bo
 	var ids []string
 	same := false
 	m.locked(func() {
-		for _, a := range m.accounts {
-			if a.rec == nil || a.rec.ID == r.session || a.leaving > 0 || !grantOf(a.facts).covers(grantOf(r.facts)) {
-				continue
+		for id, f := range m.liveLocked() {
+			if id != r.session && grantOf(f).Covers(grantOf(r.facts)) {
+				ids = append(ids, id)
+				_, known := r.known[id]
+				spared = spared || !known
 			}
-			ids = append(ids, a.rec.ID)
-			spared = spared || !slices.Contains(r.known, a.rec.ID)
-			same = same || a.unsaved != nil && holds(slices.Clone(a.unsaved.secret), r.token)
+		}
+		for _, a := range m.accounts {
+			same = same || a.unsaved != nil && slices.Contains(ids, a.rec.ID) && holds(slices.Clone(a.unsaved.secret), r.token)
 		}
 	})
 	for _, id := range ids {
@@ -177,7 +169,7 @@ func (m *Manager) reachOf(r revocation) string {
 // person and client was revoked. The session lives, or it died with that token.
 func (a *account) learnReachLocked(reach string) {
 	for k := range a.m.revokedAt {
-		if !k.covers(grantOf(a.facts)) {
+		if !k.Covers(grantOf(a.facts)) {
 			continue
 		}
 		delete(a.m.revokedAt, k)

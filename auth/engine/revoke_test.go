@@ -314,6 +314,36 @@ func TestLateSignOutDuringSignIn(t *testing.T) {
 	})
 }
 
+// Nor, after a restart, one that is not loaded yet: each account loads its own.
+func TestLateRevocationAtStart(t *testing.T) {
+	for i := range 20 { // which is quicker is chance
+		remove := i%2 == 1
+		t.Run(fmt.Sprint("removed ", remove), func(t *testing.T) {
+			play(t, nil, func(t *testing.T, w *world) {
+				p := w.plainServer(reachClient)
+				release := p.busy()
+				w.signInPlain("one", false)
+				if remove {
+					_, err := w.m.RemoveAccount(t.Context(), "one")
+					must(t, err)
+					w.accounts = append(w.accounts[:1], w.accounts[2])
+				} else {
+					_, err := w.m.SignOut(t.Context(), "one")
+					must(t, err)
+				}
+				w.signInPlain("two", false)
+				release()
+				w.restart()
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if err := w.refreshes("two"); err != nil {
+					t.Fatalf("the session of the other account is gone: %v", err)
+				}
+			})
+		})
+	}
+}
+
 // The client secret of an account that took the name of a removed one is for
 // its own server only.
 func TestClientSecretOfTheNext(t *testing.T) {

@@ -289,10 +289,10 @@ func (a *account) install(ctx context.Context, s *signIn, g oauth.Grant) error {
 	a.retry, a.storeErr, a.dirty, a.noted, a.forecastAt = retry{}, nil, false, now, time.Time{}
 	a.failFlightLocked(nil) // callers that waited for a refresh get the new token
 	if old != nil {
-		m.retireLocked(*old, endReplaced)
+		m.retireLocked(*old, endReplaced, nil)
 	}
 	for _, r := range found {
-		m.retireLocked(r, endReplaced)
+		m.retireLocked(r, endReplaced, nil)
 	}
 	m.journal.Forget(a.name)
 	m.journal.Add(auth.Event{At: now, Account: a.name, Kind: auth.EventSignIn, Text: words})

@@ -138,7 +138,7 @@ func (a *account) signOut(ctx context.Context) signedOut {
 				a.dropFoundLocked(rec.ID)
 				m.journal.Ended(journal.Past{Account: a.name, Reason: auth.ByUser, At: a.clock.Now()})
 			}
-			out.closing = append(out.closing, m.retireLocked(ended, string(auth.ByUser), m.liveLocked()...))
+			out.closing = append(out.closing, m.retireLocked(ended, string(auth.ByUser), m.liveLocked()))
 		})
 	}
 	return out
@@ -203,26 +203,36 @@ type closing struct {
 	rec keystore.Record
 	why string
 
-	known []string // see revocation
+	known map[string]facts // see revocation
 	tell  sync.Once
 	tried chan struct{} // closed after the first attempt
 	err   error         // of that; nil: the server confirmed
 	url   string        // where a person removes access
 }
 
-// liveLocked names the sessions that live.
-func (m *Manager) liveLocked() (ids []string) {
+// liveLocked returns the facts of the sessions that live and are to stay. Those of
+// one that is not loaded yet are what its file claims.
+func (m *Manager) liveLocked() map[string]facts {
+	live := map[string]facts{}
 	for _, a := range m.accounts {
+		if a.leaving > 0 {
+			continue
+		}
+		for _, rec := range a.found {
+			if f := (facts{}); rec.Ended == "" && f.decode(rec.Meta) == nil {
+				live[rec.ID] = f
+			}
+		}
 		if a.rec != nil {
-			ids = append(ids, a.rec.ID)
+			live[a.rec.ID] = a.facts
 		}
 	}
-	return ids
+	return live
 }
 
 // retireLocked closes a session that does not belong to its account any more.
 // A person who asked for it knew of the others.
-func (m *Manager) retireLocked(rec keystore.Record, why string, known ...string) *closing {
+func (m *Manager) retireLocked(rec keystore.Record, why string, known map[string]facts) *closing {
 	c := &closing{m: m, rec: rec, why: why, known: known, tried: make(chan struct{})}
 	run := m.running
 	if run == nil { // shutting down: the tombstone is found at the next start
@@ -377,7 +387,7 @@ func (m *Manager) removeStrays(name string) (out signedOut, found bool) {
 		return out, false
 	}
 	for _, s := range m.takeStraysLocked(func(rec keystore.Record) bool { return rec.Account == name }) {
-		out.closing = append(out.closing, m.retireLocked(s.rec, string(auth.ByUser), m.liveLocked()...))
+		out.closing = append(out.closing, m.retireLocked(s.rec, string(auth.ByUser), m.liveLocked()))
 	}
 	return out, len(out.closing) > 0
 }

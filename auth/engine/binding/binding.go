@@ -37,3 +37,15 @@ func (b Binding) Account(name string) auth.Account {
 		TokenEndpoint: b.TokenEndpoint, RevocationEndpoint: b.RevocationEndpoint, ClientID: b.ClientID,
 	}
 }
+
+// A Grant is what a revocation may reach at most: a person at a client of a
+// server.
+type Grant struct {
+	Bound   Binding
+	Subject string // "" if nobody knows
+}
+
+// Covers reports whether both may be the same person at the same client.
+func (g Grant) Covers(o Grant) bool {
+	return g.Bound == o.Bound && (g.Subject == o.Subject || g.Subject == "" || o.Subject == "")
+}
