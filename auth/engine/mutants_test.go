@@ -124,7 +124,7 @@ var mutants = []mutant{
 		"\tj.reach[server] = reach\n", "",
 		"./auth/engine", "TestReachIsLearned"},
 	{"a late sign-out ends the session of a later sign-in", "auth/engine/revoke.go",
-		"spared = spared || !slices.Contains(r.known, a.rec.ID)", "_ = r.known",
+		"\t\t\t\tspared = spared || !known\n", "\t\t\t\t_ = known\n",
 		"./auth/engine", "TestLateSignOutSparesTheNext"},
 	{"a late sign-out ends the session of a sign-in under way", "auth/engine/revoke.go",
 		"case m.signsInAt(r.facts.Bound):", "case false:",
