@@ -7,11 +7,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -62,13 +64,30 @@ func newDisplay(t *testing.T) *display {
 	d := &display{t, ":" + strings.TrimSpace(number), x.Process}
 	t.Setenv("DISPLAY", d.name)
 	t.Setenv("WAYLAND_DISPLAY", "")
+	knowXFixes.Do(d.knowXFixes)
 	return d
 }
 
-// until waits for something that should come soon.
+// knowXFixes makes the library know the events of the extension XFIXES, before the
+// first connection that other code makes. The library keeps them in a map of the
+// program, which every connection reads without a lock.
+var knowXFixes sync.Once
+
+func (d *display) knowXFixes() {
+	d.t.Helper()
+	c := d.connect()
+	if err := xfixes.Init(c.conn); err != nil {
+		d.t.Fatal(err)
+	}
+	c.conn.Close()
+	for event, err := c.conn.WaitForEvent(); event != nil || err != nil; event, err = c.conn.WaitForEvent() {
+	}
+}
+
+// until waits for something that comes, and ends a test that hangs.
 func until(t *testing.T, what string, done func() (seen string, ok bool)) {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Minute)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -88,7 +107,7 @@ func until(t *testing.T, what string, done func() (seen string, ok bool)) {
 // paste returns what xclip gets for a target, "" when it gets nothing. xclip waits
 // for ever for a program that ends after it was asked.
 func (d *display) paste(target string) string {
-	ctx, stop := context.WithTimeout(d.t.Context(), 10*time.Second)
+	ctx, stop := context.WithTimeout(d.t.Context(), time.Minute)
 	defer stop()
 	out, err := exec.CommandContext(ctx, "xclip", "-out", "-selection", "clipboard", "-target", target).Output()
 	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
@@ -97,14 +116,20 @@ func (d *display) paste(target string) string {
 	return string(out)
 }
 
-// copy makes another program copy something.
+// copy makes another program copy something. xclip ends before the process that it
+// leaves has taken the clipboard.
 func (d *display) copy(text string) {
 	d.t.Helper()
+	before := d.owner()
 	c := exec.Command("xclip", "-in", "-selection", "clipboard")
 	c.Stdin = strings.NewReader(text)
 	if err := c.Run(); err != nil {
 		d.t.Fatal(err)
 	}
+	until(d.t, "xclip to own the clipboard", func() (string, bool) {
+		owner := d.owner()
+		return fmt.Sprintf("window %#x", owner), owner != 0 && owner != before
+	})
 }
 
 // secret copies a secret, which is cleared at the end of the test.
@@ -197,13 +222,16 @@ func TestCopyOfOthers(t *testing.T) {
 func TestGivenUp(t *testing.T) {
 	d := newDisplay(t)
 	c := d.connect()
-	if err := xfixes.Init(c.conn); err != nil {
+	const name = "XFIXES"
+	extension, err := xproto.QueryExtension(c.conn, uint16(len(name)), name).Reply()
+	if err != nil {
 		t.Fatal(err)
 	}
+	c.conn.Extensions[name] = extension.MajorOpcode // and nothing else of what xfixes.Init does
 	if _, err := xfixes.QueryVersion(c.conn, 5, 0).Reply(); err != nil {
 		t.Fatal(err)
 	}
-	err := xfixes.SelectSelectionInputChecked(c.conn, c.window, c.atom("CLIPBOARD"), xfixes.SelectionEventMaskSetSelectionOwner|
+	err = xfixes.SelectSelectionInputChecked(c.conn, c.window, c.atom("CLIPBOARD"), xfixes.SelectionEventMaskSetSelectionOwner|
 		xfixes.SelectionEventMaskSelectionWindowDestroy|xfixes.SelectionEventMaskSelectionClientClose).Check()
 	if err != nil {
 		t.Fatal(err)
@@ -422,11 +450,20 @@ func TestConventions(t *testing.T) {
 		t.Errorf("MULTIPLE without a list answered in %d", got)
 	}
 
-	// A program that asks and goes before the answer does no harm.
+	// A program that asks and goes before the answer does no harm. Nobody else is heard
+	// until it is gone.
+	clipboard := c.atom("CLIPBOARD")
 	for range 50 {
 		gone := d.connect()
-		xproto.ConvertSelection(gone.conn, gone.window, c.atom("CLIPBOARD"), utf8, mine, xproto.TimeCurrentTime)
+		if err := xproto.GrabServerChecked(gone.conn).Check(); err != nil {
+			t.Fatal(err)
+		}
+		xproto.ConvertSelection(gone.conn, gone.window, clipboard, utf8, mine, xproto.TimeCurrentTime)
 		gone.conn.Close()
+	}
+	// Once all have their answers, the next program may have the number of their window.
+	if got := c.ask(utf8, mine, xproto.TimeCurrentTime); got != mine {
+		t.Error("then it is refused")
 	}
 	if got := d.paste("UTF8_STRING"); got != "ours" {
 		t.Errorf("then the clipboard has %q", got)
