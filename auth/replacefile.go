@@ -15,7 +15,11 @@ func ReplaceFile(path string, text []byte) (err error) {
 			break
 		}
 		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(path), target)
+			dir, err := filepath.EvalSymlinks(filepath.Dir(path)) // ".." leads to its parent, not to its link's
+			if err != nil {
+				return err
+			}
+			target = filepath.Join(dir, target)
 		}
 		path = target
 	}
