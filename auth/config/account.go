@@ -131,13 +131,16 @@ func checkSetting(k auth.Key, setting any) problem {
 // hideUser takes the user name and the password out of an address, so that no
 // message has them, and reports whether there were any.
 func hideUser(value string) (shown string, user bool) {
-	scheme, rest, _ := strings.Cut(value, "://")
+	scheme, rest, found := strings.Cut(value, "://")
+	if scheme += "://"; !found { // forgotten, or in a name of a host
+		scheme, rest = "", value
+	}
 	host := rest[:strings.IndexAny(rest+"/", "/?#")]
 	at := strings.LastIndexByte(host, '@')
 	if at < 0 {
 		return value, false
 	}
-	return scheme + "://…" + rest[at:], true
+	return scheme + "…" + rest[at:], true
 }
 
 // isWord: visible ASCII without quotes and backslashes, as RFC 6749 wants

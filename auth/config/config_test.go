@@ -107,6 +107,8 @@ func TestMistakes(t *testing.T) {
 		{"http look-alike", "[account.w]\nclient_id = \"x\"\nissuer = \"http://127.0.0.1.evil.test\"", "is not encrypted", ""},
 		{"javascript", account(`authorization_endpoint = "javascript:alert(1)"`), "c.toml:4: authorization_endpoint", "https"},
 		{"file", account(`token_endpoint = "file:///etc/passwd"`), "c.toml:4: token_endpoint", ""},
+		{"userinfo without a scheme", account(`proxy = "ann:pass@proxy.example.com:3128"`), `proxy "…@proxy.example.com:3128" holds a user name`, ""},
+		{"userinfo of a host", account(`hosts = ["ann:pass@git.example.com"]`), `hosts "…@git.example.com" holds a user name`, ""},
 		{"userinfo", account(`token_endpoint = "https://a:b@id.example.com"`), "holds a user name", ""},
 		{"bare redirect", account(`redirect = "https://app.example.com/cb"`), "c.toml:4: redirect", "127.0.0.1"},
 		{"redirect look-alike", account(`redirect = "http://localhost.evil.test/cb"`), "c.toml:4: redirect", ""},
