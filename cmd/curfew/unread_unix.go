@@ -19,11 +19,12 @@ func whileRead(ctx context.Context, w io.Writer) (context.Context, context.Cance
 	if f, ok := w.(*os.File); ok {
 		fd := int32(f.Fd())
 		go func() { // ends with the reader, or with this program
+			polled := []unix.PollFd{{Fd: fd}}
 			var err error = unix.EINTR
 			for errors.Is(err, unix.EINTR) {
-				_, err = unix.Poll([]unix.PollFd{{Fd: fd}}, -1)
+				_, err = unix.Poll(polled, -1)
 			}
-			if err == nil {
+			if err == nil && polled[0].Revents&unix.POLLNVAL == 0 { // macOS cannot poll /dev/null
 				cancel()
 			}
 		}()
