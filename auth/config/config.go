@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -97,6 +98,9 @@ func decode(path string, raw []byte) ([]byte, error) {
 			units[i] = order.Uint16(raw[2*i+2:])
 		}
 		text = []byte(string(utf16.Decode(units)))
+	}
+	if !bytes.Contains(text, []byte("\n")) { // lines as old Macs ended them
+		text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
 	}
 	if !utf8.Valid(text) || bytes.ContainsRune(text, 0) {
 		return nil, auth.Fail(auth.KindBadRequest, auth.Say("config_not_utf8", path), auth.Say("hint_utf8"))
@@ -202,20 +206,30 @@ func syntaxError(path string, text []byte, err error) error {
 		line, _ := e.Position()
 		return auth.Fail(auth.KindBadRequest, auth.Say("setting_unknown", path, line, strings.Join(e.Key(), ".")), meant(e.Key()))
 	}
-	e, ok := errors.AsType[*toml.DecodeError](err)
-	if !ok {
-		return auth.Fail(auth.KindBadRequest, auth.Say("at", path, decoderWords(err)), auth.Text{})
+	var line, column int
+	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
+		line, column = e.Position()
+	} else {
+		line, column = lineOf(text, err), 1
 	}
-	line, column := e.Position()
 	where := fmt.Sprintf("%s:%d:%d", path, line, column)
-	if name, _, ok := strings.Cut(strings.Split(string(text), "\n")[line-1], "="); ok {
+	stumbled := strings.Split(string(text), "\n")[line-1]
+	if name, _, ok := strings.Cut(stumbled, "="); ok || strings.HasPrefix(name, "[") {
 		where += ": " + auth.Clip(name, 40)
 	}
-	raw := decoderWords(e)
+	raw := decoderWords(err)
 	words := auth.Words(raw)
 	hint := auth.Say("hint_fix_line")
 	switch {
-	case strings.Contains(raw, "cannot decode") || strings.Contains(raw, "cannot be assigned"): // about Go's types
+	case strings.Contains(raw, "already exists") || strings.Contains(raw, "already defined"):
+		words = auth.Say("setting_twice")
+		hint = auth.Say("hint_setting_twice")
+	case strings.Contains(raw, "non-hex character") || strings.Contains(raw, "invalid escaped character"):
+		words = auth.Say("setting_backslash")
+		hint = auth.Say("hint_setting_backslash")
+	case strings.Contains(stumbled, "\u00a0") && !strings.Contains(raw, "cannot"):
+		words = auth.Say("no_break_space")
+	case strings.Contains(raw, "cannot decode") || strings.Contains(raw, "cannot be assigned") || strings.Contains(raw, "strconv"): // about Go's types
 		words = auth.Say("wrong_kind")
 		hint = auth.Say("hint_wrong_kind")
 	case strings.Contains(raw, "incomplete number") || strings.Contains(raw, "cannot have new lines"): // what a text without its quotes looks like
@@ -223,6 +237,17 @@ func syntaxError(path string, text []byte, err error) error {
 		hint = auth.Say("hint_missing_quote")
 	}
 	return auth.Fail(auth.KindBadRequest, auth.Say("at", where, words), hint)
+}
+
+// lineOf is the line that the decoder stumbled over with an error that does not
+// say so: without it, and what follows, there is another error or none.
+func lineOf(text []byte, err error) int {
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	return min(len(lines), 1+sort.Search(len(lines), func(n int) bool {
+		var f settingsFile
+		before := readTOML(bytes.Join(lines[:n+1], nil), &f)
+		return before != nil && before.Error() == err.Error()
+	}))
 }
 
 // decoderWords is the decoder's message on one line: it may quote the file.

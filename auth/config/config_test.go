@@ -76,6 +76,14 @@ func TestMistakes(t *testing.T) {
 		{"a table of secrets", "[client_secret]\nx = 1", `c.toml:1: there is no setting "client_secret`, "known are: "},
 		{"secret in the file", account(`client_secret = "x"`), `c.toml:4: there is no setting "account.work.client_secret"`, "store it in the keychain: `curfew add work"},
 		{"unlike any", account(`colour = "x"`), `c.toml:4: there is no setting "account.work.colour"`, "known are: provider, issuer, client_id"},
+		{"an account twice", account("[account.b]\nclient_id = \"x\"\n[account.work]\nissuer = \"https://b.example\"\n[account.c]\n"), "c.toml:6:1: [account.work]: set twice", "keep one of the two"},
+		{"a key twice", account("client_id = \"x\"\nfoo = 1\n"), "c.toml:4:1: client_id: set twice", "keep one of the two"},
+		{"a table twice", "[limits]\n\n[limits]", "c.toml:3:1: [limits]: set twice", "keep one of the two"},
+		{"a list of accounts", "version = 1\n[[account.work]]\nclient_id = \"x\"\n", "c.toml:2:1: [[account.work]]: wrong kind", ""},
+		{"a path of Windows", account(`ca_file = "C:\Users\me\ca.pem"`), "c.toml:4:16: ca_file: backslash", "single quotes"},
+		{"another path of Windows", account(`ca_file = "C:\ca.pem"`), "c.toml:4:15: ca_file: backslash", "single quotes"},
+		{"a no-break space", "[account.work]\nissuer\u00a0= \"https://id.example.com\"\n", "c.toml:2:7: issuer: no-break space", ""},
+		{"a huge number", "[limits]\nmax_refreshes = 99999999999999999999", "c.toml:2:17: max_refreshes: wrong kind", ""},
 		{"no account", "[account]\nissuer = \"x\"", "c.toml:2:", ""},
 		{"syntax", "[account.work\n", "c.toml:1:", "fix that line"},
 		{"no quotes", "[account.work]\nissuer = https://id.example.com # ours\n", ": issuer: missing quote", "straight quotes"},
@@ -407,7 +415,7 @@ func TestEncodings(t *testing.T) {
 	for _, u := range units {
 		little, big = append(little, byte(u), byte(u>>8)), append(big, byte(u>>8), byte(u))
 	}
-	for name, raw := range map[string][]byte{"UTF-8": []byte(text), "BOM": []byte("\ufeff" + text), "UTF-16": little, "UTF-16, big": big} {
+	for name, raw := range map[string][]byte{"UTF-8": []byte(text), "BOM": []byte("\ufeff" + text), "CR": []byte(strings.ReplaceAll(text, "\r\n", "\r")), "UTF-16": little, "UTF-16, big": big} {
 		if s, err := parseSettings("c.toml", raw); err != nil || len(s.Accounts) != 1 || s.Accounts[0].LoginHint != "ännchen" {
 			t.Errorf("%s: %+v, %v", name, s.Accounts, err)
 		}
