@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -58,6 +60,40 @@ func TestBrowser(t *testing.T) {
 		}
 	}
 	t.Errorf("no tab ended on %s without the code: %+v", redirect, tabs)
+}
+
+// TestBrowserModes: an answer as a form from another site, and one behind a #,
+// arrive like one in the query, in the browser that opened the start page.
+func TestBrowserModes(t *testing.T) {
+	t.Parallel()
+	for mode, page := range map[string]string{
+		"form_post": `<form method="post" action="%s"><input name="code" value="%s"><input name="state" value="%s"><input name="iss" value="%s"></form><script>document.forms[0].submit()</script>`,
+		"fragment":  `<script>location = "%s#code=%s&state=%s&iss=" + encodeURIComponent("%s")</script>`,
+	} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t)
+			s.handle["/authorize"] = func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Location", strings.Replace(s.URL, "127.0.0.1", "localhost", 1)+"/page?"+r.URL.RawQuery) // another site than ours
+				w.WriteHeader(http.StatusSeeOther)
+			}
+			s.handle["/page"] = func(w http.ResponseWriter, r *http.Request) {
+				q := r.URL.Query()
+				s.mu.Lock()
+				s.codes["code"] = q
+				s.mu.Unlock()
+				w.Header().Set("Content-Type", "text/html")
+				fmt.Fprintf(w, page, q.Get("redirect_uri"), "code", q.Get("state"), s.URL)
+			}
+			flow, done := begin(t, s.client(t, nil), SignInOptions{Browser: true, Timeout: 30 * time.Second})
+			peers.Run(t, chromium(t, "--user-data-dir="+t.TempDir(), "--remote-debugging-port=0", flow.StartPage()), func(line string) bool {
+				return strings.Contains(line, "DevTools listening")
+			})
+			if got := <-done; got.err != nil {
+				t.Error(got.err)
+			}
+		})
+	}
 }
 
 // TestBrowserDenied is the way back after a refusal.

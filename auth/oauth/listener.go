@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -169,7 +170,7 @@ func (rc *receiver) begin(state auth.Secret) {
 // the answer waits until end says how the sign-in went; so does one that asks
 // again meanwhile.
 func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if rc.start(w, r) {
+	if rc.start(w, r) || rc.form(w, r) {
 		return
 	}
 	now := rc.round.Load()
@@ -201,6 +202,27 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rc.write(w, r, http.StatusOK, now.page)
+}
+
+// form takes an answer that comes as a form (response_mode=form_post) and has the
+// browser bring it again as a query. It comes from the server's page, so without
+// our cookie and with an Origin. The way of the query checks both.
+func (rc *receiver) form(w http.ResponseWriter, r *http.Request) bool {
+	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	visit := r.Clone(r.Context())
+	visit.Header.Del("Origin")
+	if r.Method != http.MethodPost || r.URL.EscapedPath() != rc.path || strings.TrimSpace(mediaType) != "application/x-www-form-urlencoded" || rc.checkVisitor(visit) != "" {
+		return false
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxToken))
+	values, clear := answerOf(string(body))
+	if err != nil || !clear || !values.Has("state") {
+		return false
+	}
+	setPageHeaders(w.Header())
+	w.Header().Set("Location", rc.path+"?"+values.Encode())
+	w.WriteHeader(http.StatusSeeOther)
+	return true
 }
 
 // The reasons to refuse a visit for which there are pages.
