@@ -96,3 +96,44 @@ func TestExchange(t *testing.T) {
 		}
 	})
 }
+
+// A refresh token that comes with an exchange, which nobody asked for, is
+// revoked. Where that might end the session, it waits for the session's end.
+func TestExchangeGivesRefreshToken(t *testing.T) {
+	for reach, want := range map[string]struct{ atOnce, later int }{reachToken: {1, 1}, reachGrant: {0, 0}, "": {0, 1}} {
+		t.Run("reach "+reach, func(t *testing.T) {
+			play(t, nil, func(t *testing.T, w *world) {
+				p := w.plainServer(reachGrant)
+				w.signInPlain("one", false)
+				if reach != "" {
+					w.m.locked(func() { w.m.journal.Learn(w.m.accounts["one"].facts.Bound.Key(), reach) })
+				}
+				r := patient(-1, "test")
+				r.Exchange = &auth.Exchange{Scope: []string{"less"}}
+				_, err := w.m.Token(t.Context(), "one", r)
+				must(t, err)
+				time.Sleep(time.Hour)
+				revoked := func() (n int) {
+					p.mu.Lock()
+					defer p.mu.Unlock()
+					for _, token := range p.revoked {
+						if token == "rt2" { // the exchange's
+							n++
+						}
+					}
+					return n
+				}
+				if n := revoked(); n != want.atOnce {
+					t.Errorf("revoked %d times with a session that lives", n)
+				}
+				must(t, w.refreshes("one"))
+				_, err = w.m.SignOut(t.Context(), "one")
+				must(t, err)
+				time.Sleep(3 * time.Hour)
+				if n := revoked(); n != want.later {
+					t.Errorf("revoked %d times after the session", n)
+				}
+			})
+		})
+	}
+}

@@ -48,6 +48,7 @@ type revocation struct {
 	facts   facts
 	token   auth.Secret
 	known   map[string]facts // the live sessions when a person asked, who knew what else it ends
+	shared  bool             // of the same sign-in as a live session's
 }
 
 // attempt makes one attempt at the server. A request that has left is not cut
@@ -59,7 +60,7 @@ func (m *Manager) attempt(ctx context.Context, r revocation) error {
 	}
 	reach := m.reachOf(r)
 	switch {
-	case reach == reachGrant || reach == reachToken:
+	case reach == reachToken || reach == reachGrant && !r.shared:
 	case m.signsInAt(r.facts.Bound):
 		return errSigningIn
 	case !spared:

@@ -104,7 +104,7 @@ func (m *Manager) exchange(ctx context.Context, name string, r auth.TokenRequest
 	}
 	var access auth.Secret // with kept, of one session
 	var kept *exchange.Tokens
-	var from oauth.Origin
+	var was facts
 	m.locked(func() {
 		switch {
 		case a.rec == nil || a.leaving > 0:
@@ -112,7 +112,7 @@ func (m *Manager) exchange(ctx context.Context, name string, r auth.TokenRequest
 		case server.bound != a.facts.Bound:
 			err = failure.Binding(name)
 		default:
-			access, kept, from = a.access, a.traded, a.facts.origin(key)
+			access, kept, was = a.access, a.traded, a.facts
 		}
 	})
 	if err != nil {
@@ -122,7 +122,11 @@ func (m *Manager) exchange(ctx context.Context, name string, r auth.TokenRequest
 		if r.Exchange.Refresh {
 			return m.refreshFor(ctx, name, r.Program, r.Exchange)
 		}
-		return server.Exchange(ctx, exchange.Form(*r.Exchange, access), r.Exchange.Scope, from)
+		g, err := server.Exchange(ctx, exchange.Form(*r.Exchange, access), r.Exchange.Scope, was.origin(key))
+		if !g.RefreshToken.IsZero() { // which nobody asked for
+			m.locked(func() { m.giveBackLocked(revocation{account: name, facts: was, token: g.RefreshToken, shared: true}) })
+		}
+		return g, err
 	})
 	if err != nil {
 		return auth.Token{}, failure.Exchange(name, err, isTransient(err))
