@@ -197,12 +197,15 @@ func readMetadata(issuer string, doc object) (*metadata, *Error) {
 		!strings.Contains(issuer[len(before):len(issuer)-len(after)], "/") {
 		template, got = got, issuer
 	}
-	if got != issuer {
+	switch {
+	case got == "":
+		return refuse("the discovery document of %s names no issuer; check the issuer's address", issuer)
+	case got != issuer:
 		return refuse("%s calls itself %q; if that is the server you mean, set the issuer to exactly that", issuer, clean(got))
 	}
 	// A server that lists its PKCE methods without S256 offers none worth
 	// having (RFC 9700 section 2.1.1). One that lists nothing may still do S256.
-	if methods := doc.strs("code_challenge_methods_supported"); doc.has("code_challenge_methods_supported") && !slices.Contains(methods, "S256") {
+	if methods := doc.oneOrMany("code_challenge_methods_supported"); doc.has("code_challenge_methods_supported") && !slices.Contains(methods, "S256") {
 		return refuse("%s does not offer PKCE with S256, without which a sign-in can be stolen; ask its owner to turn it on", issuer)
 	}
 	m := &metadata{
@@ -226,7 +229,7 @@ func readMetadata(issuer string, doc object) (*metadata, *Error) {
 		"registration_endpoint":                 &m.registration,
 	} {
 		address, _ := doc.str(key)
-		if address == "" {
+		if address = strings.TrimSpace(address); address == "" {
 			continue
 		}
 		address, err := parseURL(address)
@@ -240,12 +243,15 @@ func readMetadata(issuer string, doc object) (*metadata, *Error) {
 			return refuse("%s of %s: %w", key, issuer, err)
 		}
 	}
+	if m.pushedOnly && m.pushed == "" {
+		return refuse("%s wants each sign-in handed over beforehand, and names no usable pushed_authorization_request_endpoint", issuer)
+	}
 	return m, nil
 }
 
 // dispensable are the endpoints that a server may as well not have. One that
 // cannot be used, as one without https, keeps nobody from signing in.
-var dispensable = []string{"device_authorization_endpoint", "userinfo_endpoint", "registration_endpoint"}
+var dispensable = []string{"device_authorization_endpoint", "userinfo_endpoint", "registration_endpoint", "pushed_authorization_request_endpoint"}
 
 // hostOf returns the host of an address for messages.
 func hostOf(address string) string {

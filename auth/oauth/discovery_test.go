@@ -59,7 +59,7 @@ func discoveryRefused(t *testing.T, row string) {
 		{"B13 issuer of another server", set("issuer", "https://evil.test"), `calls itself "https://evil.test"`},
 		{"B13 issuer with a slash more", set("issuer", fakeIssuer+"/"), "calls itself"},
 		{"B13 issuer in capitals", set("issuer", "https://ID.example.test"), "calls itself"},
-		{"B13 no issuer", set("issuer", nil), "calls itself"},
+		{"B13 no issuer", set("issuer", nil), "names no issuer"},
 		{"B13 hostile issuer", set("issuer", "\x1b[31m\r\n"+strings.Repeat("x", 9000)), "calls itself"},
 		{"A4 plain PKCE only", set("code_challenge_methods_supported", []string{"plain"}), "PKCE"},
 		{"A4 no PKCE method", set("code_challenge_methods_supported", []string{}), "PKCE"},
@@ -67,7 +67,11 @@ func discoveryRefused(t *testing.T, row string) {
 		{"B13 endpoint on this machine", set("token_endpoint", "http://127.0.0.1/token"), "not an https address"},
 		{"A14 file to open", set("authorization_endpoint", "file:///bin/sh"), "not an https address"},
 		{"A14 script to open", set("authorization_endpoint", "javascript:alert(1)"), "not an https address"},
-		{"A14 flag to open", set("authorization_endpoint", "--gpu-launcher=x"), "not an https address"},
+		{"A14 flag to open", set("authorization_endpoint", "--gpu-launcher=x"), "not a whole address"},
+		{"B13 an endpoint without its host", set("token_endpoint", "/token"), "not a whole address"},
+		{"beforehand only, at no address", func(doc map[string]any) {
+			doc["require_pushed_authorization_requests"], doc["pushed_authorization_request_endpoint"] = true, "http://id.example.test/par"
+		}, "handed over beforehand"},
 		{"A14 fragment", set("authorization_endpoint", fakeIssuer+"/a#"), "not a usable address"},
 		{"A14 user name", set("authorization_endpoint", "https://id.example.test@evil.test/"), "user name"},
 		{"A14 line break", set("authorization_endpoint", fakeIssuer+"/a\r\nX: y"), "not a usable address"},

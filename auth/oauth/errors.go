@@ -122,7 +122,13 @@ func says(rules []string, code, words string) bool {
 func (c *Client) refusal(op, server string, r *reply) *Error {
 	e := &Error{Op: op, Server: server, Status: r.status, RetryAfter: r.retryAfter}
 	spoken := false
-	if o, err := r.said(); err == nil {
+	o, err := r.object()
+	if o == nil { // a form, or an array of what others call errors
+		if o, err = formAnswer(r), nil; o == nil {
+			o = object{"errors": r.body}
+		}
+	}
+	if err == nil {
 		code, words, marks := errorWords(o)
 		code, words = r.redact(code), r.redact(words)
 		spoken = code != "" || words != ""

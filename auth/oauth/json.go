@@ -173,12 +173,19 @@ func (o object) seconds(key string) (seconds int64, found bool, err error) {
 	return int64(max(math.MinInt32, min(math.Trunc(f), math.MaxInt32))), true, nil
 }
 
-// unixTime returns a member that counts seconds since 1970, if it is a
-// positive one below the year 10000. What counts otherwise, as milliseconds
-// do, is none.
+// unixTime returns a member that says a time: in seconds since 1970, or in words
+// (RFC 3339). What would be beyond the year 9999 counts milliseconds.
 func (o object) unixTime(key string) (time.Time, bool) {
-	seconds, err := strconv.ParseFloat(o.text(key), 64)
-	if err != nil || !(seconds >= 1 && seconds <= 253402300799) {
+	const most = 253402300799
+	text := o.text(key)
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at.UTC(), at.Unix() >= 1
+	}
+	seconds, err := strconv.ParseFloat(text, 64)
+	if seconds > most {
+		seconds /= 1000
+	}
+	if err != nil || !(seconds >= 1 && seconds <= most) {
 		return time.Time{}, false
 	}
 	return time.Unix(int64(seconds), 0).UTC(), true

@@ -376,6 +376,146 @@ func TestEndpointMoves(t *testing.T) {
 	})
 }
 
+// TestFormAnswer: an answer that comes as a form is brought again as a query.
+// There the same rules hold as for any other: of the host, the state, the cookie.
+func TestFormAnswer(t *testing.T) {
+	const form = "application/x-www-form-urlencoded"
+	s := startServer(t)
+	flow, done := begin(t, s.client(t, nil), SignInOptions{})
+	s.authorize = func(_, a url.Values) { a.Set("session_state", "x") }
+	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := browser.Get(flow.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := resp.Location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	callback := "http://" + answer.Host + answer.Path
+	post := func(address, contentType, body string, header ...string) *http.Response {
+		r, err := http.NewRequest("POST", address, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", contentType)
+		r.Header.Set("Origin", "https://id.example.test")
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		if r.Host = header[1]; header[0] != "Host" {
+			r.Host = answer.Host
+		}
+		resp, err := browser.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	good := answer.RawQuery
+	for name, resp := range map[string]*http.Response{
+		"another host":  post(callback, form, good, "Host", "evil.test"),
+		"another path":  post(callback+"x", form, good, "X-A", ""),
+		"another type":  post(callback, "text/plain", good, "X-A", ""),
+		"a fetch":       post(callback, form, good, "Sec-Fetch-Mode", "cors"),
+		"a key twice":   post(callback, form, good+"&state=x", "X-A", ""),
+		"without state": post(callback, form, "error=access_denied", "X-A", ""),
+		"too long":      post(callback, form, good+"&x="+strings.Repeat("x", maxToken), "X-A", ""),
+	} {
+		if resp.StatusCode/100 != 4 {
+			t.Errorf("%s: %s", name, resp.Status)
+		}
+	}
+	if resp := post(callback, form, strings.Replace(good, "&state=", "&state=x", 1), "X-A", ""); resp.StatusCode != 303 {
+		t.Errorf("a wrong state: %s", resp.Status)
+	} else if again, _ := get(t, callback+resp.Header.Get("Location")[len(answer.Path):], nil); again.StatusCode != 400 {
+		t.Errorf("a wrong state, as a query: %s", again.Status)
+	}
+	resp = post(callback, form+"; charset=UTF-8", good, "X-A", "")
+	to, err := resp.Location()
+	if err != nil || resp.StatusCode != 303 || to.Host != answer.Host || to.Query().Has("session_state") {
+		t.Fatalf("%s to %v, %v", resp.Status, to, err)
+	}
+	get(t, to.String(), nil)
+	if got := <-done; got.err != nil {
+		t.Error(got.err)
+	}
+}
+
+// TestExpiresAt: the end of an access token is also read where it is a time. It
+// is by the server's clock, and it tightens an expires_in of nobody.
+func TestExpiresAt(t *testing.T) {
+	server := time.Now().Add(-time.Hour).Truncate(time.Second) // its clock is behind
+	end := server.Add(10 * time.Minute)
+	for members, want := range map[string]time.Duration{
+		fmt.Sprintf(`"expires_at":%d`, end.Unix()):                     10 * time.Minute,
+		fmt.Sprintf(`"expires_at":"%d"`, end.Unix()):                   10 * time.Minute,
+		fmt.Sprintf(`"expires_at":%d`, end.UnixMilli()):                10 * time.Minute,
+		`"expires_at":"` + end.UTC().Format(time.RFC3339) + `"`:        10 * time.Minute,
+		fmt.Sprintf(`"expires_in":null,"expires_at":%d`, end.Unix()):   10 * time.Minute,
+		fmt.Sprintf(`"expires_in":"soon","expires_at":%d`, end.Unix()): 10 * time.Minute,
+		fmt.Sprintf(`"expires_in":900,"expires_at":%d`, end.Unix()):    15 * time.Minute,
+		`"expires_at":"9999-12-31T23:59:59Z"`:                          maxTokenLife,
+		`"expires_at":253402300799`:                                    maxTokenLife,
+		`"expires_at":-5`:                                              0,
+		`"expires_at":"tomorrow"`:                                      0,
+		`"expires_at":1e300`:                                           0,
+		`"expires_at":"0001-01-01T00:00:00Z"`:                          0,
+	} {
+		g, _, err := refreshWith(t, respond(200, appJSON, `{"access_token":"a","token_type":"Bearer",`+members+`}`, "Date", server.UTC().Format(http.TimeFormat)), nil)
+		if left := g.ExpiresAt.Sub(g.ReceivedAt); err != nil || g.ExpiresIn != want || want > 0 && left != want || want == 0 && !g.ExpiresAt.IsZero() {
+			t.Errorf("%s: issued for %v, %v left, %v", members, g.ExpiresIn, left, err)
+		}
+	}
+}
+
+// TestSideMembers: members next to a good access token do not spoil it.
+func TestSideMembers(t *testing.T) {
+	for members, want := range map[string][2]string{
+		`"access_token":"a\n"`:                          {"a", ""},
+		`"access_token":" a ","refresh_token":"b\r\n"`:  {"a", "b"},
+		`"access_token":"a","refresh_token":false`:      {"a", ""},
+		`"access_token":"a","refresh_token":[]`:         {"a", ""},
+		`"access_token":"a","refresh_token":7`:          {"a", ""},
+		`"access_token":"a","token_type":"BearerToken"`: {"a", ""},
+	} {
+		g, _, err := refreshWith(t, respond(200, appJSON, `{`+members+`,"expires_in":900}`), nil)
+		if err != nil || g.AccessToken.Reveal() != want[0] || g.RefreshToken.Reveal() != want[1] {
+			t.Errorf("%s: %q, %q, %v", members, g.AccessToken.Reveal(), g.RefreshToken.Reveal(), err)
+		}
+	}
+	for name, setup := range map[string]func(*testServer){
+		"exp in milliseconds": func(s *testServer) {
+			s.claims = func(c jwt.MapClaims) { c["exp"] = time.Now().Add(time.Hour).UnixMilli() }
+		},
+		"iat in milliseconds": func(s *testServer) { s.claims = func(c jwt.MapClaims) { c["iat"] = time.Now().UnixMilli() } },
+		"an ID token with a line end": func(s *testServer) {
+			s.answer = func(_ url.Values, doc map[string]any) { doc["id_token"] = doc["id_token"].(string) + "\n" }
+		},
+		"an endpoint with a blank": func(s *testServer) {
+			s.metadata = func(doc map[string]any) { doc["token_endpoint"] = s.URL + "/token\n" }
+		},
+		"PKCE methods as a text": func(s *testServer) {
+			s.metadata = func(doc map[string]any) { doc["code_challenge_methods_supported"] = "S256" }
+		},
+		"requests beforehand over http": func(s *testServer) {
+			s.metadata = func(doc map[string]any) { doc["pushed_authorization_request_endpoint"] = "http://id.example.test/par" }
+		},
+	} {
+		s := startServer(t)
+		setup(s)
+		if got, _ := signIn(t, s.client(t, nil), SignInOptions{}); got.err != nil {
+			t.Errorf("%s: %v", name, got.err)
+		}
+	}
+	s := startServer(t)
+	s.claims = func(c jwt.MapClaims) { c["exp"] = time.Now().Add(-time.Hour).UnixMilli() }
+	if got, _ := signIn(t, s.client(t, nil), SignInOptions{}); got.err == nil || !strings.Contains(got.err.Error(), "expired") {
+		t.Errorf("an ID token that expired an hour ago, in milliseconds: %v", got.err)
+	}
+}
+
 // TestDenials: a refusal in a provider's own words is one.
 func TestDenials(t *testing.T) {
 	s := startServer(t)

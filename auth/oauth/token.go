@@ -119,19 +119,6 @@ func (c *Client) readTokens(op, server string, r *reply) (answer, *Error) {
 	return answer{grant, idToken}, nil
 }
 
-// said is what an answer says that refuses: a JSON object, a form, or an array of
-// what others call errors.
-func (r *reply) said() (object, error) {
-	o, err := r.object()
-	if o != nil {
-		return o, err
-	}
-	if o = formAnswer(r); o == nil {
-		o = object{"errors": r.body}
-	}
-	return o, nil
-}
-
 // formAnswer reads an answer in the form that OAuth had before JSON, as some
 // servers still give it. Without an access token it is none.
 func formAnswer(r *reply) object {
@@ -196,11 +183,12 @@ func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 		}
 	}
 	token := func(key string) auth.Secret {
-		value, ok := o.str(key)
+		value, _ := o.str(key) // false and the like say that there is none
+		value = strings.TrimSpace(value)
 		switch {
 		case len(value) > maxToken:
 			bad("its %s is longer than %d KB", key, maxToken>>10)
-		case o.has(key) && !ok || value != "" && !validToken(value):
+		case value != "" && !validToken(value):
 			bad("its %s is not a token", key)
 		default:
 			return auth.NewSecret(value)
@@ -209,7 +197,7 @@ func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 	}
 	g.AccessToken = token("access_token")
 	g.RefreshToken = token("refresh_token")
-	if text, _ := o.str("id_token"); printable(text) { // who it is about is looked at later, and its length does not matter
+	if text := strings.TrimSpace(o.text("id_token")); printable(text) { // who it is about is looked at later, and its length does not matter
 		idToken = auth.NewSecret(text)
 	}
 	if g.AccessToken.IsZero() {
@@ -218,10 +206,10 @@ func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 	// Section 7.1: a type that we do not know is not usable. LinkedIn names none.
 	if o.has("token_type") {
 		name, _ := o.str("token_type")
-		name = strings.TrimSpace(name)
+		name = strings.ToLower(strings.TrimSpace(name))
 		if strings.EqualFold(name, dpop.TokenType) {
 			g.TokenType = dpop.TokenType
-		} else if name != "" && !strings.EqualFold(name, "Bearer") && !strings.EqualFold(name, c.provider.TokenType) {
+		} else if name != "" && !strings.HasPrefix(name, "bearer") && !strings.EqualFold(name, c.provider.TokenType) { // Apigee's is BearerToken
 			bad("its token_type is not Bearer")
 		}
 	}
@@ -232,6 +220,7 @@ func (c *Client) readGrant(o object) (g Grant, idToken auth.Secret, err error) {
 		c.log.Warn("the life of an access token is not told in a number", "error", malformed)
 		fallthrough
 	case !found:
+		g.ExpiresAt, _ = o.unixTime("expires_at") // by the server's clock: see tokenLife
 		g.ExpiresIn = cmp.Or(c.config.AccessLifetime, c.provider.AccessLifetime.Duration)
 	case seconds > 0:
 		g.ExpiresIn = time.Duration(seconds) * time.Second
@@ -412,7 +401,8 @@ func (c *Client) refreshAt(ctx context.Context, m *metadata, rt auth.Secret, fro
 const tokenExchange = "token exchange"
 
 // Exchange trades a session's access token, which form has, for another (RFC
-// 8693). The refresh token is not sent.
+// 8693). The refresh token is not sent. One that comes, with an error too, is
+// for the caller to revoke.
 func (c *Client) Exchange(ctx context.Context, form url.Values, scope []string, from Origin) (Grant, error) {
 	m, failed := c.discover(ctx)
 	if failed == nil && !from.allows(m, m.token) {
@@ -432,7 +422,7 @@ func (c *Client) Exchange(ctx context.Context, form url.Values, scope []string, 
 	if failed.Class == Dead { // the access token, or the request: the session is not asked about
 		failed.Class = HeldBack
 	}
-	return Grant{}, failed
+	return Grant{RefreshToken: a.grant.RefreshToken}, failed
 }
 
 // allows reports whether a session's refresh token may go to an endpoint that
@@ -462,8 +452,9 @@ func codeFrom(values url.Values) (auth.Secret, bool) {
 // tokenLife returns how long the access token of g was issued for, and when it
 // expires. A server that repeats a lost answer repeats its expires_in too,
 // which then counts from the first time. If the token is a JWT, its exp gives
-// the true end by the server's own clock. So does it if expires_in was left out
-// (RFC 6749 section 5.1: "by other means"). Neither is believed beyond most.
+// the true end by the server's own clock. So do it and expires_at, which is
+// g.ExpiresAt here, if expires_in was left out (RFC 6749 section 5.1: "by other
+// means"). Neither is believed beyond most.
 func tokenLife(g Grant, serverTime time.Time, most time.Duration) (issued time.Duration, expiresAt time.Time) {
 	issued = min(g.ExpiresIn, most)
 	left := issued
@@ -471,7 +462,11 @@ func tokenLife(g Grant, serverTime time.Time, most time.Duration) (issued time.D
 	if serverTime.IsZero() {
 		serverTime = g.ReceivedAt
 	}
-	if exp, ok := claims.unixTime("exp"); ok {
+	exp, ok := claims.unixTime("exp")
+	if !ok {
+		exp, ok = g.ExpiresAt, !g.ExpiresAt.IsZero()
+	}
+	if ok {
 		if exp.Before(serverTime) && g.ReceivedAt.Before(serverTime) { // the wrong Date of a proxy must not spoil a good token
 			serverTime = g.ReceivedAt
 		}

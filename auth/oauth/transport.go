@@ -309,6 +309,8 @@ func checkURL(u *url.URL) error {
 	switch {
 	case u.Scheme == "https" && u.Hostname() != "":
 	case u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "":
+		return fmt.Errorf("%q is not a whole address: it does not begin with https://", clean(u.String()))
 	default:
 		return fmt.Errorf("%q is not an https address (http is for 127.0.0.1 and [::1] only)", clean(u.Scheme+"://"+u.Host))
 	}
