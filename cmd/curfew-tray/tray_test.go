@@ -238,7 +238,7 @@ func need(t *testing.T, programs ...string) {
 func newSession(t *testing.T, watcher bool) *session {
 	t.Helper()
 	need(t, "dbus-daemon")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // which only a test that hangs takes
 	t.Cleanup(cancel)
 	s := &session{T: t, ctx: ctx, home: t.TempDir(), reports: make(chan string, 16)}
 	run := filepath.Join(s.home, "run")
@@ -471,7 +471,7 @@ func account(name string, edits ...func(*auth.Snapshot)) auth.Snapshot {
 
 // menuRow is the row of a healthy account.
 func menuRow(name string) string {
-	return name + ": 14 left, until " + account(name).EndsAt.Local().Format("2 Jan")
+	return name + ": 14 left, until " + account(name).EndsAt.UTC().Format("2 Jan")
 }
 
 func ended(a *auth.Snapshot) { a.State, a.Reason, a.RefreshesLeft = auth.Ended, auth.ByRefreshes, 0 }
@@ -540,10 +540,7 @@ func TestTray(t *testing.T) {
 	if code := s.exit(p); code != 0 || p.text.String() != "" && !strings.Contains(p.text.String(), "the server did not answer") {
 		t.Errorf("exit %d after Quit: %s", code, p.text)
 	}
-	s.wait("the icon to go", func() (string, bool) {
-		items, _ := s.desktop.Items()
-		return "an icon", len(items) == 0
-	})
+	s.gone()
 }
 
 func labels(rows []traytest.Row) []string {
@@ -578,7 +575,7 @@ func TestLanguage(t *testing.T) {
 	english := s.row(menuRow("spotify"), "Sign out")
 	s.row("Open Curfew")
 	s.tooltip("spotify: 14 of 20 refreshes, 23 d left")
-	if took := time.Since(at); took > 5*time.Second {
+	if took := time.Since(at); took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if english.ID != german.ID {
@@ -726,7 +723,7 @@ func TestCopy(t *testing.T) {
 	r, w, err := os.Pipe()
 	s.check(err)
 	defer r.Close()
-	x := exec.Command("Xvfb", "-displayfd", "3", "-nolisten", "tcp")
+	x := exec.Command("Xvfb", "-displayfd", "3", "-nolisten", "tcp", "-noreset") // a reset would clear what the tray is to clear
 	x.ExtraFiles = []*os.File{w}
 	s.check(x.Start())
 	w.Close()
@@ -818,6 +815,12 @@ func (s *session) kill(p *program) {
 	s.Helper()
 	s.check(p.Process.Kill())
 	s.exit(p)
+	s.gone()
+}
+
+// gone waits until the desktop has no icon, which is a moment after the tray's end.
+func (s *session) gone() {
+	s.Helper()
 	s.wait("the icon to go", func() (string, bool) {
 		items, _ := s.desktop.Items()
 		return "an icon", len(items) == 0
@@ -1141,10 +1144,7 @@ func TestSignals(t *testing.T) {
 		if code := s.exit(p); code != 0 && signal != os.Kill {
 			t.Errorf("exit %d after %v: %s", code, signal, p.text)
 		}
-		s.wait("the icon to go", func() (string, bool) {
-			items, _ := s.desktop.Items()
-			return "an icon", len(items) == 0
-		})
+		s.gone()
 	}
 	s.start()
 	s.registered()
@@ -1203,9 +1203,8 @@ func TestBusDies(t *testing.T) {
 	if code := s.exit(second); code != 0 {
 		t.Errorf("exit %d: %s", code, second.text)
 	}
-	if items, _ := old.Items(); len(items) > 0 {
-		t.Errorf("an icon is left in the other desktop: %v", items)
-	}
+	s.desktop = old
+	s.gone()
 }
 
 // TestUpgrade: a start after an upgrade takes over from the tray of before. Without
@@ -1284,8 +1283,16 @@ func TestSilentFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	go func() {
+		c, err := first.Accept()
+		if err != nil {
+			return
+		}
+		c.Read(make([]byte, 1)) // it has said who it is, and waits
+		cancel()
+	}()
 	_, err = claim(ctx, socket)
 	want := fmt.Sprintf("another curfew-tray runs as process %d and does not answer", os.Getpid())
 	if !errors.Is(err, errSilent) || err.Error() != want {

@@ -63,7 +63,8 @@ func StartBusAt(at string) (address string, stop func(), err error) {
 
 // Desktop is one connection to a session bus.
 type Desktop struct {
-	conn *dbus.Conn
+	conn  *dbus.Conn
+	heard chan *dbus.Signal // of the bus, in order
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at every signal
@@ -91,17 +92,20 @@ func Connect(address string) (*Desktop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
-	d := &Desktop{conn: conn, changed: make(chan struct{}), signals: make(map[string]int)}
+	d := &Desktop{conn: conn, heard: make(chan *dbus.Signal, 4096), changed: make(chan struct{}), signals: make(map[string]int)}
 	for _, i := range []string{itemInterface, menuInterface, watcherName, "org.freedesktop.DBus", "org.freedesktop.DBus.Properties"} {
 		if err := conn.AddMatchSignal(dbus.WithMatchInterface(i)); err != nil {
 			conn.Close()
 			return nil, err
 		}
 	}
-	signals := make(chan *dbus.Signal, 4096)
-	conn.Signal(signals)
+	conn.Signal(d.heard)
 	go func() { // ends when the connection is closed
-		for s := range signals {
+		for s := range d.heard {
+			if s.Name == mark {
+				close(s.Body[0].(chan struct{}))
+				continue
+			}
 			d.change(func() {
 				name := s.Name
 				if len(s.Body) == 2 && name == menuInterface+".LayoutUpdated" && s.Body[1] != int32(0) {
@@ -150,8 +154,16 @@ func (d *Desktop) Wait(ctx context.Context, ok func() bool) error {
 // about the rows below one.
 const Hint = "hint"
 
-// Signals returns how often each signal was seen since the last call.
+// mark is the name of what is not from the bus: whoever sent it waits until what
+// came before it is counted.
+const mark = "mark"
+
+// Signals returns how often each signal was seen since the last call. What came
+// before the answer to a call is among them.
 func (d *Desktop) Signals() map[string]int {
+	counted := make(chan struct{})
+	d.heard <- &dbus.Signal{Name: mark, Body: []any{counted}}
+	<-counted
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.signals
