@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -31,14 +30,14 @@ const (
 
 var (
 	// errSameToken: a live session has the token that was to be revoked.
-	errSameToken = errors.New("a newer session has the same refresh token")
+	errSameToken = auth.Fail(auth.KindFailed, auth.Say("revoke_same_token"), auth.Text{})
 	// errReachesFurther: the revocation would end a live session too.
-	errReachesFurther = errors.New("the server would end the newer session too")
+	errReachesFurther = auth.Fail(auth.KindFailed, auth.Say("revoke_reaches_further"), auth.Text{})
 	// errSigningIn: it might end one that is about to begin.
-	errSigningIn = errors.New("a sign-in at the same server is under way")
+	errSigningIn = auth.Fail(auth.KindFailed, auth.Say("revoke_signing_in"), auth.Text{})
 	// errNotYet: it might end one, and nobody knows. This passes when that
 	// session ends.
-	errNotYet = errors.New("the server might end the newer session too")
+	errNotYet = auth.Fail(auth.KindFailed, auth.Say("revoke_not_yet"), auth.Text{})
 )
 
 // A revocation is a refresh token on its way back to its server.

@@ -344,6 +344,22 @@ func TestLateRevocationAtStart(t *testing.T) {
 	}
 }
 
+// Why a sign-out is not confirmed yet can be said in every language.
+func TestSignOutWaitsInWords(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.plainServer(reachClient)
+		w.signInPlain("one", false)
+		if _, err := w.m.StartSignIn(t.Context(), "two", auth.SignInRequest{Device: true}); err != nil {
+			t.Fatal(err)
+		}
+		res, err := w.m.SignOut(t.Context(), "one")
+		must(t, err)
+		if why, ok := res.Text.Args[0].(auth.Text); !ok || why.ID != "revoke_signing_in" {
+			t.Errorf("%+v", res.Text)
+		}
+	})
+}
+
 // The client secret of an account that took the name of a removed one is for
 // its own server only.
 func TestClientSecretOfTheNext(t *testing.T) {

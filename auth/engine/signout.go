@@ -175,7 +175,7 @@ func (o signedOut) wait(ctx context.Context) auth.SignOutResult {
 
 // result says honestly how far a sign-out came that the server did not confirm.
 func (c *closing) result() auth.SignOutResult {
-	why := auth.Words(c.err.Error())
+	why := failure.Keychain(c.err).Text()
 	switch e, ok := errors.AsType[*oauth.Error](c.err); {
 	case ok && failure.RefusesClient(e):
 		why = auth.Say("revoking_wants_secret")
@@ -426,9 +426,9 @@ func isTransient(err error) bool {
 		return false
 	}
 	if e, ok := errors.AsType[*auth.Error](err); ok {
-		return e.Kind == auth.KindKeychain
+		return e.Kind == auth.KindKeychain || e == errNotYet || e == errSigningIn
 	}
-	return errors.Is(err, errNotYet) || errors.Is(err, errSigningIn) || isKeychainTransient(err)
+	return isKeychainTransient(err)
 }
 
 // eraseTampered removes a session that contradicts itself. Its token is not
