@@ -201,7 +201,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 	w.SetMaster()
 	w.SetPadded(false)
 	view := window.New(window.Config{
-		Agent: client, Do: loop.do, Now: func() time.Time { return auth.Local(time.Now()) }, Clipboard: a.Clipboard(), CopySecret: clipboard.CopySecret, Canvas: w.Canvas,
+		Agent: client, Do: loop.do, Now: func() time.Time { return auth.Local(time.Now()) }, Clipboard: a.Clipboard(), CopySecret: clipboard.CopySecret,
 		Demo: func(c context.Context) (auth.Account, error) {
 			tried.Store(true)
 			return demo(c, ctx)

@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
 
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -70,7 +71,7 @@ func unsaid(content fyne.CanvasObject) (faults []string) {
 
 func TestUnsaidIsFound(t *testing.T) {
 	test.NewTempApp(t).Settings().SetTheme(look.NewTheme(look.Dark))
-	nameless := &entry{}
+	nameless := &control.Entry{}
 	nameless.ExtendBaseWidget(nameless)
 	for _, o := range []fyne.CanvasObject{canvas.NewText("for the eye", nil), nameless} {
 		if got := unsaid(container.NewWithoutLayout(o)); len(got) != 1 {

@@ -11,6 +11,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -20,13 +21,13 @@ type accountPage struct {
 	root *fyne.Container
 
 	title, state, subject *look.Text
-	primary, more         *button
+	primary, more         *control.Button
 
-	question  *bar // Sign out? Remove?
-	yes, keep *button
-	result    *bar // of the last deed
-	needs     *bar // what the account's state asks of a person
-	warnings  *bar
+	question  *control.Bar // Sign out? Remove?
+	yes, keep *control.Button
+	result    *control.Bar // of the last deed
+	needs     *control.Bar // what the account's state asks of a person
+	warnings  *control.Bar
 	consent   *consentPanel // programs that want tokens
 
 	signIn *signInPanel
@@ -42,7 +43,7 @@ type accountPage struct {
 	exec         *look.Text
 	history      *look.Panel
 	recent       *timeline
-	all          *button
+	all          *control.Button
 }
 
 func newAccountPage(v *View) *accountPage {
@@ -51,18 +52,18 @@ func newAccountPage(v *View) *accountPage {
 	p.state = look.NewLine("", look.SizeText, look.OK).Strong()
 	p.subject = look.NewLine("", look.SizeText, look.Dim)
 	p.subject.Yielding()
-	p.primary = newButton(v, "", nil)
+	p.primary = control.NewButton(v.frame, "", nil)
 	p.more = v.newMore()
 	who := look.Column(0, look.RowOf(0, p.title, p.title), look.RowOf(look.GapSmall, p.subject, p.state, p.subject))
 	head := look.RowOf(look.GapSmall, who, who, p.primary, p.more)
 
-	p.yes = newButton(v, "", func() { v.confirmed(v.selected) }).danger()
-	p.keep = newButton(v, "", v.escape)
-	p.question = newBar(v, p.keep, p.yes)
-	p.result = newBar(v)
-	p.result.closes()
-	p.needs = newBar(v)
-	p.warnings = newBar(v)
+	p.yes = control.NewButton(v.frame, "", func() { v.confirmed(v.selected) }).Danger()
+	p.keep = control.NewButton(v.frame, "", v.escape)
+	p.question = control.NewBar(v.frame, p.keep, p.yes)
+	p.result = control.NewBar(v.frame)
+	p.result.ClosedBy(control.NewButton(v.frame, tr("Close"), v.escape))
+	p.needs = control.NewBar(v.frame)
+	p.warnings = control.NewBar(v.frame)
 	p.consent = newConsentPanel(v)
 	p.signIn = newSignInPanel(v)
 	p.call = newCallPanel(v)
@@ -75,36 +76,31 @@ func newAccountPage(v *View) *accountPage {
 	p.takers = newTakerList(recentTakers)
 	p.tools = look.NewCard(look.Column(look.GapSmall, look.NewHeading(tr("Took tokens")), p.takers.root))
 	p.exec = look.NewPara("", look.SizeText, look.Ink)
-	copied := newButton(v, tr("Copy"), func() {
+	copied := control.NewButton(v.frame, tr("Copy"), func() {
 		v.copyText(p.exec.Words(), tr("Copied. Put the address of your API in the place of URL."))
 	})
 	p.first = look.NewCard(look.Column(look.GapSmall, look.NewHeading(tr("Now let a tool use it")),
 		look.NewPara(tr("Run this in a terminal, with the address of your API in the place of URL. Any other command works, too."), look.SizeCaption, look.Dim),
 		look.RowOf(look.GapSmall, p.exec, p.exec, copied)))
 	p.recent = newTimeline(v, recentEvents)
-	p.all = newButton(v, tr("Show all"), func() { v.turn(PageLog) })
+	p.all = control.NewButton(v.frame, tr("Show all"), func() { v.turn(PageLog) })
 	title := look.NewHeading(tr("History"))
-	p.history = look.NewCard(look.Column(look.GapSmall, look.RowOf(look.GapSmall, title, title, flush(p.all)), p.recent.root))
+	p.history = look.NewCard(look.Column(look.GapSmall, look.RowOf(look.GapSmall, title, title, control.Flush(p.all)), p.recent.root))
 
-	body := look.Column(look.Gap, p.needs.root, p.consent.ask.root, p.warnings.root, p.signIn.root, p.call.root, p.over.root, p.hero.root, p.first, p.tools, p.consent.answers, p.token, p.history)
-	p.root = container.NewStack(v.newPage(head, body), v.newOverlay(p.question, p.result))
+	body := look.Column(look.Gap, p.needs.Root, p.consent.ask.Root, p.warnings.Root, p.signIn.root, p.call.root, p.over.root, p.hero.root, p.first, p.tools, p.consent.answers, p.token, p.history)
+	page, _ := v.frame.Page(head, body)
+	p.root = container.NewStack(page, v.frame.Overlay(p.question, p.result))
 	return p
-}
-
-// A deed is something that can be done with an account now.
-type deed struct {
-	words string
-	do    func(name string)
 }
 
 // deedsOf returns what can be done with s: the first thing, if it has a button
 // separate, and the rest. What cannot be done is not there. A sign-in that
 // runs has its own buttons, and so has an account without a session.
-func (v *View) deedsOf(s auth.Snapshot, signing bool) (first *deed, rest []deed) {
+func (v *View) deedsOf(s auth.Snapshot, signing bool) (first *control.Deed, rest []control.Deed) {
 	words, session := status.Describe(s, v.now), status.HasSession(s)
 	add := func(yes bool, words string, do func(string)) {
 		if yes {
-			rest = append(rest, deed{words, do})
+			rest = append(rest, control.Deed{Words: words, Do: func() { do(s.Name) }})
 		}
 	}
 	needed := status.UrgencyOf(s, v.now) >= status.Soon
@@ -131,15 +127,14 @@ func (v *View) deedsOf(s auth.Snapshot, signing bool) (first *deed, rest []deed)
 }
 
 // newMore returns a button that opens the menu of the account.
-func (v *View) newMore() *button {
-	b := newButton(v, "", nil)
-	b.Icon, b.name = theme.MoreHorizontalIcon(), tr("More")
-	b.OnTapped = func() { v.openMenu(b, v.account.deeds()) }
+func (v *View) newMore() *control.Button {
+	b := control.NewButton(v.frame, "", nil).Sign(theme.MoreHorizontalIcon(), tr("More"))
+	b.OnTapped = func() { v.frame.OpenMenu(b, v.account.deeds()) }
 	return b
 }
 
 // deeds are those of the menu.
-func (p *accountPage) deeds() []deed {
+func (p *accountPage) deeds() []control.Deed {
 	s, _ := p.view.snapshot(p.view.selected)
 	_, rest := p.view.deedsOf(s, p.view.signing(s))
 	return rest
@@ -154,7 +149,7 @@ func (v *View) signing(s auth.Snapshot) bool {
 func (p *accountPage) render(s auth.Snapshot, l *local) {
 	v := p.view
 	now := v.now
-	if l.note != nil && !l.note.until.IsZero() && !now.Before(l.note.until) {
+	if l.note != nil && !l.note.Until.IsZero() && !now.Before(l.note.Until) {
 		l.note = nil
 	}
 	signing := v.signing(s)
@@ -170,34 +165,34 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 	p.title.Say(words.Name)
 	p.state.Set(words.Title, v.fresh(s, toneOf(s, words)))
 	p.subject.Say(words.Subject)
-	v.show(p.subject, words.Subject != "")
+	v.frame.Show(p.subject, words.Subject != "")
 	p.head(s, l, signing, usable)
 
-	p.question.set(p.asked(s, words, l))
-	p.yes.set(p.yes.Text, usable)
-	p.result.set(cmp.Or(l.note, p.clipboard(s, now)))
+	p.question.Set(p.asked(s, words, l))
+	p.yes.Set(p.yes.Text, usable)
+	p.result.Set(cmp.Or(l.note, p.clipboard(s, now)))
 	if l.confirm != idle {
-		p.result.set(nil)
+		p.result.Set(nil)
 	}
-	p.needs.set(stateNote(shown, words, signing || ended))
-	p.warnings.set(warningNote(words))
+	p.needs.Set(stateNote(shown, words, signing || ended))
+	p.warnings.Set(warningNote(words))
 	p.consent.render(v, s, usable)
 	p.signIn.render(s, l, signing)
 	p.call.render(v, s, words, usable, !session && !ended && !signing)
 	p.over.render(v, s, words, usable, ended && !signing)
 
-	v.show(p.hero.root, session)
+	v.frame.Show(p.hero.root, session)
 	if session {
 		p.hero.render(v, s, words, l.events)
 	}
-	v.show(p.token, session)
+	v.frame.Show(p.token, session)
 	p.access.Say(words.AccessToken)
 	p.next.Say(tr("Next refresh: %s", words.NextRefresh))
-	v.show(p.tools, session && len(words.Takers) > 0)
+	v.frame.Show(p.tools, session && len(words.Takers) > 0)
 	p.takers.set(words.Takers)
-	v.show(p.first, session && !status.Used(s, l.events))
+	v.frame.Show(p.first, session && !status.Used(s, l.events))
 	p.exec.Say(status.ExecLine(s.Name))
-	v.show(p.history, session || len(l.events) > 0)
+	v.frame.Show(p.history, session || len(l.events) > 0)
 	events := l.events
 	if len(words.Takers) > 0 { // they say it
 		events = status.WithoutTokens(events)
@@ -209,45 +204,45 @@ func (p *accountPage) render(s auth.Snapshot, l *local) {
 // running, and the rest behind the one next to it.
 func (p *accountPage) head(s auth.Snapshot, l *local, signing, usable bool) {
 	first, rest := p.view.deedsOf(s, signing)
-	p.view.show(p.primary, first != nil)
+	p.view.frame.Show(p.primary, first != nil)
 	if first != nil {
-		p.primary.OnTapped = func() { first.do(p.view.selected) }
-		p.primary.become(importance(!signing))
-		p.primary.set(busyWords(l, first.words), usable)
+		p.primary.OnTapped = first.Do
+		p.primary.Stress(!signing)
+		p.primary.Set(busyWords(l, first.Words), usable)
 	}
-	p.view.show(p.more, len(rest) > 0 && status.HasSession(s)) // without one it is next to the button below
-	enable(p.more, usable)
+	p.view.frame.Show(p.more, len(rest) > 0 && status.HasSession(s)) // without one it is next to the button below
+	control.Enable(p.more, usable)
 }
 
 // asked is the question before what cannot be taken back.
-func (p *accountPage) asked(s auth.Snapshot, words status.View, l *local) *note {
-	n := &note{tone: look.Bad}
+func (p *accountPage) asked(s auth.Snapshot, words status.View, l *local) *control.Note {
+	n := &control.Note{Tone: look.Bad}
 	switch live := status.HasSession(s); {
 	case l.confirm == idle:
 		return nil
 	case l.confirm == busySignOut:
-		n.words, n.hint = tr("Sign out of %s?", words.Name), tr("This ends the session here and at the server. Programs get no tokens until you sign in again.")
-		p.yes.set(tr("Sign out"), true)
-		p.keep.set(tr("Stay signed in"), true)
+		n.Words, n.Hint = tr("Sign out of %s?", words.Name), tr("This ends the session here and at the server. Programs get no tokens until you sign in again.")
+		p.yes.Set(tr("Sign out"), true)
+		p.keep.Set(tr("Stay signed in"), true)
 		return n
 	case live:
-		n.hint = tr("This ends its session here and at the server, and forgets its settings. Tools that ask for its tokens will fail.")
+		n.Hint = tr("This ends its session here and at the server, and forgets its settings. Tools that ask for its tokens will fail.")
 	default:
-		n.hint = tr("This forgets its settings. Tools that ask for its tokens will fail.")
+		n.Hint = tr("This forgets its settings. Tools that ask for its tokens will fail.")
 	}
-	n.words = tr("Remove %s?", words.Name)
-	p.yes.set(tr("Remove"), true)
-	p.keep.set(tr("Keep"), true)
+	n.Words = tr("Remove %s?", words.Name)
+	p.yes.Set(tr("Remove"), true)
+	p.keep.Set(tr("Keep"), true)
 	return n
 }
 
-func (p *accountPage) clipboard(s auth.Snapshot, now time.Time) *note {
+func (p *accountPage) clipboard(s auth.Snapshot, now time.Time) *control.Note {
 	c := p.view.copied
 	if c.until.IsZero() || c.name != s.Name {
 		return nil
 	}
-	return &note{tone: look.OK, words: tr("Access token copied."), until: c.until,
-		hint: tr("The clipboard is cleared in %d s, or when this window closes.", int(c.until.Sub(now).Round(time.Second)/time.Second))}
+	return &control.Note{Tone: look.OK, Words: tr("Access token copied."), Until: c.until,
+		Hint: tr("The clipboard is cleared in %d s, or when this window closes.", int(c.until.Sub(now).Round(time.Second)/time.Second))}
 }
 
 // busyWords names a button after what it does, or what is being done.
@@ -257,21 +252,21 @@ func busyWords(l *local, rest string) string {
 }
 
 // stateNote says what the account's state asks of a person; nil when nothing.
-func stateNote(s auth.Snapshot, words status.View, signing bool) *note {
+func stateNote(s auth.Snapshot, words status.View, signing bool) *control.Note {
 	switch {
 	case signing, s.State == auth.SignedOut, s.State == auth.Ended && s.SignedInAt.IsZero():
 		return nil // the panels below say it
 	case words.Urgency <= status.Soon && s.State != auth.Waiting && s.State != auth.Ended:
 		return nil // the countdowns say it
 	}
-	return &note{tone: toneOf(s, words), words: words.Detail, hint: words.Advice}
+	return &control.Note{Tone: toneOf(s, words), Words: words.Detail, Hint: words.Advice}
 }
 
-func warningNote(words status.View) *note {
+func warningNote(words status.View) *control.Note {
 	if len(words.Warnings) == 0 {
 		return nil
 	}
-	return &note{tone: look.Warn, words: strings.Join(words.Warnings, " ")}
+	return &control.Note{Tone: look.Warn, Words: strings.Join(words.Warnings, " ")}
 }
 
 // toneOf is the colour of a state. Words always stand next to it.

@@ -12,6 +12,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -20,7 +21,7 @@ import (
 type local struct {
 	busy    busy
 	confirm busy // what is asked about on screen: sign out, remove
-	note    *note
+	note    *control.Note
 	flow    *flow
 
 	events   []auth.Event // oldest first
@@ -43,16 +44,6 @@ const (
 	busyRemove
 	busyAnswer
 )
-
-// A note is something to read, in place, with at most one thing to do.
-type note struct {
-	tone  fyne.ThemeColorName
-	words string
-	hint  string
-	label string // of the button; "": none
-	act   func()
-	until time.Time // gone then; zero: stays until taken away
-}
 
 // flow is a sign-in that was started or joined here.
 type flow struct {
@@ -94,7 +85,7 @@ func (v *View) local(name string) *local {
 func (l *local) fail(err error) { l.note = failure(err) }
 
 // failure puts err into words, with what to do next.
-func failure(err error) *note {
+func failure(err error) *control.Note {
 	p := status.Explain(err)
 	hint := p.Hint
 	if kindOf(err) == auth.KindNotRunning {
@@ -107,7 +98,7 @@ func failure(err error) *note {
 			hint += "."
 		}
 	}
-	return &note{tone: look.Bad, words: p.Message, hint: hint}
+	return &control.Note{Tone: look.Bad, Words: p.Message, Hint: hint}
 }
 
 // ask runs work for an account unless something runs for it already, and
@@ -156,7 +147,7 @@ func (v *View) signIn(name string, device bool) {
 				v.follow(s) // it may have ended before the answer came
 			}
 			if v.render(); v.selected == name && v.page == PageAccount {
-				v.focus(v.account.signIn.open)
+				v.frame.Focus(v.account.signIn.open)
 			}
 		}, nil
 	})
@@ -213,7 +204,7 @@ func (v *View) openAgain(name string) {
 // copyText copies what is no secret, and says so in words.
 func (v *View) copyText(content, words string) {
 	v.Clipboard.SetContent(content)
-	v.local(v.selected).note = &note{tone: look.OK, words: words, until: v.now.Add(8 * time.Second)}
+	v.local(v.selected).note = &control.Note{Tone: look.OK, Words: words, Until: v.now.Add(8 * time.Second)}
 	v.render()
 }
 
@@ -244,7 +235,7 @@ func (v *View) cancelSignIn(name string) {
 		}
 		return func(l *local) {
 			l.flow = nil
-			l.note = &note{tone: look.Time, words: tr("Sign-in cancelled. Nothing has changed."), until: v.now.Add(8 * time.Second)}
+			l.note = &control.Note{Tone: look.Time, Words: tr("Sign-in cancelled. Nothing has changed."), Until: v.now.Add(8 * time.Second)}
 		}, nil
 	})
 }
@@ -271,12 +262,12 @@ func (v *View) follow(s auth.Snapshot) {
 			words = tr("Signed in as %s.", status.Clip(s.Subject, 80))
 		}
 		l.flow = nil
-		l.note = &note{tone: look.OK, words: words, until: v.now.Add(12 * time.Second)}
+		l.note = &control.Note{Tone: look.OK, Words: words, Until: v.now.Add(12 * time.Second)}
 	case auth.PhaseFailed:
 		l.flow = nil
 		l.fail(auth.Fail(s.SignIn.Error, s.SignIn.Text, auth.Text{}))
 		if s.SignIn.Error == auth.KindSignInNeeded || s.SignIn.Error == auth.KindFailed || s.SignIn.Error == "" {
-			l.note.hint = "" // the message says it all
+			l.note.Hint = "" // the message says it all
 		}
 	}
 }
@@ -337,7 +328,7 @@ func (v *View) refreshNow(name string) {
 				v.snaps = slices.Clone(v.snaps)
 				v.snaps[i] = status.ForScreen([]auth.Snapshot{s})[0]
 			}
-			l.note = &note{tone: look.OK, words: tr("Refreshed: %s.", status.Short(s, v.Now())), until: v.now.Add(8 * time.Second)}
+			l.note = &control.Note{Tone: look.OK, Words: tr("Refreshed: %s.", status.Short(s, v.Now())), Until: v.now.Add(8 * time.Second)}
 			v.fetchEvents()
 		}, nil
 	})
@@ -358,9 +349,9 @@ func (v *View) askRemove(name string)  { v.askFirst(name, busyRemove) }
 func (v *View) askFirst(name string, what busy) {
 	l := v.local(name)
 	l.confirm, l.note = what, nil
-	v.asker = v.focused
+	v.asker = v.frame.Focused()
 	v.render()
-	v.focus(v.account.keep)
+	v.frame.Focus(v.account.keep)
 }
 
 // confirmed does what was asked about.
@@ -381,11 +372,11 @@ func (v *View) remove(name string) {
 		}
 		snaps, err := v.Agent.Accounts(ctx)
 		return func(*local) {
-			n := &note{tone: look.OK}
+			n := &control.Note{Tone: look.OK}
 			if status.HasSession(s) {
 				n = v.signedOut(result) // with what is left to do, where there is something
 			}
-			n.words = strings.TrimSpace(tr("%s is removed.", status.Name(s)) + " " + n.words)
+			n.Words = strings.TrimSpace(tr("%s is removed.", status.Name(s)) + " " + n.Words)
 			delete(v.locals, name)
 			v.Show(snaps, v.Now())
 			v.local(v.selected).note = n
@@ -404,17 +395,17 @@ func (v *View) signOut(name string) {
 }
 
 // signedOut says what a sign-out reached, and where to go for the rest.
-func (v *View) signedOut(r auth.SignOutResult) *note {
-	n := &note{tone: look.OK, words: status.Translate(r.Text)}
-	if n.words == "" {
-		n.words = tr("Signed out.")
+func (v *View) signedOut(r auth.SignOutResult) *control.Note {
+	n := &control.Note{Tone: look.OK, Words: status.Translate(r.Text)}
+	if n.Words == "" {
+		n.Words = tr("Signed out.")
 	}
 	if !r.Revoked {
-		n.tone = look.Warn
+		n.Tone = look.Warn
 	}
 	if page, err := webPage(r.URL); err == nil {
-		n.label = tr("Open the provider's page")
-		n.act = func() { v.visit(page, func() { n.hint = page.String() }) }
+		n.Label = tr("Open the provider's page")
+		n.Act = func() { v.visit(page, func() { n.Hint = page.String() }) }
 	}
 	return n
 }

@@ -12,6 +12,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -23,19 +24,19 @@ type addPage struct {
 	root       *fyne.Container
 	scroll     *container.Scroll
 	title, sub *look.Text
-	back       *button
-	result     *bar
-	note       *note
+	back       *control.Button
+	result     *control.Bar
+	note       *control.Note
 	saving     bool
 
 	choosing    *fyne.Container // where to sign in?
-	search      *field
+	search      *control.Field
 	tiles       *fyne.Container // a button for each of providers
 	providers   []auth.Provider
 	nothing     *look.Text // is found
 	other       *look.Text
-	goOther     *button
-	demo        *button
+	goOther     *control.Button
+	demo        *control.Button
 	justLooking fyne.CanvasObject
 
 	chosen                             *auth.Provider // nil: none yet
@@ -43,62 +44,62 @@ type addPage struct {
 	asking, foot                       *fyne.Container
 	advice                             *look.Panel // what to know before
 	steps                              *fyne.Container
-	issuer, client, secret, name, asks *field
+	issuer, client, secret, name, asks *control.Field
 	may                                *look.Text // what the scopes are, in words
-	change                             *button
-	save, cancel                       *button
+	change                             *control.Button
+	save, cancel                       *control.Button
 }
 
 // anyServer is the preset that stands for a server without one.
 const anyServer = "oidc"
 
 func newAddPage(v *View) *addPage {
-	p := &addPage{view: v, result: newBar(v)}
+	p := &addPage{view: v, result: control.NewBar(v.frame)}
 	p.title = look.NewPara("", look.SizeHeading, look.Ink).Strong()
 	p.sub = look.NewPara("", look.SizeText, look.Dim)
-	p.back = newButton(v, tr("Back"), v.escape)
+	p.back = control.NewButton(v.frame, tr("Back"), v.escape)
 
-	p.search = newField(v, "", "", tr("Type a name, or paste the address of your server"), p.found)
-	p.search.entry.name = tr("Provider")
-	p.search.entry.OnChanged = func(string) { v.render() }
+	p.search = control.NewField(v.frame, "", "", tr("Type a name, or paste the address of your server"), p.found)
+	p.search.Entry.Name = tr("Provider")
+	p.search.Entry.OnChanged = func(string) { v.render() }
 	p.tiles = look.Grid(look.Em(184))
 	p.nothing = look.NewPara("", look.SizeText, look.Dim)
 	p.other = look.NewPara("", look.SizeText, look.Dim)
-	p.goOther = newButton(v, tr("Enter address"), func() { p.choose(p.preset(anyServer)) })
+	p.goOther = control.NewButton(v.frame, tr("Enter address"), func() { p.choose(p.preset(anyServer)) })
 	other := look.Column(2, look.NewLine(tr("Another server"), look.SizeText, look.Ink).Strong(), p.other)
-	p.demo = newButton(v, tr("Try the demo account"), p.tryDemo)
+	p.demo = control.NewButton(v.frame, tr("Try the demo account"), p.tryDemo)
 	looking := look.NewLine(tr("Just looking?"), look.SizeCaption, look.Dim)
-	p.justLooking = look.Row(look.GapSmall/2, looking, link(p.demo))
-	p.choosing = look.Column(look.Gap, look.Column(look.GapSmall, p.search.root, p.justLooking), p.tiles, p.nothing, look.NewCard(look.RowOf(look.Gap, other, other, p.goOther)))
+	p.justLooking = look.Row(look.GapSmall/2, looking, control.Link(p.demo))
+	p.choosing = look.Column(look.Gap, look.Column(look.GapSmall, p.search.Root, p.justLooking), p.tiles, p.nothing, look.NewCard(look.RowOf(look.Gap, other, other, p.goOther)))
 
-	ask := func(label, hint, example string) *field { return newField(v, label, hint, example, p.submit) }
+	ask := func(label, hint, example string) *control.Field {
+		return control.NewField(v.frame, label, hint, example, p.submit)
+	}
 	p.issuer = ask(tr("Issuer address"), "", "")
 	p.client = ask(tr("Client ID"), tr("Paste it here."), "")
 	p.secret = ask(tr("Client secret"), tr("It is kept in the keychain."), "")
-	p.secret.entry.Password = true
+	p.secret.Entry.Password = true
 	p.name = ask(tr("Call it"), tr("Tools ask for tokens by this name."), tr("work"))
-	p.asks = ask(tr("Scopes"), tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones."), "openid offline_access")
-	p.client.checks(status.ClientIDComplaint)
-	p.name.checks(func(string) string { return p.checkName() })
-	p.asks.root.Hide()
+	p.asks = ask(tr("Scopes"), "", "openid offline_access")
+	p.client.Checks(status.ClientIDComplaint)
+	p.name.Checks(func(string) string { return p.checkName() })
+	p.asks.Root.Hide()
 	p.may = look.NewPara("", look.SizeText, look.Ink)
-	p.change = newButton(v, tr("Change"), func() {
+	p.change = control.NewButton(v.frame, tr("Change"), func() {
 		p.reveal()
-		v.focus(p.asks.entry)
+		v.frame.Focus(p.asks.Entry)
 	})
 	p.advice = look.NewPanel(look.Card, look.Line, look.RadiusLarge, look.Column(6))
 	p.advice.Stripe = look.Warn
 	p.steps = look.Column(look.Gap)
-	p.save = newButton(v, "", p.submit).primary()
-	p.cancel = newButton(v, tr("Cancel"), v.escape)
+	p.save = control.NewButton(v.frame, "", p.submit).Primary()
+	p.cancel = control.NewButton(v.frame, tr("Cancel"), v.escape)
 	may := look.Column(4, look.NewLine(tr("It may"), look.SizeText, look.Ink).Strong(), p.may)
 	calm := look.NewPara(tr("Your browser opens. Curfew never sees your password."), look.SizeCaption, look.Dim)
 	p.asking = look.Column(look.Gap, p.advice, look.NewCard(p.steps),
-		look.NewCard(look.Column(look.Gap, p.name.root, look.Aligned(look.Top, look.RowOf(look.GapSmall, may, may, flush(p.change))), p.asks.root)))
+		look.NewCard(look.Column(look.Gap, p.name.Root, look.Aligned(look.Top, look.RowOf(look.GapSmall, may, may, control.Flush(p.change))), p.asks.Root)))
 	head := look.Column(2, p.title, p.sub)
-	p.foot = newFoot(calm, p.cancel, p.save)
-	p.root = v.newForm(look.Aligned(look.Top, look.RowOf(look.Gap, head, head, p.back)), look.Column(look.Gap, p.result.root, p.choosing, p.asking), p.foot)
-	p.scroll = v.bodies[len(v.bodies)-1].scroll
+	p.root, p.foot, p.scroll = v.frame.Form(look.Aligned(look.Top, look.RowOf(look.Gap, head, head, p.back)), look.Column(look.Gap, p.result.Root, p.choosing, p.asking), calm, p.cancel, p.save)
 	p.setProviders(v.Providers)
 	return p
 }
@@ -118,18 +119,18 @@ func (p *addPage) setProviders(all []auth.Provider) {
 		if o.Name == anyServer {
 			continue
 		}
-		b := newButton(p.view, o.Title, func() { p.choose(o) })
-		b.label = look.NewLine(o.Title, look.SizeText, look.Ink)
+		b := control.NewButton(p.view.frame, o.Title, func() { p.choose(o) })
+		label := look.NewLine(o.Title, look.SizeText, look.Ink)
 		letters, number := status.Monogram(o.Title)
-		b.setFace(container.New(look.Pad(5, look.GapSmall, 5, look.GapSmall), look.RowOf(10, b.label, look.NewMonogram(letters, number, 24), b.label)))
-		b.keys = func(e *fyne.KeyEvent) bool { return p.step(b, e.Name) }
+		b.SetFace(label, container.New(look.Pad(5, look.GapSmall, 5, look.GapSmall), look.RowOf(10, label, look.NewMonogram(letters, number, 24), label)))
+		b.Keys = func(e *fyne.KeyEvent) bool { return p.step(b, e.Name) }
 		p.providers = append(p.providers, o)
 		p.tiles.Add(b)
 	}
 }
 
 // step moves the focus among the tiles, as the arrows say.
-func (p *addPage) step(from *button, key fyne.KeyName) bool {
+func (p *addPage) step(from *control.Button, key fyne.KeyName) bool {
 	shown := look.Visible(p.tiles.Objects)
 	columns := 0
 	for _, o := range shown {
@@ -139,7 +140,7 @@ func (p *addPage) step(from *button, key fyne.KeyName) bool {
 	}
 	by, ok := map[fyne.KeyName]int{fyne.KeyLeft: -1, fyne.KeyRight: 1, fyne.KeyUp: -columns, fyne.KeyDown: columns}[key]
 	if at := slices.Index(shown, fyne.CanvasObject(from)) + by; ok && at >= 0 && at < len(shown) {
-		p.view.focus(shown[at].(*button))
+		p.view.frame.Focus(shown[at].(*control.Button))
 	}
 	return ok
 }
@@ -151,18 +152,18 @@ func (p *addPage) preset(name string) auth.Provider {
 			return o
 		}
 	}
-	return auth.Provider{Name: name, Title: name, NeedsIssuer: true, IssuerAsk: p.issuer.entry.name} // the agent has not said yet
+	return auth.Provider{Name: name, Title: name, NeedsIssuer: true, IssuerAsk: p.issuer.Entry.Name} // the agent has not said yet
 }
 
 // found chooses what was searched for: the first tile, else the address.
 func (p *addPage) found() {
 	for i, o := range p.providers {
-		if p.search.entry.Text != "" && p.tiles.Objects[i].Visible() {
+		if p.search.Entry.Text != "" && p.tiles.Objects[i].Visible() {
 			p.choose(o)
 			return
 		}
 	}
-	if address, _ := status.Address(p.search.entry.Text); address != "" {
+	if address, _ := status.Address(p.search.Entry.Text); address != "" {
 		p.goOther.OnTapped()
 	}
 }
@@ -170,14 +171,14 @@ func (p *addPage) found() {
 // begin asks where to sign in.
 func (p *addPage) begin() {
 	p.chosen, p.note, p.suggested = nil, nil, ""
-	for _, f := range []*field{p.search, p.issuer, p.client, p.secret, p.name, p.asks} {
-		f.entry.SetText("")
-		f.complain("")
+	for _, f := range []*control.Field{p.search, p.issuer, p.client, p.secret, p.name, p.asks} {
+		f.Entry.SetText("")
+		f.Complain("")
 	}
-	p.view.show(p.asks.root, false)
+	p.view.frame.Show(p.asks.Root, false)
 	p.scroll.ScrollToTop()
 	p.view.render()
-	p.view.focus(p.search.entry) // which is on screen now
+	p.view.frame.Focus(p.search.Entry) // which is on screen now
 }
 
 // leave goes back to the question where to sign in, and reports whether that
@@ -192,24 +193,24 @@ func (p *addPage) leave() bool {
 
 // choose shows how to connect to o.
 func (p *addPage) choose(o auth.Provider) {
-	address, _ := status.Address(p.search.entry.Text)
+	address, _ := status.Address(p.search.Entry.Text)
 	p.show(o)
 	if o.IssuerAsk != "" && address != "" {
-		p.issuer.entry.SetText(address)
+		p.issuer.Entry.SetText(address)
 	}
-	if name := p.name.entry.Text; name == "" || name == p.suggested {
+	if name := p.name.Entry.Text; name == "" || name == p.suggested {
 		p.suggested = ""
 		if _, taken := p.view.snapshot(o.Name); !taken && o.Name != anyServer {
 			p.suggested = o.Name
 		}
-		p.name.entry.SetText(p.suggested)
-		p.name.complain("")
+		p.name.Entry.SetText(p.suggested)
+		p.name.Complain("")
 	}
 	p.scroll.ScrollToTop()
-	p.view.focus(nil)
+	p.view.frame.Focus(nil)
 	p.view.render()
 	if o.IssuerAsk != "" && address != "" { // who has the address has been there
-		p.view.focus(p.client.input)
+		p.view.frame.Focus(p.client.Input)
 	}
 }
 
@@ -223,24 +224,24 @@ func (p *addPage) show(o auth.Provider) {
 		advice = append(advice, look.NewPara(status.Sentence(w)+".", look.SizeText, look.Ink))
 	}
 	p.advice.Content.(*fyne.Container).Objects = []fyne.CanvasObject{container.New(look.Pad(12, 14, 12, 24), look.Column(6, advice...))}
-	v.show(p.advice, len(o.Warnings) > 0)
+	v.frame.Show(p.advice, len(o.Warnings) > 0)
 	p.steps.Objects = nil
 	for i, guide := range o.Steps {
 		step := look.Column(6, container.New(look.Pad(3, 0, 0, 0), look.NewPara(strings.ReplaceAll(status.Sentence(guide), "{redirect}", o.Redirect)+".", look.SizeText, look.Ink)))
-		todo := buttons()
+		todo := control.Buttons()
 		if page, err := webPage(o.RegisterURL); i == 0 && err == nil {
-			todo.Add(newButton(v, tr("Open %s", page.Host), func() {
+			todo.Add(control.NewButton(v.frame, tr("Open %s", page.Host), func() {
 				v.visit(page, func() {
-					p.note = &note{tone: look.Warn, words: tr("No browser could be opened."), hint: o.RegisterURL}
+					p.note = &control.Note{Tone: look.Warn, Words: tr("No browser could be opened."), Hint: o.RegisterURL}
 				})
 			}))
 		}
 		if strings.Contains(guide, "{redirect}") {
-			var b *button
-			b = newButton(v, tr("Copy %s", o.Redirect), func() {
+			var b *control.Button
+			b = control.NewButton(v.frame, tr("Copy %s", o.Redirect), func() {
 				v.Clipboard.SetContent(o.Redirect)
-				b.SetText(tr("Copied"))
-				v.place()
+				b.Set(tr("Copied"), true)
+				v.frame.Place()
 			})
 			todo.Add(b)
 		}
@@ -249,22 +250,22 @@ func (p *addPage) show(o auth.Provider) {
 		}
 		p.number(step)
 	}
-	p.issuer.entry.SetPlaceHolder(o.IssuerExample)
-	p.issuer.say(cmp.Or(status.Sentence(o.IssuerAsk), tr("Issuer address")))
-	p.issuer.hint = ""
+	p.issuer.Entry.SetPlaceHolder(o.IssuerExample)
+	p.issuer.Say(cmp.Or(status.Sentence(o.IssuerAsk), tr("Issuer address")))
+	p.issuer.Hint = ""
 	if o.IssuerForm == "" {
-		p.issuer.hint = tr("The server's https:// address; Curfew finds its endpoints there.")
+		p.issuer.Hint = tr("The server's https:// address; Curfew finds its endpoints there.")
 	}
-	p.issuer.complain("")
-	for f, wanted := range map[*field]bool{p.issuer: o.IssuerAsk != "", p.secret: o.Secret == "required"} {
-		v.show(f.root, wanted)
+	p.issuer.Complain("")
+	for f, wanted := range map[*control.Field]bool{p.issuer: o.IssuerAsk != "", p.secret: o.Secret == "required"} {
+		v.frame.Show(f.Root, wanted)
 	}
-	for _, f := range []*field{p.issuer, p.client, p.secret} {
-		if f.root.Visible() || f == p.client {
-			p.number(f.root)
+	for _, f := range []*control.Field{p.issuer, p.client, p.secret} {
+		if f.Root.Visible() || f == p.client {
+			p.number(f.Root)
 		}
 	}
-	v.moved = true
+	v.frame.Moved()
 }
 
 // number adds a step, with the next number.
@@ -277,31 +278,31 @@ func (p *addPage) number(step fyne.CanvasObject) {
 // reveal shows what most people need not change.
 func (p *addPage) reveal() {
 	o := p.chosen
-	p.view.show(p.asks.root, true)
-	p.asks.hint = p.asks.below.Words()
+	p.view.frame.Show(p.asks.Root, true)
+	p.asks.Hint = tr("What tokens may be used for, with spaces between. Leave empty for the provider's usual ones.")
 	if len(o.MoreScopes) > 0 {
-		p.asks.hint = tr("With spaces between. Others ask for: %s", strings.Join(o.MoreScopes, " "))
+		p.asks.Hint = tr("With spaces between. Others ask for: %s", strings.Join(o.MoreScopes, " "))
 	}
-	p.asks.complain("")
-	if p.asks.entry.Text == "" {
-		p.asks.entry.SetText(strings.Join(o.Scopes, " "))
+	p.asks.Complain("")
+	if p.asks.Entry.Text == "" {
+		p.asks.Entry.SetText(strings.Join(o.Scopes, " "))
 	}
-	if o.Secret == "optional" && !p.secret.root.Visible() {
-		p.view.show(p.secret.root, true)
-		p.secret.hint = tr("Only if the provider gave you one. It is kept in the keychain.")
-		p.secret.complain("")
-		p.number(p.secret.root)
+	if o.Secret == "optional" && !p.secret.Root.Visible() {
+		p.view.frame.Show(p.secret.Root, true)
+		p.secret.Hint = tr("Only if the provider gave you one. It is kept in the keychain.")
+		p.secret.Complain("")
+		p.number(p.secret.Root)
 	}
 	p.view.render()
 }
 
 func (p *addPage) render() {
 	v := p.view
-	p.result.set(p.note)
-	v.show(p.choosing, p.chosen == nil)
-	v.show(p.asking, p.chosen != nil && p.chosen.Unavailable == "")
-	v.show(p.foot, p.asking.Visible())
-	v.show(p.back, p.chosen != nil || len(v.snaps) > 0)
+	p.result.Set(p.note)
+	v.frame.Show(p.choosing, p.chosen == nil)
+	v.frame.Show(p.asking, p.chosen != nil && p.chosen.Unavailable == "")
+	v.frame.Show(p.foot, p.asking.Visible())
+	v.frame.Show(p.back, p.chosen != nil || len(v.snaps) > 0)
 	if p.chosen == nil {
 		p.renderChoice()
 		return
@@ -319,11 +320,11 @@ func (p *addPage) render() {
 	p.title.Say(title)
 	p.sub.Say(about)
 	p.may.Say(status.Scopes(p.typed().Scopes, p.chosen.Scopes))
-	v.show(p.change, !p.asks.root.Visible())
+	v.frame.Show(p.change, !p.asks.Root.Visible())
 	if p.saving {
 		who = tr("Adding…")
 	}
-	p.save.set(who, !p.saving && v.usable())
+	p.save.Set(who, !p.saving && v.usable())
 }
 
 // renderChoice shows the tiles of what fits.
@@ -333,28 +334,28 @@ func (p *addPage) renderChoice() {
 	p.sub.Say(tr("Curfew keeps the sign-in safe and gives your tools access tokens."))
 	found := false
 	for i, o := range p.providers {
-		fits := status.Fits(o, p.search.entry.Text)
-		v.show(p.tiles.Objects[i], fits)
+		fits := status.Fits(o, p.search.Entry.Text)
+		v.frame.Show(p.tiles.Objects[i], fits)
 		found = found || fits
 	}
-	_, host := status.Address(p.search.entry.Text)
-	v.show(p.nothing, !found && len(p.providers) > 0 && host == "")
+	_, host := status.Address(p.search.Entry.Text)
+	v.frame.Show(p.nothing, !found && len(p.providers) > 0 && host == "")
 	p.nothing.Say(tr("Curfew knows no provider of this name. If it speaks OpenID Connect, enter its address."))
 	other, words := tr("With OpenID Connect. You need its address and a client ID."), tr("Enter address")
-	p.goOther.become(importance(host != ""))
+	p.goOther.Stress(host != "")
 	if host != "" {
 		other, words = tr("Sign in at %s. You need a client ID.", status.Clip(host, 60)), tr("Continue")
 	}
 	p.other.Say(other)
-	p.goOther.set(words, true)
+	p.goOther.Set(words, true)
 	_, there := v.snapshot(DemoAccount)
-	v.show(p.justLooking, v.Demo != nil && !there && p.search.entry.Text == "")
-	p.demo.set(tr("Try the demo account"), v.usable() && !p.saving)
+	v.frame.Show(p.justLooking, v.Demo != nil && !there && p.search.Entry.Text == "")
+	p.demo.Set(tr("Try the demo account"), v.usable() && !p.saving)
 }
 
 // typed returns the account that the page describes.
 func (p *addPage) typed() auth.Account {
-	said := func(f *field) string { return strings.TrimSpace(f.entry.Text) }
+	said := func(f *control.Field) string { return strings.TrimSpace(f.Entry.Text) }
 	a := auth.Account{Name: said(p.name), ClientID: said(p.client), Scopes: strings.Fields(said(p.asks)), ClientSecretKeychain: said(p.secret) != ""}
 	if p.chosen != nil {
 		a.Issuer = strings.TrimRight(said(p.issuer), "/")
@@ -384,9 +385,9 @@ func (p *addPage) submit() {
 	}
 	a := p.typed()
 	var wrong fyne.Focusable // the first field that is
-	check := func(f *field, complaint string) {
-		if f.complain(complaint); complaint != "" && wrong == nil {
-			wrong = f.input
+	check := func(f *control.Field, complaint string) {
+		if f.Complain(complaint); complaint != "" && wrong == nil {
+			wrong = f.Input
 		}
 	}
 	if p.chosen.NeedsIssuer && a.Issuer == "" {
@@ -398,10 +399,10 @@ func (p *addPage) submit() {
 	}
 	check(p.name, p.checkName())
 	if wrong != nil {
-		v.focus(wrong)
+		v.frame.Focus(wrong)
 		return
 	}
-	p.put(a, strings.TrimSpace(p.secret.entry.Text), p.chosen.DeviceFirst)
+	p.put(a, strings.TrimSpace(p.secret.Entry.Text), p.chosen.DeviceFirst)
 }
 
 // put saves a with its secret, if it has one, and starts its sign-in.
@@ -437,11 +438,11 @@ func (p *addPage) put(a auth.Account, secret string, device bool) {
 
 // refused says why the agent did not save the account.
 func (p *addPage) refused(err error) {
-	fields := map[string]*field{"issuer": p.issuer, "client_id": p.client, "scopes": p.asks}
+	fields := map[string]*control.Field{"issuer": p.issuer, "client_id": p.client, "scopes": p.asks}
 	if p.chosen == nil {
 		fields = nil
 	}
-	if p.note = refusal(fields, err); p.note != nil {
+	if p.note = p.view.refusal(fields, err); p.note != nil {
 		p.scroll.ScrollToTop()
 	}
 	p.view.render()
@@ -474,10 +475,10 @@ func (p *addPage) resume(old *addPage) {
 	if p.suggested, p.saving = old.suggested, old.saving; old.chosen != nil {
 		p.show(*old.chosen)
 	}
-	for to, from := range map[*field]*field{p.search: old.search, p.issuer: old.issuer, p.client: old.client, p.secret: old.secret, p.name: old.name, p.asks: old.asks} {
-		to.entry.SetText(from.entry.Text)
+	for to, from := range map[*control.Field]*control.Field{p.search: old.search, p.issuer: old.issuer, p.client: old.client, p.secret: old.secret, p.name: old.name, p.asks: old.asks} {
+		to.Entry.SetText(from.Entry.Text)
 	}
-	if old.asks.root.Visible() && p.chosen != nil {
+	if old.asks.Root.Visible() && p.chosen != nil {
 		p.reveal()
 	}
 }

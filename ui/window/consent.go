@@ -11,6 +11,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -18,11 +19,11 @@ import (
 // account, and lists the answers that hold.
 type consentPanel struct {
 	view  *View
-	ask   *bar
+	ask   *control.Bar
 	asked auth.Ask
 	since time.Time // when it came on screen
 
-	deny, always, allow *button
+	deny, always, allow *control.Button
 
 	answers *look.Panel
 	rows    *fyne.Container
@@ -43,31 +44,31 @@ func newConsentPanel(v *View) *consentPanel {
 			}
 		}
 	}
-	p.deny, p.always, p.allow = newButton(v, tr("Deny"), say(auth.Deny)), newButton(v, tr("Always"), say(auth.AllowAlways)), newButton(v, tr("Allow for 12 h"), say(auth.AllowToday))
-	p.ask = newBar(v, p.deny, p.always, p.allow)
+	p.deny, p.always, p.allow = control.NewButton(v.frame, tr("Deny"), say(auth.Deny)), control.NewButton(v.frame, tr("Always"), say(auth.AllowAlways)), control.NewButton(v.frame, tr("Allow for 12 h"), say(auth.AllowToday))
+	p.ask = control.NewBar(v.frame, p.deny, p.always, p.allow)
 	p.answers = look.NewCard(look.Column(look.GapSmall, look.NewHeading(tr("Programs that you answered")), p.rows))
 	return p
 }
 
 // render shows the questions and answers of s.
 func (p *consentPanel) render(v *View, s auth.Snapshot, usable bool) {
-	var n *note
+	var n *control.Note
 	if len(s.Asks) > 0 {
 		if p.asked.ID != s.Asks[0].ID {
 			p.since = v.Now()
 		}
 		p.asked = s.Asks[0]
 		words := status.AskingOf(s, p.asked)
-		n = &note{tone: look.Warn, words: words.Title, hint: words.Detail}
+		n = &control.Note{Tone: look.Warn, Words: words.Title, Hint: words.Detail}
 		if words.Cost != "" {
-			n.hint = sentences(strings.TrimSuffix(words.Detail, "."), words.Cost)
+			n.Hint = sentences(strings.TrimSuffix(words.Detail, "."), words.Cost)
 		}
-		for _, b := range []*button{p.deny, p.always, p.allow} {
-			enable(b, usable)
+		for _, b := range []*control.Button{p.deny, p.always, p.allow} {
+			control.Enable(b, usable)
 		}
 	}
-	p.ask.set(n)
-	v.show(p.answers, len(s.Permits) > 0)
+	p.ask.Set(n)
+	v.frame.Show(p.answers, len(s.Permits) > 0)
 	if !slices.Equal(s.Permits, p.shown) {
 		p.list(s.Permits)
 	}
@@ -81,11 +82,11 @@ func (p *consentPanel) list(all []auth.Permit) {
 	p.shown = slices.Clone(all)
 	p.rows.Objects, p.words = nil, nil
 	for _, m := range all {
-		forget := newButton(p.view, tr("Forget"), func() { p.view.revoke(p.view.selected, m.ID) })
+		forget := control.NewButton(p.view.frame, tr("Forget"), func() { p.view.revoke(p.view.selected, m.ID) })
 		name, words := look.NewLine(filepath.Base(m.Program), look.SizeText, look.Ink), look.NewPara("", look.SizeCaption, look.Dim)
 		p.words = append(p.words, words)
 		what := look.Column(0, name, words)
-		p.rows.Add(look.RowOf(12, what, what, flush(forget)))
+		p.rows.Add(look.RowOf(12, what, what, control.Flush(forget)))
 	}
 	p.rows.Refresh()
 }

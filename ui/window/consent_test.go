@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"curfew/auth"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -23,12 +24,12 @@ func wanting() auth.Snapshot {
 func TestConsent(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		tap  func(s *stage) *button
+		tap  func(s *stage) *control.Button
 		call string
 	}{
-		{"allow", func(s *stage) *button { return s.account.consent.allow }, "answer Spotify q1 12h"},
-		{"always", func(s *stage) *button { return s.account.consent.always }, "answer Spotify q1 always"},
-		{"deny", func(s *stage) *button { return s.account.consent.deny }, "answer Spotify q1 deny"},
+		{"allow", func(s *stage) *control.Button { return s.account.consent.allow }, "answer Spotify q1 12h"},
+		{"always", func(s *stage) *control.Button { return s.account.consent.always }, "answer Spotify q1 always"},
+		{"deny", func(s *stage) *control.Button { return s.account.consent.deny }, "answer Spotify q1 deny"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			live(t, newFakeAgent(wanting()), func(s *stage) {
@@ -49,9 +50,9 @@ func TestConsent(t *testing.T) {
 }
 
 // forgets is the button that takes the n-th answer back.
-func (s *stage) forgets(n int) (forget *button) {
+func (s *stage) forgets(n int) (forget *control.Button) {
 	walk(s.account.consent.rows.Objects[n], func(o fyne.CanvasObject) {
-		if b, ok := o.(*button); ok {
+		if b, ok := o.(*control.Button); ok {
 			forget = b
 		}
 	})

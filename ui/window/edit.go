@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -12,6 +11,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -22,55 +22,55 @@ type editPage struct {
 	root         *fyne.Container
 	before       auth.Account // as config.toml has it
 	title        *look.Text
-	result       *bar
-	note         *note
+	result       *control.Bar
+	note         *control.Note
 	saving       bool
 	keys         []auth.Key
-	fields       map[string]*field
-	secret       *field      // to replace the one in the keychain
-	more         *look.Panel // what few people need
+	fields       map[string]*control.Field
+	secret       *control.Field // to replace the one in the keychain
+	more         *look.Panel    // what few people need
 	modes        []*look.Text
 	costs        map[auth.Mode]auth.ModeForecast // nil: nobody can know them yet
 	why          string                          // what they are made from, or why there are none
-	open         *button
-	save, cancel *button
+	open         *control.Button
+	save, cancel *control.Button
 }
 
 func newEditPage(v *View) *editPage {
-	p := &editPage{view: v, result: newBar(v), keys: auth.Keys(), fields: map[string]*field{}}
+	p := &editPage{view: v, result: control.NewBar(v.frame), keys: auth.Keys(), fields: map[string]*control.Field{}}
 	p.title = look.NewLine("", look.SizeHeading, look.Ink).Strong()
 	usual, more := look.Column(look.Gap), look.Column(look.Gap)
 	for _, k := range p.keys {
 		f := newSettingField(v, k, p.submit)
 		if p.fields[k.Name] = f; k.More {
-			more.Add(f.root)
+			more.Add(f.Root)
 		} else {
-			usual.Add(f.root)
+			usual.Add(f.Root)
 		}
 		if k.Name == secretKey {
-			p.secret = newField(v, tr("New client secret"), "", "", p.submit)
-			p.secret.entry.Password = true
-			p.secret.root = container.New(look.Pad(look.GapSmall, 0, 0, 0), p.secret.root)
-			f.root.Add(p.secret.root)
-			f.input.(*check).OnChanged = func(bool) { f.complain(""); p.askSecret(); v.render() }
+			p.secret = control.NewField(v.frame, tr("New client secret"), "", "", p.submit)
+			p.secret.Entry.Password = true
+			p.secret.Root = container.New(look.Pad(look.GapSmall, 0, 0, 0), p.secret.Root)
+			f.Root.Add(p.secret.Root)
+			f.Input.(*control.Check).OnChanged = func(bool) { f.Complain(""); p.askSecret(); v.render() }
 		}
 	}
 	for range len(modes) + 1 {
 		mode := look.NewPara("", look.SizeCaption, look.Dim)
 		p.modes = append(p.modes, mode)
-		p.fields[refreshKey].root.Add(mode)
+		p.fields[refreshKey].Root.Add(mode)
 	}
-	p.fields[refreshKey].hint = ""
+	p.fields[refreshKey].Hint = ""
 	p.more = look.NewCard(more)
 	p.more.Hide()
-	p.open = newButton(v, tr("More settings"), func() {
-		v.show(p.more, true)
-		v.focus(p.fields[p.keys[slices.IndexFunc(p.keys, func(k auth.Key) bool { return k.More })].Name].input)
+	p.open = control.NewButton(v.frame, tr("More settings"), func() {
+		v.frame.Show(p.more, true)
+		v.frame.Focus(p.fields[p.keys[slices.IndexFunc(p.keys, func(k auth.Key) bool { return k.More })].Name].Input)
 		v.render()
 	})
-	p.save = newButton(v, "", p.submit).primary()
-	p.cancel = newButton(v, tr("Cancel"), v.escape)
-	p.root = v.newForm(p.title, look.Column(look.Gap, p.result.root, look.NewCard(usual), buttons(p.open), p.more), newFoot(look.NewPara("", look.SizeText, look.Dim), p.cancel, p.save))
+	p.save = control.NewButton(v.frame, "", p.submit).Primary()
+	p.cancel = control.NewButton(v.frame, tr("Cancel"), v.escape)
+	p.root, _, _ = v.frame.Form(p.title, look.Column(look.Gap, p.result.Root, look.NewCard(usual), control.Buttons(p.open), p.more), look.NewPara("", look.SizeText, look.Dim), p.cancel, p.save)
 	return p
 }
 
@@ -85,11 +85,11 @@ const secretKey = "client_secret_keychain"
 
 // askSecret says what a client secret is asked for. None is ever shown.
 func (p *editPage) askSecret() {
-	p.secret.hint = tr("Paste it here. It is kept in the keychain.")
+	p.secret.Hint = tr("Paste it here. It is kept in the keychain.")
 	if p.before.ClientSecretKeychain {
-		p.secret.hint = tr("Paste another to replace the one in the keychain, or leave this empty.")
+		p.secret.Hint = tr("Paste another to replace the one in the keychain, or leave this empty.")
 	}
-	p.secret.complain("")
+	p.secret.Complain("")
 }
 
 // load asks what each mode would cost.
@@ -105,7 +105,7 @@ func (p *editPage) load(name string) {
 }
 
 // newSettingField returns the field of a setting, by the kind that it is of.
-func newSettingField(v *View, k auth.Key, submit func()) *field {
+func newSettingField(v *View, k auth.Key, submit func()) *control.Field {
 	name, help := status.Setting(k.Name), status.Sentence(k.Help)+"."
 	switch k.Name { // where config.toml needs other words
 	case "provider":
@@ -115,23 +115,22 @@ func newSettingField(v *View, k auth.Key, submit func()) *field {
 	}
 	switch k.Kind {
 	case auth.KeySwitch:
-		c := newCheck(v, name, nil)
-		f := v.newFieldOf("", help, c)
-		c.OnChanged = func(bool) { f.complain("") }
+		c := control.NewCheck(v.frame, name, nil)
+		f := control.FieldOf(v.frame, "", help, c)
+		c.OnChanged = func(bool) { f.Complain("") }
 		return f
 	case auth.KeyChoice:
-		options := []option[string]{{"", tr("Not set")}}
+		options := []control.Option{{Value: "", Words: tr("Not set")}}
 		for _, o := range k.Options {
-			options = append(options, option[string]{o, status.Option(k.Name, o)})
+			options = append(options, control.Option{Value: o, Words: status.Option(k.Name, o)})
 		}
-		var f *field
-		f = v.newFieldOf(name, help, choiceOf(v, options, "", func(string) { f.complain("") }))
-		f.values = append([]string{""}, k.Options...)
+		var f *control.Field
+		f = control.FieldOf(v.frame, name, help, control.NewChoice(v.frame, options, "", func(string) { f.Complain("") }))
 		return f
 	}
-	f := newField(v, name, help, "", submit)
+	f := control.NewField(v.frame, name, help, "", submit)
 	if k.Name == "client_id" || k.Kind == auth.KeyURL || k.Kind == auth.KeySpan || k.Kind == auth.KeyMap {
-		f.checks(func(text string) string { return status.SettingComplaint(k, text) })
+		f.Checks(func(text string) string { return status.SettingComplaint(k, text) })
 	}
 	return f
 }
@@ -140,33 +139,33 @@ func newSettingField(v *View, k auth.Key, submit func()) *field {
 func (p *editPage) fill(a auth.Account) {
 	p.before, p.note = a, nil
 	for name, f := range p.fields {
-		f.set(auth.SettingText(a, name))
-		f.complain("")
+		f.Set(auth.SettingText(a, name))
+		f.Complain("")
 	}
-	p.secret.set("")
+	p.secret.Set("")
 	p.askSecret()
 	p.load(a.Name)
-	p.view.show(p.more, false)
-	p.view.focus(p.fields[p.keys[0].Name].input)
+	p.view.frame.Show(p.more, false)
+	p.view.frame.Focus(p.fields[p.keys[0].Name].Input)
 	p.view.render()
 }
 
 func (p *editPage) render() {
 	v := p.view
-	p.result.set(p.note)
+	p.result.Set(p.note)
 	s, _ := v.snapshot(p.before.Name)
 	p.title.Say(tr("Edit %s", status.Name(auth.Snapshot{Name: p.before.Name})))
-	v.show(p.open, !p.more.Visible())
-	v.show(p.secret.root, p.fields[secretKey].input.(*check).Checked)
+	v.frame.Show(p.open, !p.more.Visible())
+	v.frame.Show(p.secret.Root, p.fields[secretKey].Input.(*control.Check).Checked)
 	for i, m := range modes {
 		name, meaning := status.Mode(m)
 		if f, ok := p.costs[m]; ok {
 			meaning = sentences(status.Cost(f), meaning)
 		}
-		p.modes[i].Say(named(name, meaning))
+		p.modes[i].Say(control.Named(name, meaning))
 	}
 	p.modes[len(modes)].Say(p.why)
-	v.show(p.modes[len(modes)], p.why != "")
+	v.frame.Show(p.modes[len(modes)], p.why != "")
 	save := tr("Save and sign in")
 	switch {
 	case p.saving:
@@ -174,7 +173,7 @@ func (p *editPage) render() {
 	case status.HasSession(s):
 		save = tr("Save")
 	}
-	p.save.set(save, !p.saving && v.usable())
+	p.save.Set(save, !p.saving && v.usable())
 }
 
 // typed returns the account that the form describes. The endpoints of a server
@@ -182,10 +181,10 @@ func (p *editPage) render() {
 func (p *editPage) typed() (a auth.Account, err error) {
 	a = p.before
 	for _, k := range p.keys {
-		text := strings.TrimSpace(p.fields[k.Name].value())
+		text := strings.TrimSpace(p.fields[k.Name].Value())
 		if text != strings.TrimSpace(auth.SettingText(a, k.Name)) {
 			if err := auth.SetSetting(&a, k.Name, text); err != nil {
-				p.fields[k.Name].complain(err.Error())
+				p.fields[k.Name].Complain(err.Error())
 				return a, err
 			}
 		}
@@ -210,10 +209,10 @@ func (p *editPage) submit() {
 	}
 	secret := ""
 	if a.ClientSecretKeychain {
-		secret = strings.TrimSpace(p.secret.value())
+		secret = strings.TrimSpace(p.secret.Value())
 		if secret == "" && !p.before.ClientSecretKeychain {
-			p.secret.complain(tr("Paste the client secret here."))
-			v.focus(p.secret.input)
+			p.secret.Complain(tr("Paste the client secret here."))
+			v.frame.Focus(p.secret.Input)
 			return
 		}
 	}
@@ -239,7 +238,7 @@ func (p *editPage) submit() {
 				p.refused(err)
 				return
 			}
-			p.secret.set("")
+			p.secret.Set("")
 			v.Show(snaps, v.Now())
 			v.Select(a.Name)
 			if s, _ := v.snapshot(a.Name); status.HasSession(s) {
@@ -254,24 +253,24 @@ func (p *editPage) submit() {
 
 // refused says why the agent did not save the account.
 func (p *editPage) refused(err error) {
-	if p.note = refusal(p.fields, err); p.note == nil {
-		p.view.show(p.more, p.more.Visible() || inside(p.view.Canvas().Focused().(fyne.CanvasObject), p.more))
+	if p.note = p.view.refusal(p.fields, err); p.note == nil {
+		p.view.frame.Show(p.more, p.more.Visible() || control.Inside(p.view.frame.Focused(), p.more))
 	}
 	p.view.render()
 }
 
 // refusal says why the agent refused an account: next to the setting that is
 // wrong, where err names one that has a field, else in the note it returns.
-func refusal(fields map[string]*field, err error) *note {
+func (v *View) refusal(fields map[string]*control.Field, err error) *control.Note {
 	n := failure(err)
 	e, _ := errors.AsType[*auth.Error](err)
 	if e == nil || fields[e.Setting] == nil {
 		return n
 	}
 	f := fields[e.Setting]
-	f.view.show(f.root, true)
-	f.complain(sentences(strings.TrimSuffix(n.words, "."), n.hint))
-	f.view.focus(f.input)
+	v.frame.Show(f.Root, true)
+	f.Complain(sentences(strings.TrimSuffix(n.Words, "."), n.Hint))
+	v.frame.Focus(f.Input)
 	return nil
 }
 
@@ -279,9 +278,9 @@ func refusal(fields map[string]*field, err error) *note {
 func (p *editPage) resume(old *editPage) {
 	p.before, p.saving = old.before, old.saving
 	for name, f := range p.fields {
-		f.set(old.fields[name].value())
+		f.Set(old.fields[name].Value())
 	}
-	p.secret.set(old.secret.value())
+	p.secret.Set(old.secret.Value())
 	p.askSecret()
 	p.more.Hidden = old.more.Hidden
 }
@@ -297,109 +296,4 @@ func (v *View) edit(name string) {
 			}
 		}, err
 	})
-}
-
-// A field is one question of a form: what, the answer, and below it a hint
-// that gives way to a complaint.
-type field struct {
-	view   *View
-	root   *fyne.Container
-	entry  *entry // nil for a choice and a check
-	input  fyne.Focusable
-	values []string // that a choice stands for
-	hint   string
-	label  *look.Text
-	below  *look.Text
-}
-
-func (v *View) newFieldOf(label, hint string, input fyne.CanvasObject) *field {
-	f := &field{view: v, hint: hint, below: look.NewPara(hint, look.SizeCaption, look.Dim), label: look.NewLine(label, look.SizeText, look.Ink).Strong()}
-	switch input := input.(type) {
-	case *entry:
-		f.input, f.entry = input, input
-	case *choice:
-		f.input = input
-	case *check:
-		f.input = input
-	}
-	f.label.Hidden, f.below.Hidden = label == "", hint == ""
-	f.root = look.Column(4, f.label, input, f.below)
-	f.say(label)
-	return f
-}
-
-// newField returns a field to type into; Enter in it submits.
-func newField(v *View, label, hint, example string, submit func()) *field {
-	e := &entry{view: v}
-	e.Wrapping, e.Scroll, e.PlaceHolder = fyne.TextWrapOff, fyne.ScrollHorizontalOnly, example
-	e.ExtendBaseWidget(e)
-	f := v.newFieldOf(label, hint, e)
-	e.OnChanged = func(string) { f.complain("") }
-	e.OnSubmitted = func(string) { submit() }
-	return f
-}
-
-// say changes what is asked.
-func (f *field) say(label string) {
-	f.label.Say(label)
-	switch input := f.input.(type) {
-	case *entry:
-		input.name = label
-	case *choice:
-		input.name = label
-	}
-}
-
-// value returns the answer.
-func (f *field) value() string {
-	switch input := f.input.(type) {
-	case *check:
-		return strconv.FormatBool(input.Checked)
-	case *choice:
-		return f.values[max(0, input.SelectedIndex())]
-	}
-	return f.entry.Text
-}
-
-// set changes the answer.
-func (f *field) set(value string) {
-	switch input := f.input.(type) {
-	case *check:
-		input.show(value == strconv.FormatBool(true))
-	case *choice:
-		input.show(max(0, slices.Index(f.values, value)))
-	default:
-		f.entry.SetText(value)
-	}
-}
-
-// complain shows a complaint in the place of the hint; "" brings the hint back.
-func (f *field) complain(words string) {
-	if words == "" {
-		f.become(f.hint, look.Dim)
-	} else {
-		f.become(words, look.Bad)
-	}
-}
-
-// checks has the field say, while somebody types, what is wrong with the answer or
-// that it looks right.
-func (f *field) checks(complaint func(text string) string) {
-	f.entry.OnChanged = func(text string) {
-		words := ""
-		if text = strings.TrimSpace(text); text != "" {
-			words = complaint(text)
-		}
-		if f.complain(words); words == "" && text != "" {
-			f.become(tr("Looks right."), look.OK)
-		}
-	}
-}
-
-func (f *field) become(words string, color fyne.ThemeColorName) {
-	f.view.moved = f.view.moved || f.below.Words() != words // it may have more lines
-	f.below.Set(words, color)
-	f.view.show(f.below, words != "")
-	f.root.Refresh() // it may be as high as before, and its hint no longer
-	f.view.place()
 }

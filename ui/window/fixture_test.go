@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
 
 	"curfew/auth"
 	"curfew/auth/oauth"
@@ -150,8 +151,19 @@ func deaf(t testing.TB, l viewing) *screen {
 	})
 	w := test.NewTempWindow(t, v.Content())
 	w.SetPadded(false)
-	v.Canvas = w.Canvas
 	v.AddShortcuts(w.Canvas())
 	w.Resize(l.size.Max(w.Content().MinSize())) // as a window manager does
 	return &screen{v, w}
+}
+
+// list is the list that is open; nil when none is.
+func (v *View) list() (open *widget.PopUpMenu) {
+	if top := v.frame.Canvas.Overlays().Top(); top != nil {
+		walk(top, func(o fyne.CanvasObject) {
+			if menu, ok := o.(*widget.PopUpMenu); ok {
+				open = menu
+			}
+		})
+	}
+	return open
 }

@@ -48,10 +48,10 @@ func (h *hero) render(v *View, s auth.Snapshot, words status.View, events []auth
 	h.segments.Set(lead.Left, lead.Of, color)
 	h.until.Say(words.Outlook.Until)
 	h.then.Say(words.Outlook.Then)
-	v.show(h.until, words.Outlook.Until != "")
-	v.show(h.then, words.Outlook.Then != "")
+	v.frame.Show(h.until, words.Outlook.Until != "")
+	v.frame.Show(h.then, words.Outlook.Then != "")
 	r, ok := status.RunwayOf(s, events, v.now)
-	v.show(h.runway, ok)
+	v.frame.Show(h.runway, ok)
 	h.runway.Set(trackOf(r, color, words.Outlook.Flag, words.Outlook.End))
 }
 

@@ -228,7 +228,7 @@ func markup(s surveyed, a look.Appearance) string {
 	for _, m := range s.marks {
 		if m.path != path {
 			path = m.path
-			fmt.Fprintf(&b, "%s\n", strings.NewReplacer("*window.", "", "*look.", "").Replace(path))
+			fmt.Fprintf(&b, "%s\n", strings.NewReplacer("*window.", "", "*look.", "", "*control.", "").Replace(path))
 		}
 		switch o := m.object.(type) {
 		case *canvas.Text:
@@ -416,7 +416,7 @@ func contradictions(s *screen) (faults []string) {
 		}
 	}
 	for _, d := range a.deeds() {
-		said = append(said, d.words)
+		said = append(said, d.Words)
 	}
 	for _, line := range a.recent.shown {
 		if strings.HasPrefix(line.Words, "refreshed") {

@@ -20,6 +20,7 @@ import (
 
 	"curfew/auth"
 	"curfew/auth/oauth"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -39,6 +40,7 @@ type stage struct {
 	chosen  []string // OnSelect
 	closed  int
 	copyErr error
+	wait    time.Duration // that a person takes between presses; no other clock goes on
 }
 
 // live runs a test on a stage with the agent's accounts already shown.
@@ -67,11 +69,11 @@ func live(t *testing.T, agent *fakeAgent, script func(s *stage)) {
 			OnSelect:  func(name string) { s.chosen = append(s.chosen, name) },
 			Close:     func() { s.closed++ },
 		})
+		s.frame.Now = func() time.Time { return s.Now().Add(s.wait) }
 		s.window = test.NewWindow(s.Content())
 		defer s.window.Close()
 		s.window.SetPadded(false)
 		s.window.Resize(usual)
-		s.View.Canvas = s.window.Canvas
 		s.AddShortcuts(s.window.Canvas())
 		ctx, cancel := context.WithCancel(t.Context())
 		var group sync.WaitGroup
@@ -132,7 +134,7 @@ func (s *stage) screen() string {
 		switch o := o.(type) {
 		case *look.Text:
 			words = append(words, o.Words())
-		case *button:
+		case *control.Button:
 			words = append(words, "["+o.AccessibilityLabel()+"]")
 		case *fyne.Container:
 			for _, c := range o.Objects {
@@ -144,7 +146,7 @@ func (s *stage) screen() string {
 			}
 		}
 	}
-	walk(s.root)
+	walk(s.frame.Root)
 	return strings.Join(words, "\n")
 }
 
@@ -168,15 +170,15 @@ func (s *stage) readsNot(want ...string) {
 
 // tap presses a button as a pointer would, long after what was pressed before, and
 // settles.
-func (s *stage) tap(b *button) {
+func (s *stage) tap(b *control.Button) {
 	s.t.Helper()
 	s.mayTap(b)
-	s.pressed = pressed{}
+	s.wait += time.Hour
 	test.Tap(b)
 	s.settle()
 }
 
-func (s *stage) mayTap(b *button) {
+func (s *stage) mayTap(b *control.Button) {
 	s.t.Helper()
 	if b.Disabled() || !strings.Contains(s.screen(), "["+b.AccessibilityLabel()+"]") {
 		s.t.Fatalf("the button %q cannot be pressed", b.Text)
@@ -186,7 +188,7 @@ func (s *stage) mayTap(b *button) {
 // menu opens the account's menu, reads it and closes it.
 func (s *stage) menu() (words []string) {
 	for _, d := range s.account.deeds() {
-		words = append(words, d.words)
+		words = append(words, d.Words)
 	}
 	return words
 }
@@ -206,7 +208,7 @@ func (s *stage) choose(words string) {
 		more = s.account.over.more
 	}
 	s.tap(more)
-	for _, item := range s.list.menu.Items {
+	for _, item := range s.list().Items {
 		if m, ok := item.(interface{ Tapped(*fyne.PointEvent) }); ok && strings.Contains(label(item), words) {
 			m.Tapped(&fyne.PointEvent{})
 			s.settle()
@@ -330,8 +332,8 @@ func TestEnterTwice(t *testing.T) {
 	agent := newFakeAgent()
 	live(t, agent, func(s *stage) {
 		s.add.choose(s.add.preset("spotify"))
-		s.add.client.entry.SetText("5f1d0e7c")
-		s.focus(s.add.save)
+		s.add.client.Entry.SetText("5f1d0e7c")
+		s.frame.Focus(s.add.save)
 		s.key(fyne.KeyReturn, fyne.KeyReturn, fyne.KeySpace)
 		s.reads("Signing in to spotify")
 		s.calls("sign-in", 1)
@@ -606,7 +608,7 @@ func TestSignOutAsksFirst(t *testing.T) {
 		s.tap(s.account.yes)
 		s.calls("sign-out", 1)
 		s.reads("no way to revoke", "[Open the provider's page]")
-		s.tap(s.account.result.named)
+		s.tap(s.account.result.Named)
 		if len(s.opened) != 1 || s.opened[0] != "https://provider.example/apps" {
 			t.Errorf("opened %q", s.opened)
 		}
@@ -620,20 +622,20 @@ func TestAddAccountSaysWhatIsWrong(t *testing.T) {
 		s.tap(s.add.save)
 		s.reads("It is needed, for example https://id.example.com.", "Give the account a name.", "The provider gave you a client ID")
 		s.calls("put", 0)
-		if s.window.Canvas().Focused() != fyne.Focusable(s.add.issuer.entry) {
+		if s.window.Canvas().Focused() != fyne.Focusable(s.add.issuer.Entry) {
 			t.Error("the focus is not on the first field that is wrong")
 		}
 
-		s.add.issuer.entry.SetText("http://id.example.com")
+		s.add.issuer.Entry.SetText("http://id.example.com")
 		s.readsNot("It is needed") // a complaint goes when its field changes
-		s.add.name.entry.SetText("Spotify")
-		s.add.client.entry.SetText("has a space")
+		s.add.name.Entry.SetText("Spotify")
+		s.add.client.Entry.SetText("has a space")
 		s.reads("already", "no spaces") // while it is typed
 		s.tap(s.add.save)
 		s.reads("already", "no spaces")
 		s.calls("put", 0)
 
-		s.add.name.entry.SetText("work")
+		s.add.name.Entry.SetText("work")
 		s.reads("Looks right.")
 		s.key(fyne.KeyEscape)
 		s.reads("Where do you want to sign in?")
@@ -646,19 +648,19 @@ func TestAddAccountSignsIn(t *testing.T) {
 	live(t, newFakeAgent(), func(s *stage) {
 		s.reads("Where do you want to sign in?", "[Spotify]")
 		s.readsNot("[Back]") // there is nothing behind it
-		test.Type(s.add.search.entry, "id.example.com")
+		test.Type(s.add.search.Entry, "id.example.com")
 		s.reads("Sign in at id.example.com. You need a client ID.", "[Continue]")
 		s.readsNot("[Spotify]")
 		s.key(fyne.KeyReturn)
 		s.reads("Connect your server", "Paste it here.")
-		if got := s.add.issuer.entry.Text; got != "https://id.example.com" {
+		if got := s.add.issuer.Entry.Text; got != "https://id.example.com" {
 			t.Errorf("the issuer begins as %q", got)
 		}
-		s.add.issuer.entry.SetText("https://id.example.com/")
-		s.add.name.entry.SetText("work")
-		s.add.client.entry.SetText("desktop")
-		s.add.asks.entry.SetText(" openid  mail ")
-		s.focus(s.add.name.entry)
+		s.add.issuer.Entry.SetText("https://id.example.com/")
+		s.add.name.Entry.SetText("work")
+		s.add.client.Entry.SetText("desktop")
+		s.add.asks.Entry.SetText(" openid  mail ")
+		s.frame.Focus(s.add.name.Entry)
 		s.key(fyne.KeyReturn) // sends the form
 		want := auth.Account{Name: "work", Issuer: "https://id.example.com", ClientID: "desktop", Scopes: []string{"openid", "mail"}}
 		if len(s.agent.accounts) != 1 || !equalAccounts(s.agent.accounts[0], want) {
@@ -679,23 +681,23 @@ func TestAddAccountSignsIn(t *testing.T) {
 // A provider shows its guide, and what it gives is asked for, by keyboard alone.
 func TestAddAccountByItsGuide(t *testing.T) {
 	live(t, newFakeAgent(), func(s *stage) {
-		test.Type(s.add.search.entry, "git")
+		test.Type(s.add.search.Entry, "git")
 		s.reads("[GitHub (OAuth app)]", "[GitLab]", "[Gitea]")
 		s.readsNot("[Spotify]")
-		s.focus(s.add.tiles.Objects[slices.IndexFunc(s.add.providers, func(o auth.Provider) bool { return o.Name == "github" })].(*button))
+		s.frame.Focus(s.add.tiles.Objects[slices.IndexFunc(s.add.providers, func(o auth.Provider) bool { return o.Name == "github" })].(*control.Button))
 		s.key(fyne.KeyRight)
-		if b, ok := s.window.Canvas().Focused().(*button); !ok || b.Text != "GitHub (GitHub App)" {
+		if b, ok := s.window.Canvas().Focused().(*control.Button); !ok || b.Text != "GitHub (GitHub App)" {
 			t.Fatalf("the focus is on %v", s.window.Canvas().Focused())
 		}
 		s.key(fyne.KeyLeft, fyne.KeyReturn)
 		s.reads("Connect GitHub (OAuth app)", "Before you begin", "offline_access there is no refresh token", "[Open github.com]", "[Copy http://127.0.0.1/callback]", "Client secret", "[Sign in with GitHub]")
-		if got := s.add.name.entry.Text; got != "github" {
+		if got := s.add.name.Entry.Text; got != "github" {
 			t.Errorf("suggested the name %q", got)
 		}
-		s.add.client.entry.SetText("desktop")
+		s.add.client.Entry.SetText("desktop")
 		s.tap(s.add.save)
 		s.reads("This provider gives a client secret")
-		s.add.secret.entry.SetText("s3cret ")
+		s.add.secret.Entry.SetText("s3cret ")
 		s.tap(s.add.save)
 		s.calls("put-secret github s3cret", 1)
 		s.calls("sign-in", 1)
@@ -712,8 +714,8 @@ func TestAddAccountWithoutAKeychain(t *testing.T) {
 	live(t, agent, func(s *stage) {
 		s.tap(s.side.add)
 		s.add.choose(s.add.preset("google"))
-		s.add.client.entry.SetText("desktop")
-		s.add.secret.entry.SetText("s3cret")
+		s.add.client.Entry.SetText("desktop")
+		s.add.secret.Entry.SetText("s3cret")
 		s.tap(s.add.save)
 		s.reads("The keychain is locked.", "[Sign in with Google]")
 		s.calls("remove google", 1)
@@ -745,20 +747,20 @@ func TestAddAccountKeepsTheFormWhenTheAgentRefuses(t *testing.T) {
 	agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "the issuer does not answer", Hint: "check its address"}
 	live(t, agent, func(s *stage) {
 		s.add.choose(s.add.preset("spotify"))
-		s.add.client.entry.SetText("desktop")
+		s.add.client.Entry.SetText("desktop")
 		s.tap(s.add.save)
 		s.reads("The issuer does not answer.", "Check its address")
-		if s.add.client.entry.Text != "desktop" {
+		if s.add.client.Entry.Text != "desktop" {
 			t.Error("the form was emptied")
 		}
 		s.Refit() // a larger text takes nothing away
-		if s.reads("Connect Spotify"); s.add.client.entry.Text != "desktop" {
+		if s.reads("Connect Spotify"); s.add.client.Entry.Text != "desktop" {
 			t.Error("the new form is empty")
 		}
 		agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "\"x\" is not a scope", Setting: "scopes"}
 		s.tap(s.add.save)
 		s.reads("\"x\" is not a scope")
-		if s.window.Canvas().Focused() != fyne.Focusable(s.add.asks.entry) {
+		if s.window.Canvas().Focused() != fyne.Focusable(s.add.asks.Entry) {
 			t.Error("the focus is not on what the agent complains about")
 		}
 	})
@@ -768,7 +770,7 @@ func TestAddAccountKeepsTheFormWhenTheAgentRefuses(t *testing.T) {
 // typed stays.
 func TestSuggestedNameFollowsTheProvider(t *testing.T) {
 	live(t, newFakeAgent(), func(s *stage) {
-		name := s.add.name.entry
+		name := s.add.name.Entry
 		for _, step := range []struct{ typed, choose, want string }{
 			{"", "spotify", "spotify"},
 			{"", "microsoft", "microsoft"},
@@ -820,8 +822,8 @@ func TestEditAccount(t *testing.T) {
 		if got, err := s.edits.typed(); err != nil || !auth.SameAccount(got, before) {
 			t.Errorf("the form begins with %+v, %v", got, err)
 		}
-		s.edits.fields["provider"].set("spotify")
-		s.edits.fields["issuer"].set("")
+		s.edits.fields["provider"].Set("spotify")
+		s.edits.fields["issuer"].Set("")
 		if got, err := s.edits.typed(); err != nil || got.Provider != "spotify" || got.Issuer+got.RevocationEndpoint != "" || got.Redirect != before.Redirect {
 			t.Errorf("of another provider it is %+v, %v", got, err)
 		}
@@ -835,22 +837,22 @@ func TestEditAccount(t *testing.T) {
 		s.tap(s.edits.open)
 		s.reads("CA file", "Further certificate authorities to trust, as PEM")
 		agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "ca_file \"x\" is not an absolute path", Setting: "ca_file"}
-		s.edits.fields["ca_file"].set("x")
-		s.edits.fields["authorize"].set("nothing")
+		s.edits.fields["ca_file"].Set("x")
+		s.edits.fields["authorize"].Set("nothing")
 		s.tap(s.edits.save)
 		s.reads("is not of the form name=value")
 		s.calls("put", 0)
-		s.edits.fields["authorize"].set("audience=api")
+		s.edits.fields["authorize"].Set("audience=api")
 		s.tap(s.edits.save)
 		s.reads("is not an absolute path")
-		if s.window.Canvas().Focused() != fyne.Focusable(s.edits.fields["ca_file"].entry) {
+		if s.window.Canvas().Focused() != fyne.Focusable(s.edits.fields["ca_file"].Entry) {
 			t.Error("the focus is not on what the agent complains about")
 		}
 		delete(agent.fail, "put")
-		s.edits.fields["ca_file"].set("")
-		s.edits.fields["issuer"].set("https://id.example.com")
-		s.edits.fields["client_id"].set("desktop-2")
-		s.edits.fields["client_auth"].set("post")
+		s.edits.fields["ca_file"].Set("")
+		s.edits.fields["issuer"].Set("https://id.example.com")
+		s.edits.fields["client_id"].Set("desktop-2")
+		s.edits.fields["client_auth"].Set("post")
 		s.tap(s.edits.save)
 		want := before
 		want.Issuer, want.ClientID, want.RevocationEndpoint = "https://id.example.com", "desktop-2", "" // that was the other server's
@@ -885,10 +887,10 @@ func TestEditHasEverySetting(t *testing.T) {
 				text = k.Options[len(k.Options)-1]
 			}
 			text = cmp.Or(text, "x")
-			s.edits.fields[k.Name].set(text)
+			s.edits.fields[k.Name].Set(text)
 			auth.SetSetting(&want, k.Name, text)
 		}
-		s.edits.secret.set("s3cret")
+		s.edits.secret.Set("s3cret")
 		s.tap(s.edits.save)
 		if got := s.agent.accounts; len(got) != 1 || !auth.SameAccount(got[0], want) {
 			t.Errorf("put %+v, want %+v", got, want)
@@ -903,17 +905,17 @@ func TestFirstTab(t *testing.T) {
 		s.turn(PageAdd)
 		s.add.choose(s.add.preset("spotify"))
 		s.key(fyne.KeyTab)
-		if b, ok := s.window.Canvas().Focused().(*button); !ok || b.Text != "Open developer.spotify.com" {
+		if b, ok := s.window.Canvas().Focused().(*control.Button); !ok || b.Text != "Open developer.spotify.com" {
 			t.Errorf("the first Tab goes to %+v", s.window.Canvas().Focused())
 		}
 		s.key(fyne.KeyEscape)
-		s.add.search.entry.SetText("https://id.example.com/realms/main")
+		s.add.search.Entry.SetText("https://id.example.com/realms/main")
 		if s.add.goOther.Importance != widget.HighImportance {
 			t.Error("of what there is to do, nothing is bright")
 		}
 		s.readsNot("Just looking?")
 		s.key(fyne.KeyReturn)
-		if s.window.Canvas().Focused() != s.add.client.input || s.add.issuer.value() != "https://id.example.com/realms/main" {
+		if s.window.Canvas().Focused() != s.add.client.Input || s.add.issuer.Value() != "https://id.example.com/realms/main" {
 			t.Errorf("the focus is on %+v", s.window.Canvas().Focused())
 		}
 	})
@@ -961,12 +963,12 @@ func TestEditChecksWhileTyping(t *testing.T) {
 		} {
 			s.readsNot(c.complaint, "Looks right.")
 			f := s.edits.fields[c.key]
-			f.entry.SetText(c.wrong)
+			f.Entry.SetText(c.wrong)
 			s.reads(c.complaint)
-			f.entry.SetText(c.right)
+			f.Entry.SetText(c.right)
 			s.readsNot(c.complaint)
 			s.reads("Looks right.")
-			f.complain("")
+			f.Complain("")
 		}
 	})
 }
@@ -983,18 +985,18 @@ func TestEditClientSecret(t *testing.T) {
 		}
 		open()
 		s.readsNot("New client secret")
-		uses := s.edits.fields[secretKey].input.(*check)
+		uses := s.edits.fields[secretKey].Input.(*control.Check)
 		uses.SetChecked(true)
 		s.reads("New client secret", "Paste it here. It is kept in the keychain.")
 		s.tap(s.edits.save)
 		s.reads("Paste the client secret here.")
-		if s.window.Canvas().Focused() != s.edits.secret.input {
+		if s.window.Canvas().Focused() != s.edits.secret.Input {
 			t.Error("the focus is not on the secret")
 		}
 		s.calls("put", 0)
 
 		agent.fail["put-secret"] = &auth.Error{Kind: auth.KindKeychain, Message: "the keychain is locked"}
-		s.edits.secret.set(" s3cret ")
+		s.edits.secret.Set(" s3cret ")
 		s.Refit() // a larger text takes nothing away
 		s.tap(s.edits.save)
 		s.reads("The keychain is locked.", "Edit "+name)
@@ -1009,7 +1011,7 @@ func TestEditClientSecret(t *testing.T) {
 
 		open()
 		s.reads("Paste another to replace the one in the keychain")
-		entry := s.edits.secret.entry
+		entry := s.edits.secret.Entry
 		if entry.Text != "" || !entry.Password {
 			t.Errorf("the field holds %q", entry.Text)
 		}
@@ -1030,7 +1032,7 @@ func TestAgentThatGoesAwayAndComesBack(t *testing.T) {
 		s.settle()
 		s.reads("The agent is not running.", "This is the last known state.", "[Start the agent]", "14\nof 20 refreshes left")
 		s.calls("ensure", 0) // somebody ended it: it stays ended
-		for _, b := range []*button{s.account.primary, s.account.more} {
+		for _, b := range []*control.Button{s.account.primary, s.account.more} {
 			if !b.Disabled() {
 				t.Errorf("%q can be pressed without an agent", b.Text)
 			}
@@ -1054,7 +1056,7 @@ func TestAgentIsStartedFirstAndOnDemand(t *testing.T) {
 		s.calls("ensure", 1)
 		s.reads("There is no program curfew.", "No connection to the agent")
 		agent.cannot = nil
-		s.tap(s.link.named)
+		s.tap(s.link.Named)
 		s.calls("ensure", 2)
 		s.reads("14\nof 20 refreshes left")
 		s.readsNot("There is no program curfew.")
@@ -1068,7 +1070,7 @@ func TestKeyboard(t *testing.T) {
 		if c.Focused() != fyne.Focusable(s.account.over.in) {
 			t.Fatalf("the first focus is %T, want what is to be done", c.Focused())
 		}
-		s.focus(s.side.list)
+		s.frame.Focus(s.side.list)
 		s.Select("Spotify")
 		s.chosen = nil
 		s.key(fyne.KeyHome)
@@ -1083,7 +1085,7 @@ func TestKeyboard(t *testing.T) {
 		var names []string
 		for range 5 {
 			s.key(fyne.KeyTab)
-			if b, ok := c.Focused().(*button); ok {
+			if b, ok := c.Focused().(*control.Button); ok {
 				names = append(names, b.AccessibilityLabel())
 			}
 		}
@@ -1093,7 +1095,7 @@ func TestKeyboard(t *testing.T) {
 		}
 		s.key(fyne.KeyEscape)
 		s.Select("Spotify")
-		s.focus(s.account.primary)
+		s.frame.Focus(s.account.primary)
 		s.key(fyne.KeyReturn)
 		s.calls("token", 1)
 		s.key(fyne.KeySpace)
@@ -1103,12 +1105,12 @@ func TestKeyboard(t *testing.T) {
 		if got := len(s.agent.took("events")); got != events+1 {
 			t.Errorf("F5 asked for the events %d times", got-events)
 		}
-		s.focus(s.side.add)
+		s.frame.Focus(s.side.add)
 		s.key(fyne.KeySpace)
-		s.focus(s.add.name.entry)
+		s.frame.Focus(s.add.name.Entry)
 		for _, key := range []fyne.KeyName{fyne.KeyW, fyne.KeyQ} {
 			shortcut := &desktop.CustomShortcut{KeyName: key, Modifier: fyne.KeyModifierShortcutDefault}
-			s.add.name.entry.TypedShortcut(shortcut)
+			s.add.name.Entry.TypedShortcut(shortcut)
 		}
 		if s.closed != 2 { // the window's own handling needs a window: see TestProgram
 			t.Errorf("Ctrl+W and Ctrl+Q in a text closed %d times, want 2", s.closed)
@@ -1116,18 +1118,35 @@ func TestKeyboard(t *testing.T) {
 	})
 }
 
+// countedLayout counts how often it lays out.
+type countedLayout struct {
+	under fyne.Layout
+	n     int
+}
+
+func (l *countedLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return l.under.MinSize(objects)
+}
+
+func (l *countedLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	l.n++
+	l.under.Layout(objects, size)
+}
+
 func TestNothingIsDrawnWhenNothingChanged(t *testing.T) {
 	live(t, newFakeAgent(spotify(), entra(), gitea()), func(s *stage) {
 		s.Select("Spotify")
 		s.tick()
 		before := test.WidgetRenderer(s.account.hero.runway).Objects()[0]
+		layouts := &countedLayout{under: s.frame.Root.Layout}
+		s.frame.Root.Layout = layouts
 		s.tick()
 		s.Show(s.snaps, s.now)
 		if test.WidgetRenderer(s.account.hero.runway).Objects()[0] != before {
 			t.Error("the runway was drawn again")
 		}
-		if s.moved {
-			t.Error("something was laid out again")
+		if layouts.n > 0 {
+			t.Errorf("everything was laid out again, %d times", layouts.n)
 		}
 		s.pass(time.Minute)
 		s.reads("valid for 40:07")
@@ -1142,7 +1161,7 @@ func TestSettings(t *testing.T) {
 		if !s.settings.pause.background.Checked {
 			t.Fatal("background refresh seems off")
 		}
-		s.pressed = pressed{} // long ago
+		s.wait += time.Hour // since the last press
 		test.Tap(s.settings.pause.background)
 		s.settle()
 		s.calls("pause", 1)
@@ -1179,16 +1198,16 @@ func TestRemoveAsksFirst(t *testing.T) {
 func TestSettingsBeginAnew(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
 		s.tap(s.side.settings)
-		s.pressed = pressed{} // long ago
+		s.wait += time.Hour // since the last press
 		test.Tap(s.settings.pause.background)
 		s.settle()
 		s.reads("Paused until you turn it on again.")
-		s.settings.limits.age.entry.SetText("31")
+		s.settings.limits.age.Entry.SetText("31")
 		s.settings.scroll.ScrollToBottom()
 		s.tap(s.settings.back)
 		s.tap(s.side.settings)
 		s.readsNot("Paused until you turn it on again.")
-		if text := s.settings.limits.age.entry.Text; text != "30" {
+		if text := s.settings.limits.age.Entry.Text; text != "30" {
 			t.Errorf("the days that were typed and not saved are still there: %q", text)
 		}
 		if y := s.settings.scroll.Offset.Y; y != 0 {
@@ -1202,7 +1221,7 @@ func TestWheelOverEntry(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
 		s.tap(s.side.settings)
 		s.window.Resize(small)
-		e := s.settings.limits.age.entry
+		e := s.settings.limits.age.Entry
 		s.settings.scroll.ScrollToOffset(fyne.NewPos(0, 100))
 		at := fyne.CurrentApp().Driver().AbsolutePositionForObject(e).AddXY(e.Size().Width/2, e.Size().Height/2)
 		test.Scroll(s.window.Canvas(), at, 0, 40)
@@ -1222,10 +1241,10 @@ func TestRefreshModes(t *testing.T) {
 		s.reads("While in use: 1 to 2 sign-ins in 30 days, tools seldom wait", "On demand: 1 sign-in in 30 days, tools wait about 3 times a day",
 			"Always: about 34 sign-ins in 30 days, tools never wait", "Made from the last 7 days of use", "[Save]")
 		refresh := s.edits.fields[refreshKey]
-		if got := refresh.value(); got != string(auth.InUse) {
+		if got := refresh.Value(); got != string(auth.InUse) {
 			t.Fatalf("%q is chosen, want the account's mode", got)
 		}
-		refresh.set(string(auth.OnDemand))
+		refresh.Set(string(auth.OnDemand))
 		agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "config.toml:3: there is no setting \"colour\"", Hint: "fix that line"}
 		s.tap(s.edits.save)
 		s.reads("Config.toml:3: there is no setting", "Fix that line", "[Save]")
@@ -1264,7 +1283,7 @@ func TestSettingsWaitForTheAgent(t *testing.T) {
 		s.Go(Wish{Page: PageSettings})
 		s.settle()
 		s.calls("settings", 0)
-		if !s.settings.limits.save.Disabled() || !s.settings.limits.age.entry.Disabled() {
+		if !s.settings.limits.save.Disabled() || !s.settings.limits.age.Entry.Disabled() {
 			t.Error("what is not known can be changed")
 		}
 		agent.change(func() { agent.down = nil })
@@ -1286,31 +1305,31 @@ func TestTighterLimits(t *testing.T) {
 	live(t, agent, func(s *stage) {
 		s.tap(s.side.settings)
 		l := s.settings.limits
-		if l.age.entry.Text != "30" || l.refreshes.entry.Text != "20" || l.idle.entry.Text != "" || !l.save.Disabled() {
-			t.Fatalf("the fields say %q, %q, %q", l.age.entry.Text, l.refreshes.entry.Text, l.idle.entry.Text)
+		if l.age.Entry.Text != "30" || l.refreshes.Entry.Text != "20" || l.idle.Entry.Text != "" || !l.save.Disabled() {
+			t.Fatalf("the fields say %q, %q, %q", l.age.Entry.Text, l.refreshes.Entry.Text, l.idle.Entry.Text)
 		}
 		s.reads("A session ends after 30 days or 20 refreshes, whichever comes first.")
 
-		l.age.entry.SetText("31")
-		l.refreshes.entry.SetText("0")
-		l.idle.entry.SetText("soon")
+		l.age.Entry.SetText("31")
+		l.refreshes.Entry.SetText("0")
+		l.idle.Entry.SetText("soon")
 		s.tap(l.save)
 		s.reads("No session lives longer than 30 days.", "A number from 1 to 20.", "A number of days, for example 14")
 		s.calls("put-settings", 0)
-		if s.window.Canvas().Focused() != fyne.Focusable(l.age.entry) {
+		if s.window.Canvas().Focused() != fyne.Focusable(l.age.Entry) {
 			t.Error("the focus is not on the first field that is wrong")
 		}
 
-		l.age.entry.SetText("30")
-		l.refreshes.entry.SetText("10")
-		l.idle.entry.SetText("")
+		l.age.Entry.SetText("30")
+		l.refreshes.Entry.SetText("10")
+		l.idle.Entry.SetText("")
 		s.settle()
 		s.reads("By these limits the session ends with its present access token for: Work (Entra)", "[Save and end these sessions]")
 		s.readsNot("at once")
 
-		l.age.entry.SetText("14")
-		l.refreshes.entry.SetText("10")
-		l.idle.entry.SetText("1d12h")
+		l.age.Entry.SetText("14")
+		l.refreshes.Entry.SetText("10")
+		l.idle.Entry.SetText("1d12h")
 		s.settle()
 		s.reads("A session ends after 14 days, 10 refreshes, or 1 d 12 h without use, whichever comes first.",
 			"By these limits the session ends at once for: Work (Entra)")
@@ -1330,7 +1349,7 @@ func TestTighterLimits(t *testing.T) {
 		s.tap(l.builtIn)
 		s.tap(l.save)
 		s.reads("cannot be edited safely.", "Edit it yourself")
-		if l.age.entry.Text != "30" {
+		if l.age.Entry.Text != "30" {
 			t.Error("what was typed is gone")
 		}
 		s.readsNot("Saved.")
@@ -1370,7 +1389,7 @@ func TestWarningLevels(t *testing.T) {
 		s.settings.notices.level.SetSelectedIndex(2)
 		s.settle()
 		s.calls("put-settings", 0)
-		if !s.settings.limits.save.Disabled() || !s.settings.limits.age.entry.Disabled() {
+		if !s.settings.limits.save.Disabled() || !s.settings.limits.age.Entry.Disabled() {
 			t.Error("limits that are not known can be changed")
 		}
 	})
@@ -1391,7 +1410,7 @@ func TestStartAtLogin(t *testing.T) {
 		if login.Checked || login.Disabled() {
 			t.Fatal("it seems on, or unknown")
 		}
-		s.focus(login)
+		s.frame.Focus(login)
 		s.key(fyne.KeyReturn)
 		if !on || !login.Checked {
 			t.Error("it is not on")
@@ -1415,9 +1434,9 @@ func TestGo(t *testing.T) {
 	live(t, newFakeAgent(spotify(), entra()), func(s *stage) {
 		s.Go(Wish{Page: PageAdd})
 		s.reads("Where do you want to sign in?")
-		s.add.name.entry.SetText("half")
+		s.add.name.Entry.SetText("half")
 		s.Go(Wish{Page: PageAdd})
-		if s.add.name.entry.Text != "half" {
+		if s.add.name.Entry.Text != "half" {
 			t.Error("the form was emptied")
 		}
 		s.Go(Wish{Page: PageSettings})
@@ -1454,7 +1473,7 @@ func TestThirtyAccountsScroll(t *testing.T) {
 		snaps = append(snaps, s)
 	}
 	live(t, newFakeAgent(snaps...), func(s *stage) {
-		s.focus(s.side.list)
+		s.frame.Focus(s.side.list)
 		s.key(fyne.KeyEnd)
 		if s.selected != s.snaps[29].Name {
 			t.Fatalf("selected %q", s.selected)
@@ -1513,11 +1532,11 @@ func TestDoubleClick(t *testing.T) {
 	agent := newFakeAgent(fresh())
 	live(t, agent, func(s *stage) {
 		s.turn(PageAdd)
-		s.tap(s.add.tiles.Objects[0].(*button)) // to a form with buttons of its own
-		var copies *button
+		s.tap(s.add.tiles.Objects[0].(*control.Button)) // to a form with buttons of its own
+		var copies *control.Button
 		for _, step := range s.add.steps.Objects {
 			walk(step, func(o fyne.CanvasObject) {
-				if b, ok := o.(*button); ok && strings.HasPrefix(b.Text, "Copy ") {
+				if b, ok := o.(*control.Button); ok && strings.HasPrefix(b.Text, "Copy ") {
 					copies = b
 				}
 			})
@@ -1525,7 +1544,7 @@ func TestDoubleClick(t *testing.T) {
 		if test.Tap(copies); s.Clipboard.Content() != "" {
 			t.Errorf("the second half of a double click has copied %q", s.Clipboard.Content())
 		}
-		time.Sleep(doubleClick)
+		time.Sleep(control.DoubleClick)
 		if test.Tap(copies); s.Clipboard.Content() == "" {
 			t.Error("a press does nothing")
 		}
@@ -1550,8 +1569,8 @@ func TestTabSelects(t *testing.T) {
 	live(t, newFakeAgent(spotify()), func(s *stage) {
 		s.turn(PageSettings)
 		s.settle()
-		days, refreshes := s.settings.limits.age.entry, s.settings.limits.refreshes.entry
-		s.focus(days)
+		days, refreshes := s.settings.limits.age.Entry, s.settings.limits.refreshes.Entry
+		s.frame.Focus(days)
 		days.TypedRune('7')
 		if days.Text != "7" {
 			t.Errorf("after Tab and 7 it is %q", days.Text)
@@ -1562,8 +1581,8 @@ func TestTabSelects(t *testing.T) {
 		if days.Text != "70" {
 			t.Errorf("after a look at another window and 0 it is %q", days.Text)
 		}
-		s.focus(refreshes)
-		s.focus(days)
+		s.frame.Focus(refreshes)
+		s.frame.Focus(days)
 		days.TypedRune('5')
 		if days.Text != "5" {
 			t.Errorf("after Tab, back, and 5 it is %q", days.Text)
@@ -1574,13 +1593,13 @@ func TestTabSelects(t *testing.T) {
 // Escape takes a question back, and the focus to where it came from.
 func TestQuestionGivesFocusBack(t *testing.T) {
 	s := still(t, viewing{look.Dark, usual, 1, ""}, spotify())
-	s.focus(s.account.more)
+	s.frame.Focus(s.account.more)
 	s.askSignOut("Spotify")
 	if s.window.Canvas().Focused() != s.account.keep {
 		t.Fatal("the focus is not on the harmless answer")
 	}
 	s.account.keep.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
-	if got := s.window.Canvas().Focused(); got != s.account.more || s.account.question.root.Visible() {
+	if got := s.window.Canvas().Focused(); got != s.account.more || s.account.question.Root.Visible() {
 		t.Errorf("the focus is on %T", got)
 	}
 }
@@ -1588,10 +1607,15 @@ func TestQuestionGivesFocusBack(t *testing.T) {
 // walk calls f with o and all that is in its containers.
 func walk(o fyne.CanvasObject, f func(fyne.CanvasObject)) {
 	f(o)
-	if c, ok := o.(*fyne.Container); ok {
-		for _, child := range c.Objects {
-			walk(child, f)
-		}
+	var inside []fyne.CanvasObject
+	switch o := o.(type) {
+	case *fyne.Container:
+		inside = o.Objects
+	case fyne.Widget:
+		inside = test.WidgetRenderer(o).Objects()
+	}
+	for _, child := range inside {
+		walk(child, f)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"curfew/auth"
 	"curfew/ui/shots"
 	"curfew/ui/status"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -21,17 +22,17 @@ func TestListOfAChoice(t *testing.T) {
 		s.turn(PageSettings)
 		s.settings.desktop.known = true
 		s.render()
-		opens := func(what string, c *choice, below bool) {
+		opens := func(what string, c *control.Choice, below bool) {
 			t.Helper()
 			driver := fyne.CurrentApp().Driver()
 			menu := s.window.Canvas().Overlays().Top()
 			if menu == nil {
 				t.Fatalf("the list of %s did not open", what)
 			}
-			choice, list := driver.AbsolutePositionForObject(c), driver.AbsolutePositionForObject(s.list.menu)
-			end := list.Y + s.list.menu.Size().Height
-			if list.Y < 0 || end > s.window.Canvas().Size().Height+.5 || list.X != choice.X || s.list.menu.Size().Width != c.Size().Width {
-				t.Errorf("the list of %s is at %v and %v large", what, list, s.list.menu.Size())
+			choice, list := driver.AbsolutePositionForObject(c), driver.AbsolutePositionForObject(s.list())
+			end := list.Y + s.list().Size().Height
+			if list.Y < 0 || end > s.window.Canvas().Size().Height+.5 || list.X != choice.X || s.list().Size().Width != c.Size().Width {
+				t.Errorf("the list of %s is at %v and %v large", what, list, s.list().Size())
 			}
 			if got := list.Y >= choice.Y+c.Size().Height-1; got != below || !below && end > choice.Y+1 {
 				t.Errorf("the list of %s, at %v, reaches from %v to %v", what, choice.Y, list.Y, end)
@@ -42,14 +43,14 @@ func TestListOfAChoice(t *testing.T) {
 		s.settings.scroll.ScrollToOffset(fyne.NewPos(0, fyne.CurrentApp().Driver().AbsolutePositionForObject(s.settings.notices.level).Y-200))
 		test.Tap(s.settings.notices.level)
 		opens("warnings", s.settings.notices.level, true)
-		s.list.menu.TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
+		s.list().TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
 		if s.window.Canvas().Overlays().Top() != nil {
 			t.Error("Escape leaves the list open")
 		}
 
 		s.settingsScroll().ScrollToBottom()
 		colours := s.settings.desktop.appearance
-		s.focus(colours)
+		s.frame.Focus(colours)
 		colours.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
 		opens("colours", colours, false)
 		s.settings.note = saved("Something to read, above.") // the page grows, and with it the way down
@@ -60,9 +61,9 @@ func TestListOfAChoice(t *testing.T) {
 		s.render()
 		opens("colours, which moved", colours, false)
 		for range 3 {
-			s.list.menu.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+			s.list().TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
 		}
-		s.list.menu.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+		s.list().TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
 		if colours.Selected != "Light" || s.Appearance != look.Light || s.window.Canvas().Overlays().Top() != nil {
 			t.Errorf("chosen is %q, and %q", colours.Selected, s.Appearance)
 		}
@@ -101,7 +102,7 @@ func TestRenderersCanBeReplaced(t *testing.T) {
 	for _, page := range []Page{PageAccount, PageAdd, PageSettings, PageLog} {
 		s := still(t, viewing{look.Dark, usual, 1, ""}, everyone()...)
 		s.turn(page)
-		s.focus(nil)
+		s.frame.Focus(nil)
 		n := 0
 		var walk func(o fyne.CanvasObject)
 		walk = func(o fyne.CanvasObject) {
@@ -116,7 +117,7 @@ func TestRenderersCanBeReplaced(t *testing.T) {
 				}
 				old := test.WidgetRenderer(o).Objects()
 				switch o.(type) {
-				case *look.Panel, *look.Text, *look.Ring, *look.Runway, *look.Segments, *button, *choice, *accountRow, *accountList:
+				case *look.Panel, *look.Text, *look.Ring, *look.Runway, *look.Segments, *control.Button, *control.Choice, *accountRow, *accountList:
 					n++
 					r := o.CreateRenderer()
 					r.Refresh()
@@ -134,7 +135,7 @@ func TestRenderersCanBeReplaced(t *testing.T) {
 				}
 			}
 		}
-		walk(s.root)
+		walk(s.frame.Root)
 		if n < 20 {
 			t.Fatalf("page %q has %d widgets of ours", page, n)
 		}
@@ -150,7 +151,7 @@ func TestFormChecks(t *testing.T) {
 		{"name", "work", true}, {"empty name", "", false}, {"taken name", "Spotify", false}, {"name with a slash", "a/b", false},
 		{"name like a flag", "-x", false}, {"long name", strings.Repeat("n", 65), false},
 	} {
-		p.name.entry.SetText(c.typed)
+		p.name.Entry.SetText(c.typed)
 		if got := p.checkName(); (got == "") != c.ok {
 			t.Errorf("%s: %q", c.name, got)
 		}

@@ -2,7 +2,6 @@ package window
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -21,9 +21,9 @@ type settingsPage struct {
 	view   *View
 	root   *fyne.Container
 	scroll *container.Scroll
-	back   *button
-	result *bar // of what concerns no card, or no longer
-	note   *note
+	back   *control.Button
+	result *control.Bar // of what concerns no card, or no longer
+	note   *control.Note
 
 	asked   bool          // the agent that is there was asked
 	general *auth.General // nil: it has not answered yet
@@ -35,8 +35,8 @@ type settingsPage struct {
 }
 
 func newSettingsPage(v *View) *settingsPage {
-	p := &settingsPage{view: v, result: newBar(v)}
-	p.back = newButton(v, tr("Back"), func() { v.turn(PageAccount) })
+	p := &settingsPage{view: v, result: control.NewBar(v.frame)}
+	p.back = control.NewButton(v.frame, tr("Back"), func() { v.turn(PageAccount) })
 	p.pause = newPauseSettings(v)
 	p.limits = newLimitSettings(v, p)
 	p.notices = newNoticeSettings(v, p)
@@ -47,10 +47,9 @@ func newSettingsPage(v *View) *settingsPage {
 			about.Add(look.NewPara(line, look.SizeCaption, look.Dim))
 		}
 	}
-	body := look.Column(14, p.result.root, p.pause.root, p.limits.root, p.notices.root, p.desktop.root, about)
+	body := look.Column(14, p.result.Root, p.pause.root, p.limits.root, p.notices.root, p.desktop.root, about)
 	title := look.NewLine(tr("Settings"), look.SizeHeading, look.Ink).Strong()
-	p.root = v.newPage(look.RowOf(12, title, title, p.back), body)
-	p.scroll = v.bodies[len(v.bodies)-1].scroll
+	p.root, p.scroll = v.frame.Page(look.RowOf(12, title, title, p.back), body)
 	return p
 }
 
@@ -65,7 +64,7 @@ func (p *settingsPage) opened() {
 		p.limits.fill(p.general.Limits)
 	}
 	p.scroll.ScrollToTop()
-	p.view.focus(p.back)
+	p.view.frame.Focus(p.back)
 	p.view.render()
 }
 
@@ -107,7 +106,7 @@ func (p *settingsPage) put(s *section, edit func(*auth.General), done func()) {
 		}
 		edit(&now)
 		return p.view.Agent.PutSettings(ctx, now)
-	}, func() *note {
+	}, func() *control.Note {
 		p.heard(now)
 		done()
 		return saved(tr("Saved."))
@@ -119,7 +118,7 @@ func (p *settingsPage) render() {
 		p.load()
 	}
 	p.asked = p.view.usable()
-	p.result.set(p.note)
+	p.result.Set(p.note)
 	p.pause.render()
 	p.limits.render()
 	p.notices.render()
@@ -133,7 +132,7 @@ type section struct {
 	root       *look.Panel
 	body       *fyne.Container
 	busy       bool
-	note       *note
+	note       *control.Note
 	said, hint *look.Text
 	outcome    *fyne.Container
 }
@@ -157,7 +156,7 @@ func (s *section) usable() bool { return s.view.usable() && !s.busy }
 // change does work, unless something is being changed already. Then done, on
 // the UI goroutine, takes it over and says what came of it; an error says so
 // itself. What the agent knows is asked for again in any case.
-func (s *section) change(work func(ctx context.Context) error, done func() *note) {
+func (s *section) change(work func(ctx context.Context) error, done func() *control.Note) {
 	v := s.view
 	s.attempt(s.usable(), func(ctx context.Context) (learned func(), err error) {
 		err = work(ctx)
@@ -172,7 +171,7 @@ func (s *section) change(work func(ctx context.Context) error, done func() *note
 
 // attempt does work if it may, and shows what came of it, with what work
 // learned besides.
-func (s *section) attempt(may bool, work func(ctx context.Context) (learned func(), err error), done func() *note) {
+func (s *section) attempt(may bool, work func(ctx context.Context) (learned func(), err error), done func() *control.Note) {
 	v := s.view
 	if !may {
 		v.render() // what was pressed shows again what holds
@@ -195,27 +194,27 @@ func (s *section) attempt(may bool, work func(ctx context.Context) (learned func
 	v.render()
 }
 
-func saved(words string) *note { return &note{tone: look.OK, words: words} }
+func saved(words string) *control.Note { return &control.Note{Tone: look.OK, Words: words} }
 
 func (s *section) render() {
-	s.view.show(s.outcome, s.note != nil)
-	s.view.show(s.hint, s.note != nil && s.note.hint != "")
+	s.view.frame.Show(s.outcome, s.note != nil)
+	s.view.frame.Show(s.hint, s.note != nil && s.note.Hint != "")
 	if s.note != nil {
-		s.said.Set(s.note.words, s.note.tone)
-		s.hint.Say(s.note.hint)
+		s.said.Set(s.note.Words, s.note.Tone)
+		s.hint.Say(s.note.Hint)
 	}
 }
 
 // pauseSettings is the one switch for all accounts.
 type pauseSettings struct {
 	*section
-	background *check
+	background *control.Check
 }
 
 func newPauseSettings(v *View) *pauseSettings {
 	p := &pauseSettings{}
-	p.background = newCheck(v, tr("Refresh in the background"), func(on bool) {
-		p.change(func(ctx context.Context) error { return v.Agent.Pause(ctx, !on) }, func() *note {
+	p.background = control.NewCheck(v.frame, tr("Refresh in the background"), func(on bool) {
+		p.change(func(ctx context.Context) error { return v.Agent.Pause(ctx, !on) }, func() *control.Note {
 			if on {
 				return saved(tr("Access tokens are renewed in the background again."))
 			}
@@ -233,9 +232,9 @@ func (p *pauseSettings) render() {
 		paused = paused || s.Paused
 	}
 	if !p.busy {
-		p.background.show(!paused)
+		p.background.ShowValue(!paused)
 	}
-	p.background.enable(p.usable() && len(p.view.snaps) > 0) // without an account there is nobody whose snapshot would tell
+	control.Enable(p.background, p.usable() && len(p.view.snaps) > 0) // without an account there is nobody whose snapshot would tell
 	p.section.render()
 }
 
@@ -243,18 +242,18 @@ func (p *pauseSettings) render() {
 type limitSettings struct {
 	*section
 	page                 *settingsPage
-	age, refreshes, idle *field
+	age, refreshes, idle *control.Field
 	meaning              *look.Text
 	over, spent          *look.Text // whose session the limits would end, at once and with its access token
-	save, builtIn        *button
+	save, builtIn        *control.Button
 }
 
 func newLimitSettings(v *View, page *settingsPage) *limitSettings {
 	l := &limitSettings{page: page}
-	field := func(label, hint, example string) *field {
-		f := newField(v, label, hint, example, l.submit)
-		f.entry.OnChanged = func(string) {
-			f.complain("")
+	field := func(label, hint, example string) *control.Field {
+		f := control.NewField(v.frame, label, hint, example, l.submit)
+		f.Entry.OnChanged = func(string) {
+			f.Complain("")
 			l.note = nil
 			v.render()
 		}
@@ -265,16 +264,16 @@ func newLimitSettings(v *View, page *settingsPage) *limitSettings {
 	l.idle = field(tr("Days unused"), tr("Empty: this ends no session."), tr("no limit"))
 	l.meaning = look.NewPara("", look.SizeText, look.Ink)
 	l.over, l.spent = look.NewPara("", look.SizeText, look.Warn), look.NewPara("", look.SizeText, look.Warn)
-	l.save = newButton(v, tr("Save"), l.submit)
-	l.builtIn = newButton(v, tr("As built in"), func() {
+	l.save = control.NewButton(v.frame, tr("Save"), l.submit)
+	l.builtIn = control.NewButton(v.frame, tr("As built in"), func() {
 		l.note = nil
 		l.fill(auth.BuiltIn)
 		v.render()
-		v.focus(l.save)
+		v.frame.Focus(l.save)
 	})
 	l.section = newSection(v, newHeading(tr("How long a session may live")),
 		look.NewPara(tr("For every account. Limits can be made tighter than those built in, never looser."), look.SizeCaption, look.Dim),
-		look.Shares(look.Em(100), l.age.root, l.refreshes.root, l.idle.root), l.meaning, l.over, l.spent, buttons(l.save, l.builtIn))
+		look.Shares(look.Em(100), l.age.Root, l.refreshes.Root, l.idle.Root), l.meaning, l.over, l.spent, control.Buttons(l.save, l.builtIn))
 	return l
 }
 
@@ -282,13 +281,13 @@ const day = 24 * time.Hour
 
 // fill puts limits into the fields.
 func (l *limitSettings) fill(limits auth.Limits) {
-	l.age.entry.SetText(status.DaysTyped(limits.MaxAge))
-	l.refreshes.entry.SetText(strconv.Itoa(limits.MaxRefreshes))
-	l.idle.entry.SetText(status.DaysTyped(limits.MaxIdle))
+	l.age.Entry.SetText(status.DaysTyped(limits.MaxAge))
+	l.refreshes.Entry.SetText(strconv.Itoa(limits.MaxRefreshes))
+	l.idle.Entry.SetText(status.DaysTyped(limits.MaxIdle))
 }
 
 func (l *limitSettings) read() (limits auth.Limits, age, refreshes, idle string) {
-	return status.ReadLimits(l.age.entry.Text, l.refreshes.entry.Text, l.idle.entry.Text)
+	return status.ReadLimits(l.age.Entry.Text, l.refreshes.Entry.Text, l.idle.Entry.Text)
 }
 
 func (l *limitSettings) submit() {
@@ -296,11 +295,11 @@ func (l *limitSettings) submit() {
 	limits, age, refreshes, idle := l.read()
 	var wrong fyne.Focusable
 	for _, c := range []struct {
-		f         *field
+		f         *control.Field
 		complaint string
 	}{{l.age, age}, {l.refreshes, refreshes}, {l.idle, idle}} {
-		if c.f.complain(c.complaint); c.complaint != "" && wrong == nil {
-			wrong = c.f.input
+		if c.f.Complain(c.complaint); c.complaint != "" && wrong == nil {
+			wrong = c.f.Input
 		}
 	}
 	if l.page.general == nil {
@@ -308,7 +307,7 @@ func (l *limitSettings) submit() {
 	}
 	if wrong != nil {
 		l.note = nil
-		v.focus(wrong)
+		v.frame.Focus(wrong)
 		v.render()
 		return
 	}
@@ -320,7 +319,7 @@ func (l *limitSettings) render() {
 	limits, age, refreshes, idle := l.read()
 	good := age == "" && refreshes == "" && idle == ""
 	changed := l.page.general != nil && (!good || l.page.general.Limits != limits)
-	v.show(l.meaning, good)
+	v.frame.Show(l.meaning, good)
 	var over, spent []string
 	if good {
 		l.meaning.Say(status.Limits(limits))
@@ -328,19 +327,19 @@ func (l *limitSettings) render() {
 			over, spent = status.EndedBy(limits, v.snaps, v.now)
 		}
 	}
-	v.show(l.over, len(over) > 0)
-	v.show(l.spent, len(spent) > 0)
+	v.frame.Show(l.over, len(over) > 0)
+	v.frame.Show(l.spent, len(spent) > 0)
 	l.over.Say(tr("By these limits the session ends at once for: %s", strings.Join(over, ", ")))
 	l.spent.Say(tr("By these limits the session ends with its present access token for: %s", strings.Join(spent, ", ")))
 	save := tr("Save")
 	if len(over)+len(spent) > 0 {
 		save = tr("Save and end these sessions")
 	}
-	for _, f := range []*field{l.age, l.refreshes, l.idle} {
-		f.entry.enable(l.usable() && l.page.general != nil)
+	for _, f := range []*control.Field{l.age, l.refreshes, l.idle} {
+		control.Enable(f.Entry, l.usable() && l.page.general != nil)
 	}
-	l.save.set(save, l.usable() && changed)
-	l.builtIn.set(tr("As built in"), l.usable() && l.page.general != nil && (!good || limits != auth.BuiltIn))
+	l.save.Set(save, l.usable() && changed)
+	l.builtIn.Set(tr("As built in"), l.usable() && l.page.general != nil && (!good || limits != auth.BuiltIn))
 	l.section.render()
 }
 
@@ -348,19 +347,17 @@ func (l *limitSettings) render() {
 type noticeSettings struct {
 	*section
 	page    *settingsPage
-	level   *choice
+	level   *control.Choice
 	meaning *look.Text
 }
 
-var levels = []auth.WarningLevel{auth.WarnAll, auth.WarnFew, auth.WarnOff}
-
 func newNoticeSettings(v *View, page *settingsPage) *noticeSettings {
 	n := &noticeSettings{page: page, meaning: look.NewPara("", look.SizeCaption, look.Dim)}
-	n.level = choiceOf(v, []option[auth.WarningLevel]{{levels[0], tr("All")}, {levels[1], tr("Only the last")}, {levels[2], tr("None")}}, levels[0], func(l auth.WarningLevel) {
-		page.put(n.section, func(g *auth.General) { g.Warnings = l }, func() {})
+	n.level = control.NewChoice(v.frame, []control.Option{{Value: string(auth.WarnAll), Words: tr("All")}, {Value: string(auth.WarnFew), Words: tr("Only the last")}, {Value: string(auth.WarnOff), Words: tr("None")}}, "", func(level string) {
+		page.put(n.section, func(g *auth.General) { g.Warnings = auth.WarningLevel(level) }, func() {})
 	})
 	title := newHeading(tr("Notifications that a session ends soon"))
-	n.level.name = title.Words()
+	n.level.Name = title.Words()
 	n.section = newSection(v, title, n.level, n.meaning)
 	return n
 }
@@ -370,73 +367,52 @@ func (n *noticeSettings) render() {
 	if n.page.general != nil {
 		now = n.page.general.Warnings
 	}
-	if at := slices.Index(levels, now); at != n.level.SelectedIndex() && !n.busy {
-		n.level.show(at)
+	if !n.busy {
+		n.level.ShowValue(string(now))
 	}
 	meaning := map[auth.WarningLevel]string{auth.WarnAll: tr("At 5, 2 and 0 refreshes, and 3 days, 24 hours and 1 hour before the end."), auth.WarnFew: tr("When no refresh is left, and 1 hour before the end."), auth.WarnOff: tr("Nothing before the end.")}
 	n.meaning.Say(strings.TrimSpace(meaning[now] + " " + tr("You are always notified when a session ends.")))
-	enable(n.level, n.usable() && now != "")
+	control.Enable(n.level, n.usable() && now != "")
 	n.section.render()
 }
 
 // desktopSettings is what the desktop does with Curfew, and how it looks there.
 type desktopSettings struct {
 	*section
-	login      *check
+	login      *control.Check
 	known      bool // whether the tray starts at login was read
 	on         bool
-	appearance *choice
-	language   *choice
+	appearance *control.Choice
+	language   *control.Choice
 }
 
-// An option is one of a choice: what it stands for, and as people read it.
-type option[T comparable] struct {
-	value T
-	words string
+func appearances() []control.Option {
+	return []control.Option{{Value: string(look.System), Words: tr("Like the desktop")}, {Value: string(look.Dark), Words: tr("Dark")}, {Value: string(look.Light), Words: tr("Light")}}
 }
 
-func appearances() []option[look.Appearance] {
-	return []option[look.Appearance]{{look.System, tr("Like the desktop")}, {look.Dark, tr("Dark")}, {look.Light, tr("Light")}}
-}
-
-func languages() []option[string] {
-	options := []option[string]{{"", tr("Like the desktop")}}
+func languages() []control.Option {
+	options := []control.Option{{Value: "", Words: tr("Like the desktop")}}
 	for _, l := range status.Languages() {
-		options = append(options, option[string]{l.Code, l.Name})
+		options = append(options, control.Option{Value: l.Code, Words: l.Name})
 	}
 	return options
 }
 
-// choiceOf returns a choice among options, the first where none has the value now.
-func choiceOf[T comparable](v *View, options []option[T], now T, chosen func(T)) *choice {
-	c := newChoice(v, nil, nil)
-	at := 0
-	for i, o := range options {
-		c.Options = append(c.Options, o.words)
-		if o.value == now {
-			at = i
-		}
-	}
-	c.SetSelectedIndex(at)
-	c.OnChanged = func(string) { chosen(options[c.SelectedIndex()].value) }
-	return c
-}
-
 func newDesktopSettings(v *View) *desktopSettings {
 	d := &desktopSettings{}
-	d.login = newCheck(v, tr("Show Curfew in the tray when I log in"), d.start)
-	d.appearance = choiceOf(v, appearances(), v.Appearance, func(a look.Appearance) {
-		v.Appearance = a
+	d.login = control.NewCheck(v.frame, tr("Show Curfew in the tray when I log in"), d.start)
+	d.appearance = control.NewChoice(v.frame, appearances(), string(v.Appearance), func(a string) {
+		v.Appearance = look.Appearance(a)
 		if v.OnAppear != nil {
-			v.OnAppear(a)
+			v.OnAppear(v.Appearance)
 		}
 	})
-	d.language = choiceOf(v, languages(), v.Language, func(code string) {
+	d.language = control.NewChoice(v.frame, languages(), v.Language, func(code string) {
 		v.speak(code)
-		v.focus(v.settings.desktop.language) // another one now
+		v.frame.Focus(v.settings.desktop.language) // another one now
 	})
-	under := func(words string, c *choice) fyne.CanvasObject {
-		c.name = words
+	under := func(words string, c *control.Choice) fyne.CanvasObject {
+		c.Name = words
 		return look.Column(4, look.NewLine(words, look.SizeText, look.Ink).Strong(), c)
 	}
 	d.section = newSection(v, newHeading(tr("On this desktop")), d.login,
@@ -466,7 +442,7 @@ func (d *desktopSettings) load() {
 func (d *desktopSettings) start(on bool) {
 	d.attempt(!d.busy, func(context.Context) (func(), error) {
 		return func() {}, d.view.SetAutostart(on)
-	}, func() *note {
+	}, func() *control.Note {
 		d.on = on
 		if on {
 			return saved(tr("Curfew is in the tray from your next login on."))
@@ -476,10 +452,10 @@ func (d *desktopSettings) start(on bool) {
 }
 
 func (d *desktopSettings) render() {
-	d.view.show(d.login, d.view.Autostart != nil)
+	d.view.frame.Show(d.login, d.view.Autostart != nil)
 	if !d.busy {
-		d.login.show(d.on)
+		d.login.ShowValue(d.on)
 	}
-	d.login.enable(d.known && !d.busy)
+	control.Enable(d.login, d.known && !d.busy)
 	d.section.render()
 }

@@ -20,6 +20,7 @@ import (
 	"curfew/auth"
 	"curfew/ui/shots"
 	"curfew/ui/status"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -65,8 +66,8 @@ func shotList() []shot {
 	mine := func(name, caption string, set func(s *screen, l *local)) {
 		add(name, caption, func(s *screen) { set(s, s.local("Spotify")) }, spotify())
 	}
-	mine("ask-sign-out", "asked before signing out", func(s *screen, l *local) { s.askSignOut("Spotify"); s.focus(nil) })
-	mine("ask-remove", "asked before removing an account", func(s *screen, l *local) { s.askRemove("Spotify"); s.focus(nil) })
+	mine("ask-sign-out", "asked before signing out", func(s *screen, l *local) { s.askSignOut("Spotify"); s.frame.Focus(nil) })
+	mine("ask-remove", "asked before removing an account", func(s *screen, l *local) { s.askRemove("Spotify"); s.frame.Focus(nil) })
 	mine("menu", "what can be done with an account", func(s *screen, l *local) { s.account.more.OnTapped() })
 	mine("busy-sign-out", "signing out", func(s *screen, l *local) { l.busy = busySignOut })
 	mine("busy-copy", "a token is being copied", func(s *screen, l *local) { l.busy = busyToken })
@@ -79,7 +80,7 @@ func shotList() []shot {
 		l.fail(auth.Fail(auth.KindUnavailable, auth.Say("kept", auth.Say("server_not_reached", "network is unreachable")), auth.Say("hint_auto_retry", auth.SpanText(4*time.Minute))))
 	})
 	mine("sign-in-preparing", "a sign-in is being prepared", func(s *screen, l *local) { l.busy = busySignIn })
-	mine("gone-and-question", "the agent has gone under a question", func(s *screen, l *local) { s.askSignOut("Spotify"); s.focus(nil); s.lost(shots.ErrGone) })
+	mine("gone-and-question", "the agent has gone under a question", func(s *screen, l *local) { s.askSignOut("Spotify"); s.frame.Focus(nil); s.lost(shots.ErrGone) })
 
 	began := func(name, caption string, set func(l *local)) {
 		s := fresh()
@@ -102,29 +103,29 @@ func shotList() []shot {
 			if set != nil {
 				set(s)
 			}
-			s.focus(nil) // the cursor blinks
+			s.frame.Focus(nil) // the cursor blinks
 		}, snaps...)
 	}
 	page("add-empty", "where to sign in", PageAdd, nil, spotify())
-	page("add-search", "a provider, searched for", PageAdd, func(s *screen) { s.add.search.entry.SetText("git") }, spotify())
-	page("add-address", "the address of a server, in the place of a name", PageAdd, func(s *screen) { s.add.search.entry.SetText("https://id.example.com/realms/main") }, spotify())
-	page("add-unknown", "a provider that nobody knows", PageAdd, func(s *screen) { s.add.search.entry.SetText("acme") }, spotify())
+	page("add-search", "a provider, searched for", PageAdd, func(s *screen) { s.add.search.Entry.SetText("git") }, spotify())
+	page("add-address", "the address of a server, in the place of a name", PageAdd, func(s *screen) { s.add.search.Entry.SetText("https://id.example.com/realms/main") }, spotify())
+	page("add-unknown", "a provider that nobody knows", PageAdd, func(s *screen) { s.add.search.Entry.SetText("acme") }, spotify())
 	for _, name := range []string{"spotify", "google", "github", "gitlab", "microsoft", "gitea", anyServer, "orcid"} {
 		page("add-"+name, "connecting to "+name, PageAdd, func(s *screen) { s.add.choose(s.add.preset(name)) }, fresh())
 	}
 	page("add-typed", "connecting, all typed", PageAdd, func(s *screen) {
 		s.add.choose(s.add.preset("spotify"))
-		s.add.client.entry.SetText("5f1d0e7c9b3a4c2e8d6f7a1b2c3d4e5f")
+		s.add.client.Entry.SetText("5f1d0e7c9b3a4c2e8d6f7a1b2c3d4e5f")
 		s.add.reveal()
 		s.add.scroll.ScrollToBottom()
 	})
 	page("add-wrong", "connecting, with everything wrong", PageAdd, func(s *screen) {
 		s.add.choose(s.add.preset(anyServer))
-		s.add.issuer.entry.SetText("http://id.example.com")
-		s.add.name.entry.SetText("Spotify")
-		s.add.client.entry.SetText("two words")
+		s.add.issuer.Entry.SetText("http://id.example.com")
+		s.add.name.Entry.SetText("Spotify")
+		s.add.client.Entry.SetText("two words")
 		s.add.reveal()
-		s.add.asks.entry.SetText("openid,email")
+		s.add.asks.Entry.SetText("openid,email")
 		s.add.submit()
 		s.add.scroll.ScrollToBottom()
 	}, spotify())
@@ -152,10 +153,10 @@ func shotList() []shot {
 	})
 	edit("edit-secret", "a client secret, being replaced", func(s *screen) {
 		s.edits.before.ClientSecretKeychain = true
-		s.edits.fields[secretKey].input.(*check).SetChecked(true)
-		s.edits.fields["client_id"].entry.SetText("two words")
-		s.edits.fields["issuer"].entry.SetText("https://id.example.com")
-		s.edits.secret.entry.SetText("s3cret")
+		s.edits.fields[secretKey].Input.(*control.Check).SetChecked(true)
+		s.edits.fields["client_id"].Entry.SetText("two words")
+		s.edits.fields["issuer"].Entry.SetText("https://id.example.com")
+		s.edits.secret.Entry.SetText("s3cret")
 		s.scrollOf(s.edits.open).ScrollToOffset(fyne.NewPos(0, 120))
 	})
 	settings := func(name, caption string, set func(s *screen, p *settingsPage), snaps ...auth.Snapshot) {
@@ -175,13 +176,13 @@ func shotList() []shot {
 	paused.Paused = true
 	settings("settings-paused", "the settings while background refresh is paused", nil, paused)
 	settings("settings-limits", "the limits, being made tighter", func(s *screen, p *settingsPage) {
-		p.limits.age.entry.SetText("5")
-		p.limits.idle.entry.SetText("36h")
+		p.limits.age.Entry.SetText("5")
+		p.limits.idle.Entry.SetText("36h")
 		p.notices.note = failure(shots.ErrGone)
 		s.settingsScroll().ScrollToBottom()
 	}, spotify())
 	settings("settings-limits-wrong", "a limit that is wider than ours", func(s *screen, p *settingsPage) {
-		p.limits.age.entry.SetText("45")
+		p.limits.age.Entry.SetText("45")
 		p.limits.submit()
 		s.settingsScroll().ScrollToBottom()
 	}, spotify())
@@ -199,7 +200,7 @@ func situation(t testing.TB, l viewing, s shots.Situation) *screen {
 			v.local(snap.Name).events = history(snap)
 		}
 		v.Show(s.Accounts, noon)
-		v.focus(nil) // the cursor blinks
+		v.frame.Focus(nil) // the cursor blinks
 	}
 	if s.Agent == shots.Gone {
 		v.lost(shots.ErrGone)
@@ -350,11 +351,11 @@ func TestPictures(t *testing.T) {
 func (s *screen) settingsScroll() *container.Scroll { return s.scrollOf(s.settings.limits.save) }
 
 // scrollOf is what scrolls o.
-func (s *screen) scrollOf(o fyne.CanvasObject) *container.Scroll {
-	for _, b := range s.bodies {
-		if b.scroll != nil && inside(o, b.content) {
-			return b.scroll
+func (s *screen) scrollOf(o fyne.CanvasObject) (around *container.Scroll) {
+	walk(s.frame.Root, func(c fyne.CanvasObject) {
+		if scroll, ok := c.(*container.Scroll); ok && control.Inside(o, scroll.Content) {
+			around = scroll
 		}
-	}
-	return nil
+	})
+	return around
 }

@@ -14,6 +14,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -22,12 +23,12 @@ import (
 type sidebar struct {
 	view                *View
 	root                *look.Panel
-	find                *entry
+	find                *control.Entry
 	list                *accountList
-	add, settings       *button
+	add, settings       *control.Button
 	bar                 *fyne.Container
-	which               *choice
-	shortAdd, shortGear *button
+	which               *control.Choice
+	shortAdd, shortGear *control.Button
 }
 
 // manyAccounts is how many there are to search among.
@@ -35,28 +36,17 @@ const manyAccounts = 8
 
 func newSidebar(v *View) *sidebar {
 	s := &sidebar{view: v, list: newAccountList(v)}
-	s.find = &entry{view: v, name: tr("Find account")}
-	s.find.ExtendBaseWidget(s.find)
-	s.find.SetPlaceHolder(s.find.name)
+	s.find = control.NewEntry(v.frame, tr("Find account"), tr("Find account"))
 	s.find.OnChanged = func(string) { v.render() }
-	s.add = newButton(v, tr("Add account"), func() { v.turn(PageAdd) })
-	gear := func() *button {
-		b := newButton(v, "", func() { v.turn(PageSettings) }).quiet()
-		b.Icon, b.name = theme.SettingsIcon(), tr("Settings")
-		return b
+	s.add = control.NewButton(v.frame, tr("Add account"), func() { v.turn(PageAdd) })
+	gear := func() *control.Button {
+		return control.NewButton(v.frame, "", func() { v.turn(PageSettings) }).Quiet().Sign(theme.SettingsIcon(), tr("Settings"))
 	}
 	s.settings, s.shortGear = gear(), gear()
-	s.shortAdd = newButton(v, "", s.add.OnTapped)
-	s.shortAdd.Icon, s.shortAdd.name = theme.ContentAddIcon(), s.add.Text
-	s.which = newChoice(v, nil, nil)
-	s.which.PlaceHolder = tr("No accounts yet")
-	s.which.name = tr("Account")
-	s.which.OnChanged = func(string) {
-		if at := s.which.SelectedIndex(); at >= 0 && at < len(v.snaps) {
-			v.Select(v.snaps[at].Name)
-		}
-	}
-	s.bar = container.New(look.Pad(0, margin, look.Gap, 2), look.RowOf(look.GapSmall, s.which, s.which, s.shortAdd, s.shortGear))
+	s.shortAdd = control.NewButton(v.frame, "", s.add.OnTapped).Sign(theme.ContentAddIcon(), s.add.Text)
+	s.which = control.NewChoice(v.frame, nil, "", v.Select)
+	s.which.PlaceHolder, s.which.Name = tr("No accounts yet"), tr("Account")
+	s.bar = container.New(look.Pad(0, look.ReadingMargin, look.Gap, 2), look.RowOf(look.GapSmall, s.which, s.which, s.shortAdd, s.shortGear))
 	title := look.NewLine("Curfew", look.SizeTitle, look.Ink).Strong()
 	head := container.New(look.Pad(0, look.GapSmall, 4, look.GapSmall), look.Column(look.GapSmall, look.RowOf(0, title, title, s.settings), s.find))
 	foot := container.New(look.Pad(4, look.GapSmall, 0, 2), s.add)
@@ -68,23 +58,16 @@ func newSidebar(v *View) *sidebar {
 func (s *sidebar) render() {
 	v := s.view
 	many := len(v.snaps) >= manyAccounts
-	v.show(s.find, many)
+	v.frame.Show(s.find, many)
 	if !many && s.find.Text != "" {
 		s.find.SetText("")
 	}
 	s.list.render()
-	var names []string
-	at := -1
-	for i, snap := range v.snaps {
-		names = append(names, status.Name(snap))
-		if snap.Name == v.selected {
-			at = i
-		}
+	var names []control.Option
+	for _, snap := range v.snaps {
+		names = append(names, control.Option{Value: snap.Name, Words: status.Name(snap)})
 	}
-	if !slices.Equal(s.which.Options, names) || s.which.SelectedIndex() != at {
-		s.which.Options = names
-		s.which.show(at)
-	}
+	s.which.Offer(names, v.selected)
 }
 
 // found reports whether an account is one that is searched for.
@@ -114,8 +97,7 @@ func newAccountList(v *View) *accountList {
 	}
 	l.needs, l.fine, l.none = words(tr("Needs you")), words(tr("Fine")), words(tr("No account is called so."))
 	l.ExtendBaseWidget(l)
-	l.scroll = container.NewVScroll(container.New(look.Pad(2, 8, 2, 2), l))
-	v.bodies = append(v.bodies, body{l, l.scroll})
+	l.scroll = v.frame.Scroll(l, look.Pad(2, 8, 2, 2))
 	return l
 }
 
@@ -173,7 +155,7 @@ func (l *accountList) reveal() {
 }
 
 // FocusGained shows the focus at the selected account.
-func (l *accountList) FocusGained() { l.focused, l.view.focused = true, l; l.render() }
+func (l *accountList) FocusGained() { l.focused = true; l.view.frame.SetFocused(l); l.render() }
 
 // FocusLost hides the focus.
 func (l *accountList) FocusLost() { l.focused = false; l.render() }
@@ -182,7 +164,7 @@ func (l *accountList) FocusLost() { l.focused = false; l.render() }
 func (l *accountList) TypedRune(r rune) {
 	find := l.view.side.find
 	if find.Visible() {
-		l.view.focus(find)
+		l.view.frame.Focus(find)
 		if r != '/' {
 			find.TypedRune(r)
 		}
@@ -271,7 +253,7 @@ func (r *accountRow) set(s auth.Snapshot, selected, focused bool) {
 // Tapped selects the account.
 func (r *accountRow) Tapped(*fyne.PointEvent) {
 	r.list.view.Select(r.name)
-	r.list.view.focus(r.list)
+	r.list.view.frame.Focus(r.list)
 }
 
 // Cursor shows a hand.
@@ -302,3 +284,17 @@ func (r *accountRow) paint() {
 		r.panel.Paint("", "", 0)
 	}
 }
+
+// AccessibilityLabel says what the list is of.
+func (l *accountList) AccessibilityLabel() string { return tr("Accounts") }
+
+// AccessibilityRole says that the list holds something.
+func (l *accountList) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleContainer }
+
+// AccessibilityLabel says what a person reads in the row.
+func (r *accountRow) AccessibilityLabel() string {
+	return control.Named(r.title.Words(), r.line.Words())
+}
+
+// AccessibilityRole says that the row can be pressed.
+func (r *accountRow) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }

@@ -8,6 +8,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -18,7 +19,7 @@ type signInPanel struct {
 	title, code, where *look.Text
 	failed, expires    *look.Text
 	steps              [3]*stepLine
-	open, link, stop   *button
+	open, link, stop   *control.Button
 }
 
 func newSignInPanel(v *View) *signInPanel {
@@ -31,18 +32,18 @@ func newSignInPanel(v *View) *signInPanel {
 		expires: look.NewLine("", look.SizeCaption, look.Dim),
 	}
 	p.steps = [3]*stepLine{newStepLine(tr("Sign in on the page in your browser")), newStepLine(tr("Curfew fetches the tokens and checks them")), newStepLine(tr("The session is saved in the keychain"))}
-	p.open = newButton(v, tr("Open again"), func() { v.openAgain(name()) })
-	p.link = newButton(v, tr("Copy link"), func() { v.copyLink(name()) })
-	p.stop = newButton(v, tr("Cancel"), func() { v.cancelSignIn(name()) })
+	p.open = control.NewButton(v.frame, tr("Open again"), func() { v.openAgain(name()) })
+	p.link = control.NewButton(v.frame, tr("Copy link"), func() { v.copyLink(name()) })
+	p.stop = control.NewButton(v.frame, tr("Cancel"), func() { v.cancelSignIn(name()) })
 	steps := look.Column(8, p.steps[0].root, p.steps[1].root, p.steps[2].root)
-	p.root = look.NewCard(look.Column(12, p.title, p.where, p.code, steps, p.failed, buttons(p.open, p.link, p.stop), p.expires))
+	p.root = look.NewCard(look.Column(12, p.title, p.where, p.code, steps, p.failed, control.Buttons(p.open, p.link, p.stop), p.expires))
 	p.root.Hide()
 	return p
 }
 
 func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 	v := p.view
-	v.show(p.root, signing)
+	v.frame.Show(p.root, signing)
 	if !signing {
 		for _, step := range p.steps {
 			step.mark.Turn(false)
@@ -57,9 +58,9 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 	case status.SigningIn(s), l.flow != nil:
 		phase = auth.PhaseBrowser
 	}
-	p.steps[0].set(phase == auth.PhaseBrowser, phase == auth.PhaseExchange || phase == auth.PhaseDone, v.moves())
-	p.steps[1].set(phase == auth.PhaseExchange, phase == auth.PhaseDone, v.moves())
-	p.steps[2].set(false, phase == auth.PhaseDone, v.moves())
+	p.steps[0].set(phase == auth.PhaseBrowser, phase == auth.PhaseExchange || phase == auth.PhaseDone, v.frame.Moves())
+	p.steps[1].set(phase == auth.PhaseExchange, phase == auth.PhaseDone, v.frame.Moves())
+	p.steps[2].set(false, phase == auth.PhaseDone, v.frame.Moves())
 
 	f, asking := l.flow, l.busy != idle
 	code := ""
@@ -67,8 +68,8 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 		code = f.code
 	}
 	p.code.Say(code)
-	v.show(p.code, code != "")
-	v.show(p.where, code != "")
+	v.frame.Show(p.code, code != "")
+	v.frame.Show(p.where, code != "")
 	if code != "" {
 		p.where.Say(tr("Type this code at %s, on this or any other device:", f.url.Host))
 	}
@@ -78,20 +79,20 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 		failed = tr("No browser could be opened. Copy the link and open it yourself.")
 	}
 	p.failed.Say(failed)
-	v.show(p.failed, failed != "")
+	v.frame.Show(p.failed, failed != "")
 
 	// Until the browser is done there is something to open; after it, only to wait for.
 	waiting := !asking && v.usable() && phase == auth.PhaseBrowser
-	p.open.set(tr("Open again"), waiting)
-	p.link.set(tr("Copy link"), waiting && f != nil)
+	p.open.Set(tr("Open again"), waiting)
+	p.link.Set(tr("Copy link"), waiting && f != nil)
 	// What is to be done is on the page. Bright is what leads there if none is open.
-	p.open.become(importance(waiting && f == nil))
-	p.link.become(importance(waiting && failed != ""))
+	p.open.Stress(waiting && f == nil)
+	p.link.Stress(waiting && failed != "")
 	stop := tr("Cancel")
 	if l.busy == busyCancel {
 		stop = tr("Cancelling…")
 	}
-	p.stop.set(stop, !asking && v.usable() && phase != "")
+	p.stop.Set(stop, !asking && v.usable() && phase != "")
 	p.expires.Say(p.expiry(f, phase, l.busy))
 }
 
@@ -142,7 +143,7 @@ type callPanel struct {
 	root                  *look.Panel
 	title, failed, detail *look.Text
 	how                   *look.Text
-	browser, other, more  *button
+	browser, other, more  *control.Button
 }
 
 func newCallPanel(v *View) *callPanel {
@@ -153,15 +154,15 @@ func newCallPanel(v *View) *callPanel {
 		detail: look.NewPara("", look.SizeText, look.Ink),
 	}
 	p.how = look.NewPara("", look.SizeText, look.Dim)
-	p.browser = newButton(v, tr("Sign in"), func() { v.signIn(name(), false) }).primary()
-	p.other = newButton(v, tr("Sign in with a code"), func() { v.signIn(name(), true) })
+	p.browser = control.NewButton(v.frame, tr("Sign in"), func() { v.signIn(name(), false) }).Primary()
+	p.other = control.NewButton(v.frame, tr("Sign in with a code"), func() { v.signIn(name(), true) })
 	p.more = v.newMore()
-	p.root = look.NewCard(look.Column(look.Gap, p.title, p.failed, p.detail, p.how, buttons(p.browser, p.other, p.more)))
+	p.root = look.NewCard(look.Column(look.Gap, p.title, p.failed, p.detail, p.how, control.Buttons(p.browser, p.other, p.more)))
 	return p
 }
 
 func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, visible bool) {
-	v.show(p.root, visible)
+	v.frame.Show(p.root, visible)
 	if !visible {
 		return
 	}
@@ -173,15 +174,15 @@ func (p *callPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	}
 	failed := v.signInFailure(s)
 	p.failed.Say(failed)
-	v.show(p.failed, failed != "")
+	v.frame.Show(p.failed, failed != "")
 	p.detail.Say(detail)
-	v.show(p.how, words.Action == status.SignIn)
+	v.frame.Show(p.how, words.Action == status.SignIn)
 	p.how.Say(tr("Curfew keeps the refresh token sealed in the keychain and renews the access token in the background.") + " " + status.Limits(status.LimitsOf(s)))
-	v.show(p.browser, words.Action == status.SignIn)
-	v.show(p.other, words.Action == status.SignIn)
-	p.browser.set(words.ActionLabel, usable)
-	p.other.set(tr("Sign in with a code"), usable)
-	enable(p.more, usable)
+	v.frame.Show(p.browser, words.Action == status.SignIn)
+	v.frame.Show(p.other, words.Action == status.SignIn)
+	p.browser.Set(words.ActionLabel, usable)
+	p.other.Set(tr("Sign in with a code"), usable)
+	control.Enable(p.more, usable)
 }
 
 // signInFailure says why the last sign-in failed, unless a note does: that of
@@ -198,7 +199,7 @@ func (v *View) signInFailure(s auth.Snapshot) string {
 type overPanel struct {
 	root                   *fyne.Container
 	what, cost, exact      *look.Text
-	in, more               *button
+	in, more               *control.Button
 	signedIn, lived, spent *fact
 	took                   *fact
 	runway                 *look.Runway
@@ -212,9 +213,9 @@ func newOverPanel(v *View) *overPanel {
 		signedIn: newFact(tr("Signed in")), lived: newFact(tr("Lasted")), spent: newFact(tr("Refreshes")), took: newFact(tr("Took tokens")),
 		runway: look.NewRunway(),
 	}
-	p.in = newButton(v, tr("Sign in again"), func() { v.signIn(v.selected, false) }).primary()
+	p.in = control.NewButton(v.frame, tr("Sign in again"), func() { v.signIn(v.selected, false) }).Primary()
 	p.more = v.newMore()
-	call := look.NewCard(look.Column(look.Gap, look.Column(look.GapSmall, p.what, p.cost), buttons(p.in, p.more), p.exact))
+	call := look.NewCard(look.Column(look.Gap, look.Column(look.GapSmall, p.what, p.cost), control.Buttons(p.in, p.more), p.exact))
 	last := look.NewCard(look.Column(look.GapSmall, look.NewHeading(tr("The last session")), p.signedIn.root, p.lived.root, p.spent.root, p.took.root, p.runway))
 	p.root = look.Column(look.Gap, call, last)
 	p.root.Hide()
@@ -222,7 +223,7 @@ func newOverPanel(v *View) *overPanel {
 }
 
 func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, visible bool) {
-	v.show(p.root, visible)
+	v.frame.Show(p.root, visible)
 	if !visible {
 		return
 	}
@@ -239,10 +240,10 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 		cost += " " + failed
 	}
 	p.cost.Say(cost)
-	p.in.set(words.ActionLabel, usable)
-	enable(p.more, usable)
+	p.in.Set(words.ActionLabel, usable)
+	control.Enable(p.more, usable)
 	p.exact.Say(words.Detail)
-	v.show(p.exact, words.Detail != what)
+	v.frame.Show(p.exact, words.Detail != what)
 	p.signedIn.set(words.Past.SignedIn)
 	p.lived.set(words.Past.Lived)
 	p.spent.set(words.Past.Spent)
@@ -252,10 +253,10 @@ func (p *overPanel) render(v *View, s auth.Snapshot, words status.View, usable, 
 	}
 	p.took.set(strings.Join(names, ", "))
 	for _, f := range []*fact{p.lived, p.spent, p.took} {
-		v.show(f.root, f.value.Words() != "")
+		v.frame.Show(f.root, f.value.Words() != "")
 	}
 	r, ok := status.RunwayOf(s, v.local(s.Name).events, v.now)
 	ok = ok && s.Reason != auth.ByToken // of some hours it shows nothing
-	v.show(p.runway, ok)
+	v.frame.Show(p.runway, ok)
 	p.runway.Set(trackOf(r, look.Dim, "", "")) // it is the past
 }

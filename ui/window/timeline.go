@@ -9,6 +9,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -93,7 +94,7 @@ type logPage struct {
 	view  *View
 	root  *fyne.Container
 	title *look.Text
-	back  *button
+	back  *control.Button
 	lines *timeline
 
 	takers *takerList
@@ -102,19 +103,19 @@ type logPage struct {
 
 func newLogPage(v *View) *logPage {
 	p := &logPage{view: v, title: look.NewLine("", look.SizeHeading, look.Ink).Strong(), lines: newTimeline(v, allEvents), takers: newTakerList(math.MaxInt)}
-	p.back = newButton(v, tr("Back"), func() { v.turn(PageAccount) })
+	p.back = control.NewButton(v.frame, tr("Back"), func() { v.turn(PageAccount) })
 	p.took = look.NewCard(look.Column(look.GapSmall, look.NewHeading(tr("Took tokens")), p.takers.root))
-	p.root = v.newPage(look.RowOf(12, p.title, p.title, p.back), look.Column(look.Gap, p.took, look.NewCard(p.lines.root)))
+	p.root, _ = v.frame.Page(look.RowOf(12, p.title, p.title, p.back), look.Column(look.Gap, p.took, look.NewCard(p.lines.root)))
 	return p
 }
 
-func (p *logPage) opened() { p.view.focus(p.back) }
+func (p *logPage) opened() { p.view.frame.Focus(p.back) }
 
 func (p *logPage) render() {
 	s, _ := p.view.snapshot(p.view.selected)
 	p.title.Say(tr("What happened at %s", status.Name(s)))
 	takers := status.Describe(s, p.view.now).Takers
 	p.takers.set(takers)
-	p.view.show(p.took, len(takers) > 0)
+	p.view.frame.Show(p.took, len(takers) > 0)
 	p.lines.set(p.view.local(s.Name).events, p.view.now)
 }

@@ -8,8 +8,8 @@
 // an answer and a press of a key are handled alike. Nothing is edited in two
 // places.
 //
-// What has no part in that, colours, words, layouts and drawings, is in
-// curfew/ui/window/look.
+// What has no part in that is elsewhere: curfew/ui/window/look has colours, words,
+// layouts and drawings, and curfew/ui/window/control what is pressed and typed into.
 //
 // Everything but [View.Run] belongs to the goroutine of the user interface.
 // Run and the jobs it starts reach it through Config.Do, the one crossing.
@@ -32,6 +32,7 @@ import (
 
 	"curfew/auth"
 	"curfew/ui/status"
+	"curfew/ui/window/control"
 	"curfew/ui/window/look"
 )
 
@@ -84,10 +85,9 @@ type Config struct {
 	OnLanguage   func(code string)           // another language was chosen, and is to be spoken; may be nil
 	Autostart    func() (on bool, err error) // whether the tray starts at login; nil: nothing is known of that
 	SetAutostart func(on bool) error
-	Close        func()             // ends the program
-	About        func() []string    // lines for the foot of the settings; may be nil
-	Canvas       func() fyne.Canvas // of the window the View is in; nil before
-	Minimised    func() bool        // whether that window is, and need not be drawn; may be nil
+	Close        func()          // ends the program
+	About        func() []string // lines for the foot of the settings; may be nil
+	Minimised    func() bool     // whether that window is, and need not be drawn; may be nil
 }
 
 // Program is the name under which the window asks the agent for tokens.
@@ -110,21 +110,12 @@ type View struct {
 	wanted   string // what Select asked for, until the agent's answer shows whether it exists
 	page     Page
 	locals   map[string]*local // by account
-	still    bool              // the desktop asks for no motion
-	pressed  pressed
-	focused  fyne.CanvasObject // that got the focus last
 	asker    fyne.CanvasObject // that had it before a question
 	copied   copied
 
-	root     *fyne.Container
-	pages    *fyne.Container
-	list     *choiceList         // that was opened last; nil: none was
-	heads    []fyne.CanvasObject // of the pages
-	bodies   []body
-	moved    bool        // something was hidden or shown since the last layout
-	shape    []fyne.Size // the least room of all that grows, at the last layout
+	frame    *control.Frame
 	side     *sidebar
-	link     *bar
+	link     *control.Bar
 	linkRoom *fyne.Container
 	account  *accountPage
 	waiting  *look.Text // for the agent, as long as it has not answered
@@ -153,12 +144,6 @@ type Wish struct {
 	Page    Page   `json:"page,omitempty"`    // to turn to; "": as it is
 }
 
-// body is the part of a page that grows with what it says.
-type body struct {
-	content fyne.CanvasObject
-	scroll  *container.Scroll // nil: it does not scroll
-}
-
 // A job is work that may block; what it returns runs on the UI goroutine.
 type job func(ctx context.Context) func()
 
@@ -168,7 +153,7 @@ func New(c Config) *View {
 	v.now = c.Now()
 	v.jobs = make(chan job, 64)
 	v.retry = make(chan struct{}, 1)
-	v.root = container.NewWithoutLayout()
+	v.frame = control.NewFrame(func() time.Time { return v.Now() })
 	v.build()
 	return v
 }
@@ -176,11 +161,10 @@ func New(c Config) *View {
 // build makes every widget, in the language that is spoken.
 func (v *View) build() {
 	speakFyne()
-	v.list.close()
-	v.heads, v.bodies = nil, nil
-	v.focused, v.asker = nil, nil
+	v.frame.Clear()
+	v.asker = nil
 	v.side = newSidebar(v)
-	v.link = newBar(v)
+	v.link = control.NewBar(v.frame)
 	v.account = newAccountPage(v)
 	v.waiting = look.NewText("", look.SizeHeading, look.Ink).Strong().Centred()
 	before, edited := v.add, v.edits
@@ -191,13 +175,12 @@ func (v *View) build() {
 	}
 	v.settings = newSettingsPage(v)
 	v.log = newLogPage(v)
-	v.pages = container.NewStack(v.account.root, v.waiting, v.add.root, v.edits.root, v.settings.root, v.log.root)
-	v.linkRoom = container.New(columnLayout{}, container.New(look.Pad(0, 0, look.Gap, 0), v.link.root))
+	pages := container.NewStack(v.account.root, v.waiting, v.add.root, v.edits.root, v.settings.root, v.log.root)
+	v.linkRoom = look.Reading(container.New(look.Pad(0, 0, look.Gap, 0), v.link.Root))
+	v.frame.Grow(v.linkRoom)
 	above := look.Column(0, v.side.bar, v.linkRoom)
-	right := container.New(look.Pad(gapBorder, look.GapSmall, look.GapSmall, look.Gap), container.New(layout.NewBorderLayout(above, nil, nil, nil), above, v.pages))
-	v.root.Layout = sidesLayout{v.side.bar}
-	v.root.Objects = []fyne.CanvasObject{right, v.side.root, look.NewRule()} // the first Tab goes to what is to be done
-	v.moved = true
+	right := container.New(look.Pad(control.GapBorder, look.GapSmall, look.GapSmall, look.Gap), container.New(layout.NewBorderLayout(above, nil, nil, nil), above, pages))
+	v.frame.Fill(sidesLayout{v.side.bar}, right, v.side.root, look.NewRule()) // the first Tab goes to what is to be done
 	v.render()
 }
 
@@ -214,31 +197,26 @@ func (v *View) speak(code string) {
 	for _, l := range v.locals {
 		l.note = nil
 	}
-	v.focus(nil)
 	v.build()
 }
 
 // Refit makes every widget again for a theme whose words are larger or smaller.
 func (v *View) Refit() {
-	v.focus(nil)
 	v.build()
 }
 
 // Move says whether things may move. Fyne knows its own setting only.
 func (v *View) Move(on bool) {
-	v.still = !on
+	v.frame.Still = !on
 	v.render()
 }
-
-// moves reports whether things may move.
-func (v *View) moves() bool { return !v.still && fyne.CurrentApp().Settings().ShowAnimations() }
 
 // Moving reports whether something is animated: a ring turns, or a note fades
 // in. Then the window must be drawn all the time.
 func (v *View) Moving() bool {
 	p := v.account
 	turns := slices.ContainsFunc(p.signIn.steps[:], func(s *stepLine) bool { return s.mark.Turning() })
-	return v.page == PageAccount && (turns || p.question.fades() || p.result.fades())
+	return v.page == PageAccount && (turns || p.question.Fades() || p.result.Fades())
 }
 
 // sidesLayout puts the left side, a line and the right side next to each other. In
@@ -280,42 +258,19 @@ func (l sidesLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	right.Move(fyne.NewPos(left+1, 0))
 }
 
-// columnMost is how wide what is read may be: nobody reads longer lines.
-const columnMost = 760
-
-// columnLayout keeps what is read in the middle, no wider than lines are good for.
-type columnLayout struct{}
-
-func (columnLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return look.Pad(0, margin, 0, 2).MinSize(objects)
-}
-
-func (columnLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	side := max(0, (size.Width-margin-2-look.Em(columnMost))/2)
-	look.Pad(0, margin+side, 0, 2+side).Layout(objects, size)
-}
-
 // Content returns what to put into the window.
 func (v *View) Content() fyne.CanvasObject {
-	return look.NewPanel("", "", 0, v.root)
+	return look.NewPanel("", "", 0, v.frame.Root)
 }
 
-// AddShortcuts teaches the window's canvas the keys that work everywhere.
+// AddShortcuts tells the View the canvas it is on, and teaches it the keys that
+// work everywhere.
 func (v *View) AddShortcuts(c fyne.Canvas) {
+	v.frame.Canvas = c
 	for _, key := range []fyne.KeyName{fyne.KeyW, fyne.KeyQ} {
-		c.AddShortcut(&desktop.CustomShortcut{KeyName: key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { v.Close() })
+		v.frame.AddShortcut(&desktop.CustomShortcut{KeyName: key, Modifier: fyne.KeyModifierShortcutDefault}, func() { v.Close() })
 	}
 	c.SetOnTypedKey(v.keys)
-}
-
-// shortcut does what AddShortcuts promises where a text has the focus.
-func (v *View) shortcut(s fyne.Shortcut) bool {
-	custom, ok := s.(*desktop.CustomShortcut)
-	if !ok || custom.Modifier != fyne.KeyModifierShortcutDefault || custom.KeyName != fyne.KeyW && custom.KeyName != fyne.KeyQ {
-		return false
-	}
-	v.Close()
-	return true
 }
 
 // keys handles what the focused widget had no use for.
@@ -339,7 +294,7 @@ func (v *View) escape() {
 		l.confirm = idle
 		v.render()
 		if f, ok := v.asker.(fyne.Focusable); ok && v.asker.Visible() {
-			v.focus(f) // from where the question came
+			v.frame.Focus(f) // from where the question came
 		}
 		return
 	case v.page == PageAccount:
@@ -351,56 +306,14 @@ func (v *View) escape() {
 	v.render()
 }
 
-// focus gives the keyboard to f, when the View is in a window.
-func (v *View) focus(f fyne.Focusable) {
-	if v.Canvas == nil {
-		return
-	}
-	if c := v.Canvas(); c != nil {
-		c.Focus(f)
-	}
-}
-
-// reveal scrolls to o, which has just got the focus. Fyne leaves it where it is.
-func (v *View) reveal(o fyne.CanvasObject) {
-	v.focused = o
-	driver := fyne.CurrentApp().Driver()
-	for _, b := range v.bodies {
-		scroll := b.scroll
-		if scroll == nil || !inside(o, b.content) {
-			continue
-		}
-		const air = 8
-		y := driver.AbsolutePositionForObject(o).Y - driver.AbsolutePositionForObject(scroll).Y
-		over := y + o.Size().Height + air - scroll.Size().Height
-		if y < air {
-			over = y - air
-		}
-		if y < air || over > 0 {
-			scroll.ScrollToOffset(fyne.NewPos(0, max(0, scroll.Offset.Y+over)))
-		}
-	}
-}
-
-// inside reports whether o is somewhere in tree.
-func inside(o, tree fyne.CanvasObject) bool {
-	switch t := tree.(type) {
-	case *fyne.Container:
-		return slices.ContainsFunc(t.Objects, func(c fyne.CanvasObject) bool { return inside(o, c) })
-	case *look.Panel:
-		return inside(o, t.Content)
-	}
-	return o == tree
-}
-
 // turn shows page p.
 func (v *View) turn(p Page) {
 	if v.page == p {
 		return
 	}
 	v.page = p
-	v.list.close()
-	v.focus(nil)
+	v.frame.CloseList()
+	v.frame.Focus(nil)
 	v.render()
 	switch p {
 	case PageAdd:
@@ -435,7 +348,7 @@ func (v *View) Show(snaps []auth.Snapshot, now time.Time) {
 	}
 	v.render()
 	if first && v.adding() {
-		v.focus(v.add.search.entry)
+		v.frame.Focus(v.add.search.Entry)
 	}
 	v.fetchEvents()
 }
@@ -449,7 +362,7 @@ func (v *View) keepSelection() {
 		return
 	}
 	if v.wanted != "" {
-		v.local(v.snaps[0].Name).note = &note{tone: look.Warn, words: tr("There is no account called “%s”.", status.Clip(v.wanted, 40))}
+		v.local(v.snaps[0].Name).note = &control.Note{Tone: look.Warn, Words: tr("There is no account called “%s”.", status.Clip(v.wanted, 40))}
 	}
 	v.selected, v.wanted = v.snaps[0].Name, ""
 }
@@ -465,7 +378,7 @@ func (v *View) Select(name string) {
 	}
 	v.local(v.selected).confirm = idle
 	v.page = PageAccount
-	v.list.close()
+	v.frame.CloseList()
 	v.render()
 	v.fetchEvents()
 }
@@ -481,16 +394,16 @@ func (v *View) snapshot(name string) (auth.Snapshot, bool) {
 
 // render brings every widget up to date with the model and v.now.
 func (v *View) render() {
-	defer v.place()
+	defer v.frame.Place()
 	s, ok := v.snapshot(v.selected)
 	v.side.render()
 	v.renderLink()
-	v.show(v.account.root, v.page == PageAccount && ok)
-	v.show(v.waiting, v.page == PageAccount && !ok && !v.usable())
-	v.show(v.add.root, v.adding())
-	v.show(v.edits.root, v.page == PageEdit)
-	v.show(v.settings.root, v.page == PageSettings)
-	v.show(v.log.root, v.page == PageLog)
+	v.frame.Show(v.account.root, v.page == PageAccount && ok)
+	v.frame.Show(v.waiting, v.page == PageAccount && !ok && !v.usable())
+	v.frame.Show(v.add.root, v.adding())
+	v.frame.Show(v.edits.root, v.page == PageEdit)
+	v.frame.Show(v.settings.root, v.page == PageSettings)
+	v.frame.Show(v.log.root, v.page == PageLog)
 	switch {
 	case v.page == PageAccount && ok:
 		v.account.render(s, v.local(s.Name))
@@ -516,62 +429,29 @@ func (v *View) adding() bool {
 	return v.page == PageAdd || v.page == PageAccount && len(v.snaps) == 0 && v.usable()
 }
 
-// show hides o or shows it.
-func (v *View) show(o fyne.CanvasObject, yes bool) {
-	switch {
-	case yes && !o.Visible():
-		o.Show()
-	case !yes && o.Visible():
-		o.Hide()
-	default:
-		return
-	}
-	v.moved = true
-}
-
-// place lays everything out again when something came, went or grew. Wrapped
-// words know their height only when they know their width, hence the passes.
-func (v *View) place() {
-	defer func() { v.list.place() }()
-	for range 3 {
-		shape := []fyne.Size{v.root.MinSize(), v.linkRoom.MinSize()}
-		for _, head := range v.heads {
-			shape = append(shape, head.MinSize())
-		}
-		for _, b := range v.bodies {
-			shape = append(shape, b.content.MinSize())
-		}
-		if !v.moved && slices.Equal(v.shape, shape) {
-			return
-		}
-		v.moved, v.shape = false, shape
-		v.root.Refresh()
-	}
-}
-
 // usable reports whether the agent can be asked for anything.
 func (v *View) usable() bool { return v.loaded && v.down == nil }
 
 func (v *View) renderLink() {
 	switch {
 	case v.starting:
-		v.link.set(&note{tone: look.Time, words: tr("Starting the Curfew agent…")})
+		v.link.Set(&control.Note{Tone: look.Time, Words: tr("Starting the Curfew agent…")})
 	case v.down != nil:
 		n := failure(v.down)
-		n.label, n.act = tr("Try again"), v.tryAgain
+		n.Label, n.Act = tr("Try again"), v.tryAgain
 		if kindOf(v.down) == auth.KindNotRunning {
-			n.hint = tr("Nothing is refreshed until it runs. This is the last known state.")
+			n.Hint = tr("Nothing is refreshed until it runs. This is the last known state.")
 			if !v.loaded {
-				n.hint = tr("It keeps your sign-ins; without it there is nothing to show.")
+				n.Hint = tr("It keeps your sign-ins; without it there is nothing to show.")
 			}
-			n.label, n.act = tr("Start the agent"), v.startAgent
+			n.Label, n.Act = tr("Start the agent"), v.startAgent
 		}
-		v.link.named.become(importance(v.page == PageAccount)) // where nothing else can be done
-		v.link.set(n)
+		v.link.Named.Stress(v.page == PageAccount) // where nothing else can be done
+		v.link.Set(n)
 	default:
-		v.link.set(nil)
+		v.link.Set(nil)
 	}
-	v.show(v.linkRoom, v.link.root.Visible())
+	v.frame.Show(v.linkRoom, v.link.Root.Visible())
 }
 
 // Run keeps the View up to date with the agent and the clock until ctx ends.

@@ -2,6 +2,7 @@ package window
 
 import (
 	"encoding/json"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/lang"
@@ -28,4 +29,15 @@ func speakFyne() {
 	if err != nil {
 		fyne.LogError("The menu of text fields stays in the language of the desktop", err)
 	}
+}
+
+// sentences joins what is not empty.
+func sentences(all ...string) string {
+	var said []string
+	for _, s := range all {
+		if s != "" {
+			said = append(said, s)
+		}
+	}
+	return strings.Join(said, ". ")
 }

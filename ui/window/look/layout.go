@@ -254,3 +254,26 @@ func (w fixedWidth) MinSize(objects []fyne.CanvasObject) fyne.Size {
 }
 
 func (w fixedWidth) Layout(objects []fyne.CanvasObject, size fyne.Size) { objects[0].Resize(size) }
+
+// ReadingMargin is the room that Reading leaves at the trailing edge, in which the
+// scroll bar moves.
+const ReadingMargin = 16
+
+// readingMost is how wide what is read may be: nobody reads longer lines.
+const readingMost = 760
+
+// Reading keeps what is read in the middle, no wider than lines are good for.
+func Reading(object fyne.CanvasObject) *fyne.Container {
+	return container.New(readingLayout{}, object)
+}
+
+type readingLayout struct{}
+
+func (readingLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return Pad(0, ReadingMargin, 0, 2).MinSize(objects)
+}
+
+func (readingLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	side := max(0, (size.Width-ReadingMargin-2-Em(readingMost))/2)
+	Pad(0, ReadingMargin+side, 0, 2+side).Layout(objects, size)
+}
