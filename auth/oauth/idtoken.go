@@ -3,11 +3,7 @@ package oauth
 import (
 	"cmp"
 	"context"
-	"crypto"
-	_ "crypto/sha256" // at_hash
-	_ "crypto/sha512"
 	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -126,7 +122,7 @@ func (c *Client) checkClaims(m *metadata, claims object, alg string, check idTok
 		return errors.New("it belongs to another sign-in (nonce)")
 	case check.prev != nil: // one that is repeated has the first at_hash, too
 		return nil
-	case hash != "" && hash != halfHash(jws.Canonical(alg), check.accessToken.Reveal()):
+	case hash != "" && hash != jws.HalfHash(alg, check.accessToken.Reveal()):
 		return errors.New("it belongs to another access token (at_hash)")
 	}
 	now := c.now()
@@ -150,21 +146,6 @@ var errMalformed = errors.New("it is malformed")
 
 // differs reports whether two known values are not the same.
 func differs(a, b string) bool { return a != "" && b != "" && a != b }
-
-// halfHash is the at_hash of OIDC Core 3.1.3.6.
-func halfHash(alg, accessToken string) string {
-	hash := crypto.SHA512 // Ed25519 hashes with SHA-512
-	switch {
-	case strings.HasSuffix(alg, "256"):
-		hash = crypto.SHA256
-	case strings.HasSuffix(alg, "384"):
-		hash = crypto.SHA384
-	}
-	h := hash.New()
-	h.Write([]byte(accessToken))
-	sum := h.Sum(nil)
-	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
-}
 
 // addDisplay asks the userinfo endpoint for a name to show, when no ID token
 // gave one. It fails quietly: nothing depends on it.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/oauth/jws"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -51,7 +52,7 @@ func idTokens(t *testing.T) {
 		{"missing nonce", without("nonce"), false},
 		{"empty nonce", set("nonce", ""), false},
 		{"empty at_hash", set("at_hash", ""), true},
-		{"right at_hash", set("at_hash", halfHash("ES256", "at-1")), true},
+		{"right at_hash", set("at_hash", jws.HalfHash("ES256", "at-1")), true},
 		{"HMAC with the empty client secret", func(s *testServer) {
 			s.sign = func(c jwt.MapClaims) string { return signed(testKey{"k1", jwt.SigningMethodHS256, []byte{}}, c) }
 		}, false},

@@ -11,6 +11,8 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	_ "crypto/sha256" // HalfHash
+	_ "crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -35,6 +37,22 @@ func Canonical(alg string) string {
 		return older
 	}
 	return alg
+}
+
+// HalfHash is the at_hash of an ID token that is signed with alg (OpenID Connect
+// Core section 3.1.3.6).
+func HalfHash(alg, accessToken string) string {
+	hash := crypto.SHA512 // Ed25519 hashes with SHA-512
+	switch alg = Canonical(alg); {
+	case strings.HasSuffix(alg, "256"):
+		hash = crypto.SHA256
+	case strings.HasSuffix(alg, "384"):
+		hash = crypto.SHA384
+	}
+	h := hash.New()
+	h.Write([]byte(accessToken))
+	sum := h.Sum(nil)
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
 }
 
 // method returns the way to check a canonical alg. A salt of PSS is as long as
