@@ -276,7 +276,8 @@ func (c *Client) revokeAt(ctx context.Context, m *metadata, rt auth.Secret, from
 		return failed
 	}
 	o, _ := r.object()
-	if code, _, _ := errorWords(o); r.ok() && code == "" {
+	no := slices.ContainsFunc([]string{"success", "ok"}, func(key string) bool { return string(o[key]) == "false" })
+	if code, _, _ := errorWords(o); r.ok() && code == "" && !no {
 		return nil
 	}
 	failed = c.refusal(op, hostOf(m.revocation), r)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/oauth/jws"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -468,7 +469,7 @@ func refreshIDToken(t *testing.T) {
 		{"another audience", func(c jwt.MapClaims) { c["aud"] = "other" }, Protocol, false},
 		{"no subject", func(c jwt.MapClaims) { delete(c, "sub") }, Protocol, false},
 		{"issued yesterday", func(c jwt.MapClaims) { c["iat"] = time.Now().Add(-24 * time.Hour).Unix() }, 0, false},
-		{"repeated, with the at_hash of the first", func(c jwt.MapClaims) { c["at_hash"] = halfHash("ES256", "at-first") }, 0, false},
+		{"repeated, with the at_hash of the first", func(c jwt.MapClaims) { c["at_hash"] = jws.HalfHash("ES256", "at-first") }, 0, false},
 		{"expired, without iat", func(c jwt.MapClaims) { delete(c, "iat"); c["exp"] = time.Now().Add(-time.Hour).Unix() }, 0, false},
 		{"names that are no texts", func(c jwt.MapClaims) { c["email"], c["name"] = []string{"a"}, 7 }, 0, false},
 	}
@@ -620,6 +621,7 @@ func revoke(t *testing.T) {
 		{"empty 200", respond(200, "", ""), 0, 0},
 		{"200 with a page", respond(200, "text/html", "<h1>"), 0, 0},
 		{"204", respond(204, "", ""), 0, 0},
+		{"not with 200", respond(200, appJSON, `{"success":false,"message":"no"}`), HeldBack, 0},
 		{"Slack", respond(200, appJSON, `{"ok":true,"revoked":true}`), 0, 0},
 		{"refused with 200", respond(200, appJSON, `{"ok":false,"error":"not_authed"}`), HeldBack, 0},
 		{"a token that is none any more", respond(400, appJSON, `{"error":"invalid_token"}`), 0, 0},
