@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"curfew/auth"
@@ -89,8 +90,8 @@ func (c *Client) readDevice(op, server string, r *reply) (*DeviceFlow, time.Dura
 	if code, _ := o.str("error"); code != "" {
 		return nil, 0, c.refusal(op, server, r)
 	}
-	deviceCode, _ := o.str("device_code")
-	userCode, _ := o.str("user_code")
+	deviceCode := strings.TrimSpace(o.text("device_code"))
+	userCode := strings.TrimSpace(o.text("user_code"))
 	if !validToken(deviceCode) {
 		return bad("no device_code")
 	}
@@ -101,12 +102,12 @@ func (c *Client) readDevice(op, server string, r *reply) (*DeviceFlow, time.Dura
 	if uri == "" {
 		uri, _ = o.str("verification_url") // as Google spells it
 	}
-	if uri, err = parseURL(uri); err != nil {
+	if uri, err = parsePage(uri); err != nil {
 		return bad("its verification_uri cannot be opened")
 	}
 	complete, _ := o.str("verification_uri_complete")
 	if complete != "" {
-		if complete, err = parseURL(complete); err != nil {
+		if complete, err = parsePage(complete); err != nil {
 			return bad("its verification_uri_complete cannot be opened")
 		}
 	}
@@ -122,6 +123,17 @@ func (c *Client) readDevice(op, server string, r *reply) (*DeviceFlow, time.Dura
 	f := &DeviceFlow{UserCode: userCode, VerificationURI: uri, VerificationURIComplete: complete,
 		code: auth.NewSecret(deviceCode), interval: limited(interval)}
 	return f, limited(life), nil
+}
+
+// parsePage is parseURL for a page that only a person opens: it may be of those
+// whose path is behind a #.
+func parsePage(s string) (string, error) {
+	address, fragment, ok := strings.Cut(strings.TrimSpace(s), "#")
+	address, err := parseURL(address)
+	if ok {
+		address += (&url.URL{Fragment: fragment}).String()
+	}
+	return address, err
 }
 
 // Wait polls until the person is done. After trouble it goes on with twice the
@@ -146,6 +158,10 @@ func (f *DeviceFlow) Wait(ctx context.Context) (Grant, error) {
 				"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {f.code.Reveal()},
 			}, f.key)
 		}
+		said := ""
+		if failed != nil {
+			said = cmp.Or(failed.Code, failed.Description) // Twitch has it where others explain
+		}
 		switch {
 		case failed == nil:
 			finishing, cancel := context.WithTimeout(ctx, finishLimit)
@@ -153,15 +169,18 @@ func (f *DeviceFlow) Wait(ctx context.Context) (Grant, error) {
 			return c.finishSignIn(finishing, op, f.meta, a, auth.Secret{})
 		case ctx.Err() != nil:
 			return Grant{}, &Error{Op: op, Class: Cancelled, Err: errCancelled}
-		case waiting.Err() != nil, failed.Code == "expired_token":
+		case waiting.Err() != nil, said == "expired_token", said == "code_expired":
 			return Grant{}, &Error{Op: op, Class: Cancelled, Err: &saidError{text: auth.Say("sign_in_no_code")}}
-		case failed.Code == "authorization_pending":
+		case said == "authorization_pending":
 			trouble = 0
-		case failed.Code == "slow_down":
+		case said == "slow_down":
 			interval += slowerBy
 		case failed.Class == NotSent, failed.Class == Unknown, failed.Class == Throttled:
 			trouble++
 			c.log.Info("device sign-in goes on after trouble", "error", failed)
+		case failed.Class == Dead: // the code, of a session that is not there yet
+			failed.Class = HeldBack
+			fallthrough
 		default:
 			return Grant{}, failed
 		}

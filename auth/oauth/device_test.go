@@ -59,6 +59,24 @@ var (
 	slowDown = respond(400, appJSON, `{"error":"slow_down"}`)
 )
 
+// TestDevicePending: Twitch says in words what others give as a code.
+func TestDevicePending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDeviceServer(respond(400, appJSON, `{"status":400,"message":"authorization_pending"}`), respond(400, appJSON, `{"status":400,"message":"slow_down"}`))
+		d.device["verification_uri"] = fakeIssuer + "/#/device?a=b c"
+		flow, err := d.client(t, transportTo{d}).StartDevice(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if flow.VerificationURI != fakeIssuer+"/#/device?a=b%20c" {
+			t.Error(flow.VerificationURI)
+		}
+		if g, err := flow.Wait(t.Context()); err != nil || g.AccessToken.IsZero() {
+			t.Error(err)
+		}
+	})
+}
+
 func TestDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDeviceServer(pending, slowDown, pending, slowDown, pending)
@@ -125,6 +143,9 @@ func TestDeviceEnds(t *testing.T) {
 	}{
 		{"denied", respond(400, appJSON, `{"error":"access_denied"}`), Denied, "access_denied"},
 		{"expired", respond(400, appJSON, `{"error":"expired_token"}`), Cancelled, "in time"},
+		{"expired, as Entra says it", respond(400, appJSON, `{"error":"code_expired"}`), Cancelled, "in time"},
+		{"declined, as Entra says it", respond(400, appJSON, `{"error":"authorization_declined"}`), Denied, "authorization_declined"},
+		{"no session has ended", respond(400, appJSON, `{"error":"invalid_grant"}`), HeldBack, "invalid_grant"},
 		{"bad client", respond(401, appJSON, `{"error":"invalid_client"}`), HeldBack, "invalid_client"},
 		{"redirect", respond(307, "", "", "Location", "https://evil.test"), Protocol, "never followed"},
 		{"bad tokens", respond(200, appJSON, `{"access_token":"a","token_type":"mac"}`), Protocol, "token_type"},
@@ -190,6 +211,10 @@ func TestDeviceAnswers(t *testing.T) {
 		{"no complete URI", "verification_uri_complete", nil, true},
 		{"interval as digits", "interval", "7", true},
 		{"no interval", "interval", nil, true},
+		{"a number as user code", "user_code", 123456, true},
+		{"user code with a line end", "user_code", "ABCD\n", true},
+		{"a page behind a #", "verification_uri", fakeIssuer + "/#/device", true},
+		{"a complete page behind a #", "verification_uri_complete", fakeIssuer + "/#/device?code=x", true},
 		{"no device code", "device_code", nil, false},
 		{"device code with a line break", "device_code", "a\nb", false},
 		{"no user code", "user_code", "", false},
