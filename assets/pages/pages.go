@@ -56,12 +56,14 @@ var SignInElsewhere = Page{"failed", words{"en", "Another browser started this s
 var codes = []string{"access_denied", "invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope",
 	"server_error", "temporarily_unavailable", "interaction_required", "login_required", "account_selection_required", "consent_required"}
 
-// SignInUnclaimed is for an error that a server sent without saying for which
-// sign-in. It names the code if that is a known one, and nothing else of the
-// answer, which anybody can have sent.
+// SignInUnclaimed is for an answer that a server sent without saying for which
+// sign-in. It names the code of an error if that is a known one, and nothing else
+// of the answer, which anybody can have sent.
 func SignInUnclaimed(code string) Page {
 	en, de := "The server answered with an error", "Der Server hat mit einem Fehler geantwortet"
-	if slices.Contains(codes, code) {
+	if code == "" {
+		en, de = "The server's answer is incomplete", "Die Antwort des Servers ist unvollständig"
+	} else if slices.Contains(codes, code) {
 		en, de = en+": "+code, de+": "+code
 	}
 	return Page{"denied", words{"en", en, "It did not say to which sign-in this belongs, so Curfew goes on waiting. To stop, cancel the sign-in in Curfew."},

@@ -18,7 +18,7 @@ func TestSignInPages(t *testing.T) {
 		"Die Anmeldung ist gelungen": SignInDone.For("de"), "Der Zugriff wurde nicht erlaubt": SignInDenied.For("de"),
 		"Die Anmeldung ist gescheitert": SignInFailed.For("de"), "Diese Anmeldung ist vorbei": SignInExpired.For("de"),
 		"Another browser started this sign-in": SignInElsewhere, "Diese Anmeldung begann in einem anderen Browser": SignInElsewhere.For("de"),
-		"The server answered with an error: access_denied": SignInUnclaimed("access_denied"), "The server answered with an error": SignInUnclaimed("<b>"),
+		"The server answered with an error: access_denied": SignInUnclaimed("access_denied"), "The server answered with an error": SignInUnclaimed("<b>"), "Die Antwort des Servers ist unvollständig": SignInUnclaimed("").For("de"),
 		"Der Server hat mit einem Fehler geantwortet: access_denied": SignInUnclaimed("access_denied").For("de"),
 	} {
 		body := string(page.Body())

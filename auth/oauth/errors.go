@@ -33,6 +33,8 @@ func (e *Error) Error() string {
 		if e.Description != "" {
 			text += " (" + e.Description + ")"
 		}
+	case e.Description != "" && e.Status == 0: // in an address
+		text += server + " answered: " + e.Description
 	case e.Description != "":
 		text += server + " answered " + statusText(e.Status) + " (" + e.Description + ")"
 	case e.Err != nil:

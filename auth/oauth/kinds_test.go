@@ -443,6 +443,54 @@ func TestFormAnswer(t *testing.T) {
 	}
 }
 
+// TestOtherAnswers: an answer without the state, or of another response mode,
+// ends the sign-in with words in the browser that opened the start page. No code
+// is taken from it. From any other browser it changes nothing, and the page does
+// not say that the sign-in has ended.
+func TestOtherAnswers(t *testing.T) {
+	const waits, ended = "The server&#39;s answer is incomplete", "This sign-in has ended"
+	for _, test := range []struct{ name, query, words, elsewhere string }{
+		{"no state", "code=CODE", "without the state", waits},
+		{"a JWT", "response=a.b.c", "response mode jwt", waits},
+		{"tokens", "access_token=a&id_token=b&iss=ISS", "in place of a code", waits},
+		{"words alone", "error_description=Your+account+is+locked&iss=ISS", "answered: Your account is locked", waits},
+		{"another sign-in's", "code=CODE&state=old", "", ended},
+		{"nothing", "", "", waits},
+	} {
+		for _, mine := range []bool{true, false} {
+			s := startServer(t)
+			s.metadata = func(doc map[string]any) { delete(doc, "authorization_response_iss_parameter_supported") }
+			flow, done := begin(t, s.client(t, nil), SignInOptions{Browser: true})
+			browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+			resp, err := browser.Get(flow.StartPage())
+			if err != nil {
+				t.Fatal(err)
+			}
+			query := strings.NewReplacer("CODE", "x", "ISS", url.QueryEscape(s.URL)).Replace(test.query)
+			_, page := get(t, flow.redirectURI+"?"+query, func(r *http.Request) {
+				for _, c := range resp.Cookies() {
+					if mine {
+						r.AddCookie(c)
+					}
+				}
+			})
+			if ends := mine && test.words != ""; !ends {
+				if !strings.Contains(page, "<h1>"+test.elsewhere+"</h1>") {
+					t.Errorf("%s, mine %v: %s", test.name, mine, page)
+				}
+				flow.Close()
+				if got := <-done; classOf(got.err) != Cancelled {
+					t.Errorf("%s, mine %v: %v", test.name, mine, got.err)
+				}
+				continue
+			}
+			if got := <-done; got.err == nil || !strings.Contains(got.err.Error(), test.words) || len(s.posts) > 0 {
+				t.Errorf("%s: %v, %d token requests", test.name, got.err, len(s.posts))
+			}
+		}
+	}
+}
+
 // TestExpiresAt: the end of an access token is also read where it is a time. It
 // is by the server's clock, and it tightens an expires_in of nobody.
 func TestExpiresAt(t *testing.T) {

@@ -76,44 +76,13 @@ func (r redirect) uri(port string) string {
 	return "http://" + r.host + port + r.path
 }
 
-// listen opens the port of the redirect URI and returns it. The name localhost
-// is opened on 127.0.0.1 and on [::1], since a browser may try either, and what
-// we leave open another program could take.
+// listen opens the port of the redirect URI and returns it.
 func (r redirect) listen() ([]net.Listener, string, error) {
-	if r.host != "localhost" {
-		ln, err := net.Listen("tcp", net.JoinHostPort(strings.Trim(r.host, "[]"), cmp.Or(r.port, "0")))
-		if err != nil {
-			return nil, "", r.listenError(err)
-		}
-		return []net.Listener{ln}, portOf(ln), nil
-	}
-	for try := 0; ; try++ {
-		v4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", cmp.Or(r.port, "0")))
-		if err != nil {
-			return nil, "", r.listenError(err)
-		}
-		v6, err := net.Listen("tcp6", net.JoinHostPort("::1", portOf(v4)))
-		if err == nil {
-			return []net.Listener{v4, v6}, portOf(v4), nil
-		}
-		if !hasIPv6() {
-			return []net.Listener{v4}, portOf(v4), nil
-		}
-		v4.Close()
-		if r.port != "" || try == 9 {
-			return nil, "", r.listenError(err)
-		}
-	}
-}
-
-// hasIPv6 reports whether this machine has an IPv6 loopback address.
-func hasIPv6() bool {
-	ln, err := net.Listen("tcp6", "[::1]:0")
+	listeners, port, err := door.Listen(strings.Trim(r.host, "[]"), cmp.Or(r.port, "0"))
 	if err != nil {
-		return false
+		err = r.listenError(err)
 	}
-	ln.Close()
-	return true
+	return listeners, port, err
 }
 
 // ErrPort says that the port of the redirect URI is in use.
@@ -127,10 +96,6 @@ func (r redirect) listenError(err error) error {
 		return fmt.Errorf("%w: port %s of %s, which the redirect URI names, cannot be opened (%w); close the program that uses it, or register a redirect URI with another port or none", ErrPort, r.port, r.host, err)
 	}
 	return fmt.Errorf("no port could be opened on %s for the browser to come back to: %w", r.host, err)
-}
-
-func portOf(ln net.Listener) string {
-	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
 }
 
 // receiver is the HTTP server behind the redirect URI of one sign-in.
@@ -178,7 +143,7 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status != http.StatusOK {
 		rc.log.Debug("visit to the sign-in port refused", "status", status, "why", why)
 		switch {
-		case why == noState && values.Has("error"):
+		case why == noState && (values.Has("error") || !values.Has("state")):
 			rc.write(w, r, status, pages.SignInUnclaimed(values.Get("error")))
 		case why == noCookie:
 			rc.write(w, r, status, pages.SignInElsewhere)
@@ -273,8 +238,9 @@ func (rc *receiver) check(r *http.Request, now *round) (values url.Values, statu
 	}
 	fromUs, wanted := rc.doorstep.knows(r)
 	switch {
-	case !values.Has("state") && values.Has("error") && fromUs:
-		// Some servers forget the state with an error; the cookie says whose it is.
+	case !values.Has("state") && len(values) > 0 && fromUs:
+		// Some servers forget the state with an error, or have another response mode.
+		// The cookie says whose it is, and readAnswer takes no code from it.
 	case subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(now.state.Reveal())) != 1:
 		return values, http.StatusBadRequest, noState
 	case wanted && (!fromUs || !fromThisUser(r)):
@@ -290,7 +256,7 @@ func (rc *receiver) check(r *http.Request, now *round) (values url.Values, statu
 func answerOf(query string) (values url.Values, clear bool) {
 	all, _ := url.ParseQuery(strings.ReplaceAll(query, ";", "%3B")) // what can be read, without what is malformed
 	values = url.Values{}
-	for _, key := range []string{"state", "code", "iss", "error", "error_description", "error_code", "error_message"} {
+	for _, key := range []string{"state", "code", "iss", "error", "error_description", "error_code", "error_message", "response", "access_token", "id_token"} {
 		given := slices.DeleteFunc(slices.Compact(all[key]), func(v string) bool { return v == "" })
 		if len(given) > 1 {
 			return nil, false

@@ -11,6 +11,7 @@ import (
 
 	"curfew/auth/authserver/peers"
 	"curfew/auth/authserver/robot"
+	"curfew/auth/oauth/door"
 	"curfew/auth/oauth/dpop"
 )
 
@@ -106,7 +107,7 @@ func TestPeerOIDCProvider(t *testing.T) {
 	})
 	for _, redirect := range []string{"http://[::1]/callback", "http://localhost/callback"} {
 		t.Run(redirect, func(t *testing.T) {
-			if !hasIPv6() {
+			if !door.HasIPv6() {
 				t.Skip("no IPv6 loopback on this machine")
 			}
 			c := client("plain", func(c *Config) { c.Redirect = redirect })

@@ -344,10 +344,10 @@ func (f *Flow) readAnswer(values url.Values) (auth.Secret, error) {
 		return auth.Secret{}, &Error{Op: "sign-in", Server: server, Class: Protocol, Err: fmt.Errorf(format, a...)}
 	}
 	// RFC 9207 section 2.4: an answer of another server, sent here to have its
-	// code traded at the wrong place. Errors carry iss as well.
+	// code traded at the wrong place. Errors carry iss as well. A JWT has it inside.
 	if iss, ok := values["iss"]; ok && f.meta.issuer != "" && !f.meta.isIssuer(iss[0]) {
 		return refuse("the answer came from another server than %s; do not sign in there", f.meta.issuer)
-	} else if !ok && f.meta.namesItself {
+	} else if !ok && f.meta.namesItself && !values.Has("response") {
 		return refuse("the answer does not say that it is from %s, although that server always does", f.meta.issuer)
 	}
 	if values.Has("error") || values.Has("error_code") { // which is Facebook's
@@ -363,7 +363,16 @@ func (f *Flow) readAnswer(values url.Values) (auth.Secret, error) {
 		return auth.Secret{}, e
 	}
 	code, ok := codeFrom(values)
-	if !ok {
+	switch {
+	case values.Has("error_description"):
+		return auth.Secret{}, &Error{Op: "sign-in", Server: server, Class: HeldBack, Description: clean(values.Get("error_description"))}
+	case values.Has("response"):
+		return refuse("%s answered in the response mode jwt; have it use query for this client", server)
+	case values.Has("access_token") || values.Has("id_token"):
+		return refuse("%s answered with tokens in place of a code; have it use the response type code for this client", server)
+	case !values.Has("state"):
+		return refuse("%s answered without the state that it was given, which proves that an answer belongs to this sign-in", server)
+	case !ok:
 		return refuse("%s answered with neither a code nor an error", server)
 	}
 	return code, nil

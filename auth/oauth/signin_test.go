@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"time"
 
 	"curfew/auth"
+	"curfew/auth/oauth/door"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -715,7 +717,7 @@ func TestRedirects(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strings.Contains(test.redirect, "::1") && !hasIPv6() {
+			if strings.Contains(test.redirect, "::1") && !door.HasIPv6() {
 				t.Skip("no IPv6 loopback on this machine")
 			}
 			got, _ := signIn(t, c, SignInOptions{})
@@ -737,14 +739,14 @@ func fixedPort(t *testing.T) {
 	}
 	defer squatter.Close()
 	for _, host := range []string{"127.0.0.1", "localhost"} {
-		redirect := fmt.Sprintf("http://%s:%s/callback", host, portOf(squatter))
+		redirect := fmt.Sprintf("http://%s:%s/callback", host, strconv.Itoa(squatter.Addr().(*net.TCPAddr).Port))
 		_, err = s.client(t, func(c *Config) { c.Redirect = redirect }).StartSignIn(t.Context(), SignInOptions{})
-		if classOf(err) != HeldBack || !errors.Is(err, ErrPort) || !strings.Contains(err.Error(), "port "+portOf(squatter)) {
+		if classOf(err) != HeldBack || !errors.Is(err, ErrPort) || !strings.Contains(err.Error(), "port "+strconv.Itoa(squatter.Addr().(*net.TCPAddr).Port)) {
 			t.Errorf("error %v", err)
 		}
 	}
 	squatter.Close()
-	redirect := "http://127.0.0.1:" + portOf(squatter) + "/callback"
+	redirect := "http://127.0.0.1:" + strconv.Itoa(squatter.Addr().(*net.TCPAddr).Port) + "/callback"
 	if got, _ := signIn(t, s.client(t, func(c *Config) { c.Redirect = redirect }), SignInOptions{}); got.err != nil {
 		t.Error(got.err)
 	}
@@ -767,7 +769,7 @@ func TestAuthority(t *testing.T) {
 // localhostTwin: under the name localhost nobody else can hold the same
 // port on the other address family.
 func localhostTwin(t *testing.T) {
-	if !hasIPv6() {
+	if !door.HasIPv6() {
 		t.Skip("no IPv6 loopback on this machine")
 	}
 	s := startServer(t)

@@ -1,6 +1,7 @@
-// Package door keeps the number of open connections of a listener small. Its one
-// hard idea is that a crowd never keeps the browser out: one connection too many
-// closes the oldest, so that idle ones cannot block the port.
+// Package door opens the port that a browser comes back to, and keeps the number
+// of its open connections small. Its one hard idea is that a crowd never keeps the
+// browser out: one connection too many closes the oldest, so that idle ones cannot
+// block the port.
 package door
 
 import (
@@ -8,9 +9,54 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 )
+
+// Listen opens a port of host, "0" for a free one, and returns it. The name
+// localhost is opened on 127.0.0.1 and on [::1], since a browser may try either,
+// and what we leave open another program could take.
+func Listen(host, port string) ([]net.Listener, string, error) {
+	if host != "localhost" {
+		ln, err := net.Listen("tcp", net.JoinHostPort(host, port))
+		if err != nil {
+			return nil, "", err
+		}
+		return []net.Listener{ln}, portOf(ln), nil
+	}
+	for try := 0; ; try++ {
+		v4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", port))
+		if err != nil {
+			return nil, "", err
+		}
+		v6, err := net.Listen("tcp6", net.JoinHostPort("::1", portOf(v4)))
+		if err == nil {
+			return []net.Listener{v4, v6}, portOf(v4), nil
+		}
+		if !HasIPv6() {
+			return []net.Listener{v4}, portOf(v4), nil
+		}
+		v4.Close()
+		if port != "0" || try == 9 {
+			return nil, "", err
+		}
+	}
+}
+
+// HasIPv6 reports whether this machine has an IPv6 loopback address.
+func HasIPv6() bool {
+	ln, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	ln.Close()
+	return true
+}
+
+func portOf(ln net.Listener) string {
+	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
+}
 
 // Most is how many connections may be open at once.
 const Most = 32
