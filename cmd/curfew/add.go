@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"curfew/auth"
+	"curfew/ui/status"
 	"curfew/ui/terminal"
 )
 
@@ -365,11 +366,7 @@ func (q questions) complete(a *auth.Account, list []auth.Provider) (err error) {
 		}
 	}
 	if a.Issuer == "" && v.IssuerAsk != "" && a.ClientID == "" {
-		check := filled("this is needed, for example " + v.IssuerExample)
-		if !v.NeedsIssuer {
-			check = nil
-		}
-		if a.Issuer, err = q.answer(v.IssuerAsk+", for example "+v.IssuerExample, "", check); err != nil {
+		if a.Issuer, err = q.answer(v.IssuerAsk+", for example "+v.IssuerExample, "", issuerCheck(v)); err != nil {
 			return err
 		}
 	}
@@ -391,6 +388,22 @@ func (q questions) complete(a *auth.Account, list []auth.Provider) (err error) {
 		})
 	}
 	return err
+}
+
+// issuerCheck says what is wrong with the address of a server of v. The agent knows
+// the short ones of providers, such as a domain or a tenant.
+func issuerCheck(v auth.Provider) func(string) string {
+	return func(text string) string {
+		address, _ := status.Address(text)
+		switch {
+		case text == "" && v.NeedsIssuer:
+			return "this is needed, for example " + v.IssuerExample
+		case text != "" && strings.HasPrefix(v.IssuerExample, "https://") &&
+			(address == "" || status.SettingComplaint(auth.Key{Name: "issuer", Kind: auth.KeyURL}, address) != ""):
+			return "it is a web address that starts with https://"
+		}
+		return ""
+	}
 }
 
 // guide says how to register an application at v, and what to know first.

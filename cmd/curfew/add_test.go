@@ -24,6 +24,8 @@ func TestAddAsks(t *testing.T) {
 			auth.Account{Name: "spotify", Provider: "spotify", ClientID: "id"}, `there is no provider "githb"; did you mean github?`},
 		{"its guide", auth.Account{}, []string{"gitea", "", "git.example.com", "id", "read:user", "a b", "work"},
 			auth.Account{Name: "work", Provider: "gitea", Issuer: "git.example.com", ClientID: "id", Scopes: []string{"read:user"}}, "Note: A token with openid"},
+		{"any server", auth.Account{Name: "x"}, []string{"oidc", "", "foo", "http://id.example.com", "http://127.0.0.1:9000", "id", ""},
+			auth.Account{Name: "x", Provider: "oidc", Issuer: "http://127.0.0.1:9000", ClientID: "id"}, "it is a web address that starts with https://"},
 		{"what cannot be used", auth.Account{Name: "x"}, []string{"fitbit", "google", "id", ""},
 			auth.Account{Name: "x", Provider: "google", ClientID: "id"}, "shut down"},
 		{"the rest of the flags", auth.Account{Name: "x", Provider: "microsoft"}, []string{"contoso.com", "id", ""},

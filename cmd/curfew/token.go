@@ -35,7 +35,7 @@ standard error says which account that is, and why.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case id && (method != "" || exchange() != nil):
-				return terminal.UsageError(cmd, "--id and an option for another access token exclude each other")
+				return terminal.UsageError(cmd, "--id prints the ID token, so it cannot be combined with --dpop, --audience, --resource, --scope or --by-refresh")
 			case method == "":
 				return optionalName(cmd, args)
 			case len(args) == 0 || len(args) > 2:

@@ -56,7 +56,14 @@ func FlagError(cmd *cobra.Command, err error) error {
 	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		reason := bad.Unwrap().Error()
 		if number, ok := errors.AsType[*strconv.NumError](err); ok { // which names functions of Go
-			reason = map[bool]string{true: "is too large", false: "is not a number"}[errors.Is(number, strconv.ErrRange)]
+			switch {
+			case errors.Is(number, strconv.ErrRange):
+				reason = "is too large"
+			case number.Func == "ParseBool":
+				reason = "is neither true nor false"
+			default:
+				reason = "is not a number"
+			}
 			reason = strconv.Quote(bad.GetValue()) + " " + reason
 		}
 		e.Message = "--" + bad.GetFlag().Name + ": " + reason

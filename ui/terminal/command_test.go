@@ -20,6 +20,7 @@ func TestFlagError(t *testing.T) {
 	}{
 		{"serve", []string{"--port", "99999"}, `--port: "99999" is too large`, "see: serve --help"},
 		{"serve", []string{"--port=x"}, `--port: "x" is not a number`, "see: serve --help"},
+		{"serve", []string{"--open=maybe"}, `--open: "maybe" is neither true nor false`, "see: serve --help"},
 		{"serve", []string{"--life=x"}, `--life: "x" is not a time span such as 60s, 15m or 30d`, "see: serve --help"},
 		{"serve", []string{"--port"}, "flag needs an argument: --port", "see: serve --help"},
 		{"serve", []string{"--prot", "1"}, "unknown flag: --prot", "did you mean: --port"},
@@ -30,6 +31,7 @@ func TestFlagError(t *testing.T) {
 	} {
 		cmd := &cobra.Command{Use: test.use, Args: NoArgs, SilenceErrors: true, SilenceUsage: true, Run: func(*cobra.Command, []string) {}}
 		cmd.Flags().Uint16("port", 0, "")
+		cmd.Flags().Bool("open", false, "")
 		life := NotGiven
 		cmd.Flags().Var(&life, "life", "")
 		cmd.SetFlagErrorFunc(FlagError)
