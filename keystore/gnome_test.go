@@ -421,13 +421,21 @@ func TestGnomeChanges(t *testing.T) {
 			break
 		}
 	}
-	for len(ticks) > 0 {
-		<-ticks
-	}
-	_, err := s.Create(ctx, "work", time.Now(), []byte("x"), nil, nil) // our own writes are not news
-	must(t, err)
-	if len(ticks) != 0 {
-		t.Error("a tick for an item of our own")
+	// Our own writes are not news. What it said at its start may come late, but not
+	// with each of them.
+	for try := 1; ; try++ {
+		for len(ticks) > 0 {
+			<-ticks
+		}
+		r, err := s.Create(ctx, "work", time.Now(), []byte("x"), nil, nil)
+		must(t, err)
+		followed(t, s, r.ID)
+		if len(ticks) == 0 {
+			break
+		}
+		if try == 10 {
+			t.Fatal("a tick for each item of our own")
+		}
 	}
 	cancel()
 	for range ticks {
@@ -496,8 +504,14 @@ func TestOtherBus(t *testing.T) {
 		t.Errorf("its items are in the other keychain: %v", err)
 	}
 	must(t, s.Status(t.Context()))
-	for range 2 { // the last tick may be of the first bus
+	kc := s.keychain.kc.(*osKeychain)
+	for listens := false; !listens; { // at the second bus
 		<-ticks
+		kc.mu.Lock()
+		listens = kc.watched
+		kc.mu.Unlock()
+	}
+	for range 2 {
 		second.Lock()
 		for s.Status(t.Context()) == nil {
 			<-ticks

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -444,13 +445,22 @@ func (w *shop) setUp(t *testing.T, tool, args string) func() {
 // filesIn returns the mode and the text of all files below a directory.
 func filesIn(t *testing.T, dir string) map[string]string {
 	files := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	add := func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
+		fi, err := d.Info()
+		if err != nil {
+			return err
+		}
 		text, err := os.ReadFile(path)
-		fi, _ := d.Info()
 		files[path] = fi.Mode().String() + "\n" + string(text)
+		return err
+	}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err = add(path, d, err); errors.Is(err, fs.ErrNotExist) {
+			return nil // a temporary file, of the agent for instance, that has its place by now
+		}
 		return err
 	})
 	if err != nil {
