@@ -442,7 +442,7 @@ func (p *addPage) refused(err error) {
 	if p.chosen == nil {
 		fields = nil
 	}
-	if p.note = p.view.refusal(fields, err); p.note != nil {
+	if p.note = p.view.complain(refused(fields, err), err); p.note != nil {
 		p.scroll.ScrollToTop()
 	}
 	p.view.render()

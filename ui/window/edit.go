@@ -253,21 +253,27 @@ func (p *editPage) submit() {
 
 // refused says why the agent did not save the account.
 func (p *editPage) refused(err error) {
-	if p.note = p.view.refusal(p.fields, err); p.note == nil {
-		p.view.frame.Show(p.more, p.more.Visible() || control.Inside(p.view.frame.Focused(), p.more))
-	}
+	f := refused(p.fields, err)
+	p.view.frame.Show(p.more, p.more.Visible() || f != nil && control.Inside(f.Root, p.more))
+	p.note = p.view.complain(f, err)
 	p.view.render()
 }
 
-// refusal says why the agent refused an account: next to the setting that is
-// wrong, where err names one that has a field, else in the note it returns.
-func (v *View) refusal(fields map[string]*control.Field, err error) *control.Note {
+// refused returns the field of the setting that err names; nil for none.
+func refused(fields map[string]*control.Field, err error) *control.Field {
+	if e, ok := errors.AsType[*auth.Error](err); ok {
+		return fields[e.Setting]
+	}
+	return nil
+}
+
+// complain says why the agent refused an account: next to what was asked in f, or
+// in the note it returns where that is nil.
+func (v *View) complain(f *control.Field, err error) *control.Note {
 	n := failure(err)
-	e, _ := errors.AsType[*auth.Error](err)
-	if e == nil || fields[e.Setting] == nil {
+	if f == nil {
 		return n
 	}
-	f := fields[e.Setting]
 	v.frame.Show(f.Root, true)
 	f.Complain(sentences(strings.TrimSuffix(n.Words, "."), n.Hint))
 	v.frame.Focus(f.Input)

@@ -863,6 +863,20 @@ func TestEditAccount(t *testing.T) {
 		s.calls("sign-in", 2)
 		s.reads("Signing in to " + name)
 
+		// What the agent complains about is in sight, wherever it is.
+		s.Select("Gitea")
+		s.settle()
+		s.choose("Edit account")
+		s.readsNot("CA file")
+		agent.fail["put"] = &auth.Error{Kind: auth.KindBadRequest, Message: "ca_file \"gone\" cannot be read", Setting: "ca_file"}
+		s.tap(s.edits.save)
+		s.reads("CA file", "cannot be read")
+		if s.window.Canvas().Focused() != fyne.Focusable(s.edits.fields["ca_file"].Entry) {
+			t.Error("the focus is not on what the agent complains about")
+		}
+		delete(agent.fail, "put")
+		s.key(fyne.KeyEscape)
+
 		// After one, the form is there again; and a new account begins with nothing.
 		s.Select("Gitea")
 		s.settle()

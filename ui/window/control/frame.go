@@ -140,13 +140,14 @@ func (f *Frame) scrollsOf(o fyne.CanvasObject) (around []*container.Scroll) {
 
 // Inside reports whether o is somewhere in tree.
 func Inside(o, tree fyne.CanvasObject) bool {
+	var parts []fyne.CanvasObject
 	switch t := tree.(type) {
 	case *fyne.Container:
-		return slices.ContainsFunc(t.Objects, func(c fyne.CanvasObject) bool { return Inside(o, c) })
+		parts = t.Objects
 	case *look.Panel:
-		return Inside(o, t.Content)
+		parts = []fyne.CanvasObject{t.Content}
 	}
-	return o == tree
+	return o == tree || slices.ContainsFunc(parts, func(part fyne.CanvasObject) bool { return Inside(o, part) })
 }
 
 // AddShortcut has do run wherever the focus is. It needs the canvas.
