@@ -40,7 +40,8 @@ func peerLife(t *testing.T, c *Client, subject string, familyDies bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g.Identity.Subject != subject || g.AccessToken.IsZero() || g.RefreshToken.IsZero() || g.ExpiresIn != 15*time.Minute {
+	if g.Identity.Subject != subject || g.AccessToken.IsZero() || g.RefreshToken.IsZero() ||
+		g.ExpiresIn > 15*time.Minute || g.ExpiresIn < 14*time.Minute { // Doorkeeper says what is left when it answers
 		t.Fatalf("grant %+v", g)
 	}
 	first := g.RefreshToken

@@ -54,7 +54,7 @@ func TestFollowLook(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	told, motion, ended := make(chan float32), make(chan bool, 2), make(chan struct{})
 	go func() {

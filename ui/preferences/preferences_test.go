@@ -147,7 +147,7 @@ type watcher struct {
 
 func watch(t *testing.T) *watcher {
 	w := &watcher{t: t, got: make(chan Preferences), ended: make(chan error, 1)}
-	w.ctx, w.cancel = context.WithTimeout(t.Context(), 20*time.Second)
+	w.ctx, w.cancel = context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(w.cancel)
 	go func() {
 		w.ended <- Watch(w.ctx, func(p Preferences) {
