@@ -36,13 +36,17 @@ const (
 var errNoSession = errors.New("no such session")
 
 // A session in memory, t in the code, because s is the Store. The caller that
-// holds its token owns all of it. Methods of Store with a lower-case twin (Commit
+// holds its token owns its contents. Methods of Store with a lower-case twin (Commit
 // and commit) take the token, and the twin does the work.
 type session struct {
 	id    string
-	owner string // the account, by SID.key; "" when that cannot be read
 	token chan struct{}
+	contents
+}
 
+// contents are all of a session that a load replaces.
+type contents struct {
+	owner   string // the account, by SID.key; "" when that cannot be read
 	keys    *keys  // nil: not loaded, and failure says why
 	failure error  // of the last load
 	ledger  ledger // verified when keys are there, else what the file claims
@@ -76,7 +80,7 @@ func sayable(milliseconds int64) bool {
 }
 
 func newSession(id string) *session {
-	return &session{id: id, token: make(chan struct{}, 1), failure: fmt.Errorf("the session is not loaded: %w", ErrLocked)}
+	return &session{id: id, token: make(chan struct{}, 1), contents: contents{failure: fmt.Errorf("the session is not loaded: %w", ErrLocked)}}
 }
 
 func (t *session) release() { <-t.token }
@@ -173,7 +177,7 @@ func (s *Store) load(ctx context.Context, t *session) error {
 	if err != nil {
 		return s.fail(t, err)
 	}
-	*t = *fresh
+	t.contents = fresh.contents
 	if t.ended != "" && t.ledger.ended == "" {
 		if err := s.append(t, line{Type: lineEnd, Why: t.ended}); err != nil {
 			return err
@@ -220,7 +224,7 @@ func (s *Store) verify(ctx context.Context, t *session) (*session, error) {
 	if t.keys == nil && errors.Is(t.failure, ErrTampered) {
 		return nil, t.failure // for good, also when that could not be written down
 	}
-	fresh := &session{id: t.id, token: t.token}
+	fresh := &session{id: t.id}
 	fileHalf, owner, keyErr := s.readKeyFile(t.id)
 	defer clear(fileHalf)
 	fresh.owner, t.owner = owner, cmp.Or(owner, t.owner)

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -712,6 +713,28 @@ func TestUndeletable(t *testing.T) {
 	if left := w.snapshot(); len(left.items)+len(left.files) != 0 {
 		t.Errorf("left: %v", left)
 	}
+}
+
+// TestLoadWhileTaken: a session is loaded again while others wait for it. The race
+// detector sees whether they look at what a load replaces.
+func TestLoadWhileTaken(t *testing.T) {
+	w := newWorld(t)
+	h := &history{}
+	must(t, doCreate("first")(w, h))
+	var calls sync.WaitGroup
+	for range 4 {
+		calls.Go(func() {
+			for range 20 {
+				if _, err := w.s.Load(t.Context(), h.id); err != nil {
+					t.Error(err)
+				}
+				if secret, err := w.s.Secret(t.Context(), h.id); err != nil || string(secret) != "first" {
+					t.Errorf("%q, %v", secret, err)
+				}
+			}
+		})
+	}
+	calls.Wait()
 }
 
 func TestChanges(t *testing.T) {
