@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +21,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -129,7 +131,7 @@ func newRoad(t *testing.T, in standin.StandIn) *road {
 		if ln, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
 			ln.Close()
 		} else { // another run of this test has it
-			free := freePort(t)
+			free := freePort()
 			r.flags = append(r.flags, "--redirect", strings.Replace(s.Redirect, ":"+port, ":"+free, 1))
 			s.Redirect = strings.Replace(s.Redirect, ":"+port, ":"+free, 1)
 		}
@@ -141,14 +143,14 @@ func newRoad(t *testing.T, in standin.StandIn) *road {
 // fixedPort is held by who signs in where the redirect URI has a certain port.
 var fixedPort sync.Mutex
 
-func freePort(t *testing.T) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+func freePort() string {
+	for {
+		port := strconv.Itoa(20_000 + rand.IntN(10_000)) // the kernel gives these to nobody who asks for any
+		if ln, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			ln.Close()
+			return port
+		}
 	}
-	defer ln.Close()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	return port
 }
 
 // start runs the agent of this road.
@@ -683,7 +685,7 @@ func dex(r *road) peers.Server {
 
 // glewlwyd compares redirect URIs with their port.
 func glewlwyd(r *road) peers.Server {
-	redirect := "http://127.0.0.1:" + freePort(r.t) + "/callback"
+	redirect := "http://127.0.0.1:" + freePort() + "/callback"
 	server, pages := peers.Glewlwyd(r.t, brief, redirect)
 	r.flags = append(r.flags, "--redirect", redirect)
 	r.browser = func() *robot.Browser { return &robot.Browser{Transport: pages} }

@@ -31,8 +31,9 @@ func ended() auth.Snapshot {
 	return auth.Snapshot{Name: "work", State: auth.Ended, Reason: auth.ByAge, SignedInAt: start, EndedAt: start.Add(721 * time.Hour), Message: "it's $(over); done"}
 }
 
-// play runs hooks with these commands on what happens, and returns the log.
-func play(t *testing.T, commands map[string][]string, happens ...auth.Snapshot) string {
+// play runs hooks with these commands on what happens, and returns the log. limit
+// is how long a hook may take.
+func play(t *testing.T, limit time.Duration, commands map[string][]string, happens ...auth.Snapshot) string {
 	t.Helper()
 	changes := make(chan []auth.Snapshot, len(happens))
 	for _, s := range happens {
@@ -49,7 +50,7 @@ func play(t *testing.T, commands map[string][]string, happens ...auth.Snapshot) 
 			return commands[hook], nil
 		},
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
-		Limit:  300 * time.Millisecond,
+		Limit:  limit,
 	})
 	if err != nil {
 		t.Error(err)
@@ -67,7 +68,7 @@ func TestHooks(t *testing.T) {
 	signedOut := auth.Snapshot{Name: "work", State: auth.SignedOut, Reason: auth.ByUser, EndedAt: start}
 	another := live(0)
 	another.SignedInAt, another.LastRefreshAt = start.Add(time.Hour), start.Add(9*time.Hour)
-	log := play(t, map[string][]string{OnEnded: script("e"), OnRefreshed: script("r")},
+	log := play(t, time.Minute, map[string][]string{OnEnded: script("e"), OnRefreshed: script("r")},
 		ended(), live(1), live(1), live(2), live(3), ended(), ended(), live(0), another, signedOut)
 	text, err := os.ReadFile(out)
 	want := strings.ReplaceAll("refreshed|||NAME|work|18\nrefreshed|||NAME|work|17\nended|age|it's $(over); done|NAME|work|0\n", "NAME", "work {unknown}")
@@ -80,7 +81,7 @@ func TestHooks(t *testing.T) {
 // with none of its words, and the next ones run.
 func TestHookFails(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	log := play(t, map[string][]string{OnRefreshed: {"sh", "-c", `sleep 60 & sleep 60`}, OnEnded: {"sh", "-c", "echo secret >&2; echo x >" + out + "; exit 7"}},
+	log := play(t, 3*time.Second, map[string][]string{OnRefreshed: {"sh", "-c", `sleep 60 & sleep 60`}, OnEnded: {"sh", "-c", "echo secret >&2; echo x >" + out + "; exit 7"}},
 		live(0), live(1), ended())
 	if text, err := os.ReadFile(out); err != nil || string(text) != "x\n" {
 		t.Errorf("the next hook: %q, %v", text, err)
@@ -88,7 +89,7 @@ func TestHookFails(t *testing.T) {
 	if strings.Count(log, "a hook failed") != 2 || !strings.Contains(log, "took longer") || !strings.Contains(log, "exit status 7") || strings.Contains(log, "secret") {
 		t.Error(log)
 	}
-	if log := play(t, map[string][]string{OnRefreshed: {"/no/such/program"}}, live(0), live(1)); !strings.Contains(log, "no such file") {
+	if log := play(t, time.Minute, map[string][]string{OnRefreshed: {"/no/such/program"}}, live(0), live(1)); !strings.Contains(log, "no such file") {
 		t.Error(log)
 	}
 }
