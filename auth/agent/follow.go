@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,9 +20,10 @@ import (
 // time. The server looks whether the file has changed whenever somebody asks, and
 // while somebody watches. So nobody has to tell the agent.
 
-// edits is what the server knows of config.toml. Server.writing guards it, but for
-// found.
+// edits is what the server knows of config.toml. Server.writing guards seen and had.
 type edits struct {
+	looking sync.Mutex // held while the file is looked at for a request: others wait for what that finds
+
 	seen  fs.FileInfo // the file when it was looked at last; nil: there was none
 	had   bool        // there has been one
 	found atomic.Pointer[[]client.Check]
@@ -70,6 +72,8 @@ func (s *Server) lockConfig(ctx context.Context) (release func(), err error) {
 // follow makes the engine follow config.toml, unless a change is being made over the
 // socket at the moment.
 func (s *Server) follow(ctx context.Context) {
+	s.edits.looking.Lock()
+	defer s.edits.looking.Unlock()
 	select {
 	case s.writing <- struct{}{}:
 		defer func() { <-s.writing }()

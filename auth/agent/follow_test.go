@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,6 +100,23 @@ func TestFollow(t *testing.T) {
 	if holds("home music", 5, ""); len(e.General) != heard {
 		t.Errorf("the engine heard of %+v", e.General[heard:])
 	}
+}
+
+// Of many who ask at once after an edit, each finds it.
+func TestFollowTogether(t *testing.T) {
+	c, cfg := serve(t, newEngine())
+	if err := os.WriteFile(cfg.File.Path(), []byte("[account.work]\nprovider = \"spotify\"\nclient_id = \"x\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() {
+			if _, err := c.Account(t.Context(), "work"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	asking.Wait()
 }
 
 // heard is an engine that reports which accounts it is given.
