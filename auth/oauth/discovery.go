@@ -176,6 +176,7 @@ func (c *Client) fetchMetadata(ctx context.Context) (*metadata, *Error) {
 	}
 	switch {
 	case first.Status == http.StatusNotFound:
+		first.Code, first.Description = "", "" // no OAuth is spoken there
 		first.Err = fmt.Errorf("%s has no discovery document under %s; check the issuer's address", u.Host, issuer)
 	case first.Class == NotSent && first.Status == 0 && first.Err != nil:
 		first.Err = &saidError{auth.Say("with_issuer", first.Reason(), issuer), first.Err}

@@ -63,6 +63,18 @@ func TestDiscoveryElsewhere(t *testing.T) {
 	}
 }
 
+// TestNoDocument: a place without a document is told as one, though the server
+// has words for it.
+func TestNoDocument(t *testing.T) {
+	s := startServer(t)
+	for _, place := range wellKnown {
+		s.handle[place] = respond(404, appJSON, `{"error":"not_found","message":"No route"}`)
+	}
+	if _, err := s.client(t, nil).StartSignIn(t.Context(), SignInOptions{}); err == nil || !strings.Contains(err.Error(), "no discovery document") {
+		t.Error(err)
+	}
+}
+
 // TestPasted: blanks around what was copied are taken off, and the address of
 // the discovery document is taken for the issuer in it.
 func TestPasted(t *testing.T) {
