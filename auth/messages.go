@@ -337,6 +337,7 @@ var messages = sync.OnceValue(func() map[string]string {
 		"url_plain":              "%s %q is not encrypted",
 		"url_not_web":            "%s %q is not a web address",
 		"hint_url":               "it starts with https://",
+		"hint_ascii_host":        "write the host's name in ASCII letters, as browsers do: it starts with xn--",
 		"hint_https":             "use https; http is for 127.0.0.1 and [::1] only",
 		"redirect_elsewhere":     "redirect %q does not lead to this computer",
 		"redirect_more":          "redirect %q has more than a host, a port and a path",

@@ -189,6 +189,8 @@ func checkParameters(key string, parameters map[string]string) problem {
 func checkServerURL(key, value string) problem {
 	u, err := url.Parse(value)
 	switch {
+	case err == nil && u.Host != "" && strings.ContainsFunc(u.Host, func(r rune) bool { return r > '~' }):
+		return problem{key, auth.Say("url_bad", key, value), auth.Say("hint_ascii_host")}
 	case err != nil || u.Host == "" || !isWord(value):
 		return problem{key, auth.Say("url_bad", key, value), auth.Say("hint_url")}
 	case u.User != nil || u.Fragment != "":

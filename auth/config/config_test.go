@@ -76,6 +76,7 @@ func TestMistakes(t *testing.T) {
 		{"a table of secrets", "[client_secret]\nx = 1", `c.toml:1: there is no setting "client_secret`, "known are: "},
 		{"secret in the file", account(`client_secret = "x"`), `c.toml:4: there is no setting "account.work.client_secret"`, "store it in the keychain: `curfew add work"},
 		{"unlike any", account(`colour = "x"`), `c.toml:4: there is no setting "account.work.colour"`, "known are: provider, issuer, client_id"},
+		{"a name beyond ASCII", "[account.work]\nissuer = \"https://b\u00fccher.example\"\nclient_id = \"x\"\n", "c.toml:2: issuer \"https://b\u00fccher.example\" is not a URL", "xn--"},
 		{"an account twice", account("[account.b]\nclient_id = \"x\"\n[account.work]\nissuer = \"https://b.example\"\n[account.c]\n"), "c.toml:6:1: [account.work]: set twice", "keep one of the two"},
 		{"a key twice", account("client_id = \"x\"\nfoo = 1\n"), "c.toml:4:1: client_id: set twice", "keep one of the two"},
 		{"a table twice", "[limits]\n\n[limits]", "c.toml:3:1: [limits]: set twice", "keep one of the two"},
