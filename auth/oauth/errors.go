@@ -166,7 +166,7 @@ func (c *Client) refusal(op, server string, r *reply) *Error {
 // nest an object or a list under error or errors.
 func errorWords(o object) (code, words string, marks []string) {
 	code, _ = o.str("error")
-	words = firstText(o, "error_description", "message", "error_message", "errorSummary", "detail", "msg", "errmsg", "title", "reason")
+	words = firstText(o, "error_description", "message", "error_message", "errorDescription", "errorMessage", "errorSummary", "detail", "msg", "errmsg", "title", "reason")
 	for _, key := range []string{"suberror", "error_subtype", "error_subcode"} {
 		marks = append(marks, o.text(key))
 	}
@@ -193,10 +193,10 @@ func errorWords(o object) (code, words string, marks []string) {
 	return cmp.Or(code, firstText(o, "error_code", "errorCode")), words, marks
 }
 
-// firstText returns the first of the members that has text.
+// firstText returns the first of the members that has text, or texts in a list.
 func firstText(o object, keys ...string) string {
 	for _, key := range keys {
-		if s, _ := o.str(key); strings.TrimSpace(s) != "" {
+		if s := strings.Join(o.oneOrMany(key), "; "); strings.TrimSpace(s) != "" {
 			return s
 		}
 	}

@@ -63,6 +63,22 @@ func TestDiscoveryElsewhere(t *testing.T) {
 	}
 }
 
+// TestListedWords: a refusal's words are said though they are in a list, as NestJS
+// has them, or under a name in camel case.
+func TestListedWords(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"statusCode":400,"error":"Bad Request","message":["a must be set","b is long"]}`: "Bad Request (a must be set; b is long)",
+		`{"error":"invalid_request","error_description":["expired"]}`:                      "invalid_request (expired)",
+		`{"error":"invalid_request","errorDescription":"expired"}`:                         "invalid_request (expired)",
+		`{"errorMessage":"expired"}`:                                                       "400 Bad Request (expired)",
+		`{"error":"invalid_request","message":[{"a":1}]}`:                                  "answered invalid_request",
+	} {
+		if _, _, err := refreshWith(t, respond(400, appJSON, body), nil); classOf(err) != HeldBack || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
 // TestNoDocument: a place without a document is told as one, though the server
 // has words for it.
 func TestNoDocument(t *testing.T) {
