@@ -79,6 +79,22 @@ func TestListedWords(t *testing.T) {
 	}
 }
 
+// TestExchangeGivesRefreshToken: the caller gets it, to revoke it, though the
+// rest of the answer cannot be used.
+func TestExchangeGivesRefreshToken(t *testing.T) {
+	for body, ok := range map[string]bool{
+		`{"access_token":"a","expires_in":60,"refresh_token":"rt-x"}`:                    true,
+		`{"access_token":"a","expires_in":60,"refresh_token":"rt-x","token_type":"mac"}`: false,
+	} {
+		s := startServer(t)
+		s.handle["/token"] = respond(200, appJSON, body)
+		g, err := s.client(t, nil).Exchange(t.Context(), url.Values{}, nil, Origin{})
+		if (err == nil) != ok || g.RefreshToken.Reveal() != "rt-x" || ok == g.AccessToken.IsZero() {
+			t.Errorf("%s: %+v, %v", body, g, err)
+		}
+	}
+}
+
 // TestNoDocument: a place without a document is told as one, though the server
 // has words for it.
 func TestNoDocument(t *testing.T) {
@@ -488,7 +504,7 @@ func TestOtherAnswers(t *testing.T) {
 		for _, mine := range []bool{true, false} {
 			s := startServer(t)
 			s.metadata = func(doc map[string]any) { delete(doc, "authorization_response_iss_parameter_supported") }
-			flow, done := begin(t, s.client(t, nil), SignInOptions{Browser: true})
+			flow, done := begin(t, s.client(t, nil), SignInOptions{Browser: true, Timeout: 20 * time.Second})
 			browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 			resp, err := browser.Get(flow.StartPage())
 			if err != nil {
