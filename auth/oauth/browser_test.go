@@ -48,7 +48,7 @@ func TestBrowser(t *testing.T) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	var tabs []struct{ Type, Title, URL string }
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); <-tick.C {
 		_, list := get(t, "http://"+address+"/json/list", nil)
 		if err := json.Unmarshal([]byte(list), &tabs); err != nil {
 			t.Fatal(err)
@@ -85,7 +85,7 @@ func TestBrowserModes(t *testing.T) {
 				w.Header().Set("Content-Type", "text/html")
 				fmt.Fprintf(w, page, q.Get("redirect_uri"), "code", q.Get("state"), s.URL)
 			}
-			flow, done := begin(t, s.client(t, nil), SignInOptions{Browser: true, Timeout: 30 * time.Second})
+			flow, done := begin(t, s.client(t, nil), SignInOptions{Browser: true, Timeout: 3 * time.Minute})
 			peers.Run(t, chromium(t, "--user-data-dir="+t.TempDir(), "--remote-debugging-port=0", flow.StartPage()), func(line string) bool {
 				return strings.Contains(line, "DevTools listening")
 			})

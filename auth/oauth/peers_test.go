@@ -20,7 +20,7 @@ func peerSignIn(t *testing.T, c *Client, person *robot.Browser, o SignInOptions)
 	t.Helper()
 	flow, done := begin(t, c, o)
 	person.Logf = t.Logf
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	page, err := person.Visit(ctx, flow.URL)
 	if err != nil || !page.Arrived {
@@ -196,7 +196,7 @@ func TestPeerOIDCProvider(t *testing.T) {
 		}
 		person := alice()
 		person.Logf = t.Logf
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		if page, err := person.Visit(ctx, flow.VerificationURIComplete); err != nil || page.Status != http.StatusOK {
 			t.Fatalf("the robot got to %s: %v", page.Text, err)

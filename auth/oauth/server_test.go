@@ -290,7 +290,7 @@ func get(t *testing.T, address string, change func(*http.Request)) (*http.Respon
 	if change != nil {
 		change(req)
 	}
-	browser := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	browser := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	resp, err := browser.Do(req)
 	if err != nil {
 		t.Fatal(err)

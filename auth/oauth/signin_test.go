@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -236,7 +237,7 @@ func rawVisit(t *testing.T, port, method, target, host string, header []string) 
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	go func() { // the server may answer before it has read everything
 		fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", method, target, host, strings.Join(append(header, ""), "\r\n"))
 	}()
@@ -729,9 +730,10 @@ func TestRedirects(t *testing.T) {
 
 func fixedPort(t *testing.T) {
 	s := startServer(t)
-	squatter, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var squatter net.Listener
+	var err error
+	for squatter == nil { // at a port that the kernel gives to nobody who asks for any, so it is free again afterwards
+		squatter, _ = net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(20_000+rand.IntN(10_000)))
 	}
 	defer squatter.Close()
 	for _, host := range []string{"127.0.0.1", "localhost"} {

@@ -193,7 +193,7 @@ func (b *bench) launch(wrap ...string) {
 
 // ready waits until the agent answers. It fails when the agent has ended.
 func (b *bench) ready() error {
-	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Minute)
 	defer cancel()
 	for {
 		_, err := b.client.Version(ctx)
@@ -693,7 +693,7 @@ func TestManyProcessesOneRefresh(t *testing.T) {
 // until waits for something that no event reports.
 func (b *bench) until(what func() bool) {
 	b.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !what(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !what(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			log, _ := os.ReadFile(b.said)
 			b.t.Fatalf("it never came to that\n%s", log)

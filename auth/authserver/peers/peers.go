@@ -111,8 +111,8 @@ func Run(t testing.TB, cmd *exec.Cmd, ready func(line string) bool) {
 		if !ok {
 			t.Fatalf("%s ended early:\n%s", cmd.Path, log.String())
 		}
-	case <-time.After(time.Minute):
-		t.Fatalf("%s is not ready after a minute", cmd.Path)
+	case <-time.After(3 * time.Minute):
+		t.Fatalf("%s is not ready after three minutes", cmd.Path)
 	}
 }
 
