@@ -42,5 +42,19 @@ func decodeStrict(b []byte, v any) error {
 	if e, ok := errors.AsType[*auth.Error](err); ok {
 		return e
 	}
-	return auth.Fail(auth.KindBadRequest, auth.Say("request_unreadable", strings.TrimPrefix(err.Error(), "json: ")), auth.Text{})
+	return auth.Fail(auth.KindBadRequest, auth.Say("request_unreadable", jsonWords(err)), auth.Text{})
+}
+
+// jsonWords says what is wrong with JSON, without the names of Go's types.
+func jsonWords(err error) string {
+	bad, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case ok && bad.Field != "":
+		return bad.Field + " cannot be a JSON " + bad.Value
+	case ok:
+		return "it is a JSON " + bad.Value + ", not an object"
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return "a JSON object is missing or cut off"
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
 }
