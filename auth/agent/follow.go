@@ -20,12 +20,14 @@ import (
 // time. The server looks whether the file has changed whenever somebody asks, and
 // while somebody watches. So nobody has to tell the agent.
 
-// edits is what the server knows of config.toml. Server.writing guards seen and had.
+// edits is what the server knows of config.toml. Server.writing guards what follows looking,
+// but for found.
 type edits struct {
 	looking sync.Mutex // held while the file is looked at for a request: others wait for what that finds
 
-	seen  fs.FileInfo // the file when it was looked at last; nil: there was none
-	had   bool        // there has been one
+	seen  fs.FileInfo              // the file when it was looked at last; nil: there was none
+	had   bool                     // there has been one
+	going map[string]chan struct{} // accounts that are out of the file, and leave the engine by and by; closed then
 	found atomic.Pointer[[]client.Check]
 }
 
@@ -67,6 +69,41 @@ func (s *Server) lockConfig(ctx context.Context) (release func(), err error) {
 		s.followLocked(ctx)
 	}
 	return release, err
+}
+
+// lockAccount is lockConfig for a change of one account. If that is being removed, it
+// waits until it is gone.
+func (s *Server) lockAccount(ctx context.Context, name string) (release func(), err error) {
+	for {
+		release, err := s.lockConfig(ctx)
+		if err != nil {
+			return nil, err
+		}
+		going := s.edits.going[name]
+		if going == nil {
+			return release, nil
+		}
+		release()
+		select {
+		case <-going:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// leave notes that an account is out of the file, and takes some time to leave the
+// engine: that waits for a server. The caller holds s.writing, and calls left without
+// it when the account is gone.
+func (s *Server) leave(name string) (left func()) {
+	going := make(chan struct{})
+	s.edits.going[name] = going
+	return func() {
+		s.writing <- struct{}{}
+		delete(s.edits.going, name)
+		<-s.writing
+		close(going)
+	}
 }
 
 // follow makes the engine follow config.toml, unless a change is being made over the
@@ -165,6 +202,10 @@ func (s *Server) apply() (problems []client.Check, err error) {
 	}
 	s.Engine.SetGeneral(general)
 	for _, a := range accounts {
+		if s.edits.going[a.Name] != nil {
+			problems = append(problems, client.Check{Name: configCheck, Message: a.Name + " is still being removed", Hint: "wait a moment; then what the file says of it takes effect"})
+			continue
+		}
 		if err := s.Engine.SetAccount(a); err != nil {
 			p := problem(err)
 			p.Message = a.Name + ": " + p.Message
@@ -172,7 +213,7 @@ func (s *Server) apply() (problems []client.Check, err error) {
 		}
 	}
 	for _, snap := range s.Engine.Snapshots() {
-		if !slices.ContainsFunc(accounts, func(a auth.Account) bool { return a.Name == snap.Name }) {
+		if s.edits.going[snap.Name] == nil && !slices.ContainsFunc(accounts, func(a auth.Account) bool { return a.Name == snap.Name }) {
 			problems = append(problems, client.Check{
 				Name:    configCheck,
 				Message: fmt.Sprintf("%s is no longer in %s, but stays until the agent ends", snap.Name, s.File.Path()),

@@ -119,6 +119,63 @@ func TestFollowTogether(t *testing.T) {
 	asking.Wait()
 }
 
+// slow is an engine whose removals wait for a server.
+type slow struct {
+	*engine
+	began, answer chan bool
+}
+
+func (e slow) RemoveAccount(ctx context.Context, name string) (auth.SignOutResult, error) {
+	e.began <- true
+	<-e.answer
+	return e.engine.RemoveAccount(ctx, name)
+}
+
+// A server that does not answer holds up the removal of its account, and nothing else.
+func TestSlowRemoval(t *testing.T) {
+	e := slow{newEngine(), make(chan bool, 1), make(chan bool)}
+	c, cfg := serve(t, e)
+	put := func(name string) error {
+		return c.Put(t.Context(), auth.Account{Name: name, Provider: "spotify", ClientID: "x"})
+	}
+	if err := put("work"); err != nil {
+		t.Fatal(err)
+	}
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		if _, err := c.Remove(t.Context(), "work"); err != nil {
+			t.Error(err)
+		}
+	})
+	<-e.began
+	if err := put("home"); err != nil {
+		t.Error(err)
+	}
+	before, err := os.ReadFile(cfg.File.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"hand", "work"} { // the second is the one that is going
+		before = append(before, "[account."+name+"]\nprovider = \"spotify\"\nclient_id = \"y\"\n"...)
+	}
+	if err := os.WriteFile(cfg.File.Path(), before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Account(t.Context(), "hand"); err != nil || c.ConfigProblem() != "work is still being removed" {
+		t.Errorf("%v, %q", err, c.ConfigProblem())
+	}
+	asking.Go(func() {
+		if err := put("work"); err != nil {
+			t.Error(err)
+		}
+	})
+	close(e.answer)
+	asking.Wait()
+	if _, err := c.Account(t.Context(), "work"); err != nil || c.ConfigProblem() != "" {
+		t.Errorf("added again: %v, %q", err, c.ConfigProblem())
+	}
+}
+
 // heard is an engine that reports which accounts it is given.
 type heard struct {
 	*engine

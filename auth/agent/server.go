@@ -124,7 +124,7 @@ func NewServer(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Config: c, writing: make(chan struct{}, 1), edits: &edits{seen: c.Read, had: c.Read != nil}, watchers: make(chan struct{}, min(maxWatchers, max(1, maxConns()/2))), most: maxConns(), patience: usual}
+	return &Server{Config: c, writing: make(chan struct{}, 1), edits: &edits{seen: c.Read, had: c.Read != nil, going: map[string]chan struct{}{}}, watchers: make(chan struct{}, min(maxWatchers, max(1, maxConns()/2))), most: maxConns(), patience: usual}
 }
 
 // patience is how long a Server waits for a peer. An answer may take as long as
@@ -427,7 +427,7 @@ func (s *Server) put(r *http.Request, name string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	release, err := s.lockConfig(r.Context())
+	release, err := s.lockAccount(r.Context(), name)
 	if err != nil {
 		return nil, err
 	}
@@ -485,7 +485,7 @@ func (s *Server) patch(r *http.Request, name string) (any, error) {
 	if err := decode(r, &changes); err != nil {
 		return nil, err
 	}
-	release, err := s.lockConfig(r.Context())
+	release, err := s.lockAccount(r.Context(), name)
 	if err != nil {
 		return nil, err
 	}
@@ -602,16 +602,21 @@ func (s *Server) putSettings(r *http.Request) (any, error) {
 
 // remove forgets the configuration first: if the sign-out is interrupted, the
 // account does not come back to life at the next start.
+//
+// Nobody else waits for the account's server with it.
 func (s *Server) remove(r *http.Request, name string) (any, error) {
-	release, err := s.lockConfig(r.Context())
+	release, err := s.lockAccount(r.Context(), name)
 	if err != nil {
 		return nil, err
 	}
-	defer release()
 	if err := s.File.DeleteAccount(name); err != nil {
+		release()
 		return nil, err
 	}
 	s.saved()
+	left := s.leave(name)
+	release()
+	defer left()
 	// If the client hangs up now, the account must go all the same.
 	return s.Engine.RemoveAccount(context.WithoutCancel(r.Context()), name)
 }
