@@ -19,7 +19,8 @@ func (p *program) autostartCommand() *cobra.Command {
 off, print the setting.
 
 The tray starts the agent. A machine without a desktop needs no tray: there
-commands start the agent, or systemd does (systemctl --user enable curfew-agent).`,
+commands start the agent, or systemd does:
+systemctl --user enable --now curfew-agent.socket`,
 		ValidArgs: []string{"on", "off"},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && args[0] != "on" && args[0] != "off" {
