@@ -98,7 +98,7 @@ func checkSetting(k auth.Key, setting any) problem {
 		p := problem{}
 		shown, user := hideUser(value)
 		switch {
-		case user && slices.Contains([]string{"URL", "URI", "HOST"}, k.Arg):
+		case user && (slices.Contains([]string{"URL", "HOST"}, k.Arg) || k.Arg == "URI" && strings.Contains(value, "://")): // urn:a@b has none
 			p = problem{k.Name, auth.Say("url_user", k.Name, shown), auth.Text{}}
 		case len(value) > 4096 || auth.Clip(value, 4096) != value && k.Name != "scope_separator":
 			return problem{message: auth.Say("bad_characters", k.Name), hint: auth.Say("hint_copied_whole")}

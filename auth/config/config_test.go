@@ -501,7 +501,7 @@ client_id = "x"
 authorize = { access_type = "offline", audience = "https://api.example.com" }
 prompt = "none"
 login_hint = "änne@example.com"
-resource = ["https://api.example.com", "urn:example:api"]
+resource = ["https://api.example.com", "urn:example:api@2"]
 scope_separator = ","
 client_auth = "post"
 dpop = "always"
