@@ -93,9 +93,13 @@ func (c *Client) ConfigProblem() string {
 
 // Time limits of the agent's answer. What it has in memory comes quickly.
 // Others wait for the network, for the keychain or for a person to unlock it.
-const (
-	quick = 10 * time.Second
-	long  = 150 * time.Second
+//
+// An agent that leaves a question for others open is asked another one after
+// [quick], to see whether it answers at all.
+var (
+	quick     = 10 * time.Second // tests change this and the last
+	long      = 150 * time.Second
+	aliveTime = 2 * time.Second // for that other one
 )
 
 // Accounts lists every account's snapshot, by name.
@@ -374,7 +378,7 @@ func (c *Client) account(ctx context.Context, limit time.Duration, method, name,
 // do sends one request and decodes its answer into out (nil: dropped). If out is a
 // *string, it asks for lines of text.
 func (c *Client) do(ctx context.Context, limit time.Duration, method, path, program string, in, out any) error {
-	ctx, cancel := within(ctx, limit)
+	ctx, cancel := within(ctx, c.socket, limit)
 	defer cancel()
 	var header []string
 	lines, plain := out.(*string)
@@ -404,11 +408,33 @@ func (c *Client) do(ctx context.Context, limit time.Duration, method, path, prog
 
 // within limits ctx. If nothing else can end ctx, the kernel keeps the time for
 // [connect]: to start a timer takes longer than to wait for the answer.
-func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+func within(ctx context.Context, socket string, limit time.Duration) (context.Context, context.CancelFunc) {
 	if ctx.Done() == nil && kernelKeepsTime {
 		return expiring{ctx, time.Now().Add(limit)}, func() {}
 	}
-	return context.WithTimeoutCause(ctx, limit, errSilent)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errSilent)
+	if limit <= quick {
+		return ctx, cancel
+	}
+	ctx, fall := context.WithCancelCause(ctx)
+	check := time.AfterFunc(quick, func() {
+		if isSilent(ctx, socket) {
+			fall(errSilent)
+		}
+	})
+	return ctx, func() { check.Stop(); fall(nil); cancel() }
+}
+
+// isSilent reports whether the agent at socket takes a question and does not answer
+// it.
+func isSilent(ctx context.Context, socket string) bool {
+	ctx, cancel := context.WithTimeoutCause(ctx, aliveTime, errSilent)
+	defer cancel()
+	res, err := (&Client{socket: socket}).exchange(ctx, "GET", "/v1/version", nil, nil)
+	if err == nil {
+		res.close()
+	}
+	return err != nil && errors.Is(context.Cause(ctx), errSilent)
 }
 
 // expiring is a context that has a deadline and no timer.

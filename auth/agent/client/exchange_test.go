@@ -172,3 +172,48 @@ func TestExchangeGivenUp(t *testing.T) {
 		t.Error("the connection stays")
 	}
 }
+
+// An agent that takes a question and answers nothing at all, as one that was stopped,
+// is noticed long before the longest answer. One that is only slow is not.
+func TestStopped(t *testing.T) {
+	defer func(q, l, a time.Duration) { quick, long, aliveTime = q, l, a }(quick, long, aliveTime)
+	quick, long, aliveTime = 20*time.Millisecond, time.Minute, 20*time.Millisecond
+	for _, stopped := range []bool{true, false} {
+		for name, ctx := range map[string]context.Context{"the kernel keeps the time": context.Background(), "a context does": t.Context()} {
+			socket := t.TempDir() + "/s"
+			l, err := net.Listen("unix", socket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !stopped {
+				aliveTime = time.Minute
+				go func() {
+					slow := make(chan net.Conn, 1)
+					for {
+						c, err := l.Accept()
+						if err != nil {
+							return
+						}
+						request := make([]byte, 1<<10)
+						n, _ := c.Read(request)
+						if strings.HasPrefix(string(request[:n]), "POST") {
+							slow <- c
+							continue
+						}
+						io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\n{}")
+						c.Close()
+						c = <-slow // it has waited long enough to be suspected
+						io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\n{}")
+						c.Close()
+					}
+				}()
+			}
+			_, err = NewClient(socket).Token(ctx, "work", auth.AnyValidity, "")
+			e, _ := errors.AsType[*auth.Error](err)
+			if stopped && (e == nil || e.MessageID != "agent_silent") || !stopped && err != nil {
+				t.Errorf("%s, stopped %v: %v", name, stopped, err)
+			}
+			l.Close()
+		}
+	}
+}

@@ -76,10 +76,10 @@ func connect(ctx context.Context, socket string) (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	c := blocking{os.NewFile(uintptr(fd), socket)}
-	deadline, _ := ctx.Deadline()
-	left := syscall.NsecToTimeval(max(time.Until(deadline), time.Millisecond).Nanoseconds()) // 0 would be forever
-	err = errors.Join(syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &left), syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &left))
+	c := &blocking{File: os.NewFile(uintptr(fd), socket), fd: fd, socket: socket}
+	c.deadline, _ = ctx.Deadline()
+	left := min(time.Until(c.deadline), quick)
+	err = errors.Join(setTimeout(fd, syscall.SO_SNDTIMEO, left), setTimeout(fd, syscall.SO_RCVTIMEO, left))
 	for again := err == nil; again; again = errors.Is(err, syscall.EINTR) { // a signal came while the backlog was full
 		err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: socket})
 	}
@@ -96,14 +96,33 @@ func connect(ctx context.Context, socket string) (io.ReadWriteCloser, error) {
 const kernelKeepsTime = true
 
 // blocking is a connection for which the kernel keeps the time.
-type blocking struct{ *os.File }
+type blocking struct {
+	*os.File
+	fd       int
+	socket   string
+	deadline time.Time
+}
 
-func (c blocking) Read(b []byte) (int, error) {
+// Read waits for [quick]. It goes on until the deadline if the agent answers another
+// question in between.
+func (c *blocking) Read(b []byte) (int, error) {
 	n, err := c.File.Read(b)
+	if !errors.Is(err, syscall.EAGAIN) {
+		return n, err
+	}
+	if left := time.Until(c.deadline); left > 0 && !isSilent(context.Background(), c.socket) && setTimeout(c.fd, syscall.SO_RCVTIMEO, left) == nil {
+		n, err = c.File.Read(b)
+	}
 	if errors.Is(err, syscall.EAGAIN) {
 		err = errSilent
 	}
 	return n, err
+}
+
+// setTimeout sets how long a socket may block. For the kernel, 0 would be forever.
+func setTimeout(fd, direction int, d time.Duration) error {
+	t := syscall.NsecToTimeval(max(d, time.Millisecond).Nanoseconds())
+	return syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, direction, &t)
 }
 
 func isNobody(err error) bool {
