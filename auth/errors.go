@@ -79,5 +79,6 @@ func EndText(r Reason) Text {
 // problem that a person can solve with a password.
 const (
 	CancelledID = "sign_in_cancelled"
+	PromptID    = "waiting_keychain"
 	LockedID    = "keychain_locked"
 )

@@ -29,6 +29,7 @@ var messages = sync.OnceValue(func() map[string]string {
 		// the states of an account
 		"not_signed_in":     "Not signed in.",
 		"waiting_browser":   "Waiting for you in the browser.",
+		"waiting_keychain":  "Waiting for your answer to the keychain's question.",
 		"signing_in":        "Signing in.",
 		"signed_in":         "Signed in.",
 		"access_valid":      "The access token is valid.",

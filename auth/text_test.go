@@ -24,7 +24,7 @@ func TestMessages(t *testing.T) {
 	said := map[string]bool{ // by an id that is made, or by a table of ids
 		"ended_age": true, "ended_refreshes": true, "ended_idle": true, "ended_revoked": true, "ended_rotation_lost": true,
 		"ended_tampered": true, "ended_subject_changed": true, "ended_user": true, "ended_token": true,
-		CancelledID: true, LockedID: true,
+		CancelledID: true, PromptID: true, LockedID: true,
 	}
 	verb := regexp.MustCompile(`%[a-z]`)
 	set := token.NewFileSet()

@@ -399,6 +399,29 @@ func TestForcedSignIn(t *testing.T) {
 	})
 }
 
+// While the keychain asks for its password, a sign-in says that it waits for that: no
+// page is open yet.
+func TestSignInWaitsForKeychain(t *testing.T) {
+	play(t, nil, func(t *testing.T, w *world) {
+		w.keychain.SetLocked(true)
+		said := ""
+		w.keychain.Before(func(c kctest.Call) error {
+			if c.Op == "unlock" {
+				said = w.status().SignIn.ID
+			}
+			return nil
+		})
+		_, err := w.m.StartSignIn(t.Context(), "work", auth.SignInRequest{Device: true})
+		must(t, err)
+		if said != auth.PromptID {
+			t.Errorf("at the keychain's question it says %q", said)
+		}
+		if now := w.status().SignIn.ID; now != "waiting_browser" {
+			t.Errorf("after the answer it says %q", now)
+		}
+	})
+}
+
 // A sign-in that fails, is cancelled or runs out leaves the session alone.
 func TestFailedSignInLosesNothing(t *testing.T) {
 	play(t, nil, func(t *testing.T, w *world) {

@@ -125,9 +125,11 @@ func (m *Manager) StartSignIn(ctx context.Context, name string, r auth.SignInReq
 // openSignIn gets the keychain and the listener (or the device code) ready.
 func (m *Manager) openSignIn(ctx context.Context, a *account, s *signIn, r auth.SignInRequest, loginHint string) (waiter, error) {
 	if err := m.store.Status(ctx); errors.Is(err, keystore.ErrLocked) || errors.Is(err, keystore.ErrNoCollection) || errors.Is(err, keystore.ErrDenied) {
+		m.saySignIn(s, auth.PhaseBrowser, auth.PromptID)
 		if err := m.store.Unlock(ctx); err != nil { // a person is there: ask
 			return nil, failure.Keychain(err)
 		}
+		m.saySignIn(s, auth.PhaseBrowser, "waiting_browser")
 	} else if err != nil {
 		return nil, failure.Keychain(err)
 	}
@@ -162,6 +164,14 @@ func (m *Manager) openSignIn(ctx context.Context, a *account, s *signIn, r auth.
 	return f.Wait, nil
 }
 
+// saySignIn publishes what a sign-in waits for.
+func (m *Manager) saySignIn(s *signIn, phase auth.Phase, id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.view.Phase, s.view.Text = phase, auth.Say(id)
+	m.publishLocked()
+}
+
 // portHolder names the other account whose sign-in listens on a fixed port.
 func (m *Manager) portHolder(a *account, port string) string {
 	m.mu.Lock()
@@ -191,12 +201,7 @@ func (s *signIn) started(r auth.SignInRequest) auth.SignInStarted {
 // completeSignIn waits for the person, then makes the owner goroutine install
 // the session.
 func (m *Manager) completeSignIn(ctx context.Context, a *account, s *signIn, wait waiter) error {
-	grant, err := wait(ctx, func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		s.view.Phase, s.view.Text = auth.PhaseExchange, auth.Say("signing_in")
-		m.publishLocked()
-	})
+	grant, err := wait(ctx, func() { m.saySignIn(s, auth.PhaseExchange, "signing_in") })
 	if err != nil {
 		a.revokeGrant(grant) // refused, but the server has made a session of it
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -257,6 +257,9 @@ func detail(s auth.Snapshot, now time.Time) string {
 		if s.SignIn != nil && s.SignIn.Phase == auth.PhaseExchange {
 			return Tr("Browser sign-in finished; saving the session.")
 		}
+		if AtKeychain(s) {
+			return Tr("The keychain asks for its password. The sign-in page opens after that.")
+		}
 		return Tr("Continue in your browser. You can reopen the page or cancel safely.")
 	}
 	if s.State == auth.Ended { // fixed words, the same on the wire and on screen

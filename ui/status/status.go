@@ -52,6 +52,12 @@ func SigningIn(s auth.Snapshot) bool {
 		s.SignIn != nil && (s.SignIn.Phase == auth.PhaseBrowser || s.SignIn.Phase == auth.PhaseExchange)
 }
 
+// AtKeychain reports whether a sign-in cannot begin before the person has answered
+// the keychain's question. Then there is no page to open yet.
+func AtKeychain(s auth.Snapshot) bool {
+	return SigningIn(s) && s.SignIn != nil && s.SignIn.ID == auth.PromptID
+}
+
 // HasSession reports whether the account has a session that lives: only
 // then are there refreshes to count, a token to copy and something to sign out of.
 func HasSession(s auth.Snapshot) bool {
@@ -127,6 +133,9 @@ func Short(s auth.Snapshot, now time.Time) string {
 		if s.SignIn != nil && s.SignIn.Phase == auth.PhaseExchange {
 			return Tr("signing in, almost done")
 		}
+		if AtKeychain(s) {
+			return Tr("signing in, unlock the keychain")
+		}
 		return Tr("signing in, continue in your browser")
 	}
 	switch s.State {
@@ -154,7 +163,7 @@ func Short(s auth.Snapshot, now time.Time) string {
 		}
 		return Tr("sign in again: %s", whyEnded(s))
 	}
-	return Tr("unknown state: update Curfew")
+	return Tr("unknown state: restart Curfew")
 }
 
 // Row is a short line for a menu, such as "Spotify: 14 left, until 8 Dec".

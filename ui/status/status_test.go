@@ -147,6 +147,8 @@ func TestWords(t *testing.T) {
 		{"signed out", auth.Snapshot{Name: "x", State: auth.SignedOut}, "signed out", "Signed out", "Sign in once, in your own browser. Then your tools get tokens from Curfew.", Calm, "Sign in"},
 		{"signing in", auth.Snapshot{Name: "x", State: auth.SigningIn}, "signing in, continue in your browser", "Signing in",
 			"Continue in your browser. You can reopen the page or cancel safely.", Calm, "Cancel sign-in"},
+		{"signing in, locked", auth.Snapshot{Name: "x", State: auth.SigningIn, SignIn: &auth.SignInView{Phase: auth.PhaseBrowser, Text: auth.Say(auth.PromptID)}}, "signing in, unlock the keychain", "Signing in",
+			"The keychain asks for its password. The sign-in page opens after that.", Calm, "Cancel sign-in"},
 		{"signing in, exchange", auth.Snapshot{Name: "x", State: auth.SigningIn, SignIn: &auth.SignInView{Phase: auth.PhaseExchange}}, "signing in, almost done", "Signing in",
 			"Browser sign-in finished; saving the session.", Calm, "Cancel sign-in"},
 		{"signing in again during a live session", live(signIn(auth.PhaseBrowser, "")), "signing in, continue in your browser", "Signing in",
@@ -172,7 +174,7 @@ func TestWords(t *testing.T) {
 			"Sign in again: the server returned a different user.", Over, "Sign in again"},
 		{"ended by the user", live(ended(auth.ByUser)), "signed out", "Signed out", "You signed out. Sign in whenever you need tokens.", Calm, "Sign in"},
 		{"ended, reason of a newer agent", live(ended("eclipse")), "sign in again: the session has ended", "Session ended", "Sign in again: the session has ended.", Over, "Sign in again"},
-		{"state of a newer agent", live(in("dreaming")), "unknown state: update Curfew", "Unknown state",
+		{"state of a newer agent", live(in("dreaming")), "unknown state: restart Curfew", "Unknown state",
 			"The agent is newer than this program. Restart Curfew to bring both to one version.", Calm, ""},
 
 		{"fresh", live(used(0), endsIn(30*day)), "20 of 20 refreshes, 30 d left", "Signed in", "Your tools get tokens without asking you.", Calm, "Sign in again"},

@@ -414,6 +414,20 @@ func TestSignInStartedElsewhereCanBeJoined(t *testing.T) {
 	})
 }
 
+// While the keychain asks, there is no page to continue on, nor one to open again.
+func TestSignInAtTheKeychain(t *testing.T) {
+	snap := fresh()
+	snap.State, snap.SignIn = auth.SigningIn, &auth.SignInView{Flow: "flow-1", Phase: auth.PhaseBrowser, Text: auth.Say(auth.PromptID)}
+	live(t, newFakeAgent(snap), func(s *stage) {
+		s.reads("Signing in to Notes", "The keychain asks for its password. The sign-in page opens after that.")
+		s.readsNot("Sign in on the page in your browser…", "Nothing is lost by cancelling.")
+		if !s.account.signIn.open.Disabled() {
+			t.Error("a page can be opened that is not there")
+		}
+		s.mayTap(s.account.signIn.stop)
+	})
+}
+
 func TestSignInEndsWithItsAgent(t *testing.T) {
 	agent := newFakeAgent(spotify())
 	live(t, agent, func(s *stage) {

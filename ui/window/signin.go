@@ -58,7 +58,8 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 	case status.SigningIn(s), l.flow != nil:
 		phase = auth.PhaseBrowser
 	}
-	p.steps[0].set(phase == auth.PhaseBrowser, phase == auth.PhaseExchange || phase == auth.PhaseDone, v.frame.Moves())
+	prompt := status.AtKeychain(s)
+	p.steps[0].set(phase == auth.PhaseBrowser && !prompt, phase == auth.PhaseExchange || phase == auth.PhaseDone, v.frame.Moves())
 	p.steps[1].set(phase == auth.PhaseExchange, phase == auth.PhaseDone, v.frame.Moves())
 	p.steps[2].set(false, phase == auth.PhaseDone, v.frame.Moves())
 
@@ -82,7 +83,7 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 	v.frame.Show(p.failed, failed != "")
 
 	// Until the browser is done there is something to open; after it, only to wait for.
-	waiting := !asking && v.usable() && phase == auth.PhaseBrowser
+	waiting := !asking && v.usable() && phase == auth.PhaseBrowser && !prompt
 	p.open.Set(tr("Open again"), waiting)
 	p.link.Set(tr("Copy link"), waiting && f != nil)
 	// What is to be done is on the page. Bright is what leads there if none is open.
@@ -93,7 +94,11 @@ func (p *signInPanel) render(s auth.Snapshot, l *local, signing bool) {
 		stop = tr("Cancelling…")
 	}
 	p.stop.Set(stop, !asking && v.usable() && phase != "")
-	p.expires.Say(p.expiry(f, phase, l.busy))
+	expiry := p.expiry(f, phase, l.busy)
+	if prompt {
+		expiry = tr("The keychain asks for its password. The sign-in page opens after that.")
+	}
+	p.expires.Say(expiry)
 }
 
 func (p *signInPanel) expiry(f *flow, phase auth.Phase, b busy) string {
