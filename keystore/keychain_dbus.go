@@ -46,6 +46,12 @@ const (
 // startPause is how long a provider that did not come up is not started again.
 const startPause = time.Minute
 
+// How long a provider that was started has until it serves, and between two looks.
+const (
+	serveTime  = 2 * time.Second
+	servePause = 20 * time.Millisecond
+)
+
 type osKeychain struct {
 	mu       sync.Mutex // guards all below
 	conn     *dbus.Conn
@@ -365,7 +371,7 @@ func (k *osKeychain) activate(ctx context.Context, conn *dbus.Conn) error {
 		}
 		err := conn.BusObject().CallWithContext(ctx, dbusName+".StartServiceByName", 0, name, uint32(0)).Err
 		if err == nil {
-			_, _, err = isLocked(ctx, conn)
+			err = serves(ctx, conn, name)
 		}
 		if err == nil || errors.Is(err, ErrNoCollection) || ctx.Err() != nil {
 			return classify(ctx.Err())
@@ -376,6 +382,26 @@ func (k *osKeychain) activate(ctx context.Context, conn *dbus.Conn) error {
 		return fmt.Errorf("%w: %s was started and does not serve (%v)", ErrUnavailable, name, err)
 	}
 	return fmt.Errorf("%w: no program on the session bus keeps secrets (gnome-keyring, KWallet, KeePassXC)", ErrUnavailable)
+}
+
+// serves waits until the provider that has just started as name answers. KWallet
+// takes the name of the Secret Service only a moment after its own.
+func serves(ctx context.Context, conn *dbus.Conn, name string) error {
+	for began := time.Now(); ; {
+		_, _, err := isLocked(ctx, conn)
+		var still bool
+		if e, ok := errors.AsType[dbus.Error](err); !ok || e.Name != dbusName+".Error.ServiceUnknown" && e.Name != dbusName+".Error.NameHasNoOwner" || time.Since(began) > serveTime {
+			return err
+		}
+		if conn.BusObject().CallWithContext(ctx, dbusName+".NameHasOwner", 0, name).Store(&still) != nil || !still {
+			return err
+		}
+		select {
+		case <-time.After(servePause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // collection is the one that go-keyring will use: login, else the default.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
@@ -77,12 +78,13 @@ func Serve(t testing.TB, address, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, conn, Faults{})
 	if name != "" {
 		if _, err := conn.RequestName(name, 0); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(50 * time.Millisecond) // KWallet serves a moment after it has its name
 	}
+	serve(t, conn, Faults{})
 	<-conn.Context().Done()
 }
 
