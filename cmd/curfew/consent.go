@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,13 +91,15 @@ func (p *program) revoke(ctx context.Context, s auth.Snapshot, program string) e
 // unanswered runs while a program waits for a token of an account. To a person at
 // a terminal it says after a second that Curfew asks them about it. Others are
 // spared the timer, which takes time from every call.
-func (p *program) unanswered(ctx context.Context, account string) (done func() bool) {
+func (p *program) unanswered(ctx context.Context, account, claimed string) (done func() bool) {
 	if !isTerminal(p.stderr) {
 		return func() bool { return true }
 	}
 	return time.AfterFunc(time.Second, func() {
-		if s, err := p.client.Account(ctx, account); err == nil && len(s.Asks) > 0 {
-			p.note("waiting for your answer: may %s have tokens of %s?", s.Asks[0].Program, account)
+		s, err := p.client.Account(ctx, account)
+		mine := slices.IndexFunc(s.Asks, func(a auth.Ask) bool { return a.Caller.IsCommandLine() && a.Caller.Claimed == claimed }) // others may wait, too
+		if err == nil && mine >= 0 {
+			p.note("waiting for your answer: may %s have tokens of %s?", s.Asks[mine].Program, account)
 			p.hint("answer in the tray, or in another terminal with: curfew consent %s", account)
 		}
 	}).Stop
@@ -104,7 +107,7 @@ func (p *program) unanswered(ctx context.Context, account string) (done func() b
 
 // requestToken asks the agent for a token.
 func (p *program) requestToken(ctx context.Context, account string, r auth.TokenRequest) (auth.Token, error) {
-	defer p.unanswered(ctx, account)()
+	defer p.unanswered(ctx, account, r.Program)()
 	return ask(ctx, p, func() (auth.Token, error) { return p.client.RequestToken(ctx, account, r) })
 }
 

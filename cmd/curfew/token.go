@@ -126,7 +126,7 @@ func (p *program) token(ctx context.Context, name string, r auth.TokenRequest) e
 		}
 		return p.printJSON(client.NewTokenAnswer(t), false)
 	}
-	defer p.unanswered(ctx, name)()
+	defer p.unanswered(ctx, name, r.Program)()
 	lines, err := ask(ctx, p, func() (auth.Secret, error) { return p.client.TokenLines(ctx, name, r) })
 	if err != nil {
 		return err
