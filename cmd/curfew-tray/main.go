@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -129,20 +130,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var wg sync.WaitGroup
 	wg.Go(func() { first.serve(ctx, end) })
 	self, _ := os.Executable() // before an upgrade renames it
-	upgraded := false
-	wg.Go(func() {
-		err := resident.WatchProgram(ctx, logger, self, resident.SettleTime, func() bool { return false })
-		if upgraded = errors.Is(err, resident.ErrUpgraded); upgraded {
+	var again atomic.Bool      // this program, or its successor, in this one's place
+	begin := func(err error) {
+		if errors.Is(err, resident.ErrUpgraded) || errors.Is(err, resident.ErrUnreachable) {
+			again.Store(true)
 			end()
 		}
-	})
+	}
+	never := func() bool { return false }
+	wg.Go(func() { begin(resident.WatchProgram(ctx, logger, self, resident.SettleTime, never)) })
+	if first.Listener != nil {
+		wg.Go(func() { begin(resident.WatchSocket(ctx, logger, first.Listener, 100*time.Millisecond, never)) })
+	}
 
-	a := &app{client: client, tone: assets.Tone(*tone), told: openMemory(logger), knocks: first.knocks, stderr: stderr, logger: logger}
+	a := &app{client: client, tone: assets.Tone(*tone), told: openMemory(logger), knocks: first.knocks, patience: patience, stderr: stderr, logger: logger}
 	err = a.stay(ctx, panel)
 	end()
 	wg.Wait()
 	switch {
-	case upgraded && first.successor == nil:
+	case again.Load() && first.successor == nil:
 		return fail(stderr, exitFailed, resident.Become(self), "start curfew-tray again")
 	case err != nil:
 		return fail(stderr, exitFailed, err, "start curfew-tray again once the desktop is there")
@@ -168,6 +174,7 @@ func (a *app) stay(ctx context.Context, panel panel) error {
 		if panel = awaitPanel(ctx); panel == nil {
 			return nil
 		}
+		a.patience = loginPatience
 		a.logger.Info("a D-Bus session is there again")
 	}
 }
@@ -191,12 +198,13 @@ func awaitPanel(ctx context.Context) panel {
 
 // An app is what outlives the icon when the desktop goes away.
 type app struct {
-	client *client.Client
-	tone   assets.Tone
-	told   *memory
-	knocks <-chan struct{}
-	stderr io.Writer
-	logger *slog.Logger
+	client   *client.Client
+	tone     assets.Tone
+	told     *memory
+	knocks   <-chan struct{}
+	patience time.Duration
+	stderr   io.Writer
+	logger   *slog.Logger
 }
 
 // live shows the icon in one desktop, until ctx ends or the person chooses Quit. When
@@ -242,7 +250,7 @@ func (a *app) live(ctx context.Context, panel panel) error {
 		wg.Go(func() { panel.ServeNotices(ctx, notices, events, a.logger) })
 		wg.Go(func() { followPreferences(ctx, reword, a.logger) })
 		wg.Go(func() {
-			if err := watchPanel(ctx, panel, notify, a.stderr, a.logger); err != nil {
+			if err := watchPanel(ctx, panel, a.patience, notify, a.stderr, a.logger); err != nil {
 				cancel(err)
 			}
 		})
@@ -291,15 +299,18 @@ func pass(ctx context.Context, from <-chan struct{}, to chan<- struct{}) {
 	}
 }
 
-// patience is how long to wait for a panel. At login it often starts after the
-// programs that have icons.
-const patience = 5 * time.Second
+// How long to wait for a panel. At login it often starts after the programs that have
+// icons. When a new desktop comes, this one has seen its very beginning.
+const (
+	patience      = 5 * time.Second
+	loginPatience = 30 * time.Second
+)
 
 // watchPanel says once when there is nowhere to show an icon, and opens the window
 // instead. When a panel appears, it shows the icon automatically, and the notice
 // is removed. watchPanel returns when ctx ends, or with an error when the desktop
 // is gone.
-func watchPanel(ctx context.Context, p panel, notify func(tray.Notice), stderr io.Writer, logger *slog.Logger) error {
+func watchPanel(ctx context.Context, p panel, patience time.Duration, notify func(tray.Notice), stderr io.Writer, logger *slog.Logger) error {
 	present, gone := p.Watch(ctx)
 	var overdue <-chan time.Time
 	said := false

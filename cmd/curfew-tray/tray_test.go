@@ -20,6 +20,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"curfew/auth/agent/client"
@@ -29,6 +30,7 @@ import (
 	"curfew/auth"
 	"curfew/auth/agent"
 	"curfew/auth/agent/resident"
+	"curfew/ui/tray"
 	"curfew/ui/tray/traytest"
 )
 
@@ -1129,6 +1131,64 @@ func TestSecondStart(t *testing.T) {
 		t.Errorf("%d icons, %v", len(items), err)
 	}
 }
+
+// TestSocketGone: a tray that nobody can reach any more, as after a clean-up of the
+// runtime directory, is there again. So a second start finds it.
+func TestSocketGone(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, true)
+	serve(t, s.socket, newEngine(account("spotify")))
+	s.start()
+	s.registered()
+	s.check(os.Remove(traySocket(s.socket)))
+	for before := s.item; s.item == before; { // it may not be known yet that it is gone
+		s.registered()
+	}
+	s.row(menuRow("spotify"), "Open")
+	second := s.start()
+	if code := s.exit(second); code != 0 {
+		t.Errorf("exit %d: %s", code, second.text)
+	}
+	s.next(s.reports, "curfew-window")
+	if items, err := s.desktop.Items(); len(items) != 1 || err != nil {
+		t.Errorf("%d icons, %v", len(items), err)
+	}
+}
+
+// TestSlowPanel: in a desktop that has just begun, a panel has long before the window
+// opens instead.
+func TestSlowPanel(t *testing.T) {
+	for wait, want := range map[time.Duration]bool{patience: true, loginPatience: false} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			present, said := make(chan bool), new(strings.Builder)
+			var notices []tray.Notice
+			ended := make(chan error)
+			t.Setenv("PATH", t.TempDir()) // there is no window to open
+			go func() {
+				ended <- watchPanel(ctx, slowPanel{present: present}, wait, func(n tray.Notice) { notices = append(notices, n) }, said, slog.New(slog.DiscardHandler))
+			}()
+			present <- false
+			time.Sleep(20 * time.Second)
+			present <- true
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			if got := said.Len() > 0 || len(notices) > 0; got != want {
+				t.Errorf("with %v: %q, %+v", wait, said, notices)
+			}
+		})
+	}
+}
+
+// slowPanel comes when it is told to.
+type slowPanel struct {
+	panel
+	present chan bool
+}
+
+func (p slowPanel) Watch(context.Context) (<-chan bool, <-chan error) { return p.present, nil }
 
 // TestSignals: both polite ways to end a program end this one cleanly, and a
 // killed tray does not keep the next from starting.
