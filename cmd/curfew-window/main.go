@@ -14,9 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -234,6 +231,7 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 		size = fyne.NewSize(last.Width, last.Height)
 	}
 	w.Resize(beforehand(size))
+	beOpaque()
 	listening, leave := context.WithCancel(ctx)
 	defer leave()
 	closing := sync.OnceFunc(func() {
@@ -256,8 +254,10 @@ func show(ctx context.Context, cancel func(), client *client.Client, listener ne
 	group.Go(func() {
 		select {
 		case <-ended:
-			loop.close()
-			fyne.Do(a.Driver().Quit)
+			loop.do(func() { // which ends a rest
+				loop.close()
+				a.Driver().Quit()
+			})
 		case <-ctx.Done():
 		}
 	})
@@ -389,67 +389,6 @@ func about() []string {
 	}
 	return lines
 }
-
-// checkDisplay makes sure that a display answers, because Fyne panics when none does.
-func checkDisplay(ctx context.Context) error {
-	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-		return nil
-	}
-	x11, wayland := os.Getenv("DISPLAY"), os.Getenv("WAYLAND_DISPLAY")
-	if x11 == "" && wayland == "" {
-		return errors.New("there is no display to show a window on")
-	}
-	var d net.Dialer
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	failed := fmt.Errorf("%q is not one", x11)
-	for _, a := range append(waylandSockets(wayland), x11Addresses(x11)...) {
-		c, err := d.DialContext(ctx, a.network, a.name)
-		if err == nil {
-			c.Close()
-			return nil
-		}
-		failed = err
-	}
-	return fmt.Errorf("the display does not answer: %w", failed)
-}
-
-func waylandSockets(display string) []address {
-	switch {
-	case display == "":
-		return nil
-	case filepath.IsAbs(display):
-		return []address{{"unix", display}}
-	}
-	return []address{{"unix", filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), display)}}
-}
-
-// x11Addresses returns where the server of a display like ":0", "unix:0.1" or
-// "localhost:10.0" listens, on Linux in the abstract name space too. It returns
-// nothing for what is not a display.
-func x11Addresses(display string) []address {
-	i := strings.LastIndexByte(display, ':')
-	if i < 0 {
-		return nil
-	}
-	host := display[:i]
-	text, screen, _ := strings.Cut(display[i+1:], ".")
-	number, err := strconv.ParseUint(text, 10, 15)
-	if _, badScreen := strconv.ParseUint(screen, 10, 16); err != nil || screen != "" && badScreen != nil {
-		return nil
-	}
-	switch {
-	case host == "", host == "unix":
-		path := "/tmp/.X11-unix/X" + text
-		return []address{{"unix", path}, {"unix", "@" + path}}
-	case filepath.IsAbs(host): // the path of a socket
-		return []address{{"unix", host}, {"unix", display}}
-	}
-	return []address{{"tcp", net.JoinHostPort(host, strconv.FormatUint(6000+number, 10))}}
-}
-
-// An address is one to dial.
-type address struct{ network, name string }
 
 func fail(stderr io.Writer, code int, err error, hint string) int {
 	fmt.Fprintf(stderr, "curfew-window: %v\nhint: %s\n", err, hint)

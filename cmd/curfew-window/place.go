@@ -65,4 +65,8 @@ func fit(wanted fyne.Size, scale float32) fyne.Size {
 	return fyne.NewSize(display.FitWindow(wanted.Width, wanted.Height, scale, across, down))
 }
 
+// beOpaque makes a window without an alpha channel. Fyne leaves less than full alpha
+// at every smooth edge, which KWin without OpenGL takes for the colour of light.
+func beOpaque() { glfw.WindowHint(glfw.AlphaBits, 0) }
+
 func isWayland() bool { return glfw.GetPlatform() == glfw.PlatformWayland }

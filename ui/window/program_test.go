@@ -7,6 +7,7 @@ import (
 	"errors"
 	"image"
 	"image/png"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"curfew/auth/agent/client"
 	"curfew/auth/agent/resident"
 	"curfew/auth/config"
+	"curfew/keystore/kctest"
 	"curfew/ui/window/look"
 )
 
@@ -49,6 +51,7 @@ type desk struct {
 	agent   *fakeAgent
 	program string
 	home    string
+	socket  string // of the agent
 	env     []string
 }
 
@@ -80,6 +83,7 @@ func newDesk(t *testing.T, fake *fakeAgent) *desk {
 		}
 	})
 	t.Cleanup(func() { cancel(); group.Wait() })
+	d.socket = socket
 	d.env = []string{"HOME=" + d.home, "PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + filepath.Dir(socket), "CURFEW_SOCKET=" + socket, "FYNE_THEME=dark", "LIBGL_ALWAYS_SOFTWARE=1"}
 
 	d.env = append(d.env, "DISPLAY="+d.display())
@@ -308,6 +312,48 @@ func TestProgram(t *testing.T) {
 		d.env = append(env[:len(env):len(env)], "DISPLAY="+d.display("-auth", cookies), "XAUTHORITY="+os.DevNull)
 		if code, said := d.run(); code != 1 || !strings.Contains(said, "curfew-window: the display refuses this program") || !strings.Contains(said, "\nhint: ") || strings.Contains(said, "goroutine") {
 			t.Errorf("it gives %d and %q, want 1, words and a hint", code, said)
+		}
+	})
+	t.Run("opens on the display that lets it in", func(t *testing.T) {
+		kctest.Need(t, "weston")
+		env := d.env
+		defer func() { d.env = env }()
+		wayland, run := "curfew-window-test", filepath.Dir(d.socket)
+		d.start(d.command("weston", "--backend=x11-backend.so", "--idle-time=0", "--socket="+wayland, "--log="+filepath.Join(run, "weston.log")))
+		for deadline := time.Now().Add(time.Minute); ; {
+			if c, err := net.Dial("unix", filepath.Join(run, wayland)); err == nil {
+				c.Close()
+				break
+			} else if time.Now().After(deadline) {
+				t.Fatal(err)
+			}
+		}
+		cookies := filepath.Join(t.TempDir(), "cookies")
+		if err := os.WriteFile(cookies, []byte("\xff\xff\x00\x00\x00\x00\x00\x12MIT-MAGIC-COOKIE-1\x00\x10sixteen bytes..."), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		strangers := d.display("-auth", cookies)
+		for name, more := range map[string][]string{
+			"X11 of another session":     {"WAYLAND_DISPLAY=" + wayland, "DISPLAY=" + strangers, "XAUTHORITY=" + os.DevNull},
+			"X11 that is gone":           {"WAYLAND_DISPLAY=" + wayland, "DISPLAY=:9999"},
+			"Wayland that is gone":       {"WAYLAND_DISPLAY=gone", "XDG_SESSION_TYPE=wayland"},
+			"Wayland by its path":        {"WAYLAND_DISPLAY=" + filepath.Join(run, wayland), "DISPLAY="},
+			"Wayland that is not a name": {"WAYLAND_DISPLAY=" + run, "XDG_SESSION_TYPE=wayland"},
+		} {
+			d.env = append(env[:len(env):len(env)], more...)
+			c := d.command(d.program)
+			out, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var said bytes.Buffer
+			c.Stderr = &said
+			d.start(c)
+			if line, err := bufio.NewReader(out).ReadString('\n'); line != "shown\n" {
+				t.Errorf("%s: it says %q (%v) and %q", name, line, err, &said)
+			}
+			c.Process.Signal(syscall.SIGTERM)
+			d.ends(c)
 		}
 	})
 	t.Run("needs directories of its own user", func(t *testing.T) {
