@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -142,11 +143,7 @@ func (m *Manager) openSignIn(ctx context.Context, a *account, s *signIn, r auth.
 		if err != nil {
 			return nil, err
 		}
-		url := f.VerificationURIComplete
-		if url == "" {
-			url = f.VerificationURI
-		}
-		s.start.URL, s.start.UserCode, s.start.ExpiresAt = url, f.UserCode, f.ExpiresAt
+		s.start.URL, s.start.UserCode, s.start.ExpiresAt = cmp.Or(f.VerificationURIComplete, f.VerificationURI), f.UserCode, f.ExpiresAt
 		return func(ctx context.Context, _ func()) (oauth.Grant, error) { return f.Wait(ctx) }, nil
 	}
 	o := oauth.SignInOptions{Timeout: signInLimit, LoginHint: loginHint, ForceLogin: r.Force, Browser: r.Browser}
@@ -311,10 +308,7 @@ func (a *account) loginHintLocked() string {
 	if id.Subject == "" {
 		id = a.m.journal.Past(a.name).Identity
 	}
-	if id.Display != "" {
-		return id.Display
-	}
-	return id.Subject
+	return cmp.Or(id.Display, id.Subject)
 }
 
 // CancelSignIn ends a running sign-in; the session that was there stays.
