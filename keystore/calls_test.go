@@ -129,7 +129,7 @@ func BenchmarkKeyring(b *testing.B) {
 			}
 			for i := range n * len(sizes) {
 				properties := map[string]dbus.Variant{ssItem + ".Label": dbus.MakeVariant("foreign"),
-					ssItem + ".Attributes": dbus.MakeVariant(attributes("foreign", fmt.Sprint(rand.Text(), i)))}
+					ssItem + ".Attributes": dbus.MakeVariant(map[string]string{"service": "foreign", "username": fmt.Sprint(rand.Text(), i)})}
 				must(b, call(ssLogin, ssCollection+".CreateItem", properties, secret(sizes[i%len(sizes)]), true).Store(&ours, &prompt))
 			}
 			for b.Loop() {

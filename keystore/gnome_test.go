@@ -8,9 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,9 +18,19 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
-	"github.com/zalando/go-keyring"
 
 	"curfew/keystore/kctest"
+)
+
+// Names on the bus.
+const (
+	dbusName     = "org.freedesktop.DBus"
+	ssName       = "org.freedesktop.secrets"
+	ssPath       = dbus.ObjectPath("/org/freedesktop/secrets")
+	ssLogin      = ssPath + "/collection/login"
+	ssService    = "org.freedesktop.Secret.Service"
+	ssCollection = "org.freedesktop.Secret.Collection"
+	ssItem       = "org.freedesktop.Secret.Item"
 )
 
 // openGnome opens a store on the OS's keychain.
@@ -442,88 +450,6 @@ func TestGnomeChanges(t *testing.T) {
 	}
 }
 
-func TestNoBus(t *testing.T) {
-	old := runtimeDir
-	defer func() { runtimeDir = old }()
-	dir := t.TempDir()
-	runtimeDir = func() string { return dir }
-	bin := t.TempDir() // a dbus-launch that leaves a trace
-	must(t, os.WriteFile(filepath.Join(bin, "dbus-launch"), []byte("#!/bin/sh\ntouch "+bin+"/launched\nexit 1\n"), 0o755))
-	t.Setenv("PATH", bin)
-	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
-	for _, address := range []string{"", "autolaunch:", "unix:path=/nonexistent/bus", "nonsense"} {
-		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-		for name, err := range map[string]error{
-			"status": s.Status(t.Context()),
-			"unlock": s.Unlock(t.Context()),
-			"get":    func() error { _, err := OSKeychain().Get("curfew", "x"); return err }(),
-			"set":    OSKeychain().Set("curfew", "x", "y"),
-			"delete": OSKeychain().Delete("curfew", "x"),
-		} {
-			if !errors.Is(err, ErrUnavailable) {
-				t.Errorf("%q: %s: %v", address, name, err)
-			}
-		}
-		if _, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil); !errors.Is(err, ErrUnavailable) {
-			t.Errorf("%q: %v", address, err)
-		}
-	}
-	if _, err := os.Stat(filepath.Join(bin, "launched")); err == nil {
-		t.Error("dbus-launch was run")
-	}
-}
-
-// TestRuntimeBus: systemd's bus is found without the environment naming it.
-func TestRuntimeBus(t *testing.T) {
-	session := kctest.New(t)
-	session.Unlocked("pw")
-	dir := t.TempDir()
-	path, _, _ := strings.Cut(strings.TrimPrefix(session.Address, "unix:path="), ",")
-	must(t, os.Symlink(path, filepath.Join(dir, "bus")))
-	old := runtimeDir
-	defer func() { runtimeDir = old }()
-	runtimeDir = func() string { return dir }
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
-	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
-	_, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
-	must(t, err)
-}
-
-// TestOtherBus: the next login has another bus, and the first one is still there.
-func TestOtherBus(t *testing.T) {
-	kctest.New(t).Unlocked("pw")
-	s := openGnome(t, filepath.Join(t.TempDir(), "state"))
-	ticks := s.Changes(t.Context())
-	<-ticks
-	r, err := s.Create(t.Context(), "work", time.Now(), []byte("x"), nil, nil)
-	must(t, err)
-	followed(t, s, r.ID)
-	second := kctest.New(t) // which points the environment to it
-	second.Unlocked("pw")
-	if _, err := s.Reserve(t.Context(), r.ID); !errors.Is(err, ErrChanged) {
-		t.Errorf("its items are in the other keychain: %v", err)
-	}
-	must(t, s.Status(t.Context()))
-	kc := s.keychain.kc.(*osKeychain)
-	for listens := false; !listens; { // at the second bus
-		<-ticks
-		kc.mu.Lock()
-		listens = kc.watched
-		kc.mu.Unlock()
-	}
-	for range 2 {
-		second.Lock()
-		for s.Status(t.Context()) == nil {
-			<-ticks
-		}
-		second.Kill()
-		second.Unlocked("pw")
-		for s.Status(t.Context()) != nil {
-			<-ticks
-		}
-	}
-}
-
 func TestBusRestarted(t *testing.T) {
 	first := kctest.New(t)
 	first.Unlocked("pw")
@@ -804,102 +730,6 @@ func TestFakeBare(t *testing.T) {
 	}
 }
 
-// writtenWallet is the file of a wallet, as of before the test.
-func writtenWallet(t *testing.T, session *kctest.Session) (file string) {
-	t.Helper()
-	dir := filepath.Join(session.Dir, "data", "kwalletd")
-	must(t, os.Mkdir(dir, 0o700))
-	file = filepath.Join(dir, "kdewallet.kwl")
-	must(t, os.WriteFile(file, []byte("before"), 0o600))
-	return file
-}
-
-// TestKWalletWritesLate: what KWallet took is not durable before it has
-// rewritten its file.
-func TestKWalletWritesLate(t *testing.T) {
-	session := kctest.New(t)
-	file := writtenWallet(t, session)
-	write := func() {
-		must(t, os.WriteFile(file+".new", []byte("after"), 0o600))
-		must(t, os.Rename(file+".new", file))
-	}
-	flush := func(kc *osKeychain, limit time.Duration) error {
-		ctx, cancel := context.WithTimeout(t.Context(), limit)
-		defer cancel()
-		return kc.Flush(ctx)
-	}
-	for _, told := range []bool{true, false} {
-		fake := session.Fake(kctest.Faults{})
-		var sync func()
-		if told {
-			sync = write
-		}
-		kc := &osKeychain{}
-		defer kc.Close()
-		must(t, flush(kc, time.Minute)) // it is not KWallet, whatever is in its directory
-		fake.BeKWallet(t, sync)
-		if told {
-			must(t, flush(kc, time.Minute))
-		} else {
-			if err := flush(kc, 300*time.Millisecond); !errors.Is(err, ErrTimeout) {
-				t.Errorf("it did not write: %v", err)
-			}
-			flushed, written := make(chan struct{}), make(chan struct{})
-			go func() {
-				defer close(written)
-				for { // one of them comes after the flush has looked
-					select {
-					case <-time.After(100 * time.Millisecond):
-						write()
-					case <-flushed:
-						return
-					}
-				}
-			}()
-			must(t, flush(kc, time.Minute))
-			close(flushed)
-			<-written
-		}
-		if got, err := os.ReadFile(file); err != nil || string(got) != "after" {
-			t.Errorf("%q, %v", got, err)
-		}
-		fake.Set(kctest.Faults{Locked: true, Dismissed: true})
-		if err := flush(kc, time.Minute); !errors.Is(err, ErrLocked) {
-			t.Errorf("locked: %v", err)
-		}
-		must(t, os.WriteFile(file, []byte("before"), 0o600))
-		fake.Leave()
-		gone(t, session)
-	}
-	for wallet, want := range map[string]string{"kdewallet": "kdewallet.kwl", "My wallet": "My wallet.kwl", "a/b;ü": "a;2Fb;3B;C3;BC.kwl"} {
-		if got := walletFile(wallet); got != want {
-			t.Errorf("%s: %s, not %s", wallet, got, want)
-		}
-	}
-}
-
-// TestKWalletReplaced: the KWallet that took our items has ended. What another
-// one writes is not what that one took.
-func TestKWalletReplaced(t *testing.T) {
-	session := kctest.New(t)
-	file := writtenWallet(t, session)
-	fake := session.Fake(kctest.Faults{})
-	asked := make(chan struct{})
-	fake.BeKWallet(t, func() { close(asked) })
-	kc := &osKeychain{}
-	defer kc.Close()
-	flushed := make(chan error, 1)
-	go func() { flushed <- kc.Flush(t.Context()) }()
-	<-asked
-	fake.Leave()
-	gone(t, session)
-	session.Fake(kctest.Faults{}).BeKWallet(t, nil)
-	must(t, os.WriteFile(file, []byte("without ours"), 0o600))
-	if err := <-flushed; !errors.Is(err, ErrUnavailable) {
-		t.Errorf("a write that was lost is called durable: %v", err)
-	}
-}
-
 // TestKWalletOpenForOthers: a wallet that KWallet has open but calls locked is
 // unlocked in the background. If that asks somebody, it does so only once.
 func TestKWalletOpenForOthers(t *testing.T) {
@@ -938,38 +768,5 @@ func gone(t *testing.T, session *kctest.Session) {
 	defer conn.Close()
 	for there := true; there; {
 		must(t, conn.BusObject().Call(dbusName+".NameHasOwner", 0, ssName).Store(&there))
-	}
-}
-
-// TestClassify maps what go-keyring, D-Bus and the OS were seen to say.
-func TestClassify(t *testing.T) {
-	for _, c := range []struct {
-		err  error
-		want error
-	}{
-		{keyring.ErrNotFound, ErrNotFound},
-		{keyring.ErrSetDataTooBig, ErrTooBig},
-		{keyring.ErrUnsupportedPlatform, ErrUnavailable},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.ServiceUnknown"}, ErrUnavailable},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.NoReply"}, ErrTimeout},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.TimedOut"}, ErrTimeout},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.AccessDenied"}, ErrDenied},
-		{dbus.Error{Name: "org.freedesktop.Secret.Error.IsLocked"}, ErrLocked},
-		{dbus.Error{Name: "org.freedesktop.Secret.Error.NoSuchObject"}, ErrUnavailable},
-		{dbus.Error{Name: "org.freedesktop.Secret.Error.NoSession"}, ErrUnavailable},
-		{errors.New("failed to unlock correct collection '/org/freedesktop/secrets/aliases/default'"), ErrNoCollection},
-		{errors.New("failed to unlock correct collection '/org/freedesktop/secrets/collection/login'"), ErrLocked},
-		{&net.OpError{Op: "write", Err: syscall.EPIPE}, ErrUnavailable},
-		{&exec.Error{Name: "dbus-launch", Err: exec.ErrNotFound}, ErrUnavailable},
-		{io.EOF, ErrUnavailable},
-		{dbus.ErrClosed, ErrUnavailable},
-		{errors.New("anything else"), ErrUnavailable},
-	} {
-		if err := classify(c.err); !errors.Is(err, c.want) {
-			t.Errorf("%v: %v, not %v", c.err, err, c.want)
-		}
-	}
-	if classify(nil) != nil {
-		t.Error("nil is an error")
 	}
 }

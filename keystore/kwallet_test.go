@@ -207,7 +207,7 @@ func TestKWalletKilled(t *testing.T) {
 		_, err = s.Commit(t.Context(), r.ID, secret, nil, nil)
 		must(t, err)
 	}
-	if file, err := os.Stat(filepath.Join(w.session.Dir, "data", "kwalletd", walletFile(kwalletWallet))); err != nil {
+	if file, err := os.Stat(filepath.Join(w.session.Dir, "data", "kwalletd", "kdewallet.kwl")); err != nil {
 		t.Error(err)
 	} else {
 		t.Logf("killed 15 times, nothing lost; the wallet has %d bytes", file.Size())

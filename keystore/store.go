@@ -12,18 +12,20 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"curfew/keystore/keychain"
 )
 
 // Errors that callers branch on. Every error of this package wraps one of
 // them or is a plain I/O error of the state directory.
 var (
-	ErrNotFound     = errors.New("no such item in the keychain")
-	ErrLocked       = errors.New("the keychain is locked")
-	ErrUnavailable  = errors.New("no keychain is available")
-	ErrNoCollection = errors.New("the keychain has no default collection")
-	ErrDenied       = errors.New("the keychain refused")
-	ErrTimeout      = errors.New("the keychain did not answer in time") // outcome unknown
-	ErrTooBig       = errors.New("too big to keep")
+	ErrNotFound     = keychain.ErrNotFound
+	ErrLocked       = keychain.ErrLocked
+	ErrUnavailable  = keychain.ErrUnavailable
+	ErrNoCollection = keychain.ErrNoCollection
+	ErrDenied       = keychain.ErrDenied
+	ErrTimeout      = keychain.ErrTimeout // outcome unknown
+	ErrTooBig       = keychain.ErrTooBig
 	ErrCorrupt      = errors.New("the stored record is damaged")
 	ErrTampered     = errors.New("the stored records contradict each other")
 	ErrChanged      = errors.New("the keychain is not the one that was used before")
@@ -105,7 +107,7 @@ func Open(c Config) (*Store, error) {
 		return nil, err
 	}
 	if c.Keychain == nil {
-		c.Keychain = OSKeychain()
+		c.Keychain = new(keychain.OS)
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

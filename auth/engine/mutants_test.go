@@ -165,7 +165,7 @@ var mutants = []mutant{
 	{"what Reserve saw of the keychain is believed for ever", "keystore/session.go",
 		"|| time.Since(t.counted) > aMoment {", "{",
 		"./keystore", "TestSecretLooksAgain"},
-	{"a lock of the keychain is not heard", "keystore/keychain_dbus.go",
+	{"a lock of the keychain is not heard", "keystore/keychain/dbus.go",
 		"\t\t\t\tk.forget(true)\n", "",
 		"./keystore", "TestGnomeChanges"},
 	{"a planted link is followed", "keystore/disk.go",

@@ -1,4 +1,4 @@
-package keystore
+package keychain
 
 import (
 	"context"
@@ -8,15 +8,15 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-// The login keychain, through /usr/bin/security. It cannot be asked whether it
+// OS is the login keychain, through /usr/bin/security. It cannot be asked whether it
 // is locked without being opened; a locked one shows its own prompt.
-type osKeychain struct{}
+type OS struct{}
 
 // Probe lets calls proceed: on macOS only they find out.
-func (*osKeychain) Probe(context.Context) error { return nil }
+func (*OS) Probe(context.Context) error { return nil }
 
 // Unlock reads an item that is not there, so that a locked keychain asks.
-func (*osKeychain) Unlock(context.Context) error {
+func (*OS) Unlock(context.Context) error {
 	_, err := keyring.Get("curfew", "unlock")
 	if err = classify(err); errors.Is(err, ErrNotFound) {
 		return nil

@@ -1,6 +1,6 @@
 //go:build linux || netbsd || openbsd || (freebsd && cgo) || (dragonfly && cgo)
 
-package keystore
+package keychain
 
 import (
 	"context"
@@ -74,7 +74,7 @@ func (w *kwalletd) call(ctx context.Context, method string, args ...any) *dbus.C
 
 // join unlocks, without asking anybody, a collection whose wallet KWallet has
 // open. Should it ask all the same, it is not brought to do so again.
-func (k *osKeychain) join(ctx context.Context, conn *dbus.Conn) (joined bool) {
+func (k *OS) join(ctx context.Context, conn *dbus.Conn) (joined bool) {
 	w, err := findKWallet(ctx, conn)
 	if err != nil || w == nil {
 		return false

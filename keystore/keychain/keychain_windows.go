@@ -1,4 +1,4 @@
-package keystore
+package keychain
 
 import (
 	"context"
@@ -7,14 +7,14 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// The Credential Manager. It is open as long as its user is logged on.
-type osKeychain struct{}
+// OS is the Credential Manager. It is open as long as its user is logged on.
+type OS struct{}
 
 // Probe lets calls proceed: there is no locked state.
-func (*osKeychain) Probe(context.Context) error { return nil }
+func (*OS) Probe(context.Context) error { return nil }
 
 // Unlock has nothing to do.
-func (*osKeychain) Unlock(context.Context) error { return nil }
+func (*OS) Unlock(context.Context) error { return nil }
 
 func classifyOS(err error) error {
 	switch {

@@ -1,6 +1,6 @@
 //go:build linux || netbsd || openbsd || (freebsd && cgo) || (dragonfly && cgo)
 
-package keystore
+package keychain
 
 import (
 	"context"
@@ -23,7 +23,7 @@ import (
 // higher, keyring.Get and its kin ask six or seven questions a call. Most of them
 // were answered a moment ago, and one of them can prompt. The rules:
 //
-//   - Nothing here or in keychain_kwallet.go prompts but Unlock, and admit where
+//   - Nothing here or in kwallet.go prompts but Unlock, and admit where
 //     a provider asks about each item.
 //   - Prompt.Dismiss is never called: it aborts gnome-keyring. A caller that stops
 //     waiting leaves the prompt to the person.
@@ -52,7 +52,8 @@ const (
 	servePause = 20 * time.Millisecond
 )
 
-type osKeychain struct {
+// OS is the keychain. Its methods are safe for concurrent use.
+type OS struct {
 	mu       sync.Mutex // guards all below
 	conn     *dbus.Conn
 	addr     string     // that conn is connected to
@@ -72,14 +73,14 @@ type provider struct {
 }
 
 // recall returns what is known, and a mark for learn.
-func (k *osKeychain) recall() (provider, int) {
+func (k *OS) recall() (provider, int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.known, k.heard
 }
 
 // learn notes an answer, unless something changed since the question.
-func (k *osKeychain) learn(mark int, note func(*provider)) {
+func (k *OS) learn(mark int, note func(*provider)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.watched && k.heard == mark {
@@ -88,7 +89,7 @@ func (k *osKeychain) learn(mark int, note func(*provider)) {
 }
 
 // forget is called when what is known may have changed.
-func (k *osKeychain) forget(watched bool) {
+func (k *OS) forget(watched bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.watched = watched
@@ -97,7 +98,7 @@ func (k *osKeychain) forget(watched bool) {
 }
 
 // Get reads an item.
-func (k *osKeychain) Get(service, user string) (value string, err error) {
+func (k *OS) Get(service, user string) (value string, err error) {
 	err = k.reach(service, user, func(svc *ss.SecretService, collection dbus.BusObject) error {
 		item, err := find(svc, collection, service, user)
 		if err != nil {
@@ -123,7 +124,7 @@ func (k *osKeychain) Get(service, user string) (value string, err error) {
 // Set writes an item, with the label and the attributes that keyring.Set gives
 // it. In one that is there only the secret is replaced: for that gnome-keyring
 // writes its file once, and else twice.
-func (k *osKeychain) Set(service, user, value string) error {
+func (k *OS) Set(service, user, value string) error {
 	return k.reach(service, user, func(svc *ss.SecretService, collection dbus.BusObject) error {
 		item, err := find(svc, collection, service, user)
 		if err != nil {
@@ -144,7 +145,7 @@ func (k *osKeychain) Set(service, user, value string) error {
 }
 
 // Delete deletes an item.
-func (k *osKeychain) Delete(service, user string) error {
+func (k *OS) Delete(service, user string) error {
 	return k.reach(service, user, func(svc *ss.SecretService, collection dbus.BusObject) error {
 		item, err := find(svc, collection, service, user)
 		if err != nil {
@@ -187,7 +188,7 @@ func absent(svc *ss.SecretService, collection dbus.BusObject) error {
 // reach does something with an item. It refuses when there is no session bus, or
 // a person does. Where the bus is not named by the environment but is where
 // systemd puts it, it is named, as godbus does.
-func (k *osKeychain) reach(service, user string, do func(*ss.SecretService, dbus.BusObject) error) error {
+func (k *OS) reach(service, user string, do func(*ss.SecretService, dbus.BusObject) error) error {
 	addr, err := busAddress()
 	if err != nil {
 		return err
@@ -275,7 +276,7 @@ func busAddress() (string, error) {
 }
 
 // connect returns the connection, a new one when it broke or the bus is another one.
-func (k *osKeychain) connect() (*dbus.Conn, error) {
+func (k *OS) connect() (*dbus.Conn, error) {
 	addr, err := busAddress()
 	if err != nil {
 		return nil, err
@@ -300,7 +301,7 @@ func (k *osKeychain) connect() (*dbus.Conn, error) {
 
 // leaveLocked gives up the connections of go-keyring and of Watch when the bus is
 // at another address now. Both make a new one.
-func (k *osKeychain) leaveLocked(addr string) {
+func (k *OS) leaveLocked(addr string) {
 	if k.addr == addr {
 		return
 	}
@@ -315,7 +316,7 @@ func (k *osKeychain) leaveLocked(addr string) {
 
 // Probe reports whether calls can proceed, without a prompt. A provider that
 // does not run is started when the bus knows how; otherwise none is there.
-func (k *osKeychain) Probe(ctx context.Context) error {
+func (k *OS) Probe(ctx context.Context) error {
 	conn, err := k.connect()
 	if err != nil {
 		return err
@@ -354,7 +355,7 @@ func isLocked(ctx context.Context, conn *dbus.Conn) (path dbus.ObjectPath, locke
 // activate starts a provider, if the bus knows one. One that does not come up
 // is left alone for a while. A KWallet that is switched off takes the name and
 // ends, and every question would start it again.
-func (k *osKeychain) activate(ctx context.Context, conn *dbus.Conn) error {
+func (k *OS) activate(ctx context.Context, conn *dbus.Conn) error {
 	var names []string
 	if err := conn.BusObject().CallWithContext(ctx, dbusName+".ListActivatableNames", 0).Store(&names); err != nil {
 		return classify(err)
@@ -436,7 +437,7 @@ func property(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, iface,
 // Unlock shows the provider's prompt and waits until the person has answered
 // or ctx ends; the prompt stays then, and an answer still counts. Where there
 // is no collection yet, the prompt is for the password of a new one.
-func (k *osKeychain) Unlock(ctx context.Context) error {
+func (k *OS) Unlock(ctx context.Context) error {
 	missing := k.Probe(ctx)
 	bare := errors.Is(missing, ErrNoCollection)
 	if !bare && !errors.Is(missing, ErrLocked) {
@@ -541,7 +542,7 @@ func ownerChanges(name string) []dbus.MatchOption {
 // also does when a collection was locked, unlocked, made or deleted. It has a
 // separate connection and makes a new one when the bus went. Then f is called
 // too.
-func (k *osKeychain) Watch(ctx context.Context, f func()) {
+func (k *OS) Watch(ctx context.Context, f func()) {
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
 		if k.watchOnce(ctx, f) {
 			pause = time.Second
@@ -558,7 +559,7 @@ func (k *osKeychain) Watch(ctx context.Context, f func()) {
 }
 
 // watchOnce watches one connection until it breaks; false: it could not.
-func (k *osKeychain) watchOnce(ctx context.Context, f func()) bool {
+func (k *OS) watchOnce(ctx context.Context, f func()) bool {
 	addr, err := busAddress()
 	if err != nil {
 		return false
@@ -620,7 +621,7 @@ func changesProvider(sig *dbus.Signal) bool {
 }
 
 // Close closes the connection; a later call makes a new one.
-func (k *osKeychain) Close() error {
+func (k *OS) Close() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.conn == nil {
@@ -634,7 +635,7 @@ func (k *osKeychain) Close() error {
 // Flush makes what the provider took survive a power cut and its own sudden end.
 // gnome-keyring renames its file into place without syncing the directory, and
 // KWallet writes late. Of others nothing is known.
-func (k *osKeychain) Flush(ctx context.Context) error {
+func (k *OS) Flush(ctx context.Context) error {
 	data := os.Getenv("XDG_DATA_HOME")
 	if data == "" {
 		home, err := os.UserHomeDir()

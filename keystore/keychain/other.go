@@ -1,6 +1,6 @@
 //go:build !(linux || netbsd || openbsd || (freebsd && cgo) || (dragonfly && cgo)) && !darwin && !windows
 
-package keystore
+package keychain
 
 import (
 	"context"
@@ -8,15 +8,15 @@ import (
 	"runtime"
 )
 
-// Systems that go-keyring has nothing for.
-type osKeychain struct{}
+// OS is no keychain: go-keyring has nothing for this system.
+type OS struct{}
 
 // Probe says that there is none.
-func (*osKeychain) Probe(context.Context) error {
+func (*OS) Probe(context.Context) error {
 	return fmt.Errorf("%w on %s", ErrUnavailable, runtime.GOOS)
 }
 
 // Unlock says that there is none.
-func (k *osKeychain) Unlock(ctx context.Context) error { return k.Probe(ctx) }
+func (k *OS) Unlock(ctx context.Context) error { return k.Probe(ctx) }
 
 func classifyOS(error) error { return ErrUnavailable }
