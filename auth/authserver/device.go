@@ -53,12 +53,7 @@ func plainUserCode(typed string) string {
 }
 
 func (s *Server) serveDeviceAuthorization(w http.ResponseWriter, r *http.Request) {
-	f, err := form(r)
-	if err != nil {
-		s.writeError(w, err)
-		return
-	}
-	client, err := s.authenticate(r, f)
+	f, client, err := s.clientForm(r)
 	if err != nil {
 		s.writeError(w, err)
 		return

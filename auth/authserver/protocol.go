@@ -74,6 +74,16 @@ func form(r *http.Request) (url.Values, error) {
 	return r.PostForm, nil
 }
 
+// clientForm returns the form of a request, and the client that sends it.
+func (s *Server) clientForm(r *http.Request) (url.Values, *Client, error) {
+	f, err := form(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := s.authenticate(r, f)
+	return f, c, err
+}
+
 // repeated returns the first name (in order of the alphabet) that v holds more than once.
 func repeated(v url.Values) string {
 	for _, name := range slices.Sorted(maps.Keys(v)) {

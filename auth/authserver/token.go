@@ -293,12 +293,7 @@ func (s *Server) issueLocked(now time.Time, v *session, scope, nonce string) ([]
 // serveRevoke implements RFC 7009. A refresh token, even one that was replaced
 // already, ends its session. An access token is revoked alone.
 func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
-	f, err := form(r)
-	if err != nil {
-		s.writeError(w, err)
-		return
-	}
-	client, err := s.authenticate(r, f)
+	f, client, err := s.clientForm(r)
 	if err != nil {
 		s.writeError(w, err)
 		return
