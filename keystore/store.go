@@ -273,15 +273,13 @@ func (s *Store) Sessions() []string {
 // any other error nothing is lost. Call Load again later, for example when the
 // keychain is unlocked.
 func (s *Store) Load(ctx context.Context, id string) (Record, error) {
-	t, err := s.take(ctx, id)
-	if err != nil {
-		return Record{ID: id, Unverified: true}, err
-	}
-	defer t.release()
-	if err = s.load(ctx, t); err == nil {
-		s.sweep(ctx)
-	}
-	return t.record(), err
+	return s.with(ctx, id, s.take, func(t *session) error {
+		err := s.load(ctx, t)
+		if err == nil {
+			s.sweep(ctx)
+		}
+		return err
+	})
 }
 
 // Create makes a new session durable.
@@ -344,26 +342,14 @@ func (s *Store) Access(ctx context.Context, id string) ([]byte, error) {
 // ErrTampered. After any other error no request may leave either, and calling
 // again costs no second count: it completes the cycle that was begun.
 func (s *Store) Reserve(ctx context.Context, id string) (Record, error) {
-	t, err := s.loaded(ctx, id)
-	if err != nil {
-		return Record{ID: id, Unverified: true}, err
-	}
-	defer t.release()
-	err = s.reserve(ctx, t)
-	return t.record(), err
+	return s.with(ctx, id, s.loaded, func(t *session) error { return s.reserve(ctx, t) })
 }
 
 // Refund takes back the pending cycle's count; only when it is proven that no
 // byte of any request of the cycle left the machine. It is durable when the
 // ledger has it; until the keychain has it too, Used still counts the cycle.
 func (s *Store) Refund(ctx context.Context, id string) (Record, error) {
-	t, err := s.loaded(ctx, id)
-	if err != nil {
-		return Record{ID: id, Unverified: true}, err
-	}
-	defer t.release()
-	err = s.refund(ctx, t)
-	return t.record(), err
+	return s.with(ctx, id, s.loaded, func(t *session) error { return s.refund(ctx, t) })
 }
 
 // Commit makes what a cycle brought durable and closes it. The new secret gets the
@@ -396,29 +382,19 @@ func (s *Store) Note(ctx context.Context, id string, meta []byte) (Record, error
 	if err := checkSizes(nil, meta); err != nil {
 		return Record{ID: id, Unverified: true}, err
 	}
-	t, err := s.take(ctx, id)
-	if err != nil {
-		return Record{ID: id, Unverified: true}, err
-	}
-	defer t.release()
-	if t.keys == nil {
-		return t.record(), t.failure
-	}
-	err = s.append(t, line{Type: lineNote, Meta: meta})
-	return t.record(), err
+	return s.with(ctx, id, s.take, func(t *session) error {
+		if t.keys == nil {
+			return t.failure
+		}
+		return s.append(t, line{Type: lineNote, Meta: meta})
+	})
 }
 
 // End is the tombstone: after it the session never comes back. The secret
 // stays readable for revocation until Erase. It works without the keychain,
 // too, and on a session that cannot be loaded. The first reason stays.
 func (s *Store) End(ctx context.Context, id, reason string) (Record, error) {
-	t, err := s.take(ctx, id)
-	if err != nil {
-		return Record{ID: id, Unverified: true}, err
-	}
-	defer t.release()
-	err = s.end(ctx, t, cmp.Or(reason, "unknown"))
-	return t.record(), err
+	return s.with(ctx, id, s.take, func(t *session) error { return s.end(ctx, t, cmp.Or(reason, "unknown")) })
 }
 
 // Erase removes everything of a session, the file half of its key first, so
@@ -443,6 +419,17 @@ func (s *Store) Erase(ctx context.Context, id string) error {
 	s.mu.Unlock()
 	s.sweep(ctx)
 	return nil
+}
+
+// with does work on a session that take takes, and returns the record after it.
+func (s *Store) with(ctx context.Context, id string, take func(context.Context, string) (*session, error), work func(*session) error) (Record, error) {
+	t, err := take(ctx, id)
+	if err != nil {
+		return Record{ID: id, Unverified: true}, err
+	}
+	defer t.release()
+	err = work(t)
+	return t.record(), err
 }
 
 // checkSizes refuses what cannot be kept.

@@ -229,8 +229,7 @@ func (w *worker) set(ctx context.Context, name, value string) error {
 
 // drop deletes an item, if it is there, and looks in the same turn that it is gone.
 func (w *worker) drop(ctx context.Context, name string) (was bool, err error) {
-	const gone = "gone"
-	answer, err := w.do(ctx, backgroundLimit, "delete a keychain item", func(ctx context.Context) (string, error) {
+	_, err = w.do(ctx, backgroundLimit, "delete a keychain item", func(ctx context.Context) (string, error) {
 		if err := w.ready(ctx); err != nil {
 			return "", err
 		}
@@ -242,14 +241,14 @@ func (w *worker) drop(ctx context.Context, name string) (was bool, err error) {
 		case err == nil:
 			return "", fmt.Errorf("%w: it said yes but kept the item", ErrDenied)
 		case errors.Is(err, ErrNotFound):
-			return gone, nil
+			return "", nil
 		}
 		return "", err
 	})
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
-	return answer == gone, err
+	return err == nil, err
 }
 
 // A flusher is a keychain whose writes can be made to survive a power cut.
