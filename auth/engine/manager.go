@@ -419,7 +419,7 @@ func (m *Manager) SetAccount(c auth.Account) error {
 		if m.running != nil {
 			m.startLocked(fresh)
 		}
-	case sameServer(old.config, c): // how it is refreshed does not concern the server
+	case binding.SameServer(old.config, c): // how it is refreshed does not concern the server
 		old.config, old.forecastAt = fresh.config, time.Time{}
 		old.poke()
 	default:
@@ -535,13 +535,6 @@ func (m *Manager) KeychainStatus(ctx context.Context) error {
 		return failure.Keychain(err)
 	}
 	return nil
-}
-
-// sameServer reports whether a and b are the same to the server.
-func sameServer(a, b auth.Account) bool {
-	a.Refresh, a.Hosts, a.Directories, a.TokenFile, a.IDTokenFile = b.Refresh, b.Hosts, b.Directories, b.TokenFile, b.IDTokenFile
-	a.OnEnded, a.OnRefreshed, a.Consent = b.OnEnded, b.OnRefreshed, b.Consent
-	return auth.SameAccount(a, b)
 }
 
 // pollInterval bounds every wait: Go's timers stand still while the machine

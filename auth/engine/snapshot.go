@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -63,7 +64,7 @@ func (a *account) snapshotLocked() auth.Snapshot {
 	f := a.factsLocked(t)
 	v := auth.Snapshot{
 		Name:         a.name,
-		Provider:     providerName(a.config),
+		Provider:     cmp.Or(a.config.Issuer, a.config.Provider, a.config.TokenEndpoint),
 		Hosts:        a.config.Hosts,
 		Directories:  a.config.Directories,
 		Consent:      a.config.Consent,
@@ -189,17 +190,6 @@ func (a *account) messageLocked(v auth.Snapshot, now time.Time) auth.Text {
 		return auth.EndText(v.Reason)
 	}
 	return auth.Text{}
-}
-
-func providerName(c auth.Account) string {
-	switch {
-	case c.Issuer != "":
-		return c.Issuer
-	case c.Provider != "":
-		return c.Provider
-	default:
-		return c.TokenEndpoint
-	}
 }
 
 // truncateUTC is t in UTC, to the second; the zero time stays zero.

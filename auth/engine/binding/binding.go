@@ -49,3 +49,10 @@ type Grant struct {
 func (g Grant) Covers(o Grant) bool {
 	return g.Bound == o.Bound && (g.Subject == o.Subject || g.Subject == "" || o.Subject == "")
 }
+
+// SameServer reports whether a and b are the same to the server.
+func SameServer(a, b auth.Account) bool {
+	a.Refresh, a.Hosts, a.Directories, a.TokenFile, a.IDTokenFile = b.Refresh, b.Hosts, b.Directories, b.TokenFile, b.IDTokenFile
+	a.OnEnded, a.OnRefreshed, a.Consent = b.OnEnded, b.OnRefreshed, b.Consent
+	return auth.SameAccount(a, b)
+}
