@@ -309,6 +309,7 @@ var messages = sync.OnceValue(func() map[string]string {
 		"hint_config_unread":     "config.toml must be a file that you may read: fix its owner and mode, or move it away",
 		"config_unsaved":         "config.toml cannot be saved, so nothing changed: %s",
 		"hint_config_unsaved":    "free disk space, or fix the owner and mode of %s",
+		"hint_config_linked":     "%s is a link to %s: make the change with what manages that file, or make it writable",
 		"config_not_editable":    "%s is written in a way that cannot be edited safely",
 		"setting_unknown":        "%s:%d: there is no setting %q",
 		"hint_missing_quote":     "put text in straight quotes, for example \"https://id.example.com\"; in a list, quote each item",

@@ -614,6 +614,12 @@ func TestEditUnsaved(t *testing.T) {
 	if e, ok := errors.AsType[*auth.Error](err); !ok || e.Hint == "" {
 		t.Errorf("error %#v", err)
 	}
+	if got := (file{path: path}).unsavedHint(); got.ID != "hint_config_linked" {
+		t.Errorf("for a link the hint is %+v", got)
+	}
+	if got := (file{path: path + ".other"}).unsavedHint(); got.ID != "hint_config_unsaved" {
+		t.Errorf("for a file the hint is %+v", got)
+	}
 }
 
 func TestPaths(t *testing.T) {

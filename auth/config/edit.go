@@ -131,7 +131,7 @@ func (f file) save(text []byte, want Settings, refused *auth.Error) (undo func()
 		return func() error { return nil }, nil
 	}
 	if err := auth.ReplaceFile(f.path, text); err != nil {
-		return nil, auth.Fail(auth.KindFailed, auth.Say("config_unsaved", err), auth.Say("hint_config_unsaved", filepath.Dir(f.path))).Because(err)
+		return nil, auth.Fail(auth.KindFailed, auth.Say("config_unsaved", err), f.unsavedHint()).Because(err)
 	}
 	return func() error {
 		if f.raw == nil {
@@ -393,3 +393,12 @@ func isBlankOrComment(line []byte) bool {
 }
 
 func lineStart(text []byte, offset int) int { return bytes.LastIndexByte(text[:offset], '\n') + 1 }
+
+// unsavedHint is what to do when the file cannot be replaced. A link is most likely
+// that of a program that manages such files.
+func (f file) unsavedHint() auth.Text {
+	if target, err := os.Readlink(f.path); err == nil {
+		return auth.Say("hint_config_linked", f.path, target)
+	}
+	return auth.Say("hint_config_unsaved", filepath.Dir(f.path))
+}

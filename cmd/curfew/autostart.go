@@ -46,7 +46,7 @@ func autostartError(err error) error {
 	if _, ok := errors.AsType[*auth.Error](err); ok {
 		return err
 	}
-	return fmt.Errorf("cannot change what starts at login: %w", err)
+	return &auth.Error{Kind: auth.KindFailed, Message: fmt.Sprintf("cannot change what starts at login: %v", err), Hint: "fix the owner and mode of that file or directory, or free disk space"}
 }
 
 // autostart says what happens at login.
