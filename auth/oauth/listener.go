@@ -311,9 +311,14 @@ func (rc *receiver) serve(ctx context.Context, listeners []net.Listener) {
 		serving.Go(func() { _ = server.Serve(crowd.Guard(ln)) }) // it ends with Close, below
 	}
 	<-ctx.Done()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 500*time.Millisecond)
-	defer cancel()
-	_ = server.Shutdown(last) // what it leaves, Close ends
+	// Those that have not asked by then are not waited for. A busy machine may need
+	// longer to give a person the last page.
+	for _, limit := range []time.Duration{500 * time.Millisecond, 5 * time.Second} {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+		_ = server.Shutdown(last) // what it leaves, Close ends
+		cancel()
+		crowd.Clear()
+	}
 	server.Close()
 	serving.Wait()
 }

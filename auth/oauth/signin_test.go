@@ -332,6 +332,59 @@ func reload(t *testing.T) {
 	})
 }
 
+// pipes are a listener without a port, so a bubble can have it.
+type pipes struct {
+	conns chan net.Conn
+	ended chan struct{}
+	end   func()
+}
+
+func (l pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.ended:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l pipes) Close() error   { l.end(); return nil }
+func (l pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 5} }
+
+// TestLastPage: on a busy machine the browser gets the last page late. Visitors that
+// ask nothing do not hold up the end.
+func TestLastPage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc := newReceiver(redirect{host: "127.0.0.1", path: "/callback"}, "5", auth.NewSecret("right"), slog.New(slog.DiscardHandler))
+		l := pipes{conns: make(chan net.Conn), ended: make(chan struct{})}
+		l.end = sync.OnceFunc(func() { close(l.ended) })
+		serving, stop := context.WithCancel(t.Context())
+		var server sync.WaitGroup
+		server.Go(func() { rc.serve(serving, []net.Listener{l}) })
+		enter := func() net.Conn {
+			ours, theirs := net.Pipe()
+			l.conns <- theirs
+			return ours
+		}
+		browser, idle := enter(), enter()
+		defer idle.Close()
+		fmt.Fprint(browser, "GET /callback?state=right&code=x HTTP/1.1\r\nHost: 127.0.0.1:5\r\n\r\n")
+		synctest.Wait()
+		rc.round.Load().end(pages.SignInDone, "")
+		stop()
+		began := time.Now()
+		time.Sleep(2 * time.Second)
+		answer, err := io.ReadAll(browser)
+		if err != nil || !strings.HasSuffix(string(answer), string(pages.SignInDone.Body())) {
+			t.Errorf("the browser gets %.200q, %v", answer, err)
+		}
+		server.Wait()
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("the end took %v", took)
+		}
+	})
+}
+
 // crowd keeps two thousand idle and slow connections open: the browser
 // still gets through, and memory stays where it was.
 func crowd(t *testing.T) {

@@ -121,6 +121,16 @@ func (d *Door) enter(v *visitor) {
 	}
 }
 
+// Clear closes the connections of those that nobody keeps.
+func (d *Door) Clear() {
+	d.mu.Lock()
+	idle := slices.DeleteFunc(slices.Clone(d.inside), func(v *visitor) bool { return v.kept.Load() })
+	d.mu.Unlock()
+	for _, v := range idle {
+		_ = v.Close() // nobody waits for it
+	}
+}
+
 func (v *visitor) Close() error {
 	d := v.door
 	d.mu.Lock()
