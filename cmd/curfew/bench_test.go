@@ -62,7 +62,7 @@ func TestBench(t *testing.T) {
 	peer := startPeer(t, b)
 	ctx := t.Context()
 
-	token := exec.Command(installed(t, program), "token", "work")
+	token := exec.Command(program, "token", "work")
 	b.row("`curfew token`, whole process", "`oidc-token`", 300, 1.5,
 		process(token), process(exec.Command("oidc-token", "work")))
 	b.row("`curfew token`, whole process", "`true`", 300, 0,
@@ -533,19 +533,7 @@ func goProgram(t *testing.T, source string) string {
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return installed(t, program)
-}
-
-// installed copies a program, as oidc-token was copied when it was installed. The
-// linker writes through a mapping, which leaves the program in the kernel's memory
-// in pages of 4 KB. A copy is in larger ones, and starts faster.
-func installed(t *testing.T, program string) string {
-	t.Helper()
-	b, err := os.ReadFile(program)
-	check(t, err)
-	path := filepath.Join(t.TempDir(), filepath.Base(program))
-	check(t, os.WriteFile(path, b, 0o755))
-	return path
+	return program
 }
 
 // keptAsk fetches tokens over one connection, by HTTP/1.1.
