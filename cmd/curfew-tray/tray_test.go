@@ -1115,6 +1115,19 @@ func TestAgentDies(t *testing.T) {
 	s.row(menuRow("spotify"), "Open")
 }
 
+// secondStart starts another tray, which has the first show its window and ends.
+func (s *session) secondStart() {
+	s.Helper()
+	second := s.start()
+	if code := s.exit(second); code != 0 {
+		s.Errorf("exit %d: %s", code, second.text)
+	}
+	s.next(s.reports, "curfew-window")
+	if items, err := s.desktop.Items(); len(items) != 1 || err != nil {
+		s.Errorf("%d icons, %v", len(items), err)
+	}
+}
+
 // TestSecondStart: there is one tray; a second start shows the first's window.
 func TestSecondStart(t *testing.T) {
 	t.Parallel()
@@ -1122,14 +1135,7 @@ func TestSecondStart(t *testing.T) {
 	serve(t, s.socket, newEngine(account("spotify")))
 	s.start()
 	s.registered()
-	second := s.start()
-	if code := s.exit(second); code != 0 {
-		t.Errorf("exit %d: %s", code, second.text)
-	}
-	s.next(s.reports, "curfew-window")
-	if items, err := s.desktop.Items(); len(items) != 1 || err != nil {
-		t.Errorf("%d icons, %v", len(items), err)
-	}
+	s.secondStart()
 }
 
 // TestSocketGone: a tray that nobody can reach any more, as after a clean-up of the
@@ -1145,14 +1151,7 @@ func TestSocketGone(t *testing.T) {
 		s.registered()
 	}
 	s.row(menuRow("spotify"), "Open")
-	second := s.start()
-	if code := s.exit(second); code != 0 {
-		t.Errorf("exit %d: %s", code, second.text)
-	}
-	s.next(s.reports, "curfew-window")
-	if items, err := s.desktop.Items(); len(items) != 1 || err != nil {
-		t.Errorf("%d icons, %v", len(items), err)
-	}
+	s.secondStart()
 }
 
 // TestSlowPanel: in a desktop that has just begun, a panel has long before the window
