@@ -19,6 +19,11 @@ type asking struct {
 // Token asks a person first, if the account says so.
 func (a asking) Token(ctx context.Context, name string, r auth.TokenRequest) (auth.Token, error) {
 	if a.Manager.Consent(name) == auth.ConsentAsk {
+		if s, err := a.loading.Snapshot(name); err == nil && (s.State == auth.SignedOut || s.State == auth.Ended) {
+			if _, err := a.Manager.Token(ctx, name, r); err != nil {
+				return auth.Token{}, err // there is nothing to ask about
+			}
+		}
 		var who auth.Caller
 		if r.Caller != nil {
 			who = r.Caller()
