@@ -756,17 +756,6 @@ func TestKWalletOpenForOthers(t *testing.T) {
 			t.Errorf("%+v: %d prompts", c, n)
 		}
 		fake.Leave()
-		gone(t, session)
-	}
-}
-
-// gone waits until nobody keeps secrets.
-func gone(t *testing.T, session *kctest.Session) {
-	t.Helper()
-	conn, err := dbus.Connect(session.Address)
-	must(t, err)
-	defer conn.Close()
-	for there := true; there; {
-		must(t, conn.BusObject().Call(dbusName+".NameHasOwner", 0, ssName).Store(&there))
+		session.Gone()
 	}
 }

@@ -100,7 +100,7 @@ func (w *wallet) run(daemon *exec.Cmd) {
 func (w *wallet) kill() {
 	w.daemon.Process.Kill()
 	w.daemon.Wait()
-	gone(w.t, w.session)
+	w.session.Gone()
 }
 
 // opened is a store on a wallet that is open.

@@ -127,6 +127,18 @@ func (s *Session) Locked() {
 	s.serve("")
 }
 
+// Gone waits until nobody keeps secrets.
+func (s *Session) Gone() {
+	s.t.Helper()
+	conn := s.connect()
+	defer conn.Close()
+	for there := true; there; {
+		if err := conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, secretsName).Store(&there); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
 func (s *Session) serve(input string, args ...string) {
 	s.t.Helper()
 	Need(s.t, "gnome-keyring-daemon")

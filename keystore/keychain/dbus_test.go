@@ -180,7 +180,7 @@ func TestKWalletWritesLate(t *testing.T) {
 		}
 		must(t, os.WriteFile(file, []byte("before"), 0o600))
 		fake.Leave()
-		gone(t, session)
+		session.Gone()
 	}
 	for wallet, want := range map[string]string{"kdewallet": "kdewallet.kwl", "My wallet": "My wallet.kwl", "a/b;ü": "a;2Fb;3B;C3;BC.kwl"} {
 		if got := walletFile(wallet); got != want {
@@ -203,7 +203,7 @@ func TestKWalletReplaced(t *testing.T) {
 	go func() { flushed <- kc.Flush(t.Context()) }()
 	<-asked
 	fake.Leave()
-	gone(t, session)
+	session.Gone()
 	session.Fake(kctest.Faults{}).BeKWallet(t, nil)
 	must(t, os.WriteFile(file, []byte("without ours"), 0o600))
 	if err := <-flushed; !errors.Is(err, ErrUnavailable) {
@@ -252,15 +252,4 @@ func writtenWallet(t *testing.T, session *kctest.Session) (file string) {
 	file = filepath.Join(dir, "kdewallet.kwl")
 	must(t, os.WriteFile(file, []byte("before"), 0o600))
 	return file
-}
-
-// gone waits until nobody keeps secrets.
-func gone(t *testing.T, session *kctest.Session) {
-	t.Helper()
-	conn, err := dbus.Connect(session.Address)
-	must(t, err)
-	defer conn.Close()
-	for there := true; there; {
-		must(t, conn.BusObject().Call(dbusName+".NameHasOwner", 0, ssName).Store(&there))
-	}
 }
